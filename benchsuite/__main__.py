@@ -1,0 +1,5 @@
+"""`python -m benchsuite` is the command line."""
+
+from benchsuite.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What follows from the numbers of a run: fronts, ranks, correlations. Pure functions; no files, no torch."""

@@ -1,0 +1,340 @@
+"""The command line: parse, call one function, print, exit.
+
+Exit codes: 0 fine, 1 mismatch, 2 bad input, 3 cells failed that the scenario did not expect to fail.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from benchsuite.errors import BenchsuiteError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.run.executor import Executor
+    from benchsuite.run.prepare import Prepared
+    from benchsuite.run.sweep import Sweep
+
+MISMATCH, BAD_INPUT, FAILED_CELLS, INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    name="benchsuite",
+    help="Measure what vision token mixers really cost: MACs, latency, throughput and peak memory.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Profiles = Annotated[
+    list[str] | None, typer.Option("--profile", help="Apply a profile of the scenario; repeatable.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a value: sweep.batch=8; repeatable.")
+]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")]
+Figures = Annotated[
+    Path | None, typer.Option("--figures", help="Also write each figure as PDF, PNG and SVG here.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from benchsuite import __version__
+
+        print(f"benchsuite {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario file, or the name of a shipped one.")
+    ] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[
+        str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
+    ] = "",
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; overrides the scenario.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<name>-<time>.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder: only what is missing.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List cells, time and memory; measure nothing.")
+    ] = False,
+    executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
+    figures: Figures = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    """Run a scenario: measure its cells, keep the records, render the report."""
+    from benchsuite import terminal
+    from benchsuite.run.executor import EXECUTORS
+    from benchsuite.run.prepare import Request, prepare
+    from benchsuite.run.sweep import run as run_sweep
+
+    if executor not in EXECUTORS:
+        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    _check_folders(out if not dry_run else None, resume)
+    request = Request(
+        reference=scenario,
+        profiles=tuple(profile or ()),
+        overrides=tuple(set_ or ()),
+        filter=filter,
+        device=device,
+        resume=resume,
+        command=("benchsuite", *sys.argv[1:]),
+    )
+    folder = resume or out
+    engine = EXECUTORS[executor]()
+    try:
+        prepared = prepare(request, engine)
+        for note in prepared.notes if not quiet else ():
+            print(note)
+        if dry_run:
+            _print_dry_run(prepared, engine)
+            return
+        folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        sweep = run_sweep(prepared, folder, engine, terminal.observer(quiet=quiet, verbose=verbose))
+    except KeyboardInterrupt:
+        hint = f"; go on with: benchsuite run --resume {folder}" if folder and folder.is_dir() else ""
+        print(f"stopped{hint}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        engine.close()
+    _conclude(sweep, figures, quiet=quiet)
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files, or shipped names.")],
+    profile: Profiles = None,
+    set_: Overrides = None,
+    build: Annotated[
+        bool, typer.Option("--build", help='Also build every cell on "meta" (imports torch).')
+    ] = False,
+) -> None:
+    """Name every mistake in scenarios, with its line, its column and the nearest right word."""
+    from benchsuite.run.catalogue import known_parameters
+    from benchsuite.scenario import find
+    from benchsuite.scenario.check import problems
+
+    found: list[Problem] = []
+    for reference in files:
+        path = find.resolve(reference)
+        text = find.read(path)
+        here = problems(text, str(path), known_parameters(), profiles=profile or (), overrides=set_ or ())
+        found.extend(here)
+        if not here:
+            _print_checked(path, profile or [], set_ or [], build=build)
+    for problem in found:
+        print(problem)
+    if found:
+        print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None) -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    import json
+
+    from benchsuite.run.catalogue import known_parameters
+    from benchsuite.scenario.schema import json_schema
+
+    text = json.dumps(json_schema(known_parameters()), indent=2, ensure_ascii=False)
+    _write(text + "\n", out)
+
+
+@app.command("list")
+def list_(what: Annotated[str, typer.Argument(help="scenarios or mixers")]) -> None:
+    """List the shipped scenarios or the mixers."""
+    rows = {"scenarios": _scenario_rows, "mixers": _mixer_rows}.get(what)
+    if rows is None:
+        raise UsageError(f"cannot list {what!r}; allowed: scenarios, mixers")
+    table = rows()
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]) - 1)]
+    for row in table:
+        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]))
+
+
+@app.command()
+def parity(
+    folder: Annotated[Path, typer.Argument(help="A folder of golden cases.")],
+    allow_unknown: Annotated[
+        bool, typer.Option(help="List cases of mixers we do not have, and exit 0.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")] = "cpu",
+    kernel: Annotated[list[str] | None, typer.Option(help="Only these kernels; repeatable.")] = None,
+) -> None:
+    """Compare our mixers with the authors' own code: output and input gradient, every kernel."""
+    from benchsuite import terminal
+    from benchsuite.parity.compare import check_folder
+
+    rows = check_folder(folder, device=device, kernels=kernel or None)
+    terminal.print_parity(rows)
+    verdicts = [row.verdict for row in rows]
+    unknown = sorted({row.case for row in rows if row.verdict == "unknown"})
+    print(
+        ", ".join(f"{verdicts.count(word)} {word}" for word in ("ok", "mismatch", "unavailable", "unknown"))
+    )
+    if "mismatch" in verdicts:
+        raise typer.Exit(MISMATCH)
+    if unknown and not allow_unknown:
+        print(f"{len(unknown)} cases cannot be mapped: {', '.join(unknown)}", file=sys.stderr)
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    format: Annotated[str, typer.Option(help="csv, markdown or parquet.")] = "csv",
+    out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
+) -> None:
+    """Print the records of a run as flat columns."""
+    from benchsuite.results.frame import export as export_results
+    from benchsuite.results.frame import load
+
+    data = export_results(load(run), format)
+    if isinstance(data, bytes) and out is None and sys.stdout.isatty():
+        raise UsageError(f"{format} is binary: name a file with --out")
+    _write(data, out)
+
+
+@app.command()
+def report(
+    runs: Runs,
+    out: Annotated[Path | None, typer.Option(help="HTML file; default report.html in the first run.")] = None,
+    figures: Figures = None,
+) -> None:
+    """Render one HTML file that opens offline from one or more runs."""
+    from benchsuite.report.html import render
+    from benchsuite.results.store import REPORT, read_run
+
+    loaded = [read_run(path) for path in runs]
+    for warning in (text for one in loaded for text in one.warnings):
+        print(warning, file=sys.stderr)
+    print(render(loaded, out=out or runs[0] / REPORT, figures=figures))
+
+
+def main() -> NoReturn:
+    """Entry point: every error of ours becomes one message and its exit code, never a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    try:
+        app()
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except BenchsuiteError as error:
+        print(f"benchsuite: {error}", file=sys.stderr)
+        sys.exit(FAILED_CELLS)
+    except BrokenPipeError:  # the reader of a pipe, head say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _check_folders(out: Path | None, resume: Path | None) -> None:
+    """Refuse a folder that cannot be used, before any time is spent."""
+    from benchsuite.results.store import check_free, require_run
+
+    if resume is not None and out is not None:
+        raise UsageError("give --out for a new run or --resume for an old one, not both")
+    if resume is not None:
+        require_run(resume)
+    elif out is not None:
+        check_free(out)
+
+
+def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
+    """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
+    from benchsuite import terminal
+    from benchsuite.report.html import render
+    from benchsuite.results.store import RECORDS, REPORT, read_run
+
+    page = sweep.folder / REPORT
+    if sweep.measured or figures or not page.is_file():
+        render([read_run(sweep.folder)], out=page, figures=figures)
+    if not quiet:
+        if sweep.measured:
+            terminal.print_summary(sweep.records)
+        else:
+            print(f"nothing to measure: all {len(sweep.records)} cells have a record")
+        print(f"records  {sweep.folder / RECORDS}")
+        print(f"report   {page}")
+    failed = [record for record in sweep.records if record.failed]
+    if failed:
+        print(f"{len(failed)} of {len(sweep.records)} cells failed unexpectedly:", file=sys.stderr)
+        for record in failed:
+            print(f"  {record.id}  {record.status}: {record.reason}", file=sys.stderr)
+        raise typer.Exit(FAILED_CELLS)
+
+
+def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
+    from benchsuite import terminal
+    from benchsuite.run.estimate import estimate
+
+    estimates = estimate(prepared, engine)
+    terminal.print_estimates(estimates)
+    for cell, reason in prepared.excluded:
+        print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
+    seconds = sum(item.seconds or 0.0 for item in estimates)
+    print(f"{len(estimates)} cells, about {seconds:.0f} s (rough: from a matrix product timed now)")
+
+
+def _print_checked(path: Path, profiles: list[str], overrides: list[str], *, build: bool) -> None:
+    """Say that a file is fine; with `build`, build its cells too, which may raise UsageError."""
+    if not build:
+        print(f"{path}: ok")
+        return
+    from benchsuite.run.executor import InlineExecutor
+    from benchsuite.run.prepare import Request, prepare
+
+    request = Request(reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides))
+    prepared = prepare(request, InlineExecutor())
+    unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
+    print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
+    for cell, plan in unbuilt:
+        print(f"  {cell.id}  {plan.status}: {plan.failure.message if plan.failure else ''}")
+
+
+def _scenario_rows() -> list[tuple[str, ...]]:
+    from benchsuite.scenario import find
+
+    return [(name, find.title(path)) for name, path in sorted(find.shipped().items())]
+
+
+def _mixer_rows() -> list[tuple[str, ...]]:
+    from benchsuite.mixers import MIXERS
+    from benchsuite.run.catalogue import entry
+
+    entries = [entry(name) for name in MIXERS]
+    return [(item.name, item.layout, item.summary, item.paper) for item in entries]
+
+
+def _write(data: str | bytes, out: Path | None) -> None:
+    raw = data if isinstance(data, bytes) else data.encode("utf-8")
+    if out is None:
+        sys.stdout.buffer.write(raw)
+        return
+    try:
+        out.write_bytes(raw)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    main()

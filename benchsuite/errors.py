@@ -1,0 +1,99 @@
+"""What can go wrong, as types.
+
+BenchsuiteError
+├── UsageError              the input is wrong; the command line exits with 2
+│   ├── ScenarioError       a scenario has mistakes; carries all of them, each with its place
+│   ├── RunFolderError      a run folder is missing, taken, unwritable, or not one
+│   ├── RecordVersionError  a record was written by a newer version
+│   ├── SelectionError      a filter expression does not parse
+│   ├── DeviceError         the device asked for is not there
+│   └── ParityDataError     a golden case cannot be read
+├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
+└── WorkerDied              a worker process ended without an answer
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class BenchsuiteError(Exception):
+    """Root of every error that benchsuite raises on purpose."""
+
+
+class UsageError(BenchsuiteError):
+    """The input is wrong. The message says what, where and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in one file.
+
+    Attributes:
+        path: where in the document, `sweep.mixer[1].params.window_sise`; empty for the whole file.
+        message: what is wrong, one sentence without a full stop.
+        allowed: every word that would have been right, if that is a closed set.
+        suggestion: the nearest right word.
+        line, column: 1-based; 0 where the file has no such place (a value from the command line).
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+    suggestion: str | None = None
+    allowed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        lines = [f"{place}  {self.path}".rstrip()]
+        hint = f'; did you mean "{self.suggestion}"?' if self.suggestion else ""
+        lines.append(f"  {self.message}{hint}")
+        if self.allowed:
+            lines.append(f"  allowed: {', '.join(self.allowed)}")
+        return "\n".join(lines)
+
+
+class ScenarioError(UsageError):
+    """A scenario has mistakes; `problems` holds all of them in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class RunFolderError(UsageError):
+    """A run folder is missing, already taken, not writable, or not a run folder."""
+
+
+class RecordVersionError(UsageError):
+    """A record was written by a newer version of benchsuite than this one."""
+
+
+class SelectionError(UsageError):
+    """A filter expression (`mixer=hilo resolution<=448`) does not parse."""
+
+
+class DeviceError(UsageError):
+    """The device asked for is not present on this machine."""
+
+
+class ParityDataError(UsageError):
+    """A folder of golden cases, or one case in it, cannot be read."""
+
+
+class Unsupported(BenchsuiteError):  # noqa: N818  a state of a cell, not a fault
+    """The cell cannot be measured here: no such kernel, dtype or size. Says why."""
+
+
+class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened
+    """A worker process ended without an answer; the message names the signal or exit code."""
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that `word` most likely was meant to be, or None."""
+    matches = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return matches[0] if matches else None

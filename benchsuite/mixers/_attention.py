@@ -1,0 +1,77 @@
+"""Scaled dot-product attention by an explicitly named kernel. The one place where mixers attend."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+Layout = Literal["BNC", "NCHW", "NHWC"]
+"""B batch, N tokens in row-major order of the grid, C channels, H and W of the grid."""
+
+ATTENTION_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
+
+_BACKENDS = {
+    "flash": SDPBackend.FLASH_ATTENTION,
+    "mem_efficient": SDPBackend.EFFICIENT_ATTENTION,
+    "cudnn": SDPBackend.CUDNN_ATTENTION,
+}
+
+
+def check_kernel(kernel: str, kernels: tuple[str, ...], mixer: str) -> str:
+    """Return `kernel`, or raise ValueError naming what the mixer can run on."""
+    if kernel not in kernels:
+        raise ValueError(f"{mixer} has no kernel {kernel!r}; it runs on {', '.join(kernels)}")
+    return kernel
+
+
+def head_dim_of(dim: int, num_heads: int) -> int:
+    """Channels per head; raises ValueError if the heads do not divide the channels."""
+    if num_heads < 1 or dim % num_heads:
+        raise ValueError(f"num_heads {num_heads} does not divide dim {dim}")
+    return dim // num_heads
+
+
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    kernel: str,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+    scale_q: bool = False,
+) -> Tensor:
+    """softmax(q kᵀ / sqrt(head_dim) + bias) v.
+
+    Args:
+        q: (..., heads, N, head_dim); k, v: (..., heads, M, head_dim).
+        kernel: "math" forms the (N, M) attention matrix as the papers' code does; "sdpa" lets torch choose
+            among its fused kernels; "flash", "mem_efficient" and "cudnn" force one of them.
+        bias: added to the logits; broadcastable to (..., heads, N, M).
+        dropout: probability of dropping an attention weight; pass 0 outside training.
+        scale_q: "math" scales q (as Swin's code does) and not the logits (as ViT's, PVT's and HiLo's do). The
+            result is the same, the passes over memory are not.
+
+    Returns:
+        (..., heads, N, head_dim).
+
+    Raises:
+        RuntimeError: torch cannot run the forced kernel on these tensors.
+    """
+    if kernel == "math":
+        scale = q.shape[-1] ** -0.5
+        kt = k.transpose(-2, -1)
+        logits = (q * scale) @ kt if scale_q else (q @ kt) * scale  # ..., heads, N, M
+        if bias is not None:
+            logits = logits + bias
+        weights = F.dropout(logits.softmax(dim=-1), dropout)
+        return weights @ v
+    if bias is not None:
+        bias = bias.to(q.dtype)
+    if kernel == "sdpa" or q.is_meta:  # nothing runs on "meta", so there is no backend to force
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+    with sdpa_kernel(_BACKENDS[kernel]):
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)

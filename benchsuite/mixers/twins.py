@@ -1,0 +1,157 @@
+"""Twins' attention: windows of their own (LSA) and a shrunk copy of the whole grid (GSA), in alternation.
+
+Paper: Chu et al., "Twins: Revisiting the Design of Spatial Attention", NeurIPS 2021, arXiv:2104.13840.
+Reference: Meituan-AutoML/Twins @ c1ff671, gvt.py, GroupAttention and Attention.
+Names: window_size is the authors' ws; sr_ratio, the side of what one key stands for; T-MSA is what the HiLo
+    paper calls the alternation.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._window import attend_in_windows, check_divides, check_window_size, partition
+from benchsuite.mixers.pvt import SpatialReductionAttention
+
+
+class LocallyGroupedAttention(nn.Module):
+    """LSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim), within windows. No bias, shift or mask.
+
+    Raises:
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, the
+            window does not divide the grid.
+    """
+
+    layout: ClassVar[Layout] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        window_size: int = 7,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.num_heads = num_heads
+        self.head_dim = head_dim_of(dim, num_heads)
+        self.window_size = check_window_size(window_size)
+        self.attn_drop = attn_drop
+        self.kernel = check_kernel(kernel, self.kernels, "lsa")
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        check_divides(self.window_size, size)
+        batch, tokens, _ = x.shape
+        windows = partition(x.reshape(batch, *size, self.dim), size, self.window_size)
+        x = attend_in_windows(
+            self.qkv(windows),
+            size,
+            self.window_size,
+            self.num_heads,
+            kernel=self.kernel,
+            dropout=self.attn_drop if self.training else 0.0,
+        )
+        out: Tensor = self.proj_drop(self.proj(x.reshape(batch, tokens, self.dim)))
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """4NC² + 2Nw²C, w the side of the window."""
+        check_divides(self.window_size, size)
+        n, c = size[0] * size[1], self.dim
+        return 4 * n * c**2 + 2 * n * self.window_size**2 * c
+
+
+class GlobalSubSampledAttention(SpatialReductionAttention):
+    """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA."""
+
+    name: ClassVar[str] = "gsa"
+
+
+class TwinsAttention(nn.Module):
+    """T-MSA: LSA and then GSA, the pair of which a Twins stage is made, with nothing between.
+
+    Mixes (B, N, dim) tokens of an H × W grid into (B, N, dim). In the network each is in a block of its own.
+
+    Raises:
+        ValueError: as `LocallyGroupedAttention` and `GlobalSubSampledAttention` do.
+    """
+
+    layout: ClassVar[Layout] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        window_size: int = 7,
+        sr_ratio: int = 2,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.num_heads = num_heads
+        self.kernel = check_kernel(kernel, self.kernels, "t_msa")
+        self.lsa = LocallyGroupedAttention(
+            dim,
+            num_heads,
+            window_size=window_size,
+            qkv_bias=qkv_bias,
+            attn_drop=attn_drop,
+            proj_drop=proj_drop,
+            kernel=kernel,
+        )
+        self.gsa = GlobalSubSampledAttention(
+            dim,
+            num_heads,
+            sr_ratio=sr_ratio,
+            qkv_bias=qkv_bias,
+            attn_drop=attn_drop,
+            proj_drop=proj_drop,
+            kernel=kernel,
+        )
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out: Tensor = self.gsa(self.lsa(x, size), size)
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """The sum of both."""
+        return self.lsa.macs(size) + self.gsa.macs(size)
+
+
+PORTS = {
+    "twins_lsa": Port(
+        mixer="lsa",
+        arguments=arguments(
+            *SHARED_ARGUMENTS,
+            renamed={"ws": "window_size"},
+            defaults={"qkv_bias": False},
+            only={"qk_scale": None},
+        ),
+    ),
+    "twins_gsa": Port(
+        mixer="gsa",
+        arguments=arguments(
+            *SHARED_ARGUMENTS,
+            "sr_ratio",
+            defaults={"qkv_bias": False, "sr_ratio": 1},
+            only={"qk_scale": None},
+        ),
+    ),
+}

@@ -1,0 +1,226 @@
+"""Comparison of our mixers with the golden cases, forward and backward, kernel by kernel."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.errors import DeviceError, UsageError
+from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._port import Port
+from benchsuite.parity.cases import Case, Tolerance, read_cases
+from benchsuite.parity.ports import find_port, load_authors_weights
+
+_log = logging.getLogger(__name__)
+
+Verdict = Literal["ok", "mismatch", "unknown", "unavailable"]
+
+_NO_KERNEL = ("No available kernel", "No viable backend")
+"""How torch's errors begin where a forced attention kernel cannot run on this device, dtype or mask."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityRow:
+    """The comparison of one case on one kernel.
+
+    Attributes:
+        case: name of the case.
+        mixer: the authors' mixer that the case is of.
+        kernel: the attention kernel that ours ran on; None where there is nothing of ours to run.
+        output_error, grad_error: largest |ours − theirs| of the output and of the input's gradient.
+        output_allowed, grad_allowed: what the case's tolerance allows at the element nearest to its limit.
+        grad_norms_compared: parameters whose gradient's L2 norm was compared as well.
+        verdict: "ok"; "mismatch", also where ours cannot be built or filled; "unknown", no port of this
+            mixer; "unavailable", the kernel does not run here, which says nothing about the mixer.
+        reason: why the verdict is not "ok".
+    """
+
+    case: str
+    mixer: str
+    kernel: str | None = None
+    output_error: float | None = None
+    output_allowed: float | None = None
+    grad_error: float | None = None
+    grad_allowed: float | None = None
+    grad_norms_compared: int = 0
+    verdict: Verdict
+    reason: str = ""
+
+    def texts(self) -> tuple[str, ...]:
+        """For a table: case, mixer, kernel, verdict, output and gradient with what is allowed, reason."""
+        numbers = (self.output_error, self.output_allowed, self.grad_error, self.grad_allowed)
+        shown = ("" if number is None else f"{number:.1e}" for number in numbers)
+        return (self.case, self.mixer, self.kernel or "", self.verdict, *shown, self.reason)
+
+
+def check_folder(
+    folder: Path, *, device: str = "cpu", kernels: Sequence[str] | None = None
+) -> list[ParityRow]:
+    """Compare ours with every golden case of a folder, in float32.
+
+    Args:
+        device: where ours runs, "cpu" or "cuda".
+        kernels: attention kernels to run on; by default all that the mixer has.
+
+    Returns:
+        One row for each case and kernel, cases in the order of their files.
+
+    Raises:
+        ParityDataError: the folder or a case cannot be read.
+        DeviceError: there is no such device.
+        UsageError: an unknown kernel.
+    """
+    unknown = [kernel for kernel in kernels or () if kernel not in ATTENTION_KERNELS]
+    if unknown:
+        raise UsageError(
+            f"unknown attention kernel {', '.join(unknown)}\n  allowed: {', '.join(ATTENTION_KERNELS)}"
+        )
+    target = _device(device)
+    rows = []
+    for case in read_cases(folder):
+        found = find_port(case.mixer)
+        if found is None:
+            reason = f'no mixer here is a port of "{case.mixer}"'
+            rows.append(ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=reason))
+            continue
+        _, cls, port = found
+        has = cls.kernels
+        for kernel in has if kernels is None else kernels:
+            if kernel in has:
+                row = _check(case, port, kernel, target)
+            else:
+                reason = f"the mixer runs on {', '.join(has)}"
+                row = ParityRow(
+                    case=case.name, mixer=case.mixer, kernel=kernel, verdict="unavailable", reason=reason
+                )
+            _log.debug("%s", row)
+            rows.append(row)
+    return rows
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # a build of torch without CUDA asserts
+        raise DeviceError(f'device "{name}" is not there: {str(error).splitlines()[0]}') from error
+    return device
+
+
+def _check(case: Case, port: Port, kernel: str, device: torch.device) -> ParityRow:
+    def row(verdict: Verdict, reason: str) -> ParityRow:
+        return ParityRow(case=case.name, mixer=case.mixer, kernel=kernel, verdict=verdict, reason=reason)
+
+    try:
+        module = load_authors_weights(case.mixer, case.kwargs, case.state, kernel=kernel)
+    except (ValueError, TypeError, RuntimeError) as error:
+        return row("mismatch", f"ours cannot be built from the case: {error}")
+    module = module.to(device).train(case.train_mode)
+    with warnings.catch_warnings(record=True) as caught, _full_precision():
+        warnings.simplefilter("always")
+        try:
+            output, grad_input = _run(module, case, port, device)
+        except (ValueError, RuntimeError) as error:
+            if str(error).startswith(_NO_KERNEL):
+                return row("unavailable", _why_not(error, [str(w.message) for w in caught], device))
+            return row("mismatch", f"ours does not run: {error}")
+    return _compare(case, kernel, output, grad_input, _grad_pairs(case, port, module))
+
+
+def _run(module: nn.Module, case: Case, port: Port, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Output and gradient of the input, on the CPU; leaves the parameters' gradients in the module."""
+    x = case.input.detach().clone().to(device).requires_grad_()
+    output = _forward(module, x, case.size, port)
+    if output.shape != case.output.shape:
+        raise ValueError(f"output is {tuple(output.shape)}, the authors' {tuple(case.output.shape)}")
+    torch.autograd.backward((output * case.cotangent.to(device)).sum())
+    assert x.grad is not None
+    return output.detach().cpu(), x.grad.cpu()
+
+
+def _forward(module: nn.Module, x: Tensor, size: tuple[int, int], port: Port) -> Tensor:
+    if port.run is not None:
+        return port.run(module, x, size)
+    out: Tensor = module(x, size) if module.layout == "BNC" else module(x)
+    return out
+
+
+def _grad_pairs(case: Case, port: Port, module: nn.Module) -> dict[str, tuple[float, float]]:
+    """(ours, the authors') L2 norm of a parameter's gradient, by our name.
+
+    Only for parameters that are one of the authors' as it is, not several of theirs put together.
+    """
+    theirs_of = {id(tensor): name for name, tensor in case.state.items()}
+    ours = port.state(case.state)
+    pairs = {}
+    for name, parameter in module.named_parameters():
+        theirs = theirs_of.get(id(ours[name]), "")
+        if theirs in case.grad_norms and theirs not in case.zero_grads:
+            norm = 0.0 if parameter.grad is None else float(parameter.grad.double().norm())
+            pairs[name] = (norm, case.grad_norms[theirs])
+    return pairs
+
+
+def _compare(
+    case: Case, kernel: str, output: Tensor, grad_input: Tensor, norms: Mapping[str, tuple[float, float]]
+) -> ParityRow:
+    output_error, output_allowed, output_ok = _deviation(output, case.output, case.output_tolerance)
+    grad_error, grad_allowed, grad_ok = _deviation(grad_input, case.grad_input, case.grad_tolerance)
+    reasons = []
+    if not output_ok:
+        reasons.append(f"output is off by up to {output_error:.3g}")
+    if not grad_ok:
+        reasons.append(f"gradient of the input is off by up to {grad_error:.3g}")
+    for name, (ours, theirs) in norms.items():
+        allowed = case.grad_tolerance.atol + case.grad_tolerance.rtol * theirs
+        if not abs(ours - theirs) <= allowed:
+            reasons.append(f"gradient of {name} has norm {ours:.6g}, the authors' {theirs:.6g}")
+    return ParityRow(
+        case=case.name,
+        mixer=case.mixer,
+        kernel=kernel,
+        output_error=output_error,
+        output_allowed=output_allowed,
+        grad_error=grad_error,
+        grad_allowed=grad_allowed,
+        grad_norms_compared=len(norms),
+        verdict="mismatch" if reasons else "ok",
+        reason="; ".join(reasons),
+    )
+
+
+def _deviation(ours: Tensor, theirs: Tensor, tolerance: Tolerance) -> tuple[float, float, bool]:
+    """Largest |ours − theirs|; what the element nearest to its limit may have; whether all are within."""
+    error = (ours.double() - theirs.double()).abs()
+    allowed = tolerance.atol + tolerance.rtol * theirs.double().abs()
+    nearest = int((error / allowed).argmax())
+    # Comparisons with NaN are false, so a NaN is never within.
+    return float(error.max()), float(allowed.flatten()[nearest]), bool((error <= allowed).all())
+
+
+def _why_not(error: RuntimeError | ValueError, caught: Sequence[str], device: torch.device) -> str:
+    """What torch gives as its reasons, by way of warnings beside an error that says nothing."""
+    told = [text.split(" (Triggered internally")[0].strip() for text in caught]
+    told = list(dict.fromkeys(text for text in told if text and not text.endswith("not used because:")))
+    return "; ".join(told) if told else f"torch has no such kernel on {device.type}: {error}"
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keep a GPU from rounding factors of float32 products to TF32, which the tolerances do not allow for."""
+    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(matmul)
+        torch.backends.cudnn.allow_tf32 = convolution

@@ -1,0 +1,196 @@
+"""A figure laid out in points, and the few marks that all figures draw in the same way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.textpath import text_to_path
+
+from benchsuite.report.theme import INK, MUTED, PAPER, Look
+
+WIDTH = 720.0
+"""Width of a figure in points: ten inches, the width of the page."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure and what is said about it.
+
+    Attributes:
+        caption: how to read it, and what it leaves out.
+        alt: what it shows, for those who do not see it.
+    """
+
+    figure: Figure
+    caption: str
+    alt: str
+
+
+class Canvas:
+    """A figure of `width` × `height` points, origin at the top left."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Axes whose box, without labels, has this place and size."""
+        bottom = self.height - top - height
+        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(box)
+
+    def legend(self, handles: Sequence[Line2D], left: float = 0.0) -> None:
+        """A legend in rows at the top of the figure, over its whole width; nothing for no handles."""
+        if not handles:
+            return
+        self.figure.legend(
+            handles=list(handles),
+            loc="upper left",
+            bbox_to_anchor=(left / self.width, 1 - 2 / self.height),
+            ncols=_legend_columns(handles),
+            frameon=False,
+            borderpad=0,
+            borderaxespad=0,
+            handletextpad=0.3,
+            columnspacing=1.4,
+            fontsize=8.5,
+        )
+
+
+def measure(text: str, size: float) -> tuple[float, float]:
+    """Width and height in points of a text in the figures' font."""
+    font = FontProperties(family="sans-serif", size=size)
+    width, height, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width), float(height)
+
+
+def legend_height(handles: Sequence[Line2D]) -> float:
+    """Height of a legend in points, with the gap below; 0 for no handles."""
+    return math.ceil(len(handles) / _legend_columns(handles)) * 13.0 + 8.0 if handles else 0.0
+
+
+def _legend_columns(handles: Sequence[Line2D]) -> int:
+    widest = max(measure(str(handle.get_label()), 8.5)[0] for handle in handles)
+    return max(1, min(len(handles), int((WIDTH - 60) // (widest + 36))))
+
+
+def mixer_handle(look: Look) -> Line2D:
+    """Legend entry of a mixer."""
+    return Line2D([], [], color=look.color, marker=look.marker, markersize=6, label=look.label)
+
+
+def kernel_handles(kernels: Sequence[str], fills: Mapping[str, str]) -> list[Line2D]:
+    """Legend entries that say which kernel is drawn how: hollow for math, filled for fused ones."""
+    words = {"none": "hollow", "full": "filled", "left": "left half", "right": "right half"}
+    words |= {"top": "upper half", "bottom": "lower half"}
+    return [
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            label=f"{words[fills[kernel]]}: {kernel} kernel",
+            **_marker("o", fills[kernel]),
+        )
+        for kernel in kernels
+    ]
+
+
+def _marker(marker: str, fill: str, color: str = MUTED) -> dict[str, Any]:
+    return {
+        "marker": marker,
+        "color": color,
+        "fillstyle": "full" if fill == "none" else fill,
+        "markerfacecolor": PAPER if fill == "none" else color,
+        "markerfacecoloralt": PAPER,
+        "markeredgecolor": color,
+        "markeredgewidth": 1.2,
+        "markersize": 6,
+    }
+
+
+def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None:
+    """The marker of one cell; `svg.inline` turns its gid into a tooltip and a link to the cell's row."""
+    style = _marker(look.marker, fill, look.color)
+    (line,) = ax.plot([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
+    line.set_gid(f"cell:{cell}")
+
+
+def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:
+    """An interval, from (x[0], y[0]) to (x[1], y[1])."""
+    ax.plot(x, y, color=color, linewidth=1.1, solid_capstyle="butt", zorder=2.5, clip_on=False)
+
+
+def cross(ax: Axes, x: float, y: float, color: str, cell: str) -> None:
+    """The mark of a failed cell, in points from the lower left corner of the axes."""
+    bounds = ax.get_window_extent()
+    (line,) = ax.plot(
+        [x / bounds.width],
+        [y / bounds.height],
+        transform=ax.transAxes,
+        linestyle="none",
+        marker="x",
+        markersize=5.5,
+        markeredgewidth=1.6,
+        color=color,
+        clip_on=False,
+        zorder=3,
+    )
+    line.set_gid(f"cell:{cell}")
+
+
+def stroke(
+    ax: Axes,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    color: str,
+    *,
+    width: float = 1.0,
+    arrow: bool = False,
+) -> None:
+    """A straight line between two places in points from the lower left corner of the axes."""
+    style = {"arrowstyle": "->" if arrow else "-", "color": color, "lw": width, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate(
+        "",
+        end,
+        start,
+        xycoords="axes points",
+        textcoords="axes points",
+        arrowprops=style,
+        annotation_clip=False,
+    )
+
+
+def text(
+    ax: Axes,
+    x: float,
+    y: float,
+    content: str,
+    *,
+    ha: Literal["left", "center", "right"] = "left",
+    color: str = INK,
+    size: float = 8.0,
+    backed: bool = False,
+) -> None:
+    """Text at a place in points from the lower left corner of the axes, centred on y.
+
+    Args:
+        backed: on paper, so that no grid line strikes it through.
+    """
+    ax.annotate(
+        content,
+        (x, y),
+        xycoords="axes points",
+        ha=ha,
+        va="center_baseline",
+        color=color,
+        fontsize=size,
+        annotation_clip=False,
+        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5} if backed else None,
+    )

@@ -1,0 +1,243 @@
+"""What the template gets: a page of runs, each with its findings, figures and tables. Typed, all computed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from benchsuite.report import method, tables
+from benchsuite.report.canvas import Drawing
+from benchsuite.report.dots import at_one_resolution, kernel_speedup
+from benchsuite.report.figures import cost_versus_speed
+from benchsuite.report.findings import Finding, contests, findings, speed
+from benchsuite.report.groups import Group, describe, shared, split
+from benchsuite.report.points import Point, points
+from benchsuite.report.scaling import over_resolution
+from benchsuite.report.svg import StyleSheet, inline
+from benchsuite.report.tables import Table
+from benchsuite.report.theme import Look, looks
+from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
+from benchsuite.results.frame import to_frame
+from benchsuite.results.store import Run
+from benchsuite.units import byte_size, si
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A figure of the page.
+
+    Attributes:
+        key: the word for it in a scenario's `report.sections`.
+        name: of the files that `--figures` writes.
+        draw: frame of one group, looks → figure, or None where there is nothing to show.
+    """
+
+    key: str
+    name: str
+    title: str
+    draw: Callable[[pd.DataFrame, Mapping[str, Look]], Drawing | None]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("scatter", "macs-vs-throughput", "MACs against throughput", cost_versus_speed),
+    Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
+    Section("scaling", "all-metrics", "All metrics", at_one_resolution),
+    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
+)
+"""Figures of the page, one row each. To add one, write its function and one line here."""
+
+TABLE = "table"
+"""The word for the table of all numbers in a scenario's `report.sections`."""
+
+
+@dataclass(frozen=True)
+class FigurePart:
+    """A figure with its words; `drawing` is kept for writing it to a file called `name`."""
+
+    title: str
+    svg: Markup
+    caption: str
+    name: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True)
+class GroupPart:
+    """Findings and figures of cells that can be compared."""
+
+    title: str
+    conditions: str
+    findings: list[Finding]
+    fastest: Table | None
+    figures: list[FigurePart]
+
+
+@dataclass(frozen=True)
+class RunPart:
+    """One run.
+
+    Attributes:
+        key: unique on the page, start of all its ids.
+        summary: one line under the title: how much, on what, when.
+        numbers: None if the scenario does not want the table.
+    """
+
+    key: str
+    title: str
+    question: str
+    summary: str
+    groups: list[GroupPart]
+    numbers: Table | None
+    mixers: Table
+    environment: Table
+    protocol: list[method.Fact]
+    command: str | None
+    troubles: list[method.Trouble]
+    rules: list[method.Fact]
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page; `styles` are the rules of all figures."""
+
+    title: str
+    runs: list[RunPart]
+    styles: Markup
+
+
+def build(runs: Sequence[Run]) -> Page:
+    """The page of these runs, in order. Call it with `theme.applied()`."""
+    sheet = StyleSheet()
+    parts = [
+        _run(run, f"run{number}", "cell-" if number == 1 else f"run{number}-cell-", sheet)
+        for number, run in enumerate(runs, start=1)
+    ]
+    return Page(" · ".join(dict.fromkeys(part.title for part in parts)), parts, sheet.css())
+
+
+def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
+    frame = to_frame(run.records)
+    wanted = _sections(run.scenario)
+    names = _ordered(run.scenario, list(dict.fromkeys(frame["name"])))
+    style = looks(names)
+    tips = {point.cell: tip(point) for point in points(frame)}
+
+    def draw(drawing: Drawing, name: str) -> Markup:
+        return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix)
+
+    groups = [
+        _group(group, f"{key}-{number}", wanted, style, draw)
+        for number, group in enumerate(split(frame), start=1)
+    ]
+    reference = (run.scenario.get("report") or {}).get("reference")
+    return RunPart(
+        key=key,
+        title=str(run.scenario.get("title") or run.scenario.get("name") or run.path.name),
+        question=str(run.scenario.get("question") or ""),
+        summary=_summary(run, frame),
+        groups=groups,
+        numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
+        mixers=tables.mixers(frame),
+        environment=method.environment(run),
+        protocol=method.protocol(run),
+        command=method.command(run),
+        troubles=method.troubles(run.records, prefix if TABLE in wanted else ""),
+        rules=method.rules(run),
+        warnings=method.warnings(run),
+    )
+
+
+def _group(
+    group: Group,
+    key: str,
+    wanted: Sequence[str],
+    style: Mapping[str, Look],
+    draw: Callable[[Drawing, str], Markup],
+) -> GroupPart:
+    cells = points(group.frame)
+    figures = []
+    for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
+        drawing = section.draw(group.frame, style)
+        if drawing is not None:
+            svg = draw(drawing, f"{key}-{section.name}")
+            figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing))
+    fields = contests(cells)
+    return GroupPart(
+        title=group.title,
+        conditions=group.conditions,
+        findings=findings(cells),
+        fastest=tables.fastest(fields) if len(fields) > 1 else None,
+        figures=figures,
+    )
+
+
+def _sections(scenario: Mapping[str, Any]) -> list[str]:
+    """Which sections the scenario wants, in its order; all of them if it does not say."""
+    wanted = (scenario.get("report") or {}).get("sections")
+    if isinstance(wanted, str):
+        return [wanted]
+    return list(wanted) if wanted else [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+
+
+def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
+    """Names in the order of the scenario; a mixer with varied parameters has names that begin with its label."""
+    mixers = (scenario.get("sweep") or {}).get("mixer") or []
+    labels = [str(m.get("label") or m.get("name")) if isinstance(m, Mapping) else str(m) for m in mixers]
+
+    def place(name: str) -> int:
+        exact = [i for i, label in enumerate(labels) if name == label]
+        begun = [i for i, label in enumerate(labels) if name.startswith(f"{label} ")]
+        return next(iter(exact or begun), len(labels))
+
+    return sorted(names, key=place)
+
+
+def _summary(run: Run, frame: pd.DataFrame) -> str:
+    """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
+    measured = int((frame["status"] == "ok").sum())
+    gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
+    machine = gpu.get("name") or cpu.get("model") or run.environment.get("machine")
+    version = run.environment.get("torch")
+    parts = [
+        counted(len(frame), "cell")
+        + (", all measured" if measured == len(frame) else f", {measured} measured"),
+        str(machine) if machine else "",
+        f"PyTorch {version}" if version else "",
+        describe(shared(frame)) if len(frame) else "",
+        str(run.environment.get("started_at") or "")[:10],
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def tip(point: Point) -> str:
+    """All about one cell in a line, shown when the pointer rests on its mark."""
+    where = f"{point.name}, {pixels(point.resolution)}, {point.kernel}"
+    if not point.latency.known:
+        return f"{where}: {STATUS_WORDS[point.status]}"
+    latency = point.latency
+    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e-3, "ms")) if latency.value >= f), (1e-6, "µs"))
+    memory = point.metrics["peak_memory_bytes"].value
+    texts = [
+        spread(latency.value, latency.lo, latency.hi, factor, unit),
+        speed(point).partition(" [")[0],
+        "" if math.isnan(point.macs) else f"{si(point.macs)} MACs",
+        "" if math.isnan(memory) else byte_size(memory),
+    ]
+    return f"{where}: {', '.join(text for text in texts if text)}"
+
+
+def file_name(part: FigurePart, run: RunPart, group: GroupPart, *, several_runs: bool) -> str:
+    """Name of a figure's files: what it shows, then what tells its run and group from others."""
+    words = [part.name]
+    if several_runs:
+        words.append(run.key)
+    if len(run.groups) > 1:
+        words.append(group.title)
+    return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")

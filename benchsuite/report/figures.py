@@ -1,0 +1,203 @@
+"""MACs against throughput, the plot that shows what MACs do not say. Frame → `Drawing`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from benchsuite.analyse.pareto import pareto_front
+from benchsuite.report import canvas as draw
+from benchsuite.report.axes import apply_x, apply_y, scale, title_of
+from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, measure
+from benchsuite.report.labels import Box, around, place, segment
+from benchsuite.report.points import Point, kernels_of, names_of, points, resolutions_of
+from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, rate
+from benchsuite.results.metrics import METRICS
+
+MOST_PANELS = 6
+
+_Place = Callable[[float, float], tuple[float, float]]
+
+
+def evenly(items: Sequence[int | str], most: int = MOST_PANELS) -> list[int | str]:
+    """At most `most` of the items, the first and the last among them, spread evenly."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def cost_versus_speed(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+    """Throughput over MACs, a panel a resolution, with the Pareto front; None for fewer than two mixers."""
+    cells = points(frame)
+    drawn = [point for point in cells if point.throughput.known and not math.isnan(point.macs)]
+    if len(names_of(drawn)) < 2:
+        return None
+    resolutions = evenly(resolutions_of(drawn))
+    filled = fills(kernels_of(cells))
+    handles = draw.kernel_handles(kernels_of(drawn), filled)
+    handles.append(Line2D([], [], color=MUTED, linewidth=1, label="Pareto front"))
+    canvas, complete = _draw(drawn, resolutions, looks, filled, handles)
+    if not complete:  # once more, with room for a legend of the mixers
+        handles += [draw.mixer_handle(looks[name]) for name in looks if name in names_of(drawn)]
+        canvas, _ = _draw(drawn, resolutions, looks, filled, handles)
+    return Drawing(canvas.figure, _caption(cells, drawn, resolutions), _alt(drawn, resolutions))
+
+
+def _draw(
+    drawn: Sequence[Point],
+    resolutions: Sequence[int | str],
+    looks: Mapping[str, Look],
+    filled: Mapping[str, str],
+    handles: Sequence[Line2D],
+) -> tuple[Canvas, bool]:
+    """The figure, and whether every mixer got its label in every panel."""
+    columns = {1: 1, 2: 2, 4: 2}.get(len(resolutions), 3)
+    rows = math.ceil(len(resolutions) / columns)
+    left, right, gap, between = 56.0, 14.0, 50.0, 62.0
+    width = (WIDTH - left - right - gap * (columns - 1)) / columns
+    height = (320.0, 230.0, 190.0)[columns - 1]
+    top = legend_height(handles) + 22
+    canvas = Canvas(WIDTH, top + rows * height + (rows - 1) * between + 40)
+    canvas.legend(handles, left)
+    complete = True
+    for i, resolution in enumerate(resolutions):
+        row, column = divmod(i, columns)
+        ax = canvas.axes(left + column * (width + gap), top + row * (height + between), width, height)
+        ax.set_title(pixels(resolution))
+        ax.set_xlabel(title_of(METRICS["macs"]))
+        if column == 0:
+            ax.set_ylabel(title_of(METRICS["throughput"]))
+        panel = [point for point in drawn if point.resolution == resolution]
+        complete &= _panel(ax, panel, looks, filled, (width, height))
+    return canvas, complete
+
+
+def _panel(
+    ax: Axes,
+    panel: Sequence[Point],
+    looks: Mapping[str, Look],
+    filled: Mapping[str, str],
+    size: tuple[float, float],
+) -> bool:
+    """Draw one panel; whether every mixer got its label."""
+    ends = [end for point in panel for end in (point.throughput.lo, point.throughput.hi)]
+    x = scale([point.macs for point in panel], "MAC", pad=0.12, most_ticks=6)
+    y = scale([*(point.throughput.value for point in panel), *ends], "images/s", pad=0.12, most_ticks=6)
+    apply_x(ax, x, "MAC")
+    apply_y(ax, y, "images/s")
+
+    def at(macs: float, speed: float) -> tuple[float, float]:
+        return x.share(macs) * size[0], y.share(speed) * size[1]
+
+    lines = _front(ax, panel, x.hi, at)
+    arrows: list[Box] = []
+    anchors: dict[str, list[tuple[float, float]]] = {}
+    for point in sorted(panel, key=lambda point: -point.throughput.value):
+        look = looks[point.name]
+        here = at(point.macs, point.throughput.value)
+        earlier = anchors.setdefault(point.name, [])
+        if earlier:  # the same mixer on another kernel
+            draw.stroke(ax, earlier[-1], here, look.color, width=0.7)
+            lines.append(segment(earlier[-1], here))
+        earlier.append(here)
+        lo, hi = point.throughput.lo, point.throughput.hi
+        if point.throughput.bounded and at(point.macs, hi)[1] - at(point.macs, lo)[1] > 8:
+            draw.bar(ax, (point.macs, point.macs), (lo, hi), look.color)
+        if not point.exact:
+            tip = (here[0] + 17, here[1])
+            draw.stroke(ax, (here[0] + 4, here[1]), tip, look.color, arrow=True)
+            arrows.append(around(here[0] + 12, here[1], 5))
+        draw.mark(ax, point.macs, point.throughput.value, look, filled[point.kernel], point.cell)
+
+    texts = [looks[name].label for name in anchors]
+    found = place(
+        list(anchors.values()),
+        [measure(text, 8) for text in texts],
+        Box(0, 0, size[0] + 10, size[1]),
+        taken=[*arrows, *(around(*here, 4) for spots in anchors.values() for here in spots)],
+        avoid=lines,
+    )
+    for text, spot in zip(texts, found, strict=True):
+        if spot is not None:
+            _label(ax, text, *spot)
+    return None not in found
+
+
+def _front(ax: Axes, panel: Sequence[Point], end: float, at: _Place) -> list[Box]:
+    """Draw the staircase of what exactly counted mixers reach; returns its segments, for labels to avoid."""
+    known = [(point.macs, point.throughput.value) for point in panel if point.exact]
+    front = [known[i] for i in pareto_front(known)]
+    if not front:
+        return []
+    xs = [*(macs for macs, _ in front), end]
+    ys = [*(speed for _, speed in front), front[-1][1]]
+    ax.plot(xs, ys, drawstyle="steps-post", color=MUTED, linewidth=1, zorder=1.5)
+    corners = [at(xs[0], ys[0])]
+    for i in range(1, len(xs)):
+        corners += [at(xs[i], ys[i - 1]), at(xs[i], ys[i])]
+    return [segment(a, b) for a, b in pairwise(corners)]
+
+
+def _label(ax: Axes, text: str, box: Box, point: tuple[float, float]) -> None:
+    """A name in its box, with a leader line where the box is not next to its point."""
+    x, y = point
+    nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
+    if math.dist(nearest, point) > 9:
+        draw.stroke(ax, point, nearest, MUTED, width=0.5)
+    draw.text(ax, box.left, (box.bottom + box.top) / 2, text)
+
+
+def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequence[int | str]) -> str:
+    kernels = kernels_of(drawn)
+    parts = ["Each point is a mixer: MACs for one image against images per second at the median latency."]
+    parts.append("The grey staircase is the Pareto front: no other point has both fewer MACs and more speed.")
+    if len(kernels) > 1:
+        parts.append("A thin line joins the kernels of one mixer.")
+    if any(point.throughput.bounded for point in drawn):
+        parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
+    if not all(point.exact for point in drawn):
+        parts.append(
+            "An arrow to the right marks MACs that are a lower bound; such points are not on the front."
+        )
+    all_resolutions = resolutions_of(drawn)
+    if len(resolutions) < len(all_resolutions):
+        parts.append(f"{len(resolutions)} of {len(all_resolutions)} resolutions, spread evenly.")
+    missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
+    if missing:
+        parts.append(f"Not drawn: {_failures(missing, len(kernels_of(cells)) > 1)}.")
+    return " ".join(parts)
+
+
+def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str:
+    """Cells that are not drawn, by mixer: "performer with flash at 224 and 448 px (unsupported)"."""
+    alike: dict[tuple[str, str, str], list[Point]] = {}
+    for point in missing:
+        alike.setdefault((point.name, point.kernel, point.status), []).append(point)
+    texts = [
+        f"{name}{f' with {kernel}' if name_kernel else ''} at "
+        f"{places(resolutions_of(failed))} ({STATUS_WORDS[status]})"
+        for (name, kernel, status), failed in alike.items()
+    ]
+    if len(texts) > most:
+        rest = sum(len(failed) for failed in list(alike.values())[most:])
+        texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
+    return "; ".join(texts)
+
+
+def _alt(drawn: Sequence[Point], resolutions: Sequence[int | str]) -> str:
+    parts = [f"Scatter plot of throughput over MACs per image for {counted(len(names_of(drawn)), 'mixer')}."]
+    for resolution in resolutions:
+        panel = [point for point in drawn if point.resolution == resolution]
+        best = max(panel, key=lambda point: point.throughput.value)
+        worst = min(panel, key=lambda point: point.throughput.value)
+        parts.append(
+            f"At {pixels(resolution)} from {worst.name} with {rate(worst.throughput.value)} "
+            f"to {best.name} with {rate(best.throughput.value)}."
+        )
+    return " ".join(parts)

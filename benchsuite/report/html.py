@@ -1,0 +1,54 @@
+"""The report: one HTML file that opens from disk and loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from benchsuite import __version__
+from benchsuite.report import theme
+from benchsuite.report.context import Page, build, file_name
+from benchsuite.report.svg import save
+from benchsuite.results.store import Run
+
+
+def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None) -> Path:
+    """Write the report of these runs, one after the other.
+
+    Args:
+        out: the HTML file; its folder is made if needed.
+        figures: a folder for every figure as PDF, PNG and SVG.
+
+    Returns:
+        `out`.
+    """
+    with theme.applied():
+        page = build(runs)
+        if figures is not None:
+            _save_figures(page, figures)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(to_html(page), encoding="utf-8")
+    return out
+
+
+def to_html(page: Page) -> str:
+    """The page as text. Everything but figures and style sheets is escaped by the template engine."""
+    environment = Environment(
+        loader=PackageLoader("benchsuite.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("report.html.j2")
+    return template.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
+
+
+def _save_figures(page: Page, folder: Path) -> None:
+    for run in page.runs:
+        for group in run.groups:
+            for part in group.figures:
+                name = file_name(part, run, group, several_runs=len(page.runs) > 1)
+                save(part.drawing.figure, folder, name)

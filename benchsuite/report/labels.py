@@ -1,0 +1,138 @@
+"""Placing labels so that none covers another: beside points in a plane, and in a column at line ends.
+
+Plain geometry in points (1/72 inch), y upwards; knows nothing of matplotlib.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An upright rectangle by its edges."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether the two share more than an edge."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.bottom < other.top
+            and other.bottom < self.top
+        )
+
+    def within(self, other: Box) -> bool:
+        """Whether no part of it lies outside `other`."""
+        return (
+            self.left >= other.left
+            and self.right <= other.right
+            and self.bottom >= other.bottom
+            and self.top <= other.top
+        )
+
+
+def around(x: float, y: float, radius: float) -> Box:
+    """The square of a marker."""
+    return Box(x - radius, y - radius, x + radius, y + radius)
+
+
+def segment(start: tuple[float, float], end: tuple[float, float]) -> Box:
+    """A line that runs along an axis, as a thin box; the bounding box of a slanted one."""
+    (x0, y0), (x1, y1) = start, end
+    return Box(min(x0, x1) - 0.5, min(y0, y1) - 0.5, max(x0, x1) + 0.5, max(y0, y1) + 0.5)
+
+
+def candidates(x: float, y: float, width: float, height: float, gap: float) -> list[Box]:
+    """Places for a label at eight sides of a point, the most readable first: right, left, above, below."""
+    slant = gap * math.sqrt(0.5)
+    return [
+        Box(left, bottom, left + width, bottom + height)
+        for left, bottom in (
+            (x + gap, y - height / 2),
+            (x - gap - width, y - height / 2),
+            (x - width / 2, y + gap),
+            (x - width / 2, y - gap - height),
+            (x + slant, y + slant),
+            (x + slant, y - slant - height),
+            (x - slant - width, y + slant),
+            (x - slant - width, y - slant - height),
+        )
+    ]
+
+
+def place(
+    anchors: Sequence[Sequence[tuple[float, float]]],
+    sizes: Sequence[tuple[float, float]],
+    bounds: Box,
+    taken: Sequence[Box] = (),
+    avoid: Sequence[Box] = (),
+    gaps: Sequence[float] = (6.0, 13.0, 22.0),
+) -> list[tuple[Box, tuple[float, float]] | None]:
+    """A place for every label near one of its points, or None where there is none.
+
+    Points with the fewest free places are served first. A place may cross what is in `avoid` (lines) only
+    if there is no better one; it never covers what is in `taken` (markers) or another label.
+
+    Args:
+        anchors: for every label the points it may stand at, the preferred first.
+        sizes: width and height of every label.
+        bounds: labels stay inside.
+        gaps: distances from the point to try; beyond the first a leader line is due.
+
+    Returns:
+        For every label its box and the point it belongs to.
+    """
+    result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
+    used = list(taken)
+
+    def free(i: int, forbidden: Sequence[Box]) -> list[tuple[Box, tuple[float, float]]]:
+        return [
+            (box, point)
+            for gap in gaps
+            for point in anchors[i]
+            for box in candidates(*point, *sizes[i], gap)
+            if box.within(bounds) and not any(box.overlaps(other) for other in forbidden)
+        ]
+
+    order = sorted(range(len(anchors)), key=lambda i: (len(free(i, used)), i))
+    for i in order:
+        found = free(i, [*used, *avoid]) or free(i, used)
+        if found:
+            result[i] = found[0]
+            used.append(found[0][0])
+    return result
+
+
+def stack(positions: Sequence[float], gap: float, lo: float, hi: float) -> list[float] | None:
+    """Positions moved as little as needed to lie `gap` apart within [lo, hi], in the same order.
+
+    Neighbours that are too close form a block around their common mean (pool adjacent violators), which is
+    the nearest solution in the sense of least squares.
+
+    Returns:
+        The new positions in the order of the old ones, or None if they do not fit.
+    """
+    if (len(positions) - 1) * gap > hi - lo:
+        return None
+    order = sorted(range(len(positions)), key=lambda i: (positions[i], i))
+    # Less k gaps, the k-th position may equal its neighbour's, so the task is a monotone fit.
+    blocks: list[tuple[float, int]] = []  # mean and size
+    for k, i in enumerate(order):
+        mean, size = positions[i] - k * gap, 1
+        while blocks and blocks[-1][0] > mean:
+            other, count = blocks.pop()
+            mean, size = (mean * size + other * count) / (size + count), size + count
+        blocks.append((mean, size))
+    flat = [mean for mean, size in blocks for _ in range(size)]
+    top = hi - (len(positions) - 1) * gap
+    result = [0.0] * len(positions)
+    for k, i in enumerate(order):
+        result[i] = min(max(flat[k], lo), top) + k * gap
+    return result

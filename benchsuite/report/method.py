@@ -1,0 +1,248 @@
+"""How the numbers of a run came about, in words: machine, protocol, failures and warnings."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.words import STATUS_WORDS, counted, joined
+from benchsuite.results.record import Record
+from benchsuite.results.store import Run
+from benchsuite.units import byte_size, significant
+
+_TIMING: Mapping[str, str] = {
+    "cuda_events": "pairs of CUDA events around each step, read after the last",
+    "monotonic_clock": "the monotonic clock of the host around each step",
+}
+_MEMORY: Mapping[str, str] = {
+    "cuda_allocator": "the peak of torch's caching allocator on the GPU during one step, in a pass of its own",
+    "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
+}
+_STOPPED: Mapping[str, str] = {
+    "precision": "the wanted precision was reached",
+    "samples": "the largest number of samples was taken",
+    "time": "the time was up",
+}
+_WORDS: Mapping[str, str] = {
+    "os": "Operating system",
+    "cpu": "CPU",
+    "gpu": "GPU",
+    "git": "Git",
+    "cuda": "CUDA",
+    "cudnn": "cuDNN",
+    "tf32": "TF32",
+    "torch": "PyTorch",
+    "benchsuite": "benchsuite",
+    "mib": "MiB",
+    "mhz": "MHz",
+    "sm": "SM",
+    "uuid": "UUID",
+    "omp": "OMP",
+    "fvcore": "fvcore",
+    "numpy": "numpy",
+    "triton": "triton",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A term and what is said of it."""
+
+    term: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong in the same way in one or more cells.
+
+    Attributes:
+        cells: (id, target of the link) of each.
+    """
+
+    status: str
+    where: str
+    message: str
+    traceback: str
+    cells: tuple[tuple[str, str], ...]
+
+
+def environment(run: Run) -> Table:
+    """Everything that is known of the machine; a column a session where sessions differ."""
+    flat = [dict(_flat(run.environment))]
+    for session in sorted(run.environments):
+        other = dict(_flat(run.environments[session]))
+        if not any(_same(other, known) for known in flat):
+            flat.append(other)
+    keys = list(dict.fromkeys(key for one in flat for key in one if key != "command"))
+    heads = ["Value"] if len(flat) == 1 else [f"Session {number}" for number in range(1, len(flat) + 1)]
+    rows = tuple(
+        Row((TableCell(_label(key)), *(TableCell(one.get(key, "–")) for one in flat))) for key in keys
+    )
+    return Table("Machine and software.", (Header("Property"), *(Header(head) for head in heads)), rows)
+
+
+_PASSING = ("started_at", "command", "load", "temperature", "clock")
+
+
+def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Whether two descriptions differ in no more than time, load and momentary clocks."""
+    keys = {key for key in (*one, *other) if not any(word in key for word in _PASSING)}
+    return all(one.get(key) == other.get(key) for key in keys)
+
+
+def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in data.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        elif value is not None and value != "":
+            yield name, _text(key, value)
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    if key.endswith("bytes") and isinstance(value, (int, float)):
+        return byte_size(value)
+    return significant(value, 4) if isinstance(value, float) else str(value)
+
+
+def _label(key: str) -> str:
+    """Name of a row: "GPU memory" for gpu.memory_bytes, "TF32 matmul" for flags.tf32_matmul."""
+    for group in ("flags.", "packages.", "gpu.nvidia_smi."):
+        key = key.replace(group, "gpu." if group.startswith("gpu") else "", 1)
+    words = key.replace(".", " ").replace("_", " ").removesuffix(" bytes").split()
+    words = [word for i, word in enumerate(words) if word not in words[:i]]
+    text = " ".join(_WORDS.get(word, word) for word in words)
+    return text if words[0] in _WORDS else text[:1].upper() + text[1:]
+
+
+def command(run: Run) -> str | None:
+    """The command line of the run, quoted for a shell; None if the run does not say."""
+    value = run.environment.get("command")
+    if not value:
+        return None
+    return value if isinstance(value, str) else shlex.join(str(word) for word in value)
+
+
+def protocol(run: Run) -> list[Fact]:
+    """How samples were taken and counted, from the records; then the scenario's own settings."""
+    facts = [*_timing(run.records), *_counting(run.records), *_memory(run.records)]
+    settings = dict(_flat(run.scenario.get("measure") or {}))
+    if settings:
+        facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
+    applied = run.scenario.get("applied") or ()
+    if applied:
+        facts.append(Fact("Profiles", joined([str(name) for name in applied])))
+    overrides = run.scenario.get("overrides") or ()
+    if overrides:
+        facts.append(Fact("Overrides", "; ".join(str(override) for override in overrides)))
+    return facts
+
+
+def _timing(records: Sequence[Record]) -> Iterator[Fact]:
+    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
+    if not timed:
+        return
+    counts = [len(timing.samples_s) for timing in timed]
+    few, many = min(counts), max(counts)
+    number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
+    reasons = Counter(timing.stopped_by for timing in timed)
+    stops = [f"{_STOPPED.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()]
+    yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
+    methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
+    threads = sorted({timing.threads for timing in timed})
+    yield Fact(
+        "Timing",
+        f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):g} warm-up calls "
+        f"({median(t.warmup_s for t in timed):.2g} s) in the median cell; "
+        f"{joined([str(n) for n in threads], 'or')} CPU {'thread' if threads == [1] else 'threads'}.",
+    )
+    yield Fact(
+        "Intervals",
+        "95 %, of the median, from interpolated order statistics (Hettmansperger and Sheather); nothing is "
+        "assumed about the distribution. They hold what varies within a run, not between runs or machines. "
+        "Below 6 samples there is none.",
+    )
+
+
+def _counting(records: Sequence[Record]) -> Iterator[Fact]:
+    costs = [record.cost for record in records if record.cost is not None]
+    if not costs:
+        return
+    counters = [counter for counter in dict.fromkeys(cost.counter for cost in costs) if counter]
+    text = "of the forward pass of one image; a multiply–add counts as one"
+    if counters:
+        text += f"; counted by {joined(counters)}"
+    missed = sorted({operator for cost in costs for operator in cost.uncounted})
+    if missed:
+        text += f"; without a rule, so not counted: {joined(missed)}"
+    yield Fact("MACs", f"{text}.")
+
+
+def _memory(records: Sequence[Record]) -> Iterator[Fact]:
+    methods = dict.fromkeys(record.memory.method for record in records if record.memory is not None)
+    if methods:
+        words = joined([_MEMORY.get(method, method) for method in methods])
+        yield Fact("Memory", f"{words}; weights and input are included.")
+
+
+def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:
+    """Every cell without numbers, in full; cells with the same message share an entry."""
+    found: dict[tuple[str, str, str], list[Record]] = {}
+    for record in records:
+        if record.status != "ok":
+            failure = record.failure
+            status = STATUS_WORDS[record.status] + (" (expected)" if record.expected else "")
+            where = f"{failure.kind} in stage {failure.stage}" if failure else ""
+            found.setdefault((status, where, failure.message if failure else ""), []).append(record)
+    return [
+        Trouble(
+            status=status,
+            where=where,
+            message=message,
+            traceback=alike[0].failure.traceback if alike[0].failure else "",
+            cells=tuple((record.id, f"{prefix}{record.id}") for record in alike),
+        )
+        for (status, where, message), alike in found.items()
+    ]
+
+
+def rules(run: Run) -> list[Fact]:
+    """What the scenario left out or expected to fail, with its reasons."""
+    facts = [
+        Fact(f"Left out: {rule.get('where', '')}", str(rule.get("reason", "")))
+        for rule in run.scenario.get("exclude") or ()
+    ]
+    for rule in run.scenario.get("expect") or ():
+        status = rule.get("status", "")
+        words = [status] if isinstance(status, str) else list(status)
+        expected = joined([STATUS_WORDS.get(word, str(word)) for word in words], "or")
+        facts.append(Fact(f"Expected {expected}: {rule.get('where', '')}", str(rule.get("reason", ""))))
+    return facts
+
+
+def warnings(run: Run) -> list[str]:
+    """What a reader should know before trusting the numbers."""
+    found = list(run.warnings)
+    timed = [record.timing for record in run.records if record.timing is not None]
+    few = sum(0 < len(timing.samples_s) < 6 for timing in timed)
+    if few:
+        found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
+    wanted = (run.scenario.get("measure") or {}).get("precision")
+    short = sum(timing.stopped_by != "precision" for timing in timed)
+    if wanted and short:
+        found.append(f"{counted(short, 'cell')} ended before the wanted precision of {wanted:g} was reached")
+    if (run.environment.get("git") or {}).get("dirty"):
+        found.append("benchsuite's own working tree had uncommitted changes")
+    if len(run.environments) > 1 and len(environment(run).headers) > 2:
+        found.append("the run was resumed on a machine or software that differs; see the sessions below")
+    return found

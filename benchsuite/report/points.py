@@ -1,0 +1,128 @@
+"""The cells of a frame as typed points: what figures, sentences and tables read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.results.metrics import METRICS
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number with its 95 % interval; NaN where there is none."""
+
+    value: float
+    lo: float = math.nan
+    hi: float = math.nan
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return not math.isnan(self.value)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there is an interval."""
+        return not (math.isnan(self.lo) or math.isnan(self.hi))
+
+    def above(self, other: Value) -> bool:
+        """Whether it is larger beyond doubt: both have intervals and they are disjoint."""
+        return self.bounded and other.bounded and self.lo > other.hi
+
+    def over(self, other: Value) -> Value:
+        """The ratio of the two, with an interval from the ends of both.
+
+        If each interval holds its median with 95 %, this one holds the ratio of the medians with at least
+        90 %, and with more than 95 % for independent samples of usual shapes.
+        """
+        return Value(self.value / other.value, self.lo / other.hi, self.hi / other.lo)
+
+
+MISSING = Value(math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One cell.
+
+    Attributes:
+        size: height × width in pixels, by which resolutions are ordered.
+        exact: False where the counter missed operators, so that MACs are a lower bound.
+        metrics: a value for every key of `METRICS`, `MISSING` where there is none.
+    """
+
+    cell: str
+    name: str
+    resolution: int | str
+    size: tuple[int, int]
+    kernel: str
+    status: str
+    reason: str | None
+    expected: bool
+    exact: bool
+    metrics: Mapping[str, Value]
+
+    @property
+    def macs(self) -> float:
+        """Multiply–accumulates for one image."""
+        return self.metrics["macs"].value
+
+    @property
+    def latency(self) -> Value:
+        """Median seconds per step."""
+        return self.metrics["latency_s"]
+
+    @property
+    def throughput(self) -> Value:
+        """Images per second at the median."""
+        return self.metrics["throughput"]
+
+
+def points(frame: pd.DataFrame) -> list[Point]:
+    """The rows of a frame, in order."""
+    return [_point(row) for row in frame.to_dict("records")]
+
+
+def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
+    """Distinct resolutions by area, then height."""
+    sizes = {point.resolution: point.size for point in cells}
+    return sorted(sizes, key=lambda key: (math.prod(sizes[key]), sizes[key]))
+
+
+def kernels_of(cells: Iterable[Point]) -> list[str]:
+    """Distinct kernels, math first."""
+    order = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
+    kernels = {point.kernel for point in cells}
+    return sorted(kernels, key=lambda key: (order.index(key) if key in order else len(order), key))
+
+
+def names_of(cells: Iterable[Point]) -> list[str]:
+    """Distinct mixers in order of appearance."""
+    return list(dict.fromkeys(point.name for point in cells))
+
+
+def _point(row: Mapping[Any, Any]) -> Point:
+    return Point(
+        cell=row["cell"],
+        name=row["name"],
+        resolution=row["resolution"],
+        size=(row["height"], row["width"]),
+        kernel=row["kernel"],
+        status=row["status"],
+        reason=None if pd.isna(row["reason"]) else row["reason"],
+        expected=bool(row["expected"]),
+        exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
+        metrics={
+            key: Value(*(_number(row[column]) for column in (key, *(metric.interval or ()))))
+            for key, metric in METRICS.items()
+        },
+    )
+
+
+def _number(value: Any) -> float:
+    return math.nan if pd.isna(value) else float(value)

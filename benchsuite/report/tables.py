@@ -1,0 +1,261 @@
+"""Tables of the page as typed rows: text to read and a value to sort by."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.report.findings import Contest, speed
+from benchsuite.report.points import MISSING, Point, Value, points
+from benchsuite.report.words import (
+    MODE_WORDS,
+    STATUS_WORDS,
+    counted,
+    fixed,
+    joined,
+    pixels,
+    rate,
+    scale_of,
+    spread,
+)
+
+FACTORS: Mapping[str, str] = {
+    "device": "Device",
+    "dtype": "Dtype",
+    "mode": "Mode",
+    "batch": "Batch",
+    "dim": "Channels",
+    "num_heads": "Heads",
+    "stride": "Stride (px)",
+}
+"""Conditions that become columns only where they differ within a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableCell:
+    """What one cell of a table says; `sort` is None where it has no value, which sorts last."""
+
+    text: str
+    sort: float | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line; `id` makes it a target of links, `failed` greys it."""
+
+    cells: tuple[TableCell, ...]
+    id: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Head of a column; numbers are set flush right."""
+
+    text: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with its caption. The first cell of a row is its heading."""
+
+    caption: str
+    headers: tuple[Header, ...]
+    rows: tuple[Row, ...]
+    sortable: bool = False
+
+
+def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | None = None) -> Table:
+    """Every cell of a run with all its metrics.
+
+    Args:
+        prefix: of the ids of rows, before the id of the cell.
+        reference: a mixer; adds a column with throughput as a multiple of its throughput in the same setting.
+    """
+    cells = points(frame)
+    rows = frame.to_dict("records")
+    varying = [factor for factor in FACTORS if frame[factor].nunique() > 1]
+    columns = [_macs(cells), _params(cells), _latency(cells), _throughput()]
+    if reference is not None:
+        columns.append(_relative(cells, rows, reference))
+    columns += [_memory(cells), _samples(rows)]
+    headers = (
+        Header("Mixer"),
+        Header("Resolution (px)", numeric=True),
+        Header("Kernel"),
+        *(Header(FACTORS[factor], numeric=factor not in ("device", "dtype", "mode")) for factor in varying),
+        *(Header(title, numeric=True) for title, _ in columns),
+        Header("Status"),
+    )
+    body = tuple(
+        Row(
+            (
+                TableCell(point.name, point.name),
+                TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size)),
+                TableCell(point.kernel, point.kernel),
+                *(_factor(factor, row[factor]) for factor in varying),
+                *(show(i, point) for _, show in columns),
+                _status(point),
+            ),
+            id=f"{prefix}{point.cell}",
+            failed=point.status != "ok",
+        )
+        for i, (point, row) in enumerate(zip(cells, rows, strict=True))
+    )
+    caption = f"All {counted(len(cells), 'cell')}." if len(cells) != 1 else "The only cell."
+    if any(point.latency.bounded for point in cells):
+        caption += " Brackets: 95 % interval of the median."
+    if not all(point.exact for point in cells):
+        caption += " ≥: a lower bound, since the counter has no rule for some operators."
+    return Table(caption, headers, body, sortable=True)
+
+
+_Column = tuple[str, Callable[[int, Point], TableCell]]
+
+
+def _macs(cells: Sequence[Point]) -> _Column:
+    factor, unit = scale_of((point.macs for point in cells), "")
+    title = f"MACs per image ({unit})" if unit else "MACs per image"
+
+    def show(_: int, point: Point) -> TableCell:
+        return _number(point.metrics["macs"], factor, "" if point.exact else "≥ ")
+
+    return title, show
+
+
+def _params(cells: Sequence[Point]) -> _Column:
+    factor, unit = scale_of((point.metrics["params"].value for point in cells), "")
+    title = f"Parameters ({unit})" if unit else "Parameters"
+    return title, lambda _, point: _number(point.metrics["params"], factor)
+
+
+def _latency(cells: Sequence[Point]) -> _Column:
+    factor, unit = scale_of((point.latency.value for point in cells), "s")
+
+    def show(_: int, point: Point) -> TableCell:
+        value = point.latency
+        return TableCell(spread(value.value, value.lo, value.hi, factor, unit), _key(value))
+
+    return f"Latency per step ({unit})", show
+
+
+def _throughput() -> _Column:
+    def show(_: int, point: Point) -> TableCell:
+        return TableCell(rate(point.throughput.value).removesuffix(" images/s"), _key(point.throughput))
+
+    return "Throughput (images/s)", show
+
+
+def _relative(cells: Sequence[Point], rows: Sequence[Mapping[Any, Any]], reference: str) -> _Column:
+    def setting(i: int) -> tuple[Any, ...]:
+        keys = ("resolution", "kernel", *FACTORS)
+        return tuple(rows[i][key] for key in keys)
+
+    base = {
+        setting(i): p.throughput for i, p in enumerate(cells) if p.name == reference and p.throughput.known
+    }
+
+    def show(i: int, point: Point) -> TableCell:
+        other = base.get(setting(i))
+        ratio = point.throughput.over(other) if other and point.throughput.known else MISSING
+        return TableCell(f"{ratio.value:.2f}" if ratio.known else "–", _key(ratio))
+
+    return f"Times {reference}", show
+
+
+def _memory(cells: Sequence[Point]) -> _Column:
+    factor, unit = scale_of((point.metrics["peak_memory_bytes"].value for point in cells), "B")
+    return f"Peak memory ({unit})", lambda _, point: _number(point.metrics["peak_memory_bytes"], factor)
+
+
+def _samples(rows: Sequence[Mapping[Any, Any]]) -> _Column:
+    def show(i: int, _: Point) -> TableCell:
+        count = rows[i]["samples"]
+        return TableCell("–") if pd.isna(count) else TableCell(str(count), int(count))
+
+    return "Samples", show
+
+
+def _number(value: Value, factor: float, prefix: str = "") -> TableCell:
+    if not value.known:
+        return TableCell("–")
+    return TableCell(prefix + fixed(value.value / factor, 4), value.value)
+
+
+def _key(value: Value) -> float | None:
+    return value.value if value.known else None
+
+
+def _factor(factor: str, value: Any) -> TableCell:
+    if isinstance(value, str):
+        return TableCell(MODE_WORDS.get(value, value) if factor == "mode" else value, value)
+    return TableCell(str(value), int(value))
+
+
+def _status(point: Point, most: int = 90) -> TableCell:
+    word = STATUS_WORDS[point.status]
+    reason = " ".join((point.reason or "").split())
+    if len(reason) > most:
+        reason = f"{reason[: most - 1]}…"
+    text = f"{word}: {reason}" if reason else word
+    return TableCell(f"{text} (expected)" if point.expected else text, word)
+
+
+def fastest(fields: Sequence[Contest]) -> Table:
+    """Who leads each contest, with its interval and its lead over the first that is clearly slower."""
+    rows = []
+    for contest in fields:
+        leaders = contest.leaders
+        behind = [point for point in contest.cells if point not in leaders]
+        names = joined([point.name for point in leaders])
+        text = names if len(leaders) == 1 else f"{names} (not distinguishable)"
+        lead = leaders[0].throughput.over(behind[0].throughput) if behind else MISSING
+        rows.append(
+            Row(
+                (
+                    TableCell(pixels(contest.resolution)),
+                    TableCell(contest.kernel),
+                    TableCell(text),
+                    TableCell(speed(leaders[0]).replace(" images/s", "")),
+                    TableCell(
+                        f"{spread(lead.value, lead.lo, lead.hi)} × {behind[0].name}" if behind else "–"
+                    ),
+                )
+            )
+        )
+    headers = (
+        Header("Resolution"),
+        Header("Kernel"),
+        Header("Fastest"),
+        Header("Throughput (images/s)", numeric=True),
+        Header("Lead over the first that is clearly slower", numeric=True),
+    )
+    return Table("The fastest mixer of every setting, with its 95 % interval.", headers, tuple(rows))
+
+
+def mixers(frame: pd.DataFrame) -> Table:
+    """What each name in the figures stands for."""
+    rows = []
+    for name, part in frame.groupby("name", sort=False):
+        values = [
+            part["target"],
+            part["config"].map(_arguments),
+            part["dim"],
+            part["num_heads"],
+            part["stride"],
+        ]
+        texts = [joined([str(value) for value in dict.fromkeys(column)]) for column in values]
+        rows.append(Row((TableCell(str(name)), *(TableCell(text) for text in texts))))
+    headers = ("Mixer", "Implementation", "Arguments", "Channels", "Heads", "Stride (px)")
+    return Table("What the names stand for.", tuple(Header(text) for text in headers), tuple(rows))
+
+
+def _arguments(config: str) -> str:
+    values: dict[str, Any] = json.loads(config)
+    return ", ".join(f"{key}={value}" for key, value in values.items()) or "–"

@@ -1,0 +1,173 @@
+"""How figures look: colours, markers, fonts. A mixer looks the same on every figure of a run.
+
+The colours are Okabe and Ito's ("Color Universal Design", 2008), darkened where they were too pale for white
+paper; each has a lighter twin for dark pages. Colour never stands alone: every mixer has a marker too.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+
+logger = logging.getLogger(__name__)
+
+INK = "#1b1b1f"
+MUTED = "#66666e"
+GRID = "#e3e3e8"
+PAPER = "#fffffe"
+
+SERIES = (
+    "#0069b4",
+    "#d14905",
+    "#00805d",
+    "#b0579a",
+    "#b98000",
+    "#2f93c8",
+    "#4b4b55",
+    "#8c1d40",
+    "#6f7f12",
+    "#3d3a9e",
+)
+SERIES_DARK = (
+    "#58b0f5",
+    "#ff8a50",
+    "#35cfa0",
+    "#ea9fd3",
+    "#f2bd3e",
+    "#93d7fa",
+    "#cfcfd8",
+    "#f07a9c",
+    "#c5d65a",
+    "#a5a2ff",
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
+# As many colours as markers would repeat the pairs; 10 and 11 have no common factor, so 110 mixers differ.
+
+LIGHT: dict[str, str] = {
+    "--ink": INK,
+    "--muted": MUTED,
+    "--grid": GRID,
+    "--paper": PAPER,
+    **{f"--series-{number}": color for number, color in enumerate(SERIES, start=1)},
+}
+"""Variables of the page's style sheet, with the colours that figures are drawn in."""
+
+DARK: dict[str, str] = {
+    "--ink": "#ececf1",
+    "--muted": "#a3a3ad",
+    "--grid": "#36363e",
+    "--paper": "#17171b",
+    **{f"--series-{number}": color for number, color in enumerate(SERIES_DARK, start=1)},
+}
+
+_FILLS = ("full", "left", "top", "bottom", "right")
+
+_RC: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, selectable, in the reader's font
+    "svg.hashsalt": "benchsuite",
+    "pdf.fonttype": 42,  # TrueType, which the publishers' checks ask for
+    "ps.fonttype": 42,
+    "text.parse_math": False,  # a "$" in a name is a dollar
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so a figure is the same on every machine
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8.5,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.linewidth": 0.7,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 6,
+    "figure.dpi": 72,  # so that a pixel is a point, in which text is measured
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colour and marker of one mixer, and the name as figures print it."""
+
+    color: str
+    marker: str
+    label: str
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """A look for every name, in order; the first 110 all differ."""
+    names = list(dict.fromkeys(names))
+    labels = shortened(names)
+    return {
+        name: Look(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], labels[name])
+        for number, name in enumerate(names)
+    }
+
+
+def shortened(names: Sequence[str], limit: int = 24) -> dict[str, str]:
+    """Names on one line of at most `limit` characters, cut in the middle and still distinct."""
+    result: dict[str, str] = {}
+    for name in names:
+        text = " ".join(name.split())
+        if len(text) > limit:
+            tail = (limit - 1) // 2
+            text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+        taken, number = text, 2
+        while text in result.values():
+            suffix = f" ({number})"
+            text, number = f"{taken[: limit - len(suffix)]}{suffix}", number + 1
+        result[name] = text
+    return result
+
+
+def fills(kernels: Sequence[str]) -> dict[str, str]:
+    """How the marker of each kernel is filled: hollow for math, full for the first fused one, then halves."""
+    fused = [kernel for kernel in kernels if kernel != "math"]
+    return {"math": "none"} | {kernel: _FILLS[number % len(_FILLS)] for number, kernel in enumerate(fused)}
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Draw with benchsuite's settings, whatever the user's matplotlibrc says; restores theirs after.
+
+    Logs one line if a name has characters that the figures' font lacks. On the page the reader's own fonts
+    show them; in PDF and PNG files they are boxes.
+    """
+    with mpl.rc_context(), warnings.catch_warnings(record=True) as caught:
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        warnings.simplefilter("always")
+        yield
+    missing = [warning for warning in caught if "missing from font" in str(warning.message)]
+    for warning in caught:
+        if warning not in missing:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    if missing:
+        logger.warning(
+            "%d characters in names are not in the figures' font; PDF and PNG show boxes", len(missing)
+        )

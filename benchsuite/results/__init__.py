@@ -1,0 +1,1 @@
+"""What a run leaves behind: cells, records, their metrics, and the files they live in. No torch."""

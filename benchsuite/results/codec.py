@@ -1,0 +1,45 @@
+"""Records as JSON lines and back. Pydantic validates what comes in from a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.errors import RecordVersionError
+from benchsuite.results.record import RECORD_VERSION, Record
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Record]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Record)
+
+
+def encode(record: Record) -> str:
+    """One line of JSON without the newline; keys in the order of the dataclass."""
+    return json.dumps(asdict(record), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def decode(line: str) -> Record:
+    """The record of one line.
+
+    Raises:
+        RecordVersionError: a newer version of benchsuite wrote it.
+        ValueError: the line is no record: torn, not JSON, or of another shape.
+    """
+    data: Any = json.loads(line)
+    if not isinstance(data, dict):
+        raise ValueError("not a JSON object")
+    version = data.get("version")
+    if isinstance(version, int) and version > RECORD_VERSION:
+        raise RecordVersionError(
+            f"record version {version} is newer than this benchsuite reads (up to {RECORD_VERSION}); "
+            "update with: pip install --upgrade benchsuite"
+        )
+    return _adapter().validate_python(data)

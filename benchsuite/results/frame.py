@@ -1,0 +1,268 @@
+"""Records as one tidy frame: a row a cell, a column a quantity, SI base units, and missing where missing.
+
+Samples are summarised here and nowhere else, so a table, a figure and a script of a reader agree.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.errors import UsageError, nearest
+from benchsuite.results.record import Record, Timing
+from benchsuite.results.store import Run, read_run
+from benchsuite.results.summary import median_interval, quantile
+from benchsuite.units import byte_size, si, significant
+
+_DTYPES: dict[str, str] = {
+    "cell": "object",
+    "subject": "object",
+    "name": "object",
+    "resolution": "object",
+    "batch": "int64",
+    "dtype": "object",
+    "mode": "object",
+    "kernel": "object",
+    "device": "object",
+    "status": "object",
+    "reason": "object",
+    "params": "Int64",
+    "macs": "Int64",
+    "latency_s": "float64",
+    "latency_lo_s": "float64",
+    "latency_hi_s": "float64",
+    "samples": "Int64",
+    "throughput": "float64",
+    "peak_memory_bytes": "Int64",
+    "target": "object",
+    "config": "object",
+    "height": "int64",
+    "width": "int64",
+    "tokens": "int64",
+    "stride": "int64",
+    "dim": "int64",
+    "num_heads": "int64",
+    "macs_exact": "boolean",
+    "flops": "Int64",
+    "latency_p5_s": "float64",
+    "latency_p95_s": "float64",
+    "throughput_lo": "float64",
+    "throughput_hi": "float64",
+    "peak_reserved_bytes": "Int64",
+    "weights_bytes": "Int64",
+    "input_bytes": "Int64",
+    "activations_bytes": "Int64",
+    "stopped_by": "object",
+    "expected": "bool",
+    "seconds": "float64",
+    "session": "int64",
+    "started_at": "object",
+}
+
+COLUMNS: tuple[str, ...] = tuple(_DTYPES)
+"""Columns of the frame, in order. Those up to `peak_memory_bytes` are what most readers want."""
+
+
+class Results:
+    """One run, read: `.run` as it lies in the folder, `.records`, and `.frame()` for analysis."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.records = run.records
+
+    def frame(self) -> pd.DataFrame:
+        """One row a cell, in the order of the records; see `to_frame`."""
+        return to_frame(self.records)
+
+    def __repr__(self) -> str:
+        return f"Results({str(self.run.path)!r}, {len(self.records)} records)"
+
+
+def load(path: str | Path) -> Results:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: there is no such folder, or it holds no run.
+        RecordVersionError: the records are of a newer benchsuite.
+    """
+    return Results(read_run(Path(path)))
+
+
+def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """One row a record, with the columns of `COLUMNS`, also if there are none.
+
+    Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
+    `latency_s` is the median; `_lo` and `_hi` are the ends of its 95 % interval, missing below 6 samples.
+    `resolution` is the side in pixels where the image is square and "HxW" where it is not. What was not
+    measured is missing (NaN, NA), never 0.
+    """
+    rows = [_row(record) for record in records]
+    return pd.DataFrame(
+        {key: pd.Series([row.get(key) for row in rows], dtype=dtype) for key, dtype in _DTYPES.items()}
+    )
+
+
+def _row(record: Record) -> dict[str, Any]:
+    cell = record.cell
+    height, width = cell.resolution
+    row: dict[str, Any] = {
+        "cell": record.id,
+        "subject": cell.subject,
+        "name": cell.name,
+        "resolution": height if height == width else f"{height}x{width}",
+        "batch": cell.batch,
+        "dtype": cell.dtype,
+        "mode": cell.mode,
+        "kernel": cell.kernel,
+        "device": cell.device,
+        "status": record.status,
+        "reason": record.reason,
+        "target": cell.target,
+        "config": json.dumps(dict(cell.config), sort_keys=True, ensure_ascii=False),
+        "height": height,
+        "width": width,
+        "tokens": cell.tokens,
+        "stride": cell.stride,
+        "dim": cell.dim,
+        "num_heads": cell.num_heads,
+        "expected": record.expected,
+        "seconds": record.seconds,
+        "session": record.session,
+        "started_at": record.started_at,
+    }
+    if (cost := record.cost) is not None:
+        row |= {
+            "params": cost.params,
+            "macs": cost.macs,
+            "macs_exact": cost.complete,
+            "flops": cost.flops,
+        }
+    if (timing := record.timing) is not None and timing.samples_s:
+        row |= _timed(timing, cell.batch)
+    if (memory := record.memory) is not None:
+        row |= {
+            "peak_memory_bytes": memory.peak_allocated_bytes,
+            "peak_reserved_bytes": memory.peak_reserved_bytes,
+            "weights_bytes": memory.weights_bytes,
+            "input_bytes": memory.input_bytes,
+            "activations_bytes": memory.activations_bytes,
+        }
+    return row
+
+
+def _timed(timing: Timing, batch: int) -> dict[str, Any]:
+    median = quantile(timing.samples_s, 0.5)
+    lo, hi = median_interval(timing.samples_s) or (math.nan, math.nan)
+    return {
+        "latency_s": median,
+        "latency_lo_s": lo,
+        "latency_hi_s": hi,
+        "latency_p5_s": quantile(timing.samples_s, 0.05),
+        "latency_p95_s": quantile(timing.samples_s, 0.95),
+        "samples": len(timing.samples_s),
+        "throughput": batch / median,
+        "throughput_lo": batch / hi,
+        "throughput_hi": batch / lo,
+        "stopped_by": timing.stopped_by,
+    }
+
+
+def export(results: Results, format: str) -> str | bytes:
+    """The frame in a format that other programs read: "csv", "markdown" or "parquet".
+
+    CSV and Parquet hold every column in SI base units; Markdown is a GitHub table of the main ones, scaled
+    to read.
+
+    Returns:
+        Text, or bytes for Parquet.
+
+    Raises:
+        UsageError: the format is unknown, or it is Parquet and pyarrow is not installed.
+    """
+    formats: dict[str, Callable[[pd.DataFrame], str | bytes]] = {
+        "csv": _csv,
+        "markdown": _markdown,
+        "parquet": _parquet,
+    }
+    if format not in formats:
+        guess = nearest(format, formats)
+        hint = f'; did you mean "{guess}"?' if guess else ""
+        raise UsageError(f'unknown format "{format}"{hint}\n  allowed: {", ".join(formats)}')
+    return formats[format](results.frame())
+
+
+def _csv(frame: pd.DataFrame) -> str:
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    # A column of Parquet has one type, and a sweep may hold square and other images.
+    frame = frame.assign(resolution=frame["resolution"].astype("str"))
+    try:
+        return bytes(frame.to_parquet(index=False, engine="pyarrow"))
+    except ImportError as error:
+        raise UsageError("Parquet needs pyarrow: pip install 'benchsuite[parquet]'") from error
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    headers = {
+        "Mixer": "---",
+        "Resolution": "---:",
+        "Batch": "---:",
+        "Dtype": "---",
+        "Mode": "---",
+        "Kernel": "---",
+        "Device": "---",
+        "Parameters": "---:",
+        "MACs per image": "---:",
+        "Latency per step": "---:",
+        "95 % interval": "---:",
+        "Throughput (images/s)": "---:",
+        "Peak memory": "---:",
+        "Status": "---",
+    }
+    lines = [f"| {' | '.join(headers)} |", f"| {' | '.join(headers.values())} |"]
+    for row in frame.to_dict("records"):
+        cells = (
+            row["name"],
+            row["resolution"],
+            row["batch"],
+            row["dtype"],
+            row["mode"],
+            row["kernel"],
+            row["device"],
+            _show(row["params"], si),
+            _bound(row["macs_exact"]) + _show(row["macs"], si),
+            _show(row["latency_s"], lambda value: si(value, "s")),
+            _interval(row["latency_lo_s"], row["latency_hi_s"]),
+            _show(row["throughput"], lambda value: significant(value, 4)),
+            _show(row["peak_memory_bytes"], byte_size),
+            row["status"] if pd.isna(row["reason"]) else f"{row['status']}: {row['reason']}",
+        )
+        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _show(value: Any, scale: Callable[[float], str]) -> str:
+    return "–" if pd.isna(value) else scale(float(value))
+
+
+def _bound(exact: Any) -> str:
+    return "≥ " if not pd.isna(exact) and not exact else ""
+
+
+def _interval(lo: float, hi: float) -> str:
+    return "–" if math.isnan(lo) else f"{si(lo, 's')} – {si(hi, 's')}"
+
+
+def _escaped(cell: object) -> str:
+    """Text in one cell of a Markdown table: names and reasons are a user's, and may hold any character."""
+    text = " ".join(str(cell).split())
+    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|")):
+        text = text.replace(character, escape)
+    return text

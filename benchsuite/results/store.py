@@ -1,0 +1,213 @@
+"""A run on disk: a folder that another process may be killed while writing.
+
+    scenario.json      the scenario as resolved: profiles applied, overrides in
+    environment.json   the machine of the first session; environment-2.json of the first resume, and so on
+    records.jsonl      one line a cell, appended and flushed to disk as each cell ends
+    report.html        made from the above; can be made again
+
+A torn last line, left by a kill in mid-write, is cut off before anything is appended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import RecordVersionError, RunFolderError
+from benchsuite.results.codec import decode, encode
+from benchsuite.results.record import Record
+
+SCENARIO = "scenario.json"
+RECORDS = "records.jsonl"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder as read.
+
+    Attributes:
+        scenario: the resolved scenario as plain data.
+        environment: the machine of the first session.
+        environments: session number → machine; more than one after a resume.
+        records: in the order of measurement, one a cell: where a cell stands twice, the later line counts.
+        warnings: what was wrong with the folder but did not prevent reading it.
+    """
+
+    path: Path
+    scenario: dict[str, Any]
+    environment: dict[str, Any]
+    records: tuple[Record, ...]
+    environments: Mapping[int, dict[str, Any]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def environment_file(session: int) -> str:
+    """Name of the file that describes the machine of a session."""
+    return "environment.json" if session == 1 else f"environment-{session}.json"
+
+
+def read_run(path: Path) -> Run:
+    """Read a run folder.
+
+    Raises:
+        RunFolderError: the folder is missing, or holds no run.
+        RecordVersionError: a newer version of benchsuite wrote it.
+    """
+    require_run(path)
+    scenario = _read_json(path / SCENARIO)
+    environments: dict[int, dict[str, Any]] = {}
+    while (path / environment_file(len(environments) + 1)).is_file():
+        session = len(environments) + 1
+        environments[session] = _read_json(path / environment_file(session))
+    records, warnings = read_records(path / RECORDS)
+    return Run(
+        path=path,
+        scenario=scenario,
+        environment=environments.get(1, {}),
+        environments=environments,
+        records=records,
+        warnings=warnings,
+    )
+
+
+def require_run(path: Path) -> None:
+    """Raise RunFolderError, saying what is missing, unless `path` is a run folder."""
+    if not path.is_dir():
+        raise RunFolderError(f"{path}: no such folder; a run folder holds {SCENARIO} and {RECORDS}")
+    if not (path / SCENARIO).is_file():
+        raise RunFolderError(f"{path}: not a run folder, it has no {SCENARIO}")
+
+
+def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
+    """The records of a JSON Lines file and what was wrong with it.
+
+    A torn last line is what a kill leaves and only warned of; so is a broken line in the middle.
+    """
+    if not path.is_file():
+        return (), ()
+    records: dict[str, Record] = {}
+    warnings: list[str] = []
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    torn = lines.pop()
+    if torn:
+        lines.append(torn)
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = decode(line)
+        except RecordVersionError as error:
+            raise RecordVersionError(f"{path}:{number}: {error}") from None
+        except ValueError as error:
+            cut = bool(torn) and number == len(lines)
+            what = "the last line is torn, its cell counts as not measured" if cut else f"skipped: {error}"
+            warnings.append(f"{path}:{number}: {what.splitlines()[0]}")
+            continue
+        records.pop(record.id, None)
+        records[record.id] = record
+    return tuple(records.values()), tuple(warnings)
+
+
+class RunWriter:
+    """Appends records to a run folder, each one safe on disk before the next cell starts."""
+
+    def __init__(self, path: Path, session: int) -> None:
+        self.path = path
+        self.session = session
+        self._file = (path / RECORDS).open("a", encoding="utf-8")
+
+    @classmethod
+    def create(cls, path: Path, scenario: Mapping[str, Any], environment: Mapping[str, Any]) -> RunWriter:
+        """Start a run in a new or empty folder.
+
+        Raises:
+            RunFolderError: there is a run already, the folder holds other files, or cannot be written.
+        """
+        check_free(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            _write_json(path / environment_file(1), environment)
+            _write_json(path / SCENARIO, scenario)
+            return cls(path, session=1)
+        except OSError as error:
+            raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+
+    @classmethod
+    def resume(cls, path: Path, environment: Mapping[str, Any]) -> RunWriter:
+        """Go on with a run; cuts off a torn last line first."""
+        require_run(path)
+        session = 1
+        while (path / environment_file(session)).is_file():
+            session += 1
+        try:
+            _cut_torn_line(path / RECORDS)
+            _write_json(path / environment_file(session), environment)
+            return cls(path, session=session)
+        except OSError as error:
+            raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def append(self, record: Record) -> None:
+        """Write one record and wait until the disk has it."""
+        self._file.write(encode(record) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def check_free(path: Path) -> None:
+    """Raise RunFolderError unless a new run can be written to `path`; creates nothing.
+
+    Raises:
+        RunFolderError: `path` is a file, holds a run (the message offers --resume) or other files, or
+            its nearest existing parent cannot be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunFolderError(f"{path}: is a file; --out wants a folder")
+    if (path / SCENARIO).exists() or (path / RECORDS).exists():
+        raise RunFolderError(f"{path}: already holds a run; to go on with it use: --resume {path}")
+    if path.is_dir() and any(path.iterdir()):
+        raise RunFolderError(f"{path}: is not empty and holds no run; name a new folder with --out")
+    existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise RunFolderError(f"{path}: cannot be written, {existing} does not allow it; choose another --out")
+
+
+def _cut_torn_line(path: Path) -> None:
+    """Shorten the file to its last complete line; a complete record that lacks only its newline gets one."""
+    if not path.is_file():
+        return
+    content = path.read_bytes()
+    if not content or content.endswith(b"\n"):
+        return
+    complete, _, tail = content.rpartition(b"\n")
+    try:
+        decode(tail.decode("utf-8"))
+    except ValueError:
+        with path.open("r+b") as file:
+            file.truncate(len(complete) + 1 if complete else 0)
+        return
+    with path.open("ab") as file:
+        file.write(b"\n")
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise RunFolderError(f"{path}: cannot be read: not a JSON object")
+    return data

@@ -1,0 +1,51 @@
+"""What a sweep will take, roughly, for `--dry-run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchsuite.results.record import Cell
+from benchsuite.run.executor import Executor
+from benchsuite.run.prepare import Prepared
+from benchsuite.scenario.model import Measure
+
+SHARE_OF_MATMUL = 0.3
+"""A mixer's multiply–adds run at about this share of a large matrix product's rate."""
+OVERHEAD_S = 0.1
+"""Building a cell and passing it to its worker, and its memory pass beside the steps themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Rough seconds and bytes of one cell; None where it cannot be built."""
+
+    cell: Cell
+    macs: int | None
+    seconds: float | None
+    memory_bytes: int | None
+    reason: str | None = None
+
+
+def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
+    """One estimate a cell. The time comes from a matrix product timed now on each device."""
+    rates = {cell.device: 0.0 for cell in prepared.cells}
+    rates = {device: executor.matmul_rate(device) for device in rates}
+    estimates = []
+    for cell, plan in zip(prepared.cells, prepared.plans, strict=True):
+        if plan.value is None:
+            reason = plan.failure.message if plan.failure else plan.status
+            estimates.append(Estimate(cell, None, None, None, reason))
+            continue
+        step_s = plan.value.cost.macs * cell.batch / (rates[cell.device] * SHARE_OF_MATMUL)
+        seconds = cell_seconds(step_s, prepared.scenario.measure)
+        estimates.append(Estimate(cell, plan.value.cost.macs, seconds, plan.value.memory_bytes))
+    return estimates
+
+
+def cell_seconds(step_s: float, measure: Measure) -> float:
+    """Seconds that a cell takes whose step takes `step_s`: warm-up, sampling to its budget, memory pass."""
+    warm_up = max(measure.warmup_s, (measure.warmup_calls + 1) * step_s)
+    sampling = min(max(measure.max_s, measure.min_samples * step_s), measure.max_samples * step_s)
+    memory = 3 * step_s if "memory" in measure.metrics else 0.0
+    timed = warm_up + sampling if "latency" in measure.metrics else 0.0
+    return OVERHEAD_S + timed + memory

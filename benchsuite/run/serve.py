@@ -1,0 +1,50 @@
+"""The loop of a worker process: a call comes in as a pickle on stdin, its answer goes out on stdout.
+
+Started as `python -m benchsuite.run.serve` by `run/process.py`. Ends when its parent closes the pipe or dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import pickle
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def serve() -> None:
+    """Answer calls to functions of `run/worker.py` until the pipe closes."""
+    _die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    requests = sys.stdin.buffer
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a mixer prints must not break the protocol
+
+    from benchsuite.errors import BenchsuiteError
+    from benchsuite.run import worker
+
+    while True:
+        try:
+            name, arguments = pickle.load(requests)
+        except EOFError:
+            return
+        try:
+            answer = (True, getattr(worker, name)(*arguments))
+        except BenchsuiteError as error:
+            answer = (False, error)
+        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to end this process with its parent, so that a killed run leaves nothing that measures on."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    serve()

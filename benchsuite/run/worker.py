@@ -1,0 +1,218 @@
+"""Cell → numbers. Everything here runs in the process that holds torch, inline or as a worker.
+
+This is the one place where any exception of a cell becomes a `Failure`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+import torch
+
+from benchsuite.errors import Unsupported, UsageError
+from benchsuite.measure import environment
+from benchsuite.measure.cost import count_cost
+from benchsuite.measure.device import open_device, resolve
+from benchsuite.measure.estimate import peak_bytes
+from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
+from benchsuite.measure.stopping import RelativeInterval
+from benchsuite.measure.timing import WarmUp, measure_time
+from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
+from benchsuite.run.build import Subject, build, step_of
+from benchsuite.scenario.model import Measure
+
+T = TypeVar("T")
+
+# How torch words that a kernel or a dtype does not exist here; it has no exception class for that.
+_UNSUPPORTED = re.compile(
+    r"No (viable backend|available kernel)|not implemented for '|not supported on this|"
+    r"is not (currently )?(implemented|supported|available)"
+)
+_OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+_TRACEBACK_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a pass over a cell brought: a value, or the status and the reason why not."""
+
+    value: T | None = None
+    status: Status = "ok"
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a cell before it runs.
+
+    Attributes:
+        memory_bytes: estimated peak of live tensors of one step of the whole batch.
+    """
+
+    cost: Cost
+    memory_bytes: int
+
+
+def describe(device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
+    """Resolve the device, set the thread count, and describe the machine.
+
+    Raises:
+        DeviceError: the device is not present.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    resolved = resolve(device)
+    return resolved, environment.describe(resolved, command)
+
+
+def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
+    """Build every cell on "meta", count it and estimate its memory. Cells that differ in nothing that the
+    graph sees (batch, dtype, device) are counted once.
+
+    Raises:
+        UsageError: mixers do not take the arguments that the scenario gives; names each once.
+    """
+    counted: dict[str, Answer[Cost]] = {}
+    wrong: dict[str, None] = {}
+    plans = []
+    for cell in cells:
+        key = repr(
+            (cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads, cell.kernel)
+        )
+        try:
+            if key not in counted:
+                counted[key] = _attempt("build", functools.partial(_count, cell))
+            plans.append(_with_memory(cell, counted[key]))
+        except UsageError as error:
+            wrong[str(error)] = None
+    if wrong:
+        raise UsageError("\n".join(wrong))
+    return plans
+
+
+def time_cell(cell: Cell, measure: Measure) -> Answer[Timing]:
+    """Time one cell. Nothing else is measured in this process as long as cells are timed in it."""
+    return _attempt("time", lambda: _time(cell, measure))
+
+
+def inspect_cell(cell: Cell, seed: int) -> Answer[Memory]:
+    """Peak memory of one cell, in a process that times nothing."""
+    return _attempt("memory", lambda: _memory(cell, seed))
+
+
+def matmul_rate(device: str) -> float:
+    """Multiply–adds per second of a 1024³ fp32 product: the scale of `--dry-run`'s rough times."""
+    side = 1024
+    factor = torch.randn(side, side, device=device)
+    durations = open_device(device).time_calls(lambda: factor @ factor, 8)
+    return side**3 / min(durations)
+
+
+def _count(cell: Cell) -> Cost:
+    subject = build(replace(cell, dtype="fp32"), "meta", batch=1)
+    return count_cost(subject.module, subject.inputs)
+
+
+def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
+    if cost.value is None:
+        return Answer(status=cost.status, failure=cost.failure)
+    found = cost.value
+
+    def estimate() -> Plan:
+        subject = build(cell, "meta")
+        with torch.no_grad():
+            peak = peak_bytes(lambda: subject.module(*subject.inputs))
+        held = module_bytes(subject.module) + tensor_bytes(subject.tensor)
+        return Plan(cost=found, memory_bytes=held + peak)
+
+    return _attempt("build", estimate)
+
+
+def _time(cell: Cell, measure: Measure) -> Timing:
+    subject = _ready(cell, measure.seed)
+    step = step_of(subject, cell.mode)
+    _first_call(step)
+    rule = RelativeInterval(
+        min_samples=measure.min_samples,
+        max_samples=measure.max_samples,
+        max_s=measure.max_s,
+        precision=measure.precision,
+    )
+    warm_up = WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s)
+    return measure_time(step, open_device(cell.device), warm_up, rule, threads=torch.get_num_threads())
+
+
+def _memory(cell: Cell, seed: int) -> Memory:
+    subject = _ready(cell, seed)
+    step = step_of(subject, cell.mode)
+    _first_call(step)
+    return measure_memory(step, subject.module, subject.tensor)
+
+
+def _ready(cell: Cell, seed: int) -> Subject:
+    """Build the cell where it runs, under the precision that its dtype names: fp32 is not TF32."""
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False
+    return build(cell, cell.device, seed=seed)
+
+
+def _first_call(step: Callable[[], object]) -> None:
+    """Run once. If torch has no such kernel, its reasons, which it gives as warnings, are the message."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            step()
+        except RuntimeError as error:
+            if not _UNSUPPORTED.search(str(error)):
+                raise
+            reasons = dict.fromkeys(str(item.message).split(" (Triggered")[0].strip() for item in heard)
+            raise Unsupported("; ".join([str(error).split("\n", 1)[0], *reasons])) from error
+
+
+def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
+    """Do the work; whatever it raises is the answer, but for mistakes in the scenario."""
+    try:
+        return Answer(value=work())
+    except UsageError:
+        raise
+    except Unsupported as error:
+        return Answer(
+            status="unsupported", failure=Failure(stage=stage, kind="Unsupported", message=str(error))
+        )
+    except Exception as error:  # noqa: BLE001  a cell may raise anything, and the sweep goes on
+        status = _status_of(error)
+        answer: Answer[T] = Answer(status=status, failure=_failure(stage, status, error))
+        _release(error)
+        return answer
+
+
+def _status_of(error: Exception) -> Status:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+        return "oom"
+    if isinstance(error, ValueError) or (isinstance(error, RuntimeError) and _UNSUPPORTED.search(str(error))):
+        return "unsupported"  # a mixer raises ValueError on what it cannot do
+    return "error"
+
+
+def _failure(stage: str, status: Status, error: Exception) -> Failure:
+    frames = traceback.format_exception(error)
+    lines = "".join(frames).strip().splitlines() if status == "error" else []
+    return Failure(
+        stage=stage,
+        kind=type(error).__name__,
+        message=str(error).strip().split("\n", 1)[0] or type(error).__name__,
+        traceback="\n".join(lines[-_TRACEBACK_LINES:]),
+    )
+
+
+def _release(error: Exception) -> None:
+    """Drop what the failed cell holds, so that the next one finds the memory free."""
+    traceback.clear_frames(error.__traceback__)
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

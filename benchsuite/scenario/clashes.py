@@ -1,0 +1,162 @@
+"""Values that are right by themselves and wrong together: repeats, sizes that do not divide, nothing left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from pydantic import BaseModel
+
+from benchsuite.errors import Problem
+from benchsuite.scenario import select
+from benchsuite.scenario.expand import Point, points, variants
+from benchsuite.scenario.model import SWEPT, Document
+from benchsuite.scenario.translate import problem_at, shown
+from benchsuite.scenario.tree import Node, Path
+
+MAX_CELLS = 10_000
+"""A scenario of more would run for days; most likely an axis has too many values."""
+
+
+def clashes(
+    document: Document, root: Node, known: Mapping[str, Sequence[str]], left_out: Sequence[Path]
+) -> Iterator[Problem]:
+    """What is wrong with the document as a whole.
+
+    Args:
+        root: the tree that `document` was read from, entry by entry.
+        left_out: paths of what was wrong by itself and is missing in both; nothing is said of what depends on
+            them.
+    """
+    yield from _repeats(document, root)
+    yield from _repeated_labels(document, root)
+    if ("measure", "min_samples") not in left_out and ("measure", "max_samples") not in left_out:
+        yield from _samples(document, root)
+    size = _size(document)
+    if size > MAX_CELLS:
+        sweep, _ = root.deepest(("sweep",))
+        message = f"{size:,} cells before exclusion; at most {MAX_CELLS:,} can be run"
+        yield problem_at(sweep, message, key=True)
+    elif not any(path[0] == "exclude" for path in left_out):
+        yield from _of_cells(document, root, known, left_out)
+
+
+def _repeats(document: Document, root: Node) -> Iterator[Problem]:
+    lists: list[tuple[Path, BaseModel, tuple[str, ...]]] = [
+        (("sweep",), document.sweep, SWEPT),
+        *((("include", i), extra, ("mixer", *SWEPT)) for i, extra in enumerate(document.include)),
+        *((("expect", i), rule, ("status",)) for i, rule in enumerate(document.expect)),
+        (("measure",), document.measure, ("metrics",)),
+        (("report",), document.report, ("sections",)),
+    ]
+    for path, part, keys in lists:
+        for key in keys:
+            node = root.at((*path, key))
+            yield from _repeated(key, getattr(part, key), node.items if node else ())
+
+
+def _repeated(key: str, values: Sequence[Any], items: Sequence[Node]) -> Iterator[Problem]:
+    """Compares values, so that "auto" repeats "sdpa", and quotes what is written."""
+    for i, item in enumerate(items):
+        first = values.index(values[i])
+        if first < i:
+            words, before = shown(item.plain()), shown(items[first].plain())
+            also = "" if words == before else f", first as {before}"
+            yield problem_at(item, f"{key} lists {words} twice{also}")
+
+
+def _repeated_labels(document: Document, root: Node) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for variant in variants(document.sweep):
+        if variant.label in seen:
+            entry, _ = root.deepest(("sweep", "mixer", variant.entry, "label"))
+            yield problem_at(
+                entry, f'two mixers are labelled "{variant.label}"; give one of them another label'
+            )
+        seen.add(variant.label)
+
+
+def _samples(document: Document, root: Node) -> Iterator[Problem]:
+    least, most = document.measure.min_samples, document.measure.max_samples
+    if least > most:
+        key = "max_samples" if root.at(("measure", "max_samples")) else "min_samples"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(node, f"max_samples {most} is less than min_samples {least}")
+
+
+def _size(document: Document) -> int:
+    """Number of cells before exclusion, counted and not made; an include counts with all mixers."""
+    sweep = document.sweep
+    mixers = sum(prod(len(values) for values in entry.vary.values()) for entry in sweep.mixer)
+    blocks = [sweep, *document.include]
+    return mixers * sum(
+        prod(len(getattr(block, axis) or getattr(sweep, axis)) for axis in SWEPT) for block in blocks
+    )
+
+
+def _of_cells(
+    document: Document, root: Node, known: Mapping[str, Sequence[str]], left_out: Sequence[Path]
+) -> Iterator[Problem]:
+    rules = [select.parse(rule.where) for rule in document.exclude]
+    # "auto" may become either, and an exclusion may speak of one of them.
+    kept = [
+        point
+        for device in ("cpu", "cuda")
+        for point in points(document, device=device)
+        if not any(rule.matches(point.cell) for rule in rules)
+    ]
+    if not kept and not left_out:
+        yield problem_at(
+            root.deepest(("exclude",))[0], "every cell is excluded; nothing is left to measure", key=True
+        )
+    lost = {path[1] for path in left_out if path[0] == "sweep" and len(path) > 1}
+    found: dict[Problem, None] = {}
+    for point in kept:
+        if not lost & {"resolution", "stride"}:
+            found.update(dict.fromkeys(_indivisible_sides(point, document, root)))
+        if not lost & {"dim", "num_heads"} and "num_heads" in known.get(point.cell.target, ()):
+            found.update(dict.fromkeys(_indivisible_heads(point, document, root)))
+    yield from found
+
+
+def _indivisible_sides(point: Point, document: Document, root: Node) -> Iterator[Problem]:
+    cell = point.cell
+    if all(side % cell.stride == 0 for side in cell.resolution):
+        return
+    height, width = cell.resolution
+    size = str(height) if height == width else f"{height}x{width}"
+    node = _written(point, document, root, "resolution") or _written(point, document, root, "stride")
+    assert node  # the defaults divide each other
+    yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
+
+
+def _indivisible_heads(point: Point, document: Document, root: Node) -> Iterator[Problem]:
+    cell = point.cell
+    if cell.dim % cell.num_heads == 0:
+        return
+    own = _own_heads(point, document, root)
+    node = own or _written(point, document, root, "num_heads") or _written(point, document, root, "dim")
+    assert node  # the defaults divide each other
+    whose = f' of mixer "{cell.name}"' if own else ""
+    yield problem_at(node, f"num_heads {cell.num_heads}{whose} does not divide dim {cell.dim}")
+
+
+def _own_heads(point: Point, document: Document, root: Node) -> Node | None:
+    """Where the point's mixer sets its heads itself; None if the axis does."""
+    entry: Path = ("sweep", "mixer", point.entry)
+    varied = document.sweep.mixer[point.entry].vary.get("num_heads")
+    if varied is None:
+        return root.at((*entry, "params", "num_heads"))
+    return root.deepest((*entry, "vary", "num_heads", varied.index(point.cell.num_heads)))[0]
+
+
+def _written(point: Point, document: Document, root: Node, axis: str) -> Node | None:
+    """Where the point's value of an axis is written; None if it is the default."""
+    path: Path
+    values, path = getattr(document.sweep, axis), ("sweep", axis)
+    if point.include is not None and (own := getattr(document.include[point.include], axis)):
+        values, path = own, ("include", point.include, axis)
+    if root.at(path) is None:
+        return None
+    return root.deepest((*path, values.index(getattr(point.cell, axis))))[0]

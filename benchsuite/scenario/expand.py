@@ -1,0 +1,169 @@
+"""A scenario's cells. Pure: the same scenario and device give the same cells in the same order.
+
+Cells that a report compares stay together: device, dtype, mode, batch, resolution, stride, dim and num_heads
+    vary
+slowest, in this order; then the kernel; then the mixer. The values of an axis come in the order of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.results.record import Cell
+from benchsuite.scenario import select
+
+if TYPE_CHECKING:
+    from benchsuite.scenario.model import Document, Include, Sweep
+
+_OUTERMOST_FIRST = ("device", "dtype", "mode", "batch", "resolution", "stride", "dim", "num_heads", "kernel")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A mixer with the parameters it is measured with.
+
+    Attributes:
+        entry: position of its entry in `sweep.mixer`.
+        config: keyword arguments, without num_heads.
+        num_heads: what the entry says instead of the axis; None if it says nothing.
+    """
+
+    entry: int
+    label: str
+    target: str
+    config: Mapping[str, Any]
+    num_heads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A cell, and where in the scenario it comes from.
+
+    Attributes:
+        entry: position of its mixer in `sweep.mixer`.
+        include: position of the include that made it; None if the sweep did.
+    """
+
+    cell: Cell
+    entry: int
+    include: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What a scenario measures, and what it leaves out.
+
+    Attributes:
+        excluded: cells with the reason of the first rule that excludes them.
+    """
+
+    cells: tuple[Cell, ...]
+    excluded: tuple[tuple[Cell, str], ...]
+
+
+def expand(scenario: Document, *, device: str) -> tuple[Cell, ...]:
+    """The cells to measure; "auto" becomes `device`. A cell that occurs twice is kept once."""
+    return expand_detailed(scenario, device=device).cells
+
+
+def expand_detailed(scenario: Document, *, device: str) -> Expansion:
+    """The cells to measure, and those that a rule excludes."""
+    cells: list[Cell] = []
+    excluded: list[tuple[Cell, str]] = []
+    rules = [(select.parse(rule.where), rule.reason) for rule in scenario.exclude]
+    for point in points(scenario, device=device):
+        reason = next((reason for selection, reason in rules if selection.matches(point.cell)), None)
+        if reason is None:
+            cells.append(point.cell)
+        else:
+            excluded.append((point.cell, reason))
+    return Expansion(tuple(cells), tuple(excluded))
+
+
+def expected(scenario: Document, cell: Cell, status: str) -> bool:
+    """Whether the scenario says that the cell may end with this status."""
+    return any(status in rule.status and select.parse(rule.where).matches(cell) for rule in scenario.expect)
+
+
+def variants(sweep: Sweep) -> tuple[Variant, ...]:
+    """The mixers of a sweep in order, each combination of `vary` one of its own."""
+    found = []
+    for index, entry in enumerate(sweep.mixer):
+        for label, varied in labelled(entry.label, entry.vary):
+            config = {**entry.params, **varied}
+            heads = config.pop("num_heads", None)
+            found.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
+    return tuple(found)
+
+
+def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every combination of `vary` with its label: "HiLo" and {"alpha": [0.5]} give "HiLo alpha=0.5".
+
+    Parameters are taken by name, not in the order of the file, which must not matter for a cell's id.
+    """
+    names = sorted(vary)
+    for values in product(*(vary[name] for name in names)):
+        varied = dict(zip(names, values, strict=True))
+        yield " ".join([label, *(f"{name}={_short(value)}" for name, value in varied.items())]), varied
+
+
+def points(scenario: Document, *, device: str) -> list[Point]:
+    """Every cell before exclusion, in order, each once."""
+    mixers = variants(scenario.sweep)
+    blocks: list[tuple[int | None, Sweep | Include, list[int]]] = [
+        (None, scenario.sweep, list(range(len(mixers))))
+    ]
+    for number, extra in enumerate(scenario.include):
+        blocks.append((number, extra, _chosen(extra, mixers)))
+    axes = [_values(block, scenario.sweep, device) for _, block, _ in blocks]
+    ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in _OUTERMOST_FIRST}
+    found: list[tuple[tuple[int, ...], Point]] = []
+    for (include, _, chosen), values in zip(blocks, axes, strict=True):
+        for combination in product(*values.values()):
+            fields = dict(zip(_OUTERMOST_FIRST, combination, strict=True))
+            order = tuple(ranks[axis][value] for axis, value in fields.items())
+            for position in chosen:
+                cell = _cell(scenario, mixers[position], fields)
+                found.append(((*order, position), Point(cell, mixers[position].entry, include)))
+    found.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
+    first: dict[tuple[Any, ...], Point] = {}
+    for (*_, position), point in found:
+        first.setdefault((position, *(getattr(point.cell, axis) for axis in _OUTERMOST_FIRST)), point)
+    return list(first.values())
+
+
+def _values(block: Sweep | Include, sweep: Sweep, device: str) -> dict[str, tuple[Any, ...]]:
+    """The values of every axis but the mixer, the outermost first."""
+    values = {axis: getattr(block, axis) or getattr(sweep, axis) for axis in _OUTERMOST_FIRST}
+    values["device"] = tuple(device if value == "auto" else value for value in values["device"])
+    return values
+
+
+def _ranks(values: Iterable[Any]) -> dict[Any, int]:
+    """Value → how many different ones came before it."""
+    return {value: rank for rank, value in enumerate(dict.fromkeys(values))}
+
+
+def _chosen(include: Include, mixers: Sequence[Variant]) -> list[int]:
+    """Positions of the mixers that an include picks."""
+    names = include.mixer
+    return [i for i, mixer in enumerate(mixers) if names is None or {mixer.label, mixer.target} & set(names)]
+
+
+def _cell(scenario: Document, mixer: Variant, fields: Mapping[str, Any]) -> Cell:
+    heads = fields["num_heads"] if mixer.num_heads is None else mixer.num_heads
+    return Cell(
+        subject=scenario.subject,
+        name=mixer.label,
+        target=mixer.target,
+        config=mixer.config,
+        **{**fields, "num_heads": heads},
+    )
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,283 @@
+"""What a scenario says, typed. Input that does not fit raises; `check.py` says the same with lines and
+columns.
+
+The models hold one form of everything the language can write in several: an axis is always a tuple, a
+    resolution
+always (height, width), a mixer always an entry with a label, and the kernel "auto" is "sdpa". What relates
+values to each other (divisibility, known mixers, repeated labels) is checked in `references.py` and
+`clashes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from benchsuite.errors import ScenarioError
+from benchsuite.results.record import Subject
+from benchsuite.scenario.kinds import (
+    Count,
+    Device,
+    DTypeWord,
+    FailureWord,
+    KernelWord,
+    Label,
+    Limit,
+    Listed,
+    ModeWord,
+    Name,
+    OneOrMore,
+    Positive,
+    Precision,
+    Resolution,
+    Seconds,
+    Text,
+    Threads,
+    Where,
+    is_label,
+    is_whole,
+    one_of,
+    wrong_kind,
+)
+
+MetricGroup = Literal["cost", "latency", "memory"]
+Section = Literal["scatter", "scaling", "kernels", "table"]
+METRIC_GROUPS: tuple[MetricGroup, ...] = ("cost", "latency", "memory")
+SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "table")
+
+SWEPT = ("resolution", "stride", "batch", "dim", "num_heads", "dtype", "mode", "kernel", "device")
+"""The axes of a sweep, without the mixer."""
+
+_MetricWord = Annotated[MetricGroup, one_of(METRIC_GROUPS), WithJsonSchema({"enum": list(METRIC_GROUPS)})]
+_SectionWord = Annotated[Section, one_of(SECTIONS), WithJsonSchema({"enum": list(SECTIONS)})]
+
+
+def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one parameter that is also an axis, so that it must be right before cells can be made."""
+    heads = values.get("num_heads", 1)
+    if not all(is_whole(value) and value > 0 for value in (heads if isinstance(heads, tuple) else (heads,))):
+        raise wrong_kind("a positive whole number", at="num_heads")
+    return values
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mixer(_Part):
+    """One mixer of a sweep, with the parameters it is measured with.
+
+    Attributes:
+        name: a key of `MIXERS`, or "package.module:Class".
+        label: how it is called in tables and figures; the name, or the class of a "module:Class".
+        params: keyword arguments; `num_heads` replaces the axis, `dim` and `kernel` are axes only.
+        vary: parameter → values; every combination is a mixer of its own, over `params`.
+    """
+
+    name: Label = Field(description="A mixer of benchsuite, or package.module:Class.")
+    label: Label = Field(default="", description="Name in tables and figures; the mixer's name if absent.")
+    params: Annotated[dict[str, Any], AfterValidator(_positive_heads)] = Field(
+        default_factory=dict, description="Keyword arguments of the mixer; num_heads replaces the axis."
+    )
+    vary: Annotated[dict[str, OneOrMore[Any]], AfterValidator(_positive_heads)] = Field(
+        default_factory=dict,
+        description='Lists of values of parameters; each combination is a mixer, labelled "… alpha=0.5".',
+    )
+
+
+class _Entry:
+    """Lets a bare word stand for a mixer without label and parameters."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._spelled_out, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler(schema)]}
+
+    def _spelled_out(self, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"name": value}
+        if not isinstance(value, Mapping):
+            raise wrong_kind("a mixer's name or a mapping with a name")
+        name = value.get("name")
+        if "label" in value or not is_label(name):
+            return value
+        return {**value, "label": name.rpartition(":")[2] or name}
+
+
+class Sweep(_Part):
+    """The axes; the cells are every combination of their values."""
+
+    mixer: Annotated[
+        OneOrMore[Annotated[Mixer, _Entry()]],
+        Field(description="What is compared: names, or mappings with name, label, params and vary."),
+    ]
+    resolution: OneOrMore[Resolution] = Field(
+        default=((224, 224),),
+        description="Image sides in pixels; [height, width] inside a list for a rectangle.",
+    )
+    stride: OneOrMore[Positive] = Field(
+        default=(16,), description="Pixels per token side; must divide the resolution."
+    )
+    batch: OneOrMore[Positive] = Field(default=(1,), description="Images per step.")
+    dim: OneOrMore[Positive] = Field(default=(384,), description="Channels of a token.")
+    num_heads: OneOrMore[Positive] = Field(default=(12,), description="Attention heads; must divide dim.")
+    dtype: OneOrMore[DTypeWord] = Field(default=("fp32",), description="Number format of weights and input.")
+    mode: OneOrMore[ModeWord] = Field(default=("inference",), description="What one step does.")
+    kernel: OneOrMore[KernelWord] = Field(
+        default=("math",),
+        description="How attention runs: math forms the matrix as the papers do, sdpa (or auto) lets torch "
+        "choose a fused kernel, the others force one.",
+    )
+    device: OneOrMore[Device] = Field(default=("auto",), description="auto takes a GPU if there is one.")
+
+
+class Include(_Part):
+    """Cells beside the sweep's: the axes it names replace the sweep's values, the others keep them.
+
+    `mixer` picks among the sweep's mixers, by name or label. None: the sweep's values.
+    """
+
+    mixer: OneOrMore[Label] | None = Field(
+        default=None, description="Names or labels out of the sweep's mixers."
+    )
+    resolution: OneOrMore[Resolution] | None = Field(default=None, description="Instead of the sweep's.")
+    stride: OneOrMore[Positive] | None = Field(default=None, description="Instead of the sweep's.")
+    batch: OneOrMore[Positive] | None = Field(default=None, description="Instead of the sweep's.")
+    dim: OneOrMore[Positive] | None = Field(default=None, description="Instead of the sweep's.")
+    num_heads: OneOrMore[Positive] | None = Field(default=None, description="Instead of the sweep's.")
+    dtype: OneOrMore[DTypeWord] | None = Field(default=None, description="Instead of the sweep's.")
+    mode: OneOrMore[ModeWord] | None = Field(default=None, description="Instead of the sweep's.")
+    kernel: OneOrMore[KernelWord] | None = Field(default=None, description="Instead of the sweep's.")
+    device: OneOrMore[Device] | None = Field(default=None, description="Instead of the sweep's.")
+
+
+class Exclude(_Part):
+    """Cells that are not measured, and why."""
+
+    where: Where = Field(description="A filter: mixer=performer kernel!=math.")
+    reason: Text = Field(description="Why these cells are not measured; shown by --dry-run.")
+
+
+class Expect(_Part):
+    """Failures that are findings: they are reported, and the exit code stays 0."""
+
+    where: Where = Field(description="A filter: kernel=flash device=cpu.")
+    status: OneOrMore[FailureWord] = Field(description="What is expected to happen to these cells.")
+    reason: Text = Field(description="Why it is expected; shown in the report.")
+
+
+class Measure(_Part):
+    """What is measured and for how long.
+
+    A cell is warmed up for at least `warmup_calls` calls and `warmup_s` seconds. Then it is sampled until the
+    95 % interval of the median has a half width of at most `precision` × median, but at least `min_samples`
+    times and at most `max_samples` times or for `max_s` seconds.
+    """
+
+    metrics: OneOrMore[_MetricWord] = Field(
+        default=METRIC_GROUPS, description="Which groups of metrics to take."
+    )
+    warmup_calls: Count = Field(default=3, description="Warm up for at least so many calls.")
+    warmup_s: Seconds = Field(default=0.5, description="Warm up for at least so many seconds.")
+    min_samples: Positive = Field(
+        default=10, description="Samples to take whatever the time and the precision."
+    )
+    max_samples: Positive = Field(default=200, description="Stop after so many samples.")
+    max_s: Limit = Field(default=5.0, description="Stop after so many seconds of sampling.")
+    precision: Precision = Field(
+        default=0.02,
+        description="Stop when the interval's half width is this share of the median; null: never.",
+    )
+    threads: Threads = Field(
+        default=None, description="Intra-op CPU threads of torch; null leaves torch's choice."
+    )
+    seed: Count = Field(default=0, description="Seed of weights and input.")
+
+
+class Report(_Part):
+    """What the HTML report shows."""
+
+    sections: OneOrMore[_SectionWord] = Field(default=SECTIONS, description="Which sections, in this order.")
+    reference: Label | None = Field(
+        default=None, description="Label of the mixer that the others are compared with."
+    )
+
+
+class Document(_Part):
+    """What a scenario file says, without its profiles."""
+
+    name: Name = Field(description="Short name; names run folders and reports.")
+    title: Text = Field(description="One line that says what is measured.")
+    question: Text | None = Field(
+        default=None, description="What the scenario is to find out; shown in the report."
+    )
+    subject: Annotated[Subject, one_of(("mixer",)), WithJsonSchema({"enum": ["mixer"]})] = Field(
+        default="mixer", description="What is measured."
+    )
+    sweep: Sweep = Field(description="The axes; every combination of their values is a cell.")
+    include: Listed[Include] = Field(default=(), description="Cells beside the sweep's.")
+    exclude: Listed[Exclude] = Field(default=(), description="Cells that are not measured, with a reason.")
+    expect: Listed[Expect] = Field(default=(), description="Failures that are findings, with a reason.")
+    measure: Measure = Field(default=Measure(), description="What is measured and for how long.")
+    report: Report = Field(default=Report(), description="Sections and reference of the HTML report.")
+
+
+class Scenario(Document):
+    """A document with profiles and overrides applied: exactly what a run does.
+
+    Attributes:
+        profiles: names of the profiles that the file has.
+        applied: names of those that were merged, in order.
+        overrides: `path=value` of every `--set`, in order.
+    """
+
+    profiles: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able data that `from_dict` reads back; stored in a run as scenario.json."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], file: str = "scenario.json") -> Scenario:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ScenarioError: it is something else; `file` is named in the message.
+        """
+        from benchsuite.scenario.translate import problems_of
+        from benchsuite.scenario.tree import grown
+
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ScenarioError(problems_of(error, grown(data, file))) from None
+
+
+PARTS: dict[tuple[str, ...], type[_Part]] = {
+    (): Document,
+    ("sweep",): Sweep,
+    ("sweep", "mixer"): Mixer,
+    ("include",): Include,
+    ("exclude",): Exclude,
+    ("expect",): Expect,
+    ("measure",): Measure,
+    ("report",): Report,
+}
+"""Path of a mapping, list positions left out → its model; says which keys are allowed there."""

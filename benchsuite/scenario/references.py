@@ -1,0 +1,140 @@
+"""Words of a scenario that must name something: mixers, their parameters, and the mixers a filter speaks of.
+
+These checks walk the tree and not the model, so that a misspelt parameter is found in an entry that is also
+wrong in another way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from benchsuite.errors import Problem, nearest
+from benchsuite.scenario import select
+from benchsuite.scenario.expand import labelled
+from benchsuite.scenario.kinds import is_label
+from benchsuite.scenario.translate import problem_at
+from benchsuite.scenario.tree import Node
+
+AXES_NOT_PARAMS = ("dim", "kernel")
+MAX_VARIANTS = 1000
+
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What filters and the report may call the mixers of a scenario, its profiles included.
+
+    A profile may take a mixer away that a filter of the file speaks of; that is no mistake.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Names and labels, each once."""
+        return tuple(dict.fromkeys((*self.names, *self.labels)))
+
+
+def vocabulary(roots: Iterable[Node]) -> Vocabulary:
+    """The mixers of several forms of one scenario."""
+    names: dict[str, None] = {}
+    labels: dict[str, None] = {}
+    for entry in (entry for root in roots for entry in _entries(root)):
+        name = _name(entry)
+        if name is not None:
+            names[name] = None
+            labels.update(dict.fromkeys(_labels(entry, name)))
+    return Vocabulary(tuple(names), tuple(labels))
+
+
+def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabulary) -> Iterator[Problem]:
+    """Every word that names nothing.
+
+    Args:
+        known: mixer → its parameters. A mixer written as "package.module:Class" is taken as it is.
+    """
+    for entry in _entries(root):
+        yield from _unknown_mixer(entry, known)
+        yield from _unknown_params(entry, known)
+    yield from _unknown_in_filters(root, vocabulary)
+    for include in _section(root, "include"):
+        node = include.child("mixer")
+        for word in (node.items or (node,)) if node else ():
+            if isinstance(word.value, str) and word.value not in vocabulary.words:
+                yield _no_such_mixer(word, word.value, vocabulary.words)
+    reference = root.at(("report", "reference"))
+    if reference and isinstance(reference.value, str) and reference.value not in vocabulary.labels:
+        yield _no_such_mixer(reference, reference.value, vocabulary.labels)
+
+
+def name_node(entry: Node) -> Node | None:
+    """The value that names the mixer of an entry: the entry itself if it is a bare word."""
+    return entry if isinstance(entry.value, str) else entry.child("name")
+
+
+def _unknown_mixer(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    node, name = name_node(entry), _name(entry)
+    if node is None or not is_label(name) or name in known or _DOTTED.fullmatch(name):
+        return
+    if ":" in name:
+        yield problem_at(node, f'"{name}" is not of the form package.module:Class')
+    else:
+        yield problem_at(node, f'unknown mixer "{name}"', nearest(name, known), tuple(known))
+
+
+def _unknown_params(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    name = _name(entry)
+    allowed = tuple(sorted(set(known.get(name or "", ())) - set(AXES_NOT_PARAMS)))
+    for section in (entry.child("params"), entry.child("vary")):
+        for key, node in section.entries.items() if section else ():
+            if key in AXES_NOT_PARAMS:
+                yield problem_at(node, f"{key} is an axis, not a parameter; write sweep.{key}", key=True)
+            elif name in known and key not in allowed:
+                message = f'unknown parameter of mixer "{name}"'
+                yield problem_at(node, message, nearest(key, allowed), allowed, key=True)
+
+
+def _unknown_in_filters(root: Node, vocabulary: Vocabulary) -> Iterator[Problem]:
+    for rule in (*_section(root, "exclude"), *_section(root, "expect")):
+        node = rule.child("where")
+        if node and isinstance(node.value, str) and not select.mistakes(node.value):
+            for word in select.parse(node.value).mixers:
+                if word not in vocabulary.words:
+                    yield _no_such_mixer(node, word, vocabulary.words)
+
+
+def _no_such_mixer(node: Node, word: str, words: tuple[str, ...]) -> Problem:
+    return problem_at(node, f'no mixer of this scenario is called "{word}"', nearest(word, words), words)
+
+
+def _entries(root: Node) -> tuple[Node, ...]:
+    node = root.at(("sweep", "mixer"))
+    return (node.items or (node,)) if node else ()
+
+
+def _section(root: Node, key: str) -> tuple[Node, ...]:
+    node = root.child(key)
+    return node.items if node else ()
+
+
+def _name(entry: Node) -> str | None:
+    node = name_node(entry)
+    return node.value if node and isinstance(node.value, str) else None
+
+
+def _labels(entry: Node, name: str) -> Iterator[str]:
+    label = entry.child("label")
+    text = label.value if label and isinstance(label.value, str) else name.rpartition(":")[2] or name
+    section = entry.child("vary")
+    vary: dict[str, list[Any]] = {}
+    for key, node in section.entries.items() if section else ():
+        value = node.plain()
+        vary[key] = value if isinstance(value, list) else [value]
+    if prod(map(len, vary.values())) <= MAX_VARIANTS:
+        yield from (varied for varied, _ in labelled(text, vary))

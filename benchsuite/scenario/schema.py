@@ -1,0 +1,80 @@
+"""The language as a JSON Schema, for editors that complete and check YAML as it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchsuite.scenario.model import Document
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The schema of a scenario file.
+
+    It knows the mixers and their parameters, but neither filters nor what relates one value to another
+    (divisibility, repeated labels); `benchsuite check` does.
+
+    Args:
+        known: mixer → names of its parameters.
+    """
+    schema: dict[str, Any] = _untitled(Document.model_json_schema())
+    definitions: dict[str, Any] = schema["$defs"]
+    for part in (schema, *definitions.values()):
+        part["description"] = part["description"].partition("\n\n")[0]  # the rest is for readers of the code
+    names = {"anyOf": [{"enum": list(known)}, {"type": "string", "pattern": ":"}]}
+    mixer = definitions["Mixer"]
+    mixer["properties"]["name"] = {**mixer["properties"]["name"], **names}
+    del mixer["properties"]["label"]["default"]  # it is made from the name
+    mixer["allOf"] = [_parameters(name, params) for name, params in known.items()]
+    definitions["MixerName"] = {**names, "description": "A mixer of benchsuite, or package.module:Class."}
+    _name_the_words(definitions["Sweep"]["properties"]["mixer"])
+    definitions["Profile"] = {
+        "type": "object",
+        "description": "A partial scenario, laid over the rest: mappings merge, all else is replaced.",
+        "properties": {key: _partial(value, definitions) for key, value in schema["properties"].items()},
+        "additionalProperties": False,
+    }
+    schema["properties"]["profiles"] = {
+        "type": "object",
+        "description": "Named partial scenarios, applied with --profile.",
+        "additionalProperties": {"$ref": "#/$defs/Profile"},
+    }
+    return {"$schema": DIALECT, "title": "benchsuite scenario", **schema}
+
+
+def _parameters(name: str, params: Sequence[str]) -> dict[str, Any]:
+    """If the mixer is called so, only its own parameters may be given."""
+    allowed = {"propertyNames": {"enum": sorted(set(params) - {"dim", "kernel"})}}
+    return {
+        "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
+        "then": {"properties": {"params": allowed, "vary": allowed}},
+    }
+
+
+def _name_the_words(mixers: dict[str, Any]) -> None:
+    """A mixer given as a bare word is one of the names, as an entry of the list and alone."""
+    single, array = mixers["anyOf"]
+    word = {"$ref": "#/$defs/MixerName"}
+    entry = {"anyOf": [word, *(form for form in single["anyOf"] if "$ref" in form)]}
+    mixers["anyOf"] = [entry, {**array, "items": entry}]
+
+
+def _partial(schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """A property of a profile: a section of it may leave out what the scenario's own must have."""
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if "required" not in definitions.get(name, {}):
+        return schema
+    return {
+        key: value
+        for key, value in {**definitions[name], **schema}.items()
+        if key not in ("required", "$ref")
+    }
+
+
+def _untitled(value: Any) -> Any:
+    """Without the titles that pydantic makes of names; a property that is called "title" stays."""
+    if isinstance(value, dict):
+        return {k: _untitled(v) for k, v in value.items() if not (k == "title" and isinstance(v, str))}
+    return [_untitled(item) for item in value] if isinstance(value, list) else value

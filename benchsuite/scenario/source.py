@@ -1,0 +1,207 @@
+"""YAML text as a tree that knows its lines: `parse`.
+
+The reading is narrower than PyYAML's own: words are resolved by the core schema of YAML 1.2 (`on`, `yes` and
+`12:30` are text, `1e-3` is a number), a key may be written once, tags are refused, and neither depth nor
+aliases can make a small file expensive.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+
+from benchsuite.errors import Problem
+from benchsuite.scenario.find import MAX_BYTES, TOO_LARGE
+from benchsuite.scenario.tree import Node, Path, Scalar, dotted, parts
+
+MAX_DEPTH = 30
+MAX_VALUES = 50_000
+"""After aliases are followed."""
+
+_CORE_SCHEMA = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+
+
+class _Refused(yaml.MarkedYAMLError):
+    """The document is YAML, but not one that a scenario may be."""
+
+    def __init__(self, message: str, at: yaml.Event | yaml.Node) -> None:
+        super().__init__(problem=message, problem_mark=cast("yaml.Mark", at.start_mark))
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes nodes; constructs nothing."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event = cast("Callable[[], yaml.Event]", self.peek_event)()
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise _Refused(f'a tag ("{tag}") has no meaning here; quote a word to keep it text', event)
+        self.depth += 1
+        if self.depth > MAX_DEPTH:  # the composer recurses, so this also guards the stack
+            raise _Refused(f"nested deeper than {MAX_DEPTH} levels", event)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _tag, (_pattern, _first) in _CORE_SCHEMA.items():
+    # A row is tried on plain words that begin with one of its letters; "" stands for an empty value.
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})\Z"), _first)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that was read.
+
+    Attributes:
+        root: the tree; None if the text is no YAML at all.
+        problems: what was wrong with it as YAML.
+    """
+
+    file: str
+    root: Node | None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def value(self) -> Any:
+        """The document as scalars, lists and dicts; None if it could not be read."""
+        return self.root.plain() if self.root else None
+
+    def place(self, path: str, *, key: bool = False) -> tuple[int, int]:
+        """Line and column of the value at `sweep.mixer[1].params.alpha`, or of its key.
+
+        A path that is not there is placed at the nearest thing above it that is; (1, 1) in an unreadable
+        file.
+        """
+        if self.root is None:
+            return (1, 1)
+        node, _ = self.root.deepest(parts(path) or ())
+        return node.key_place if key else node.place
+
+
+def parse(text: str, file: str) -> Source:
+    """Read one YAML document. Mistakes end up in `Source.problems`; nothing is raised."""
+    if len(text) > MAX_BYTES:
+        return _unreadable(file, TOO_LARGE)
+    try:
+        composed = _Loader(text).get_single_node()
+        if composed is None:
+            return _unreadable(file, "the file is empty")
+        reader = _Reader(file)
+        return Source(file, reader.read(composed, (), _place(composed.start_mark)), tuple(reader.problems))
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        place = before.count("\n") + 1, error.position - before.rfind("\n")
+        character = f"U+{ord(text[error.position]):04X}"
+        return _unreadable(file, f"not valid YAML: the character {character} is not allowed", place)
+    except yaml.MarkedYAMLError as error:
+        return _unreadable(file, _syntax(error), _place(error.problem_mark) if error.problem_mark else (1, 1))
+
+
+def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> Source:
+    return Source(file, None, (Problem(file, *place, "", message),))
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> str:
+    """What PyYAML found, in words that help."""
+    if isinstance(error, _Refused):
+        return str(error.problem)
+    if error.problem == "but found another document":
+        return "a second document begins here; a scenario is one document"
+    if error.problem and "'\\t'" in error.problem:
+        return "a tab cannot indent YAML; use spaces"
+    context = f", {error.context}" if error.context and "next token" not in error.context else ""
+    return f"not valid YAML: {error.problem}{context}"
+
+
+def _place(mark: yaml.Mark) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
+
+
+class _Reader:
+    """Turns composed YAML nodes into ours, collecting what can be skipped and refusing what cannot."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[Problem] = []
+        self._values = 0
+        self._open: set[int] = set()
+
+    def read(self, node: yaml.Node, path: Path, key_place: tuple[int, int]) -> Node:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise _Refused(f"aliases expand to more than {MAX_VALUES:,} values", node)
+        if id(node) in self._open:
+            raise _Refused("an alias refers to a value that contains it", node)
+        if len(path) > MAX_DEPTH:  # aliases of aliases
+            raise _Refused(f"nested deeper than {MAX_DEPTH} levels", node)
+        self._open.add(id(node))
+        value = self._value(node, path)
+        self._open.discard(id(node))
+        return Node(value, self.file, path, _place(node.start_mark), key_place)
+
+    def _value(self, node: yaml.Node, path: Path) -> Scalar | tuple[Node, ...] | Mapping[str, Node]:
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return tuple(
+                self.read(item, (*path, i), _place(item.start_mark)) for i, item in enumerate(node.value)
+            )
+        return self._scalar(node, path)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> Mapping[str, Node]:
+        entries: dict[str, Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._problem(key, path, "a key must be a word, not a list or a mapping")
+            elif key.value == "<<" and not key.style:
+                self._problem(
+                    key, (*path, "<<"), "merge keys (<<) are not read; write the keys out, or use a profile"
+                )
+            elif not key.tag.endswith(":str"):
+                hint = f'; write "{key.value}"' if key.value else ""
+                self._problem(key, (*path, key.value), f"a key must be a word{hint}")
+            elif key.value in entries:
+                line = entries[key.value].key_place[0]
+                self._problem(
+                    key, (*path, key.value), f'"{key.value}" is written twice, first on line {line}'
+                )
+            else:
+                entries[key.value] = self.read(value, (*path, key.value), _place(key.start_mark))
+        return entries
+
+    def _scalar(self, node: yaml.Node, path: Path) -> Scalar:
+        kind, text = node.tag.rpartition(":")[2], node.value
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return bool(text.lower() == "true")
+        if kind == "int" and len(text) <= 18:
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        if kind == "float" and math.isfinite(
+            number := float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        ):
+            return number
+        if kind in ("int", "float"):
+            self._problem(node, path, f"{json.dumps(text[:30])} is not a number that can be used")
+        return str(text)
+
+    def _problem(self, node: yaml.Node, path: Path, message: str) -> None:
+        self.problems.append(Problem(self.file, *_place(node.start_mark), dotted(path), message))

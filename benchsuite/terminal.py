@@ -1,0 +1,214 @@
+"""What a person sees in a terminal: live progress, plain lines where there is none, tables."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchsuite.results.record import Cell, Record
+from benchsuite.results.summary import median_interval, quantile
+from benchsuite.units import byte_size, si
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from benchsuite.parity.compare import ParityRow
+    from benchsuite.run.estimate import Estimate
+    from benchsuite.run.sweep import Observer
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that wraps nothing when it is not a terminal, so that lines can be searched."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream, soft_wrap=not stream.isatty(), highlight=False, width=None if stream.isatty() else 200
+    )
+
+
+def observer(*, quiet: bool, verbose: bool) -> Observer:
+    """The progress display that suits stdout and the flags."""
+    if quiet:
+        return QuietProgress()
+    return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
+
+
+def describe_cell(cell: Cell) -> str:
+    """A cell in a few words."""
+    height, width = cell.resolution
+    size = f"{height}" if height == width else f"{height}×{width}"
+    return f"{cell.name}  {size} px  batch {cell.batch}  {cell.dtype}  {cell.kernel}  {cell.device}"
+
+
+def describe_result(record: Record) -> str:
+    """A record in a few words: median with its interval, or the reason why there is none."""
+    if record.timing is None or record.status != "ok":
+        mark = f"{record.status} (expected)" if record.expected else record.status
+        return mark if record.status == "ok" else f"{mark}: {record.reason}"
+    samples = record.timing.samples_s
+    interval = median_interval(samples)
+    spread = f" [{si(interval[0], 's')}, {si(interval[1], 's')}]" if interval else ""
+    return (
+        f"{si(quantile(samples, 0.5), 's')}{spread}  n={len(samples)}, stopped by {record.timing.stopped_by}"
+    )
+
+
+class QuietProgress:
+    """Says nothing."""
+
+    def begin(self, total: int, done: int) -> None:
+        """Nothing to show."""
+
+    def cell_begins(self, cell: Cell) -> None:
+        """Nothing to show."""
+
+    def cell_ends(self, record: Record) -> None:
+        """Nothing to show."""
+
+    def end(self) -> None:
+        """Nothing to show."""
+
+
+class PlainProgress(QuietProgress):
+    """One line a cell, for logs."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._total = self._position = 0
+
+    def begin(self, total: int, done: int) -> None:
+        self._total, self._position = total, done
+        already = f", {done} of them measured earlier" if done else ""
+        print(f"{total} cells{already}", flush=True)
+
+    def cell_begins(self, cell: Cell) -> None:
+        self._position += 1
+        if self._verbose:
+            print(f"[{self._position}/{self._total}] {describe_cell(cell)} …", flush=True)
+
+    def cell_ends(self, record: Record) -> None:
+        line = f"[{self._position}/{self._total}] {describe_cell(record.cell)}  {describe_result(record)}"
+        print(line, flush=True)
+        if self._verbose and record.failure and record.failure.traceback:
+            print(record.failure.traceback, flush=True)
+
+
+class LiveProgress(QuietProgress):
+    """A bar with the cell in work, position, elapsed and remaining time; failures stay above it as lines."""
+
+    def __init__(self, *, verbose: bool) -> None:
+        self._verbose = verbose
+        self._started = time.monotonic()
+        self._progress: Progress | None = None
+
+    def begin(self, total: int, done: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        columns = (
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            Remaining(),
+            TextColumn("{task.description}", markup=False),
+        )
+        self._progress = Progress(*columns, console=console())
+        self._task = self._progress.add_task("", total=total, completed=done)
+        self._progress.start()
+
+    def cell_begins(self, cell: Cell) -> None:
+        if self._progress:
+            self._progress.update(self._task, description=describe_cell(cell))
+
+    def cell_ends(self, record: Record) -> None:
+        if self._progress is None:
+            return
+        if record.failed or self._verbose:
+            line = f"{describe_cell(record.cell)}  {describe_result(record)}"
+            self._progress.console.print(line, markup=False, style="red" if record.failed else None)
+        self._progress.advance(self._task)
+
+    def end(self) -> None:
+        if self._progress:
+            self._progress.stop()
+
+
+def print_summary(records: Sequence[Record]) -> None:
+    """Table of all cells: cost, latency with interval, throughput, memory, or why there is none."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("mixer", "px", "batch", "dtype", "kernel"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("MACs/image", "latency", "95 % interval", "images/s", "peak memory"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in records:
+        cell = record.cell
+        height, width = cell.resolution
+        size = f"{height}" if height == width else f"{height}×{width}"
+        row = [cell.name, size, str(cell.batch), cell.dtype, cell.kernel, *_numbers(record)]
+        style = "red" if record.failed else "dim" if record.status != "ok" else None
+        table.add_row(*(Text(text) for text in row), style=style)
+    console().print(table)
+
+
+def _numbers(record: Record) -> list[str]:
+    macs = si(record.cost.macs) if record.cost else "–"
+    if record.cost and not record.cost.complete:
+        macs = f"≥ {macs}"
+    if record.status != "ok":
+        mark = f"{record.status} (expected)" if record.expected else record.status
+        return [macs, mark, "–", "–", "–"]
+    latency = interval = throughput = "–"
+    if record.timing:
+        median = quantile(record.timing.samples_s, 0.5)
+        latency, throughput = si(median, "s"), si(record.cell.batch / median, digits=4)
+        ends = median_interval(record.timing.samples_s)
+        interval = f"{si(ends[0], 's')} – {si(ends[1], 's')}" if ends else "–"
+    memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
+    return [macs, latency, interval, throughput, memory]
+
+
+def print_estimates(estimates: Sequence[Estimate]) -> None:
+    """Table of `--dry-run`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("cell", "mixer", "px", "batch", "dtype", "kernel", "device"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("MACs/image", "time about", "memory about"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for item in estimates:
+        cell = item.cell
+        height, width = cell.resolution
+        size = f"{height}" if height == width else f"{height}×{width}"
+        words = [cell.id, cell.name, size, str(cell.batch), cell.dtype, cell.kernel, cell.device]
+        numbers = [item.reason or "", "", ""]
+        if item.macs is not None and item.seconds is not None and item.memory_bytes is not None:
+            numbers = [si(item.macs), f"{item.seconds:.1f} s", byte_size(item.memory_bytes, 3)]
+        table.add_row(*(Text(text) for text in (*words, *numbers)))
+    console().print(table)
+
+
+def print_parity(rows: Sequence[ParityRow]) -> None:
+    """Table of `benchsuite parity`."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("case", "mixer", "kernel", "verdict"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("output max |Δ|", "allowed", "gradient max |Δ|", "allowed"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("why")
+    for row in rows:
+        style = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}.get(row.verdict)
+        table.add_row(*(Text(text) for text in row.texts()), style=style)
+    console().print(table)

@@ -1,0 +1,40 @@
+"""The one place where mixers attend."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, attend
+
+
+@pytest.mark.parametrize("kernel", ["math", "sdpa"])
+@pytest.mark.parametrize("scale_q", [True, False])
+def test_each_query_gets_the_softmax_weighted_mean_of_the_values(kernel: str, scale_q: bool) -> None:
+    q, k, v = torch.randn(1, 2, 3, 4), torch.randn(1, 2, 5, 4), torch.randn(1, 2, 5, 4)
+    bias = torch.randn(1, 2, 3, 5)
+    out = attend(q, k, v, kernel=kernel, bias=bias, scale_q=scale_q)
+    for head in range(2):
+        for n in range(3):
+            logits = [float(q[0, head, n] @ k[0, head, m]) / math.sqrt(4) for m in range(5)]
+            weights = [math.exp(logit + float(bias[0, head, n, m])) for m, logit in enumerate(logits)]
+            mean = sum(weight * v[0, head, m] for m, weight in enumerate(weights)) / sum(weights)
+            torch.testing.assert_close(out[0, head, n], mean)
+
+
+@pytest.mark.parametrize("kernel", ATTENTION_KERNELS)
+def test_every_kernel_has_a_shape_on_meta(kernel: str) -> None:
+    q, k = torch.empty(1, 2, 3, 4, device="meta"), torch.empty(1, 2, 5, 4, device="meta")
+    bias = torch.empty(1, 1, 3, 5, device="meta")
+    assert attend(q, k, k, kernel=kernel, bias=bias).shape == (1, 2, 3, 4)
+
+
+@pytest.mark.parametrize("kernel", ["math", "sdpa"])
+def test_dropout_drops_weights_and_keeps_their_mean(kernel: str) -> None:
+    torch.manual_seed(0)
+    q, v = torch.zeros(1, 1, 2000, 8), torch.ones(1, 1, 10, 8)
+    out = attend(q, torch.zeros(1, 1, 10, 8), v, kernel=kernel, dropout=0.5)
+    assert float(out.mean()) == pytest.approx(1, abs=0.05)
+    assert float(out.std()) > 0.1

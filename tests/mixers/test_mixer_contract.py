@@ -1,0 +1,293 @@
+"""What every row of MIXERS must do.
+
+A new row is tested at once; it needs a line here only for options without which it cannot be built.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchsuite.mixers import MIXERS
+from benchsuite.mixers._attention import ATTENTION_KERNELS
+
+DIM, NUM_HEADS, SIZE = 32, 4, (14, 28)
+
+EXAMPLE: dict[str, dict[str, Any]] = {}
+"""Options without which a mixer cannot be built or run on the grid above."""
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "window shifted": {"shift_size": 3},
+    "window padded": {"window_size": 5, "shift_size": 2, "pad": True},
+    "hilo padded": {"window_size": 3, "pad": True},
+    "performer relu": {"feature_map": "relu"},
+}
+"""Options that take another path through the same class; the first word is the mixer."""
+
+DIFFERENTIABLE: dict[str, dict[str, Any]] = {
+    # By default the stabiliser is detached as the authors do, so the gradient is not quite the derivative.
+    "performer": {"stabiliser": "batch"},
+}
+"""Options under which the output is differentiable as a whole."""
+
+each_mixer = pytest.mark.parametrize("name", [*MIXERS, *VARIANTS])
+
+
+def mixer_of(name: str) -> str:
+    return name.partition(" ")[0]
+
+
+def mixer_class(name: str) -> Any:
+    module, _, cls = MIXERS[mixer_of(name)].partition(":")
+    return getattr(importlib.import_module(module), cls)
+
+
+def make(name: str, **options: Any) -> Any:
+    cls = mixer_class(name)
+    accepted = inspect.signature(cls).parameters
+    wanted = (
+        {"dim": DIM, "num_heads": NUM_HEADS}
+        | EXAMPLE.get(mixer_of(name), {})
+        | VARIANTS.get(name, {})
+        | options
+    )
+    torch.manual_seed(0)
+    return cls(**{key: value for key, value in wanted.items() if key in accepted})
+
+
+def make_input(name: str, batch: int = 2, **how: Any) -> Tensor:
+    height, width = SIZE
+    shapes = {
+        "BNC": (batch, height * width, DIM),
+        "NCHW": (batch, DIM, height, width),
+        "NHWC": (batch, height, width, DIM),
+    }
+    torch.manual_seed(1)
+    return torch.randn(shapes[mixer_class(name).layout], **how)
+
+
+def apply(module: nn.Module, x: Tensor) -> Tensor:
+    out: Tensor = module(x, SIZE) if module.layout == "BNC" else module(x)
+    return out
+
+
+def parameters_of(name: str) -> set[str]:
+    return set(inspect.signature(mixer_class(name)).parameters)
+
+
+def test_the_table_is_read_without_importing_torch() -> None:
+    code = "import sys, benchsuite.mixers; sys.exit('torch' in sys.modules)"
+    repository = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=repository).returncode == 0
+
+
+@each_mixer
+def test_layout_and_kernels_are_declared_on_the_class(name: str) -> None:
+    cls = mixer_class(name)
+    assert cls.layout in {"BNC", "NCHW", "NHWC"}
+    assert cls.kernels[0] == "math"
+    assert set(cls.kernels) <= set(ATTENTION_KERNELS)
+
+
+@each_mixer
+def test_options_are_keywords_only(name: str) -> None:
+    for parameter in inspect.signature(mixer_class(name)).parameters.values():
+        assert parameter.name in {"dim", "num_heads"} or parameter.kind is parameter.KEYWORD_ONLY
+
+
+@each_mixer
+def test_the_docstring_of_the_file_names_paper_and_reference(name: str) -> None:
+    doc = sys.modules[mixer_class(name).__module__].__doc__
+    assert doc is not None
+    assert "arXiv:" in doc
+    assert "Reference: " in doc
+
+
+@each_mixer
+def test_ports_lead_to_a_class_of_the_same_file(name: str) -> None:
+    module = sys.modules[mixer_class(name).__module__]
+    assert all(MIXERS[port.mixer].startswith(f"{module.__name__}:") for port in module.PORTS.values())
+
+
+@each_mixer
+@pytest.mark.parametrize("batch", [1, 3])
+def test_shape_and_dtype_are_kept_on_a_grid_that_is_not_square(name: str, batch: int) -> None:
+    x = make_input(name, batch)
+    out = apply(make(name), x)
+    assert out.shape == x.shape
+    assert out.dtype == x.dtype
+    assert out.isfinite().all()
+
+
+@each_mixer
+def test_images_of_a_batch_do_not_see_each_other(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    alone = torch.cat([apply(module, image[None]) for image in x])
+    torch.testing.assert_close(apply(module, x), alone)
+
+
+@each_mixer
+def test_the_input_is_not_changed(name: str) -> None:
+    x = make_input(name)
+    before = x.clone()
+    apply(make(name), x)
+    assert torch.equal(x, before)
+
+
+@each_mixer
+def test_gradients_reach_the_input_and_every_parameter(name: str) -> None:
+    module, x = make(name), make_input(name).requires_grad_()
+    out = apply(module, x)
+    (out * torch.randn_like(out)).sum().backward()
+    gradients = {"input": x.grad} | {key: parameter.grad for key, parameter in module.named_parameters()}
+    dead = [key for key, gradient in gradients.items() if gradient is None or not gradient.any()]
+    assert dead == []
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+
+
+@each_mixer
+def test_gradients_are_the_derivative_in_double_precision(name: str) -> None:
+    module = make(name, **DIFFERENTIABLE.get(name, {})).double()
+    x = make_input(name, 1, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: apply(module, x), x, fast_mode=True)
+
+
+@each_mixer
+def test_bfloat16_gives_about_the_same(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    exact = apply(module, x)
+    half = apply(module.to(torch.bfloat16), x.bfloat16())
+    assert half.dtype == torch.bfloat16
+    assert (half.float() - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+@each_mixer
+def test_it_is_built_and_run_on_meta(name: str) -> None:
+    with torch.device("meta"):
+        module = make(name)
+    assert {tensor.device.type for tensor in module.state_dict().values()} == {"meta"}
+    out = apply(module, make_input(name, device="meta"))
+    assert out.is_meta
+    assert out.shape == make_input(name).shape
+
+
+@each_mixer
+def test_a_module_from_meta_works_once_it_has_weights(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    with torch.device("meta"):
+        other = make(name).eval()
+    apply(other, x.to("meta"))
+    other.to_empty(device="cpu").load_state_dict(module.state_dict())
+    assert torch.equal(apply(other, x), apply(module, x))
+
+
+@each_mixer
+def test_the_state_dict_holds_all_that_decides_the_output(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    keys = set(module.state_dict())
+    expected = apply(module, x)
+    assert set(module.state_dict()) == keys  # nothing made on the way is kept
+    other = make(name).eval()
+    for parameter in other.parameters():
+        nn.init.normal_(parameter)
+    assert not torch.equal(apply(other, x), expected)
+    other.load_state_dict(module.state_dict())
+    assert torch.equal(apply(other, x), expected)
+
+
+@each_mixer
+def test_a_deep_copy_is_independent_and_alike(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    expected = apply(module, x)
+    other = copy.deepcopy(module)
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    assert torch.equal(apply(other, x), expected)
+
+
+@each_mixer
+def test_it_trains_after_it_ran_in_inference_mode(name: str) -> None:
+    # What a fused kernel saves for the backward pass must not stem from inference mode.
+    kernel = "sdpa" if "sdpa" in mixer_class(name).kernels else "math"
+    module, x = make(name, kernel=kernel), make_input(name)
+    with torch.inference_mode():
+        expected = apply(module, x)
+    out = apply(module, x)
+    out.sum().backward()
+    torch.testing.assert_close(out, expected)
+
+
+@each_mixer
+def test_dropout_acts_in_training_only(name: str) -> None:
+    for option in parameters_of(name) & {"attn_drop", "proj_drop"}:
+        module, x = make(name, **{option: 0.5}), make_input(name)
+        assert not torch.equal(apply(module, x), apply(module, x))
+        module.eval()
+        assert torch.equal(apply(module, x), apply(module, x))
+        assert torch.equal(apply(module, x), apply(make(name).eval(), x))
+
+
+@each_mixer
+def test_kernels_that_run_here_agree_with_math(name: str) -> None:
+    x = make_input(name)
+    expected = apply(make(name).eval(), x)
+    ran = set()
+    for kernel in mixer_class(name).kernels:
+        module = make(name, kernel=kernel).eval()
+        try:
+            with torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # torch tells why a kernel cannot run
+                out = apply(module, x)
+        except RuntimeError as error:
+            if not str(error).startswith(("No available kernel", "No viable backend")):
+                raise
+            continue
+        ran.add(kernel)
+        torch.testing.assert_close(out, expected)
+    assert ran >= {"math", "sdpa"} & set(mixer_class(name).kernels)
+
+
+@each_mixer
+def test_an_unknown_kernel_is_refused_with_the_known_ones(name: str) -> None:
+    if "kernel" not in parameters_of(name):
+        assert mixer_class(name).kernels == ("math",)
+        return
+    known = ", ".join(mixer_class(name).kernels)
+    with pytest.raises(ValueError, match=f"{mixer_of(name)} has no kernel 'mat'; it runs on {known}$"):
+        make(name, kernel="mat")
+
+
+@each_mixer
+def test_heads_that_do_not_divide_the_channels_are_named(name: str) -> None:
+    if "num_heads" not in parameters_of(name):
+        return
+    with pytest.raises(ValueError, match=r"^num_heads 5 does not divide dim 32$"):
+        make(name, num_heads=5)
+
+
+@each_mixer
+def test_the_closed_form_is_a_whole_number(name: str) -> None:
+    macs = make(name).macs(SIZE)
+    assert type(macs) is int
+    assert macs > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hilo", "window shifted"])
+def test_it_compiles_into_one_graph_and_gives_the_same(name: str) -> None:
+    module, x = make(name).eval(), make_input(name)
+    expected = apply(copy.deepcopy(module), x)
+    torch._dynamo.reset()
+    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
+    for _ in range(3):  # what is made on the first call must serve the next
+        torch.testing.assert_close(compiled(x, SIZE), expected)

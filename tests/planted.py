@@ -1,0 +1,93 @@
+"""Mixers that go wrong in one way each, for scenarios of the tests: `tests.planted:Raises`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Fine(nn.Module):
+    """Works: one linear layer."""
+
+    layout: ClassVar[str] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if not x.is_meta:
+            self.misbehave()
+        out: Tensor = self.linear(x)
+        return out
+
+    def misbehave(self) -> None:
+        """What goes wrong on a device, but not on "meta"."""
+
+
+class Prints(Fine):
+    def misbehave(self) -> None:
+        print("a mixer that talks")
+
+
+class Raises(Fine):
+    def misbehave(self) -> None:
+        raise KeyError("planted")
+
+
+class RunsOut(Fine):
+    def misbehave(self) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+
+class RunsOutOnHost(Fine):
+    def misbehave(self) -> None:
+        raise RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB"
+        )
+
+
+class Refuses(Fine):
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if size[0] != size[1]:
+            raise ValueError(f"the {size[0]} × {size[1]} grid is not square")
+        return super().forward(x, size)
+
+
+class Dies(Fine):
+    def misbehave(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Exits(Fine):
+    def misbehave(self) -> None:
+        print("the last words", flush=True)
+        os._exit(7)
+
+
+class TakesItsTime(Fine):
+    """Slow enough that a test can kill the run in the middle of it."""
+
+    def misbehave(self) -> None:
+        time.sleep(0.02)
+
+
+class Map(nn.Module):
+    """Takes maps instead of tokens."""
+
+    layout: ClassVar[str] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(x)
+        return out

@@ -1,0 +1,162 @@
+"""Run folders that were killed, taken, broken or are not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from benchsuite.errors import RecordVersionError, RunFolderError
+from benchsuite.results.codec import encode
+from benchsuite.results.record import Record
+from benchsuite.results.store import RECORDS, RunWriter, check_free, read_run
+from tests.builders import make_cell, make_record
+
+SCENARIO = {"name": "test"}
+MACHINE = {"machine": "here"}
+
+
+def records(count: int) -> list[Record]:
+    return [make_record(make_cell(batch=number)) for number in range(1, count + 1)]
+
+
+def write(folder: Path, count: int) -> list[Record]:
+    written = records(count)
+    writer = RunWriter.create(folder, SCENARIO, MACHINE)
+    for record in written:
+        writer.append(record)
+    writer.close()
+    return written
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    written = write(tmp_path / "run", 3)
+    run = read_run(tmp_path / "run")
+    assert list(run.records) == written
+    assert run.scenario == SCENARIO
+    assert run.environment == MACHINE
+    assert run.warnings == ()
+
+
+def test_each_record_is_on_disk_before_the_next(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path / "run", SCENARIO, MACHINE)
+    for count, record in enumerate(records(3), start=1):
+        writer.append(record)
+        assert len(read_run(tmp_path / "run").records) == count
+    writer.close()
+
+
+@pytest.mark.parametrize("kept", [1, 20, -1])
+def test_a_torn_last_line_is_warned_of_and_its_cell_counts_as_not_measured(tmp_path: Path, kept: int) -> None:
+    written = write(tmp_path / "run", 3)
+    path = tmp_path / "run" / RECORDS
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]) + lines[2].rstrip()[:kept])
+    run = read_run(tmp_path / "run")
+    assert list(run.records) == written[:2]
+    assert run.warnings == (f"{path}:3: the last line is torn, its cell counts as not measured",)
+
+
+def test_resuming_cuts_the_torn_line_off_before_it_appends(tmp_path: Path) -> None:
+    written = write(tmp_path / "run", 3)
+    path = tmp_path / "run" / RECORDS
+    path.write_bytes(path.read_bytes()[:-30])
+    writer = RunWriter.resume(tmp_path / "run", {"machine": "there"})
+    writer.append(written[2])
+    writer.close()
+    run = read_run(tmp_path / "run")
+    assert list(run.records) == written
+    assert run.warnings == ()
+    assert dict(run.environments) == {1: MACHINE, 2: {"machine": "there"}}
+    assert writer.session == 2
+
+
+def test_a_last_record_that_lacks_only_its_newline_is_kept(tmp_path: Path) -> None:
+    written = write(tmp_path / "run", 2)
+    path = tmp_path / "run" / RECORDS
+    path.write_bytes(path.read_bytes()[:-1])
+    assert list(read_run(tmp_path / "run").records) == written
+    writer = RunWriter.resume(tmp_path / "run", MACHINE)
+    writer.append(make_record(make_cell(batch=9)))
+    writer.close()
+    assert len(read_run(tmp_path / "run").records) == 3
+
+
+def test_a_broken_line_in_the_middle_is_skipped_and_named(tmp_path: Path) -> None:
+    write(tmp_path / "run", 1)
+    path = tmp_path / "run" / RECORDS
+    path.write_text(path.read_text() + "{broken\n" + encode(make_record(make_cell(batch=7))) + "\n")
+    run = read_run(tmp_path / "run")
+    assert [record.cell.batch for record in run.records] == [1, 7]
+    (warning,) = run.warnings
+    assert warning.startswith(f"{path}:2: skipped: ")
+
+
+def test_of_two_records_of_a_cell_the_later_counts(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path / "run", SCENARIO, MACHINE)
+    writer.append(make_record(status="oom"))
+    writer.append(make_record())
+    writer.close()
+    assert [record.status for record in read_run(tmp_path / "run").records] == ["ok"]
+
+
+def test_a_newer_record_is_refused_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path / "run", 1)
+    path = tmp_path / "run" / RECORDS
+    newer = json.loads(path.read_text()) | {"version": 99}
+    path.write_text(path.read_text() + json.dumps(newer) + "\n")
+    with pytest.raises(RecordVersionError, match=r"records\.jsonl:2: record version 99 is newer"):
+        read_run(tmp_path / "run")
+
+
+def test_a_folder_that_holds_a_run_offers_to_resume_it(tmp_path: Path) -> None:
+    write(tmp_path / "run", 1)
+    with pytest.raises(RunFolderError, match=r"already holds a run; to go on with it use: --resume .*run$"):
+        check_free(tmp_path / "run")
+
+
+def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(RunFolderError, match="is not empty and holds no run"):
+        check_free(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(RunFolderError, match="is a file; --out wants a folder"):
+        check_free(tmp_path / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_refused_and_nothing_is_made(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        check_free(tmp_path / "a" / "b")
+    tmp_path.chmod(0o700)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parent_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        check_free(tmp_path / "file" / "run")
+
+
+def test_checking_makes_nothing(tmp_path: Path) -> None:
+    check_free(tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_and_one_without_a_run_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"nowhere: no such folder"):
+        read_run(tmp_path / "nowhere")
+    with pytest.raises(RunFolderError, match=r"not a run folder, it has no scenario\.json"):
+        read_run(tmp_path)
+
+
+def test_an_unreadable_scenario_is_named(tmp_path: Path) -> None:
+    (tmp_path / "scenario.json").write_text("{")
+    with pytest.raises(RunFolderError, match=r"scenario\.json: cannot be read"):
+        read_run(tmp_path)

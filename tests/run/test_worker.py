@@ -1,0 +1,191 @@
+"""What a cell may do, and what the worker makes of it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchsuite.errors import UsageError
+from benchsuite.mixers import MIXERS
+from benchsuite.results.record import Cell, Timing
+from benchsuite.run import worker
+from benchsuite.run.build import build, mixer_class, step_of
+from benchsuite.run.worker import Answer
+from benchsuite.scenario.model import Measure
+from tests.builders import make_cell
+
+QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
+
+
+def planted(name: str, **changes: object) -> Cell:
+    return make_cell(name=name, target=f"tests.planted:{name}", **changes)
+
+
+def timed(cell: Cell) -> Answer[Timing]:
+    return worker.time_cell(cell, QUICK)
+
+
+def test_a_cell_that_works_has_its_samples() -> None:
+    answer = timed(make_cell())
+    assert answer.status == "ok"
+    assert answer.failure is None
+    assert answer.value is not None
+    assert len(answer.value.samples_s) == 3
+    assert answer.value.method == "monotonic_clock"
+    assert answer.value.threads == torch.get_num_threads()
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "kind", "message"),
+    [
+        ("Raises", "error", "KeyError", "'planted'"),
+        ("RunsOut", "oom", "OutOfMemoryError", "CUDA out of memory. Tried to allocate 20.00 GiB"),
+        ("RunsOutOnHost", "oom", "RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_whatever_a_cell_raises_becomes_a_status_with_its_reason(
+    name: str, status: str, kind: str, message: str
+) -> None:
+    answer = timed(planted(name))
+    assert answer.value is None
+    assert answer.status == status
+    assert answer.failure is not None
+    assert answer.failure.stage == "time"
+    assert answer.failure.kind == kind
+    assert answer.failure.message.startswith(message)
+
+
+def test_an_error_keeps_the_end_of_its_traceback_and_an_out_of_memory_needs_none() -> None:
+    error, oom = timed(planted("Raises")).failure, timed(planted("RunsOut")).failure
+    assert error is not None
+    assert oom is not None
+    assert "in misbehave" in error.traceback
+    assert oom.traceback == ""
+
+
+def test_what_a_mixer_refuses_is_unsupported() -> None:
+    answer = timed(planted("Refuses", resolution=(64, 32)))
+    assert answer.status == "unsupported"
+    assert answer.failure is not None
+    assert answer.failure.message == "the 4 × 2 grid is not square"
+
+
+def test_a_kernel_that_the_mixer_lacks_is_unsupported_and_the_others_are_named() -> None:
+    answer = timed(make_cell(target="performer", kernel="flash"))
+    assert answer.status == "unsupported"
+    assert answer.failure is not None
+    assert answer.failure.message == "performer has no flash kernel; it runs on math"
+
+
+def test_a_kernel_that_the_device_lacks_is_unsupported_with_torchs_reason() -> None:
+    answer = timed(make_cell(kernel="cudnn"))
+    assert answer.status == "unsupported"
+    assert answer.failure is not None
+    assert "No viable backend" in answer.failure.message or "No available kernel" in answer.failure.message
+
+
+@pytest.mark.parametrize("dtype", ["fp64", "bf16", "fp16"])
+def test_other_dtypes_are_built_in_that_dtype(dtype: str) -> None:
+    subject = build(make_cell(dtype=dtype), "cpu")
+    assert subject.tensor.dtype == next(subject.module.parameters()).dtype
+    assert str(subject.tensor.dtype).removeprefix("torch.") in {"float64", "bfloat16", "float16"}
+
+
+def test_maps_are_made_for_a_mixer_of_maps() -> None:
+    subject = build(planted("Map", resolution=(64, 32)), "cpu")
+    assert subject.tensor.shape == (2, 32, 4, 2)
+    assert subject.inputs == (subject.tensor,)
+
+
+def test_inference_records_no_gradients_and_eval_is_on() -> None:
+    subject = build(make_cell(), "cpu")
+    out = step_of(subject, "inference")()
+    assert isinstance(out, torch.Tensor)
+    assert out.is_inference()
+    assert not subject.module.training
+
+
+def test_forward_backward_reaches_every_parameter_and_the_input() -> None:
+    subject = build(make_cell(mode="forward_backward"), "cpu")
+    step = step_of(subject, "forward_backward")
+    step()
+    first = [parameter.grad for parameter in subject.module.parameters()]
+    assert all(grad is not None and grad.any() for grad in first)
+    assert subject.tensor.grad is not None
+    kept = [grad.clone() for grad in first if grad is not None]
+    step()  # gradients are made anew and do not add up
+    for before, parameter in zip(kept, subject.module.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, before)
+
+
+def test_the_same_seed_gives_the_same_weights_and_input() -> None:
+    one, other = build(make_cell(), "cpu", seed=3), build(make_cell(), "cpu", seed=3)
+    assert torch.equal(one.tensor, other.tensor)
+    assert all(map(torch.equal, one.module.parameters(), other.module.parameters()))
+    assert not torch.equal(one.tensor, build(make_cell(), "cpu", seed=4).tensor)
+
+
+@pytest.mark.parametrize("name", MIXERS)
+def test_a_mixer_has_the_same_macs_on_math_on_sdpa_and_in_its_closed_form(name: str) -> None:
+    kernels = [kernel for kernel in ("math", "sdpa", "flash") if kernel in mixer_class(name).kernels]
+    cells = [
+        make_cell(target=name, name=name, kernel=kernel, resolution=(224, 448), dim=96, num_heads=4)
+        for kernel in kernels
+    ]
+    costs = [plan.value.cost for plan in worker.plan(cells) if plan.value]
+    assert len(costs) == len(kernels)
+    with torch.device("meta"):
+        closed_form = build(cells[0], "meta").module.macs((14, 28))  # type: ignore[operator]
+    assert {cost.macs for cost in costs} == {closed_form}
+    assert {cost.params for cost in costs} == {costs[0].params}
+    assert all(cost.complete for cost in costs)
+
+
+@pytest.mark.parametrize(
+    ("name", "kernel"),
+    [(name, kernel) for name in ("msa", "hilo", "sra") for kernel in ("math", "sdpa")]
+    + [("performer", "math")],
+)
+def test_the_memory_that_a_plan_foresees_is_what_the_step_takes(name: str, kernel: str) -> None:
+    cell = make_cell(target=name, kernel=kernel, resolution=(128, 128), dim=32)
+    (plan,) = worker.plan([cell])
+    memory = worker.inspect_cell(cell, seed=0).value
+    assert plan.value is not None
+    assert memory is not None
+    # Not estimated: one number a query that the fused kernel keeps, and a convolution's copy of its weights.
+    assert plan.value.memory_bytes == pytest.approx(memory.peak_allocated_bytes, rel=0.1)
+
+
+def test_planning_names_every_mixer_that_cannot_be_built_once() -> None:
+    cells = [
+        make_cell(name="A", num_heads=5),
+        make_cell(name="A", num_heads=5, batch=9),
+        make_cell(name="B", config={"x": 1}),
+    ]
+    with pytest.raises(UsageError) as caught:
+        worker.plan(cells)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "A (msa): num_heads 5 does not divide dim 32"
+    assert lines[1].startswith("B (msa): ")
+    assert "unexpected keyword argument 'x'" in lines[1]
+    assert len(lines) == 2
+
+
+def test_a_cell_that_its_mixer_refuses_is_planned_as_unsupported() -> None:
+    (plan,) = worker.plan([make_cell(target="hilo", resolution=(48, 48), stride=16)])
+    assert plan.status == "unsupported"
+    assert plan.failure is not None
+    assert plan.failure.message == "window_size 2 does not divide the 3 × 3 grid"
+
+
+def test_describing_resolves_the_device_and_sets_the_threads() -> None:
+    before = torch.get_num_threads()
+    try:
+        device, environment = worker.describe("cpu", 1, ["benchsuite", "run"])
+        assert device == "cpu"
+        assert environment["command"] == ["benchsuite", "run"]
+        assert environment["cpu"]["threads"] == 1 == torch.get_num_threads()
+        assert environment["torch"] == torch.__version__
+        assert environment["gpu"] is None
+    finally:
+        torch.set_num_threads(before)
