@@ -130,7 +130,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
     tips = {point.cell: tip(point) for point in points(frame)}
 
     def draw(drawing: Drawing, name: str) -> Markup:
-        return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix)
+        return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
     groups = [
         _group(group, f"{key}-{number}", wanted, style, draw)
@@ -148,7 +148,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
         environment=method.environment(run),
         protocol=method.protocol(run),
         command=method.command(run),
-        troubles=method.troubles(run.records, prefix if TABLE in wanted else ""),
+        troubles=method.troubles(run.records, prefix),
         rules=method.rules(run),
         warnings=method.warnings(run),
     )
@@ -187,7 +187,10 @@ def _sections(scenario: Mapping[str, Any]) -> list[str]:
 
 
 def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
-    """Names in the order of the scenario; a mixer with varied parameters has names that begin with its label."""
+    """Names in the order of the scenario.
+
+    A mixer with varied parameters has several names; all of them begin with its label.
+    """
     mixers = (scenario.get("sweep") or {}).get("mixer") or []
     labels = [str(m.get("label") or m.get("name")) if isinstance(m, Mapping) else str(m) for m in mixers]
 

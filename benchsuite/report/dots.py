@@ -33,7 +33,7 @@ def at_one_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
     kernels = kernels_of(cells)
     filled = fills(kernels)
     names = sorted(names_of(cells), key=lambda name: -_best(cells, name))
-    canvas, boxes, height = _layout(names, looks, len(keys), kernels, filled)
+    canvas, boxes, height = _layout(names, looks, len(keys), kernels if len(kernels) > 1 else [], filled)
     for i, (key, (ax, width)) in enumerate(zip(keys, boxes, strict=True)):
         metric = METRICS[key]
         values = [end for point in cells for end in _ends(point.metrics[key])]
@@ -52,9 +52,9 @@ def at_one_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
                 _dot(ax, x, value, level, looks[point.name], filled[point.kernel], point.cell, width)
             elif point.status != "ok":
                 _failure(ax, point, level, metric.better == "lower", looks, (width, height, len(names)))
-    caption = (
-        "The fastest mixer is on top. Bars are 95 % intervals of the median, where larger than the marker."
-    )
+    caption = f"The fastest mixer is on top; {the_kernels(kernels)}."
+    if any(point.throughput.bounded for point in cells):
+        caption += " Bars are 95 % intervals of the median, where larger than the marker."
     if any(point.status != "ok" for point in cells):
         caption += " A × at the edge is a cell without a number, with its status."
     labels = joined([lowered(METRICS[key].label) for key in keys])
@@ -90,15 +90,18 @@ def kernel_speedup(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
                 level = names.index(point.name) + _offset(fused.index(point.kernel), len(fused))
                 _dot(ax, x, gain, level, looks[point.name], filled[point.kernel], point.cell, width)
     caption = (
-        "Median latency on the math kernel over that on the fused one: right of the line the fused kernel is faster. "
-        "Bars divide the ends of the two 95 % intervals and hold the ratio with at least 90 %."
+        "Median latency on the math kernel over that on the fused one: right of the line the fused kernel "
+        "is faster."
     )
+    if any(gain.bounded for _, gain in gains):
+        caption += " Bars divide the ends of the two 95 % intervals and hold the ratio with at least 90 %."
     if len(chosen) < len(every):
         caption += f" {len(chosen)} of {len(every)} resolutions, spread evenly."
     best, gain = max(gains, key=lambda item: item[1].value)
     alt = (
-        f"Dot plot of the speed-up of {the_kernels(fused)} over the math kernel for {counted(len(names), 'mixer')}. "
-        f"The largest is {gain.value:.2f} times, {best.name} at {pixels(best.resolution)}."
+        f"Dot plot of the speed-up of {the_kernels(fused)} over the math kernel "
+        f"for {counted(len(names), 'mixer')}. The largest is {gain.value:.2f} times, "
+        f"{best.name} at {pixels(best.resolution)}."
     )
     return Drawing(canvas.figure, caption, alt)
 
@@ -135,7 +138,7 @@ def _layout(
 ) -> tuple[Canvas, list[tuple[Axes, float]], float]:
     """Columns of axes that share their lines, with their width; and the height of each."""
     left = 12 + max(measure(looks[name].label, 8.5)[0] for name in names)
-    gap, right = 18.0, 12.0
+    gap, right = 30.0, 12.0
     handles = draw.kernel_handles(kernels, filled)
     top = legend_height(handles) + 20
     line = max(LINE, 9.0 * len(kernels))

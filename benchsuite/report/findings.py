@@ -22,6 +22,7 @@ from benchsuite.report.words import (
     places,
     rate,
     signed,
+    some,
     spread,
 )
 from benchsuite.results.record import STATUSES
@@ -113,11 +114,14 @@ def _lead(shared: Sequence[Contest]) -> str:
                 f"{first[0].name} is the fastest at {where} with {speed(first[0])}, "
                 f"{gains[0]:.2f} times as fast as {second.name}"
             )
-        return f"{first[0].name} is the fastest at {where}, {gains[0]:.2f} to {gains[-1]:.2f} times as fast as the next"
-    names = joined([point.name for point in first])
+        lead = f"{gains[0]:.2f} to {gains[-1]:.2f} times as fast as the next"
+        return f"{first[0].name} is the fastest at {where}, {lead}"
+    names = some([point.name for point in first])
     detail = f": {joined([speed(point) for point in first])}" if len(shared) == 1 and len(first) < 4 else ""
-    doubt = "" if all(p.throughput.bounded for p in first) else " for want of samples"
-    return f"{names} are not distinguishable as the fastest at {where}{doubt}{detail}"
+    text = f"{names} are not distinguishable as the fastest at {where}{detail}"
+    if all(point.throughput.bounded for point in first):
+        return text
+    return f"{text}; too few samples for intervals, the highest median is that of {first[0].name}"
 
 
 def speed(point: Point) -> str:
@@ -143,7 +147,8 @@ def _front(fields: Sequence[Contest]) -> str:
             if p not in front
             and not any(q.macs <= p.macs and q.throughput.above(p.throughput) for q in front)
         ]
-        text = joined([p.name for p in front]) + (f" (perhaps {joined(perhaps)} too)" if perhaps else "")
+        text = f"all {len(front)} mixers" if len(front) == len(known) > 3 else some([p.name for p in front])
+        text += f" (perhaps {some(perhaps)} too)" if perhaps else ""
         found.setdefault((contest.kernel, text), []).append(contest.resolution)
     return _sentence(
         "; ".join(f"{text} at {places(where)} with {kernel}" for (kernel, text), where in found.items())
@@ -161,7 +166,9 @@ def _correlation(fields: Sequence[Contest]) -> str:
         return ""
     low, high = min(found, key=lambda item: item[0]), max(found, key=lambda item: item[0])
     if len(found) == 1:
-        number = f"is {signed(low[0])} over {len(low[1].countable)} mixers at {_setting(low[1])}"
+        number = f"is {signed(low[0])} over {len(low[1].countable)} mixers ({_setting(low[1])})"
+    elif signed(low[0]) == signed(high[0]):
+        number = f"is {signed(low[0])} in all {len(found)} settings"
     else:
         number = (
             f"lies between {signed(low[0])} ({_setting(low[1])}) and {signed(high[0])} ({_setting(high[1])})"
@@ -173,7 +180,7 @@ def _correlation(fields: Sequence[Contest]) -> str:
 
 
 def _verdict(low: float, high: float) -> str:
-    """What correlations between `low` and `high` mean; the thresholds are ours, so the numbers follow the words."""
+    """What correlations between `low` and `high` mean; the thresholds are ours, so the numbers follow."""
     if high <= -0.8:
         return "MACs order these mixers by speed well"
     if low <= -0.8:
@@ -182,11 +189,13 @@ def _verdict(low: float, high: float) -> str:
         return "MACs order these mixers by speed only in part"
     if low <= -0.4:
         return "MACs order these mixers by speed in part at best"
+    if low >= 0.4:
+        return "Mixers with more MACs tend to be faster here"
     return "MACs do not order these mixers by speed"
 
 
 def _moved(fields: Sequence[Contest], most: int = 3) -> str:
-    """The mixers whose place by throughput is farthest from that by MACs, beyond what intervals leave open."""
+    """The mixers whose place by throughput is farthest from that by MACs, whatever intervals leave open."""
     biggest: dict[str, tuple[float, str]] = {}
     ranked = [contest for contest in fields if len(contest.countable) >= FEWEST]
     for contest in ranked:
@@ -197,13 +206,15 @@ def _moved(fields: Sequence[Contest], most: int = 3) -> str:
             shift = max(best - place, place - worst)
             if shift >= 2 and shift > biggest.get(point.name, (0.0, ""))[0]:
                 by_speed = ordinal(best) if best == worst else f"{ordinal(best)} to {ordinal(worst)}"
-                text = f"{point.name} is {ordinal(place)} of {len(known)} by fewest MACs but {by_speed} by throughput"
-                biggest[point.name] = (shift, f"{text} ({_setting(contest)})")
+                text = f"{point.name} is {ordinal(place)} of {len(known)} by fewest MACs"
+                biggest[point.name] = (shift, f"{text} but {by_speed} by throughput ({_setting(contest)})")
     if biggest:
         top = sorted(biggest.values(), key=lambda item: -item[0])[:most]
         return _sentence("; ".join(text for _, text in top))
     if ranked:
-        return "No mixer's place by throughput is two or more places from its place by MACs, beyond the intervals."
+        return (
+            "Beyond what the intervals leave open, no mixer moves by two or more places from MACs to speed."
+        )
     return ""
 
 

@@ -20,7 +20,7 @@ _TIMING: Mapping[str, str] = {
     "monotonic_clock": "the monotonic clock of the host around each step",
 }
 _MEMORY: Mapping[str, str] = {
-    "cuda_allocator": "the peak of torch's caching allocator on the GPU during one step, in a pass of its own",
+    "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
 }
 _STOPPED: Mapping[str, str] = {

@@ -43,13 +43,13 @@ def inline(
     alt: str,
     tips: Mapping[str, str],
     sheet: StyleSheet,
-    prefix: str = "cell-",
+    prefix: str | None = "cell-",
 ) -> Markup:
     """The figure as an `<svg>` element for an HTML page.
 
     Colours become variables of the page's style sheet, so light and dark are the page's choice; fonts are
     the page's; ids begin with `key`, so figures of one page do not clash. A marker whose gid is "cell:<id>"
-    gets the tooltip `tips[id]` and links to the row `prefix + id`.
+    gets the tooltip `tips[id]` and links to the row `prefix + id`; to nothing for None.
 
     Args:
         key: unique on the page.
@@ -84,7 +84,7 @@ def inline(
     return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=True))
 
 
-def _link(root: ET.Element, tips: Mapping[str, str], prefix: str) -> None:
+def _link(root: ET.Element, tips: Mapping[str, str], prefix: str | None) -> None:
     """Wrap the marks of cells in links with tooltips."""
     for parent in list(root.iter()):
         for i, element in enumerate(list(parent)):
@@ -92,7 +92,8 @@ def _link(root: ET.Element, tips: Mapping[str, str], prefix: str) -> None:
             if before or cell not in tips:
                 continue
             # The figure is one image to assistive technology, so its links are left out of the tab order.
-            link = ET.Element("a", {"href": f"#{prefix}{cell}", "tabindex": "-1"})
+            target = {} if prefix is None else {"href": f"#{prefix}{cell}", "tabindex": "-1"}
+            link = ET.Element("a", target)
             ET.SubElement(link, "title").text = tips[cell]
             link.append(element)
             parent[i] = link

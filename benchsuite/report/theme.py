@@ -129,11 +129,14 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     }
 
 
-def shortened(names: Sequence[str], limit: int = 24) -> dict[str, str]:
-    """Names on one line of at most `limit` characters, cut in the middle and still distinct."""
+def shortened(names: Sequence[str], limit: int = 30) -> dict[str, str]:
+    """Names on one line of at most `limit` characters, cut in the middle and still distinct.
+
+    Control characters, which SVG cannot hold, become spaces.
+    """
     result: dict[str, str] = {}
     for name in names:
-        text = " ".join(name.split())
+        text = " ".join("".join(c if c.isprintable() else " " for c in name).split())
         if len(text) > limit:
             tail = (limit - 1) // 2
             text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"

@@ -24,6 +24,13 @@ def joined(items: Sequence[str], last: str = "and") -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""
 
 
+def some(items: Sequence[str], most: int = 5) -> str:
+    """All of the items, or the first few and how many more."""
+    if len(items) <= most:
+        return joined(items)
+    return joined([*items[:most], f"{len(items) - most} more"])
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """1 cell; 3 cells."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
@@ -74,7 +81,7 @@ def spread(value: float, lo: float, hi: float, factor: float = 1.0, unit: str = 
     unit = f" {unit}" if unit else ""
     value, lo, hi = value / factor, lo / factor, hi / factor
     if math.isnan(lo) or math.isnan(hi):
-        return f"{significant(value, 4)}{unit}"
+        return f"{fixed(value, 4)}{unit}"
     leading = math.floor(math.log10(abs(value))) if value else 0
     half = (hi - lo) / 2
     wanted = -math.floor(math.log10(half)) if half > 0 else 4 - leading

@@ -201,8 +201,9 @@ def _csv(frame: pd.DataFrame) -> str:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
-    # A column of Parquet has one type, and a sweep may hold square and other images.
-    frame = frame.assign(resolution=frame["resolution"].astype("str"))
+    # A column of Parquet has one type: resolutions may be numbers and texts, and a column may be all missing.
+    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
+    frame = frame.assign(resolution=frame["resolution"].map(str)).astype(dict.fromkeys(texts, "string"))
     try:
         return bytes(frame.to_parquet(index=False, engine="pyarrow"))
     except ImportError as error:

@@ -55,9 +55,9 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> tuple
         return None
     depth, share = found
     ordered = sorted(samples)
-    lo = (1 - share) * ordered[depth - 1] + share * ordered[depth]
-    hi = (1 - share) * ordered[n - depth] + share * ordered[n - depth - 1]
-    # Interpolation between equal samples may be off by one rounding, and lo ≤ median ≤ hi must hold.
+    lo = ordered[depth - 1] + share * (ordered[depth] - ordered[depth - 1])
+    hi = ordered[n - depth] - share * (ordered[n - depth] - ordered[n - depth - 1])
+    # Interpolation may be off by one rounding, and lo ≤ median ≤ hi must hold.
     median = quantile(ordered, 0.5)
     return min(lo, median), max(hi, median)
 

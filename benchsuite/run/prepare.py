@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.select import parse
-from benchsuite.scenario.source import parse as parse_yaml
 
 if TYPE_CHECKING:
     from benchsuite.run.worker import Answer, Plan
@@ -85,14 +84,14 @@ def prepare(request: Request, executor: Executor) -> Prepared:
     if request.reference is None:
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     scenario = _load(request)
-    device, environment = _describe(executor, scenario, request, None)
+    device, environment = _describe(executor, scenario, request)
     notes: tuple[str, ...] = ()
-    if device == "cpu" and not request.profiles and CPU_PROFILE in _profiles(request):
+    if device == "cpu" and not request.profiles and CPU_PROFILE in scenario.profiles:
         notes = (
             f'no GPU was chosen: running the scenario\'s profile "{CPU_PROFILE}" (--profile names another)',
         )
         scenario = _load(replace(request, profiles=(CPU_PROFILE,)))
-        device, environment = _describe(executor, scenario, request, None)
+        device, environment = _describe(executor, scenario, request)
     settings = {"filter": request.filter, "device": device}
     return _plan(scenario, settings, environment, executor, notes=notes)
 
@@ -109,7 +108,7 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
     if request.reference is not None:
         _require_same(scenario, request, folder)
     device = str(settings.get("device", "auto"))
-    _, environment = _describe(executor, scenario, request, device)
+    _, environment = executor.describe(device, scenario.measure.threads, list(request.command))
     notes = tuple(earlier.warnings)
     return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier)
 
@@ -134,28 +133,23 @@ def _require_same(stored: Scenario, request: Request, folder: Path) -> None:
 
 def _load(request: Request) -> Scenario:
     assert request.reference is not None
+    overrides = request.overrides
+    if request.device is not None:
+        overrides = (*overrides, f"sweep.device={request.device}")
     path = find.resolve(request.reference)
-    return load(path, known_parameters(), profiles=request.profiles, overrides=request.overrides)
+    return load(path, known_parameters(), profiles=request.profiles, overrides=overrides)
 
 
-def _profiles(request: Request) -> list[str]:
-    """Names of the profiles that the scenario has."""
-    assert request.reference is not None
-    path = find.resolve(request.reference)
-    root = parse_yaml(find.read(path), str(path)).root
-    node = root.child("profiles") if root else None
-    return list(node.entries) if node else []
+def _describe(executor: Executor, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:
+    """The device that "auto" means, or else the first that the scenario names, and its machine.
 
-
-def _describe(
-    executor: Executor, scenario: Scenario, request: Request, device: str | None
-) -> tuple[str, dict[str, Any]]:
-    """Resolve the device that cells with "auto" get, check that every other one is there."""
-    wanted = device or request.device
-    words: Sequence[str] = [wanted] if wanted else scenario.sweep.device
+    Raises:
+        DeviceError: one of the devices is not present.
+    """
     threads = scenario.measure.threads
-    resolved = [executor.describe(word, threads, list(request.command)) for word in words]
-    return resolved[0]
+    found = [executor.describe(word, threads, list(request.command)) for word in scenario.sweep.device]
+    words = list(scenario.sweep.device)
+    return found[words.index("auto") if "auto" in words else 0]
 
 
 def _plan(
@@ -170,6 +164,8 @@ def _plan(
     expansion = expand_detailed(scenario, device=str(settings["device"]))
     selection = parse(str(settings.get("filter", "")))
     cells = tuple(cell for cell in expansion.cells if selection.matches(cell))
+    if not expansion.cells:
+        raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
     if not cells:
         raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
     return Prepared(

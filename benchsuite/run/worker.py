@@ -6,6 +6,7 @@ This is the one place where any exception of a cell becomes a `Failure`.
 from __future__ import annotations
 
 import functools
+import gc
 import re
 import traceback
 import warnings
@@ -187,9 +188,11 @@ def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
         )
     except Exception as error:  # noqa: BLE001  a cell may raise anything, and the sweep goes on
         status = _status_of(error)
-        answer: Answer[T] = Answer(status=status, failure=_failure(stage, status, error))
-        _release(error)
-        return answer
+        failure = _failure(stage, status, error)
+        traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
+        return Answer(status=status, failure=failure)
+    finally:
+        _release()
 
 
 def _status_of(error: Exception) -> Status:
@@ -211,8 +214,8 @@ def _failure(stage: str, status: Status, error: Exception) -> Failure:
     )
 
 
-def _release(error: Exception) -> None:
-    """Drop what the failed cell holds, so that the next one finds the memory free."""
-    traceback.clear_frames(error.__traceback__)
-    if torch.cuda.is_available():
+def _release() -> None:
+    """Hand cached memory back, so that the next cell, here or in the other process, finds it free."""
+    if torch.cuda.is_initialized():
+        gc.collect()
         torch.cuda.empty_cache()

@@ -225,6 +225,13 @@ def test_a_device_on_the_command_line_wins(scenario: str) -> None:
     assert {cell.device for cell in prepared.cells} == {"cuda:1"}
 
 
+def test_rules_that_leave_nothing_on_the_device_are_named(scenario: str) -> None:
+    rule = "exclude: [{where: device=cpu, reason: a GPU is needed}]\n"
+    Path(scenario).write_text(SCENARIO.split("exclude:", maxsplit=1)[0] + rule)
+    with pytest.raises(UsageError, match="tiny: the rules under `exclude` leave no cell on cpu"):
+        prepare(Request(reference=scenario), Scripted(device="cpu"))
+
+
 def test_a_filter_that_leaves_nothing_is_refused(scenario: str) -> None:
     with pytest.raises(UsageError, match=r"--filter 'resolution>9000' leaves no cell of 7"):
         prepare(Request(reference=scenario, filter="resolution>9000"), Scripted())

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
-
 
 KINDS = {"oom": "OutOfMemoryError", "unsupported": "Unsupported", "error": "RuntimeError", "crash": "SIGSEGV"}
 
@@ -171,13 +168,3 @@ def make_run(records: Sequence[Record], **scenario: Any) -> Run:
         path=Path("runs/hilo"), scenario=base | scenario, environment=ENVIRONMENT, records=tuple(records),
         environments={1: ENVIRONMENT}, warnings=(),
     )  # fmt: skip
-
-
-@pytest.fixture
-def record() -> Callable[..., Record]:
-    return make_record
-
-
-@pytest.fixture
-def run() -> Callable[..., Run]:
-    return make_run

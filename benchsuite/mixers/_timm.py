@@ -1,0 +1,66 @@
+"""What the attention layers that timm keeps for maps (B, C, H, W) have in common.
+
+CoAtNet's and BoTNet's attention, lambda layers and the non-local block: widths rounded to multiples of eight,
+heads that are cut out of channels, a fixed grid, and an average pool in place of a stride.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import attend
+from benchsuite.mixers._port import State
+
+
+def round_width(width: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to `width`, but not less than `divisor` or than 90 % of `width`."""
+    rounded = max(divisor, int(width + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * width else rounded
+
+
+def check_grid(grid: tuple[int, int], size: tuple[int, int], mixer: str) -> None:
+    """Raise ValueError if a mixer that is made for one grid meets another."""
+    if tuple(size) != tuple(grid):
+        raise ValueError(
+            f"this {mixer} is made for a {grid[0]} × {grid[1]} grid, not for one of {size[0]} × {size[1]}"
+        )
+
+
+def pool_for(stride: int) -> nn.Module:
+    """What timm does for a stride: nothing for 1, for 2 a 2 × 2 average of the output.
+
+    Raises:
+        ValueError: another stride.
+    """
+    if stride not in (1, 2):
+        raise ValueError(f"stride {stride} is neither 1 nor 2")
+    return nn.AvgPool2d(2, 2) if stride == 2 else nn.Identity()
+
+
+def attend_maps(
+    q: Tensor, k: Tensor, v: Tensor, *, kernel: str, bias: Tensor | None = None, dropout: float = 0.0
+) -> Tensor:
+    """Attention over positions of tensors whose last axis they are, as they come out of 1 × 1 convolutions.
+
+    Args:
+        q, k: (B, heads, head_dim, N); v: (B, heads, width, N).
+        bias, kernel, dropout: as for `attend`.
+
+    Returns:
+        (B, heads × width, N).
+    """
+    q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
+    if kernel != "math":  # fused kernels want the channels of a head side by side
+        q, k, v = (t.contiguous() for t in (q, k, v))
+    out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout)
+    return out.transpose(-2, -1).flatten(1, 2)
+
+
+def with_batch_counters(state: State) -> dict[str, Tensor]:
+    """Add the counters of batches to batch norms that were stored without; they matter to no result."""
+    ours = dict(state)
+    for name in state:
+        if name.endswith("running_mean"):
+            ours.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
+    return ours

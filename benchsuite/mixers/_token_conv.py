@@ -1,0 +1,63 @@
+"""Convolutions over the grid that tokens stand on: views between tokens and maps, and position by convolution."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import Layout
+
+Size = tuple[int, int]
+
+
+def as_map(x: Tensor, size: Size) -> Tensor:
+    """(B, N, C) tokens as a (B, C, H, W) view, channels last in memory."""
+    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *size)
+
+
+def as_tokens(x: Tensor) -> Tensor:
+    """(B, C, H, W) as (B, N, C); a view."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def check_kernel_size(kernel_size: int) -> int:
+    """Return `kernel_size`, or raise ValueError unless a window of that side has a centre."""
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size {kernel_size} is not odd and positive")
+    return kernel_size
+
+
+class ConvolutionalPosition(nn.Module):
+    """Add to (B, N, dim) tokens of an H × W grid a depth-wise convolution of them: x + conv(x).
+
+    The zeros around the grid tell a token where it stands. With a stride there is nothing to add to, and the
+    result is the convolution alone, of ⌈H / stride⌉ × ⌈W / stride⌉ tokens.
+
+    Raises:
+        ValueError: kernel_size is not odd and positive, or stride is not positive.
+    """
+
+    layout: ClassVar[Layout] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(self, dim: int, *, kernel_size: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        check_kernel_size(kernel_size)
+        if stride < 1:
+            raise ValueError(f"stride {stride} is not positive")
+        self.dim = dim
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.proj = nn.Conv2d(
+            dim, dim, kernel_size, stride=stride, padding=kernel_size // 2, groups=dim, bias=True
+        )
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        moved = as_tokens(self.proj(as_map(x, size)))
+        return x + moved if self.stride == 1 else moved
+
+    def macs(self, size: Size) -> int:
+        """Nk²C, N of the output."""
+        height, width = (-(-side // self.stride) for side in size)
+        return height * width * self.kernel_size**2 * self.dim

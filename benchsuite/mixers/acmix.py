@@ -1,0 +1,257 @@
+"""ACmix: local self-attention and a convolution that share their 1 × 1 projections; and its bottleneck.
+
+Paper: Pan et al., "On the Integration of Self-Attention and Convolution", CVPR 2022, arXiv:2111.14556.
+Reference: LeapLabTHU/ACmix @ 81dddb6, ResNet/test_bottleneck.py, ACmix; ResNet/ResNet_ImageNet.py, Bottleneck.
+Differs: one convolution makes queries, keys and values; a query's own position embedding, which softmax
+    cancels, is not added to its logits; the padding of the group convolution follows its kernel (the authors'
+    is 1, which fits theirs of 3); shift "tensor" is the paper's, and not in the released code.
+Names: kernel_size is the paper's k_a, conv_kernel_size its k_c; rate1 and rate2, its α and β; M = N / stride².
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._neighbors import (
+    GridEmbedding,
+    aggregate,
+    check_odd,
+    check_stride,
+    correlate,
+    reflect,
+)
+from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
+from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._shift_conv import ShiftedConvolution
+from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+
+
+class ACmix(nn.Module):
+    """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride).
+
+    The channels of the attention path are in the order of heads first, those of the convolution path in the
+    order of head_dim first; they are summed as they stand.
+
+    Args:
+        dim_out: channels of the output, dim by default; the heads divide these.
+        kernel_size: side of the window that a position attends to; the map is padded by reflection.
+        conv_kernel_size: side of the convolution.
+        shift: how the convolution path shifts, "group_conv" or "tensor".
+        kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
+
+    Raises:
+        ValueError: num_heads does not divide dim_out, a kernel size is not odd, or shift or kernel is
+            unknown; in `forward` and `macs`, the stride does not divide the grid, or (`forward`) the grid is
+            too small to be reflected.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 4,
+        *,
+        dim_out: int | None = None,
+        kernel_size: int = 7,
+        conv_kernel_size: int = 3,
+        stride: int = 1,
+        shift: str = "group_conv",
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.dim_out = dim if dim_out is None else dim_out
+        self.num_heads = num_heads
+        self.head_dim = head_dim_of(self.dim_out, num_heads)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
+        self.stride = stride
+        self.kernel = check_kernel(kernel, self.kernels, "acmix")
+        self.qkv = nn.Conv2d(dim, 3 * self.dim_out, kernel_size=1)
+        self.conv_p = GridEmbedding(self.head_dim)
+        self.conv = ShiftedConvolution(
+            3 * num_heads,
+            self.head_dim,
+            self.dim_out,
+            kernel_size=conv_kernel_size,
+            stride=stride,
+            shift=shift,
+        )
+        self.rate1 = nn.Parameter(torch.full((1,), 0.5))
+        self.rate2 = nn.Parameter(torch.full((1,), 0.5))
+        self._made_for: tuple[object, ...] | None = None
+        self._tiles: Tiles | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_stride(self.stride, (x.shape[2], x.shape[3]))
+        qkv = self.qkv(x)
+        conv = self.conv(qkv.unflatten(1, (3 * self.num_heads, self.head_dim)))
+        q, k, v = qkv.unflatten(1, (3, self.num_heads, self.head_dim)).unbind(1)  # B, heads, head_dim, H, W
+        padding = self.kernel_size // 2
+        k, v = reflect(k - self.conv_p(x), padding), reflect(v, padding)
+        attended = self._attend(q[..., :: self.stride, :: self.stride], k, v)
+        out: Tensor = self.rate1 * attended.flatten(1, 2) + self.rate2 * conv
+        return out
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Each query with the window of padded keys and values around it: (B, heads, head_dim, H', W')."""
+        if self.kernel == "math":
+            q = q * self.head_dim**-0.5
+            weights = correlate(q, k, self.kernel_size, stride=self.stride).softmax(dim=-3)
+            return aggregate(weights.unsqueeze(2), v, self.kernel_size, stride=self.stride)
+        made_for = (q.shape[-2:], q.device, q.dtype)
+        if made_for != self._made_for:
+            rows, columns = self._windows((q.shape[3], q.shape[4]))
+            with torch.inference_mode(False):  # what inference mode makes, a later backward may not save
+                self._tiles = Tiles(rows, columns, 1, q)
+            self._made_for = made_for
+        assert self._tiles is not None
+        q, k, v = (t.permute(0, 1, 3, 4, 2) for t in (q, k, v))
+        out = self._tiles.attend(q, k, v, kernel=self.kernel, bias=self._tiles.mask, dropout=0.0)
+        return out.permute(0, 1, 4, 2, 3)
+
+    def _windows(self, size: tuple[int, int]) -> tuple[Windows, Windows]:
+        """Rows and columns of the padded map for each row and column of the output."""
+        rows, columns = (
+            [range(first * self.stride, first * self.stride + self.kernel_size) for first in range(side)]
+            for side in size
+        )
+        return rows, columns
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
+
+        The last term is that of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
+        """
+        n, c = size[0] * size[1], self.dim_out
+        height, width = check_stride(self.stride, size)
+        pairs = height * width * self.kernel_size**2
+        if self.kernel != "math":
+            pairs = tile_pairs(*self._windows((height, width)), 1)
+        projections = 3 * n * self.dim * c + 2 * n * self.head_dim
+        return projections + 2 * pairs * c + self.conv.macs(size)
+
+
+class ACmixBottleneck(nn.Module):
+    """ResNet's bottleneck with ACmix for its 3 × 3 convolution: (B, dim, H, W) → (B, 4 width, H', W').
+
+    The shortcut is a strided 1 × 1 convolution and a norm where the shape changes.
+
+    Args:
+        width: channels of ACmix; dim / 4 by default, which keeps the shape.
+
+    Raises:
+        ValueError: as ACmix with dim `width`.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 4,
+        *,
+        width: int | None = None,
+        kernel_size: int = 7,
+        conv_kernel_size: int = 3,
+        stride: int = 1,
+        shift: str = "group_conv",
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        check_kernel(kernel, self.kernels, "acmix_bottleneck")
+        head_dim_of(dim, num_heads)
+        self.dim = dim
+        self.width = dim // 4 if width is None else width
+        self.conv1 = nn.Conv2d(dim, self.width, kernel_size=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(self.width)
+        self.conv2 = ACmix(
+            self.width,
+            num_heads,
+            kernel_size=kernel_size,
+            conv_kernel_size=conv_kernel_size,
+            stride=stride,
+            shift=shift,
+            kernel=kernel,
+        )
+        self.bn2 = nn.BatchNorm2d(self.width)
+        self.conv3 = nn.Conv2d(self.width, 4 * self.width, kernel_size=1, bias=False)
+        self.bn3 = nn.BatchNorm2d(4 * self.width)
+        self.stride = stride
+        self.downsample = None
+        if stride != 1 or dim != 4 * self.width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(dim, 4 * self.width, kernel_size=1, stride=stride, bias=False),
+                nn.BatchNorm2d(4 * self.width),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = x if self.downsample is None else self.downsample(x)
+        x = self.bn1(self.conv1(x)).relu()
+        x = self.bn2(self.conv2(x)).relu()
+        out: Tensor = (self.bn3(self.conv3(x)) + shortcut).relu()
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape."""
+        n, c, width = size[0] * size[1], self.dim, self.width
+        height, across = check_stride(self.stride, size)
+        m = height * across
+        shortcut = 0 if self.downsample is None else 4 * m * c * width
+        return n * c * width + self.conv2.macs(size) + 4 * m * width**2 + shortcut
+
+
+_ARGUMENTS = arguments(
+    "stride",
+    renamed={
+        "in_planes": "dim",
+        "out_planes": "dim_out",
+        "head": "num_heads",
+        "kernel_att": "kernel_size",
+        "kernel_conv": "conv_kernel_size",
+    },
+    only={"dilation": 1},
+)
+_BOTTLENECK = arguments(
+    "stride",
+    renamed={
+        "inplanes": "dim",
+        "planes": "width",
+        "k_att": "kernel_size",
+        "head": "num_heads",
+        "k_conv": "conv_kernel_size",
+    },
+    only={"groups": 1, "base_width": 64, "dilation": 1},
+    ignored=("downsample", "norm_layer"),  # built where the shape asks for it; batch norm
+)
+
+
+def _state(prefix: str) -> Any:
+    """Stack the authors' conv1, conv2 and conv3, which are q, k and v; move fc and dep_conv to their path."""
+    rename = renamed((rf"{prefix}(fc|dep_conv)\.", rf"{prefix}conv.\1."))
+
+    def convert(state: State) -> dict[str, Tensor]:
+        ours = rename(state)
+        for kind in ("weight", "bias"):
+            parts = [ours.pop(f"{prefix}conv{number}.{kind}") for number in (1, 2, 3)]
+            ours[f"{prefix}qkv.{kind}"] = torch.cat(parts)
+        return ours
+
+    return convert
+
+
+def _acmix_arguments(authors: Arguments) -> dict[str, Any]:
+    return {"num_heads": 4} | _ARGUMENTS(authors)
+
+
+PORTS = {
+    "acmix": Port(mixer="acmix", arguments=_acmix_arguments, state=_state("")),
+    "acmix_bottleneck": Port(mixer="acmix_bottleneck", arguments=_BOTTLENECK, state=_state("conv2.")),
+}

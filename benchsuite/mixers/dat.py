@@ -1,0 +1,375 @@
+"""Deformable attention: keys and values are sampled where offsets, predicted from the queries, point to.
+
+Papers: Xia et al., "Vision Transformer with Deformable Attention", CVPR 2022, arXiv:2201.00520; "DAT++", 2023,
+    arXiv:2309.01430. `PyramidAttention` is the attention of PVT as their networks have it, on maps.
+Reference: LeapLabTHU/DAT @ 32173fc, models/dat_blocks.py, DAttentionBaseline and PyramidAttention; early=True is
+    HubHop/vit-attention-benchmark @ 1283a49, attentions/dat.py, an earlier revision.
+Differs: returns the map alone, not the sampled positions; early=True takes and returns maps, where the authors'
+    takes tokens and returns a map.
+Names: kernel_size is the authors' ksize; position is their use_pe, dwc_pe, fixed_pe and log_cpb; offsets=False,
+    their no_off; offset_range_factor, the paper's s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._feature_map import ChannelNorm, as_map
+from benchsuite.mixers._port import Port, arguments, renamed
+from benchsuite.mixers._relation import Relation
+
+Size = tuple[int, int]
+
+POSITIONS = ("rpe", "log_cpb", "fixed", "dwc", "none")
+
+_EPS = 1e-5
+
+
+def _attend_maps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    num_heads: int,
+    *,
+    kernel: str,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+    scale_q: bool = False,
+) -> Tensor:
+    """Multi-head attention of (B, C, H, W) queries to (B, C, …) keys and values, to (B, C, H, W)."""
+    heads = (t.reshape(t.shape[0], num_heads, t.shape[1] // num_heads, -1).mT for t in (q, k, v))
+    out = attend(*heads, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
+    return out.mT.reshape(q.shape)
+
+
+class DeformableAttention(nn.Module):
+    """Mix a (B, dim, H, W) map into one of the same shape.
+
+    Samples outside of the map are zero.
+
+    Args:
+        grid: height and width of the map; free for position "log_cpb", "dwc" and "none".
+        num_groups: groups of heads with offsets of their own.
+        stride: rows and columns of the map for one of samples.
+        kernel_size: of the convolution that predicts offsets; not padded where it equals the stride.
+        offset_range_factor: offsets are at most so many steps of the sampling grid; below 0 they are free and
+            the positions are clamped to the map.
+        position: what tells positions apart. "rpe", a table that is read between its entries; "log_cpb", an MLP
+            on log-spaced displacements; "fixed", a bias for each pair of query and sample; "dwc", a depth-wise
+            convolution of the queries that is added to the output; "none".
+        offsets: False averages squares of `stride` instead of sampling, without position; the layers that
+            predict offsets stay, frozen and unused, so that weights load.
+        early: the earlier revision: positions are divided by the sides of the map (true centres), not by
+            sides − 1; free positions pass through tanh; the convolution is always padded.
+
+    Raises:
+        ValueError: num_heads does not divide dim, num_groups does not divide num_heads, stride or kernel_size
+            is not positive, position or the kernel is unknown, or `early` comes with an option that the revision
+            does not have; in `forward` and `macs`, the map is not of size `grid` or too small to sample.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("sparse", ("heads",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        grid: Size = (14, 14),
+        num_groups: int = 2,
+        stride: int = 1,
+        kernel_size: int = 5,
+        offset_range_factor: float = 2.0,
+        position: str = "rpe",
+        offsets: bool = True,
+        early: bool = False,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        head_dim_of(dim, num_heads)
+        if num_groups < 1 or num_heads % num_groups:
+            raise ValueError(f"num_groups {num_groups} does not divide num_heads {num_heads}")
+        if stride < 1 or kernel_size < 1:
+            raise ValueError(f"stride {stride} and kernel_size {kernel_size} must be positive")
+        if position not in POSITIONS:
+            raise ValueError(f"unknown position {position!r}; allowed: {', '.join(POSITIONS)}")
+        if early and (position in {"fixed", "log_cpb"} or not offsets):
+            raise ValueError('early has neither position "fixed" or "log_cpb" nor offsets=False')
+        self.dim = dim
+        self.num_heads = num_heads
+        self.grid = grid
+        self.num_groups = num_groups
+        self.stride = stride
+        self.kernel_size = kernel_size
+        self.padding = 0 if kernel_size == stride and not early else kernel_size // 2
+        self.offset_range_factor = offset_range_factor
+        self.position = position if offsets else "none"
+        self.offsets = offsets
+        self.early = early
+        self.attn_drop = attn_drop
+        self.kernel = check_kernel(kernel, self.kernels, "dat")
+        width = dim // num_groups
+        self.conv_offset = nn.Sequential(
+            nn.Conv2d(width, width, kernel_size, stride, self.padding, groups=width),
+            ChannelNorm(width, eps=_EPS),
+            nn.GELU(),
+            nn.Conv2d(width, 2, 1, bias=False),
+        )
+        self.conv_offset.requires_grad_(offsets)
+        self.proj_q, self.proj_k, self.proj_v, self.proj_out = (nn.Conv2d(dim, dim, 1) for _ in range(4))
+        self._make_position()
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def _make_position(self) -> None:
+        """Create `rpe_table`, the authors' name for all that positions need."""
+        (height, width), heads = self.grid, self.num_heads
+        if self.position == "rpe":
+            table = torch.empty(heads, 2 * height - 1, 2 * width - 1)
+            self.rpe_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.01))
+        elif self.position == "fixed":
+            samples = (height // self.stride) * (width // self.stride)
+            table = torch.empty(heads, height * width, samples)
+            self.rpe_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.01))
+        elif self.position == "log_cpb":
+            out = nn.Linear(32, heads // self.num_groups, bias=False)
+            self.position_mlp = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), out)
+        elif self.position == "dwc":
+            self.position_conv = nn.Conv2d(self.dim, self.dim, 3, padding=1, groups=self.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size = (x.shape[2], x.shape[3])
+        samples = self._samples(size)
+        q = self.proj_q(x)
+        if self.offsets:
+            where = self._positions(q, samples)  # B × groups, h, w, 2
+            of_groups = x.reshape(where.shape[0], -1, *size)
+            sampled = _sample(of_groups, where).reshape(x.shape[0], self.dim, *samples)
+            bias = self._bias(where, x.shape[0], size)
+        else:
+            sampled, bias = F.avg_pool2d(x, self.stride), None
+        out = _attend_maps(
+            q,
+            self.proj_k(sampled),
+            self.proj_v(sampled),
+            self.num_heads,
+            kernel=self.kernel,
+            bias=bias,
+            dropout=self.attn_drop if self.training else 0.0,
+        )
+        if self.position == "dwc":
+            out = out + self.position_conv(q)
+        mixed: Tensor = self.proj_drop(self.proj_out(out))
+        return mixed
+
+    def _positions(self, q: Tensor, samples: Size) -> Tensor:
+        """(B × groups, h, w, 2): row and column of each sample, −1 and 1 the centres of the outer pixels."""
+        offset = self.conv_offset(q.reshape(q.shape[0] * self.num_groups, -1, *q.shape[2:]))
+        offset = offset.permute(0, 2, 3, 1)
+        less = 0 if self.early else 1  # the authors divide centres by the number of gaps; that shifts them
+        reference = _grid_of(samples, 0.5, less, like=q)
+        factor = self.offset_range_factor
+        if factor > 0 or (factor == 0 and not self.early):
+            steps = offset.new_tensor([1 / (side - less) for side in samples])
+            return offset.tanh() * (steps * factor) + reference
+        if factor == 0:
+            return offset + reference
+        free: Tensor = offset + reference
+        return free.tanh() if self.early else free.clamp(-1.0, 1.0)
+
+    def _bias(self, where: Tensor, batch: int, size: Size) -> Tensor | None:
+        """What is added to the logits: (B or 1, heads, N, samples), or None."""
+        if self.position == "fixed":
+            return self.rpe_table[None]
+        if self.position not in {"rpe", "log_cpb"}:
+            return None
+        queries = _grid_of(size, 0.5, 0, like=where) if self.early else _grid_of(size, 0.0, 1, like=where)
+        # B × groups, N, samples, 2
+        apart = queries.reshape(1, -1, 1, 2) - where.reshape(where.shape[0], 1, -1, 2)
+        if self.position == "log_cpb":
+            apart = apart * 4.0
+            spaced = apart.sign() * (apart.abs() + 1.0).log2() / math.log2(8.0)
+            bias = self.position_mlp(spaced).permute(0, 3, 1, 2)  # B × groups, heads of a group, N, samples
+        else:
+            tables = self.rpe_table.unflatten(0, (self.num_groups, -1))
+            tables = tables.expand(batch, -1, -1, -1, -1).flatten(0, 1)
+            bias = _sample(tables, apart * 0.5)
+        return bias.reshape(batch, self.num_heads, *bias.shape[2:])
+
+    def _samples(self, size: Size) -> Size:
+        """Height and width of the sampling grid."""
+        if self.position in {"rpe", "fixed"} and size != tuple(self.grid):
+            (height, width), (rows, columns) = size, self.grid
+            raise ValueError(f"the map is {height} × {width}, this module is made for {rows} × {columns}")
+        if not self.offsets:
+            height, width = size[0] // self.stride, size[1] // self.stride
+        else:
+            height, width = (
+                (side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size
+            )
+        least = 2 if self.offsets and not self.early else 1  # the authors divide by sides − 1
+        if min(height, width) < least:
+            raise ValueError(
+                f"stride {self.stride} and kernel_size {self.kernel_size} leave too few samples of the "
+                f"{size[0]} × {size[1]} map"
+            )
+        if self.position == "fixed" and height * width != self.rpe_table.shape[2]:
+            raise ValueError(
+                f'position "fixed" is made for {self.rpe_table.shape[2]} samples, not for {height * width}'
+            )
+        return height, width
+
+    def macs(self, size: Size) -> int:
+        """2NC² + 2MC² + 2NMC, offsets M(k² + 2)C, and the position's: 9NC "dwc", NM(64g + 32h) "log_cpb".
+
+        M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
+        """
+        height, width = self._samples(size)
+        n, m, c = size[0] * size[1], height * width, self.dim
+        total = 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
+        if self.offsets:
+            total += m * (self.kernel_size**2 + 2) * c
+        if self.position == "dwc":
+            total += 9 * n * c
+        elif self.position == "log_cpb":
+            total += n * m * 32 * (2 * self.num_groups + self.num_heads)
+        return total
+
+
+def _grid_of(size: Size, first: float, less: int, like: Tensor) -> Tensor:
+    """(h, w, 2): `first`, `first` + 1, … of rows and columns, divided by side − `less`, from −1 on."""
+    y, x = (
+        (torch.arange(side, device=like.device, dtype=like.dtype) + first) * (2 / (side - less)) - 1
+        for side in size
+    )
+    return torch.stack((y[:, None].expand(size), x[None, :].expand(size)), dim=-1)
+
+
+def _sample(maps: Tensor, where: Tensor) -> Tensor:
+    """(B, C, H, W) maps between their pixels, at (B, h, w, 2) rows and columns: (B, C, h, w)."""
+    return F.grid_sample(maps, where.flip(-1), mode="bilinear", padding_mode="zeros", align_corners=True)
+
+
+class PyramidAttention(nn.Module):
+    """Mix a (B, dim, H, W) map into one of the same shape; keys from a strided convolution and a norm.
+
+    Rows and columns beyond a multiple of sr_ratio are dropped from keys and values.
+
+    Raises:
+        ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
+            `forward` and `macs`, the map is smaller than sr_ratio.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        sr_ratio: int = 1,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        head_dim_of(dim, num_heads)
+        if sr_ratio < 1:
+            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
+        self.dim = dim
+        self.num_heads = num_heads
+        self.sr_ratio = sr_ratio
+        self.attn_drop = attn_drop
+        self.kernel = check_kernel(kernel, self.kernels, "dat_pyramid")
+        self.q = nn.Conv2d(dim, dim, 1)
+        self.kv = nn.Conv2d(dim, 2 * dim, 1)
+        self.proj = nn.Conv2d(dim, dim, 1)
+        self.proj_drop = nn.Dropout(proj_drop)
+        if sr_ratio > 1:
+            shrink = nn.Conv2d(dim, dim, sr_ratio, stride=sr_ratio)
+            self.proj_ds = nn.Sequential(shrink, ChannelNorm(dim, eps=_EPS))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._keys((x.shape[2], x.shape[3]))
+        k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
+        dropout = self.attn_drop if self.training else 0.0
+        out = _attend_maps(
+            self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True
+        )
+        mixed: Tensor = self.proj_drop(self.proj(out))
+        return mixed
+
+    def _keys(self, size: Size) -> int:
+        if min(size) < self.sr_ratio:
+            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} map")
+        return (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
+
+    def macs(self, size: Size) -> int:
+        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
+        n, m, c = size[0] * size[1], self._keys(size), self.dim
+        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
+        return 2 * n * c**2 + convolution + 2 * m * c**2 + 2 * n * m * c
+
+
+_DAT = arguments(
+    "stride",
+    "attn_drop",
+    "proj_drop",
+    "offset_range_factor",
+    renamed={"q_size": "grid", "n_heads": "num_heads", "n_groups": "num_groups", "ksize": "kernel_size"},
+    ignored=("kv_size", "n_head_channels", "use_pe", "dwc_pe", "fixed_pe", "log_cpb", "no_off", "stage_idx"),
+)
+
+
+def _dat_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
+    """One position for four flags, of which the first that is set decides."""
+    ours = _DAT(authors)
+    flags = {"dwc_pe": "dwc", "fixed_pe": "fixed", "log_cpb": "log_cpb"}
+    position = next((ours_of for flag, ours_of in flags.items() if authors.get(flag)), "rpe")
+    return ours | {
+        "dim": authors["n_heads"] * authors["n_head_channels"],
+        "grid": tuple(ours["grid"]),
+        "position": position if authors.get("use_pe", True) else "none",
+        "offsets": not authors.get("no_off", False),
+    }
+
+
+def _hubhop_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
+    """The kernel depends on the stage of the network here."""
+    defaults = {"num_groups": 3, "kernel_size": (9, 7, 5, 3)[authors.get("stage_idx", 2)], "early": True}
+    return defaults | _dat_arguments(authors)
+
+
+def _run_hubhop(module: nn.Module, x: Tensor, size: Size) -> Tensor:
+    """The authors' takes tokens and returns a map."""
+    out: Tensor = module(as_map(x, size))
+    return out
+
+
+_dat_state = renamed(
+    (r"conv_offset\.1\.norm\.", "conv_offset.1."),
+    (r"rpe_table\.(?=\d)", "position_mlp."),
+    (r"rpe_table\.", "position_conv."),
+)
+
+PORTS = {
+    "dat": Port(mixer="dat", arguments=_dat_arguments, state=_dat_state),
+    "dat_hubhop": Port(mixer="dat", arguments=_hubhop_arguments, state=_dat_state, run=_run_hubhop),
+    "dat_pyramid": Port(
+        mixer="dat_pyramid",
+        arguments=arguments("dim", "num_heads", "sr_ratio", "attn_drop", "proj_drop"),
+        state=renamed((r"proj_ds\.1\.norm\.", "proj_ds.1.")),
+    ),
+}

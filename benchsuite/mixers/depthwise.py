@@ -1,0 +1,344 @@
+"""Depth-wise convolutions in the place of local attention: static, dynamic per image, dynamic per position.
+
+Paper: Han et al., "On the Connection between Local Attention and Dynamic Depth-wise Convolution",
+    ICLR 2022, arXiv:2106.04263.
+Reference: Atten4Vis/DemystifyLocalViT @ ce7c0b7, models/dwnet.py and models/idynamic.py.
+Differs: the blocks of the homogeneous dynamic network are dynamic, as the paper defines them; in that revision
+    a later line overwrites them with a static convolution. The inhomogeneous convolution is in plain torch.
+Names: kernel_size is the paper's window K; groups, its M, the sets of channels that share a kernel, as the
+    channels of a head do in attention (the authors' inhomo_heads and group_channels are dim / groups).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
+from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._token_conv import Size, as_map, as_tokens, check_kernel_size
+
+WEIGHTS = ("static", "dynamic", "idynamic")
+
+
+class DepthwiseConv(nn.Module):
+    """Mix (B, dim, H, W) maps by one learned kernel for each channel, or for each group of channels.
+
+    Args:
+        groups: kernels; each serves dim / groups consecutive channels. dim by default: nothing is shared.
+
+    Raises:
+        ValueError: kernel_size is not odd and positive, or groups does not divide dim.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    relation: ClassVar[Relation] = Relation("local", ("positions",), "static")
+
+    def __init__(
+        self, dim: int, *, kernel_size: int = 7, groups: int | None = None, bias: bool = True
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.kernel_size = check_kernel_size(kernel_size)
+        self.groups = _check_groups(dim if groups is None else groups, dim)
+        self.weight = nn.Parameter(torch.empty(self.groups, 1, kernel_size, kernel_size))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d's
+        self.bias = nn.Parameter(torch.zeros(dim)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.weight
+        if self.groups != self.dim:
+            weight = weight.repeat_interleave(self.dim // self.groups, dim=0)  # dim, 1, k, k
+        return F.conv2d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.dim)
+
+    def macs(self, size: Size) -> int:
+        """Nk²C."""
+        return size[0] * size[1] * self.kernel_size**2 * self.dim
+
+
+class DynamicDepthwiseConv(nn.Module):
+    """Mix (B, dim, H, W) maps by kernels that two layers predict from each image's mean: homogeneous.
+
+    The kernels are as they are predicted, with no softmax or norm. In training the batch norm between the
+    layers sees one value for each image and channel, so a batch of one image raises.
+
+    Args:
+        stride, padding: of the convolution; padding is kernel_size // 2 by default.
+        reduction: dim / reduction channels lie between the two layers.
+
+    Raises:
+        ValueError: kernel_size is not odd and positive, stride is not positive, or reduction is not between
+            1 and dim; in training, the batch is one image.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    relation: ClassVar[Relation] = Relation("local", ("positions",), "dynamic per image")
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        kernel_size: int = 7,
+        stride: int = 1,
+        padding: int | None = None,
+        reduction: int = 4,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if stride < 1:
+            raise ValueError(f"stride {stride} is not positive")
+        self.dim = dim
+        self.kernel_size = check_kernel_size(kernel_size)
+        self.stride = stride
+        self.padding = kernel_size // 2 if padding is None else padding
+        hidden = _reduced(dim, reduction)
+        self.conv1 = nn.Conv2d(dim, hidden, 1, bias=False)
+        self.bn = nn.BatchNorm2d(hidden, eps=1e-5)
+        self.conv2 = nn.Conv2d(hidden, dim * kernel_size**2, 1)
+        self.bias = nn.Parameter(torch.zeros(dim)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch = x.shape[0]
+        weight = self.conv2(F.relu(self.bn(self.conv1(x.mean(dim=(2, 3), keepdim=True)))))
+        weight = weight.reshape(batch * self.dim, 1, self.kernel_size, self.kernel_size)
+        # The images of the batch become groups of one convolution: 1, B × dim, H, W.
+        out = F.conv2d(
+            x.reshape(1, -1, *x.shape[2:]),
+            weight,
+            None if self.bias is None else self.bias.repeat(batch),
+            stride=self.stride,
+            padding=self.padding,
+            groups=batch * self.dim,
+        )
+        return out.reshape(batch, self.dim, *out.shape[2:])
+
+    def macs(self, size: Size) -> int:
+        """N'k²C + CD + DCk², N' positions of the output, D channels between the layers."""
+        height, width = (
+            (side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size
+        )
+        area, hidden = self.kernel_size**2, self.conv1.out_channels
+        return height * width * area * self.dim + self.dim * hidden * (1 + area)
+
+
+class InhomogeneousDepthwiseConv(nn.Module):
+    """Mix (B, dim, H, W) maps by kernels that two 1 × 1 convolutions predict for each position.
+
+    A kernel serves the dim / groups consecutive channels of its group. There is no softmax and no bias.
+
+    Args:
+        groups: kernels at a position; the networks of the paper have 32 in every stage.
+        reduction: dim / reduction channels lie between the two layers.
+
+    Raises:
+        ValueError: kernel_size is not odd and positive, groups does not divide dim, or reduction is not
+            between 1 and dim.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
+
+    def __init__(
+        self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.kernel_size = check_kernel_size(kernel_size)
+        self.groups = _check_groups(groups, dim)
+        hidden = _reduced(dim, reduction)
+        self.conv1 = nn.Conv2d(dim, hidden, 1)
+        self.bn = nn.BatchNorm2d(hidden, eps=1e-5)
+        self.conv2 = nn.Conv2d(hidden, self.groups * kernel_size**2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.conv2(F.relu(self.bn(self.conv1(x))))
+        weight = weight.reshape(
+            x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:]
+        )
+        return position_wise_conv(x, weight)
+
+    def macs(self, size: Size) -> int:
+        """NCD + NDk²G + Nk²C, D channels between the layers, G groups."""
+        n, area, hidden = size[0] * size[1], self.kernel_size**2, self.conv1.out_channels
+        return n * (self.dim * hidden + hidden * area * self.groups + area * self.dim)
+
+
+def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Convolve with another kernel at each position, around zero padding.
+
+    Args:
+        x: (B, C, H, W).
+        weight: (B, groups, k, k, H, W), k odd; each group has C / groups consecutive channels.
+
+    Returns:
+        (B, C, H, W).
+    """
+    batch, channels, height, width = x.shape
+    groups, side = weight.shape[1:3]
+    padded = F.pad(x.contiguous(), (side // 2,) * 4)
+    padded = padded.reshape(batch, groups, channels // groups, *padded.shape[2:])
+    # Row by row of the kernel, on views: what is copied is k maps at a time, where unfolding all of it copies
+    # k² of them, writes as many products, and keeps them for the backward pass.
+    rows = []
+    for i, row in enumerate(weight.unsqueeze(2).unbind(3)):  # B, groups, 1, k, H, W
+        shifted = padded[..., i : i + height, :].unfold(-1, width, 1).transpose(-2, -3)
+        rows.append((shifted * row).sum(dim=3))  # of B, groups, channels, k, H, W
+    out = rows[0]
+    for other in rows[1:]:
+        out = out + other
+    return out.reshape(batch, channels, height, width)
+
+
+class _DWBlock(nn.Module):
+    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between."""
+
+    layout: ClassVar[Layout] = "NHWC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(
+        self, conv: DepthwiseConv | DynamicDepthwiseConv | InhomogeneousDepthwiseConv
+    ) -> None:
+        super().__init__()
+        self.dim = dim = conv.dim
+        self.conv0 = nn.Conv2d(dim, dim, 1, bias=False)
+        self.bn0 = nn.BatchNorm2d(dim, eps=1e-5)
+        self.conv = conv
+        self.bn = nn.BatchNorm2d(dim, eps=1e-5)
+        self.conv2 = nn.Conv2d(dim, dim, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(dim, eps=1e-5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn0(self.conv0(x.permute(0, 3, 1, 2))))  # B, dim, H, W
+        x = F.relu(self.bn(self.conv(x)))
+        x = self.bn2(self.conv2(x))
+        return x.permute(0, 2, 3, 1)
+
+    def macs(self, size: Size) -> int:
+        """2NC², and those of the convolution between."""
+        return 2 * size[0] * size[1] * self.dim**2 + self.conv.macs(size)
+
+
+class DWBlock(_DWBlock):
+    """Mix (B, H, W, dim) maps: a static depth-wise convolution between 1 × 1 convolutions with batch norms.
+
+    What DWNet puts in the place of window attention and its projections.
+
+    Args:
+        groups: kernels, as for `DepthwiseConv`.
+
+    Raises:
+        ValueError: as `DepthwiseConv` does.
+    """
+
+    relation: ClassVar[Relation] = DepthwiseConv.relation
+
+    def __init__(self, dim: int, *, kernel_size: int = 7, groups: int | None = None) -> None:
+        super().__init__(DepthwiseConv(dim, kernel_size=kernel_size, groups=groups))
+
+
+class DynamicDWBlock(_DWBlock):
+    """`DWBlock` with kernels predicted once an image.
+
+    Raises:
+        ValueError: as `DynamicDepthwiseConv` does.
+    """
+
+    relation: ClassVar[Relation] = DynamicDepthwiseConv.relation
+
+    def __init__(self, dim: int, *, kernel_size: int = 7, reduction: int = 4) -> None:
+        super().__init__(DynamicDepthwiseConv(dim, kernel_size=kernel_size, reduction=reduction))
+
+
+class InhomogeneousDWBlock(_DWBlock):
+    """`DWBlock` with kernels predicted for each position.
+
+    Raises:
+        ValueError: as `InhomogeneousDepthwiseConv` does.
+    """
+
+    relation: ClassVar[Relation] = InhomogeneousDepthwiseConv.relation
+
+    def __init__(
+        self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4
+    ) -> None:
+        super().__init__(
+            InhomogeneousDepthwiseConv(
+                dim, kernel_size=kernel_size, groups=groups, reduction=reduction
+            )
+        )
+
+
+class DWNetBlock(nn.Module):
+    """DWNet's block on (B, N, dim) tokens of an H × W grid: x + mixer(x), then x + MLP(batch norm(x)).
+
+    There is no norm before the mixer.
+
+    Args:
+        weights: of the mixer, "static", "dynamic" (per image) or "idynamic" (per position).
+        groups: of the mixer, where it is "static" or "idynamic"; by default that mixer's own.
+
+    Raises:
+        ValueError: weights is unknown, groups is given for "dynamic", or as the mixer does.
+    """
+
+    layout: ClassVar[Layout] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        weights: str = "static",
+        kernel_size: int = 7,
+        groups: int | None = None,
+        mlp_ratio: float = 4.0,
+        drop: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if weights not in WEIGHTS:
+            raise ValueError(f"unknown weights {weights!r}; allowed: {', '.join(WEIGHTS)}")
+        if weights == "dynamic" and groups is not None:
+            raise ValueError(f'groups {groups} has no meaning where weights is "dynamic"')
+        self.dim = dim
+        self.mixer: _DWBlock
+        if weights == "static":
+            self.mixer = DWBlock(dim, kernel_size=kernel_size, groups=groups)
+        elif weights == "dynamic":
+            self.mixer = DynamicDWBlock(dim, kernel_size=kernel_size)
+        else:
+            groups = 32 if groups is None else groups
+            self.mixer = InhomogeneousDWBlock(dim, kernel_size=kernel_size, groups=groups)
+        self.norm = nn.BatchNorm2d(dim, eps=1e-5)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=drop)
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        batch, tokens, _ = x.shape
+        mixed = self.mixer(x.reshape(batch, *size, self.dim))
+        x = x + mixed.reshape(batch, tokens, self.dim)
+        out: Tensor = x + self.mlp(as_tokens(self.norm(as_map(x, size))))
+        return out
+
+    def macs(self, size: Size) -> int:
+        """The mixer's, and 2NCD of the MLP."""
+        return self.mixer.macs(size) + self.mlp.macs(size)
+
+
+def _check_groups(groups: int, dim: int) -> int:
+    if groups < 1 or dim % groups:
+        raise ValueError(f"groups {groups} does not divide dim {dim}")
+    return groups
+
+
+def _reduced(dim: int, reduction: int) -> int:
+    if not 1 <= reduction <= dim:
+        raise ValueError(f"reduction {reduction} is not between 1 and dim {dim}")
+    return dim // reduction

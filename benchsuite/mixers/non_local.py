@@ -1,0 +1,86 @@
+"""Non-local block, embedded Gaussian: one head of attention over all positions, in a bottleneck, added to its input.
+
+Paper: Wang et al., "Non-local Neural Networks", CVPR 2018, arXiv:1711.07971.
+Reference: huggingface/pytorch-image-models @ aa4b585, timm/layers/non_local_attn.py, NonLocalAttn.
+Differs: the last norm starts as the identity and not at zero, where the block would pass its input on; the
+    default width is the paper's half, not timm's eighth.
+Names: t, p, g and z are the paper's θ, φ, g and W_z.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel
+from benchsuite.mixers._port import Port, arguments
+from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._timm import attend_maps, round_width, with_batch_counters
+
+
+class NonLocal(nn.Module):
+    """Mix a (B, dim, H, W) map into (B, dim, H, W), the input added.
+
+    Args:
+        rd_ratio: width of the bottleneck as a share of dim, rounded to a multiple of rd_divisor.
+        rd_channels: that width itself.
+        use_scale: scale the logits by 1 / √dim (of the map, not of the bottleneck), or not at all.
+
+    Raises:
+        ValueError: the kernel is unknown.
+    """
+
+    layout: ClassVar[Layout] = "NCHW"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("dense", ("channels",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        rd_ratio: float = 0.5,
+        rd_channels: int | None = None,
+        rd_divisor: int = 8,
+        use_scale: bool = True,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.width = rd_channels or round_width(dim * rd_ratio, rd_divisor)
+        self.scale = dim**-0.5 if use_scale else 1.0
+        self.kernel = check_kernel(kernel, self.kernels, "non_local")
+        self.t = nn.Conv2d(dim, self.width, 1)
+        self.p = nn.Conv2d(dim, self.width, 1)
+        self.g = nn.Conv2d(dim, self.width, 1)
+        self.z = nn.Conv2d(self.width, dim, 1)
+        self.norm = nn.BatchNorm2d(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        t, p, g = (project(x).flatten(2)[:, None] for project in (self.t, self.p, self.g))  # B, 1, width, N
+        t = t * (self.scale * math.sqrt(self.width))  # attention divides by √width
+        mixed = attend_maps(t, p, g, kernel=self.kernel).view(x.shape[0], self.width, *x.shape[2:])
+        out: Tensor = x + self.norm(self.z(mixed))
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """4NCD + 2N²D, D the width of the bottleneck."""
+        n = size[0] * size[1]
+        return 4 * n * self.dim * self.width + 2 * n**2 * self.width
+
+
+PORTS = {
+    "non_local": Port(
+        mixer="non_local",
+        arguments=arguments(
+            "rd_ratio",
+            "rd_channels",
+            "rd_divisor",
+            "use_scale",
+            renamed={"in_channels": "dim"},
+            defaults={"rd_ratio": 1 / 8},
+        ),
+        state=with_batch_counters,
+    ),
+}

@@ -1,0 +1,205 @@
+"""The tidy frame: columns, units, what is missing, and the formats it is exported to."""
+
+from __future__ import annotations
+
+import io
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import benchsuite
+from benchsuite.errors import UsageError
+from benchsuite.results.frame import COLUMNS, Results, export, load, to_frame
+from benchsuite.results.metrics import METRICS
+from benchsuite.results.record import Cost, Memory, Record
+from benchsuite.results.store import Run, RunWriter
+from benchsuite.results.summary import median_interval
+from tests.builders import make_cell, make_record
+
+STEPS = tuple(0.010 + 0.001 * i for i in range(11))  # 10 to 20 ms, median 15 ms
+
+
+def results(*records: Record) -> Results:
+    return Results(Run(path=Path("run"), scenario={}, environment={}, records=records))
+
+
+def row(record: Record) -> dict[str, object]:
+    return dict(to_frame([record]).to_dict("records")[0])
+
+
+def test_the_first_columns_are_those_that_the_documentation_promises() -> None:
+    promised = (
+        "cell subject name resolution batch dtype mode kernel device status reason params macs latency_s "
+        "latency_lo_s latency_hi_s samples throughput peak_memory_bytes"
+    )
+    assert tuple(promised.split()) == COLUMNS[:19]
+
+
+def test_no_records_make_an_empty_frame_with_all_columns() -> None:
+    frame = to_frame([])
+    assert tuple(frame.columns) == COLUMNS
+    assert frame.empty
+    assert frame["latency_s"].dtype == float
+
+
+def test_every_metric_and_the_ends_of_its_interval_are_columns() -> None:
+    for metric in METRICS.values():
+        assert {metric.key, *(metric.interval or ())} <= set(COLUMNS)
+
+
+def test_latency_is_the_median_with_its_interval_and_its_tails() -> None:
+    found = row(make_record(samples=STEPS))
+    assert found["latency_s"] == pytest.approx(0.015)
+    assert (found["latency_lo_s"], found["latency_hi_s"]) == median_interval(STEPS)
+    assert found["latency_p5_s"] == pytest.approx(0.0105)
+    assert found["latency_p95_s"] == pytest.approx(0.0195)
+    assert found["samples"] == 11
+
+
+def test_throughput_is_images_per_second_and_its_interval_is_that_of_the_latency_turned_round() -> None:
+    found = row(make_record(make_cell(batch=30), samples=STEPS))
+    interval = median_interval(STEPS)
+    assert interval is not None
+    assert found["throughput"] == pytest.approx(30 / 0.015)
+    assert found["throughput_lo"] == pytest.approx(30 / interval[1])
+    assert found["throughput_hi"] == pytest.approx(30 / interval[0])
+
+
+def test_few_samples_have_a_median_and_no_interval() -> None:
+    found = row(make_record(samples=STEPS[:5]))
+    assert found["latency_s"] == pytest.approx(0.012)
+    for key in ("latency_lo_s", "latency_hi_s", "throughput_lo", "throughput_hi"):
+        assert math.isnan(found[key])
+
+
+def test_what_a_failed_cell_lacks_is_missing_and_never_zero() -> None:
+    found = row(make_record(status="oom"))
+    measured = "params macs macs_exact flops latency_s samples throughput peak_memory_bytes stopped_by"
+    for key in measured.split():
+        assert pd.isna(found[key]), key
+    assert (found["status"], found["reason"]) == ("oom", "a planted oom")
+
+
+def test_a_measured_cell_has_no_reason() -> None:
+    assert pd.isna(row(make_record())["reason"])
+
+
+@pytest.mark.parametrize(("size", "shown"), [((64, 64), 64), ((64, 128), "64x128"), ((128, 64), "128x64")])
+def test_a_resolution_is_a_number_only_where_the_image_is_square(
+    size: tuple[int, int], shown: object
+) -> None:
+    found = row(make_record(make_cell(resolution=size)))
+    assert found["resolution"] == shown
+    assert (found["height"], found["width"]) == size
+    assert found["tokens"] == size[0] * size[1] // 256
+
+
+def test_macs_are_exact_unless_operators_were_not_counted() -> None:
+    lower = make_record(cost=Cost(params=1, macs=500, uncounted={"aten::fold": 1}))
+    frame = to_frame([make_record(), lower])
+    assert frame["macs_exact"].tolist() == [True, False]
+    assert frame["flops"].tolist() == [2000, 1000]
+
+
+def test_memory_is_split_into_what_was_there_before_and_what_the_step_added() -> None:
+    memory = Memory(
+        peak_allocated_bytes=900,
+        peak_reserved_bytes=2048,
+        weights_bytes=300,
+        input_bytes=100,
+        method="cuda_allocator",
+    )
+    found = row(make_record(memory=memory))
+    assert found["peak_memory_bytes"] == 900
+    assert found["activations_bytes"] == 500
+    assert found["peak_reserved_bytes"] == 2048
+
+
+def test_arguments_of_the_mixer_are_json_in_a_stable_order() -> None:
+    one = row(make_record(make_cell(config={"window_size": 2, "alpha": 0.5})))
+    other = row(make_record(make_cell(config={"alpha": 0.5, "window_size": 2})))
+    assert one["config"] == other["config"] == '{"alpha": 0.5, "window_size": 2}'
+
+
+def test_csv_reads_back_with_the_same_numbers() -> None:
+    text = export(results(make_record(samples=STEPS), make_record(make_cell(batch=4), status="oom")), "csv")
+    assert isinstance(text, str)
+    read = pd.read_csv(io.StringIO(text))
+    assert tuple(read.columns) == COLUMNS
+    assert read["latency_s"][0] == pytest.approx(0.015)
+    assert read["macs"][0] == 1000
+    assert pd.isna(read["macs"][1])
+
+
+def test_parquet_reads_back_with_mixed_resolutions_and_columns_that_are_all_missing() -> None:
+    pytest.importorskip("pyarrow")
+    data = export(results(make_record(), make_record(make_cell(resolution=(64, 128)))), "parquet")
+    assert isinstance(data, bytes)
+    read = pd.read_parquet(io.BytesIO(data))
+    assert tuple(read.columns) == COLUMNS
+    assert read["resolution"].tolist() == ["64", "64x128"]
+    assert read["reason"].isna().all()
+
+
+def test_parquet_without_pyarrow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(UsageError, match=r"Parquet needs pyarrow: pip install 'benchsuite\[parquet\]'"):
+        export(results(make_record()), "parquet")
+
+
+def test_a_markdown_table_has_scaled_numbers_and_a_line_a_cell() -> None:
+    table = export(results(make_record(samples=STEPS), make_record(status="oom")), "markdown")
+    assert isinstance(table, str)
+    lines = table.splitlines()
+    assert len(lines) == 4
+    assert len({line.count("|") for line in lines}) == 1
+    assert "| 15 ms |" in lines[2]
+    assert "| 1 k |" in lines[2]
+    assert "| oom: a planted oom |" in lines[3]
+    assert "| – |" in lines[3]
+
+
+def test_markdown_marks_a_lower_bound() -> None:
+    record = make_record(cost=Cost(params=1, macs=2500, uncounted={"aten::fold": 1}))
+    assert "| ≥ 2.5 k |" in str(export(results(record), "markdown"))
+
+
+def test_a_name_cannot_break_out_of_a_markdown_table() -> None:
+    table = str(export(results(make_record(make_cell(name="a|b\n<b>"))), "markdown"))
+    assert "| a\\|b &lt;b> |" in table
+    assert len(table.splitlines()) == 3
+
+
+def test_an_unknown_format_is_named_with_those_that_exist() -> None:
+    with pytest.raises(UsageError) as error:
+        export(results(), "markdwon")
+    assert str(error.value) == (
+        'unknown format "markdwon"; did you mean "markdown"?\n  allowed: csv, markdown, parquet'
+    )
+
+
+def test_a_run_folder_is_loaded_into_a_frame(tmp_path: Path) -> None:
+    writer = RunWriter.create(tmp_path / "run", {"name": "test"}, {})
+    writer.append(make_record())
+    writer.close()
+    loaded = load(tmp_path / "run")
+    assert loaded.frame()["name"].tolist() == ["MSA"]
+    assert loaded.run.scenario == {"name": "test"}
+    assert repr(loaded).endswith("1 records)")
+    assert benchsuite.load is load
+
+
+def test_importing_benchsuite_imports_neither_pandas_nor_matplotlib_nor_torch() -> None:
+    code = "import benchsuite, sys; print([m for m in ('pandas', 'matplotlib', 'torch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_reading_a_run_needs_no_torch() -> None:
+    code = "import benchsuite.results.frame, benchsuite.report.html, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

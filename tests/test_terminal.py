@@ -1,0 +1,87 @@
+"""What a person sees while a sweep runs and when it is over."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from benchsuite import terminal
+from benchsuite.results.record import Cost, Failure
+from tests.builders import make_cell, make_record
+
+
+def test_a_record_in_words_has_its_median_interval_and_count() -> None:
+    record = make_record(samples=[0.010] * 3 + [0.011] * 3)
+    assert terminal.describe_result(record) == "10.5 ms [10 ms, 11 ms]  n=6, stopped by samples"
+
+
+def test_below_six_samples_there_is_no_interval() -> None:
+    assert terminal.describe_result(make_record()) == "11 ms  n=3, stopped by samples"
+
+
+def test_a_failure_in_words_has_its_reason() -> None:
+    assert terminal.describe_result(make_record(status="oom")) == "oom: a planted oom"
+    expected = make_record(status="oom", expected=True)
+    assert terminal.describe_result(expected) == "oom (expected): a planted oom"
+
+
+def test_a_cell_in_words_names_every_axis_that_people_sweep() -> None:
+    cell = make_cell(resolution=(224, 448), kernel="sdpa")
+    assert terminal.describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
+
+
+def test_the_display_fits_stdout_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert isinstance(terminal.observer(quiet=False, verbose=False), terminal.LiveProgress)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+    assert type(terminal.observer(quiet=False, verbose=False)) is terminal.PlainProgress
+    assert type(terminal.observer(quiet=True, verbose=True)) is terminal.QuietProgress
+
+
+def test_plain_lines_count_what_was_measured_earlier(capsys: pytest.CaptureFixture[str]) -> None:
+    display = terminal.PlainProgress(verbose=True)
+    failure = Failure(stage="time", kind="KeyError", message="planted", traceback="the frames")
+    display.begin(total=3, done=1)
+    display.cell_begins(make_cell())
+    display.cell_ends(make_record(status="error", failure=failure))
+    display.end()
+    assert capsys.readouterr().out.splitlines() == [
+        "3 cells, 1 of them measured earlier",
+        "[2/3] MSA  64 px  batch 2  fp32  math  cpu …",
+        "[2/3] MSA  64 px  batch 2  fp32  math  cpu  error: planted",
+        "the frames",
+    ]
+
+
+def test_the_bar_shows_the_cell_and_keeps_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    display = terminal.LiveProgress(verbose=False)
+    display.begin(total=2, done=0)
+    display.cell_begins(make_cell(name="[bold]MSA"))
+    display.cell_ends(make_record())
+    display.cell_ends(make_record(make_cell(name="HiLo"), status="oom"))
+    display.end()
+    out = capsys.readouterr().out
+    assert "HiLo  64 px  batch 2  fp32  math  cpu  oom: a planted oom" in out
+    assert "2/2" in out
+    assert "[bold]MSA" in out  # a label is text, not markup
+
+
+def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:
+    lower_bound = Cost(params=1, macs=2_500_000, uncounted={"aten::cdist": 1}, counter="test")
+    terminal.print_summary(
+        [
+            make_record(samples=[0.01] * 6, cost=lower_bound),
+            make_record(make_cell(name="[red]HiLo"), status="oom", expected=True),
+            make_record(make_cell(name="W-MSA"), timing=None, memory=None),
+        ]
+    )
+    header, ok, oom, uncounted = capsys.readouterr().out.splitlines()
+    assert header.split()[:5] == ["mixer", "px", "batch", "dtype", "kernel"]
+    assert "≥ 2.5 M" in ok
+    assert "10 ms – 10 ms" in ok
+    assert "200" in ok  # images a second: a batch of 2 in 10 ms
+    assert "300 B" in ok
+    assert "[red]HiLo" in oom
+    assert "oom (expected)" in oom
+    assert uncounted.split()[-4:] == ["–", "–", "–", "–"]
