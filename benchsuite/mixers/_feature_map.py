@@ -1,9 +1,11 @@
-"""Feature maps: tokens as maps and back, and a norm over the channels of a map."""
+"""Feature maps: tokens as maps and back, attention between maps, and a norm over the channels of a map."""
 
 from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from benchsuite.mixers._attention import attend
 
 
 def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
@@ -14,6 +16,23 @@ def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
 def as_tokens(x: Tensor) -> Tensor:
     """(B, C, H, W) as (B, N, C) tokens, a view."""
     return x.flatten(2).transpose(1, 2)
+
+
+def attend_maps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    num_heads: int,
+    *,
+    kernel: str,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+    scale_q: bool = False,
+) -> Tensor:
+    """Multi-head attention of (B, C, H, W) queries to (B, C, …) keys and values, to (B, C, H, W)."""
+    heads = (t.reshape(t.shape[0], num_heads, t.shape[1] // num_heads, -1).mT for t in (q, k, v))
+    out = attend(*heads, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
+    return out.mT.reshape(q.shape)
 
 
 class ChannelNorm(nn.LayerNorm):

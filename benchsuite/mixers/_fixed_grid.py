@@ -34,7 +34,7 @@ def tokens_of(grid: Size) -> int:
 def in_one_column(
     convert: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """A mapping of arguments whose "grid" is a number of tokens as the authors say, made a grid of one column."""
+    """`convert`, with a "grid" that is a number of tokens, as the authors have it, made one column."""
 
     def converted(authors: Mapping[str, Any]) -> dict[str, Any]:
         ours = convert(authors)

@@ -17,14 +17,15 @@ def single_or_double(x: Tensor) -> Tensor:
 def spectrum(x: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, N, C) real tokens → (B, H, W // 2 + 1, C) complex, unitary ("ortho"). The rest is conjugate."""
     x = single_or_double(x).reshape(x.shape[0], *size, x.shape[-1])
-    return torch.fft.rfft2(x, dim=(1, 2), norm="ortho")
+    out: Tensor = torch.fft.rfft2(x, dim=(1, 2), norm="ortho")
+    return out
 
 
 def from_spectrum(x: Tensor, size: tuple[int, int]) -> Tensor:
     """The inverse of `spectrum`. Frequencies missing at the end of the third axis are zero.
 
-    The imaginary parts of the self-conjugate columns (the mean along a row, and for an even W the alternation)
-    have no effect.
+    The imaginary parts of the self-conjugate columns (the mean along a row and, for an even W, the
+    alternation) have no effect.
     """
-    out = torch.fft.irfft2(x, s=size, dim=(1, 2), norm="ortho")
+    out: Tensor = torch.fft.irfft2(x, s=size, dim=(1, 2), norm="ortho")
     return out.reshape(x.shape[0], size[0] * size[1], x.shape[-1])

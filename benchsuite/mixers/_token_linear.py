@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class TokenLinear(nn.Linear):
     """(B, N, C) → (B, M, C): an M × N matrix and a bias for each of the M tokens, the same for every channel.
 
-    Parameters are those of `nn.Linear(N, M)`. The matrix multiplies from the left, so that channels stay where
-    they are: the authors transpose, multiply, and transpose back.
+    Parameters are those of `nn.Linear(N, M)`. The matrix multiplies from the left, so that channels stay
+    where they are: the authors transpose, multiply, and transpose back.
     """
 
     def forward(self, x: Tensor) -> Tensor:

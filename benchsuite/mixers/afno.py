@@ -4,8 +4,9 @@ Paper: Guibas et al., "Adaptive Fourier Neural Operators: Efficient Token Mixers
     arXiv:2111.13587.
 Reference: NVlabs/AFNO-transformer @ 941e924, afno/afno2d.py, AFNO2D.
 Differs: the four real products of a complex one are one product of real and imaginary parts side by side, in
-    one batch for all blocks; frequencies that are dropped are not computed with; double precision stays double.
-Names: num_blocks is the paper's k; mlp_ratio, the authors' hidden_size_factor; sparsity_threshold, the paper's λ.
+    one batch for all blocks; frequencies that are dropped are not computed with; double stays double.
+Names: num_blocks is the paper's k; mlp_ratio, the authors' hidden_size_factor; sparsity_threshold, the
+    paper's λ.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class AdaptiveFourierMixing(nn.Module):
         num_blocks: groups of channels, each with a perceptron of its own.
         sparsity_threshold: by which the result is shrunk towards zero, real and imaginary parts each.
         hard_thresholding_fraction: of the frequencies along a row, this share of ⌊HW / 2⌋ + 1 is kept, as the
-            authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 that there are.
+            authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 there are.
 
     Raises:
         ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward` and `macs`,
@@ -83,12 +84,13 @@ class AdaptiveFourierMixing(nn.Module):
         kept = int((size[0] * size[1] // 2 + 1) * self.fraction)
         if kept < 1:
             raise ValueError(
-                f"hard_thresholding_fraction {self.fraction} keeps no frequency of a {size[0]} × {size[1]} grid"
+                f"hard_thresholding_fraction {self.fraction} keeps no frequency "
+                f"of a {size[0]} × {size[1]} grid"
             )
         return min(kept, size[1] // 2 + 1)
 
     def macs(self, size: tuple[int, int]) -> int:
-        """8MCD, M frequencies (H × those kept of a row), D hidden units of a block. No transform is counted."""
+        """8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms."""
         return 8 * size[0] * self._kept(size) * self.dim * self.w1.shape[-1]
 
 

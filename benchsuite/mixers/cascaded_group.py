@@ -1,10 +1,10 @@
-"""Cascaded group attention, EfficientViT's (of MSRA): a head sees its share of the channels and the last one's output.
+"""Cascaded group attention, EfficientViT's (of MSRA): a head sees its channels and the last head's output.
 
-Paper: Liu et al., "EfficientViT: Memory Efficient Vision Transformer with Cascaded Group Attention", CVPR 2023,
-    arXiv:2305.07027.
+Paper: Liu et al., "EfficientViT: Memory Efficient Vision Transformer with Cascaded Group Attention",
+    CVPR 2023, arXiv:2305.07027.
 Reference: timm @ aa4b585, timm/models/efficientvit_msra.py, CascadedGroupAttention.
-Differs: H and W need not be equal; the last norm's weight is 1 at first and not 0; the values of a head are as
-    wide as its share of the channels, without which nothing can cascade, so there is no attn_ratio.
+Differs: H and W need not be equal; the last norm's weight is 1 at first and not 0; the values of a head are
+    as wide as its share of the channels, without which nothing can cascade, so there is no attn_ratio.
 Names: key_dim is the width of queries and keys; kernel_sizes, the authors' kernels.
 """
 
@@ -25,7 +25,7 @@ from benchsuite.mixers._relation import Relation
 
 
 class CascadedGroupAttention(nn.Module):
-    """Mix (B, dim, H, W) maps into (B, dim, H, W). Heads follow one another, as each takes the last one's output.
+    """Mix (B, dim, H, W) maps into (B, dim, H, W). Each head waits for the one before, whose output it takes.
 
     Args:
         grid: H and W that the bias for each distance between tokens is made for.
@@ -33,8 +33,8 @@ class CascadedGroupAttention(nn.Module):
         kernel_sizes: side of the depth-wise kernel on the queries, one for all heads or one for each.
 
     Raises:
-        ValueError: num_heads does not divide dim, kernel_sizes are not as many as heads or not odd, or the kernel
-            is unknown; in `forward` and `macs`, another grid than `grid`.
+        ValueError: num_heads does not divide dim, kernel_sizes are not as many as heads or not odd, or the
+            kernel is unknown; in `forward` and `macs`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -131,7 +131,7 @@ def _distances(grid: tuple[int, int], device: torch.device) -> Tensor:
 _named = arguments(
     "dim", "num_heads", "key_dim", renamed={"kernels": "kernel_sizes"}, ignored=("attn_ratio", "resolution")
 )
-_DEFAULTS = {"num_heads": 8, "attn_ratio": 4, "resolution": 14, "kernels": (5, 5, 5, 5)}
+_DEFAULTS: dict[str, Any] = {"num_heads": 8, "attn_ratio": 4, "resolution": 14, "kernels": (5, 5, 5, 5)}
 
 
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

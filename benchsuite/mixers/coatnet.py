@@ -109,7 +109,9 @@ _REL_POS = {None: None, "RelPosBias": "bias", "RelPosBiasTf": "bias_tf"}
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
     ours = _ARGUMENTS(authors)
     if ours["rel_pos"] not in _REL_POS:
-        raise ValueError(f"rel_pos={ours['rel_pos']!r} is not supported; only RelPosBias and RelPosBiasTf are")
+        raise ValueError(
+            f"rel_pos={ours['rel_pos']!r} is not supported; only RelPosBias and RelPosBiasTf are"
+        )
     ours["rel_pos"] = _REL_POS[ours["rel_pos"]]
     ours["num_heads"] = ours["dim"] // ours.pop("head_dim")
     ours["proj_bias"] = ours.get("qkv_bias", True)

@@ -16,8 +16,8 @@ import math
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
@@ -80,9 +80,11 @@ class GPSA(nn.Module):
         side = math.isqrt(self.num_heads)
         at = torch.arange(side, dtype=self.pos_proj.weight.dtype, device=self.pos_proj.weight.device)
         at = 2 * (at - ((side - 1) / 2 if side % 2 == 0 else side // 2))
-        local = torch.stack((at.repeat_interleave(side), at.repeat(side), torch.full_like(at, -1.0).repeat(side)))
+        local = torch.stack(
+            (at.repeat_interleave(side), at.repeat(side), torch.full_like(at, -1.0).repeat(side))
+        )
         self.pos_proj.weight[: side**2] = local.t()
-        self.pos_proj.weight *= strength
+        self.pos_proj.weight.mul_(strength)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape

@@ -67,7 +67,7 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((dim,), init_scale)) if init_scale > 0 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.mlp(self.norm(self.mixer(x).permute(0, 2, 3, 1)))  # B, H, W, dim
+        out: Tensor = self.mlp(self.norm(self.mixer(x).permute(0, 2, 3, 1)))  # B, H, W, dim
         if self.gamma is not None:
             out = self.gamma * out
         return x + out.permute(0, 3, 1, 2)

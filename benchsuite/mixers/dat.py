@@ -1,8 +1,8 @@
 """Deformable attention: keys and values are sampled where offsets, predicted from the queries, point to.
 
 Papers: Xia et al., "Vision Transformer with Deformable Attention", CVPR 2022, arXiv:2201.00520; "DAT++", 2023,
-    arXiv:2309.01430. `PyramidAttention` is the attention of PVT as their networks have it, on maps.
-Reference: LeapLabTHU/DAT @ 32173fc, models/dat_blocks.py, DAttentionBaseline and PyramidAttention; early=True is
+    arXiv:2309.01430.
+Reference: LeapLabTHU/DAT @ 32173fc, models/dat_blocks.py, DAttentionBaseline; early=True is
     HubHop/vit-attention-benchmark @ 1283a49, attentions/dat.py, an earlier revision.
 Differs: returns the map alone, not the sampled positions; early=True takes and returns maps, where the authors'
     takes tokens and returns a map.
@@ -20,8 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import ChannelNorm, as_map
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._feature_map import ChannelNorm, as_map, attend_maps
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
 
@@ -30,23 +30,6 @@ Size = tuple[int, int]
 POSITIONS = ("rpe", "log_cpb", "fixed", "dwc", "none")
 
 _EPS = 1e-5
-
-
-def _attend_maps(
-    q: Tensor,
-    k: Tensor,
-    v: Tensor,
-    num_heads: int,
-    *,
-    kernel: str,
-    bias: Tensor | None = None,
-    dropout: float = 0.0,
-    scale_q: bool = False,
-) -> Tensor:
-    """Multi-head attention of (B, C, H, W) queries to (B, C, …) keys and values, to (B, C, H, W)."""
-    heads = (t.reshape(t.shape[0], num_heads, t.shape[1] // num_heads, -1).mT for t in (q, k, v))
-    out = attend(*heads, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
-    return out.mT.reshape(q.shape)
 
 
 class DeformableAttention(nn.Module):
@@ -130,9 +113,11 @@ class DeformableAttention(nn.Module):
         self.proj_q, self.proj_k, self.proj_v, self.proj_out = (nn.Conv2d(dim, dim, 1) for _ in range(4))
         self._make_position()
         self.proj_drop = nn.Dropout(proj_drop)
+        self._made_for: tuple[object, ...] | None = None
+        self._fixed: tuple[Tensor, ...] = ()
 
     def _make_position(self) -> None:
-        """Create `rpe_table`, the authors' name for all that positions need."""
+        """Create the parameters that positions need; the authors name all of them rpe_table."""
         (height, width), heads = self.grid, self.num_heads
         if self.position == "rpe":
             table = torch.empty(heads, 2 * height - 1, 2 * width - 1)
@@ -158,7 +143,7 @@ class DeformableAttention(nn.Module):
             bias = self._bias(where, x.shape[0], size)
         else:
             sampled, bias = F.avg_pool2d(x, self.stride), None
-        out = _attend_maps(
+        out = attend_maps(
             q,
             self.proj_k(sampled),
             self.proj_v(sampled),
@@ -174,17 +159,15 @@ class DeformableAttention(nn.Module):
 
     def _positions(self, q: Tensor, samples: Size) -> Tensor:
         """(B × groups, h, w, 2): row and column of each sample, −1 and 1 the centres of the outer pixels."""
+        reference, _, step = self._prepare((q.shape[2], q.shape[3]), samples, q)
         offset = self.conv_offset(q.reshape(q.shape[0] * self.num_groups, -1, *q.shape[2:]))
         offset = offset.permute(0, 2, 3, 1)
-        less = 0 if self.early else 1  # the authors divide centres by the number of gaps; that shifts them
-        reference = _grid_of(samples, 0.5, less, like=q)
         factor = self.offset_range_factor
         if factor > 0 or (factor == 0 and not self.early):
-            steps = offset.new_tensor([1 / (side - less) for side in samples])
-            return offset.tanh() * (steps * factor) + reference
-        if factor == 0:
-            return offset + reference
+            return offset.tanh() * (step * factor) + reference
         free: Tensor = offset + reference
+        if factor == 0:
+            return free
         return free.tanh() if self.early else free.clamp(-1.0, 1.0)
 
     def _bias(self, where: Tensor, batch: int, size: Size) -> Tensor | None:
@@ -193,7 +176,7 @@ class DeformableAttention(nn.Module):
             return self.rpe_table[None]
         if self.position not in {"rpe", "log_cpb"}:
             return None
-        queries = _grid_of(size, 0.5, 0, like=where) if self.early else _grid_of(size, 0.0, 1, like=where)
+        _, queries, _ = self._prepare(size, (where.shape[1], where.shape[2]), where)
         # B × groups, N, samples, 2
         apart = queries.reshape(1, -1, 1, 2) - where.reshape(where.shape[0], 1, -1, 2)
         if self.position == "log_cpb":
@@ -205,6 +188,23 @@ class DeformableAttention(nn.Module):
             tables = tables.expand(batch, -1, -1, -1, -1).flatten(0, 1)
             bias = _sample(tables, apart * 0.5)
         return bias.reshape(batch, self.num_heads, *bias.shape[2:])
+
+    def _prepare(self, size: Size, samples: Size, like: Tensor) -> tuple[Tensor, ...]:
+        """Positions of samples without offsets, positions of queries, and one step of the sampling grid.
+
+        Made once for a size, device and dtype. They are plain attributes and not buffers, so that a module from
+        "meta" makes them where it runs.
+        """
+        made_for = (size, samples, like.device, like.dtype)
+        if made_for != self._made_for:
+            less = 0 if self.early else 1  # the authors divide centres by the number of gaps, which shifts them
+            with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
+                reference = _grid_of(samples, 0.5, less, like)
+                queries = _grid_of(size, 0.5 if self.early else 0.0, less, like)
+                step = torch.tensor([1 / (side - less) for side in samples], device=like.device, dtype=like.dtype)
+            self._fixed = (reference, queries, step)
+            self._made_for = made_for
+        return self._fixed
 
     def _samples(self, size: Size) -> Size:
         """Height and width of the sampling grid."""
@@ -260,69 +260,6 @@ def _sample(maps: Tensor, where: Tensor) -> Tensor:
     return F.grid_sample(maps, where.flip(-1), mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
-class PyramidAttention(nn.Module):
-    """Mix a (B, dim, H, W) map into one of the same shape; keys from a strided convolution and a norm.
-
-    Rows and columns beyond a multiple of sr_ratio are dropped from keys and values.
-
-    Raises:
-        ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
-            `forward` and `macs`, the map is smaller than sr_ratio.
-    """
-
-    layout: ClassVar[Layout] = "NCHW"
-    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
-    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
-
-    def __init__(
-        self,
-        dim: int,
-        num_heads: int = 8,
-        *,
-        sr_ratio: int = 1,
-        attn_drop: float = 0.0,
-        proj_drop: float = 0.0,
-        kernel: str = "math",
-    ) -> None:
-        super().__init__()
-        head_dim_of(dim, num_heads)
-        if sr_ratio < 1:
-            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
-        self.dim = dim
-        self.num_heads = num_heads
-        self.sr_ratio = sr_ratio
-        self.attn_drop = attn_drop
-        self.kernel = check_kernel(kernel, self.kernels, "dat_pyramid")
-        self.q = nn.Conv2d(dim, dim, 1)
-        self.kv = nn.Conv2d(dim, 2 * dim, 1)
-        self.proj = nn.Conv2d(dim, dim, 1)
-        self.proj_drop = nn.Dropout(proj_drop)
-        if sr_ratio > 1:
-            shrink = nn.Conv2d(dim, dim, sr_ratio, stride=sr_ratio)
-            self.proj_ds = nn.Sequential(shrink, ChannelNorm(dim, eps=_EPS))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._keys((x.shape[2], x.shape[3]))
-        k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
-        dropout = self.attn_drop if self.training else 0.0
-        out = _attend_maps(
-            self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True
-        )
-        mixed: Tensor = self.proj_drop(self.proj(out))
-        return mixed
-
-    def _keys(self, size: Size) -> int:
-        if min(size) < self.sr_ratio:
-            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} map")
-        return (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
-
-    def macs(self, size: Size) -> int:
-        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
-        n, m, c = size[0] * size[1], self._keys(size), self.dim
-        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
-        return 2 * n * c**2 + convolution + 2 * m * c**2 + 2 * n * m * c
-
-
 _DAT = arguments(
     "stride",
     "attn_drop",
@@ -367,9 +304,4 @@ _dat_state = renamed(
 PORTS = {
     "dat": Port(mixer="dat", arguments=_dat_arguments, state=_dat_state),
     "dat_hubhop": Port(mixer="dat", arguments=_hubhop_arguments, state=_dat_state, run=_run_hubhop),
-    "dat_pyramid": Port(
-        mixer="dat_pyramid",
-        arguments=arguments("dim", "num_heads", "sr_ratio", "attn_drop", "proj_drop"),
-        state=renamed((r"proj_ds\.1\.norm\.", "proj_ds.1.")),
-    ),
 }

@@ -65,9 +65,7 @@ class DaViTWindowAttention(nn.Module):
         grid = padded_size(size, self.window_size)
         x = pad_grid(x.reshape(batch, *size, self.dim), size, self.window_size)
         qkv = self.qkv(partition(x, grid, self.window_size))
-        x = attend_in_windows(
-            qkv, grid, self.window_size, self.num_heads, kernel=self.kernel, scale_q=True
-        )
+        x = attend_in_windows(qkv, grid, self.window_size, self.num_heads, kernel=self.kernel, scale_q=True)
         x = self.proj(x)  # B, H, W, dim
         return crop_grid(x, size).reshape(batch, tokens, self.dim)
 
@@ -93,9 +91,7 @@ class ChannelAttention(nn.Module):
     kernels: ClassVar[tuple[str, ...]] = ("math",)
     relation: ClassVar[Relation] = Relation("low rank", ("positions",), "dynamic per image")
 
-    def __init__(
-        self, dim: int, num_heads: int = 8, *, qkv_bias: bool = True, kernel: str = "math"
-    ) -> None:
+    def __init__(self, dim: int, num_heads: int = 8, *, qkv_bias: bool = True, kernel: str = "math") -> None:
         super().__init__()
         self.dim = dim
         self.num_heads = num_heads
@@ -174,9 +170,7 @@ class DaViTSpatialBlock(_Block):
         kernel: str = "math",
     ) -> None:
         check_kernel(kernel, self.kernels, "davit_spatial_block")
-        attn = DaViTWindowAttention(
-            dim, num_heads, window_size=window_size, qkv_bias=qkv_bias, kernel=kernel
-        )
+        attn = DaViTWindowAttention(dim, num_heads, window_size=window_size, qkv_bias=qkv_bias, kernel=kernel)
         super().__init__(dim, attn, mlp_ratio, ffn)
 
 

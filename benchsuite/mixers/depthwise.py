@@ -2,9 +2,9 @@
 
 Paper: Han et al., "On the Connection between Local Attention and Dynamic Depth-wise Convolution",
     ICLR 2022, arXiv:2106.04263.
-Reference: Atten4Vis/DemystifyLocalViT @ ce7c0b7, models/dwnet.py and models/idynamic.py.
-Differs: the blocks of the homogeneous dynamic network are dynamic, as the paper defines them; in that revision
-    a later line overwrites them with a static convolution. The inhomogeneous convolution is in plain torch.
+Reference: Atten4Vis/DemystifyLocalViT @ ce7c0b7, models/dwnet.py (DynamicDWConv) and
+    models/idynamic.py. The blocks around are in `dwnet.py`.
+Differs: the inhomogeneous convolution is in plain torch, where the authors' runs on CUDA only.
 Names: kernel_size is the paper's window K; groups, its M, the sets of channels that share a kernel, as the
     channels of a head do in attention (the authors' inhomo_heads and group_channels are dim / groups).
 """
@@ -19,12 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._feed_forward import MLP
-from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
+from benchsuite.mixers._port import Arguments, Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size, as_map, as_tokens, check_kernel_size
-
-WEIGHTS = ("static", "dynamic", "idynamic")
+from benchsuite.mixers._token_conv import Size, check_kernel_size
 
 
 class DepthwiseConv(nn.Module):
@@ -122,9 +119,7 @@ class DynamicDepthwiseConv(nn.Module):
 
     def macs(self, size: Size) -> int:
         """N'k²C + CD + DCk², N' positions of the output, D channels between the layers."""
-        height, width = (
-            (side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size
-        )
+        height, width = ((side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size)
         area, hidden = self.kernel_size**2, self.conv1.out_channels
         return height * width * area * self.dim + self.dim * hidden * (1 + area)
 
@@ -147,9 +142,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
     kernels: ClassVar[tuple[str, ...]] = ("math",)
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
-    def __init__(
-        self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4
-    ) -> None:
+    def __init__(self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4) -> None:
         super().__init__()
         self.dim = dim
         self.kernel_size = check_kernel_size(kernel_size)
@@ -161,9 +154,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.conv2(F.relu(self.bn(self.conv1(x))))
-        weight = weight.reshape(
-            x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:]
-        )
+        weight = weight.reshape(x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:])
         return position_wise_conv(x, weight)
 
     def macs(self, size: Size) -> int:
@@ -198,140 +189,6 @@ def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:
     return out.reshape(batch, channels, height, width)
 
 
-class _DWBlock(nn.Module):
-    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between."""
-
-    layout: ClassVar[Layout] = "NHWC"
-    kernels: ClassVar[tuple[str, ...]] = ("math",)
-
-    def __init__(
-        self, conv: DepthwiseConv | DynamicDepthwiseConv | InhomogeneousDepthwiseConv
-    ) -> None:
-        super().__init__()
-        self.dim = dim = conv.dim
-        self.conv0 = nn.Conv2d(dim, dim, 1, bias=False)
-        self.bn0 = nn.BatchNorm2d(dim, eps=1e-5)
-        self.conv = conv
-        self.bn = nn.BatchNorm2d(dim, eps=1e-5)
-        self.conv2 = nn.Conv2d(dim, dim, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(dim, eps=1e-5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn0(self.conv0(x.permute(0, 3, 1, 2))))  # B, dim, H, W
-        x = F.relu(self.bn(self.conv(x)))
-        x = self.bn2(self.conv2(x))
-        return x.permute(0, 2, 3, 1)
-
-    def macs(self, size: Size) -> int:
-        """2NC², and those of the convolution between."""
-        return 2 * size[0] * size[1] * self.dim**2 + self.conv.macs(size)
-
-
-class DWBlock(_DWBlock):
-    """Mix (B, H, W, dim) maps: a static depth-wise convolution between 1 × 1 convolutions with batch norms.
-
-    What DWNet puts in the place of window attention and its projections.
-
-    Args:
-        groups: kernels, as for `DepthwiseConv`.
-
-    Raises:
-        ValueError: as `DepthwiseConv` does.
-    """
-
-    relation: ClassVar[Relation] = DepthwiseConv.relation
-
-    def __init__(self, dim: int, *, kernel_size: int = 7, groups: int | None = None) -> None:
-        super().__init__(DepthwiseConv(dim, kernel_size=kernel_size, groups=groups))
-
-
-class DynamicDWBlock(_DWBlock):
-    """`DWBlock` with kernels predicted once an image.
-
-    Raises:
-        ValueError: as `DynamicDepthwiseConv` does.
-    """
-
-    relation: ClassVar[Relation] = DynamicDepthwiseConv.relation
-
-    def __init__(self, dim: int, *, kernel_size: int = 7, reduction: int = 4) -> None:
-        super().__init__(DynamicDepthwiseConv(dim, kernel_size=kernel_size, reduction=reduction))
-
-
-class InhomogeneousDWBlock(_DWBlock):
-    """`DWBlock` with kernels predicted for each position.
-
-    Raises:
-        ValueError: as `InhomogeneousDepthwiseConv` does.
-    """
-
-    relation: ClassVar[Relation] = InhomogeneousDepthwiseConv.relation
-
-    def __init__(
-        self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4
-    ) -> None:
-        super().__init__(
-            InhomogeneousDepthwiseConv(
-                dim, kernel_size=kernel_size, groups=groups, reduction=reduction
-            )
-        )
-
-
-class DWNetBlock(nn.Module):
-    """DWNet's block on (B, N, dim) tokens of an H × W grid: x + mixer(x), then x + MLP(batch norm(x)).
-
-    There is no norm before the mixer.
-
-    Args:
-        weights: of the mixer, "static", "dynamic" (per image) or "idynamic" (per position).
-        groups: of the mixer, where it is "static" or "idynamic"; by default that mixer's own.
-
-    Raises:
-        ValueError: weights is unknown, groups is given for "dynamic", or as the mixer does.
-    """
-
-    layout: ClassVar[Layout] = "BNC"
-    kernels: ClassVar[tuple[str, ...]] = ("math",)
-
-    def __init__(
-        self,
-        dim: int,
-        *,
-        weights: str = "static",
-        kernel_size: int = 7,
-        groups: int | None = None,
-        mlp_ratio: float = 4.0,
-        drop: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if weights not in WEIGHTS:
-            raise ValueError(f"unknown weights {weights!r}; allowed: {', '.join(WEIGHTS)}")
-        if weights == "dynamic" and groups is not None:
-            raise ValueError(f'groups {groups} has no meaning where weights is "dynamic"')
-        self.dim = dim
-        self.mixer: _DWBlock
-        if weights == "static":
-            self.mixer = DWBlock(dim, kernel_size=kernel_size, groups=groups)
-        elif weights == "dynamic":
-            self.mixer = DynamicDWBlock(dim, kernel_size=kernel_size)
-        else:
-            groups = 32 if groups is None else groups
-            self.mixer = InhomogeneousDWBlock(dim, kernel_size=kernel_size, groups=groups)
-        self.norm = nn.BatchNorm2d(dim, eps=1e-5)
-        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=drop)
-
-    def forward(self, x: Tensor, size: Size) -> Tensor:
-        batch, tokens, _ = x.shape
-        mixed = self.mixer(x.reshape(batch, *size, self.dim))
-        x = x + mixed.reshape(batch, tokens, self.dim)
-        out: Tensor = x + self.mlp(as_tokens(self.norm(as_map(x, size))))
-        return out
-
-    def macs(self, size: Size) -> int:
-        """The mixer's, and 2NCD of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size)
-
-
 def _check_groups(groups: int, dim: int) -> int:
     if groups < 1 or dim % groups:
         raise ValueError(f"groups {groups} does not divide dim {dim}")
@@ -342,3 +199,46 @@ def _reduced(dim: int, reduction: int) -> int:
     if not 1 <= reduction <= dim:
         raise ValueError(f"reduction {reduction} is not between 1 and dim {dim}")
     return dim // reduction
+
+
+_read_dynamic = arguments(
+    "dim", "kernel_size", "bias", "stride", "padding", "reduction", renamed={"groups": "groups"}
+)
+
+
+def _dynamic_arguments(authors: Arguments) -> dict[str, Any]:
+    ours = {"padding": 1} | _read_dynamic(authors)
+    groups = ours.pop("groups", ours["dim"])
+    if groups != ours["dim"]:
+        raise ValueError(f"groups={groups} is not supported; only a depth-wise convolution is")
+    return ours
+
+
+_read_inhomogeneous = arguments("kernel_size", renamed={"channels": "dim", "group_channels": "groups"})
+
+
+def _inhomogeneous_arguments(authors: Arguments) -> dict[str, Any]:
+    ours = _read_inhomogeneous(authors)
+    return ours | {"groups": groups_of(ours["dim"], ours["groups"])}
+
+
+def groups_of(dim: int, channels: int) -> int:
+    """Groups of so many channels; raises ValueError if they do not make up dim."""
+    if channels < 1 or dim % channels:
+        raise ValueError(f"groups of {channels} channels do not make up dim {dim}")
+    return dim // channels
+
+
+inhomogeneous_state = renamed(
+    (r"((?:.*\.)?)conv1\.0\.", r"\1conv1."),
+    (r"((?:.*\.)?)conv1\.1\.", r"\1bn."),
+    (r"((?:.*\.)?)conv2\.0\.", r"\1conv2."),
+)
+"""The authors' names of `InhomogeneousDepthwiseConv`'s weights, wherever it stands → ours."""
+
+PORTS = {
+    "dynamic_dwconv": Port(mixer="dynamic_dwconv", arguments=_dynamic_arguments),
+    "idynamic_dwconv": Port(
+        mixer="idynamic_dwconv", arguments=_inhomogeneous_arguments, state=inhomogeneous_state
+    ),
+}

@@ -1,7 +1,7 @@
 """Multi-scale ReLU linear attention, EfficientViT's (of MIT).
 
-Paper: Cai et al., "EfficientViT: Multi-Scale Linear Attention for High-Resolution Dense Prediction", ICCV 2023,
-    arXiv:2205.14756.
+Paper: Cai et al., "EfficientViT: Multi-Scale Linear Attention for High-Resolution Dense Prediction",
+    ICCV 2023, arXiv:2205.14756.
 Reference: mit-han-lab/efficientvit @ de7d773, efficientvit/models/nn/ops.py, LiteMLA.
 Differs: the denominator is a product of its own, where the authors append a row of ones to a copy of the
     values; the division of bfloat16 is in bfloat16.

@@ -1,4 +1,4 @@
-"""Global filter: each frequency of the grid times a learned complex number, a circular convolution of its size.
+"""Global filter: each frequency of the grid times a learned complex number, a circular convolution.
 
 Paper: Rao et al., "Global Filter Networks for Image Classification", NeurIPS 2021, arXiv:2107.00645.
 Reference: raoyongming/GFNet @ 2de48b6, gfnet.py, GlobalFilter and Block.

@@ -1,8 +1,8 @@
 """gMLP: half of the channels gate the other half, after a matrix has mixed them along the tokens.
 
 Paper: Liu et al., "Pay Attention to MLPs", NeurIPS 2021, arXiv:2105.08050.
-Reference: timm @ aa4b585, timm/models/mlp_mixer.py, SpatialGatingUnit and SpatialGatingBlock; num_heads > 1 is
-    lucidrains/g-mlp-pytorch, g_mlp_pytorch.py, SpatialGatingUnit.
+Reference: timm @ aa4b585, timm/models/mlp_mixer.py, SpatialGatingUnit and SpatialGatingBlock; num_heads > 1
+    is lucidrains/g-mlp-pytorch, g_mlp_pytorch.py, SpatialGatingUnit.
 Differs: the matrix multiplies from the left, where timm transposes twice. Neither causal nor circulant
     matrices, which are for text.
 Names: proj is the paper's f_{W,b}; the halves u and v are the paper's Z₁ and Z₂.
@@ -32,10 +32,10 @@ class _HeadwiseTokenLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(num_heads, tokens))
 
     def forward(self, x: Tensor) -> Tensor:
-        heads = self.weight.shape[0]
-        by_head = x.unflatten(-1, (heads, -1)).transpose(1, 2)  # B, heads, N, C / heads
-        out = self.weight @ by_head + self.bias[:, :, None]
-        return out.transpose(1, 2).flatten(2)
+        batch, tokens, channels = x.shape
+        by_head = x.reshape(batch, tokens, self.weight.shape[0], -1).transpose(1, 2)  # B, heads, N, C / heads
+        out: Tensor = self.weight @ by_head + self.bias[:, :, None]
+        return out.transpose(1, 2).reshape(batch, tokens, channels)
 
     def macs(self, channels: int) -> int:
         """N²C: each head has its share of the channels."""
@@ -61,9 +61,9 @@ class SpatialGatingUnit(nn.Module):
         if dim % 2:
             raise ValueError(f"dim {dim} is odd and has no half")
         head_dim_of(dim // 2, num_heads)
-        self.half = dim // 2
+        self.gate_dim = dim // 2
         self.tokens = tokens_of(grid)
-        self.norm = nn.LayerNorm(self.half, eps=1e-5)
+        self.norm = nn.LayerNorm(self.gate_dim, eps=1e-5)
         self.proj: TokenLinear | _HeadwiseTokenLinear
         if num_heads == 1:
             self.proj = TokenLinear(self.tokens, self.tokens)
@@ -82,7 +82,7 @@ class SpatialGatingUnit(nn.Module):
     def macs(self, size: tuple[int, int]) -> int:
         """N²C / 2."""
         check_tokens(size, self.tokens, "gmlp_sgu")
-        return self.proj.macs(self.half)
+        return self.proj.macs(self.gate_dim)
 
 
 class GatedMLP(nn.Module):

@@ -60,9 +60,13 @@ class _PartitionAttention(nn.Module):
         check_tiles(self.window, size, "window_size")
         qkv = self.qkv(cut(x, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
         if self.head_first:
-            q, k, v = qkv.unflatten(-1, (self.num_heads, 3, self.head_dim)).permute(4, 0, 1, 3, 2, 5).unbind(0)
+            q, k, v = (
+                qkv.unflatten(-1, (self.num_heads, 3, self.head_dim)).permute(4, 0, 1, 3, 2, 5).unbind(0)
+            )
         else:
-            q, k, v = qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+            q, k, v = (
+                qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+            )
         x = attend_in_groups(
             q,
             k,

@@ -69,7 +69,7 @@ class SeparableSelfAttention(nn.Module):
         batch, _, height, width = x.shape
         self._check((height, width), patch)
         rows, columns = height // patch[0], width // patch[1]
-        # B, 1 + 2 dim, rows, patch height, columns, patch width: a view, in which places of a patch stand apart.
+        # B, 1 + 2 dim, rows, patch height, columns, patch width: a view in which a patch has axes of its own.
         qkv = self.qkv_proj(x).reshape(batch, -1, rows, patch[0], columns, patch[1])
         query, key, value = qkv.split([1, self.dim, self.dim], dim=1)
         scores = (

@@ -39,6 +39,4 @@ class PVTFeedForward(ConvFFN):
         return F.relu(x) if self.linear else x
 
 
-PORTS = {
-    "pvtv2_mlp": Port(mixer="pvtv2_mlp", arguments=conv_ffn_arguments("linear"), state=conv_ffn_state)
-}
+PORTS = {"pvtv2_mlp": Port(mixer="pvtv2_mlp", arguments=conv_ffn_arguments("linear"), state=conv_ffn_state)}

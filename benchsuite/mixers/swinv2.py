@@ -187,7 +187,9 @@ def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
         largest = max((trained if trained > 0 else side) - 1, 1)  # a window of one token has but the offset 0
         sides.append(torch.arange(1 - side, side, device=like.device, dtype=torch.float32) / largest * 8)
     y, x = sides
-    offsets = torch.stack((y[:, None].expand(-1, len(x)), x[None, :].expand(len(y), -1)), dim=-1).flatten(0, 1)
+    offsets = torch.stack((y[:, None].expand(-1, len(x)), x[None, :].expand(len(y), -1)), dim=-1).flatten(
+        0, 1
+    )
     return (offsets.sign() * (offsets.abs() + 1).log2() / math.log2(8)).to(like.dtype)
 
 
@@ -261,9 +263,7 @@ def _shrunk(window: Size, shift_size: int, size: Size) -> tuple[Size, int]:
     return (min(size), min(size)), 0
 
 
-_WINDOW = arguments(
-    *SHARED_ARGUMENTS, "window_size", "pretrained_window_size", defaults={"qkv_bias": True}
-)
+_WINDOW = arguments(*SHARED_ARGUMENTS, "window_size", "pretrained_window_size", defaults={"qkv_bias": True})
 _BLOCK = arguments(
     "dim",
     "num_heads",

@@ -1,10 +1,10 @@
-"""Vision Permutator: tokens mix along the height, along the width and along channels, weighted by an image's own gate.
+"""Vision Permutator: mixing along the height, along the width and along channels, weighted by a gate.
 
 Paper: Hou et al., "Vision Permutator: A Permutable MLP-Like Architecture for Visual Recognition", TPAMI 2022,
     arXiv:2106.12368.
 Reference: houqb/VisionPermutator @ 2cab2ce, models/vip.py, WeightedPermuteMLP.
-Differs: mlp_h and mlp_w are as wide as H and W segments are, so that any grid does; the authors' are as wide as
-    the channels, which is the same where segment_dim, H and W are equal, and an error where they are not.
+Differs: mlp_h and mlp_w are as wide as H and W segments are, so that any grid does; the authors' are as wide
+    as the channels, which is the same where segment_dim, H and W are equal, and an error where they are not.
 Names: segment_dim is the number of segments of the channels; segment, the paper's S, the channels of each.
 """
 
@@ -87,9 +87,7 @@ class WeightedPermuteMLP(nn.Module):
         return n * c * self.segment * sum(size) + 2 * n * c**2 + self.reweight.macs(1)
 
 
-_named = arguments(
-    *SHARED_ARGUMENTS, "segment_dim", defaults={"segment_dim": 8}, only={"qk_scale": None}, ignored=()
-)
+_named = arguments(*SHARED_ARGUMENTS, "segment_dim", defaults={"segment_dim": 8}, only={"qk_scale": None})
 
 
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def step_of(subject: Subject, mode: str) -> Step:
 def _arguments(cell: Cell, cls: type[nn.Module]) -> dict[str, Any]:
     """Constructor arguments: the cell's axes as far as the class takes them, then its own parameters."""
     accepted = inspect.signature(cls).parameters
-    axes = {"dim": cell.dim, "num_heads": cell.num_heads, "kernel": cell.kernel}
+    axes = {"dim": cell.dim, "num_heads": cell.num_heads, "kernel": cell.kernel, "grid": cell.grid}
     arguments = {name: value for name, value in axes.items() if name in accepted} | dict(cell.config)
     kernels = getattr(cls, "kernels", ("math",))
     if cell.kernel not in kernels:

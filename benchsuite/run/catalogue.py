@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchsuite.mixers import MIXERS
 
-AXES = frozenset({"dim", "kernel"})
+AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
 
 

@@ -216,6 +216,6 @@ def _failure(stage: str, status: Status, error: Exception) -> Failure:
 
 def _release() -> None:
     """Hand cached memory back, so that the next cell, here or in the other process, finds it free."""
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_available():
         gc.collect()
         torch.cuda.empty_cache()
