@@ -1,4 +1,4 @@
-"""What channel gates share: the width of their bottleneck and the description of a map that they start from."""
+"""What channel gates share: the width of their bottleneck, and the description of a map."""
 
 from __future__ import annotations
 

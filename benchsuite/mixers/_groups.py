@@ -1,11 +1,12 @@
-"""Groups of tokens that attend among themselves: cutting a map into them, joining it again, attention in them.
+"""Groups of tokens that attend among themselves: cutting a map into them, joining, attention within.
 
-What SwinV2, MaxViT and BiFormer share. A group is a window of neighbours or, dilated, tokens spread evenly over
-the whole map. Groups are in row-major order, and so are the tokens of a group.
+What SwinV2, MaxViT and BiFormer share. A group is a window of neighbours or, dilated, tokens spread evenly
+over the whole map. Groups are in row-major order, and so are the tokens of a group.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from benchsuite.mixers._attention import attend
@@ -49,7 +50,10 @@ def cut(x: Tensor, window: Size, *, dilated: bool = False) -> Tensor:
 
 
 def join(groups: Tensor, size: Size, window: Size, *, dilated: bool = False) -> Tensor:
-    """The inverse of `cut`: (B, groups, tokens, …) → (B, H, W, C), trailing axes flattened to C in the same copy."""
+    """The inverse of `cut`: (B, groups, tokens, …) → (B, H, W, C), trailing axes flattened to C.
+
+    One copy at most.
+    """
     rows, columns = size[0] // window[0], size[1] // window[1]
     x = groups.reshape(groups.shape[0], rows, columns, *window, *groups.shape[3:])
     trailing = range(5, x.dim())
@@ -80,4 +84,4 @@ def attend_in_groups(
         bias = bias.expand(groups, heads, -1, -1).flatten(0, 1)[None]
     q, k, v = (t.flatten(axis, axis + 1) for t in (q, k, v))
     out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout)
-    return out.unflatten(axis, (-1, groups if axis == 0 else heads)).transpose(2, 3)
+    return torch.unflatten(out, axis, (-1, groups if axis == 0 else heads)).transpose(2, 3)

@@ -1,7 +1,7 @@
 """A learned bias for each head and each relative position of two tokens of a fixed grid.
 
-What MaxViT's and CoAtNet's attention share. Two ways to keep it, under the names that timm gives them: "bias",
-Swin's table of one row for each (query − key), and "bias_tf", a map for each head over (key − query).
+What MaxViT's and CoAtNet's attention share. There are two ways to keep it, under timm's names: "bias", Swin's
+table of one row for each (query − key), and "bias_tf", a map for each head over (key − query).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ KINDS = ("bias", "bias_tf")
 
 
 def offset_index(window: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(rows, columns) by which the key of a pair lies after its query, counted from 0: (tokens, tokens) each."""
+    """Rows and columns by which a pair's key lies after its query, counted from 0: (tokens, tokens) each."""
     height, width = window
     y = torch.arange(height, device=device).repeat_interleave(width)
     x = torch.arange(width, device=device).repeat(height)

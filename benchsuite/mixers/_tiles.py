@@ -1,8 +1,8 @@
 """Neighbourhood attention by tiles: the queries of a tile share the keys that any of them needs.
 
-A query that attends to its own k × k keys cannot use a fused attention kernel; a tile of queries can, with the
-union of their windows as keys and a mask. It computes some products more than it needs, copies keys and values
-twice or thrice instead of k² times, and gives the same output. NAT and ACmix attend so on every kernel but
+A query that attends to its own k × k keys cannot use a fused attention kernel; a tile of queries can, with
+the union of their windows as keys and a mask. It multiplies more pairs than it needs, copies keys and values
+two to four times instead of k² times, and gives the same output. NAT and ACmix attend so on every kernel but
 "math".
 """
 

@@ -1,4 +1,4 @@
-"""Convolutions over the grid that tokens stand on: views between tokens and maps, and position by convolution."""
+"""Convolutions over the grid of tokens: views between tokens and maps, and position by convolution."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """ACmix: local self-attention and a convolution that share their 1 × 1 projections; and its bottleneck.
 
 Paper: Pan et al., "On the Integration of Self-Attention and Convolution", CVPR 2022, arXiv:2111.14556.
-Reference: LeapLabTHU/ACmix @ 81dddb6, ResNet/test_bottleneck.py, ACmix; ResNet/ResNet_ImageNet.py, Bottleneck.
+Reference: LeapLabTHU/ACmix @ 81dddb6, ResNet/test_bottleneck.py, ACmix; Bottleneck of ResNet_ImageNet.py.
 Differs: one convolution makes queries, keys and values; a query's own position embedding, which softmax
     cancels, is not added to its logits; the padding of the group convolution follows its kernel (the authors'
     is 1, which fits theirs of 3); shift "tensor" is the paper's, and not in the released code.
-Names: kernel_size is the paper's k_a, conv_kernel_size its k_c; rate1 and rate2, its α and β; M = N / stride².
+Names: kernel_size is the paper's k_a, conv_kernel_size its k_c; rate1 and rate2, its α and β;
+    M = N / stride².
 """
 
 from __future__ import annotations

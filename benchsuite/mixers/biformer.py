@@ -1,7 +1,9 @@
 """Bi-level routing attention: each region of the map attends to the few regions that it resembles most.
 
-Paper: Zhu et al., "BiFormer: Vision Transformer with Bi-Level Routing Attention", CVPR 2023, arXiv:2303.08810.
-Reference: rayleizhu/BiFormer @ 1697bbb, ops/bra_legacy.py, BiLevelRoutingAttention, and ops/bra_nchw.py, nchwBRA.
+Paper: Zhu et al., "BiFormer: Vision Transformer with Bi-Level Routing Attention", CVPR 2023,
+    arXiv:2303.08810.
+Reference: rayleizhu/BiFormer @ 1697bbb, ops/bra_legacy.py, BiLevelRoutingAttention, and ops/bra_nchw.py,
+    nchwBRA.
 Differs: keys and values of the chosen regions are copied once, head by head, into the order in which they are
     attended to; the authors gather, and then rearrange what they gathered.
 Names: n_win is the paper's S, regions on a side; topk, its k; lepe, its local context enhancement (LCE).
@@ -30,7 +32,7 @@ class BiLevelRoutingAttention(nn.Module):
     """Mix a (B, H, W, dim) map into (B, H, W, dim).
 
     Which regions a region attends to is decided by the products of mean queries and keys, the same for all
-    heads, and without a gradient unless diff_routing. Logits are scaled by 1 / √qk_dim, of all heads together.
+    heads, and without a gradient unless diff_routing. Logits are scaled by 1 / √qk_dim, that of all heads.
 
     Args:
         n_win: regions on a side of the map.
@@ -41,14 +43,14 @@ class BiLevelRoutingAttention(nn.Module):
         soft_routing: multiply keys and values by the softmax of the chosen regions' products.
         diff_routing: let gradients pass through these products; needs soft_routing.
         param_routing: project mean queries and keys by a layer of its own; needs diff_routing.
-        kv_pool: how the keys and values of a region are pooled: "ada_avgpool" and "ada_maxpool" to kv_per_win ×
-            kv_per_win, "avgpool" and "maxpool" by kv_downsample_ratio.
+        kv_pool: how the keys and values of a region are pooled: "ada_avgpool" and "ada_maxpool" to
+            kv_per_win × kv_per_win, "avgpool" and "maxpool" by kv_downsample_ratio.
         pad: pad the map with zeros to multiples of n_win, and crop the output. Padded tokens are not masked.
 
     Raises:
-        ValueError: num_heads does not divide dim or qk_dim, topk is not in [1, n_win²], an option is unknown or
-            needs another, or the kernel is unknown; in `forward` and `macs`, n_win does not divide the grid and
-            pad is False.
+        ValueError: num_heads does not divide dim or qk_dim, topk is not in [1, n_win²], an option is unknown
+            or needs another, or the kernel is unknown; in `forward` and `macs`, n_win does not divide the
+            grid and pad is False.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -104,7 +106,7 @@ class BiLevelRoutingAttention(nn.Module):
         grid, region = self._geometry(size)
         if grid != size:
             x = F.pad(x, (0, 0, 0, grid[1] - size[1], 0, grid[0] - size[0]))
-        q, k, v = self.qkv(x).split((self.qk_dim, self.qk_dim, self.dim), dim=-1)
+        q, k, v = self.qkv(x).split_with_sizes((self.qk_dim, self.qk_dim, self.dim), dim=-1)
         local = self.lepe(v.permute(0, 3, 1, 2).contiguous()) if self.lepe is not None else None
         q, k, v = (cut(t, region) for t in (q, k, v))  # B, regions, tokens, channels
         chosen, weight = self._route(q.mean(2), k.mean(2))
@@ -136,9 +138,9 @@ class BiLevelRoutingAttention(nn.Module):
         """Pool the tokens of each region."""
         if self.kv_pool is None:
             return x
-        maps = x.flatten(0, 1).transpose(1, 2).unflatten(-1, region)  # B·regions, C, height, width
+        maps = torch.unflatten(x.flatten(0, 1).transpose(1, 2), -1, region)  # B·regions, C, height, width
         pooled: Tensor = self.kv_pool(maps)
-        return pooled.flatten(2).transpose(1, 2).unflatten(0, x.shape[:2])
+        return torch.unflatten(pooled.flatten(2).transpose(1, 2), 0, x.shape[:2])
 
     def _geometry(self, size: Size) -> tuple[Size, Size]:
         """Size of the grid that is cut, and of a region."""
@@ -169,11 +171,11 @@ class BiLevelRoutingAttention2d(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W): the authors' later version, for maps with channels first.
 
     Regions have ⌊H / n_win⌋ × ⌊W / n_win⌋ tokens. Where they do not tile the map there are more of them, and
-    queries, keys and values are padded with zeros; padded keys are not masked, but do not enter a region's mean.
+    queries, keys and values are padded with zeros; padded keys are not masked, but enter no region's mean.
 
     Args:
-        n_win, topk, qk_scale, side_dwconv: as for `BiLevelRoutingAttention`, but logits between regions are not
-            scaled.
+        n_win, topk, qk_scale, side_dwconv: as for `BiLevelRoutingAttention`, but logits between regions
+            are not scaled.
 
     Raises:
         ValueError: num_heads does not divide dim, topk is not in [1, n_win²], or the kernel is unknown; in
@@ -267,7 +269,7 @@ def _attend_to_regions(
     Returns:
         (B, regions, tokens, heads, C / heads).
     """
-    q, k, v = (t.unflatten(-1, (num_heads, -1)).transpose(2, 3) for t in (q, k, v))
+    q, k, v = (torch.unflatten(t, -1, (num_heads, -1)).transpose(2, 3) for t in (q, k, v))
     batch, regions, topk = chosen.shape
     # Row of each head of each chosen region in keys and values of the batch, heads before regions.
     rows = torch.arange(batch, device=q.device).view(-1, 1, 1) * regions + chosen

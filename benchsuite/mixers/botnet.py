@@ -27,8 +27,8 @@ class BottleneckAttention(nn.Module):
         grid: H and W of the maps.
         dim_out: channels of the output, dim by default.
         stride: 2 averages squares of four positions of the output.
-        head_dim: channels per head of queries and keys; by default dim_out × qk_ratio, rounded to a multiple of 8,
-            shared out among the heads.
+        head_dim: channels per head of queries and keys; by default dim_out × qk_ratio, rounded to a
+            multiple of 8, shared out among the heads.
         scale_pos_embed: scale the logits of position by 1 / √head_dim, as those of content always are.
 
     Raises:
@@ -71,13 +71,13 @@ class BottleneckAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[2], x.shape[3])
         check_grid(self.grid, size, "bottleneck_attention")
-        q, k, v = self.qkv(x).flatten(2).split((self.qk_width, self.qk_width, self.dim_out), dim=1)
-        q, k, v = (t.unflatten(1, (self.num_heads, -1)) for t in (q, k, v))  # B, heads, channels, N
+        q, k, v = self.qkv(x).flatten(2).split_with_sizes((self.qk_width, self.qk_width, self.dim_out), dim=1)
+        q, k, v = (torch.unflatten(t, 1, (self.num_heads, -1)) for t in (q, k, v))  # B, heads, channels, N
         position = self.pos_embed(q)
         if self.scale_pos_embed:
             position = position * self.head_dim**-0.5
         x = attend_maps(q, k, v, kernel=self.kernel, bias=position)
-        out: Tensor = self.pool(x.unflatten(-1, size))
+        out: Tensor = self.pool(torch.unflatten(x, -1, size))
         return out
 
     def macs(self, size: tuple[int, int]) -> int:
@@ -104,7 +104,7 @@ class _RelativeLogits(nn.Module):
 
     def forward(self, q: Tensor) -> Tensor:
         """(B, heads, head_dim, N) → (B, heads, N, N)."""
-        q = q.unflatten(-1, self.grid)  # B, heads, head_dim, H, W
+        q = torch.unflatten(q, -1, self.grid)  # B, heads, head_dim, H, W
         by_column = by_position(q.permute(0, 1, 3, 4, 2) @ self.width_rel.t())  # B, heads, H, W, W of the key
         by_row = by_position(q.permute(0, 1, 4, 3, 2) @ self.height_rel.t())  # B, heads, W, H, H of the key
         logits = by_row.transpose(2, 3)[..., None] + by_column[..., None, :]  # B, heads, H, W, H, W
@@ -121,7 +121,8 @@ def by_position(logits: Tensor) -> Tensor:
     if side == 1:
         return logits
     row = 2 * side - 2
-    return logits.flatten(-2).narrow(-1, side - 1, side * row).unflatten(-1, (side, row))[..., :side]
+    rows = logits.flatten(-2).narrow(-1, side - 1, side * row)
+    return torch.unflatten(rows, -1, (side, row))[..., :side]
 
 
 _ARGUMENTS = arguments(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
@@ -80,7 +81,7 @@ class CoAtNetAttention(nn.Module):
             bias=None if self.rel_pos is None else self.rel_pos(),
             dropout=self.attn_drop if self.training else 0.0,
         )
-        out: Tensor = self.proj_drop(self.proj(x.unflatten(-1, size)))
+        out: Tensor = self.proj_drop(self.proj(torch.unflatten(x, -1, size)))
         return out
 
     def _check(self, size: tuple[int, int]) -> None:

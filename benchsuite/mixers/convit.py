@@ -3,7 +3,7 @@
 Paper: d'Ascoli et al., "ConViT: Improving Vision Transformers with Soft Convolutional Inductive Biases",
     ICML 2021, arXiv:2103.10697.
 Reference: huggingface/pytorch-image-models @ aa4b585, timm/models/convit.py, GPSA.
-Differs: the grid need not be square; the scores of positions are computed once for a batch, not for each image;
+Differs: the grid need not be square; scores of positions are computed once for a batch, not for each image;
     the mixed attention is not divided by its sum, which is 1. Kernels but "math" add the outputs of two
     attentions and not their weights, and attend by position along rows and columns in turn: with scores
     a·dx + b·dy + c·(dx² + dy²), softmax over offsets is the product of two.

@@ -83,12 +83,16 @@ class StripeAttention(nn.Module):
         tiles = (height // rows, width // columns)
         x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.num_heads, self.head_dim)
         q, k = (
-            x[:2].permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(2, -1, self.num_heads, rows * columns, self.head_dim)
+            x[:2]
+            .permute(0, 1, 2, 4, 6, 3, 5, 7)
+            .reshape(2, -1, self.num_heads, rows * columns, self.head_dim)
         )  # each B × stripes, heads, tokens, head_dim
         v = x[2].permute(0, 1, 3, 5, 6, 2, 4).reshape(-1, self.dim, rows, columns)
         lepe = self.get_v(v)
         v, lepe = (t.reshape(q.shape[0], self.num_heads, self.head_dim, -1).mT for t in (v, lepe))
-        x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True)
+        x = attend(
+            q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True
+        )
         x = (x + lepe).reshape(batch, *tiles, self.num_heads, rows, columns, self.head_dim)
         x = x.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, height, width, self.dim)
         if (height, width) != size:
@@ -101,9 +105,7 @@ class StripeAttention(nn.Module):
         stripe = {"vertical": (size[0], split), "horizontal": (split, size[1]), "whole": size}[self.stripes]
         height, width = (-(-side // part) * part for side, part in zip(size, stripe, strict=True))
         if not self.pad and (height, width) != size:
-            raise ValueError(
-                f"{self.stripes} stripes of {split} do not tile the {size[0]} × {size[1]} grid"
-            )
+            raise ValueError(f"{self.stripes} stripes of {split} do not tile the {size[0]} × {size[1]} grid")
         return (height, width), stripe
 
     def macs(self, size: Size) -> int:

@@ -164,7 +164,7 @@ class DeformableAttention(nn.Module):
         offset = offset.permute(0, 2, 3, 1)
         factor = self.offset_range_factor
         if factor > 0 or (factor == 0 and not self.early):
-            return offset.tanh() * (step * factor) + reference
+            return offset.tanh() * step * factor + reference
         free: Tensor = offset + reference
         if factor == 0:
             return free
@@ -197,11 +197,15 @@ class DeformableAttention(nn.Module):
         """
         made_for = (size, samples, like.device, like.dtype)
         if made_for != self._made_for:
-            less = 0 if self.early else 1  # the authors divide centres by the number of gaps, which shifts them
+            less = (
+                0 if self.early else 1
+            )  # the authors divide centres by the number of gaps, which shifts them
             with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
                 reference = _grid_of(samples, 0.5, less, like)
                 queries = _grid_of(size, 0.5 if self.early else 0.0, less, like)
-                step = torch.tensor([1 / (side - less) for side in samples], device=like.device, dtype=like.dtype)
+                step = torch.tensor(
+                    [1 / (side - less) for side in samples], device=like.device, dtype=like.dtype
+                )
             self._fixed = (reference, queries, step)
             self._made_for = made_for
         return self._fixed
@@ -214,9 +218,7 @@ class DeformableAttention(nn.Module):
         if not self.offsets:
             height, width = size[0] // self.stride, size[1] // self.stride
         else:
-            height, width = (
-                (side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size
-            )
+            height, width = ((side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size)
         least = 2 if self.offsets and not self.early else 1  # the authors divide by sides − 1
         if min(height, width) < least:
             raise ValueError(
@@ -249,7 +251,7 @@ class DeformableAttention(nn.Module):
 def _grid_of(size: Size, first: float, less: int, like: Tensor) -> Tensor:
     """(h, w, 2): `first`, `first` + 1, … of rows and columns, divided by side − `less`, from −1 on."""
     y, x = (
-        (torch.arange(side, device=like.device, dtype=like.dtype) + first) * (2 / (side - less)) - 1
+        (torch.arange(side, device=like.device, dtype=like.dtype) + first) / (side - less) * 2 - 1
         for side in size
     )
     return torch.stack((y[:, None].expand(size), x[None, :].expand(size)), dim=-1)

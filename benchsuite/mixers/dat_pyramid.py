@@ -65,9 +65,7 @@ class PyramidAttention(nn.Module):
         self._keys((x.shape[2], x.shape[3]))
         k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
         dropout = self.attn_drop if self.training else 0.0
-        out = attend_maps(
-            self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True
-        )
+        out = attend_maps(self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True)
         mixed: Tensor = self.proj_drop(self.proj(out))
         return mixed
 

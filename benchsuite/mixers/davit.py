@@ -1,4 +1,4 @@
-"""DaViT: windows of tokens and groups of channels attend in turn, each behind a convolutional position encoding.
+"""DaViT: windows of tokens and groups of channels attend in turn, each behind a position encoding.
 
 Paper: Ding et al., "DaViT: Dual Attention Vision Transformers", ECCV 2022, arXiv:2204.03645.
 Reference: dingmyu/davit @ fc79470, timm/models/davit.py.

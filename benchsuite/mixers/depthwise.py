@@ -50,7 +50,7 @@ class DepthwiseConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(dim)) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.weight
+        weight: Tensor = self.weight
         if self.groups != self.dim:
             weight = weight.repeat_interleave(self.dim // self.groups, dim=0)  # dim, 1, k, k
         return F.conv2d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.dim)

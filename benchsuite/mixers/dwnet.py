@@ -3,8 +3,8 @@
 Paper: Han et al., "On the Connection between Local Attention and Dynamic Depth-wise Convolution",
     ICLR 2022, arXiv:2106.04263.
 Reference: Atten4Vis/DemystifyLocalViT @ ce7c0b7, models/dwnet.py, DWBlock and SpatialBlock.
-Differs: the blocks of the homogeneous dynamic network are dynamic, as the paper defines them; in that revision
-    a later line overwrites them with a static convolution. No stochastic depth.
+Differs: the blocks of the homogeneous dynamic network are dynamic, as the paper defines them; in that
+    revision a later line overwrites them with a static convolution. No stochastic depth.
 Names: as in `depthwise.py`; kernel_size is the authors' window_size.
 """
 

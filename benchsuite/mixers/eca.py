@@ -44,7 +44,8 @@ class EfficientChannelAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.conv(x.mean(dim=(2, 3)).unsqueeze(1)).sigmoid()  # B, 1, dim
-        return x * gate.reshape(x.shape[0], -1, 1, 1)
+        out: Tensor = x * gate.reshape(x.shape[0], -1, 1, 1)
+        return out
 
     def macs(self, size: tuple[int, int]) -> int:
         """Ck, for any grid."""

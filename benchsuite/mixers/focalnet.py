@@ -1,4 +1,4 @@
-"""Focal modulation: context gathered by ever larger depth-wise convolutions, gated, and multiplied onto queries.
+"""Focal modulation: queries times a gated context, gathered by ever larger depth-wise convolutions.
 
 Paper: Yang et al., "Focal Modulation Networks", NeurIPS 2022, arXiv:2203.11926.
 Reference: microsoft/FocalNet @ e8514bd, classification/focalnet.py, FocalModulation.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -70,13 +71,14 @@ class FocalModulation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.f(x).permute(0, 3, 1, 2).contiguous()  # B, 2 dim + levels + 1, H, W
-        q, context, gates = x.split((self.dim, self.dim, self.focal_level + 1), dim=1)
-        gathered: Tensor | int = 0
+        q, context, gates = x.split_with_sizes((self.dim, self.dim, self.focal_level + 1), dim=1)
+        gathered: Tensor | None = None
         for level, convolution in enumerate(self.focal_layers):
             context = F.gelu(convolution(context))
-            gathered = gathered + context * gates[:, level : level + 1]
+            gathered = _add_gated(gathered, context, gates[:, level : level + 1])
         # The last gate is that of the mean over the whole map, of the last level's context.
-        gathered = gathered + F.gelu(context.mean((2, 3), keepdim=True)) * gates[:, self.focal_level :]
+        whole = F.gelu(context.mean((2, 3), keepdim=True))
+        gathered = _add_gated(gathered, whole, gates[:, self.focal_level :])
         if self.normalize_modulator:
             gathered = gathered / (self.focal_level + 1)
         x = (q * self.h(gathered)).permute(0, 2, 3, 1)
@@ -88,6 +90,10 @@ class FocalModulation(nn.Module):
         n, c = size[0] * size[1], self.dim
         convolutions = sum(side**2 for side in self.kernel_sizes)
         return 4 * n * c**2 + n * c * (self.focal_level + 1) + n * c * convolutions
+
+
+def _add_gated(total: Tensor | None, context: Tensor, gate: Tensor) -> Tensor:
+    return context * gate if total is None else torch.addcmul(total, context, gate)
 
 
 PORTS = {

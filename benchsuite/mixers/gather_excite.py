@@ -33,7 +33,6 @@ class GatherExcite(nn.Module):
         use_mlp: two 1 × 1 convolutions between gathering and the gate.
         grid: height and width of the map, for the global gather with parameters: its kernel is as large.
         padded: that gather pads by (side − 1) // 2, as timm's does, so that it gives a map and not one value.
-            The grid is then square, and the map is brought to the grid by nearest neighbours.
         add_maxpool: gather the mean of mean and maximum; for θ⁻.
         rd_ratio, rd_channels, rd_divisor: width between the layers of the MLP, as for squeeze-and-excitation.
 
@@ -44,14 +43,14 @@ class GatherExcite(nn.Module):
 
     layout: ClassVar[Layout] = "NCHW"
     kernels: ClassVar[tuple[str, ...]] = ("math",)
-    relation: ClassVar[Relation] = Relation("low rank", ("positions",), "dynamic per image")
+    relation: ClassVar[Relation] = Relation("local", ("positions",), "dynamic per position")
 
     def __init__(
         self,
         dim: int,
         *,
-        extent: int = 0,
-        extra_params: bool = False,
+        extent: int = 4,
+        extra_params: bool = True,
         use_mlp: bool = False,
         grid: Size = (14, 14),
         padded: bool = False,
@@ -69,7 +68,7 @@ class GatherExcite(nn.Module):
         self.extent = extent
         self.add_maxpool = add_maxpool
         self.grid = (grid[0], grid[1])
-        self.padding = (grid[0] - 1) // 2 if padded else 0
+        self.padding = ((grid[0] - 1) // 2, (grid[1] - 1) // 2) if padded else (0, 0)
         self.gather = self._convolutions() if extra_params else None
         self.rd_channels = bottleneck_width(dim, rd_ratio, rd_channels, rd_divisor) if use_mlp else 0
         if use_mlp:
@@ -108,7 +107,8 @@ class GatherExcite(nn.Module):
         gate = gathered.sigmoid()
         if gate.shape[2:] != (1, 1):
             gate = F.interpolate(gate, size=(height, width), mode="nearest")
-        return x * gate
+        out: Tensor = x * gate
+        return out
 
     def _pool(self, x: Tensor) -> Tensor:
         side, stride = 2 * self.extent - 1, self.extent
@@ -122,7 +122,7 @@ class GatherExcite(nn.Module):
         if self.extent == 0:
             if size != self.grid:
                 raise ValueError(f"the map is {size[0]} × {size[1]}, but grid is {self.grid}")
-            return [(1 + 2 * self.padding, 1 + 2 * self.padding + size[1] - size[0])]
+            return [(1 + 2 * self.padding[0], 1 + 2 * self.padding[1])]
         sizes = []
         for _ in range(1, self.extent.bit_length()):
             size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
@@ -130,7 +130,7 @@ class GatherExcite(nn.Module):
         return sizes
 
     def macs(self, size: Size) -> int:
-        """9C of each position of each convolution's output (HWC, if global), and 2CD of each gathered value."""
+        """9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value."""
         area = self.grid[0] * self.grid[1] if self.extent == 0 else 9
         values, convolutions = 1, 0
         if self.gather is not None:
@@ -150,7 +150,7 @@ _read = arguments(
     "rd_channels",
     "rd_divisor",
     renamed={"channels": "dim", "feat_size": "grid"},
-    defaults={"use_mlp": True, "padded": True},
+    defaults={"extent": 0, "extra_params": False, "use_mlp": True, "padded": True},
 )
 
 

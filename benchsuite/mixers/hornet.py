@@ -204,9 +204,7 @@ class HorNetBlock(nn.Module):
 
 
 _GNCONV = arguments("dim", "order", "gflayer", "h", "w", renamed={"s": "scale"})
-_BLOCK = arguments(
-    "dim", "gnconv", renamed={"layer_scale_init_value": "layer_scale"}, ignored=("drop_path",)
-)
+_BLOCK = arguments("dim", "gnconv", renamed={"layer_scale_init_value": "layer_scale"}, ignored=("drop_path",))
 
 
 def _gnconv_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class LambdaLayer(nn.Module):
             multiple of 8, shared out among the heads.
 
     Raises:
-        ValueError: num_heads does not divide dim_out, r is not odd and positive, stride is neither 1 nor 2, or
-            the kernel is unknown; in `forward` and `macs`, r is None and the map is not of this grid.
+        ValueError: num_heads does not divide dim_out, r is not odd and positive, stride is neither 1 nor 2,
+            or the kernel is unknown; in `forward` and `macs`, r is None and the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -83,7 +83,7 @@ class LambdaLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[2], x.shape[3])
         self._check(size)
-        q, k, v = self.qkv(x).split(self.widths, dim=1)
+        q, k, v = self.qkv(x).split_with_sizes(self.widths, dim=1)
         q = self.norm_q(q).flatten(2).unflatten(1, (self.num_heads, self.head_dim))  # B, heads, K, N
         v = self.norm_v(v)  # B, V, H, W
         values = v.flatten(2).transpose(1, 2)  # B, N, V
@@ -106,7 +106,7 @@ class LambdaLayer(nn.Module):
         tokens = values.shape[1]
         embeddings = self.pos_emb.flatten(0, 1).t()[:, self._offsets()].view(self.head_dim, tokens, tokens)
         by_query = embeddings.transpose(0, 1).reshape(tokens * self.head_dim, tokens)
-        return (by_query @ values).unflatten(1, (tokens, self.head_dim))
+        return torch.unflatten(by_query @ values, 1, (tokens, self.head_dim))
 
     def _offsets(self) -> Tensor:
         """Place in the embeddings of each pair's key − query, flattened; made once a device, no buffer."""
@@ -122,7 +122,7 @@ class LambdaLayer(nn.Module):
             check_grid(self.grid, size, "lambda_layer")
 
     def macs(self, size: tuple[int, int]) -> int:
-        """NC(hK + K + V) + NKV(1 + 2h + S): projections; content lambda; two products with queries; positions.
+        """NC(hK + K + V) + NKV(1 + 2h + S): projections; content, two products with queries, positions.
 
         K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
         """

@@ -94,7 +94,9 @@ class Linformer(nn.Module):
         # With one head of keys, the heads of a query are further queries: a view, and no key is repeated.
         q = q.reshape(batch, -1, self.kv_heads, self.head_dim).transpose(1, 2)  # B, kv heads, …, head_dim
         k, v = (t.unflatten(2, (self.kv_heads, self.head_dim)).transpose(1, 2) for t in (k, v))
-        x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True)
+        x = attend(
+            q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True
+        )
         x = x.transpose(1, 2).reshape(batch, tokens, self.inner_dim)
         out: Tensor = self.proj_drop(self.proj(x))
         return out

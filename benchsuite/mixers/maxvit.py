@@ -1,8 +1,8 @@
 """MaxViT's two attentions: in blocks of neighbours, and on grids of tokens spread over the whole map.
 
 Paper: Tu et al., "MaxViT: Multi-Axis Vision Transformer", ECCV 2022, arXiv:2204.01697.
-Reference: huggingface/pytorch-image-models @ aa4b585, timm/models/maxxvit.py, PartitionAttentionCl without its
-    norms, residuals and MLP, and AttentionCl.
+Reference: huggingface/pytorch-image-models @ aa4b585, timm/models/maxxvit.py, PartitionAttentionCl without
+    its norms, residuals and MLP, and AttentionCl.
 Differs: queries are scaled and not logits.
 Names: window_size is the paper's P for blocks and its G for grids: tokens on a side of what attends together.
 """
@@ -90,8 +90,8 @@ class BlockAttention(_PartitionAttention):
 
     Args:
         window_size: tokens on a side, or height and width.
-        rel_pos: how the learned bias of relative positions is kept: "bias", Swin's table; "bias_tf", a map for
-            each head; None for no bias.
+        rel_pos: how the learned bias of relative positions is kept: "bias", Swin's table; "bias_tf", a map
+            for each head; None for no bias.
         head_first: the projection's channels are q, k and v of the first head, then of the second, and so on;
             otherwise all queries, then all keys, then all values.
 

@@ -1,4 +1,4 @@
-"""Non-local block, embedded Gaussian: one head of attention over all positions, in a bottleneck, added to its input.
+"""Non-local block (embedded Gaussian): one head of attention in a bottleneck, added to its input.
 
 Paper: Wang et al., "Non-local Neural Networks", CVPR 2018, arXiv:1711.07971.
 Reference: huggingface/pytorch-image-models @ aa4b585, timm/layers/non_local_attn.py, NonLocalAttn.

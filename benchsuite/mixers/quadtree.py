@@ -15,7 +15,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
@@ -139,15 +138,13 @@ class QuadTreeAttention(nn.Module):
             logits = self._fine_logits(queries[level], keys[level], region)
             attn = logits.unflatten(-1, (self.topk, 4)).softmax(dim=-1) * score[:, :, :, None, :, None]
             attn = attn.flatten(-2)  # B, heads, parents, 4 queries, topk × 4 children
+            children = self._children(values[level], region)
             weights = attn
             if level < self.levels - 1:
                 score, best = attn.topk(self.topk)
                 weights, score = attn.scatter(-1, best, 0.0), score.flatten(2, 3)
-                fine = weights @ self._children(values[level], region)
                 region = self._refined(region, best)
-            else:
-                fine = weights @ self._children(values[level], region)
-            message = (message[:, :, :, None] + fine).flatten(2, 3)
+            message = (message[:, :, :, None] + weights @ children).flatten(2, 3)
         return message
 
     def _messages_b(
@@ -159,15 +156,14 @@ class QuadTreeAttention(nn.Module):
         ]
         values = [self._in_tree_order(value, coarsest) for value in maps]
         attn = self._coarse_logits(queries[0], keys[0]).softmax(dim=-1)
-        region = attn.topk(self.topk).indices if self.levels > 1 else attn
         message = (attn @ values[0] + positions[0]) * share[0]
+        region: Tensor | None = None
         for level in range(1, self.levels):
+            best = attn.topk(self.topk).indices
+            region = best if region is None else self._refined(region, best)
             attn = self._fine_logits(queries[level], keys[level], region).softmax(dim=-1)
-            fine = attn @ self._children(values[level], region)
-            if level < self.levels - 1:
-                region = self._refined(region, attn.topk(self.topk).indices)
-            fine = (fine + positions[level].unflatten(2, (-1, 4))) * share[level]
-            message = (message[:, :, :, None] + fine).flatten(2, 3)
+            fine = attn @ self._children(values[level], region) + positions[level].unflatten(2, (-1, 4))
+            message = (message[:, :, :, None] + fine * share[level]).flatten(2, 3)
         return message
 
     def _coarse_logits(self, q: Tensor, k: Tensor) -> Tensor:

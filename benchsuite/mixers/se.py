@@ -52,7 +52,8 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = F.relu(self.fc1(describe(x, add_maxpool=self.add_maxpool)))
-        return x * self.fc2(hidden).sigmoid()
+        out: Tensor = x * self.fc2(hidden).sigmoid()
+        return out
 
     def macs(self, size: tuple[int, int]) -> int:
         """2CD, D channels between the layers, for any grid."""

@@ -123,11 +123,12 @@ class SwinV2WindowAttention(nn.Module):
         return x.reshape(batch, tokens, self.dim)
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit queries, times temperature, unit keys, and values: B, windows, heads, tokens, head_dim each."""
+        """Unit queries times temperature, unit keys, values: B, windows, heads, tokens, head_dim each."""
         bias = None
         if self.q_bias is not None and self.v_bias is not None:
             bias = torch.cat((self.q_bias, torch.zeros_like(self.q_bias), self.v_bias))
-        qkv = F.linear(x, self.qkv.weight, bias).unflatten(-1, (3, self.num_heads, self.head_dim))
+        qkv = F.linear(x, self.qkv.weight, bias)
+        qkv = torch.unflatten(qkv, -1, (3, self.num_heads, self.head_dim))
         q, k, v = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)
         # Attention divides by √head_dim, which cosine attention does not.
         scale = self.logit_scale.clamp(max=_MAX_LOGIT_SCALE).exp() * math.sqrt(self.head_dim)

@@ -137,14 +137,14 @@ _GATE = (r"spatial_gating_unit\.", "lka.")
 
 PORTS = {
     "van_lka": Port(mixer="lka", arguments=arguments("dim")),
-    "van_attention": Port(
-        mixer="van", arguments=arguments(renamed={"d_model": "dim"}), state=renamed(_GATE)
-    ),
+    "van_attention": Port(mixer="van", arguments=arguments(renamed={"d_model": "dim"}), state=renamed(_GATE)),
     "van_block": Port(
         mixer="van_block",
         arguments=arguments("dim", "mlp_ratio", renamed={"drop": "proj_drop"}, ignored=("drop_path",)),
         state=renamed(
-            (r"attn\.spatial_gating_unit\.", "attn.lka."), (r"mlp\.dwconv\.dwconv\.", "dwconv."), (r"mlp\.", "")
+            (r"attn\.spatial_gating_unit\.", "attn.lka."),
+            (r"mlp\.dwconv\.dwconv\.", "dwconv."),
+            (r"mlp\.", ""),
         ),
     ),
 }

@@ -118,8 +118,9 @@ def _marker(marker: str, fill: str, color: str = MUTED) -> dict[str, Any]:
 def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None:
     """The marker of one cell; `svg.inline` turns its gid into a tooltip and a link to the cell's row."""
     style = _marker(look.marker, fill, look.color)
-    (line,) = ax.plot([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
+    line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
     line.set_gid(f"cell:{cell}")
+    ax.add_artist(line)
 
 
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:

@@ -1,0 +1,173 @@
+"""Neighborhood attention: each position attends to the k × k positions nearest to it, dilated or not.
+
+Papers: Hassani et al., "Neighborhood Attention Transformer", CVPR 2023, arXiv:2204.07143; Hassani and Shi,
+    "Dilated Neighborhood Attention Transformer", 2022, arXiv:2209.15001.
+Reference: SHI-Labs/Neighborhood-Attention-Transformer @ d334f5b, classification/nat.py, whose operator is
+    natten's NeighborhoodAttention2D.
+Differs: "math" gathers each window's keys, of which natten's kernels make no copy; the other kernels attend
+    by tiles, which copies two or three times instead of k² times.
+Names: kernel_size and dilation are the papers' k and δ; rpb, their B(i, j).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._neighbors import check_odd
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+
+
+class NeighborhoodAttention(nn.Module):
+    """Mix a (B, H, W, dim) map into (B, H, W, dim).
+
+    Every position has k × k keys: near an edge, the window moves inwards and is not cut. With a dilation d,
+    windows are those of the d × d interleaved grids, each on its own.
+
+    Args:
+        rel_pos: add a learned bias for each head and relative position.
+        kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
+
+    Raises:
+        ValueError: num_heads does not divide dim, kernel_size is not odd, dilation is not positive, or the
+            kernel is unknown; in `forward` and `macs`, the grid is smaller than kernel_size × dilation.
+    """
+
+    layout: ClassVar[Layout] = "NHWC"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        kernel_size: int = 7,
+        dilation: int = 1,
+        rel_pos: bool = True,
+        qkv_bias: bool = True,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.num_heads = num_heads
+        self.head_dim = head_dim_of(dim, num_heads)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
+        if dilation < 1:
+            raise ValueError(f"dilation {dilation} is not positive")
+        self.dilation = dilation
+        self.attn_drop = attn_drop
+        self.kernel = check_kernel(kernel, self.kernels, "nat")
+        self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
+        self.rel_pos = rel_pos
+        if rel_pos:
+            table = torch.empty(num_heads, 2 * kernel_size - 1, 2 * kernel_size - 1)
+            self.rpb = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(proj_drop)
+        self._made_for: tuple[object, ...] | None = None
+        self._keys: Tensor | None = None
+        self._offsets: tuple[Tensor, Tensor] | None = None
+        self._tiles: Tiles | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        self._prepare(x)
+        qkv = self.qkv(x).unflatten(3, (3, self.num_heads, self.head_dim))
+        qkv = qkv.permute(3, 0, 4, 1, 2, 5)  # 3, B, heads, H, W, head_dim
+        dropout = self.attn_drop if self.training else 0.0
+        if self._tiles is not None:
+            bias = self._tiles.mask
+            if self.rel_pos:
+                assert self._offsets is not None
+                bias = bias + self._tiles.spread(self.rpb, *self._offsets)
+            mixed = self._tiles.attend(*qkv.unbind(0), kernel=self.kernel, bias=bias, dropout=dropout)
+        else:
+            mixed = self._gathered(qkv, dropout)
+        mixed = mixed.permute(0, 2, 3, 1, 4).flatten(3)  # B, H, W, dim
+        out: Tensor = self.proj_drop(self.proj(mixed))
+        return out
+
+    def _gathered(self, qkv: Tensor, dropout: float) -> Tensor:
+        """Attention of each query to a copy of its own keys and values: (B, heads, H, W, head_dim)."""
+        assert self._keys is not None
+        kv = qkv[1:].flatten(3, 4).index_select(3, self._keys)  # 2, B, heads, H·W·k², head_dim
+        k, v = kv.unflatten(3, (-1, self.kernel_size**2)).unbind(0)
+        bias = None
+        if self.rel_pos:
+            assert self._offsets is not None
+            y, x = self._offsets
+            bias = self.rpb[:, y[:, None, :, None], x[None, :, None, :]]  # heads, H, W, k, k
+            bias = bias.flatten(3).flatten(1, 2).unsqueeze(2)  # heads, H·W, 1, k²
+        q = qkv[0].flatten(2, 3).unsqueeze(3)  # B, heads, H·W, 1, head_dim
+        mixed = attend(q, k, v, kernel="math", bias=bias, dropout=dropout, scale_q=True)
+        return mixed.squeeze(3).unflatten(2, qkv.shape[3:5])
+
+    def _prepare(self, x: Tensor) -> None:
+        """Make index and mask unless those of the last call serve (why not buffers: see swin.py)."""
+        size = (x.shape[1], x.shape[2])
+        made_for = (size, x.device, x.dtype)
+        if made_for == self._made_for:
+            return
+        rows, columns = self._windows(size)
+        with torch.inference_mode(False):  # what inference mode makes, a later backward may not save
+            tensors = [torch.tensor(windows, device=x.device) for windows in (rows, columns)]
+            self._offsets = tuple(self._offset(windows) for windows in tensors)
+            if self.kernel == "math":
+                y, x_ = tensors
+                keys = y[:, None, :, None] * size[1] + x_[None, :, None, :]  # H, W, k, k
+                self._keys = keys.flatten()
+            else:
+                self._tiles = Tiles(rows, columns, self.dilation, x)
+        self._made_for = made_for
+
+    def _offset(self, windows: Tensor) -> Tensor:
+        """Row or column of the bias table for each key of each window: (length, k)."""
+        query = torch.arange(len(windows), device=windows.device)[:, None]
+        apart = torch.div(windows - query, self.dilation, rounding_mode="floor")
+        return apart + self.kernel_size - 1
+
+    def _windows(self, size: tuple[int, int]) -> tuple[Windows, Windows]:
+        """For each row and each column, the rows and columns of its keys."""
+        k, d = self.kernel_size, self.dilation
+        if min(size) < k * d:
+            raise ValueError(
+                f"kernel_size {k} with dilation {d} does not fit in the {size[0]} × {size[1]} grid"
+            )
+        rows, columns = ([_window(place, side, k, d) for place in range(side)] for side in size)
+        return rows, columns
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """4NC² + 2Nk²C. On kernels but "math" the tiles' pairs of queries and keys stand for Nk²."""
+        n, c = size[0] * size[1], self.dim
+        windows = self._windows(size)
+        pairs = n * self.kernel_size**2 if self.kernel == "math" else tile_pairs(*windows, self.dilation)
+        return 4 * n * c**2 + 2 * pairs * c
+
+
+def _window(place: int, side: int, kernel_size: int, dilation: int) -> list[int]:
+    """Keys of a position along an axis: of its own residue class, as near as the edges allow."""
+    index, residue = divmod(place, dilation)
+    length = -(-(side - residue) // dilation)  # of the class
+    start = min(max(index - kernel_size // 2, 0), length - kernel_size)
+    return [residue + dilation * (start + offset) for offset in range(kernel_size)]
+
+
+PORTS = {
+    "neighborhood_attention": Port(
+        mixer="nat",
+        arguments=arguments(
+            *SHARED_ARGUMENTS,
+            "kernel_size",
+            "dilation",
+            renamed={"bias": "rel_pos", "rel_pos_bias": "rel_pos"},
+            only={"qk_scale": None},
+        ),
+    ),
+}

@@ -1,0 +1,243 @@
+"""Outlook attention, the outlooker around it, and VOLO's class attention.
+
+Paper: Yuan et al., "VOLO: Vision Outlooker for Visual Recognition", TPAMI 2022, arXiv:2106.13112.
+Reference: sail-sg/volo @ cf35775, models/volo.py, OutlookAttention, Outlooker and ClassAttention.
+Names: kernel_size is the paper's K; L, the positions of the (strided) grid that weights are made for.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._relation import Relation
+from benchsuite.mixers.cait import attend_from_one
+
+
+class OutlookAttention(nn.Module):
+    """Mix a (B, H, W, dim) map into (B, H, W, dim).
+
+    From each position's features come weights by which the K² values around it are mixed to K² new ones; each
+    position of the output is the plain sum of those that fall on it. Values outside of the map are zeros.
+
+    Args:
+        padding: of the windows; those of a grid of ⌈H / stride⌉ × ⌈W / stride⌉ must fit.
+
+    Raises:
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, padding
+            gives another number of windows than the stride gives positions.
+    """
+
+    layout: ClassVar[Layout] = "NHWC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        kernel_size: int = 3,
+        padding: int = 1,
+        stride: int = 1,
+        qkv_bias: bool = False,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.kernel = check_kernel(kernel, self.kernels, "outlook")
+        self.dim = dim
+        self.num_heads = num_heads
+        self.head_dim = head_dim_of(dim, num_heads)
+        self.kernel_size = kernel_size
+        self.padding = padding
+        self.stride = stride
+        self.v = nn.Linear(dim, dim, bias=qkv_bias)
+        self.attn = nn.Linear(dim, num_heads * kernel_size**4)
+        self.attn_drop = nn.Dropout(attn_drop)
+        self.proj = nn.Linear(dim, dim)
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, height, width, _ = x.shape
+        rows, columns = self._positions((height, width))
+        squared = self.kernel_size**2
+        weights = self.attn(self._pooled(x)).reshape(batch, rows, columns, self.num_heads, squared, squared)
+        weights = self.attn_drop((weights * self.head_dim**-0.5).softmax(dim=-1))
+        values = F.pad(self.v(x), (0, 0, *(self.padding,) * 4))
+        windows = values.unfold(1, self.kernel_size, self.stride).unfold(2, self.kernel_size, self.stride)
+        windows = windows.unflatten(3, (self.num_heads, self.head_dim))
+        # (B, rows, columns, heads) of (K², K²) times (K², head_dim)
+        mixed = weights @ windows.flatten(5).transpose(-2, -1)
+        mixed = mixed.permute(0, 3, 5, 4, 1, 2).reshape(batch, self.dim * squared, rows * columns)
+        folded = F.fold(
+            mixed, (height, width), self.kernel_size, padding=self.padding, stride=self.stride
+        )  # B, dim, H, W
+        out: Tensor = self.proj_drop(self.proj(folded.permute(0, 2, 3, 1)))
+        return out
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """(B, H, W, dim) → (B, ⌈H / stride⌉, ⌈W / stride⌉, dim), means of what is there."""
+        if self.stride == 1:
+            return x
+        pooled = F.avg_pool2d(x.permute(0, 3, 1, 2), self.stride, ceil_mode=True)
+        return pooled.permute(0, 2, 3, 1)
+
+    def _positions(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Rows and columns of the strided grid."""
+        pooled = tuple(-(-side // self.stride) for side in size)
+        windows = tuple((side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size)
+        if pooled != windows:
+            raise ValueError(
+                f"kernel_size {self.kernel_size}, padding {self.padding} and stride {self.stride} make "
+                f"{windows[0]} × {windows[1]} windows for {pooled[0]} × {pooled[1]} positions"
+            )
+        return pooled[0], pooled[1]
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads."""
+        rows, columns = self._positions(size)
+        n, c, fourth = size[0] * size[1], self.dim, self.kernel_size**4
+        return 2 * n * c**2 + rows * columns * fourth * c * (self.num_heads + 1)
+
+
+class Outlooker(nn.Module):
+    """VOLO's block, (B, H, W, dim) → (B, H, W, dim): outlook attention and an MLP, each on a residual branch.
+
+    Args:
+        mlp_ratio: width of the MLP over dim; int(dim × mlp_ratio) channels.
+        kernel_size, padding, stride: as for OutlookAttention.
+
+    Raises:
+        ValueError: as OutlookAttention.
+    """
+
+    layout: ClassVar[Layout] = "NHWC"
+    kernels: ClassVar[tuple[str, ...]] = ("math",)
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 1,
+        *,
+        kernel_size: int = 3,
+        padding: int = 1,
+        stride: int = 1,
+        mlp_ratio: float = 3.0,
+        qkv_bias: bool = False,
+        attn_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        check_kernel(kernel, self.kernels, "outlooker")
+        self.dim = dim
+        self.hidden = int(dim * mlp_ratio)
+        self.norm1 = nn.LayerNorm(dim)
+        self.attn = OutlookAttention(
+            dim,
+            num_heads,
+            kernel_size=kernel_size,
+            padding=padding,
+            stride=stride,
+            qkv_bias=qkv_bias,
+            attn_drop=attn_drop,
+        )
+        self.norm2 = nn.LayerNorm(dim)
+        self.fc1 = nn.Linear(dim, self.hidden)
+        self.fc2 = nn.Linear(self.hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.attn(self.norm1(x))
+        out: Tensor = x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """Those of the attention, plus 2NCF, F the width of the MLP."""
+        return self.attn.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden
+
+
+class VOLOClassAttention(nn.Module):
+    """The new class token, (B, 1, dim), of (B, 1 + N, dim) tokens, the first of which is the old one.
+
+    Args:
+        head_dim: channels per head, dim / num_heads by default.
+
+    Raises:
+        ValueError: num_heads does not divide dim and no head_dim is given, or the kernel is unknown.
+    """
+
+    layout: ClassVar[Layout] = "BNC"
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        *,
+        head_dim: int | None = None,
+        qkv_bias: bool = False,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+        kernel: str = "math",
+    ) -> None:
+        super().__init__()
+        self.dim = dim
+        self.num_heads = num_heads
+        self.inner_dim = num_heads * (head_dim_of(dim, num_heads) if head_dim is None else head_dim)
+        self.attn_drop = attn_drop
+        self.kernel = check_kernel(kernel, self.kernels, "volo_class_attention")
+        self.q = nn.Linear(dim, self.inner_dim, bias=qkv_bias)
+        self.kv = nn.Linear(dim, 2 * self.inner_dim, bias=qkv_bias)
+        self.proj = nn.Linear(self.inner_dim, dim)
+        self.proj_drop = nn.Dropout(proj_drop)
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        mixed = attend_from_one(
+            self.q(x[:, :1]),
+            self.kv(x),
+            self.num_heads,
+            kernel=self.kernel,
+            dropout=self.attn_drop if self.training else 0.0,
+        )
+        out: Tensor = self.proj_drop(self.proj(mixed))
+        return out
+
+    def macs(self, size: tuple[int, int]) -> int:
+        """2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given."""
+        tokens, c, inner = 1 + size[0] * size[1], self.dim, self.inner_dim
+        return 2 * c * inner + 2 * tokens * c * inner + 2 * tokens * inner
+
+
+_OUTLOOK = ("kernel_size", "padding", "stride")
+
+PORTS = {
+    "outlook": Port(
+        mixer="outlook",
+        arguments=arguments(
+            *SHARED_ARGUMENTS, *_OUTLOOK, defaults={"qkv_bias": False}, only={"qk_scale": None}
+        ),
+    ),
+    "volo_outlooker_block": Port(
+        mixer="outlooker",
+        arguments=arguments(
+            *SHARED_ARGUMENTS,
+            *_OUTLOOK,
+            "mlp_ratio",
+            defaults={"qkv_bias": False},
+            only={"qk_scale": None},
+            ignored=("drop_path",),
+        ),
+        state=renamed((r"mlp\.", "")),
+    ),
+    "volo_class_attention": Port(
+        mixer="volo_class_attention",
+        arguments=arguments(
+            *SHARED_ARGUMENTS, "head_dim", defaults={"qkv_bias": False}, only={"qk_scale": None}
+        ),
+    ),
+}
