@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.summary import median_interval, quantile
-from benchsuite.units import byte_size, si
+from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,23 +139,44 @@ class LiveProgress(QuietProgress):
 
 
 def print_summary(records: Sequence[Record]) -> None:
-    """Table of all cells: cost, latency with interval, throughput, memory, or why there is none."""
+    """Table of all cells: cost, latency with its interval, throughput, memory, or why there is none.
+
+    An axis with one value is said once above the table, which then fits 80 columns.
+    """
     from rich.table import Table
     from rich.text import Text
 
+    axes = [_axes(record.cell) for record in records]
+    varied = [name for name in axes[0] if len({axis[name] for axis in axes}) > 1 or name == "mixer"]
+    fixed = [f"{name} {value}" for name, value in axes[0].items() if name not in varied]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("mixer", "px", "batch", "dtype", "kernel"):
+    for heading in varied:
         table.add_column(heading, no_wrap=True)
-    for heading in ("MACs/image", "latency", "95 % interval", "images/s", "peak memory"):
+    for heading in ("MACs/image", "latency", "95 %", "images/s", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for record in records:
-        cell = record.cell
-        height, width = cell.resolution
-        size = f"{height}" if height == width else f"{height}×{width}"
-        row = [cell.name, size, str(cell.batch), cell.dtype, cell.kernel, *_numbers(record)]
+    for record, axis in zip(records, axes, strict=True):
         style = "red" if record.failed else "dim" if record.status != "ok" else None
-        table.add_row(*(Text(text) for text in row), style=style)
+        words = [axis[name] for name in varied] + _numbers(record)
+        table.add_row(*(Text(word) for word in words), style=style)
+    if fixed:
+        console().print(" · ".join(fixed), markup=False)
     console().print(table)
+
+
+def _axes(cell: Cell) -> dict[str, str]:
+    """The axes of a cell as words, in the order of the table."""
+    height, width = cell.resolution
+    return {
+        "mixer": cell.name,
+        "px": f"{height}" if height == width else f"{height}×{width}",
+        "batch": str(cell.batch),
+        "dim": str(cell.dim),
+        "heads": str(cell.num_heads),
+        "dtype": cell.dtype,
+        "mode": cell.mode,
+        "kernel": cell.kernel,
+        "device": cell.device,
+    }
 
 
 def _numbers(record: Record) -> list[str]:
@@ -168,9 +189,9 @@ def _numbers(record: Record) -> list[str]:
     latency = interval = throughput = "–"
     if record.timing:
         median = quantile(record.timing.samples_s, 0.5)
-        latency, throughput = si(median, "s"), si(record.cell.batch / median, digits=4)
+        latency, throughput = si(median, "s"), significant(record.cell.batch / median, 4)
         ends = median_interval(record.timing.samples_s)
-        interval = f"{si(ends[0], 's')} – {si(ends[1], 's')}" if ends else "–"
+        interval = f"±{significant(50 * (ends[1] - ends[0]) / median, 2)} %" if ends else "–"
     memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
     return [macs, latency, interval, throughput, memory]
 

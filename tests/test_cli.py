@@ -111,10 +111,8 @@ def test_every_cell_is_a_line_and_a_row_where_stdout_is_no_terminal(
     assert lines[0] == "4 cells"
     assert [line.split()[0] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
     assert "stopped by samples" in lines[1]
-    assert (
-        lines[5].split()
-        == "mixer px batch dtype kernel MACs/image latency 95 % interval images/s peak memory".split()
-    )
+    assert lines[5] == "batch 1 · dim 32 · heads 4 · dtype fp32 · mode inference · kernel math · device cpu"
+    assert lines[6].split() == ["mixer", "px", "MACs/image", "latency", "95", "%", "images/s", "memory"]
     assert lines[-2:] == [f"records  {tmp_path}/run/records.jsonl", f"report   {tmp_path}/run/report.html"]
 
 

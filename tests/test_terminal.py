@@ -73,15 +73,12 @@ def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) ->
         [
             make_record(samples=[0.01] * 6, cost=lower_bound),
             make_record(make_cell(name="[red]HiLo"), status="oom", expected=True),
-            make_record(make_cell(name="W-MSA"), timing=None, memory=None),
+            make_record(make_cell(name="W-MSA", kernel="sdpa"), timing=None, memory=None),
         ]
     )
-    header, ok, oom, uncounted = capsys.readouterr().out.splitlines()
-    assert header.split()[:5] == ["mixer", "px", "batch", "dtype", "kernel"]
-    assert "≥ 2.5 M" in ok
-    assert "10 ms – 10 ms" in ok
-    assert "200" in ok  # images a second: a batch of 2 in 10 ms
-    assert "300 B" in ok
-    assert "[red]HiLo" in oom
-    assert "oom (expected)" in oom
-    assert uncounted.split()[-4:] == ["–", "–", "–", "–"]
+    fixed, header, ok, oom, untimed = capsys.readouterr().out.splitlines()
+    assert fixed == "px 64 · batch 2 · dim 32 · heads 4 · dtype fp32 · mode inference · device cpu"
+    assert header.split() == ["mixer", "kernel", "MACs/image", "latency", "95", "%", "images/s", "memory"]
+    assert ok.split() == ["MSA", "math", "≥", "2.5", "M", "10", "ms", "±0", "%", "200", "300", "B"]
+    assert oom.split() == ["[red]HiLo", "math", "–", "oom", "(expected)", "–", "–", "–"]
+    assert untimed.split() == ["W-MSA", "sdpa", "1", "k", "–", "–", "–", "–"]

@@ -134,7 +134,7 @@ _NORM = _per_input("norm", 5)
 _ELEMENTWISE = (
     "abs add add_ addcmul clamp_min clamp_max cos cumsum div div_ elu erf exp exp_ gelu hardsigmoid "
     "hardswish hardtanh leaky_relu log log_softmax maximum minimum mul mul_ neg pow pow_ reciprocal relu6 "
-    "rsqrt rsub sigmoid sigmoid_ sign silu silu_ sin softplus sqrt square sub sub_ tanh where"
+    "rsqrt rsub sigmoid sigmoid_ sign silu silu_ sin softplus softshrink sqrt square sub sub_ tanh where"
 ).split()
 _REDUCTIONS = (
     "amax amin argmax argmin linalg_vector_norm logsumexp max mean min norm prod std topk var".split()
@@ -170,7 +170,7 @@ FREE = frozenset(
         "Bool Float alias argsort clone col2im diagonal empty_like expand_as feature_dropout flip im2col "
         "index_select is_floating_point le lift_fresh lt masked_select meshgrid mod movedim ne new_tensor "
         "numpy_T one_hot ones_like pad pixel_shuffle pixel_unshuffle repeat repeat_interleave scalar_tensor "
-        "scatter scatter_ sort swapaxes t take_along_dim tensor tile to tril triu type_as unbind unflatten "
-        "unfold zero_ zeros_like"
+        "real scatter scatter_ sort swapaxes t take_along_dim tensor tile to tril triu type_as unbind "
+        "unflatten unfold view_as_complex view_as_real zero_ zeros_like"
     ).split()
 )

@@ -23,8 +23,28 @@ MIXERS: dict[str, str] = {
     "gsa": "benchsuite.mixers.twins:GlobalSubSampledAttention",
     "t_msa": "benchsuite.mixers.twins:TwinsAttention",
     "performer": "benchsuite.mixers.performer:Performer",
+    "token_mlp": "benchsuite.mixers.mlp_mixer:TokenMixingMLP",
+    "smlp": "benchsuite.mixers.smlp:SparseMLP",
+    "vip": "benchsuite.mixers.vip:WeightedPermuteMLP",
+    "gmlp": "benchsuite.mixers.gmlp:GatedMLP",
+    "resmlp": "benchsuite.mixers.resmlp:CrossPatch",
+    "pooling": "benchsuite.mixers.poolformer:Pooling",
+    "convnext": "benchsuite.mixers.convnext:ConvNeXtConv",
+    "gfnet": "benchsuite.mixers.gfnet:GlobalFilter",
+    "fnet": "benchsuite.mixers.fnet:FourierMixing",
+    "afno": "benchsuite.mixers.afno:AdaptiveFourierMixing",
+    "separable": "benchsuite.mixers.mobilevit:SeparableSelfAttention",
+    "relu_linear": "benchsuite.mixers.efficientvit:ReLULinearAttention",
+    "cascaded_group": "benchsuite.mixers.cascaded_group:CascadedGroupAttention",
 }
 """Name in a scenario → "module:class". Resolved on use; importing this table imports no torch."""
 
-BLOCKS: dict[str, str] = {}
+BLOCKS: dict[str, str] = {
+    "mixer_block": "benchsuite.mixers.mlp_mixer:MixerBlock",
+    "gmlp_sgu": "benchsuite.mixers.gmlp:SpatialGatingUnit",
+    "gmlp_block": "benchsuite.mixers.gmlp:GMLPBlock",
+    "resmlp_block": "benchsuite.mixers.resmlp:ResMLPBlock",
+    "gfnet_block": "benchsuite.mixers.gfnet:GFNetBlock",
+    "convnext_block": "benchsuite.mixers.convnext:ConvNeXtBlock",
+}
 """Parts around and inside of mixers that the papers define and that golden cases exist for; as `MIXERS`."""

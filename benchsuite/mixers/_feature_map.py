@@ -10,7 +10,7 @@ from benchsuite.mixers._attention import attend
 
 def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
     """(B, N, C) tokens as a (B, C, H, W) view, channels last in memory."""
-    return x.transpose(1, 2).unflatten(2, size)
+    return x.transpose(1, 2).view(x.shape[0], x.shape[2], *size)
 
 
 def as_tokens(x: Tensor) -> Tensor:
@@ -30,9 +30,11 @@ def attend_maps(
     scale_q: bool = False,
 ) -> Tensor:
     """Multi-head attention of (B, C, H, W) queries to (B, C, …) keys and values, to (B, C, H, W)."""
-    heads = (t.reshape(t.shape[0], num_heads, t.shape[1] // num_heads, -1).mT for t in (q, k, v))
+    heads = (
+        t.reshape(t.shape[0], num_heads, t.shape[1] // num_heads, -1).transpose(-2, -1) for t in (q, k, v)
+    )
     out = attend(*heads, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
-    return out.mT.reshape(q.shape)
+    return out.transpose(-2, -1).reshape(q.shape)
 
 
 class ChannelNorm(nn.LayerNorm):

@@ -1,7 +1,7 @@
 """Where the keys of a focal window are: token numbers of own window, neighbours and pooled sub-windows.
 
-Token numbers count through the map, then through the pooled maps of all levels in turn; the last one is a token
-of zeros, for what lies outside of a pooled map.
+Token numbers count through the map, then through the pooled maps of all levels in turn; the last one is a
+token of zeros, for what lies outside of a pooled map.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from benchsuite.mixers._window import partition, shift_mask
 Size = tuple[int, int]
 
 OUTSIDE = -100.0
-"""Added to the logits of what lies outside of a pooled map, or beyond a shift; the authors use −100, not −inf."""
+"""Added to the logits of what lies outside of a pooled map; the authors use −100, and not −inf."""
 
 
 def neighbor_count(window_size: int, expand_size: int) -> int:
-    """Keys from the four rolled copies of the map: of each, what its window has outside of `expand_size` steps."""
-    return 4 * (window_size**2 - (window_size - expand_size) ** 2)
+    """Keys from four rolled copies of the map: of each, the part of a window that is not its own."""
+    own = window_size - expand_size
+    return 4 * (window_size * window_size - own * own)
 
 
 def pooled_size(grid: Size, window_size: int, level: int) -> Size:
@@ -30,7 +31,7 @@ def pooled_size(grid: Size, window_size: int, level: int) -> Size:
 
 def pooled_span(focal_window: int, level: int) -> int:
     """Side of the square of sub-windows that a window sees."""
-    return focal_window + 2**level - 1
+    return focal_window + (1 << level) - 1
 
 
 def key_tokens(
@@ -62,21 +63,22 @@ def _area(size: Size) -> int:
 
 
 def _spans(side: int, level: int, span: int, device: torch.device) -> Tensor:
-    """(windows, span) rows or columns of a pooled map, as many on both sides of a window's own, some outside."""
+    """(windows, span) rows or columns of a pooled map, a window's own in the middle; some are outside."""
     own = 2**level
     start = torch.arange(side // own, device=device) * own - (span - own) // 2
-    return start[:, None] + torch.arange(span, device=device)
+    spans: Tensor = start[:, None] + torch.arange(span, device=device)
+    return spans
 
 
 def _within(place: Tensor, side: int) -> Tensor:
-    return (place >= 0) & (place < side)
+    inside: Tensor = (place >= 0) & (place < side)
+    return inside
 
 
 def _neighbors(number: Tensor, grid: Size, window_size: int, expand_size: int) -> Tensor:
     """(windows, neighbours): tokens of the copies rolled to the four corners. They wrap around the map."""
-    e = expand_size
-    place = torch.arange(window_size, device=number.device)
-    late, early = place >= window_size - e, place < e
+    e, places = expand_size, range(window_size)
+    early, late = set(places[:e]), set(places[-e:])
     found = []
     for roll, outside in (
         ((-e, -e), (late, late)),
@@ -85,7 +87,8 @@ def _neighbors(number: Tensor, grid: Size, window_size: int, expand_size: int) -
         ((e, e), (early, early)),
     ):
         rolled = partition(number.roll(roll, (1, 2)), grid, window_size)[0, :, :, 0]
-        found.append(rolled[:, (outside[0][:, None] | outside[1][None, :]).flatten()])
+        kept = [y * window_size + x for y in places for x in places if y in outside[0] or x in outside[1]]
+        found.append(rolled[:, torch.tensor(kept, device=number.device)])
     return torch.cat(found, dim=1)
 
 

@@ -84,7 +84,7 @@ def aggregate(weights: Tensor, x: Tensor, kernel_size: int, *, stride: int = 1, 
         (..., H, W).
     """
     rows = weights.shape[-2]
-    weights = weights.unflatten(-3, (kernel_size, kernel_size))
+    weights = torch.unflatten(weights, -3, (kernel_size, kernel_size))
     parts = [
         (weights[..., row, :, :, :] * _row(x, row, rows, kernel_size, stride, dilation)).sum(-3)
         for row in range(kernel_size)
@@ -120,6 +120,9 @@ class GridEmbedding(nn.Conv2d):
 
 def _coordinates(height: int, width: int, like: Tensor) -> Tensor:
     """(1, 2, H, W), in `like`'s dtype and on its device."""
-    across = torch.linspace(-1, 1, width, device=like.device, dtype=like.dtype)
-    down = torch.linspace(-1, 1, height, device=like.device, dtype=like.dtype)
-    return torch.stack([across.expand(height, width), down[:, None].expand(height, width)])[None]
+    down, across = (
+        torch.arange(side, device=like.device, dtype=torch.float64) * (2 / max(side - 1, 1)) - 1
+        for side in (height, width)
+    )
+    grid = torch.stack([across.expand(height, width), down[:, None].expand(height, width)])
+    return grid.to(like.dtype)[None]

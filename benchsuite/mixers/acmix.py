@@ -11,6 +11,7 @@ Names: kernel_size is the paper's k_a, conv_kernel_size its k_c; rate1 and rate2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -108,7 +109,7 @@ class ACmix(nn.Module):
             return aggregate(weights.unsqueeze(2), v, self.kernel_size, stride=self.stride)
         made_for = (q.shape[-2:], q.device, q.dtype)
         if made_for != self._made_for:
-            rows, columns = self._windows((q.shape[3], q.shape[4]))
+            rows, columns = self._windows((int(q.shape[3]), int(q.shape[4])))
             with torch.inference_mode(False):  # what inference mode makes, a later backward may not save
                 self._tiles = Tiles(rows, columns, 1, q)
             self._made_for = made_for
@@ -128,7 +129,8 @@ class ACmix(nn.Module):
     def macs(self, size: tuple[int, int]) -> int:
         """3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
 
-        The last term is that of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
+        The second term, of the positions, is paid once a batch; this is a batch of one. The last term is that
+        of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
         """
         n, c = size[0] * size[1], self.dim_out
         height, width = check_stride(self.stride, size)
@@ -168,7 +170,8 @@ class ACmixBottleneck(nn.Module):
     ) -> None:
         super().__init__()
         check_kernel(kernel, self.kernels, "acmix_bottleneck")
-        head_dim_of(dim, num_heads)
+        if width is None:
+            head_dim_of(dim, num_heads)  # named before the quarter of it is
         self.dim = dim
         self.width = dim // 4 if width is None else width
         self.conv1 = nn.Conv2d(dim, self.width, kernel_size=1, bias=False)
@@ -234,7 +237,7 @@ _BOTTLENECK = arguments(
 )
 
 
-def _state(prefix: str) -> Any:
+def _state(prefix: str) -> Callable[[State], dict[str, Tensor]]:
     """Stack the authors' conv1, conv2 and conv3, which are q, k and v; move fc and dep_conv to their path."""
     rename = renamed((rf"{prefix}(fc|dep_conv)\.", rf"{prefix}conv.\1."))
 

@@ -82,7 +82,7 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         )
         attended = self.proj_drop(self.proj(attended.transpose(1, 2).flatten(2)))
         features = torch.cat([q.transpose(1, 2).unflatten(2, size), self._spread(kv, size)], dim=1)
-        conv = self.conv(features.unflatten(1, (3 * self.num_heads, self.head_dim)))
+        conv = self.conv(torch.unflatten(features, 1, (3 * self.num_heads, self.head_dim)))
         out: Tensor = self.rate1 * attended + self.rate2 * conv.flatten(2).transpose(1, 2)
         return out
 
@@ -90,7 +90,7 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         """(B, M, C) reduced tokens → (B, C, H, W), each where it came from."""
         ratio = self.sr_ratio
         rows, columns = size[0] // ratio, size[1] // ratio
-        x = x.transpose(1, 2).unflatten(2, (rows, columns))
+        x = torch.unflatten(x.transpose(1, 2), 2, (rows, columns))
         x = x.repeat_interleave(ratio, dim=2).repeat_interleave(ratio, dim=3)
         beyond = (0, size[1] - columns * ratio, 0, size[0] - rows * ratio)
         return F.pad(x, beyond, mode="replicate") if any(beyond) else x

@@ -71,8 +71,9 @@ class ACmixPatchwiseAttention(PatchwiseAttention):
 
     def forward(self, x: Tensor) -> Tensor:
         features = self.conv1(x), self.conv2(x), self.conv3(x)
-        conv = self.conv(torch.cat(features, dim=1).unflatten(1, (self.conv.in_heads, self.rel_dim)))
-        return self.rate1 * self._weigh(x, *features) + self.rate2 * conv
+        conv = self.conv(torch.unflatten(torch.cat(features, dim=1), 1, (self.conv.in_heads, self.rel_dim)))
+        out: Tensor = self.rate1 * self._weigh(x, *features) + self.rate2 * conv
+        return out
 
     def macs(self, size: tuple[int, int]) -> int:
         """Those of patchwise attention, plus Nk_c²(2R + C') + Nk_c⁴C'; the last is that of "group_conv"."""

@@ -65,8 +65,9 @@ class ClassAttention(nn.Module):
 
 def attend_from_one(q: Tensor, kv: Tensor, num_heads: int, *, kernel: str, dropout: float) -> Tensor:
     """Attention of one token: (B, 1, width) queries, (B, T, 2 · width) keys and values → (B, 1, width)."""
-    q = q.unflatten(2, (num_heads, -1)).transpose(1, 2)  # B, heads, 1, head_dim
-    k, v = kv.unflatten(2, (2, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, T, head_dim
+    q = torch.unflatten(q, 2, (num_heads, -1)).transpose(1, 2)  # B, heads, 1, head_dim
+    kv = torch.unflatten(kv, 2, (2, num_heads, -1)).permute(2, 0, 3, 1, 4)
+    k, v = kv.unbind(0)  # each B, heads, T, head_dim
     return attend(q, k, v, kernel=kernel, dropout=dropout, scale_q=True).transpose(1, 2).flatten(2)
 
 

@@ -29,8 +29,8 @@ STRIPES = ("vertical", "horizontal", "whole")
 class StripeAttention(nn.Module):
     """Attention in stripes plus LePE, from (3, B, N, dim) queries, keys and values to (B, N, dim).
 
-    LePE is a 3 × 3 depth-wise convolution of the values inside of each stripe: at its border it sees zeros, not
-    the neighbouring stripe.
+    LePE is a 3 × 3 depth-wise convolution of the values inside of each stripe: at its border it sees zeros,
+    not the neighbouring stripe.
 
     Args:
         stripes: "vertical", all rows of split_size columns; "horizontal", split_size rows of all columns;
@@ -39,8 +39,8 @@ class StripeAttention(nn.Module):
             Padded tokens are not masked.
 
     Raises:
-        ValueError: num_heads does not divide dim, split_size is not positive, stripes or the kernel is unknown;
-            in `forward` and `macs`, pad is False and stripes do not tile the grid.
+        ValueError: num_heads does not divide dim, split_size is not positive, stripes or the kernel is
+            unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -75,29 +75,26 @@ class StripeAttention(nn.Module):
     def forward(self, qkv: Tensor, size: Size) -> Tensor:
         (height, width), (rows, columns) = self._geometry(size)
         batch = qkv.shape[1]
-        x = qkv.unflatten(2, size)
+        x = qkv.reshape(3, batch, *size, self.dim)
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
         if (height, width) != size:
             bottom, right = height - size[0] - top, width - size[1] - left
             x = F.pad(x, (0, 0, left, right, top, bottom))
         tiles = (height // rows, width // columns)
-        x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.num_heads, self.head_dim)
-        q, k = (
-            x[:2]
-            .permute(0, 1, 2, 4, 6, 3, 5, 7)
-            .reshape(2, -1, self.num_heads, rows * columns, self.head_dim)
-        )  # each B × stripes, heads, tokens, head_dim
-        v = x[2].permute(0, 1, 3, 5, 6, 2, 4).reshape(-1, self.dim, rows, columns)
+        x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.dim).transpose(3, 4)
+        heads = (-1, rows * columns, self.num_heads, self.head_dim)
+        q, k = (t.reshape(heads).transpose(1, 2) for t in x[:2])  # each B × stripes, heads, tokens, head_dim
+        v = x[2].permute(0, 1, 2, 5, 3, 4).reshape(-1, self.dim, rows, columns)
         lepe = self.get_v(v)
-        v, lepe = (t.reshape(q.shape[0], self.num_heads, self.head_dim, -1).mT for t in (v, lepe))
-        x = attend(
-            q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True
+        v, lepe = (
+            t.reshape(q.shape[0], self.num_heads, self.head_dim, -1).transpose(-2, -1) for t in (v, lepe)
         )
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend(q, k, v, kernel=self.kernel, dropout=dropout, scale_q=True)
         x = (x + lepe).reshape(batch, *tiles, self.num_heads, rows, columns, self.head_dim)
         x = x.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, height, width, self.dim)
-        if (height, width) != size:
-            x = x[:, top : top + size[0], left : left + size[1]]
-        return x.reshape(batch, -1, self.dim)
+        x = x[:, top : top + size[0], left : left + size[1]]
+        return x.reshape(batch, size[0] * size[1], self.dim)
 
     def _geometry(self, size: Size) -> tuple[Size, Size]:
         """Sizes of the grid that is cut, and of a stripe."""
@@ -125,8 +122,8 @@ class CrossShapedWindowAttention(nn.Module):
         pad: pad queries, keys and values with zeros to whole stripes, each branch for itself, and crop.
 
     Raises:
-        ValueError: num_heads does not divide dim or is odd (unless `whole`), split_size is not positive, or the
-            kernel is unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
+        ValueError: num_heads does not divide dim or is odd (unless `whole`), split_size is not positive, or
+            the kernel is unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -170,7 +167,7 @@ class CrossShapedWindowAttention(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
-        qkv = self.qkv(x).unflatten(2, (3, self.dim)).permute(2, 0, 1, 3)  # 3, B, N, dim
+        qkv = self.qkv(x).reshape(*x.shape[:2], 3, self.dim).permute(2, 0, 1, 3)  # 3, B, N, dim
         parts = qkv.chunk(len(self.attns), dim=-1)
         branches = [attn(part, size) for attn, part in zip(self.attns, parts, strict=True)]
         x = branches[0] if len(branches) == 1 else torch.cat(branches, dim=-1)
@@ -189,8 +186,8 @@ _LEPE = arguments(
     "split_size",
     "num_heads",
     "attn_drop",
-    only={"qk_scale": None, "dim_out": None},
-    ignored=("resolution", "qkv_bias", "proj_drop"),  # the last two the authors take and do not use
+    only={"qk_scale": None},
+    ignored=("resolution", "dim_out", "qkv_bias", "proj_drop"),  # the last three have no effect there
 )
 _BLOCK = arguments(
     "dim",

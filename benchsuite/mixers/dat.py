@@ -1,12 +1,12 @@
 """Deformable attention: keys and values are sampled where offsets, predicted from the queries, point to.
 
-Papers: Xia et al., "Vision Transformer with Deformable Attention", CVPR 2022, arXiv:2201.00520; "DAT++", 2023,
-    arXiv:2309.01430.
+Papers: Xia et al., "Vision Transformer with Deformable Attention", CVPR 2022, arXiv:2201.00520; "DAT++",
+    2023, arXiv:2309.01430.
 Reference: LeapLabTHU/DAT @ 32173fc, models/dat_blocks.py, DAttentionBaseline; early=True is
     HubHop/vit-attention-benchmark @ 1283a49, attentions/dat.py, an earlier revision.
-Differs: returns the map alone, not the sampled positions; early=True takes and returns maps, where the authors'
-    takes tokens and returns a map.
-Names: kernel_size is the authors' ksize; position is their use_pe, dwc_pe, fixed_pe and log_cpb; offsets=False,
+Differs: returns the map alone, not the sampled positions; early=True takes and returns maps, where that
+    revision takes tokens and returns a map.
+Names: kernel_size is the authors' ksize; position, their use_pe, dwc_pe, fixed_pe and log_cpb; offsets=False,
     their no_off; offset_range_factor, the paper's s.
 """
 
@@ -44,18 +44,19 @@ class DeformableAttention(nn.Module):
         kernel_size: of the convolution that predicts offsets; not padded where it equals the stride.
         offset_range_factor: offsets are at most so many steps of the sampling grid; below 0 they are free and
             the positions are clamped to the map.
-        position: what tells positions apart. "rpe", a table that is read between its entries; "log_cpb", an MLP
-            on log-spaced displacements; "fixed", a bias for each pair of query and sample; "dwc", a depth-wise
-            convolution of the queries that is added to the output; "none".
+        position: what tells positions apart. "rpe", a table that is read between its entries; "log_cpb", an
+            MLP on log-spaced displacements; "fixed", a bias for each pair of query and sample; "dwc", a
+            depth-wise convolution of the queries that is added to the output; "none".
         offsets: False averages squares of `stride` instead of sampling, without position; the layers that
             predict offsets stay, frozen and unused, so that weights load.
         early: the earlier revision: positions are divided by the sides of the map (true centres), not by
-            sides − 1; free positions pass through tanh; the convolution is always padded.
+            sides − 1; free positions pass through tanh, and a factor of 0 leaves them as they are; the
+            convolution is always padded.
 
     Raises:
         ValueError: num_heads does not divide dim, num_groups does not divide num_heads, stride or kernel_size
-            is not positive, position or the kernel is unknown, or `early` comes with an option that the revision
-            does not have; in `forward` and `macs`, the map is not of size `grid` or too small to sample.
+            is not positive, position or the kernel is unknown, or `early` comes with an option that the
+            revision does not have; in `forward` and `macs`, the map is not of size `grid` or is too small.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -164,11 +165,11 @@ class DeformableAttention(nn.Module):
         offset = offset.permute(0, 2, 3, 1)
         factor = self.offset_range_factor
         if factor > 0 or (factor == 0 and not self.early):
-            return offset.tanh() * step * factor + reference
-        free: Tensor = offset + reference
-        if factor == 0:
-            return free
-        return free.tanh() if self.early else free.clamp(-1.0, 1.0)
+            offset = offset.tanh() * step * factor
+        where: Tensor = offset + reference
+        if factor >= 0:
+            return where
+        return where.tanh() if self.early else where.clamp(-1.0, 1.0)
 
     def _bias(self, where: Tensor, batch: int, size: Size) -> Tensor | None:
         """What is added to the logits: (B or 1, heads, N, samples), or None."""
@@ -181,31 +182,31 @@ class DeformableAttention(nn.Module):
         apart = queries.reshape(1, -1, 1, 2) - where.reshape(where.shape[0], 1, -1, 2)
         if self.position == "log_cpb":
             apart = apart * 4.0
-            spaced = apart.sign() * (apart.abs() + 1.0).log2() / math.log2(8.0)
-            bias = self.position_mlp(spaced).permute(0, 3, 1, 2)  # B × groups, heads of a group, N, samples
+            spaced = apart.sign() * (apart.abs() + 1.0).log() / math.log(8.0)
+            bias: Tensor = self.position_mlp(spaced).permute(
+                0, 3, 1, 2
+            )  # B × groups, heads of a group, N, samples
         else:
-            tables = self.rpe_table.unflatten(0, (self.num_groups, -1))
-            tables = tables.expand(batch, -1, -1, -1, -1).flatten(0, 1)
+            of_groups = self.rpe_table.view(self.num_groups, -1, *self.rpe_table.shape[1:])
+            tables = of_groups.expand(batch, -1, -1, -1, -1).flatten(0, 1)
             bias = _sample(tables, apart * 0.5)
         return bias.reshape(batch, self.num_heads, *bias.shape[2:])
 
     def _prepare(self, size: Size, samples: Size, like: Tensor) -> tuple[Tensor, ...]:
         """Positions of samples without offsets, positions of queries, and one step of the sampling grid.
 
-        Made once for a size, device and dtype. They are plain attributes and not buffers, so that a module from
-        "meta" makes them where it runs.
+        Made once for a size, device and dtype. They are plain attributes and not buffers, so that a module
+        from "meta" makes them where it runs.
         """
         made_for = (size, samples, like.device, like.dtype)
         if made_for != self._made_for:
-            less = (
-                0 if self.early else 1
-            )  # the authors divide centres by the number of gaps, which shifts them
+            # The authors divide the centres of pixels by the number of gaps between them, which shifts them.
+            less = 0 if self.early else 1
             with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
                 reference = _grid_of(samples, 0.5, less, like)
                 queries = _grid_of(size, 0.5 if self.early else 0.0, less, like)
-                step = torch.tensor(
-                    [1 / (side - less) for side in samples], device=like.device, dtype=like.dtype
-                )
+                steps = [1 / (side - less) for side in samples]
+                step = torch.tensor(steps, device=like.device, dtype=like.dtype)
             self._fixed = (reference, queries, step)
             self._made_for = made_for
         return self._fixed

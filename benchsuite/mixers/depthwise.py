@@ -175,14 +175,15 @@ def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:
     """
     batch, channels, height, width = x.shape
     groups, side = weight.shape[1:3]
-    padded = F.pad(x.contiguous(), (side // 2,) * 4)
+    # Factors that lie in unlike order in memory would double the time; what convolutions put out may.
+    weight, padded = weight.contiguous(), F.pad(x.contiguous(), (side // 2,) * 4)
     padded = padded.reshape(batch, groups, channels // groups, *padded.shape[2:])
-    # Row by row of the kernel, on views: what is copied is k maps at a time, where unfolding all of it copies
-    # k² of them, writes as many products, and keeps them for the backward pass.
+    # Row by row of the kernel, on views: what is made is k maps at a time, where unfolding all of it copies
+    # k² of them, writes as many products, and keeps both for the backward pass.
     rows = []
     for i, row in enumerate(weight.unsqueeze(2).unbind(3)):  # B, groups, 1, k, H, W
         shifted = padded[..., i : i + height, :].unfold(-1, width, 1).transpose(-2, -3)
-        rows.append((shifted * row).sum(dim=3))  # of B, groups, channels, k, H, W
+        rows.append((row * shifted).sum(dim=3))  # of B, groups, channels, k, H, W
     out = rows[0]
     for other in rows[1:]:
         out = out + other

@@ -3,8 +3,8 @@
 Paper: Cai et al., "EfficientViT: Multi-Scale Linear Attention for High-Resolution Dense Prediction",
     ICCV 2023, arXiv:2205.14756.
 Reference: mit-han-lab/efficientvit @ de7d773, efficientvit/models/nn/ops.py, LiteMLA.
-Differs: the denominator is a product of its own, where the authors append a row of ones to a copy of the
-    values; the division of bfloat16 is in bfloat16.
+Differs: the sum of the keys is a sum, and not a product with a row of ones that the authors append to a copy
+    of the values; the division of bfloat16 is in bfloat16.
 Names: head_dim is the authors' dim; scales, the kernel sizes of the aggregated branches.
 """
 
@@ -94,9 +94,10 @@ class ReLULinearAttention(nn.Module):
         return projected
 
     def _linear(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        context = v @ k.transpose(-2, -1)  # B, heads, head_dim, head_dim
-        denominator = k.sum(dim=-1)[:, :, None] @ q  # B, heads, 1, N
-        return (context @ q) / (denominator + self.eps)
+        context = v @ k.transpose(-2, -1)
+        context = torch.cat([context, k.sum(dim=-1)[:, :, None]], dim=2)  # B, heads, head_dim + 1, head_dim
+        out = context @ q  # the last row is the denominator
+        return out[:, :, :-1] / (out[:, :, -1:] + self.eps)
 
     def _quadratic(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         weights = k.transpose(-2, -1) @ q  # B, heads, N keys, N queries

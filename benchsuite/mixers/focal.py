@@ -54,18 +54,18 @@ class FocalAttention(nn.Module):
 
     Args:
         window_size: side of a window.
-        shift_size: tokens by which the grid is rolled before it is cut; masked among a window's own tokens only.
+        shift_size: tokens by which the grid is rolled before it is cut; masked among a window's own only.
         expand_size: steps that the neighbourhood reaches over the window on each side; 0 for none.
-        focal_level: 1 for window and neighbourhood, and 1 more for each pooled level; level l pools 2^(l − 1) ×
-            2^(l − 1) sub-windows of each window.
+        focal_level: 1 for window and neighbourhood, and 1 more for each pooled level; level l pools
+            2^(l − 1) × 2^(l − 1) sub-windows of each window.
         focal_window: odd; windows of the coarsest kind that a pooled level sees along an axis.
-        pool_method: "fc" learns weights of a sub-window's tokens, "conv" those for each channel; "mean"; "max";
-            "none" leaves all pooled levels out.
+        pool_method: "fc" learns weights of a sub-window's tokens, "conv" those for each channel; "mean";
+            "max"; "none" leaves all pooled levels out.
 
     Raises:
-        ValueError: num_heads does not divide dim; window_size is not positive; shift_size or expand_size is not
-            in [0, window_size); focal_level is not positive, or a level pools nothing; focal_window is even;
-            pool_method or the kernel is unknown.
+        ValueError: num_heads does not divide dim; window_size is not positive; shift_size or expand_size is
+            not in [0, window_size); focal_level is not positive, or a level pools nothing; focal_window is
+            even; pool_method or the kernel is unknown.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -201,7 +201,7 @@ class FocalAttention(nn.Module):
         """
         shape, (k, v) = q.shape, kv.unbind(0)
         if self.kernel != "math":
-            # Fused kernels take four axes. Windows join the heads, as a bias must not be repeated for every image.
+            # Fused kernels take four axes. Windows join the heads, as a bias must not be repeated an image.
             q, k, v = (t.flatten(1, 2) for t in (q, k, v))
             bias = bias.flatten(0, 1)[None]
         dropout = self.attn_drop if self.training else 0.0
@@ -245,7 +245,7 @@ class FocalAttention(nn.Module):
         return height * width + sum(rows * columns for rows, columns in pooled)
 
     def macs(self, size: Size) -> int:
-        """4NC² + 2NKC, N of the padded grid and K the keys of a window: s², neighbours, squares of each level.
+        """4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
 
         A level of P sub-windows of g × g tokens adds 2PC², and Pg²C if pooling is learned.
         """

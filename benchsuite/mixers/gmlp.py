@@ -1,8 +1,8 @@
 """gMLP: half of the channels gate the other half, after a matrix has mixed them along the tokens.
 
 Paper: Liu et al., "Pay Attention to MLPs", NeurIPS 2021, arXiv:2105.08050.
-Reference: timm @ aa4b585, timm/models/mlp_mixer.py, SpatialGatingUnit and SpatialGatingBlock; num_heads > 1
-    is lucidrains/g-mlp-pytorch, g_mlp_pytorch.py, SpatialGatingUnit.
+Reference: timm @ aa4b585, timm/models/mlp_mixer.py, SpatialGatingUnit and SpatialGatingBlock; with several
+    heads, the SpatialGatingUnit of later versions of lucidrains/g-mlp-pytorch.
 Differs: the matrix multiplies from the left, where timm transposes twice. Neither causal nor circulant
     matrices, which are for text.
 Names: proj is the paper's f_{W,b}; the halves u and v are the paper's Z₁ and Z₂.

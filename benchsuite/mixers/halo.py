@@ -90,10 +90,10 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        kv = F.pad(self.kv(x), (self.halo_size,) * 4).unflatten(1, (self.num_heads, -1))
+        kv = torch.unflatten(F.pad(self.kv(x), (self.halo_size,) * 4), 1, (self.num_heads, -1))
         kv = kv.unfold(3, self.window, self.block_size).unfold(4, self.window, self.block_size)
         kv = kv.permute(0, 1, 3, 4, 5, 6, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
-        k, v = kv.split([self.qk_dim, self.v_dim], dim=-1)
+        k, v = torch.split(kv, [self.qk_dim, self.v_dim], dim=-1)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))
         mixed = mixed.reshape(x.shape[0], self.num_heads, rows, columns, side, side, self.v_dim)
         mixed = mixed.permute(0, 1, 6, 2, 4, 3, 5)  # B, heads, d_v, rows, s, columns, s
@@ -138,7 +138,7 @@ def _by_key(logits: Tensor) -> Tensor:
     window = (relative + 1) // 2
     flat = F.pad(logits, (0, 1)).flatten(-2)
     flat = F.pad(flat, (0, relative - side))
-    return flat.unflatten(-1, (side + 1, relative))[..., :side, window - 1 :]
+    return torch.unflatten(flat, -1, (side + 1, relative))[..., :side, window - 1 :]
 
 
 def _multiple_of_8(channels: float) -> int:

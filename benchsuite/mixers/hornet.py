@@ -1,4 +1,4 @@
-"""Recursive gated convolution (gnConv): gates of growing width, each multiplied by a part of a large convolution.
+"""Recursive gated convolution (gnConv): gates of growing width, multiplied by parts of a large convolution.
 
 Paper: Rao et al., "HorNet: Efficient High-Order Spatial Interactions with Recursive Gated Convolutions",
     NeurIPS 2022, arXiv:2207.14284.
@@ -30,8 +30,8 @@ class GlobalLocalFilter(nn.Module):
     On (B, dim, H, W). The halves come out interleaved: channels 0, 2, … are local, 1, 3, … global.
 
     Args:
-        filter_size: rows and columns of the filter, in the half spectrum of real input: (H, W // 2 + 1) fits an
-            H × W map; for others it is interpolated.
+        filter_size: rows and columns of the filter, in the half spectrum of real input: (H, W // 2 + 1) fits
+            an H × W map; for others it is interpolated.
 
     Raises:
         ValueError: dim is odd.
@@ -63,7 +63,8 @@ class GlobalLocalFilter(nn.Module):
             planes = F.interpolate(planes, size=spectrum.shape[2:], mode="bilinear", align_corners=True)
             weight = planes.permute(1, 2, 3, 0).contiguous()
         spectrum = spectrum * torch.view_as_complex(weight)
-        return torch.fft.irfft2(spectrum, s=size, norm="ortho").to(x.dtype)
+        filtered: Tensor = torch.fft.irfft2(spectrum, s=size, norm="ortho")
+        return filtered.to(x.dtype)
 
     def macs(self, size: tuple[int, int]) -> int:
         """9N of half the channels. The Fourier transforms and the product of spectra are not counted."""
@@ -81,8 +82,8 @@ class GnConv(nn.Module):
         filter_size: of the global filter: rows and columns of the half spectrum; (14, 8) is for 14 × 14.
 
     Raises:
-        ValueError: order is not positive, 2^(order − 1) does not divide dim, kernel_size is even, or the gates
-            have an odd number of channels, which the global filter halves.
+        ValueError: order is not positive, 2^(order − 1) does not divide dim, kernel_size is even, or the
+            gates have an odd number of channels, which the global filter halves.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -107,7 +108,7 @@ class GnConv(nn.Module):
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(f"kernel_size {kernel_size} is not odd")
         self.dim = dim
-        self.dims = [dim // 2**i for i in reversed(range(order))]
+        self.dims = [dim >> i for i in reversed(range(order))]
         self.scale = scale
         width = sum(self.dims)
         self.proj_in = nn.Conv2d(dim, 2 * dim, 1)
@@ -132,13 +133,13 @@ class GnConv(nn.Module):
         return out
 
     def macs(self, size: tuple[int, int]) -> int:
-        """3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for the second with a global filter."""
+        """3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter."""
         n, c, width = size[0] * size[1], self.dim, sum(self.dims)
         if isinstance(self.dwconv, GlobalLocalFilter):
             spatial = self.dwconv.macs(size)
         else:
             assert isinstance(self.dwconv, nn.Conv2d)
-            spatial = n * self.dwconv.kernel_size[0] ** 2 * width
+            spatial = n * self.dwconv.kernel_size[0] * self.dwconv.kernel_size[1] * width
         widening = sum(narrow * wide for narrow, wide in zip(self.dims, self.dims[1:], strict=False))
         return 3 * n * c**2 + spatial + n * widening
 
@@ -199,7 +200,7 @@ class HorNetBlock(nn.Module):
         return out
 
     def macs(self, size: tuple[int, int]) -> int:
-        """gnConv's and 2NCD for the MLP of width D."""
+        """That of gnConv, and 2NCD for the MLP of width D."""
         return self.gnconv.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden_dim
 
 

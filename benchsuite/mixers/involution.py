@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -67,7 +68,7 @@ class Involution(nn.Module):
         source = x if self.stride == 1 else F.avg_pool2d(x, self.stride)
         weights = self.span(self.norm(self.reduce(source)).relu())
         weights = weights.unflatten(1, (self.groups, 1, self.kernel_size**2))  # B, groups, 1, k², H', W'
-        padded = F.pad(x, (self.kernel_size // 2,) * 4).unflatten(1, (self.groups, -1))
+        padded = torch.unflatten(F.pad(x, (self.kernel_size // 2,) * 4), 1, (self.groups, -1))
         return aggregate(weights, padded, self.kernel_size, stride=self.stride).flatten(1, 2)
 
     def macs(self, size: tuple[int, int]) -> int:

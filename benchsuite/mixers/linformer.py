@@ -3,8 +3,8 @@
 Paper: Wang et al., "Linformer: Self-Attention with Linear Complexity", 2020, arXiv:2006.04768.
 Reference: lucidrains/linformer @ 970e1c3, linformer/linformer.py, LinformerSelfAttention; share_kv "rows" and
     biases on q, k and v are HubHop/vit-attention-benchmark @ 1283a49, attentions/linformer.py.
-Differs: keys and values come from one layer; the largest logit is not subtracted before softmax, which does so
-    itself; proj_drop drops.
+Differs: keys and values come from one layer; the largest logit is not subtracted before softmax, which does
+    so itself.
 Names: rows is the paper's k, the projected dimension; proj_k and proj_v, its E and F transposed.
 """
 
@@ -32,7 +32,8 @@ class Linformer(nn.Module):
         rows: rows that keys and values are projected to.
         head_dim: channels per head, dim / num_heads by default.
         one_kv_head: all heads share one head of keys and values.
-        share_kv: "none"; "rows": keys and values share the projection over the tokens; "all": values are keys.
+        share_kv: "none"; "rows", keys and values share the projection over the tokens;
+            "all", values are keys.
 
     Raises:
         ValueError: num_heads does not divide dim and no head_dim is given, rows is not positive, share_kv or
@@ -93,7 +94,7 @@ class Linformer(nn.Module):
         q = self.q(x)
         # With one head of keys, the heads of a query are further queries: a view, and no key is repeated.
         q = q.reshape(batch, -1, self.kv_heads, self.head_dim).transpose(1, 2)  # B, kv heads, …, head_dim
-        k, v = (t.unflatten(2, (self.kv_heads, self.head_dim)).transpose(1, 2) for t in (k, v))
+        k, v = (t.reshape(batch, -1, self.kv_heads, self.head_dim).transpose(1, 2) for t in (k, v))
         x = attend(
             q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0, scale_q=True
         )
@@ -119,8 +120,8 @@ class Linformer(nn.Module):
         most = self.grid[0] * self.grid[1]
         if size[0] * size[1] > most:
             raise ValueError(
-                f"the {size[0]} × {size[1]} grid has more tokens than the {self.grid[0]} × {self.grid[1]} grid "
-                f"that this module is made for"
+                f"the {size[0]} × {size[1]} grid has more tokens than the {self.grid[0]} × {self.grid[1]} "
+                f"grid that this module is made for"
             )
 
     def macs(self, size: tuple[int, int]) -> int:

@@ -154,7 +154,7 @@ class DeformableTokenMerging(nn.Module):
         x = as_map(x, size)
         offset = self.offset(x)  # B, (tap, down or right), H / 2, W / 2
         if self.kernel == "math":
-            taps = sample_taps(x, offset)  # B, dim × 4, N / 4
+            taps = sample_taps(x, offset, size)  # B, dim × 4, N / 4
             weight = self.conv.weight.reshape(2 * self.dim, -1)
             x = (weight @ taps).reshape(-1, 2 * self.dim, height, width)
             assert self.conv.bias is not None
@@ -176,23 +176,24 @@ class DeformableTokenMerging(nn.Module):
         return 4 * c * 8 * m + 4 * c * 2 * c * m
 
 
-def sample_taps(x: Tensor, offset: Tensor) -> Tensor:
+def sample_taps(x: Tensor, offset: Tensor, size: Size) -> Tensor:
     """What the taps of a deformable 2 × 2 convolution of stride 2 see, bilinear, with zeros outside.
 
     Args:
         x: (B, C, H, W).
         offset: (B, 8, H / 2, W / 2); channel 2t moves tap t = 2i + j down, 2t + 1 moves it right.
+        size: H and W, as numbers where shapes may be traced.
 
     Returns:
         (B, C × 4, places), taps innermost.
     """
     batch, channels = x.shape[:2]
-    height, width = offset.shape[2:]
+    height, width = size[0] // _SIDE, size[1] // _SIDE
     exact = torch.promote_types(x.dtype, torch.float32)  # bf16 could not tell one position from the next
     # grid_sample wants positions scaled to the map, and scales them back. On a map whose sides are powers of
     # 2 that is exact, so that a tap that is not moved is not interpolated, and has the derivative it should.
-    side_y, side_x = (1 << (side - 1).bit_length() for side in x.shape[2:])
-    padded = F.pad(x.to(exact), (0, side_x - x.shape[3], 0, side_y - x.shape[2]))
+    side_y, side_x = (1 << (side - 1).bit_length() for side in size)
+    padded = F.pad(x.to(exact), (0, side_x - size[1], 0, side_y - size[0]))
     place = offset.to(exact).reshape(batch, _SIDE, _SIDE, 2, height, width)
     rows = torch.arange(height * _SIDE, device=x.device).reshape(1, height, _SIDE).permute(0, 2, 1)
     columns = torch.arange(width * _SIDE, device=x.device).reshape(1, width, _SIDE).permute(0, 2, 1)

@@ -98,7 +98,7 @@ class NeighborhoodAttention(nn.Module):
         """Attention of each query to a copy of its own keys and values: (B, heads, H, W, head_dim)."""
         assert self._keys is not None
         kv = qkv[1:].flatten(3, 4).index_select(3, self._keys)  # 2, B, heads, H·W·k², head_dim
-        k, v = kv.unflatten(3, (-1, self.kernel_size**2)).unbind(0)
+        k, v = torch.unflatten(kv, 3, (-1, self.kernel_size**2)).unbind(0)
         bias = None
         if self.rel_pos:
             assert self._offsets is not None
@@ -107,21 +107,20 @@ class NeighborhoodAttention(nn.Module):
             bias = bias.flatten(3).flatten(1, 2).unsqueeze(2)  # heads, H·W, 1, k²
         q = qkv[0].flatten(2, 3).unsqueeze(3)  # B, heads, H·W, 1, head_dim
         mixed = attend(q, k, v, kernel="math", bias=bias, dropout=dropout, scale_q=True)
-        return mixed.squeeze(3).unflatten(2, qkv.shape[3:5])
+        return torch.unflatten(mixed.squeeze(3), 2, qkv.shape[3:5])
 
     def _prepare(self, x: Tensor) -> None:
         """Make index and mask unless those of the last call serve (why not buffers: see swin.py)."""
-        size = (x.shape[1], x.shape[2])
+        size = int(x.shape[1]), int(x.shape[2])  # torch.jit.trace gives tensors, of which no set is made
         made_for = (size, x.device, x.dtype)
         if made_for == self._made_for:
             return
         rows, columns = self._windows(size)
         with torch.inference_mode(False):  # what inference mode makes, a later backward may not save
-            tensors = [torch.tensor(windows, device=x.device) for windows in (rows, columns)]
-            self._offsets = tuple(self._offset(windows) for windows in tensors)
+            down, across = (torch.tensor(windows, device=x.device) for windows in (rows, columns))
+            self._offsets = self._offset(down), self._offset(across)
             if self.kernel == "math":
-                y, x_ = tensors
-                keys = y[:, None, :, None] * size[1] + x_[None, :, None, :]  # H, W, k, k
+                keys = down[:, None, :, None] * size[1] + across[None, :, None, :]  # H, W, k, k
                 self._keys = keys.flatten()
             else:
                 self._tiles = Tiles(rows, columns, self.dilation, x)

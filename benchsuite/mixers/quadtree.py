@@ -1,9 +1,9 @@
 """QuadTree attention: attention at the coarsest level, then, level by level, in the best regions only.
 
 Paper: Tang et al., "QuadTree Attention for Vision Transformers", ICLR 2022, arXiv:2201.02767.
-Reference: Tangshitao/QuadTreeAttention @ 549a1ef, classification/quadtree_attention.py, QuadtreeAttention, and
-    QuadTreeAttention/QuadtreeAttention/modules/quadtree_attention.py, QTAttA and QTAttB. Their CUDA operators
-    gather and multiply; here one row of a gather is the four children of a token.
+Reference: Tangshitao/QuadTreeAttention @ 549a1ef, classification/quadtree_attention.py, QuadtreeAttention,
+    and QuadTreeAttention/QuadtreeAttention/modules/quadtree_attention.py, QTAttA and QTAttB. Their CUDA
+    operators gather and multiply; here one row of a gather is the four children of a token.
 Differs: tokens are put in the order of the tree once, so that the children of a token are neighbours; runs in
     the precision of its input, where the authors turn to float32.
 Names: levels is the authors' sr_ratio; topk, the paper's K; variant, their QuadTree-A and QuadTree-B; lepe,
@@ -12,7 +12,8 @@ Names: levels is the authors' sr_ratio; topk, the paper's K; variant, their Quad
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -30,14 +31,14 @@ VARIANTS = ("A", "B")
 class QuadTreeAttention(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim).
 
-    Level 0 is the coarsest here. Each of its tokens attends to all; each token of a finer level attends to the
-    4 × topk children of what its parent scored highest. The messages of all levels are added.
+    Level 0 is the coarsest here. Each of its tokens attends to all; each token of a finer level attends to
+    the 4 × topk children of what its parent scored highest. The messages of all levels are added.
 
-    Variant A: keys and values are averages. Softmax is over the four children of one region, times the score of
-    the region, which is not normalised again. All levels but the finest leave the topk scores out of their
+    Variant A: keys and values are averages. Softmax is over the four children of one region, times the score
+    of the region, which is not normalised again. All levels but the finest leave the topk scores out of their
     message, as the next level refines them; level 0 does so even where it is the only one.
-    Variant B: values pass through convolutions from level to level. Softmax is over all 4 × topk children, all
-    count in the message, a depth-wise convolution of the values is added (LePE), and levels are weighted.
+    Variant B: values pass through convolutions from level to level. Softmax is over all 4 × topk children,
+    all count in the message, a depth-wise convolution of the values is added (LePE), and levels are weighted.
 
     The choice of regions is not differentiable; the output is, but for the places where it changes.
 
@@ -47,8 +48,8 @@ class QuadTreeAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, levels or topk is not positive, variant or the kernel is
-            unknown; in `forward` and `macs`, 2^(levels − 1) does not divide the grid, or its coarsest level has
-            fewer than topk tokens.
+            unknown; in `forward` and `macs`, 2^(levels − 1) does not divide the grid, or its coarsest level
+            has fewer than topk tokens.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -88,14 +89,13 @@ class QuadTreeAttention(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
-        batch, tokens, _ = x.shape
         coarsest = self._coarsest(size)
         x = as_map(x, size)
-        queries = self._averages(self._in_tree_order(self.q_proj(x), coarsest))
-        keys = self._averages(self._in_tree_order(self.k_proj(x), coarsest))
+        queries = self._averages(self.q_proj(x), coarsest)
+        keys = self._averages(self.k_proj(x), coarsest)
         v = self.v_proj(x)
         if self.variant == "A":
-            values = self._averages(self._in_tree_order(v, coarsest))
+            values = self._averages(v, coarsest)
             x = self._messages_a(queries, keys, values)
         else:
             maps = [v]
@@ -105,15 +105,14 @@ class QuadTreeAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(self._in_grid_order(x, coarsest)))
         return out
 
-    def _in_tree_order(self, x: Tensor, coarsest: Size) -> Tensor:
-        """A (B, dim, H, W) map → (B, heads, N, head_dim), the children of token p at 4p, …, 4p + 3.
+    def _in_tree_order(self, x: Tensor, coarsest: Size, level: int) -> Tensor:
+        """A (B, dim, H, W) map of a level → (B, heads, N, head_dim), the children of p at 4p, …, 4p + 3.
 
         Tokens of the coarsest level, and children of a token, are in row-major order.
         """
-        splits = (x.shape[2] // coarsest[0]).bit_length() - 1
-        twos = (2,) * splits
+        twos = (2,) * level
         x = x.reshape(x.shape[0], self.num_heads, self.head_dim, coarsest[0], *twos, coarsest[1], *twos)
-        pairs = (axis for level in range(1 + splits) for axis in (3 + level, 4 + splits + level))
+        pairs = (axis for step in range(1 + level) for axis in (3 + step, 4 + level + step))
         return x.permute(0, 1, *pairs, 2).reshape(x.shape[0], self.num_heads, -1, self.head_dim)
 
     def _in_grid_order(self, x: Tensor, coarsest: Size) -> Tensor:
@@ -123,11 +122,11 @@ class QuadTreeAttention(nn.Module):
         rows, columns = range(2, 2 + 2 * self.levels, 2), range(3, 3 + 2 * self.levels, 2)
         return x.permute(0, *rows, *columns, 1, x.ndim - 1).reshape(x.shape[0], -1, self.dim)
 
-    def _averages(self, x: Tensor) -> list[Tensor]:
-        """All levels, coarsest first, of what is in the order of the tree."""
-        levels = [x]
+    def _averages(self, x: Tensor, coarsest: Size) -> list[Tensor]:
+        """All levels of a map, coarsest first, in the order of the tree."""
+        levels = [self._in_tree_order(x, coarsest, self.levels - 1)]
         for _ in range(self.levels - 1):
-            levels.insert(0, levels[0].unflatten(2, (-1, 4)).mean(dim=3))
+            levels.insert(0, _by_parent(levels[0]).mean(dim=3))
         return levels
 
     def _messages_a(self, queries: list[Tensor], keys: list[Tensor], values: list[Tensor]) -> Tensor:
@@ -136,7 +135,9 @@ class QuadTreeAttention(nn.Module):
         message = attn.scatter(-1, region, 0.0) @ values[0]
         for level in range(1, self.levels):
             logits = self._fine_logits(queries[level], keys[level], region)
-            attn = logits.unflatten(-1, (self.topk, 4)).softmax(dim=-1) * score[:, :, :, None, :, None]
+            attn = (
+                logits.view(*logits.shape[:-1], self.topk, 4).softmax(dim=-1) * score[:, :, :, None, :, None]
+            )
             attn = attn.flatten(-2)  # B, heads, parents, 4 queries, topk × 4 children
             children = self._children(values[level], region)
             weights = attn
@@ -151,10 +152,10 @@ class QuadTreeAttention(nn.Module):
         self, queries: list[Tensor], keys: list[Tensor], maps: list[Tensor], coarsest: Size
     ) -> Tensor:
         share = self.level_weight.softmax(dim=0)
-        positions = [
-            self._in_tree_order(lepe(value), coarsest) for lepe, value in zip(self.lepe, maps, strict=True)
-        ]
-        values = [self._in_tree_order(value, coarsest) for value in maps]
+        positions, values = [], []
+        for level, (lepe, value) in enumerate(zip(self.lepe, maps, strict=True)):
+            positions.append(self._in_tree_order(lepe(value), coarsest, level))
+            values.append(self._in_tree_order(value, coarsest, level))
         attn = self._coarse_logits(queries[0], keys[0]).softmax(dim=-1)
         message = (attn @ values[0] + positions[0]) * share[0]
         region: Tensor | None = None
@@ -162,17 +163,19 @@ class QuadTreeAttention(nn.Module):
             best = attn.topk(self.topk).indices
             region = best if region is None else self._refined(region, best)
             attn = self._fine_logits(queries[level], keys[level], region).softmax(dim=-1)
-            fine = attn @ self._children(values[level], region) + positions[level].unflatten(2, (-1, 4))
+            fine = attn @ self._children(values[level], region) + _by_parent(positions[level])
             message = (message[:, :, :, None] + fine * share[level]).flatten(2, 3)
         return message
 
     def _coarse_logits(self, q: Tensor, k: Tensor) -> Tensor:
         """(B, heads, M, M) for the M tokens of the coarsest level."""
-        return (q @ k.mT) * self.head_dim**-0.5
+        logits: Tensor = (q @ k.transpose(-2, -1)) * self.head_dim**-0.5
+        return logits
 
     def _fine_logits(self, q: Tensor, k: Tensor, region: Tensor) -> Tensor:
         """(B, heads, P, 4, topk × 4): the children of each of P tokens against those of its regions."""
-        return (q.unflatten(2, (-1, 4)) @ self._children(k, region).mT) * self.head_dim**-0.5
+        logits: Tensor = (_by_parent(q) @ self._children(k, region).transpose(-2, -1)) * self.head_dim**-0.5
+        return logits
 
     def _children(self, x: Tensor, region: Tensor) -> Tensor:
         """The children of the regions of each of P parents.
@@ -195,13 +198,13 @@ class QuadTreeAttention(nn.Module):
 
         Args:
             region: (B, heads, P, topk), tokens of the parents' level.
-            best: (B, heads, P, 4, topk), which of the topk × 4 children each child of a parent scored highest.
+            best: (B, heads, P, 4, topk), which of the topk × 4 children each child of P scored highest.
 
         Returns:
             (B, heads, 4P, topk), tokens of the children's level.
         """
         of_region = (best // 4).flatten(3)
-        return region.gather(-1, of_region).view_as(best).mul(4).add(best % 4).flatten(2, 3)
+        return region.gather(-1, of_region).reshape(best.shape).mul(4).add(best % 4).flatten(2, 3)
 
     def _coarsest(self, size: Size) -> Size:
         """Height and width of the coarsest level."""
@@ -224,11 +227,16 @@ class QuadTreeAttention(nn.Module):
         """
         height, width = self._coarsest(size)
         c, coarse = self.dim, height * width
-        tokens = [coarse * 4**level for level in range(self.levels)]
+        tokens: list[int] = [coarse * 4**level for level in range(self.levels)]
         total = 4 * tokens[-1] * c**2 + 2 * coarse**2 * c + 8 * self.topk * sum(tokens[1:]) * c
         if self.variant == "B":
             total += 9 * sum(tokens) * c + 5 * sum(tokens[:-1]) * c**2
         return total
+
+
+def _by_parent(x: Tensor) -> Tensor:
+    """(B, heads, 4P, head_dim), in the order of the tree, as (B, heads, P, 4, head_dim)."""
+    return x.view(*x.shape[:2], -1, 4, x.shape[3])
 
 
 def _value_branch(dim: int) -> nn.Sequential:
@@ -249,16 +257,23 @@ _ARGUMENTS = arguments(
     "qkv_bias",
     "proj_drop",
     renamed={"sr_ratio": "levels", "attn_type": "variant"},
-    defaults={"qkv_bias": False, "levels": 1},
+    defaults={"qkv_bias": False, "levels": 1, "variant": None},
     only={"qk_scale": None},
     ignored=("attn_drop",),  # which the authors take and do not use
 )
 
+
+def _quadtree_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
+    """The authors take whatever is not "B" for A."""
+    ours = _ARGUMENTS(authors)
+    return ours | {"variant": "B" if ours["variant"] == "B" else "A"}
+
+
 PORTS = {
-    "quadtree_A": Port(mixer="quadtree", arguments=_ARGUMENTS),
+    "quadtree_A": Port(mixer="quadtree", arguments=_quadtree_arguments),
     "quadtree_B": Port(
         mixer="quadtree",
-        arguments=_ARGUMENTS,
+        arguments=_quadtree_arguments,
         state=renamed(
             (r"py_att\.weight", "level_weight"),
             (r"py_att\.get_vs\.", "lepe."),

@@ -3,7 +3,7 @@
 Paper: Zhao et al., "Exploring Self-attention for Image Recognition", CVPR 2020, arXiv:2004.13621.
 Reference: hszhao/SAN @ d88b022, model/san.py, SAM and Bottleneck; the operators, CUDA kernels there, by
     their source in lib/sa.
-Differs: stride is 1; the authors' class takes another, which its patchwise attention cannot do.
+Differs: patchwise attention has no stride; the authors' class takes one, and fails.
 Names: kernel_size is the side of the paper's footprint R(i); rel_dim, the authors' rel_planes; share, their
     share_planes: how many channels a weight is for; conv_w makes the paper's γ(δ).
 """
@@ -11,6 +11,7 @@ Names: kernel_size is the side of the paper's footprint R(i); rel_dim, the autho
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
@@ -43,6 +44,7 @@ class _NeighborhoodAttention(nn.Module, ABC):
         rel_dim: int | None,
         share: int,
         kernel_size: int,
+        stride: int,
         dilation: int,
         kernel: str,
     ) -> None:
@@ -56,6 +58,7 @@ class _NeighborhoodAttention(nn.Module, ABC):
         self.share = share
         self.weight_dim = self.dim_out // share
         self.kernel_size = check_odd("kernel_size", kernel_size)
+        self.stride = stride
         self.dilation = dilation
         self.padding = dilation * (kernel_size - 1) // 2
         self.conv1 = nn.Conv2d(dim, self.rel_dim, kernel_size=1)
@@ -66,24 +69,26 @@ class _NeighborhoodAttention(nn.Module, ABC):
         return self._weigh(x, self.conv1(x), self.conv2(x), self.conv3(x))
 
     def _weigh(self, x: Tensor, center: Tensor, around: Tensor, values: Tensor) -> Tensor:
-        """(B, dim_out, H, W) from the three projections of x."""
-        weights = self._weights(x, center, around).unsqueeze(1)  # B, 1, weight_dim, k², H, W
-        values = reflect(values, self.padding).unflatten(1, (self.share, self.weight_dim))
-        return aggregate(weights, values, self.kernel_size, dilation=self.dilation).flatten(1, 2)
+        """(B, dim_out, H', W') from the three projections of x."""
+        weights = self._weights(x, center, around).unsqueeze(1)  # B, 1, weight_dim, k², H', W'
+        values = torch.unflatten(reflect(values, self.padding), 1, (self.share, self.weight_dim))
+        mixed = aggregate(weights, values, self.kernel_size, stride=self.stride, dilation=self.dilation)
+        return mixed.flatten(1, 2)
 
     @abstractmethod
     def _weights(self, x: Tensor, center: Tensor, around: Tensor) -> Tensor:
-        """(B, weight_dim, k², H, W)."""
+        """(B, weight_dim, k², H', W')."""
 
     def _neighbors(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, C, k, k, H, W), a view of the padded map."""
-        return neighbors(reflect(x, self.padding), self.kernel_size, dilation=self.dilation)
+        """(B, C, H, W) → (B, C, k, k, H', W'), a view of the padded map."""
+        return neighbors(reflect(x, self.padding), self.kernel_size, self.stride, self.dilation)
 
     def macs(self, size: tuple[int, int]) -> int:
-        """NC(2R + C') + Nk²C' and the network that makes the weights; R is rel_dim, C' of the output."""
+        """NC(2R + C') + Mk²C' and the network of the weights; R is rel_dim, M and C' of the output."""
         n = size[0] * size[1]
+        m = -(-size[0] // self.stride) * -(-size[1] // self.stride)
         projections = n * self.dim * (2 * self.rel_dim + self.dim_out)
-        return projections + n * self._network_macs() + n * self.kernel_size**2 * self.dim_out
+        return projections + m * self._network_macs() + m * self.kernel_size**2 * self.dim_out
 
     @abstractmethod
     def _network_macs(self) -> int:
@@ -91,7 +96,7 @@ class _NeighborhoodAttention(nn.Module, ABC):
 
 
 class PairwiseAttention(_NeighborhoodAttention):
-    """SAN's pairwise attention: mix a (B, dim, H, W) map into (B, dim_out, H, W).
+    """SAN's pairwise attention: mix a (B, dim, H, W) map into (B, dim_out, ⌈H / stride⌉, ⌈W / stride⌉).
 
     The weight of a neighbour comes from how its features differ from those of the centre, and from where it
     lies; softmax over the neighbours. Batch norms act on all pairs.
@@ -116,6 +121,7 @@ class PairwiseAttention(_NeighborhoodAttention):
         rel_dim: int | None = None,
         share: int = 8,
         kernel_size: int = 7,
+        stride: int = 1,
         dilation: int = 1,
         kernel: str = "math",
     ) -> None:
@@ -125,6 +131,7 @@ class PairwiseAttention(_NeighborhoodAttention):
             rel_dim=rel_dim,
             share=share,
             kernel_size=kernel_size,
+            stride=stride,
             dilation=dilation,
             kernel=kernel,
         )
@@ -140,15 +147,22 @@ class PairwiseAttention(_NeighborhoodAttention):
 
     def _weights(self, x: Tensor, center: Tensor, around: Tensor) -> Tensor:
         position = self.conv_p(x)
-        apart = center[:, :, None, None] - self._neighbors(around)  # B, rel_dim, k, k, H, W
-        offset = position[:, :, None, None] - self._neighbors(position)
+        apart = self._centers(center) - self._neighbors(around)  # B, rel_dim, k, k, H', W'
+        offset = self._centers(position) - self._neighbors(position)
         pairs = torch.cat([apart, offset.expand(x.shape[0], -1, -1, -1, -1, -1)], dim=1)
-        weights = self.conv_w(pairs.flatten(4).flatten(2, 3))  # B, weight_dim, k², H·W
-        out: Tensor = weights.softmax(dim=-2).unflatten(-1, x.shape[2:])
+        weights = self.conv_w(pairs.flatten(4).flatten(2, 3))  # B, weight_dim, k², H'·W'
+        out: Tensor = weights.softmax(dim=-2).unflatten(-1, pairs.shape[4:])
         return out
 
+    def _centers(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, 1, 1, H', W')."""
+        return x[:, :, None, None, :: self.stride, :: self.stride]
+
     def macs(self, size: tuple[int, int]) -> int:
-        """NC(2R + C') + 4N + Nk²((R + 2)R + RC'/share) + Nk²C', R is rel_dim, C' of the output."""
+        """NC(2R + C') + 4N + Mk²((R + 2)R + RC'/share) + Mk²C', R is rel_dim, M and C' of the output.
+
+        The second term, of the positions, is paid once a batch; this is a batch of one.
+        """
         return super().macs(size) + 4 * size[0] * size[1]
 
     def _network_macs(self) -> int:
@@ -187,6 +201,7 @@ class PatchwiseAttention(_NeighborhoodAttention):
             rel_dim=rel_dim,
             share=share,
             kernel_size=kernel_size,
+            stride=1,
             dilation=dilation,
             kernel=kernel,
         )
@@ -203,8 +218,7 @@ class PatchwiseAttention(_NeighborhoodAttention):
     def _weights(self, x: Tensor, center: Tensor, around: Tensor) -> Tensor:
         # Channels are those of the centre, then each channel's k² neighbours: B, rel_dim · (1 + k²), H, W.
         patch = torch.cat([center, self._neighbors(around).flatten(1, 3)], dim=1)
-        weights: Tensor = self.conv_w(patch)
-        return weights.unflatten(1, (self.weight_dim, self.kernel_size**2))
+        return torch.unflatten(self.conv_w(patch), 1, (self.weight_dim, self.kernel_size**2))
 
     def _network_macs(self) -> int:
         squared, w = self.kernel_size**2, self.weight_dim
@@ -265,8 +279,9 @@ class SANBottleneck(nn.Module):
         return self.sam.macs(size) + size[0] * size[1] * self.dim * self.mid_dim
 
 
-def _attention(sa_type: int) -> Any:
+def _attention(sa_type: int, *same: str, **only: int) -> Callable[[Arguments], dict[str, Any]]:
     return arguments(
+        *same,
         "kernel_size",
         "dilation",
         renamed={
@@ -276,7 +291,7 @@ def _attention(sa_type: int) -> Any:
             "share_planes": "share",
         },
         defaults={"kernel_size": 3},
-        only={"sa_type": sa_type, "stride": 1},
+        only={"sa_type": sa_type} | only,
     )
 
 
@@ -304,7 +319,7 @@ def _bottleneck_arguments(authors: Arguments) -> dict[str, Any]:
 
 
 PORTS = {
-    "san_pairwise": Port(mixer="san_pairwise", arguments=_attention(0)),
-    "san_patchwise": Port(mixer="san_patchwise", arguments=_attention(1)),
+    "san_pairwise": Port(mixer="san_pairwise", arguments=_attention(0, "stride")),
+    "san_patchwise": Port(mixer="san_patchwise", arguments=_attention(1, stride=1)),
     "san_bottleneck": Port(mixer="san_bottleneck", arguments=_bottleneck_arguments),
 }

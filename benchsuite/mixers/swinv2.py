@@ -181,7 +181,7 @@ def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
     """Offsets query − key of a window, of `like`'s device and dtype: ((2H − 1)(2W − 1), 2), row-major.
 
     Scaled so that the largest of a window (of the pretrained one, if it has a side) is 8, then
-    sign(t) log2(|t| + 1) / log2(8).
+    sign(t) log(|t| + 1) / log(8).
     """
     sides = []
     for side, trained in zip(window, pretrained, strict=True):
@@ -191,7 +191,7 @@ def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
     offsets = torch.stack((y[:, None].expand(-1, len(x)), x[None, :].expand(len(y), -1)), dim=-1).flatten(
         0, 1
     )
-    return (offsets.sign() * (offsets.abs() + 1).log2() / math.log2(8)).to(like.dtype)
+    return (offsets.sign() * (offsets.abs() + 1).log() / math.log(8)).to(like.dtype)
 
 
 class SwinV2Block(nn.Module):

@@ -3,8 +3,8 @@
 Paper: Guo et al., "Visual Attention Network", CVMJ 2023, arXiv:2202.09741.
 Reference: Visual-Attention-Network/VAN-Classification @ e19779b, models/van.py, LKA, Attention and Block.
 Differs: kernel_size and dilation may be chosen; the authors fix them at 21 and 3.
-Names: kernel_size is the paper's K, dilation its d: a depth-wise convolution of 2d − 1, then one of ⌈K / d⌉ with
-    dilation d, then 1 × 1.
+Names: kernel_size is the paper's K, dilation its d: a depth-wise convolution of 2d − 1, then one of ⌈K / d⌉
+    with dilation d, then 1 × 1.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class VanAttention(nn.Module):
 
 
 class VanBlock(nn.Module):
-    """A block of VAN on (B, dim, H, W): batch norm, attention; batch norm, MLP with a 3 × 3 convolution inside.
+    """A block of VAN on (B, dim, H, W): batch norm, attention; batch norm, MLP with a 3 × 3 convolution.
 
     Args:
         mlp_ratio: width of the MLP over dim.
@@ -125,7 +125,8 @@ class VanBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.layer_scale_1[:, None, None] * self.attn(self.norm1(x))
         hidden = self.drop(F.gelu(self.dwconv(self.fc1(self.norm2(x)))))
-        return x + self.layer_scale_2[:, None, None] * self.drop(self.fc2(hidden))
+        out: Tensor = x + self.layer_scale_2[:, None, None] * self.drop(self.fc2(hidden))
+        return out
 
     def macs(self, size: tuple[int, int]) -> int:
         """The attention's, 2NCD and 9ND, D the width of the MLP."""

@@ -153,7 +153,8 @@ class XCiTBlock(nn.Module):
         x = x + self.gamma1 * self.attn(self.norm1(x), size)
         x = x + self.gamma3 * self.local_mp(self.norm3(x), size)
         hidden = self.drop(F.gelu(self.fc1(self.norm2(x))))
-        return x + self.gamma2 * self.drop(self.fc2(hidden))
+        out: Tensor = x + self.gamma2 * self.drop(self.fc2(hidden))
+        return out
 
     def macs(self, size: tuple[int, int]) -> int:
         """Those of the parts, and 2NCD for the MLP of width D."""

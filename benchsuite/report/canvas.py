@@ -124,8 +124,9 @@ def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None
 
 
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:
-    """An interval, from (x[0], y[0]) to (x[1], y[1])."""
-    ax.plot(x, y, color=color, linewidth=1.1, solid_capstyle="butt", zorder=2.5, clip_on=False)
+    """An interval with caps, from (x[0], y[0]) to (x[1], y[1]) along one of the axes."""
+    cap = "_" if x[0] == x[1] else "|"
+    ax.plot(x, y, color=color, linewidth=1.1, marker=cap, markersize=5, zorder=2.5, clip_on=False)
 
 
 def cross(ax: Axes, x: float, y: float, color: str, cell: str) -> None:
@@ -154,9 +155,17 @@ def stroke(
     *,
     width: float = 1.0,
     arrow: bool = False,
+    dotted: bool = False,
 ) -> None:
     """A straight line between two places in points from the lower left corner of the axes."""
-    style = {"arrowstyle": "->" if arrow else "-", "color": color, "lw": width, "shrinkA": 0, "shrinkB": 0}
+    style: dict[str, Any] = {
+        "arrowstyle": "->" if arrow else "-",
+        "linestyle": (0, (1, 2)) if dotted else "-",
+        "color": color,
+        "linewidth": width,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
     ax.annotate(
         "",
         end,

@@ -80,8 +80,10 @@ def kernel_speedup(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
     for i, (resolution, (ax, width)) in enumerate(zip(chosen, boxes, strict=True)):
         _lines(ax, names, looks, labels=i == 0)
         apply_x(ax, x, "")
-        ax.xaxis.set_major_locator(FixedLocator(list(x.ticks)))
-        ax.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}×" for tick in x.ticks]))
+        near = any(abs(x.share(tick) - x.share(1.0)) * width < 22 for tick in x.ticks)
+        ticks = x.ticks if near else (1.0, *x.ticks)
+        ax.xaxis.set_major_locator(FixedLocator(list(ticks)))
+        ax.xaxis.set_major_formatter(FixedFormatter([f"{tick:g}×" for tick in ticks]))
         ax.set_title(pixels(resolution))
         ax.set_xlabel(f"Speed-up by {fused[0]}" if len(fused) == 1 else "Speed-up over math")
         ax.axvline(1, color=MUTED, linewidth=1, zorder=1.5)

@@ -57,7 +57,8 @@ def _draw(
     handles: Sequence[Line2D],
 ) -> tuple[Canvas, bool]:
     """The figure, and whether every mixer got its label in every panel."""
-    columns = {1: 1, 2: 2, 4: 2}.get(len(resolutions), 3)
+    # Three panels beside each other are too small for the labels of many mixers.
+    columns = min(len(resolutions), 2 if len(resolutions) == 4 or len(names_of(drawn)) > 10 else 3)
     rows = math.ceil(len(resolutions) / columns)
     left, right, gap, between = 56.0, 14.0, 50.0, 62.0
     width = (WIDTH - left - right - gap * (columns - 1)) / columns
@@ -103,7 +104,7 @@ def _panel(
         here = at(point.macs, point.throughput.value)
         earlier = anchors.setdefault(point.name, [])
         if earlier:  # the same mixer on another kernel
-            draw.stroke(ax, earlier[-1], here, look.color, width=0.7)
+            draw.stroke(ax, earlier[-1], here, look.color, dotted=True)
             lines.append(segment(earlier[-1], here))
         earlier.append(here)
         lo, hi = point.throughput.lo, point.throughput.hi
@@ -158,7 +159,7 @@ def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequen
     parts = ["Each point is a mixer: MACs for one image against images per second at the median latency."]
     parts.append("The grey staircase is the Pareto front: no other point has both fewer MACs and more speed.")
     if len(kernels) > 1:
-        parts.append("A thin line joins the kernels of one mixer.")
+        parts.append("A dotted line joins the kernels of one mixer.")
     if any(point.throughput.bounded for point in drawn):
         parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
     if not all(point.exact for point in drawn):

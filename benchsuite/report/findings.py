@@ -114,7 +114,8 @@ def _lead(shared: Sequence[Contest]) -> str:
                 f"{first[0].name} is the fastest at {where} with {speed(first[0])}, "
                 f"{gains[0]:.2f} times as fast as {second.name}"
             )
-        lead = f"{gains[0]:.2f} to {gains[-1]:.2f} times as fast as the next"
+        ends = dict.fromkeys(f"{gain:.2f}" for gain in (gains[0], gains[-1]))
+        lead = f"{' to '.join(ends)} times as fast as the next"
         return f"{first[0].name} is the fastest at {where}, {lead}"
     names = some([point.name for point in first])
     detail = f": {joined([speed(point) for point in first])}" if len(shared) == 1 and len(first) < 4 else ""

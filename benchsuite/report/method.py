@@ -79,10 +79,13 @@ def environment(run: Run) -> Table:
         other = dict(_flat(run.environments[session]))
         if not any(_same(other, known) for known in flat):
             flat.append(other)
-    keys = list(dict.fromkeys(key for one in flat for key in one if key != "command"))
+    labels: dict[str, str] = {}
+    for key in (key for one in flat for key in one if key != "command"):
+        labels.setdefault(_label(key), key)  # torch's version stands in two places
     heads = ["Value"] if len(flat) == 1 else [f"Session {number}" for number in range(1, len(flat) + 1)]
     rows = tuple(
-        Row((TableCell(_label(key)), *(TableCell(one.get(key, "–")) for one in flat))) for key in keys
+        Row((TableCell(label), *(TableCell(one.get(key, "–")) for one in flat)))
+        for label, key in labels.items()
     )
     return Table("Machine and software.", (Header("Property"), *(Header(head) for head in heads)), rows)
 
@@ -162,7 +165,7 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     threads = sorted({timing.threads for timing in timed})
     yield Fact(
         "Timing",
-        f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):g} warm-up calls "
+        f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):.0f} warm-up calls "
         f"({median(t.warmup_s for t in timed):.2g} s) in the median cell; "
         f"{joined([str(n) for n in threads], 'or')} CPU {'thread' if threads == [1] else 'threads'}.",
     )

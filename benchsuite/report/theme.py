@@ -2,7 +2,7 @@
 
 The hues are those of Okabe and Ito ("Color Universal Design", 2008) and three more. Lightness and saturation
 were searched so that every pair stays apart for readers with protan, deutan and tritan vision and none is too
-pale for white paper; each colour has a twin for dark pages. Colour never stands alone: every mixer has a marker.
+pale for white paper; each colour has a twin for dark pages. Colour never stands alone: a mixer has a marker.
 """
 
 from __future__ import annotations
@@ -173,6 +173,4 @@ def applied() -> Iterator[None]:
         if warning not in missing:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     if missing:
-        logger.warning(
-            "%d characters in names are not in the figures' font; PDF and PNG show boxes", len(missing)
-        )
+        logger.warning("a name has characters that are not in the figures' font; PDF and PNG show boxes")

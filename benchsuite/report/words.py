@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from benchsuite.units import significant
-
 STATUS_WORDS: dict[str, str] = {
     "ok": "ok",
     "oom": "OOM",
@@ -101,7 +99,7 @@ def rate(value: float) -> str:
     if math.isnan(value):
         return "–"
     if value < 1000:
-        return f"{significant(value, 4)} images/s"
+        return f"{fixed(value, 4)} images/s"
     return f"{round(value, 3 - math.floor(math.log10(value))):,.0f} images/s"
 
 

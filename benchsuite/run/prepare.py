@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CPU_PROFILE = "cpu"
 """Profile that is chosen by itself where the machine has no GPU and the user names none."""
+BUSY_SHARE = 0.5
+"""Load a core above which a run begins with a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,16 @@ def prepare(request: Request, executor: Executor) -> Prepared:
         scenario = _load(replace(request, profiles=(CPU_PROFILE,)))
         device, environment = _describe(executor, scenario, request)
     settings = {"filter": request.filter, "device": device}
-    return _plan(scenario, settings, environment, executor, notes=notes)
+    return _plan(scenario, settings, environment, executor, notes=(*notes, *busy(environment)))
+
+
+def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning if other work runs on the host, which every sample on it would suffer from."""
+    cpu = environment.get("cpu") or {}
+    load, cores = cpu.get("load_1min"), cpu.get("usable_cores")
+    if not load or not cores or load < BUSY_SHARE * cores:
+        return ()
+    return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
 
 
 def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepared:
@@ -109,7 +120,7 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
         _require_same(scenario, request, folder)
     device = str(settings.get("device", "auto"))
     _, environment = executor.describe(device, scenario.measure.threads, list(request.command))
-    notes = tuple(earlier.warnings)
+    notes = (*earlier.warnings, *busy(environment))
     return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier)
 
 

@@ -25,7 +25,7 @@ from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
 from benchsuite.measure.stopping import RelativeInterval
 from benchsuite.measure.timing import WarmUp, measure_time
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
-from benchsuite.run.build import Subject, build, step_of
+from benchsuite.run.build import build, step_of
 from benchsuite.scenario.model import Measure
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ def describe(device: str, threads: int | None, command: list[str]) -> tuple[str,
     Raises:
         DeviceError: the device is not present.
     """
+    _set_precision()
     if threads is not None:
         torch.set_num_threads(threads)
     resolved = resolve(device)
@@ -136,7 +137,7 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
 
 
 def _time(cell: Cell, measure: Measure) -> Timing:
-    subject = _ready(cell, measure.seed)
+    subject = build(cell, cell.device, seed=measure.seed)
     step = step_of(subject, cell.mode)
     _first_call(step)
     rule = RelativeInterval(
@@ -150,17 +151,16 @@ def _time(cell: Cell, measure: Measure) -> Timing:
 
 
 def _memory(cell: Cell, seed: int) -> Memory:
-    subject = _ready(cell, seed)
+    subject = build(cell, cell.device, seed=seed)
     step = step_of(subject, cell.mode)
     _first_call(step)
     return measure_memory(step, subject.module, subject.tensor)
 
 
-def _ready(cell: Cell, seed: int) -> Subject:
-    """Build the cell where it runs, under the precision that its dtype names: fp32 is not TF32."""
+def _set_precision() -> None:
+    """A dtype means what it says: fp32 is not TF32, which cuDNN would otherwise use."""
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
-    return build(cell, cell.device, seed=seed)
 
 
 def _first_call(step: Callable[[], object]) -> None:

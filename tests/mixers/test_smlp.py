@@ -55,7 +55,7 @@ def test_a_token_reaches_its_row_and_its_column_only() -> None:
 
 
 def test_the_authors_proj_h_mixes_along_the_width() -> None:
-    """Their forward pass with their weights, on the square maps that they take; weights' gradients as well."""
+    """Their forward pass with their weights, on a square map as they need; gradients of weights as well."""
     generator = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:

@@ -34,8 +34,14 @@ def make_record(
     """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact."""
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     fields: dict[str, Any] = {
-        "target": "hilo", "stride": 16, "batch": 64, "dim": 256, "num_heads": 8, "dtype": "fp16", "device": "cuda",
-    }  # fmt: skip
+        "target": "hilo",
+        "stride": 16,
+        "batch": 64,
+        "dim": 256,
+        "num_heads": 8,
+        "dtype": "fp16",
+        "device": "cuda",
+    }
     made = Cell(name=name, resolution=size, kernel=kernel, **(fields | cell))  # type: ignore[arg-type]
     ok = status == "ok"
     timing = None

@@ -13,7 +13,7 @@ from benchsuite.results.record import Cell, Cost, Failure, Record, Timing
 from benchsuite.results.store import read_run
 from benchsuite.run.estimate import cell_seconds, estimate
 from benchsuite.run.executor import Outcome
-from benchsuite.run.prepare import Request, prepare
+from benchsuite.run.prepare import Request, busy, prepare
 from benchsuite.run.sweep import Sweep
 from benchsuite.run.sweep import run as run_sweep
 from benchsuite.run.worker import Answer, Plan
@@ -218,6 +218,16 @@ def test_a_named_profile_is_taken_as_it_is(scenario: str) -> None:
 
 def test_with_a_gpu_no_profile_is_chosen(scenario: str) -> None:
     assert prepare(Request(reference=scenario), Scripted()).scenario.applied == ()
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "said"), [(0.4, 2, False), (1.6, 2, True), (1.6, 64, False), (None, 2, False)]
+)
+def test_a_busy_host_is_said_before_the_run(load: float | None, cores: int, said: bool) -> None:
+    notes = busy({"cpu": {"load_1min": load, "usable_cores": cores}})
+    assert notes == (
+        ("this machine is busy: a load of 1.6 on 2 cores; expect noisy numbers",) if said else ()
+    )
 
 
 def test_a_device_on_the_command_line_wins(scenario: str) -> None:

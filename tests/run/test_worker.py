@@ -178,6 +178,13 @@ def test_a_cell_that_its_mixer_refuses_is_planned_as_unsupported() -> None:
     assert plan.failure.message == "window_size 2 does not divide the 3 × 3 grid"
 
 
+def test_single_precision_is_not_tf32_and_the_record_says_so() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    _, environment = worker.describe("cpu", None, [])
+    assert environment["flags"]["cudnn_tf32"] is False
+    assert environment["flags"]["float32_matmul_precision"] == "highest"
+
+
 def test_describing_resolves_the_device_and_sets_the_threads() -> None:
     before = torch.get_num_threads()
     try:

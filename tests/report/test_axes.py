@@ -1,0 +1,96 @@
+"""Scales: logarithmic only where the range asks for it, ticks that are round and inside."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchsuite.report.axes import resolution_axis, scale, tick_text, title_of
+from benchsuite.report.points import Point, points
+from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import METRICS
+from tests.report.synthetic import make_record
+
+POSITIVE = st.lists(st.floats(min_value=1e-6, max_value=1e12), min_size=1, max_size=20)
+UNITS = st.sampled_from(["s", "B", "MAC", "images/s"])
+
+
+@given(POSITIVE, UNITS)
+def test_every_value_lies_inside_and_every_tick_too(values: list[float], unit: str) -> None:
+    found = scale(values, unit)
+    assert found.lo < min(values) <= max(values) < found.hi
+    assert all(found.lo <= tick <= found.hi for tick in found.ticks)
+    assert len(found.ticks) <= 8
+
+
+@given(st.lists(st.floats(min_value=1.0, max_value=1e9), min_size=2, max_size=20, unique=True), UNITS)
+def test_a_scale_is_logarithmic_if_and_only_if_it_spans_more_than_a_decade(
+    values: list[float], unit: str
+) -> None:
+    assert scale(values, unit).log is (max(values) / min(values) > 10)
+
+
+@given(POSITIVE, st.floats(0, 1))
+def test_a_share_of_the_axis_gives_its_value_back(values: list[float], share: float) -> None:
+    found = scale(values, "s")
+    assert found.share(found.at(share)) == pytest.approx(share, abs=1e-6)
+
+
+def test_a_strip_for_failures_leaves_the_ticks_alone() -> None:
+    plain = scale([1.0, 100.0], "s")
+    wide = plain.extended(above=0.25)
+    assert wide.ticks == plain.ticks
+    assert plain.share(wide.hi) == pytest.approx(1.25)
+    assert wide.lo == pytest.approx(plain.lo)
+
+
+@pytest.mark.parametrize(
+    ("values", "unit", "texts"),
+    [
+        ([0.001, 0.2], "s", ["1 ms", "3 ms", "10 ms", "30 ms", "100 ms"]),
+        ([1e8, 9e8], "MAC", ["200 M", "400 M", "600 M", "800 M"]),
+        ([1 << 20, 1 << 24], "B", ["1 MiB", "2 MiB", "4 MiB", "8 MiB", "16 MiB"]),
+        ([100 << 20, 500 << 20], "B", ["100 MiB", "200 MiB", "300 MiB", "400 MiB", "500 MiB"]),
+    ],
+)
+def test_ticks_are_round_in_scaled_units(values: list[float], unit: str, texts: list[str]) -> None:
+    assert [tick_text(tick, unit) for tick in scale(values, unit).ticks] == texts
+
+
+def test_equal_values_still_have_a_scale() -> None:
+    found = scale([5.0, 5.0], "s")
+    assert found.lo < 5 < found.hi
+    assert scale([0.0], "s").hi > 0
+
+
+def test_missing_values_do_not_count_and_nothing_but_them_raises() -> None:
+    assert scale([math.nan, 2.0, 3.0], "s") == scale([2.0, 3.0], "s")
+    with pytest.raises(ValueError, match="at least one value"):
+        scale([math.nan], "s")
+
+
+@pytest.mark.parametrize("key", list(METRICS))
+def test_every_metric_shows_its_unit_at_the_title_or_at_the_ticks(key: str) -> None:
+    metric = METRICS[key]
+    shown = title_of(metric) + tick_text(0.001 if metric.unit == "s" else 1 << 20, metric.unit)
+    assert {"s": "ms", "B": "MiB", "MAC": "MACs", "images/s": "images/s", "": "Parameters"}[
+        metric.unit
+    ] in shown
+
+
+def cells(*sizes: int | tuple[int, int]) -> list[Point]:
+    return points(to_frame([make_record(resolution=size) for size in sizes]))
+
+
+def test_resolutions_stand_at_the_logarithm_of_their_side() -> None:
+    positions = resolution_axis(cells(448, 112, 224)).positions
+    assert list(positions) == [112, 224, 448]
+    assert list(positions.values()) == pytest.approx([0, 0.5, 1])
+
+
+def test_resolutions_of_one_area_stand_side_by_side() -> None:
+    positions = resolution_axis(cells((480, 640), (640, 480), 224)).positions
+    assert positions == {224: 0, "480x640": 0.5, "640x480": 1}

@@ -1,0 +1,96 @@
+"""Label placement: nothing covers anything, whatever the points."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchsuite.report.labels import Box, around, place, segment, stack
+
+BOUNDS = Box(0, 0, 300, 200)
+POINT = st.tuples(st.floats(0, 300), st.floats(0, 200))
+
+
+@given(st.lists(POINT, min_size=1, max_size=12), st.floats(10, 120))
+def test_labels_cover_neither_markers_nor_each_other_and_stay_inside(
+    points: list[tuple[float, float]], width: float
+) -> None:
+    markers = [around(x, y, 4) for x, y in points]
+    found = place([[point] for point in points], [(width, 9.0)] * len(points), BOUNDS, taken=markers)
+    boxes = [spot[0] for spot in found if spot is not None]
+    assert all(box.within(BOUNDS) for box in boxes)
+    assert not any(box.overlaps(marker) for box in boxes for marker in markers)
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+
+
+def test_a_lone_label_stands_to_the_right_of_its_point() -> None:
+    (spot,) = place([[(100.0, 100.0)]], [(50.0, 10.0)], BOUNDS)
+    assert spot == (Box(106, 95, 156, 105), (100.0, 100.0))
+
+
+def test_a_label_at_the_right_edge_goes_to_the_left() -> None:
+    (spot,) = place([[(290.0, 100.0)]], [(50.0, 10.0)], BOUNDS)
+    assert spot is not None
+    assert spot[0].right == 284
+
+
+def test_a_label_goes_to_its_second_point_if_the_first_has_no_room() -> None:
+    wall = Box(0, 0, 150, 200)
+    (spot,) = place([[(50.0, 100.0), (250.0, 100.0)]], [(40.0, 10.0)], BOUNDS, taken=[wall])
+    assert spot is not None
+    assert spot[1] == (250.0, 100.0)
+
+
+def test_lines_are_avoided_if_there_is_another_place_and_crossed_if_not() -> None:
+    line = segment((100, 100), (300, 100))
+    (spot,) = place([[(100.0, 100.0)]], [(50.0, 10.0)], BOUNDS, avoid=[line])
+    assert spot is not None
+    assert not spot[0].overlaps(line)
+    everywhere = Box(0, 0, 300, 200)
+    assert place([[(100.0, 100.0)]], [(50.0, 10.0)], BOUNDS, avoid=[everywhere]) != [None]
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    assert place([[(5.0, 5.0)]], [(500.0, 10.0)], BOUNDS) == [None]
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=10))
+def test_a_stack_keeps_order_distance_and_limits(positions: list[float]) -> None:
+    moved = stack(positions, 9, 0, 100)
+    assert moved is not None
+    order = sorted(range(len(positions)), key=lambda i: (positions[i], i))
+    ordered = [moved[i] for i in order]
+    assert all(b - a >= 9 - 1e-6 for a, b in itertools.pairwise(ordered))
+    assert ordered[0] >= -1e-6
+    assert ordered[-1] <= 100 + 1e-6
+
+
+def test_positions_that_are_far_apart_do_not_move() -> None:
+    assert stack([50.0, 10.0, 90.0], 9, 0, 100) == [50.0, 10.0, 90.0]
+
+
+def test_two_that_touch_move_apart_by_the_same_amount() -> None:
+    assert stack([50.0, 52.0], 10, 0, 100) == [46.0, 56.0]
+
+
+def test_a_block_at_the_edge_moves_inwards() -> None:
+    assert stack([99.0, 100.0], 10, 0, 100) == [90.0, 100.0]
+
+
+def test_too_many_do_not_fit() -> None:
+    assert stack([1.0, 2.0, 3.0], 60, 0, 100) is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (Box(0, 0, 2, 2), Box(1, 1, 3, 3), True),
+        (Box(0, 0, 2, 2), Box(2, 0, 4, 2), False),  # a common edge
+        (Box(0, 0, 9, 9), Box(4, 4, 5, 5), True),
+    ],
+)
+def test_boxes_overlap_if_they_share_area(a: Box, b: Box, expected: bool) -> None:
+    assert a.overlaps(b) is b.overlaps(a) is expected

@@ -1,0 +1,136 @@
+"""How the numbers came about, in words."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from benchsuite.report import method
+from benchsuite.results.store import Run
+from tests.report.synthetic import ENVIRONMENT, make_record, make_run
+
+
+def rows(run: Run) -> dict[str, list[str]]:
+    table = method.environment(run)
+    return {row.cells[0].text: [cell.text for cell in row.cells[1:]] for row in table.rows}
+
+
+def with_sessions(*environments: dict[str, Any]) -> Run:
+    run = make_run([make_record()])
+    return dataclasses.replace(
+        run, environment=environments[0], environments=dict(enumerate(environments, start=1))
+    )
+
+
+def facts(run: Run) -> dict[str, str]:
+    return {fact.term: fact.text for fact in method.protocol(run)}
+
+
+def test_the_environment_is_flat_and_readable() -> None:
+    found = rows(make_run([make_record()]))
+    assert found["GPU name"] == ["NVIDIA H200"]
+    assert found["GPU memory"] == ["140.4 GiB"]
+    assert found["TF32 matmul"] == ["no"]
+    assert found["CPU cores"] == ["16"]
+    assert "Command" not in found  # it has a place of its own
+
+
+def test_what_stands_twice_is_shown_once() -> None:
+    assert rows(with_sessions({"torch": "2.13", "packages": {"torch": "2.13", "numpy": "2.4"}})) == {
+        "PyTorch": ["2.13"],
+        "numpy": ["2.4"],
+    }
+
+
+def test_what_is_not_known_of_the_machine_is_left_out() -> None:
+    assert rows(with_sessions({"gpu": None, "torch": "2.13", "git": {}})) == {"PyTorch": ["2.13"]}
+    assert rows(with_sessions({})) == {}
+
+
+def test_a_resume_on_another_machine_gets_a_column_and_a_warning() -> None:
+    run = with_sessions(ENVIRONMENT, ENVIRONMENT | {"torch": "2.14", "started_at": "later"})
+    assert rows(run)["PyTorch"] == ["2.13.0+cu128", "2.14"]
+    assert any("resumed on a machine or software that differs" in text for text in method.warnings(run))
+
+
+def test_a_resume_on_the_same_machine_is_no_news() -> None:
+    run = with_sessions(ENVIRONMENT, ENVIRONMENT | {"started_at": "later", "command": ["other"]})
+    assert rows(run)["PyTorch"] == ["2.13.0+cu128"]
+    assert method.warnings(run) == []
+
+
+def test_the_command_is_quoted_for_a_shell() -> None:
+    assert (
+        method.command(with_sessions({"command": ["run", "a b", "--set", "x=$y"]}))
+        == "run 'a b' --set 'x=$y'"
+    )
+    assert method.command(with_sessions({"command": "run x"})) == "run x"
+    assert method.command(with_sessions({})) is None
+
+
+def test_samples_and_why_sampling_ended_are_counted() -> None:
+    run = make_run(
+        [make_record("a", samples=20), make_record("b", samples=10), make_record("c", status="oom")]
+    )
+    assert facts(run)["Samples"] == (
+        "10 to 20 samples (median 15) a cell. "
+        "Sampling ended because the wanted precision was reached in 2 cells. None was dropped."
+    )
+
+
+def test_methods_of_timing_and_memory_are_explained() -> None:
+    found = facts(make_run([make_record()]))
+    assert "CUDA events" in found["Timing"]
+    assert "12 warm-up calls (0.5 s)" in found["Timing"]
+    assert "caching allocator" in found["Memory"]
+    assert found["MACs"].endswith("counted by fvcore 0.1.5.")
+
+
+def test_operators_without_a_rule_are_named() -> None:
+    assert "not counted: aten::im2col" in facts(make_run([make_record(exact=False)]))["MACs"]
+
+
+def test_settings_profiles_and_overrides_of_the_scenario_are_listed() -> None:
+    found = facts(make_run([], measure={"precision": 0.01}, applied=["cpu"], overrides=["sweep.batch=1"]))
+    assert found == {"Settings": "precision 0.01", "Profiles": "cpu", "Overrides": "sweep.batch=1"}
+
+
+def test_cells_that_failed_alike_share_an_entry() -> None:
+    records = [make_record(resolution=r, status="oom") for r in (224, 448)]
+    (trouble,) = method.troubles(records, "cell-")
+    assert (trouble.status, trouble.where) == ("OOM", "OutOfMemoryError in stage time")
+    assert trouble.cells == tuple((record.id, f"cell-{record.id}") for record in records)
+    other = make_record("b", status="oom", reason="another")
+    assert len(method.troubles([*records, other], "cell-")) == 2
+
+
+def test_rules_of_the_scenario_are_given_with_their_reasons() -> None:
+    run = make_run(
+        [],
+        exclude=[{"where": "mixer=performer kernel!=math", "reason": "no matrix"}],
+        expect=[{"where": "resolution>=896", "status": ["oom", "error"], "reason": "too large"}],
+    )
+    assert [(fact.term, fact.text) for fact in method.rules(run)] == [
+        ("Left out: mixer=performer kernel!=math", "no matrix"),
+        ("Expected OOM or error: resolution>=896", "too large"),
+    ]
+
+
+def test_warnings_name_what_weakens_the_numbers() -> None:
+    timed = make_record("b")
+    assert timed.timing is not None
+    slow = dataclasses.replace(timed, timing=dataclasses.replace(timed.timing, stopped_by="time"))
+    run = make_run([make_record("a", samples=3), slow])
+    run = dataclasses.replace(
+        run, warnings=("records.jsonl:9: torn",), environment=ENVIRONMENT | {"git": {"dirty": True}}
+    )
+    assert method.warnings(run) == [
+        "records.jsonl:9: torn",
+        "1 cell with fewer than 6 samples: no interval, so no order is stated",
+        "1 cell ended before the wanted precision of 0.01 was reached",
+        "benchsuite's own working tree had uncommitted changes",
+    ]
+
+
+def test_a_sound_run_has_no_warnings() -> None:
+    assert method.warnings(make_run([make_record()])) == []

@@ -1,0 +1,141 @@
+"""Tables: what a cell of each says, and by what it sorts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from benchsuite.report import tables
+from benchsuite.report.findings import contests
+from benchsuite.report.points import points
+from benchsuite.report.tables import Table, TableCell
+from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
+from tests.report.synthetic import make_record
+
+
+def numbers(*records: Record, **options: str) -> Table:
+    return tables.all_numbers(to_frame(records), **options)
+
+
+def column(table: Table, header: str) -> list[TableCell]:
+    (place,) = [i for i, head in enumerate(table.headers) if head.text.startswith(header)]
+    return [row.cells[place] for row in table.rows]
+
+
+def heads(table: Table) -> list[str]:
+    return [header.text for header in table.headers]
+
+
+def test_units_stand_in_the_headers_and_suit_the_column() -> None:
+    assert heads(numbers(make_record(latency=0.0123))) == [
+        "Mixer",
+        "Resolution (px)",
+        "Kernel",
+        "MACs per image (G)",
+        "Parameters (k)",
+        "Latency per step (ms)",
+        "Throughput (images/s)",
+        "Peak memory (MiB)",
+        "Samples",
+        "Status",
+    ]
+
+
+def test_latency_is_shown_with_its_interval_and_sorts_by_seconds() -> None:
+    (cell,) = column(numbers(make_record(latency=0.0123, noise=0.05)), "Latency")
+    assert cell.text == "12.3 ms [12.0, 12.6]"
+    assert cell.sort == pytest.approx(0.0123)
+
+
+def test_a_row_can_be_linked_to() -> None:
+    record = make_record()
+    assert [row.id for row in numbers(record).rows] == [f"cell-{record.id}"]
+    assert [row.id for row in numbers(record, prefix="run2-").rows] == [f"run2-{record.id}"]
+
+
+def test_a_failure_shows_its_status_and_reason_and_no_numbers() -> None:
+    table = numbers(make_record(), make_record(resolution=448, status="oom", macs=None))
+    assert column(table, "Status")[1].text == "OOM: CUDA out of memory. Tried to allocate 2.00 GiB"
+    for header in ("MACs", "Latency", "Throughput", "Peak", "Samples"):
+        assert column(table, header)[1] == TableCell("–", None)
+    assert [row.failed for row in table.rows] == [False, True]
+
+
+def test_an_expected_failure_says_so_and_a_long_reason_is_cut() -> None:
+    table = numbers(make_record(status="error", reason="x" * 500, expected=True))
+    text = column(table, "Status")[0].text
+    assert text.endswith("xx… (expected)")
+    assert len(text) < 120
+
+
+def test_a_lower_bound_has_its_sign_and_sorts_as_a_number() -> None:
+    table = numbers(make_record(exact=False), make_record("b"))
+    assert column(table, "MACs") == [TableCell("≥ 1.000", 1e9), TableCell("1.000", 1e9)]
+    assert "≥: a lower bound" in table.caption
+    assert "≥" not in numbers(make_record()).caption
+
+
+def test_resolutions_sort_by_area() -> None:
+    table = numbers(make_record(resolution=(480, 640)), make_record(resolution=224))
+    assert column(table, "Resolution") == [TableCell("480×640", 480 * 640), TableCell("224", 224 * 224)]
+
+
+def test_conditions_are_columns_only_where_they_differ() -> None:
+    one = make_record()
+    assert "Batch" not in heads(numbers(one))
+    table = numbers(one, make_record(batch=1, mode="forward_backward"))
+    assert column(table, "Batch") == [TableCell("64", 64), TableCell("1", 1)]
+    assert [cell.text for cell in column(table, "Mode")] == ["inference", "forward and backward"]
+
+
+def test_a_reference_adds_how_many_times_as_fast_in_the_same_setting() -> None:
+    table = numbers(
+        make_record("msa", latency=0.02),
+        make_record("hilo", latency=0.01),
+        make_record("msa", latency=0.02, resolution=448, status="oom"),
+        make_record("hilo", latency=0.01, resolution=448),
+        reference="msa",
+    )
+    assert [cell.text for cell in column(table, "Times msa")] == ["1.00", "2.00", "–", "–"]
+
+
+def test_the_caption_counts() -> None:
+    assert numbers(make_record()).caption.startswith("The only cell.")
+    assert numbers(make_record("a"), make_record("b")).caption.startswith("All 2 cells.")
+    assert "interval" not in numbers(make_record(samples=3)).caption
+
+
+def fastest(records: Sequence[Record]) -> list[str]:
+    (row,) = tables.fastest(contests(points(to_frame(records)))).rows
+    return [cell.text for cell in row.cells]
+
+
+def test_the_table_of_the_fastest_names_winner_interval_and_lead() -> None:
+    row = fastest([make_record("a", latency=0.01), make_record("b", latency=0.02)])
+    assert row[:3] == ["224 px", "math", "a"]
+    assert row[3].startswith("6,400 [")
+    assert row[4].startswith("2.00 [")
+    assert row[4].endswith("] × b")
+
+
+def test_the_table_of_the_fastest_does_not_rank_what_overlaps() -> None:
+    row = fastest([make_record("a", latency=0.01), make_record("b", latency=0.010001)])
+    assert row[2] == "a and b (not distinguishable)"
+    assert row[4] == "–"
+
+
+def test_the_table_of_mixers_says_what_each_name_stands_for() -> None:
+    frame = to_frame(
+        [
+            make_record("HiLo", config={"alpha": 0.5, "window_size": 2}, num_heads=8),
+            make_record("HiLo", config={"alpha": 0.5, "window_size": 2}, num_heads=4),
+            make_record("MSA", target="msa"),
+        ]
+    )
+    rows = [[cell.text for cell in row.cells] for row in tables.mixers(frame).rows]
+    assert rows == [
+        ["HiLo", "hilo", "alpha=0.5, window_size=2", "256", "8 and 4", "16"],
+        ["MSA", "msa", "–", "256", "8", "16"],
+    ]
