@@ -4,7 +4,8 @@ Paper: Bello, "LambdaNetworks: Modeling Long-Range Interactions Without Attentio
     arXiv:2102.08602.
 Reference: huggingface/pytorch-image-models @ aa4b585, timm/layers/lambda_layer.py, LambdaLayer.
 Differs: the position lambdas of a local context come from a 2-D convolution of every channel of the values,
-    where timm's is 3-D over a transposed copy; the weights and numbers are the same.
+    where timm's is 3-D over a transposed copy; those of the whole map slide a window over the embeddings,
+    where timm looks up each pair. The weights and numbers are the same.
 Names: r is the side of the local context; head_dim, the paper's |k|; its |u|, the intra-depth, is 1.
 """
 
@@ -18,7 +19,6 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, State, arguments
-from benchsuite.mixers._rel_pos_bias import offset_index
 from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._timm import check_grid, pool_for, round_width, with_batch_counters
 
@@ -78,7 +78,6 @@ class LambdaLayer(nn.Module):
         else:
             self.conv_lambda = nn.Conv2d(1, self.head_dim, r, padding=r // 2)
         self.pool = pool_for(stride)
-        self._index: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[2], x.shape[3])
@@ -102,20 +101,17 @@ class LambdaLayer(nn.Module):
         return out
 
     def _position_lambdas(self, values: Tensor) -> Tensor:
-        """(B, N, V) → (B, N, K, V), each from all values."""
-        tokens = values.shape[1]
-        embeddings = self.pos_emb.flatten(0, 1).t()[:, self._offsets()].view(self.head_dim, tokens, tokens)
-        by_query = embeddings.transpose(0, 1).reshape(tokens * self.head_dim, tokens)
-        return torch.unflatten(by_query @ values, 1, (tokens, self.head_dim))
+        """(B, N, V) → (B, N, K, V), each from all values.
 
-    def _offsets(self) -> Tensor:
-        """Place in the embeddings of each pair's key − query, flattened; made once a device, no buffer."""
-        device = self.pos_emb.device
-        if self._index is None or self._index.device != device:
-            with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
-                dy, dx = offset_index(self.grid, device)
-                self._index = (dy * (2 * self.grid[1] - 1) + dx).view(-1)
-        return self._index
+        The embedding of an offset key − query moves down its table as the key moves on, but up as the query
+        does. With the table and the values back to front both move down, and a window of the table slides.
+        """
+        (height, width), tokens = self.grid, values.shape[1]
+        table = self.pos_emb.flip(0, 1).permute(2, 0, 1).contiguous()  # K, 2H − 1, 2W − 1
+        # A view: K, H and W of the query, H and W of the key.
+        windows = table.unfold(1, height, 1).unfold(2, width, 1)
+        by_query = windows.permute(1, 2, 0, 3, 4).reshape(tokens * self.head_dim, tokens)
+        return torch.unflatten(by_query @ values.flip(1), 1, (tokens, self.head_dim))
 
     def _check(self, size: tuple[int, int]) -> None:
         if self.r is None:

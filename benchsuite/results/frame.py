@@ -17,7 +17,6 @@ from benchsuite.errors import UsageError, nearest
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run, read_run
 from benchsuite.results.summary import median_interval, quantile
-from benchsuite.units import byte_size, si, significant
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -175,8 +174,7 @@ def _timed(timing: Timing, batch: int) -> dict[str, Any]:
 def export(results: Results, format: str) -> str | bytes:
     """The frame in a format that other programs read: "csv", "markdown" or "parquet".
 
-    CSV and Parquet hold every column in SI base units; Markdown is a GitHub table of the main ones, scaled
-    to read.
+    All are in SI base units. CSV and Parquet hold every column; Markdown is a GitHub table of the main ones.
 
     Returns:
         Text, or bytes for Parquet.
@@ -211,54 +209,22 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    headers = {
-        "Mixer": "---",
-        "Resolution": "---:",
-        "Batch": "---:",
-        "Dtype": "---",
-        "Mode": "---",
-        "Kernel": "---",
-        "Device": "---",
-        "Parameters": "---:",
-        "MACs per image": "---:",
-        "Latency per step": "---:",
-        "95 % interval": "---:",
-        "Throughput (images/s)": "---:",
-        "Peak memory": "---:",
-        "Status": "---",
-    }
-    lines = [f"| {' | '.join(headers)} |", f"| {' | '.join(headers.values())} |"]
+    columns = COLUMNS[: COLUMNS.index("peak_memory_bytes") + 1]
+    rules = ("---" if _DTYPES[column] == "object" else "---:" for column in columns)
+    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(rules)} |"]
     for row in frame.to_dict("records"):
-        cells = (
-            row["name"],
-            row["resolution"],
-            row["batch"],
-            row["dtype"],
-            row["mode"],
-            row["kernel"],
-            row["device"],
-            _show(row["params"], si),
-            _bound(row["macs_exact"]) + _show(row["macs"], si),
-            _show(row["latency_s"], lambda value: si(value, "s")),
-            _interval(row["latency_lo_s"], row["latency_hi_s"]),
-            _show(row["throughput"], lambda value: significant(value, 4)),
-            _show(row["peak_memory_bytes"], byte_size),
-            row["status"] if pd.isna(row["reason"]) else f"{row['status']}: {row['reason']}",
-        )
+        cells = [_shown(row[column]) for column in columns]
+        if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
+            cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
         lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _show(value: Any, scale: Callable[[float], str]) -> str:
-    return "–" if pd.isna(value) else scale(float(value))
-
-
-def _bound(exact: Any) -> str:
-    return "≥ " if not pd.isna(exact) and not exact else ""
-
-
-def _interval(lo: float, hi: float) -> str:
-    return "–" if math.isnan(lo) else f"{si(lo, 's')} – {si(hi, 's')}"
+def _shown(value: Any) -> str:
+    """Counts as they are, measured numbers at the four digits that their intervals allow, nothing for none."""
+    if pd.isna(value):
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _escaped(cell: object) -> str:

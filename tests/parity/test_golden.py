@@ -13,7 +13,7 @@ from benchsuite.parity import ParityRow, check_folder, find_port, load_authors_w
 DATA = Path(__file__).parents[1] / "data" / "golden"
 SHARED = Path(__file__).parents[2].parent / "shared" / "golden"
 
-NO_PARAMETERS = {"pooling", "fnet"}
+NO_PARAMETERS = {"cb", "fnet", "ge", "pooling"}
 """Authors' mixers that have nothing to learn, so no gradient of a parameter to compare."""
 
 NO_CASES = {"benchsuite.mixers.convnext"}

@@ -192,8 +192,6 @@ def test_authors_weights_load_for_any_kernel() -> None:
 
 
 def test_weights_for_an_unknown_mixer_are_refused_with_the_nearest_name() -> None:
-    message = re.escape(
-        'no port of an authors\' mixer "hilo_pad"; did you mean "hilo_padded"?\n  allowed: hilo, '
-    )
-    with pytest.raises(UsageError, match=f"^{message}"):
+    message = re.escape('no port of an authors\' mixer "hilo_pad"; did you mean "hilo_padded"?\n  allowed: ')
+    with pytest.raises(UsageError, match=f"^{message}.*, hilo, hilo_padded, "):
         load_authors_weights("hilo_pad", {}, {})

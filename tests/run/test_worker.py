@@ -138,7 +138,8 @@ def test_a_mixer_has_the_same_macs_on_math_on_sdpa_and_in_its_closed_form(name: 
         closed_form = build(cells[0], "meta").module.macs((14, 28))  # type: ignore[operator]
     assert {cost.macs for cost in costs} == {closed_form}
     assert {cost.params for cost in costs} == {costs[0].params}
-    assert all(cost.complete for cost in costs)
+    # A Fourier transform multiplies and adds, and no closed form of the papers counts it: "≥" is right there.
+    assert all(operator.startswith("aten::fft_") for cost in costs for operator in cost.uncounted)
 
 
 @pytest.mark.parametrize(

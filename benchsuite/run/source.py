@@ -1,0 +1,230 @@
+"""What a class says of itself, read from its source. Nothing is imported, so no torch is needed.
+
+Only what is plain in the source is read: a class variable that is computed, or a base class that cannot be
+found, raises `Unreadable` where a guess could be wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.machinery
+import importlib.util
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from benchsuite.mixers._relation import Relation
+
+_HOPS = 16
+"""Imports that are followed from one name; more than any package has, so that circles end."""
+_WITHOUT_INIT = ("Module", "ABC", "object")
+"""Base classes whose constructor takes nothing, and which have none of our class variables."""
+
+
+class Unreadable(Exception):  # noqa: N818  a state of a source, not a fault
+    """The source does not say this in a form that can be read without running it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One constructor argument: its name, annotation and default as written in the source.
+
+    `**options`, which takes any name, is called with its stars.
+    """
+
+    name: str
+    annotation: str
+    default: str | None
+
+
+@dataclass(frozen=True)
+class Module:
+    """A file as parsed.
+
+    Attributes:
+        name: dotted.
+        package: what its relative imports start from.
+        search: folders in which the modules that it imports are looked for.
+    """
+
+    name: str
+    package: str
+    tree: ast.Module
+    search: tuple[str, ...]
+
+    @property
+    def docstring(self) -> str:
+        """Of the module, without indentation; empty if there is none."""
+        return ast.get_docstring(self.tree) or ""
+
+    def find(self, name: str, hops: int = _HOPS) -> Class:
+        """The class of this name, defined here or imported from a file that can be found.
+
+        Raises:
+            Unreadable: there is none.
+        """
+        for item in self.tree.body:
+            if isinstance(item, ast.ClassDef) and item.name == name:
+                return Class(item, self)
+        home, original = self._imported(name, hops)
+        return home.find(original, hops - 1)
+
+    def value(self, expression: ast.expr, hops: int = _HOPS) -> Any:
+        """A constant, a tuple of such, a name of one, a slice or a sum of tuples, or a `Relation` of them.
+
+        Raises:
+            Unreadable: it is anything else.
+        """
+        match expression:
+            case ast.Constant(value=value):
+                return value
+            case ast.Tuple(elts=items) | ast.List(elts=items):
+                return tuple(self.value(item, hops) for item in items)
+            case ast.Name(id=name):
+                return self._constant(name, hops)
+            case ast.Attribute(value=ast.Name(id=owner), attr=name):
+                return self.find(owner, hops).variable(name)
+            case ast.Subscript(value=whole, slice=ast.Slice(lower=lower, upper=upper, step=None)):
+                ends = [None if end is None else self.value(end, hops) for end in (lower, upper)]
+                return self.value(whole, hops)[slice(*ends)]
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return self.value(left, hops) + self.value(right, hops)
+            case ast.Call(func=ast.Name(id="Relation"), args=args, keywords=keywords):
+                named = {word.arg: self.value(word.value, hops) for word in keywords if word.arg}
+                return Relation(*(self.value(arg, hops) for arg in args), **named)
+        raise Unreadable(ast.unparse(expression))
+
+    def _constant(self, name: str, hops: int) -> Any:
+        """A name that the file binds once, at its top, or imports."""
+        bound = [value for target, value in _bindings(self.tree.body) if target == name]
+        if len(bound) == 1:
+            return self.value(bound[0], hops)
+        if bound:
+            raise Unreadable(f"{self.name} binds {name} more than once")
+        home, original = self._imported(name, hops)
+        return home.value(ast.Name(id=original), hops - 1)
+
+    def _imported(self, name: str, hops: int) -> tuple[Module, str]:
+        """Where a name comes from, and what it is called there."""
+        for item in self.tree.body:
+            for alias in item.names if isinstance(item, ast.ImportFrom) and hops else ():
+                if isinstance(item, ast.ImportFrom) and (alias.asname or alias.name) == name:
+                    dotted = importlib.util.resolve_name(
+                        "." * item.level + (item.module or ""), self.package or None
+                    )
+                    return read(dotted, self.search), alias.name
+        raise Unreadable(f"{self.name} does not say what {name} is")
+
+
+@dataclass(frozen=True)
+class Class:
+    """A class in its file."""
+
+    node: ast.ClassDef
+    home: Module
+
+    @property
+    def docstring(self) -> str:
+        """Of the class itself, without indentation; empty if there is none."""
+        return ast.get_docstring(self.node) or ""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Arguments of `__init__`, of the nearest class that has one. Raises Unreadable."""
+        init = self._function("__init__")
+        if init is None:
+            return ()
+        return _arguments(init.args)
+
+    def variable(self, name: str) -> Any:
+        """Value of a class variable, of the nearest class that has it; None if none has. Raises Unreadable."""
+        for cls in self._lineage():
+            for target, value in _bindings(cls.node.body):
+                if target == name:
+                    return cls.home.value(value)
+        return None
+
+    def method_docstring(self, name: str) -> str:
+        """Docstring of a method, of the nearest class that has it; empty if none has. Raises Unreadable."""
+        function = self._function(name)
+        return (ast.get_docstring(function) or "") if function else ""
+
+    def _function(self, name: str) -> ast.FunctionDef | None:
+        for cls in self._lineage():
+            if name == "__init__" and cls.node.decorator_list:
+                raise Unreadable(f"{cls.node.name} is decorated")
+            for item in cls.node.body:
+                if isinstance(item, ast.FunctionDef) and item.name == name:
+                    return item
+        return None
+
+    def _lineage(self) -> Iterator[Class]:
+        """The class, then its bases, depth first; raises Unreadable when it comes to one that is not found."""
+        yield self
+        for base in self.node.bases:
+            match base:
+                case ast.Name(id=name) | ast.Attribute(attr=name) if name in _WITHOUT_INIT:
+                    continue
+                case ast.Name(id=name):
+                    yield from self.home.find(name)._lineage()
+                case _:
+                    raise Unreadable(f"{self.node.name} is based on {ast.unparse(base)}")
+
+
+@functools.cache
+def read(module: str, search: tuple[str, ...]) -> Module:
+    """Find and parse a module without importing it or its packages.
+
+    Args:
+        search: folders to look in, as `sys.path`.
+
+    Raises:
+        Unreadable: it is not there, is no Python file, or does not parse.
+    """
+    folders: list[str] | None = list(search)
+    spec = None
+    for part in module.split("."):
+        spec = importlib.machinery.PathFinder.find_spec(part, folders) if folders is not None else None
+        if spec is None:
+            raise Unreadable(f"no source of {module} was found")
+        inside = spec.submodule_search_locations
+        folders = None if inside is None else list(inside)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise Unreadable(f"{module} has no source")
+    try:
+        with tokenize.open(spec.origin) as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Unreadable(f"{spec.origin}: {error}") from error
+    package = module if folders is not None else module.rpartition(".")[0]
+    return Module(name=module, package=package, tree=tree, search=search)
+
+
+def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
+    """Names bound to a value by the statements, in order."""
+    for item in body:
+        match item:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
+
+
+def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
+    positional = [*args.posonlyargs, *args.args][1:]
+    # `self` has no default, so a default always belongs to one of the others.
+    defaults: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
+    pairs = [*zip(positional, defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)]
+    found = [
+        Parameter(
+            name=arg.arg,
+            annotation=ast.unparse(arg.annotation) if arg.annotation else "",
+            default=ast.unparse(default) if default is not None else None,
+        )
+        for arg, default in pairs
+    ]
+    if args.kwarg:
+        found.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
+    return tuple(found)
