@@ -221,7 +221,7 @@ def _markdown(frame: pd.DataFrame) -> str:
 
 
 def _shown(value: Any) -> str:
-    """Counts as they are, measured numbers at the four digits that their intervals allow, nothing for none."""
+    """Counts as they are, measured numbers at the four digits that intervals allow, nothing for none."""
     if pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.errors import Unsupported, UsageError
+from benchsuite.errors import Unsupported, UsageError, nearest
 from benchsuite.measure.device import Step
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell
+from benchsuite.run.own import plugins, search_path
 
 DTYPES: dict[str, torch.dtype] = {
     "fp64": torch.float64,
@@ -42,12 +44,49 @@ class Subject:
         return tensor
 
 
+LAYOUTS = ("BNC", "NCHW", "NHWC")
+
+
 @functools.cache
 def mixer_class(target: str) -> type[nn.Module]:
-    """The class that a name of `MIXERS`, or a "module:Class", stands for."""
-    module, _, name = MIXERS.get(target, target).partition(":")
-    cls: type[nn.Module] = getattr(importlib.import_module(module), name)
-    return cls
+    """The class that a name of `MIXERS`, one that an installed package brings, or a "module:Class" stands for.
+
+    Raises:
+        LookupError: the name stands for nothing.
+        AttributeError, TypeError, ValueError: the module has no such class, it is no `nn.Module`, or its
+            layout is none that there is.
+        Exception: whatever importing the module raises.
+    """
+    module, _, name = _dotted(target).partition(":")
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise  # something that the module imports
+        where = "not in the current folder, --pythonpath, PYTHONPATH or what is installed"
+        raise ModuleNotFoundError(f"no module named {error.name!r}: {where}", name=error.name) from error
+    found = getattr(home, name, None)
+    if found is None:
+        near = nearest(name, vars(home))
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise AttributeError(f'module {module} has no class "{name}"{hint}')
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        what = f"class {name}" if isinstance(found, type) else type(found).__name__
+        raise TypeError(f"it is a {what}, not a subclass of torch.nn.Module")
+    layout = _layout(found)
+    if layout not in LAYOUTS:
+        raise ValueError(f"its layout {layout!r} is none of {', '.join(LAYOUTS)}")
+    return found
+
+
+def require_tensor(module: nn.Module) -> None:
+    """Let `module` raise TypeError where its forward pass returns something that is no tensor."""
+
+    def check(module: nn.Module, inputs: object, output: object) -> None:
+        if not isinstance(output, Tensor):
+            raise TypeError(f"forward returned a {type(output).__name__}, not a tensor")
+
+    module.register_forward_hook(check)
 
 
 def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, seed: int = 0) -> Subject:
@@ -71,10 +110,9 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
     except (ValueError, TypeError) as error:
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
     module.train(False)
-    shape = _input_shape(cell, getattr(cls, "layout", "BNC"), batch or cell.batch)
-    tensor = torch.randn(shape, device=device, dtype=dtype)
-    takes_size = getattr(cls, "layout", "BNC") == "BNC"
-    return Subject(module, (tensor, cell.grid) if takes_size else (tensor,))
+    layout = _layout(cls)
+    tensor = torch.randn(_input_shape(cell, layout, batch or cell.batch), device=device, dtype=dtype)
+    return Subject(module, (tensor, cell.grid) if layout == "BNC" else (tensor,))
 
 
 def step_of(subject: Subject, mode: str) -> Step:
@@ -110,11 +148,37 @@ def _arguments(cell: Cell, cls: type[nn.Module]) -> dict[str, Any]:
     """Constructor arguments: the cell's axes as far as the class takes them, then its own parameters."""
     accepted = inspect.signature(cls).parameters
     axes = {"dim": cell.dim, "num_heads": cell.num_heads, "kernel": cell.kernel, "grid": cell.grid}
-    arguments = {name: value for name, value in axes.items() if name in accepted} | dict(cell.config)
-    kernels = getattr(cls, "kernels", ("math",))
-    if cell.kernel not in kernels:
+    _check_kernel(cell, cls, accepted)
+    return {name: value for name, value in axes.items() if name in accepted} | dict(cell.config)
+
+
+def _check_kernel(cell: Cell, cls: type[nn.Module], accepted: Mapping[str, object]) -> None:
+    """Raise Unsupported unless the class runs on the cell's kernel, or takes whatever kernel it is given."""
+    kernels = getattr(cls, "kernels", None)
+    if kernels is not None and cell.kernel not in kernels:
         raise Unsupported(f"{cell.target} has no {cell.kernel} kernel; it runs on {', '.join(kernels)}")
-    return arguments
+    if kernels is None and "kernel" not in accepted and cell.kernel != "math":
+        raise Unsupported(
+            f"{cell.target} has no {cell.kernel} kernel: it names no `kernels` and its __init__ takes no "
+            "`kernel`, so it runs as it is, which counts as math"
+        )
+
+
+def _layout(cls: type[nn.Module]) -> str:
+    """What kind of input the class takes; tokens if it does not say."""
+    return str(getattr(cls, "layout", "BNC"))
+
+
+def _dotted(target: str) -> str:
+    """ "module:Class" of a name. Names of ours come before those of packages."""
+    if target in MIXERS:
+        return MIXERS[target]
+    if ":" in target:
+        return target
+    found = plugins(search_path()).mixers.get(target)
+    if found is None:
+        raise LookupError("no mixer and no installed package's mixer is called so")
+    return found.target
 
 
 def _input_shape(cell: Cell, layout: str, batch: int) -> tuple[int, ...]:

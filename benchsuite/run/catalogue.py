@@ -1,121 +1,232 @@
-"""Names and parameters of the zoo, read from its source without importing torch."""
+"""What there is to measure: the zoo, its blocks and the mixers of installed packages, without importing torch."""
 
 from __future__ import annotations
 
-import ast
 import functools
-import importlib.util
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
-from benchsuite.mixers import MIXERS
+from benchsuite import mixers
+from benchsuite.errors import UsageError, nearest
+from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers._relation import Relation
+from benchsuite.run.own import plugins, search_path
+from benchsuite.run.source import Class, Parameter, Unreadable, read
+from benchsuite.scenario.references import ANY_OTHER
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One constructor argument: its name, annotation and default as written in the source."""
-
-    name: str
-    annotation: str
-    default: str | None
+SEE_SOURCE: Final = "see source"
+"""Stands for what is computed where the source is, and cannot be read without running it."""
+_ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
+_FIELDS = {"Paper": "paper", "Papers": "paper", "Reference": "reference", "Differs": "differs", "Names": "names"}
+"""Words that begin a line of a mixer file's docstring → what they are called here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row of `MIXERS` as its source shows it."""
+    """One mixer as its source shows it.
+
+    Attributes:
+        target: "package.module:Class".
+        package: name and version of the distribution that brings it; empty for the zoo.
+        summary: first line of its file's docstring, or of its own where the file has none.
+        paper, reference, differs, names: the lines of the file's docstring that begin so; empty if absent.
+        kernels: what it can run on; "any" if it takes whatever kernel it is given.
+        relation: None if it does not state one.
+        parameters: None if they cannot be read.
+        cost: closed form of its multiply–accumulates, in words; empty if it has none.
+        doc: docstring of the class.
+    """
 
     name: str
     target: str
-    summary: str
-    paper: str
-    layout: str
-    parameters: tuple[Parameter, ...]
+    package: str = ""
+    summary: str = ""
+    paper: str = ""
+    reference: str = ""
+    differs: str = ""
+    names: str = ""
+    layout: str = SEE_SOURCE
+    kernels: tuple[str, ...] | Literal["any", "see source"] = SEE_SOURCE
+    relation: Relation | None = None
+    parameters: tuple[Parameter, ...] | None = None
+    cost: str = ""
+    doc: str = ""
+
+    @property
+    def arxiv(self) -> str:
+        """Number of the first preprint that the paper line names; empty if there is none."""
+        found = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
+        return found[1] if found else ""
+
+    @property
+    def year(self) -> str:
+        """First year that the paper line names; empty if there is none."""
+        found = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
+        return found[1] if found else ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `params` may name, sorted; with `ANY_OTHER` if more is taken than is known."""
+        if self.parameters is None:
+            return (ANY_OTHER,)
+        names = {ANY_OTHER if p.name.startswith("**") else p.name for p in self.parameters}
+        return tuple(sorted(names - AXES))
 
 
-def known_parameters() -> dict[str, tuple[str, ...]]:
-    """Mixer → the words that its `params` may use, sorted."""
-    return {
-        name: tuple(sorted(p.name for p in entry(name).parameters if p.name not in AXES)) for name in MIXERS
-    }
+class Known(Mapping[str, tuple[str, ...]]):
+    """Mixer → the words that its `params` may use. A file is read when its mixer is asked for."""
+
+    def __init__(self, targets: Mapping[str, tuple[str, str]], search: tuple[str, ...]) -> None:
+        self._targets = targets
+        self._search = search
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return _entry(name, *self._targets[name], self._search).words
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets  # without reading its file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+
+def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:
+    """Mixer → the words that its `params` may use, sorted.
+
+    Args:
+        pythonpath: folders to look in for packages before those of this process.
+        installed: with the mixers that packages bring.
+    """
+    search = search_path(pythonpath)
+    return Known(_targets(MIXERS) | (_installed(search) if installed else {}), search)
+
+
+def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
+    """What the source says of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
+
+    Raises:
+        UsageError: there is no such mixer, or no such class; names the nearest, and all.
+    """
+    search = search_path(pythonpath)
+    targets = _targets(MIXERS) | _targets(BLOCKS) | _installed(search)
+    if name in targets:
+        return _entry(name, *targets[name], search)
+    module, _, cls = name.partition(":")
+    if not cls:
+        near = nearest(name, targets)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise UsageError(f'unknown mixer "{name}"{hint}\n  allowed: {", ".join(targets)}')
+    try:
+        read(module, search).find(cls)
+    except Unreadable as error:
+        raise UsageError(f"{name} cannot be read: {error}") from error
+    return _entry(name, name, "", search)
+
+
+def mixer_entries() -> list[Entry]:
+    """The zoo, then what packages bring."""
+    search = search_path()
+    targets = _targets(MIXERS) | _installed(search)
+    return [_entry(name, *target, search) for name, target in targets.items()]
+
+
+def block_entries() -> list[Entry]:
+    """The parts around and inside of mixers."""
+    return [entry(name) for name in BLOCKS]
+
+
+def _targets(table: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {name: (target, "") for name, target in table.items()}
+
+
+def _installed(search: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    return {name: (plugin.target, plugin.package) for name, plugin in plugins(search).mixers.items()}
 
 
 @functools.cache
-def entry(name: str) -> Entry:
-    """What the source of a mixer of the table says of it."""
-    target = MIXERS[name]
-    module, _, cls = target.partition(":")
-    tree = _tree(module)
-    node = next(item for item in tree.body if isinstance(item, ast.ClassDef) and item.name == cls)
-    lines = (ast.get_docstring(tree) or name).splitlines()
-    paper = next((line.partition(": ")[2] for line in lines if line.startswith(("Paper: ", "Papers: "))), "")
+def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Entry:
+    module, _, class_name = target.partition(":")
+    try:
+        # The zoo is read where it is, whatever else the search path calls benchsuite.
+        source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
+        cls = source.find(class_name)
+    except Unreadable:
+        return Entry(name=name, target=target, package=package)
     return Entry(
         name=name,
         target=target,
-        summary=lines[0],
-        paper=paper,
-        layout=_layout(node, tree),
-        parameters=_parameters(node, tree),
+        package=package,
+        summary=next(iter((source.docstring or cls.docstring).splitlines()), ""),
+        **_fields(source.docstring),
+        layout=_layout(cls),
+        kernels=_kernels(cls),
+        relation=_relation(cls),
+        parameters=_parameters(cls),
+        cost=_cost(cls),
+        doc=cls.docstring,
     )
 
 
-@functools.cache
-def _tree(module: str) -> ast.Module:
-    # find_spec of a submodule imports only its parents, which import no torch.
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"MIXERS names the module {module}, which does not exist")
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+def _fields(docstring: str) -> dict[str, str]:
+    """The lines "Paper: …" and so on, each with the indented lines that go on with it."""
+    found: dict[str, str] = {}
+    current = None
+    for line in docstring.splitlines():
+        word, colon, rest = line.partition(": ")
+        if colon and word in _FIELDS:
+            current = _FIELDS[word]
+            found[current] = rest.strip()
+        elif current and line.startswith(" "):
+            found[current] += f" {line.strip()}"
+        else:
+            current = None
+    return found
 
 
-def _layout(node: ast.ClassDef, tree: ast.Module) -> str:
-    """The class variable `layout`, of the nearest class that has one."""
-    for item in node.body:
-        if (
-            isinstance(item, ast.AnnAssign)
-            and isinstance(item.target, ast.Name)
-            and item.target.id == "layout"
-        ):
-            return str(ast.literal_eval(item.value)) if item.value else ""
-    return next((_layout(*base) for base in _bases(node, tree)), "")
+def _layout(cls: Class) -> str:
+    try:
+        return str(cls.variable("layout") or "BNC")
+    except Unreadable:
+        return SEE_SOURCE
 
 
-def _parameters(node: ast.ClassDef, tree: ast.Module) -> tuple[Parameter, ...]:
-    """Arguments of `__init__`, of the nearest class that has one."""
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
-            return _arguments(item.args)
-    return next((_parameters(*base) for base in _bases(node, tree)), ())
+def _kernels(cls: Class) -> tuple[str, ...] | Literal["any", "see source"]:
+    try:
+        kernels = cls.variable("kernels")
+        if kernels is not None:
+            return tuple(map(str, kernels)) if isinstance(kernels, tuple) else SEE_SOURCE
+        return "any" if any(parameter.name == "kernel" for parameter in cls.parameters) else ("math",)
+    except Unreadable:
+        return SEE_SOURCE
 
 
-def _bases(node: ast.ClassDef, tree: ast.Module) -> Iterator[tuple[ast.ClassDef, ast.Module]]:
-    """Base classes that this file defines or imports from another file of the zoo, each with its file."""
-    imported = {
-        alias.name: item.module
-        for item in tree.body
-        if isinstance(item, ast.ImportFrom) and item.module and item.module.startswith("benchsuite.mixers")
-        for alias in item.names
-    }
-    for base in node.bases:
-        name = base.id if isinstance(base, ast.Name) else ""
-        home = _tree(imported[name]) if name in imported else tree
-        for item in home.body:
-            if isinstance(item, ast.ClassDef) and item.name == name:
-                yield item, home
+def _relation(cls: Class) -> Relation | None:
+    try:
+        relation = cls.variable("relation")
+    except Unreadable:
+        return None
+    return relation if isinstance(relation, Relation) else None
 
 
-def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
-    positional = [*args.posonlyargs, *args.args][1:]
-    defaults: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
-    pairs = [*zip(positional, defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)]
-    return tuple(
-        Parameter(
-            name=arg.arg,
-            annotation=ast.unparse(arg.annotation) if arg.annotation else "",
-            default=ast.unparse(default) if default is not None else None,
-        )
-        for arg, default in pairs
-    )
+def _parameters(cls: Class) -> tuple[Parameter, ...] | None:
+    try:
+        return cls.parameters
+    except Unreadable:
+        return None
+
+
+def _cost(cls: Class) -> str:
+    """First paragraph of what `macs` says of itself, on one line."""
+    try:
+        paragraph = cls.method_docstring("macs").partition("\n\n")[0]
+    except Unreadable:
+        return ""
+    return " ".join(paragraph.split())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchsuite.errors import WorkerDied
 from benchsuite.results.record import Cell, Failure, Memory, Status, Timing
+from benchsuite.run.own import search_path
 from benchsuite.run.process import Worker
 from benchsuite.scenario.model import Measure
 
@@ -50,7 +52,14 @@ class Executor(Protocol):
 
 
 class InlineExecutor:
-    """Everything in this process, for debuggers: one cell's profiler runs before the next cell's timing."""
+    """Everything in this process, for debuggers: one cell's profiler runs before the next cell's timing.
+
+    Until it is closed, this process looks for modules where a worker would.
+    """
+
+    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
+        self._sys_path = list(sys.path)
+        sys.path[:] = search_path(pythonpath)
 
     def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
         from benchsuite.run import worker
@@ -77,7 +86,8 @@ class InlineExecutor:
         )
 
     def close(self) -> None:
-        """Nothing was started."""
+        """Nothing was started; the search path becomes what it was."""
+        sys.path[:] = self._sys_path
 
 
 class ProcessExecutor:
@@ -86,10 +96,11 @@ class ProcessExecutor:
     A process that dies takes one cell with it and is replaced.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
+        self._pythonpath = tuple(pythonpath)
         self._threads: int | None = None
-        self._timer = Worker()
-        self._inspector = Worker()
+        self._timer = Worker(pythonpath)
+        self._inspector = Worker(pythonpath)
 
     def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
         self._threads = threads
@@ -126,7 +137,7 @@ class ProcessExecutor:
 
     def _replace_dead(self, device: str) -> None:
         self.close()
-        self._timer, self._inspector = Worker(), Worker()
+        self._timer, self._inspector = Worker(self._pythonpath), Worker(self._pythonpath)
         for worker in (self._timer, self._inspector):
             worker.call("describe", device, self._threads, [])
 
@@ -152,5 +163,8 @@ def _passes(
     return Outcome(timing=timing, memory=memory)
 
 
-EXECUTORS: dict[str, Callable[[], Executor]] = {"process": ProcessExecutor, "inline": InlineExecutor}
-"""Name on the command line → executor."""
+EXECUTORS: dict[str, Callable[[Sequence[str]], Executor]] = {
+    "process": ProcessExecutor,
+    "inline": InlineExecutor,
+}
+"""Name on the command line → executor, which takes the folders of `--pythonpath`."""

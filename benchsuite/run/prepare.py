@@ -12,6 +12,7 @@ from benchsuite.results.record import Cell
 from benchsuite.results.store import Run, read_run
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import Executor
+from benchsuite.run.own import plugins, search_path
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
@@ -35,6 +36,7 @@ class Request:
         reference: path of a scenario, or name of a shipped one; None only with `resume`.
         filter: as in `--filter`, applied to the expanded cells.
         device: overrides the scenario's device.
+        pythonpath: folders with modules of the user's own mixers.
     """
 
     reference: str | None = None
@@ -43,6 +45,7 @@ class Request:
     filter: str = ""
     device: str | None = None
     resume: Path | None = None
+    pythonpath: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
 
@@ -94,8 +97,19 @@ def prepare(request: Request, executor: Executor) -> Prepared:
         )
         scenario = _load(replace(request, profiles=(CPU_PROFILE,)))
         device, environment = _describe(executor, scenario, request)
-    settings = {"filter": request.filter, "device": device}
-    return _plan(scenario, settings, environment, executor, notes=(*notes, *busy(environment)))
+    settings: dict[str, Any] = {"filter": request.filter, "device": device}
+    if request.pythonpath:
+        settings["pythonpath"] = list(request.pythonpath)
+    notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
+    return _plan(scenario, settings, environment, executor, notes=notes)
+
+
+def with_stored_pythonpath(request: Request) -> Request:
+    """With the folders that the resumed run began with, unless the request names some."""
+    if request.resume is None or request.pythonpath:
+        return request
+    stored = read_run(request.resume).scenario.get("run", {}).get("pythonpath", ())
+    return replace(request, pythonpath=tuple(stored))
 
 
 def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
@@ -148,7 +162,7 @@ def _load(request: Request) -> Scenario:
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
     path = find.resolve(request.reference)
-    return load(path, known_parameters(), profiles=request.profiles, overrides=overrides)
+    return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 
 def _describe(executor: Executor, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:

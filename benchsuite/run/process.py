@@ -9,9 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from benchsuite.errors import WorkerDied
+from benchsuite.run.own import worker_environment
 
 _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""
@@ -21,12 +23,15 @@ class Worker:
     """One process that holds torch and answers calls one at a time.
 
     Starting it returns at once; torch is imported while the parent does other things.
+
+    Args:
+        pythonpath: folders that it looks in for modules before those of PYTHONPATH.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         # The profiler of torch logs each start and stop to stderr unless told not to.
-        settings = {"KINETO_LOG_LEVEL": "99"} | os.environ
+        settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchsuite.run.serve"],
             stdin=subprocess.PIPE,

@@ -91,7 +91,7 @@ class Module:
                 return self.value(whole, hops)[slice(*ends)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return self.value(left, hops) + self.value(right, hops)
-            case ast.Call(func=ast.Name(id="Relation"), args=args, keywords=keywords):
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if self._is_relation(name, hops):
                 named = {word.arg: self.value(word.value, hops) for word in keywords if word.arg}
                 return Relation(*(self.value(arg, hops) for arg in args), **named)
         raise Unreadable(ast.unparse(expression))
@@ -105,6 +105,10 @@ class Module:
             raise Unreadable(f"{self.name} binds {name} more than once")
         home, original = self._imported(name, hops)
         return home.value(ast.Name(id=original), hops - 1)
+
+    def _is_relation(self, name: str, hops: int) -> bool:
+        home, original = self._imported(name, hops)
+        return (home.name, original) == (Relation.__module__, Relation.__name__)
 
     def _imported(self, name: str, hops: int) -> tuple[Module, str]:
         """Where a name comes from, and what it is called there."""
@@ -167,7 +171,7 @@ class Class:
             match base:
                 case ast.Name(id=name) | ast.Attribute(attr=name) if name in _WITHOUT_INIT:
                     continue
-                case ast.Name(id=name):
+                case ast.Name(id=name) if name != self.node.name:
                     yield from self.home.find(name)._lineage()
                 case _:
                     raise Unreadable(f"{self.node.name} is based on {ast.unparse(base)}")

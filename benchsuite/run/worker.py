@@ -25,7 +25,7 @@ from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
 from benchsuite.measure.stopping import RelativeInterval
 from benchsuite.measure.timing import WarmUp, measure_time
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
-from benchsuite.run.build import build, step_of
+from benchsuite.run.build import build, mixer_class, require_tensor, step_of
 from benchsuite.scenario.model import Measure
 
 T = TypeVar("T")
@@ -81,9 +81,14 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
     """
     counted: dict[str, Answer[Cost]] = {}
+    unloaded = {target: _load_failure(target) for target in dict.fromkeys(cell.target for cell in cells)}
     wrong: dict[str, None] = {}
     plans = []
     for cell in cells:
+        failure = unloaded[cell.target]
+        if failure:
+            plans.append(Answer(status="error", failure=failure))
+            continue
         key = repr(
             (cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads, cell.kernel)
         )
@@ -116,8 +121,19 @@ def matmul_rate(device: str) -> float:
     return side**3 / min(durations)
 
 
+def _load_failure(target: str) -> Failure | None:
+    """Why a mixer's class cannot be had, if so. Importing runs a user's module, which may do anything."""
+    try:
+        mixer_class(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  only this mixer's cells suffer from it
+        failure = _failure("build", "error", error)
+        return replace(failure, message=f"{target} cannot be loaded: {failure.message}")
+    return None
+
+
 def _count(cell: Cell) -> Cost:
     subject = build(replace(cell, dtype="fp32"), "meta", batch=1)
+    require_tensor(subject.module)
     return count_cost(subject.module, subject.inputs)
 
 
@@ -203,7 +219,7 @@ def _status_of(error: Exception) -> Status:
     return "error"
 
 
-def _failure(stage: str, status: Status, error: Exception) -> Failure:
+def _failure(stage: str, status: Status, error: BaseException) -> Failure:
     frames = traceback.format_exception(error)
     lines = "".join(frames).strip().splitlines() if status == "error" else []
     return Failure(

@@ -21,6 +21,8 @@ from benchsuite.scenario.tree import Node
 
 AXES_NOT_PARAMS = ("dim", "kernel")
 MAX_VARIANTS = 1000
+ANY_OTHER = "**"
+"""Among the parameters of a mixer: it takes others, too, or nobody knows which it takes."""
 
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -57,7 +59,8 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
     """Every word that names nothing.
 
     Args:
-        known: mixer → its parameters. A mixer written as "package.module:Class" is taken as it is.
+        known: mixer → its parameters, with `ANY_OTHER` where more are taken than are known. A mixer written
+            as "package.module:Class" is taken as it is.
     """
     for entry in _entries(root):
         yield from _unknown_mixer(entry, known)
@@ -90,12 +93,13 @@ def _unknown_mixer(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[
 
 def _unknown_params(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
     name = _name(entry)
-    allowed = tuple(sorted(set(known.get(name or "", ())) - set(AXES_NOT_PARAMS)))
+    taken = known.get(name or "", ())
+    allowed = tuple(sorted(set(taken) - set(AXES_NOT_PARAMS)))
     for section in (entry.child("params"), entry.child("vary")):
         for key, node in section.entries.items() if section else ():
             if key in AXES_NOT_PARAMS:
                 yield problem_at(node, f"{key} is an axis, not a parameter; write sweep.{key}", key=True)
-            elif name in known and key not in allowed:
+            elif name in known and key not in allowed and ANY_OTHER not in taken:
                 message = f'unknown parameter of mixer "{name}"'
                 yield problem_at(node, message, nearest(key, allowed), allowed, key=True)
 
