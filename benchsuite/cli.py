@@ -38,6 +38,10 @@ Profiles = Annotated[
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Override a value: sweep.batch=8; repeatable.")
 ]
+PythonPath = Annotated[
+    list[str] | None,
+    typer.Option("--pythonpath", metavar="DIR", help="Look here for your own mixers' modules; repeatable."),
+]
 Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")]
 Figures = Annotated[
     Path | None, typer.Option("--figures", help="Also write each figure as PDF, PNG and SVG here.")
@@ -75,6 +79,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List cells, time and memory; measure nothing.")
     ] = False,
+    pythonpath: PythonPath = None,
     executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
     figures: Figures = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
@@ -83,23 +88,28 @@ def run(
     """Run a scenario: measure its cells, keep the records, render the report."""
     from benchsuite import terminal
     from benchsuite.run.executor import EXECUTORS
-    from benchsuite.run.prepare import Request, prepare
+    from benchsuite.run.own import require_folders
+    from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
     from benchsuite.run.sweep import run as run_sweep
 
     if executor not in EXECUTORS:
         raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
     _check_folders(out if not dry_run else None, resume)
-    request = Request(
-        reference=scenario,
-        profiles=tuple(profile or ()),
-        overrides=tuple(set_ or ()),
-        filter=filter,
-        device=device,
-        resume=resume,
-        command=("benchsuite", *sys.argv[1:]),
+    request = with_stored_pythonpath(
+        Request(
+            reference=scenario,
+            profiles=tuple(profile or ()),
+            overrides=tuple(set_ or ()),
+            filter=filter,
+            device=device,
+            resume=resume,
+            pythonpath=tuple(pythonpath or ()),
+            command=("benchsuite", *sys.argv[1:]),
+        )
     )
+    require_folders(request.pythonpath)
     folder = resume or out
-    engine = EXECUTORS[executor]()
+    engine = EXECUTORS[executor](request.pythonpath)
     try:
         prepared = prepare(request, engine)
         for note in prepared.notes if not quiet else ():
@@ -126,25 +136,36 @@ def check(
     build: Annotated[
         bool, typer.Option("--build", help='Also build every cell on "meta" (imports torch).')
     ] = False,
+    pythonpath: PythonPath = None,
 ) -> None:
     """Name every mistake in scenarios, with its line, its column and the nearest right word."""
     from benchsuite.run.catalogue import known_parameters
+    from benchsuite.run.own import plugins, require_folders, search_path
     from benchsuite.scenario import find
     from benchsuite.scenario.check import problems
 
+    folders = tuple(pythonpath or ())
+    require_folders(folders)
+    _warn(plugins(search_path(folders)).warnings)
+    known = known_parameters(folders)
     found: list[Problem] = []
+    unbuilt = False
     for reference in files:
         path = find.resolve(reference)
         text = find.read(path)
-        here = problems(text, str(path), known_parameters(), profiles=profile or (), overrides=set_ or ())
+        here = problems(text, str(path), known, profiles=profile or (), overrides=set_ or ())
         found.extend(here)
-        if not here:
-            _print_checked(path, profile or [], set_ or [], build=build)
+        if not here and not build:
+            print(f"{path}: ok")
+        elif not here:
+            unbuilt |= _print_built(path, profile or [], set_ or [], folders)
     for problem in found:
         print(problem)
     if found:
         print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
+    if unbuilt:
+        raise typer.Exit(FAILED_CELLS)
 
 
 @app.command()
@@ -155,20 +176,42 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of 
     from benchsuite.run.catalogue import known_parameters
     from benchsuite.scenario.schema import json_schema
 
-    text = json.dumps(json_schema(known_parameters()), indent=2, ensure_ascii=False)
+    # Of the zoo only, so that the same benchsuite prints the same schema everywhere.
+    text = json.dumps(json_schema(known_parameters(installed=False)), indent=2, ensure_ascii=False)
     _write(text + "\n", out)
 
 
 @app.command("list")
-def list_(what: Annotated[str, typer.Argument(help="scenarios or mixers")]) -> None:
-    """List the shipped scenarios or the mixers."""
-    rows = {"scenarios": _scenario_rows, "mixers": _mixer_rows}.get(what)
-    if rows is None:
-        raise UsageError(f"cannot list {what!r}; allowed: scenarios, mixers")
-    table = rows()
-    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]) - 1)]
-    for row in table:
-        print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[-1]]))
+def list_(
+    what: Annotated[str, typer.Argument(help="scenarios, mixers or blocks")],
+    format: Annotated[
+        str, typer.Option(help="text, markdown, csv or json; the last two say everything in full.")
+    ] = "text",
+) -> None:
+    """List the shipped scenarios, the mixers, or the blocks around and inside of mixers."""
+    from benchsuite import terminal
+
+    listed = {"scenarios": _scenarios, "mixers": _mixers, "blocks": _blocks}.get(what)
+    if listed is None:
+        raise UsageError(f"cannot list {what!r}; allowed: scenarios, mixers, blocks")
+    if format not in terminal.LISTS:
+        raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.LISTS)}")
+    rows, full = listed()
+    terminal.print_list(rows, full, format)
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(help="mixer")],
+    name: Annotated[str, typer.Argument(help="A mixer, a block, or package.module:Class.")],
+) -> None:
+    """Show what a mixer is: paper, parameters, cost, and what differs from its authors' code."""
+    from benchsuite.run.catalogue import entry
+    from benchsuite.run.listing import page
+
+    if what not in ("mixer", "block"):
+        raise UsageError(f"cannot show {what!r}; allowed: mixer, block")
+    print(page(entry(name)))
 
 
 @app.command()
@@ -295,34 +338,64 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
     print(f"{len(estimates)} cells, about {seconds:.0f} s (rough: from a matrix product timed now)")
 
 
-def _print_checked(path: Path, profiles: list[str], overrides: list[str], *, build: bool) -> None:
-    """Say that a file is fine; with `build`, build its cells too, which may raise UsageError."""
-    if not build:
-        print(f"{path}: ok")
-        return
+def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...]) -> bool:
+    """Build the cells of a file without mistakes and name what is not built, once for each mixer and reason.
+
+    Returns whether any cell ended in an error that the scenario does not expect. Raises UsageError.
+    """
+    from collections import Counter
+
     from benchsuite.run.executor import InlineExecutor
     from benchsuite.run.prepare import Request, prepare
+    from benchsuite.scenario.expand import expected
 
-    request = Request(reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides))
-    prepared = prepare(request, InlineExecutor())
+    request = Request(
+        reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
+    )
+    engine = InlineExecutor(pythonpath)
+    try:
+        prepared = prepare(request, engine)
+    finally:
+        engine.close()
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
     print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
-    for cell, plan in unbuilt:
-        print(f"  {cell.id}  {plan.status}: {plan.failure.message if plan.failure else ''}")
+    reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)
+    for (name, status, message), count in reasons.items():
+        print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
+    return any(p.status == "error" and not expected(prepared.scenario, c, "error") for c, p in unbuilt)
 
 
-def _scenario_rows() -> list[tuple[str, ...]]:
+def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
+    """Rows for people, and for programs."""
     from benchsuite.scenario import find
 
-    return [(name, find.title(path)) for name, path in sorted(find.shipped().items())]
+    rows = [{"name": name, "title": find.title(path)} for name, path in sorted(find.shipped().items())]
+    return rows, [{**one} for one in rows]
 
 
-def _mixer_rows() -> list[tuple[str, ...]]:
-    from benchsuite.mixers import MIXERS
-    from benchsuite.run.catalogue import entry
+def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
+    """Rows for people, and for programs. Warns of packages' mixers that cannot be used."""
+    from benchsuite.run.catalogue import mixer_entries
+    from benchsuite.run.listing import facts, row
+    from benchsuite.run.own import plugins, search_path
 
-    entries = [entry(name) for name in MIXERS]
-    return [(item.name, item.layout, item.summary, item.paper) for item in entries]
+    _warn(plugins(search_path()).warnings)
+    entries = mixer_entries()
+    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+
+
+def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
+    """Rows for people, and for programs."""
+    from benchsuite.run.catalogue import block_entries
+    from benchsuite.run.listing import facts, row
+
+    entries = block_entries()
+    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+
+
+def _warn(warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        print(warning, file=sys.stderr)
 
 
 def _write(data: str | bytes, out: Path | None) -> None:

@@ -15,8 +15,14 @@ BenchsuiteError
 from __future__ import annotations
 
 import difflib
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_WRAP = textwrap.TextWrapper(
+    110, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+)
+"""For long lists of allowed words."""
 
 
 class BenchsuiteError(Exception):
@@ -53,7 +59,7 @@ class Problem:
         hint = f'; did you mean "{self.suggestion}"?' if self.suggestion else ""
         lines.append(f"  {self.message}{hint}")
         if self.allowed:
-            lines.append(f"  allowed: {', '.join(self.allowed)}")
+            lines += _WRAP.wrap(f"allowed: {', '.join(self.allowed)}")
         return "\n".join(lines)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.results.record import Cell, Record
@@ -136,6 +137,35 @@ class LiveProgress(QuietProgress):
     def end(self) -> None:
         if self._progress:
             self._progress.stop()
+
+
+LISTS = ("text", "markdown", "csv", "json")
+"""Formats of `benchsuite list`."""
+
+
+def print_list(
+    rows: Sequence[Mapping[str, str]], full: Sequence[Mapping[str, str | list[str]]], format: str
+) -> None:
+    """What `benchsuite list` shows: `rows` as a table for people, or everything in `full` for programs.
+
+    A line that is wider than the terminal is cut there, so that a row stays a row; in a pipe it is whole.
+    """
+    import json
+
+    from benchsuite.run import listing
+
+    assert format in LISTS
+    if format == "text":
+        lines = listing.aligned(rows).splitlines()
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        text = "\n".join(line[:width].rstrip() for line in lines)
+    elif format == "markdown":
+        text = listing.markdown(rows)
+    elif format == "csv":
+        text = listing.csv_text(full)
+    else:
+        text = json.dumps(full, indent=2, ensure_ascii=False)
+    print(text)
 
 
 def print_summary(records: Sequence[Record]) -> None:

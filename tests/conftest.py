@@ -9,6 +9,8 @@ import pytest
 
 # The profiler of torch logs each start and stop to stderr unless told not to.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+# One thread a process: the tests run side by side, and their tensors are tiny.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -89,7 +89,7 @@ class ChannelAttention(nn.Module):
     layout: ClassVar[Layout] = "BNC"
     # Fused kernels hold a whole row of what is compared; here a row has N entries, more than they take.
     kernels: ClassVar[tuple[str, ...]] = ("math",)
-    relation: ClassVar[Relation] = Relation("low rank", ("positions",), "dynamic per image")
+    relation: ClassVar[Relation] = Relation("none", ("positions",), "dynamic per image")
 
     def __init__(self, dim: int, num_heads: int = 8, *, qkv_bias: bool = True, kernel: str = "math") -> None:
         super().__init__()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._window import (
     attend_in_windows,
     check_divides,
@@ -45,6 +46,7 @@ class HiLo(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
 
     def __init__(
         self,

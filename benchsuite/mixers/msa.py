@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._relation import Relation
 
 
 class MSA(nn.Module):
@@ -24,6 +25,7 @@ class MSA(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("dense", ("heads",), "dynamic per position")
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
+from benchsuite.mixers._relation import Relation
 
 Convert = Callable[[Arguments], dict[str, Any]]
 
@@ -48,6 +49,7 @@ class Performer(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ("math",)
+    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
     projection: Tensor
 
     def __init__(

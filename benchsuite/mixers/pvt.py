@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._relation import Relation
 
 
 class _ReducedAttention(nn.Module, ABC):
@@ -23,6 +24,7 @@ class _ReducedAttention(nn.Module, ABC):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
     name: ClassVar[str]
     """Key in `MIXERS`, for messages."""
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._window import (
     attend_in_windows,
     check_divides,
@@ -52,6 +53,7 @@ class WindowAttention(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
         self,

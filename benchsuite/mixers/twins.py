@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
+from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._window import attend_in_windows, check_divides, check_window_size, partition
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
@@ -28,6 +29,7 @@ class LocallyGroupedAttention(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
         self,
@@ -90,6 +92,7 @@ class TwinsAttention(nn.Module):
 
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    relation: ClassVar[Relation] = Relation("low rank", ("heads",), "dynamic per position")
 
     def __init__(
         self,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchsuite.errors import Unsupported, UsageError, nearest
 from benchsuite.measure.device import Step
-from benchsuite.mixers import MIXERS
+from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.results.record import Cell
 from benchsuite.run.own import plugins, search_path
 
@@ -49,7 +49,7 @@ LAYOUTS = ("BNC", "NCHW", "NHWC")
 
 @functools.cache
 def mixer_class(target: str) -> type[nn.Module]:
-    """The class that a name of `MIXERS`, one that an installed package brings, or a "module:Class" stands for.
+    """The class that a name of `MIXERS`, `BLOCKS` or an installed package, or a "module:Class", stands for.
 
     Raises:
         LookupError: the name stands for nothing.
@@ -171,10 +171,9 @@ def _layout(cls: type[nn.Module]) -> str:
 
 def _dotted(target: str) -> str:
     """ "module:Class" of a name. Names of ours come before those of packages."""
-    if target in MIXERS:
-        return MIXERS[target]
-    if ":" in target:
-        return target
+    ours = MIXERS.get(target) or BLOCKS.get(target)
+    if ours or ":" in target:
+        return ours or target
     found = plugins(search_path()).mixers.get(target)
     if found is None:
         raise LookupError("no mixer and no installed package's mixer is called so")

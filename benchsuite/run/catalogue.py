@@ -1,9 +1,10 @@
-"""What there is to measure: the zoo, its blocks and the mixers of installed packages, without importing torch."""
+"""The zoo, its blocks and the mixers of installed packages, as their sources show them; imports no torch."""
 
 from __future__ import annotations
 
 import functools
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,13 @@ AXES = frozenset({"dim", "grid", "kernel"})
 SEE_SOURCE: Final = "see source"
 """Stands for what is computed where the source is, and cannot be read without running it."""
 _ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
-_FIELDS = {"Paper": "paper", "Papers": "paper", "Reference": "reference", "Differs": "differs", "Names": "names"}
+_FIELDS = {
+    "Paper": "paper",
+    "Papers": "paper",
+    "Reference": "reference",
+    "Differs": "differs",
+    "Names": "names",
+}
 """Words that begin a line of a mixer file's docstring → what they are called here."""
 
 
@@ -99,14 +106,14 @@ class Known(Mapping[str, tuple[str, ...]]):
 
 
 def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:
-    """Mixer → the words that its `params` may use, sorted.
+    """Mixer or block → the words that its `params` may use, sorted.
 
     Args:
         pythonpath: folders to look in for packages before those of this process.
         installed: with the mixers that packages bring.
     """
     search = search_path(pythonpath)
-    return Known(_targets(MIXERS) | (_installed(search) if installed else {}), search)
+    return Known(_ours() | (_installed(search) if installed else {}), search)
 
 
 def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
@@ -116,14 +123,17 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
         UsageError: there is no such mixer, or no such class; names the nearest, and all.
     """
     search = search_path(pythonpath)
-    targets = _targets(MIXERS) | _targets(BLOCKS) | _installed(search)
+    targets = _ours() | _installed(search)
     if name in targets:
         return _entry(name, *targets[name], search)
     module, _, cls = name.partition(":")
     if not cls:
         near = nearest(name, targets)
         hint = f'; did you mean "{near}"?' if near else ""
-        raise UsageError(f'unknown mixer "{name}"{hint}\n  allowed: {", ".join(targets)}')
+        allowed = textwrap.fill(
+            f"allowed: {', '.join(targets)}", 110, initial_indent="  ", subsequent_indent="    "
+        )
+        raise UsageError(f'unknown mixer "{name}"{hint}\n{allowed}')
     try:
         read(module, search).find(cls)
     except Unreadable as error:
@@ -141,6 +151,11 @@ def mixer_entries() -> list[Entry]:
 def block_entries() -> list[Entry]:
     """The parts around and inside of mixers."""
     return [entry(name) for name in BLOCKS]
+
+
+def _ours() -> dict[str, tuple[str, str]]:
+    """Blocks are measured as mixers are: what takes and gives tokens or maps can stand in a mixer's place."""
+    return _targets(MIXERS) | _targets(BLOCKS)
 
 
 def _targets(table: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -51,13 +51,13 @@ def require_folders(pythonpath: Sequence[str]) -> None:
 
 
 def search_path(pythonpath: Sequence[str] = ()) -> tuple[str, ...]:
-    """Where workers look for modules: the current folder, those of `--pythonpath`, then as this process does."""
+    """Where workers look for modules: the current folder, `--pythonpath`, then where this process does."""
     folders = (str(Path.cwd()), *_absolute(pythonpath), *filter(None, sys.path))
     return tuple(dict.fromkeys(folders))
 
 
 def worker_environment(pythonpath: Sequence[str]) -> dict[str, str]:
-    """This process's environment variables, with the folders in front of PYTHONPATH."""
+    """The environment variables of a worker: those of its parent, with the folders in front of PYTHONPATH."""
     folders = [*_absolute(pythonpath), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)} if folders else dict(os.environ)
 

@@ -77,24 +77,27 @@ class Module:
         Raises:
             Unreadable: it is anything else.
         """
+        found: Any
         match expression:
-            case ast.Constant(value=value):
-                return value
+            case ast.Constant(value=found):
+                pass
             case ast.Tuple(elts=items) | ast.List(elts=items):
-                return tuple(self.value(item, hops) for item in items)
+                found = tuple(self.value(item, hops) for item in items)
             case ast.Name(id=name):
-                return self._constant(name, hops)
+                found = self._constant(name, hops)
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                return self.find(owner, hops).variable(name)
+                found = self.find(owner, hops).variable(name)
             case ast.Subscript(value=whole, slice=ast.Slice(lower=lower, upper=upper, step=None)):
                 ends = [None if end is None else self.value(end, hops) for end in (lower, upper)]
-                return self.value(whole, hops)[slice(*ends)]
+                found = self.value(whole, hops)[slice(*ends)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return self.value(left, hops) + self.value(right, hops)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if self._is_relation(name, hops):
-                named = {word.arg: self.value(word.value, hops) for word in keywords if word.arg}
-                return Relation(*(self.value(arg, hops) for arg in args), **named)
-        raise Unreadable(ast.unparse(expression))
+                found = self.value(left, hops) + self.value(right, hops)
+            case ast.Call(func=ast.Name(id=name)) if self._is_relation(name, hops):
+                named = {word.arg: self.value(word.value, hops) for word in expression.keywords if word.arg}
+                found = Relation(*(self.value(arg, hops) for arg in expression.args), **named)
+            case _:
+                raise Unreadable(ast.unparse(expression))
+        return found
 
     def _constant(self, name: str, hops: int) -> Any:
         """A name that the file binds once, at its top, or imports."""
@@ -112,14 +115,20 @@ class Module:
 
     def _imported(self, name: str, hops: int) -> tuple[Module, str]:
         """Where a name comes from, and what it is called there."""
-        for item in self.tree.body:
-            for alias in item.names if isinstance(item, ast.ImportFrom) and hops else ():
-                if isinstance(item, ast.ImportFrom) and (alias.asname or alias.name) == name:
-                    dotted = importlib.util.resolve_name(
-                        "." * item.level + (item.module or ""), self.package or None
-                    )
-                    return read(dotted, self.search), alias.name
+        statements = [item for item in self.tree.body if isinstance(item, ast.ImportFrom)] if hops else []
+        for item in statements:
+            for alias in item.names:
+                if (alias.asname or alias.name) == name:
+                    return read(self._absolute(item), self.search), alias.name
         raise Unreadable(f"{self.name} does not say what {name} is")
+
+    def _absolute(self, statement: ast.ImportFrom) -> str:
+        """The module that `from … import` names."""
+        relative = "." * statement.level + (statement.module or "")
+        try:
+            return importlib.util.resolve_name(relative, self.package or None)
+        except ImportError as error:
+            raise Unreadable(f"{self.name} is in no package that holds {relative}") from error
 
 
 @dataclass(frozen=True)
@@ -143,15 +152,18 @@ class Class:
         return _arguments(init.args)
 
     def variable(self, name: str) -> Any:
-        """Value of a class variable, of the nearest class that has it; None if none has. Raises Unreadable."""
+        """Value of a class variable, of the nearest class that has it, or None. Raises Unreadable."""
         for cls in self._lineage():
             for target, value in _bindings(cls.node.body):
                 if target == name:
-                    return cls.home.value(value)
+                    try:
+                        return cls.home.value(value)
+                    except TypeError as error:  # what the source says cannot be done, a sum of unlike things
+                        raise Unreadable(str(error)) from error
         return None
 
     def method_docstring(self, name: str) -> str:
-        """Docstring of a method, of the nearest class that has it; empty if none has. Raises Unreadable."""
+        """Docstring of a method, of the nearest class that has it, or nothing. Raises Unreadable."""
         function = self._function(name)
         return (ast.get_docstring(function) or "") if function else ""
 
@@ -165,7 +177,7 @@ class Class:
         return None
 
     def _lineage(self) -> Iterator[Class]:
-        """The class, then its bases, depth first; raises Unreadable when it comes to one that is not found."""
+        """The class, then its bases, depth first; raises Unreadable at one that is not found."""
         yield self
         for base in self.node.bases:
             match base:

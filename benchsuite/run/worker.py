@@ -83,7 +83,7 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
     counted: dict[str, Answer[Cost]] = {}
     unloaded = {target: _load_failure(target) for target in dict.fromkeys(cell.target for cell in cells)}
     wrong: dict[str, None] = {}
-    plans = []
+    plans: list[Answer[Plan]] = []
     for cell in cells:
         failure = unloaded[cell.target]
         if failure:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._relation import Relation
 
 DIM, NUM_HEADS, SIZE = 32, 4, (14, 28)
 
@@ -149,6 +150,7 @@ def test_layout_and_kernels_are_declared_on_the_class(name: str) -> None:
     assert cls.layout in {"BNC", "NCHW", "NHWC"}
     assert cls.kernels[0] == "math"
     assert set(cls.kernels) <= set(ATTENTION_KERNELS)
+    assert isinstance(cls.relation, Relation)
 
 
 @each_mixer

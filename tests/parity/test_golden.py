@@ -16,7 +16,7 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "golden"
 NO_PARAMETERS = {"cb", "fnet", "ge", "pooling"}
 """Authors' mixers that have nothing to learn, so no gradient of a parameter to compare."""
 
-NO_CASES = {"benchsuite.mixers.convnext"}
+NO_CASES = {f"benchsuite.mixers.{file}" for file in ("acmix_pvt", "acmix_san", "convnext")}
 """Files without a golden case; their tests derive them a second time, by loops over positions."""
 
 FOLDERS = [

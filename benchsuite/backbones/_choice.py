@@ -1,0 +1,181 @@
+"""The mixer of a stage as an argument: a name of the zoo or a class of one's own, made to fit and tried out.
+
+What cannot be put in is an error when the network is built, and not when it first runs: a mixer is tried on
+the "meta" device, at the size that the stage has.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.mixers import MIXERS
+from benchsuite.mixers._attention import ATTENTION_KERNELS
+
+MixerChoice = str | Mapping[str, Any]
+"""A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}."""
+Choices = Mapping[str, MixerChoice]
+"""Stage ("stage1", …, or "all") → what mixes there."""
+Size = tuple[int, int]
+Layout = Literal["BNC", "NCHW"]
+
+
+def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
+    """What `mixer` says of one stage, or None. A stage's own entry comes before "all".
+
+    Raises:
+        ValueError: `mixer` names a stage that the network does not have; says which it has.
+    """
+    mixer = mixer or {}
+    for name in mixer:
+        _known("stage", name, ("all", *(other for other in stages if other != "all")))
+    return mixer.get(stage, mixer.get("all"))
+
+
+def chosen(
+    choice: MixerChoice,
+    *,
+    stage: str,
+    dim: int,
+    grid: Size,
+    layout: Layout,
+    num_heads: int | None = None,
+    stride: int = 1,
+    kernel: str = "math",
+) -> Callable[[], nn.Module]:
+    """A function that makes one mixer of the chosen kind, after having tried that it fits.
+
+    Args:
+        stage: named in errors.
+        dim, num_heads, grid: of the stage. A mixer is given what it takes of them; `params` come first.
+        layout: of the stage's own tensors, on which `mix` will call the mixer.
+        stride: of the mixer. One that knows no stride is followed by a 2 × 2 average, as stride 2 asks for.
+        kernel: given to a mixer that runs on it; one that does not runs on its own.
+
+    Raises:
+        ValueError: there is no such mixer, or it takes no such arguments, or does not fit the stage.
+    """
+    name, params = (choice, {}) if isinstance(choice, str) else _parts(choice, stage)
+    cls = _class_of(name, stage)
+    accepted = inspect.signature(cls).parameters
+    given = {"dim": dim, "grid": grid}
+    if num_heads is not None:
+        given["num_heads"] = num_heads
+    if stride != 1:
+        given["stride"] = stride
+    if kernel in getattr(cls, "kernels", ATTENTION_KERNELS):
+        given["kernel"] = kernel
+    options = {key: value for key, value in given.items() if key in accepted} | params
+    pooled = stride != 1 and "stride" not in accepted
+
+    def make() -> nn.Module:
+        mixer = cls(**options)
+        return Pooled(mixer, stride) if pooled else mixer
+
+    _try(make, f"{stage}: mixer {name!r}", dim, grid, layout, stride)
+    return make
+
+
+class Pooled(nn.Module):
+    """A mixer of maps with the mean of each stride × stride square behind it, in place of a stride."""
+
+    layout = "NCHW"
+
+    def __init__(self, mixer: nn.Module, stride: int) -> None:
+        super().__init__()
+        self.mixer = mixer
+        self.pool = nn.AvgPool2d(stride, stride, ceil_mode=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.pool(mix_map(self.mixer, x))
+        return out
+
+
+def check_runs_on(network: nn.Module, kernel: str, name: str) -> None:
+    """Raise ValueError for a kernel other than "math" that no mixer of the network has."""
+    if kernel not in ATTENTION_KERNELS:
+        raise ValueError(f"unknown kernel {kernel!r}. Allowed: {', '.join(ATTENTION_KERNELS)}")
+    if kernel != "math" and not any(kernel in getattr(part, "kernels", ()) for part in network.modules()):
+        raise ValueError(f"{name} has no mixer that runs on kernel {kernel!r}; it runs on math")
+
+
+def mix_tokens(mixer: nn.Module, x: Tensor, size: Size) -> Tensor:
+    """Run a mixer of any layout on (B, N, C) tokens of a grid; → (B, N, C)."""
+    layout = layout_of(mixer)
+    out: Tensor
+    if layout == "BNC":
+        out = mixer(x, size)
+    elif layout == "NHWC":
+        out = mixer(torch.unflatten(x, 1, size)).flatten(1, 2)
+    else:
+        out = mixer(torch.unflatten(x.transpose(1, 2), 2, size)).flatten(2).transpose(1, 2)
+    return out
+
+
+def mix_map(mixer: nn.Module, x: Tensor) -> Tensor:
+    """Run a mixer of any layout on a (B, C, H, W) map; → (B, C, H, W)."""
+    layout, size = layout_of(mixer), (x.shape[2], x.shape[3])
+    out: Tensor
+    if layout == "NCHW":
+        out = mixer(x)
+    elif layout == "NHWC":
+        out = mixer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    else:
+        out = torch.unflatten(mixer(x.flatten(2).transpose(1, 2), size).transpose(1, 2), 2, size)
+    return out
+
+
+def layout_of(mixer: nn.Module) -> str:
+    """The layout that a mixer says it works on; tokens if it does not say."""
+    return str(getattr(mixer, "layout", "BNC"))
+
+
+def _parts(choice: Mapping[str, Any], stage: str) -> tuple[str, dict[str, Any]]:
+    for key in choice:
+        _known(f"{stage}: key", key, ("name", "params"))
+    if "name" not in choice:
+        raise ValueError(f"{stage}: a mixer needs a name")
+    return str(choice["name"]), dict(choice.get("params") or {})
+
+
+def _class_of(name: str, stage: str) -> type[nn.Module]:
+    if ":" not in name:
+        _known(f"{stage}: mixer", name, tuple(MIXERS))
+    module, _, attribute = MIXERS.get(name, name).partition(":")
+    try:
+        cls: type[nn.Module] = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{stage}: mixer {name!r}: {error}") from error
+    return cls
+
+
+def _known(what: str, word: str, allowed: tuple[str, ...]) -> None:
+    if word in allowed:
+        return
+    near = difflib.get_close_matches(word, allowed, n=1)
+    hint = f"; did you mean {near[0]!r}" if near else ""
+    raise ValueError(f"unknown {what} {word!r}{hint}. Allowed: {', '.join(allowed)}")
+
+
+def _try(make: Callable[[], nn.Module], what: str, dim: int, grid: Size, layout: Layout, stride: int) -> None:
+    """Run one on "meta"; raise ValueError if it cannot be built, does not run, or changes the shape."""
+    height, width = grid
+    try:
+        with torch.device("meta"), torch.no_grad():
+            mixer = make().eval()
+            if layout == "BNC":
+                expected: tuple[int, ...] = (1, height * width, dim)
+                out = mix_tokens(mixer, torch.empty(expected), grid)
+            else:
+                expected = (1, dim, -(-height // stride), -(-width // stride))
+                out = mix_map(mixer, torch.empty(1, dim, height, width))
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{what} cannot mix {dim} channels of a {height} × {width} grid: {error}") from error
+    if tuple(out.shape) != expected:
+        raise ValueError(f"{what} makes {tuple(out.shape)} of what should become {expected}")
