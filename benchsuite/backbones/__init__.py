@@ -5,8 +5,9 @@ A row names a function `(*, num_classes=1000, resolution=224, kernel="math", mix
 what the paper has: {"stage3": "sra"}, {"all": {"name": "hilo", "params": {"alpha": 0.5}}}. Stochastic depth,
 which does nothing in inference, is left out everywhere.
 
-A network's file has its builders, and, where its authors released code, `PORTS` (see `_port.py`). Networks of
-stages are configurations of `_hierarchy.py`. To add one, write its file and one line here.
+A network's file has its builders, and, where its authors released code, `PORTS`: class of theirs →
+`NetworkPort`. Networks of stages are configurations of `_hierarchy.py`. To add one, write its file and one line
+here.
 """
 
 from __future__ import annotations

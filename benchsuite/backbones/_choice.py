@@ -120,7 +120,7 @@ def mix_tokens(mixer: nn.Module, x: Tensor, size: Size) -> Tensor:
 
 def mix_map(mixer: nn.Module, x: Tensor) -> Tensor:
     """Run a mixer of any layout on a (B, C, H, W) map; → (B, C, H, W)."""
-    layout, size = layout_of(mixer), (x.shape[2], x.shape[3])
+    layout, size = layout_of(mixer), (int(x.shape[2]), int(x.shape[3]))
     out: Tensor
     if layout == "NCHW":
         out = mixer(x)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._token_conv import as_map, as_tokens
-from benchsuite.mixers.lit import DeformableTokenMerging
+from benchsuite.mixers.lit import sample_taps
 
 Size = tuple[int, int]
 
@@ -112,24 +112,30 @@ class PatchMerging(Embedding):
 
 
 class DeformableMerging(Embedding):
-    """LIT's deformable merging of 2 × 2 tokens.
+    """LIT's merging of 2 × 2 tokens by a deformable convolution, batch norm and GELU.
 
-    Raises:
-        ValueError: dim is neither given by the merging nor twice the channels.
+    `DeformableTokenMerging` to any number of channels, as LIT-Ti's stages do not double them.
     """
 
     def __init__(self, channels: int, dim: int) -> None:
         super().__init__()
-        if dim != 2 * channels:
-            raise ValueError(f"deformable merging makes {2 * channels} of {channels} channels, not {dim}")
-        self.merging = DeformableTokenMerging(channels)
+        self.offset = nn.Conv2d(channels, 8, 2, stride=2)  # down and right, for each of four taps
+        self.conv = nn.Conv2d(channels, dim, 2, stride=2)
+        self.norm = nn.BatchNorm2d(dim, eps=1e-5)
+        nn.init.zeros_(self.offset.weight)
+        assert self.offset.bias is not None
+        nn.init.zeros_(self.offset.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         size = size_of(x)
-        return as_map(self.merging(as_tokens(x), size), self.grid(size))
+        taps = sample_taps(x, self.offset(x), size)  # B, channels × 4, N / 4
+        merged = self.conv.weight.flatten(1) @ taps  # B, dim, N / 4
+        assert self.conv.bias is not None
+        merged = merged.unflatten(2, self.grid(size)) + self.conv.bias[:, None, None]
+        return F.gelu(self.norm(merged))
 
     def grid(self, size: Size) -> Size:
-        return size[0] // 2, size[1] // 2
+        return convolved(size, 2, 2, 0)
 
 
 def convolved(size: Size, kernel_size: int, stride: int, padding: int) -> Size:

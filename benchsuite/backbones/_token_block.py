@@ -47,8 +47,9 @@ def image_size(resolution: int | Size, multiple: int, network: str) -> Size:
 
 def check_image(x: Tensor, size: Size, network: str) -> None:
     """Raise ValueError unless the (B, 3, H, W) images have the size that the network was built for."""
-    if tuple(x.shape[2:]) != size:
+    height, width = int(x.shape[2]), int(x.shape[3])
+    if (height, width) != size:
         raise ValueError(
-            f"this {network} was built for images of {size[0]} × {size[1]}, "
-            f"not of {x.shape[2]} × {x.shape[3]}; give it another resolution"
+            f"this {network} was built for images of {size[0]} × {size[1]}, not of {height} × {width}; "
+            "give it another resolution"
         )

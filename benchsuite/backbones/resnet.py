@@ -13,13 +13,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
+from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen, mix_map
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._port import NetworkPort
 from benchsuite.backbones._token_block import image_size
 from benchsuite.mixers._port import Arguments, State
 from benchsuite.mixers._timm import with_batch_counters
@@ -141,7 +141,7 @@ acmix_resnet38 = network(ResNet, ResNetConfig((2, 3, 5, 2), mixer="acmix"))
 acmix_resnet50 = network(ResNet, ResNetConfig((3, 4, 6, 3), mixer="acmix"))
 
 
-def _arguments(authors: Arguments) -> dict[str, Any]:
+def _build(authors: Arguments, kernel: str) -> nn.Module:
     given = take(
         authors,
         {"layers": None, "k_att": 7, "head": 4, "k_conv": 3, "num_classes": 1000},
@@ -160,7 +160,7 @@ def _arguments(authors: Arguments) -> dict[str, Any]:
         "conv_kernel_size": given["k_conv"],
     }
     config = ResNetConfig(tuple(given["layers"]), mixer={"name": "acmix", "params": params})
-    return {"config": config, "num_classes": given["num_classes"]}
+    return ResNet(config, num_classes=given["num_classes"], kernel=kernel)
 
 
 def _state(state: State) -> dict[str, Tensor]:
@@ -179,6 +179,6 @@ def _state(state: State) -> dict[str, Tensor]:
 
 
 PORTS = {
-    "ResNet": NetworkPort("LeapLabTHU/ACmix", ResNet, _arguments, _state),
+    "LeapLabTHU/ACmix:ResNet": NetworkPort(_build, _state),
 }
 """torchvision's ResNet-50 needs none: its names are ours."""

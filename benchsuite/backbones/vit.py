@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import Builder, network
 from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._port import NetworkPort
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments, renamed
@@ -195,7 +195,7 @@ deit_b_cb_deep = _with(_B, _deeper(_B, scaled=False))
 deit_b_cbs_deep = _with(_B, _deeper(_B, scaled=True))
 
 
-def _arguments(authors: Arguments) -> dict[str, Any]:
+def _build(authors: Arguments, kernel: str) -> nn.Module:
     given = take(
         authors,
         {
@@ -227,11 +227,9 @@ def _arguments(authors: Arguments) -> dict[str, Any]:
         mlp_ratio=given["mlp_ratio"],
         qkv_bias=given["qkv_bias"],
     )
-    return {"config": config, "num_classes": given["num_classes"], "resolution": given["img_size"]}
+    return ViT(config, num_classes=given["num_classes"], resolution=given["img_size"], kernel=kernel)
 
 
 PORTS = {
-    "VisionTransformer": NetworkPort(
-        "dingmyu/davit", ViT, _arguments, renamed((r"patch_embed\.proj\.", "patch_embed."))
-    ),
+    "dingmyu/davit:VisionTransformer": NetworkPort(_build, renamed((r"patch_embed\.proj\.", "patch_embed."))),
 }

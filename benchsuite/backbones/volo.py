@@ -13,14 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._embed import size_of
+from benchsuite.backbones._port import NetworkPort
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments
@@ -122,7 +123,7 @@ class VOLO(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_image(x, self.size, "VOLO")
         x = self.patch_embed(x)
-        size = (x.shape[2], x.shape[3])
+        size = size_of(x)
         x = as_tokens(x)
         for index, part in enumerate(self.network):
             if index == _POSITION_AT:
@@ -171,7 +172,7 @@ class Downsample(nn.Module):
 
     def forward(self, x: Tensor, size: Size) -> tuple[Tensor, Size]:
         x = self.proj(as_map(x, size))
-        return as_tokens(x), (x.shape[2], x.shape[3])
+        return as_tokens(x), size_of(x)
 
 
 class Stage(nn.ModuleList):
@@ -247,7 +248,7 @@ volo_d5 = network(
 )
 
 
-def _arguments(authors: Arguments) -> dict[str, Any]:
+def _build(authors: Arguments, kernel: str) -> nn.Module:
     layers = len(authors["layers"])
     given = take(
         authors,
@@ -294,7 +295,7 @@ def _arguments(authors: Arguments) -> dict[str, Any]:
         class_blocks=len(post),
         readout=readout,
     )
-    return {"config": config, "num_classes": given["num_classes"], "resolution": given["img_size"]}
+    return VOLO(config, num_classes=given["num_classes"], resolution=given["img_size"], kernel=kernel)
 
 
 _ONLY = {"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0} | dict.fromkeys(
@@ -303,5 +304,5 @@ _ONLY = {"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.
 """Mixing of tokens between images and stochastic depth belong to training."""
 
 PORTS = {
-    "VOLO": NetworkPort("sail-sg/volo", VOLO, _arguments, with_batch_counters),
+    "sail-sg/volo:VOLO": NetworkPort(_build, with_batch_counters),
 }

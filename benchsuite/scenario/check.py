@@ -21,7 +21,7 @@ from benchsuite.scenario.source import parse
 from benchsuite.scenario.translate import Fault, faults, problem_at, shown, unknown_key
 from benchsuite.scenario.tree import Node, Path, grown
 
-_LISTS_OF_RULES = ("include", "exclude", "expect")
+_LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
 _STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 """For what every scenario must have and nothing depends on."""
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 
-from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.results.record import STATUSES, DType, Kernel, Mode
@@ -21,6 +21,12 @@ from benchsuite.scenario import select
 T = TypeVar("T")
 
 KERNEL_ALIASES = {"auto": "sdpa"}
+
+
+class Part(BaseModel):
+    """A mapping of a scenario: it knows its keys and does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def wrong_kind(what: str, at: str | None = None) -> PydanticCustomError:
@@ -80,6 +86,17 @@ def _where(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise wrong_kind("a filter such as mixer=hilo resolution<=448")
     if select.mistakes(value):
+        raise PydanticCustomError("where", "the filter does not parse")
+    return value
+
+
+def _side(value: Any) -> Any:
+    if not isinstance(value, str) or not value.strip():
+        raise wrong_kind("a label, or a filter such as mixer=hilo")
+    if not select.is_filter(value):
+        if not is_label(value):
+            raise wrong_kind("a label, or a filter such as mixer=hilo")
+    elif select.mistakes(value):
         raise PydanticCustomError("where", "the filter does not parse")
     return value
 
@@ -160,6 +177,13 @@ Device = Annotated[
 FAILURES = tuple(status for status in STATUSES if status != "ok")
 FailureWord = Annotated[str, one_of(FAILURES), WithJsonSchema({"enum": list(FAILURES)})]
 Where = Annotated[str, BeforeValidator(_where), WithJsonSchema({"type": "string", "minLength": 1})]
+Side = Annotated[str, BeforeValidator(_side), WithJsonSchema({"type": "string", "minLength": 1})]
+"""The cells on one side of a comparison: a label, or a filter; `select.side` reads it."""
+Ratio = Annotated[
+    float,
+    must_be("a positive number", lambda v: is_number(v) and v > 0),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
+]
 
 
 class _List:

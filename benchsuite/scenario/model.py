@@ -15,8 +15,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -27,6 +25,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from benchsuite.errors import ScenarioError
 from benchsuite.results.record import Subject
+from benchsuite.scenario.claim import Claim, Expectation, Published
 from benchsuite.scenario.kinds import (
     Count,
     Device,
@@ -39,6 +38,7 @@ from benchsuite.scenario.kinds import (
     ModeWord,
     Name,
     OneOrMore,
+    Part,
     Positive,
     Precision,
     Resolution,
@@ -72,11 +72,7 @@ def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Mixer(_Part):
+class Mixer(Part):
     """One mixer of a sweep, with the parameters it is measured with.
 
     Attributes:
@@ -119,7 +115,7 @@ class _Entry:
         return {**value, "label": name.rpartition(":")[2] or name}
 
 
-class Sweep(_Part):
+class Sweep(Part):
     """The axes; the cells are every combination of their values."""
 
     mixer: Annotated[
@@ -146,7 +142,7 @@ class Sweep(_Part):
     device: OneOrMore[Device] = Field(default=("auto",), description="auto takes a GPU if there is one.")
 
 
-class Include(_Part):
+class Include(Part):
     """Cells beside the sweep's: the axes it names replace the sweep's values, the others keep them.
 
     `mixer` picks among the sweep's mixers, by name or label. None: the sweep's values.
@@ -166,14 +162,14 @@ class Include(_Part):
     device: OneOrMore[Device] | None = Field(default=None, description="Instead of the sweep's.")
 
 
-class Exclude(_Part):
+class Exclude(Part):
     """Cells that are not measured, and why."""
 
     where: Where = Field(description="A filter: mixer=performer kernel!=math.")
     reason: Text = Field(description="Why these cells are not measured; shown by --dry-run.")
 
 
-class Expect(_Part):
+class Expect(Part):
     """Failures that are findings: they are reported, and the exit code stays 0."""
 
     where: Where = Field(description="A filter: kernel=flash device=cpu.")
@@ -181,7 +177,7 @@ class Expect(_Part):
     reason: Text = Field(description="Why it is expected; shown in the report.")
 
 
-class Measure(_Part):
+class Measure(Part):
     """What is measured and for how long.
 
     A cell is warmed up for at least `warmup_calls` calls and `warmup_s` seconds. Then it is sampled until the
@@ -209,7 +205,7 @@ class Measure(_Part):
     seed: Count = Field(default=0, description="Seed of weights and input.")
 
 
-class Report(_Part):
+class Report(Part):
     """What the HTML report shows."""
 
     sections: OneOrMore[_SectionWord] = Field(default=SECTIONS, description="Which sections, in this order.")
@@ -218,7 +214,7 @@ class Report(_Part):
     )
 
 
-class Document(_Part):
+class Document(Part):
     """What a scenario file says, without its profiles."""
 
     name: Name = Field(description="Short name; names run folders and reports.")
@@ -233,6 +229,9 @@ class Document(_Part):
     include: Listed[Include] = Field(default=(), description="Cells beside the sweep's.")
     exclude: Listed[Exclude] = Field(default=(), description="Cells that are not measured, with a reason.")
     expect: Listed[Expect] = Field(default=(), description="Failures that are findings, with a reason.")
+    claims: Listed[Claim] = Field(
+        default=(), description="What papers say of these cells; the report says whether it holds here."
+    )
     measure: Measure = Field(default=Measure(), description="What is measured and for how long.")
     report: Report = Field(default=Report(), description="Sections and reference of the HTML report.")
 
@@ -270,13 +269,16 @@ class Scenario(Document):
             raise ScenarioError(problems_of(error, grown(data, file))) from None
 
 
-PARTS: dict[tuple[str, ...], type[_Part]] = {
+PARTS: dict[tuple[str, ...], type[Part]] = {
     (): Document,
     ("sweep",): Sweep,
     ("sweep", "mixer"): Mixer,
     ("include",): Include,
     ("exclude",): Exclude,
     ("expect",): Expect,
+    ("claims",): Claim,
+    ("claims", "expect"): Expectation,
+    ("claims", "published"): Published,
     ("measure",): Measure,
     ("report",): Report,
 }

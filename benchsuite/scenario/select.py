@@ -149,6 +149,23 @@ def parse(text: str) -> Selection:
     return Selection(text, terms)
 
 
+def is_filter(text: str) -> bool:
+    """Whether a text that may be a filter or a label is a filter: its first word holds an operator.
+
+    "HiLo alpha=0.5" is a label. One that begins like a filter is written `mixer="r=2 SRA"`.
+    """
+    return re.match(r"[^\s\"]*[=<>]", text.lstrip()) is not None
+
+
+def side(text: str) -> Selection:
+    """The selection of a filter, or of the mixer that is labelled or named so.
+
+    Raises:
+        SelectionError: it is a filter and does not parse.
+    """
+    return parse(text) if is_filter(text) else Selection(text, (Term("mixer", "=", (text,)),))
+
+
 def mistakes(text: str) -> tuple[Mistake, ...]:
     """What is wrong with a filter; nothing, if it parses."""
     return _read(text)[1]

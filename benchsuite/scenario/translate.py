@@ -109,5 +109,5 @@ def _ends_in_list(location: Path) -> bool:
 
 
 def _singular(key: str) -> str:
-    """`metrics` holds metrics; the word that is wrong is a metric."""
-    return {"metrics": "metric", "sections": "section"}.get(key, key)
+    """`metrics` holds metrics; the word that is wrong is a metric. `expect` holds an expectation."""
+    return {"metrics": "metric", "sections": "section", "expect": "expectation"}.get(key, key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ TINY: dict[str, Any] = {
     "post_layers": ["ca", "ca"],
 }
 """The authors' arguments of a small VOLO."""
+PORT = PORTS["sail-sg/volo:VOLO"]
+SMALL = volo.VOLOConfig((1, 1, 1, 1), (8, 16, 16, 16), (2, 4, 4, 4), stem_dim=4)
 CONFIGS = {
     "volo_d1": ((4, 4, 8, 2), 192, 384, 6, 3, 64),
     "volo_d2": ((6, 4, 10, 4), 256, 512, 8, 3, 64),
@@ -40,12 +43,16 @@ CONFIGS = {
 def random_state(**changed: Any) -> dict[str, Tensor]:
     """Weights under the authors' names, random and in double precision."""
     torch.manual_seed(0)
-    arguments = PORTS["VOLO"].arguments(TINY | changed)
-    state = VOLO(**arguments).double().state_dict()  # the names are the same
+    state = PORT.build(TINY | changed, "math").double().state_dict()  # the names are the same
     for name, tensor in state.items():
         if "num_batches" not in name:
             tensor.copy_(torch.rand_like(tensor) + 0.5 if "running_var" in name else torch.randn_like(tensor))
     return state
+
+
+def without_counters(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """As weights are often stored: without the numbers of batches that norms have seen."""
+    return {name: tensor for name, tensor in state.items() if "num_batches" not in name}
 
 
 class ByHand:
@@ -149,8 +156,8 @@ class ByHand:
 def test_the_authors_weights_give_the_authors_logits(changed: dict[str, Any], kernel: str) -> None:
     authors = TINY | changed
     state = random_state(**changed)
-    network = PORTS["VOLO"].load(authors, state, kernel=kernel).double()
-    network.load_state_dict(state)  # load made it in single precision
+    network = PORT.build(authors, kernel).double()
+    network.load_state_dict(PORT.state(without_counters(state)))
     x = torch.randn(2, 3, authors["img_size"], authors["img_size"], dtype=torch.float64)
     with torch.no_grad():
         expected = ByHand(state, authors)(x)
@@ -210,8 +217,8 @@ def test_with_norms_counted_macs_round_to_what_timm_prints() -> None:
 
 
 def test_images_need_not_be_square_but_must_have_the_size_that_was_asked_for() -> None:
-    network = VOLO(**PORTS["VOLO"].arguments(TINY) | {"resolution": (32, 64)})
-    assert network(torch.randn(2, 3, 32, 64)).shape == (2, 7)
+    network = VOLO(SMALL, resolution=(32, 64))
+    assert network(torch.randn(2, 3, 32, 64)).shape == (2, 1000)
     with pytest.raises(ValueError, match=r"built for images of 32 × 64, not of 64 × 32"):
         network(torch.randn(2, 3, 64, 32))
     with pytest.raises(ValueError, match="8 × 8 patches, not 36 × 32"):
@@ -219,16 +226,14 @@ def test_images_need_not_be_square_but_must_have_the_size_that_was_asked_for() -
 
 
 def test_every_parameter_gets_a_gradient() -> None:
-    network = VOLO(**PORTS["VOLO"].arguments(TINY))
+    network = PORT.build(TINY, "math")
     network(torch.randn(2, 3, 48, 48)).square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
 
 def test_another_mixer_changes_its_stage_only() -> None:
-    plain = volo.VOLOConfig((1, 1, 1, 1), (8, 12, 12, 12), (2, 3, 3, 3), stem_dim=4)
-
     def weights_of(**options: Any) -> dict[str, torch.Size]:
-        network: nn.Module = VOLO(plain, resolution=64, **options)
+        network: nn.Module = VOLO(SMALL, resolution=64, **options)
         return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
     before, after = weights_of(), weights_of(mixer={"stage3": {"name": "sra", "params": {"sr_ratio": 2}}})
@@ -240,20 +245,26 @@ def test_another_mixer_changes_its_stage_only() -> None:
 
 @pytest.mark.parametrize("choice", ["dwconv", "nat", "window", "pooling", "relpos_msa"])
 def test_mixers_of_every_layout_can_be_put_in(choice: str) -> None:
-    config = volo.VOLOConfig((1, 1, 1, 1), (8, 16, 16, 16), (2, 4, 4, 4), stem_dim=4)
-    network = VOLO(config, resolution=112, num_classes=5, mixer={"all": choice})
+    network = VOLO(SMALL, resolution=112, num_classes=5, mixer={"all": choice})
     assert network(torch.randn(1, 3, 112, 112)).shape == (1, 5)
 
 
 def test_settings_that_ours_does_not_have_are_named() -> None:
     with pytest.raises(ValueError, match="in_chans=1 is not supported; only in_chans=3 is"):
-        PORTS["VOLO"].arguments(TINY | {"in_chans": 1})
+        PORT.build(TINY | {"in_chans": 1}, "math")
     with pytest.raises(ValueError, match="argument colour='red' has no counterpart here"):
-        PORTS["VOLO"].arguments(TINY | {"colour": "red"})
+        PORT.build(TINY | {"colour": "red"}, "math")
     with pytest.raises(ValueError, match=r"post_layers=\['mlp'\]: only 'ca'"):
-        PORTS["VOLO"].arguments(TINY | {"post_layers": ["mlp"]})
+        PORT.build(TINY | {"post_layers": ["mlp"]}, "math")
 
 
+@functools.cache
 def cost_of(name: str) -> Cost:
     with torch.device("meta"):
         return count_cost(getattr(volo, name)(), (torch.empty(1, 3, 224, 224),))
+
+
+def test_it_is_counted_alike_with_memory_and_without() -> None:
+    network = VOLO(SMALL, resolution=64)
+    here = count_cost(network, (torch.randn(2, 3, 64, 64),), images=2)
+    assert here == count_cost(network.to("meta"), (torch.empty(2, 3, 64, 64, device="meta"),), images=2)
