@@ -215,6 +215,27 @@ def show(
 
 
 @app.command()
+def count(
+    what: Annotated[str, typer.Argument(help="backbones")],
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME...", help="Only these; else all.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
+    resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 224,
+) -> None:
+    """Count parameters and multiply–adds of networks, beside what was published. Nothing is run."""
+    from benchsuite import terminal
+
+    if what != "backbones":
+        raise UsageError(f"cannot count {what!r}; allowed: backbones")
+    if format not in terminal.COUNTS:
+        raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.COUNTS)}")
+    from benchsuite.run.count import count_backbones
+
+    terminal.print_counts(count_backbones(names or (), resolution), format)
+
+
+@app.command()
 def parity(
     folder: Annotated[Path, typer.Argument(help="A folder of golden cases.")],
     allow_unknown: Annotated[
@@ -271,6 +292,29 @@ def report(
     for warning in (text for one in loaded for text in one.warnings):
         print(warning, file=sys.stderr)
     print(render(loaded, out=out or runs[0] / REPORT, figures=figures))
+
+
+@app.command()
+def claims(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+) -> None:
+    """Say which claims of papers hold in a run. Verdicts are findings: the exit code is always 0."""
+    import json
+
+    from benchsuite import terminal
+    from benchsuite.report.claims import judgements, panel, plain
+    from benchsuite.results.frame import load
+
+    if format not in ("text", "json"):
+        raise UsageError(f"no format {format!r}; allowed: text, json")
+    results = load(run)
+    frame = results.frame()
+    found = judgements(results.run.scenario, frame)
+    if format == "json":
+        print(json.dumps([plain(one) for one in found], indent=2, ensure_ascii=False))
+    else:
+        terminal.print_claims(panel(found, frame))
 
 
 def main() -> NoReturn:

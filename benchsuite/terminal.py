@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from benchsuite.parity.compare import ParityRow
+    from benchsuite.report.claims import Panel
+    from benchsuite.run.count import Count
     from benchsuite.run.estimate import Estimate
     from benchsuite.run.sweep import Observer
 
@@ -168,6 +170,23 @@ def print_list(
     print(text)
 
 
+COUNTS = ("text", "json", "markdown")
+"""Formats of `benchsuite count`."""
+
+
+def print_counts(counts: Sequence[Count], format: str) -> None:
+    """What `benchsuite count` shows."""
+    import json
+
+    from benchsuite.run import count, listing
+
+    assert format in COUNTS
+    if format == "json":
+        print(json.dumps(count.facts(counts), indent=2, ensure_ascii=False))
+        return
+    print((listing.aligned if format == "text" else listing.markdown)(count.rows(counts)))
+
+
 def print_summary(records: Sequence[Record]) -> None:
     """Table of all cells: cost, latency with its interval, throughput, memory, or why there is none.
 
@@ -177,7 +196,7 @@ def print_summary(records: Sequence[Record]) -> None:
     from rich.text import Text
 
     axes = [_axes(record.cell) for record in records]
-    varied = [name for name in axes[0] if len({axis[name] for axis in axes}) > 1 or name == "mixer"]
+    varied = [n for n in axes[0] if len({axis[n] for axis in axes}) > 1 or n == records[0].cell.subject]
     fixed = [f"{name} {value}" for name, value in axes[0].items() if name not in varied]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in varied:
@@ -196,12 +215,12 @@ def print_summary(records: Sequence[Record]) -> None:
 def _axes(cell: Cell) -> dict[str, str]:
     """The axes of a cell as words, in the order of the table."""
     height, width = cell.resolution
+    layer = {} if cell.dim is None else {"dim": str(cell.dim), "heads": str(cell.num_heads)}
     return {
-        "mixer": cell.name,
+        cell.subject: cell.name,
         "px": f"{height}" if height == width else f"{height}×{width}",
         "batch": str(cell.batch),
-        "dim": str(cell.dim),
-        "heads": str(cell.num_heads),
+        **layer,
         "dtype": cell.dtype,
         "mode": cell.mode,
         "kernel": cell.kernel,
@@ -263,3 +282,33 @@ def print_parity(rows: Sequence[ParityRow]) -> None:
         style = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}.get(row.verdict)
         table.add_row(*(Text(text) for text in row.texts()), style=style)
     console().print(table)
+
+
+def print_claims(panel: Panel | None) -> None:
+    """What `benchsuite claims` shows: a heading for every claim, and a row for every setting under it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    if panel is None:
+        print("the scenario of this run makes no claims")
+        return
+    for row in panel.rows:
+        style = {"holds": "green", "does not hold": "red", "differs": "yellow"}.get(row.verdict, "dim")
+        console().print(Text.assemble((f"{row.symbol} {row.verdict}", style), f"  {row.id}  {row.says}"))
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(width=12)
+        table.add_column(min_width=22, no_wrap=True)
+        table.add_column()
+        lines = [("  compared", "", row.compared)] if row.measured else []
+        lines += [("  here", "", row.summary)] if row.summary else []
+        for one in row.measured:
+            mark = f"{one.symbol} {one.ratio}" if len(row.measured) > 1 else one.ratio
+            lines.append(("  here", mark, f"{one.where}: {one.reason}" if one.reason else one.where))
+        lines += [("  published", one.ratio.partition(" (")[0], one.conditions) for one in row.printed]
+        lines.append(("  source", "", row.source))
+        before = ""
+        for name, number, text in lines:
+            table.add_row(*(Text(word) for word in ("" if name == before else name, number, text)))
+            before = name
+        console().print(table)
+    print(panel.summary)

@@ -129,9 +129,9 @@ class DeformableMerging(Embedding):
     def forward(self, x: Tensor) -> Tensor:
         size = size_of(x)
         taps = sample_taps(x, self.offset(x), size)  # B, channels × 4, N / 4
-        merged = self.conv.weight.flatten(1) @ taps  # B, dim, N / 4
+        merged = (self.conv.weight.flatten(1) @ taps).reshape(x.shape[0], -1, *self.grid(size))
         assert self.conv.bias is not None
-        merged = merged.unflatten(2, self.grid(size)) + self.conv.bias[:, None, None]
+        merged = merged + self.conv.bias[:, None, None]  # B, dim, H / 2, W / 2
         return F.gelu(self.norm(merged))
 
     def grid(self, size: Size) -> Size:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._port import NetworkPort
+from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments, renamed
@@ -96,7 +96,7 @@ mixer_l32 = network(MLPMixer, MixerConfig(1024, 24, 512, 4096, patch_size=32))
 mixer_l16 = network(MLPMixer, MixerConfig(1024, 24, 512, 4096))
 
 
-def _build(authors: Arguments, kernel: str) -> nn.Module:
+def _arguments(authors: Arguments) -> dict[str, Any]:
     given = take(
         authors,
         {
@@ -123,12 +123,14 @@ def _build(authors: Arguments, kernel: str) -> nn.Module:
         channels_dim=int(dim * channels),
         patch_size=given["patch_size"],
     )
-    return MLPMixer(config, num_classes=given["num_classes"], resolution=given["img_size"], kernel=kernel)
+    return {"config": config, "num_classes": given["num_classes"], "resolution": given["img_size"]}
 
 
 PORTS = {
-    "dingmyu/davit:MlpMixer": NetworkPort(
-        _build,
+    "MlpMixer": NetworkPort(
+        "dingmyu/davit",
+        MLPMixer,
+        _arguments,
         renamed(
             (r"stem\.proj\.", "patch_embed."),
             (r"(blocks\.\d+)\.mlp_tokens\.", r"\1.attn."),

@@ -16,9 +16,10 @@ from torch import nn
 
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding, PatchMerging
-from benchsuite.backbones._hierarchy import Hierarchy, HierarchyConfig, Place, Stage, mlp
+from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._names import moved, renamed
 from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
 from benchsuite.mixers._port import Arguments
 from benchsuite.mixers.swin import WindowAttention
 

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import Builder, network
 from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._port import NetworkPort
+from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
+from benchsuite.mixers import MIXERS
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.context_broadcast import ContextBroadcastMLP, ContextBroadcastMSA
@@ -100,8 +101,13 @@ class ViT(nn.Module):
     ) -> Callable[[], nn.Module] | None:
         if choice is None:
             return None
-        name = choice if isinstance(choice, str) else str(choice.get("name", ""))
-        make = chosen(
+        name = choice if isinstance(choice, str) else choice.get("name")
+        if name in MIXERS and name not in GRIDLESS:
+            raise ValueError(
+                f"all: mixer {name!r} mixes over a grid, in which a ViT's class token has no place. "
+                f"Allowed: {', '.join(sorted(GRIDLESS))}"
+            )
+        return chosen(
             choice,
             stage="all",
             dim=config.dim,
@@ -110,12 +116,6 @@ class ViT(nn.Module):
             num_heads=config.num_heads,
             kernel=kernel,
         )
-        if ":" not in name and name not in GRIDLESS:
-            raise ValueError(
-                f"all: mixer {name!r} mixes over a grid, in which a ViT's class token has no place. "
-                f"Allowed: {', '.join(sorted(GRIDLESS))}"
-            )
-        return make
 
     def forward(self, x: Tensor) -> Tensor:
         check_image(x, self.size, "ViT")
@@ -195,7 +195,7 @@ deit_b_cb_deep = _with(_B, _deeper(_B, scaled=False))
 deit_b_cbs_deep = _with(_B, _deeper(_B, scaled=True))
 
 
-def _build(authors: Arguments, kernel: str) -> nn.Module:
+def _arguments(authors: Arguments) -> dict[str, Any]:
     given = take(
         authors,
         {
@@ -227,9 +227,11 @@ def _build(authors: Arguments, kernel: str) -> nn.Module:
         mlp_ratio=given["mlp_ratio"],
         qkv_bias=given["qkv_bias"],
     )
-    return ViT(config, num_classes=given["num_classes"], resolution=given["img_size"], kernel=kernel)
+    return {"config": config, "num_classes": given["num_classes"], "resolution": given["img_size"]}
 
+
+_state = renamed((r"patch_embed\.proj\.", "patch_embed."))
 
 PORTS = {
-    "dingmyu/davit:VisionTransformer": NetworkPort(_build, renamed((r"patch_embed\.proj\.", "patch_embed."))),
+    "VisionTransformer": NetworkPort("dingmyu/davit", ViT, _arguments, _state),
 }

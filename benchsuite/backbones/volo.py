@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._arguments import take
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
 from benchsuite.backbones._embed import size_of
-from benchsuite.backbones._port import NetworkPort
+from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments
@@ -248,7 +248,7 @@ volo_d5 = network(
 )
 
 
-def _build(authors: Arguments, kernel: str) -> nn.Module:
+def _arguments(authors: Arguments) -> dict[str, Any]:
     layers = len(authors["layers"])
     given = take(
         authors,
@@ -295,7 +295,7 @@ def _build(authors: Arguments, kernel: str) -> nn.Module:
         class_blocks=len(post),
         readout=readout,
     )
-    return VOLO(config, num_classes=given["num_classes"], resolution=given["img_size"], kernel=kernel)
+    return {"config": config, "num_classes": given["num_classes"], "resolution": given["img_size"]}
 
 
 _ONLY = {"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0} | dict.fromkeys(
@@ -304,5 +304,5 @@ _ONLY = {"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.
 """Mixing of tokens between images and stochastic depth belong to training."""
 
 PORTS = {
-    "sail-sg/volo:VOLO": NetworkPort(_build, with_batch_counters),
+    "VOLO": NetworkPort("sail-sg/volo", VOLO, _arguments, with_batch_counters),
 }

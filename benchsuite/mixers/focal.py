@@ -5,8 +5,8 @@ Paper: Yang et al., "Focal Self-attention for Local-Global Interactions in Visio
 Reference: microsoft/Focal-Transformer @ 57bb303, classification/focal_transformer.py, the attention path of
     FocalTransformerBlock and WindowAttention.
 Differs: one gather collects all keys of a window, where the authors roll the map four times and unfold the
-    pooled ones; queries of pooled windows, which nothing uses, are not computed; where the grid is no larger
-    than the window, the authors change the options at construction, which is left to the caller here.
+    pooled ones; where the grid is no larger than the window, the authors change the options at construction,
+    which is left to the caller here.
 Names: window_size is the paper's s_p; expand_size, the authors' for (s_r − s_p) / 2 of the finest level;
     focal_level, the paper's L; focal_window, s_r of the pooled levels.
 """
@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
@@ -174,9 +173,8 @@ class FocalAttention(nn.Module):
         if not self.levels:
             return kv
         pooled = [self._pool(x, grid, level) for level in range(self.levels)]
-        bias = None if self.qkv.bias is None else self.qkv.bias[self.dim :]
-        # The rows of the projection that make keys and values; the authors compute queries too.
-        coarse = F.linear(torch.cat(pooled, dim=1), self.qkv.weight[self.dim :], bias)
+        # The authors compute queries of pooled tokens too, which nothing uses; their counts include them.
+        coarse = self.qkv(torch.cat(pooled, dim=1))[..., self.dim :]
         return torch.cat((kv, coarse, kv.new_zeros(kv.shape[0], 1, kv.shape[2])), dim=1)
 
     def _pool(self, x: Tensor, grid: Size, level: int) -> Tensor:
@@ -247,7 +245,7 @@ class FocalAttention(nn.Module):
     def macs(self, size: Size) -> int:
         """4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
 
-        A level of P sub-windows of g × g tokens adds 2PC², and Pg²C if pooling is learned.
+        A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
         """
         grid = padded_size(size, self.window_size)
         n, c, window = grid[0] * grid[1], self.dim, self.window_size
@@ -257,7 +255,7 @@ class FocalAttention(nn.Module):
         for level, side in enumerate(self.sides):
             rows, columns = pooled_size(grid, window, level)
             learned = side**2 * c if self.pool_method in {"fc", "conv"} else 0
-            total += rows * columns * (2 * c**2 + learned)
+            total += rows * columns * (3 * c**2 + learned)
         return total
 
 

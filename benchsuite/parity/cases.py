@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchsuite.errors import ParityDataError
 
+WHOLE_MODEL = "whole_model"
 _TENSORS = ("input", "output", "cotangent", "grad_input")
 
 
@@ -38,11 +39,29 @@ class _Tolerances(_Strict):
     grad_input: Tolerance
 
 
+class Source(_Strict):
+    """Where the code that computed a case comes from.
+
+    Attributes:
+        repo: address of the repository; None for a formula.
+        cls: name of the class in it.
+    """
+
+    repo: str | None = None
+    cls: str | None = None
+
+    @property
+    def repository(self) -> str:
+        """Owner and name, "dingmyu/davit" of "https://github.com/dingmyu/davit"; "" if there is none."""
+        return "/".join((self.repo or "").removesuffix("/").removesuffix(".git").split("/")[-2:])
+
+
 class _Description(_Strict):
     """The keys of a case's JSON that a comparison needs; others are for people."""
 
     name: str
     mixer: str
+    source: Source = Source()
     kwargs: dict[str, Any]
     layout: str
     H: int | None = None
@@ -59,7 +78,8 @@ class Case:
 
     Attributes:
         name: of the case.
-        mixer: the authors' mixer that it is of; a key of some `PORTS`.
+        mixer: the authors' mixer that it is of; a key of some mixer's `PORTS`. WHOLE_MODEL for a network.
+        source: of the authors' code; what tells networks apart.
         kwargs: the authors' constructor arguments.
         layout: of input and output: "BNC", "NHWC" or "NCHW".
         size: height and width of the token grid; (N, 1) where the case has tokens but no grid.
@@ -73,6 +93,7 @@ class Case:
 
     name: str
     mixer: str
+    source: Source
     kwargs: Mapping[str, Any]
     layout: str
     size: tuple[int, int]
@@ -138,6 +159,7 @@ def _case(path: Path, document: object, tensors_path: Path) -> Case:
     return Case(
         name=description.name,
         mixer=description.mixer,
+        source=description.source,
         kwargs=description.kwargs,
         layout=description.layout,
         size=(tensors["input"].shape[1], 1) if height is None or width is None else (height, width),

@@ -1,4 +1,4 @@
-"""Comparison of our mixers with the golden cases, forward and backward, kernel by kernel."""
+"""Comparison of our mixers and networks with the golden cases, forward and backward, kernel by kernel."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from benchsuite.errors import DeviceError, UsageError
 from benchsuite.mixers._attention import ATTENTION_KERNELS
-from benchsuite.mixers._port import Port
 from benchsuite.parity.cases import Case, Tolerance, read_cases
-from benchsuite.parity.ports import find_port, load_authors_weights
+from benchsuite.parity.counterpart import Counterpart, counterpart_of, unknown_reason
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ class ParityRow:
         output_allowed, grad_allowed: what the case's tolerance allows at the element nearest to its limit.
         grad_norms_compared: parameters whose gradient's L2 norm was compared as well.
         verdict: "ok"; "mismatch", also where ours cannot be built or filled; "unknown", no port of this
-            mixer; "unavailable", the kernel does not run here, which says nothing about the mixer.
+            mixer or network; "unavailable", the kernel does not run here, which says nothing about ours.
         reason: why the verdict is not "ok".
     """
 
@@ -68,7 +67,7 @@ def check_folder(
 
     Args:
         device: where ours runs, "cpu" or "cuda".
-        kernels: attention kernels to run on; by default all that the mixer has.
+        kernels: attention kernels to run on; by default all that the mixer or network has.
 
     Returns:
         One row for each case and kernel, cases in the order of their files.
@@ -86,18 +85,16 @@ def check_folder(
     target = _device(device)
     rows = []
     for case in read_cases(folder):
-        found = find_port(case.mixer)
-        if found is None:
-            reason = f'no mixer here is a port of "{case.mixer}"'
+        ours = counterpart_of(case)
+        if ours is None:
+            reason = unknown_reason(case)
             rows.append(ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=reason))
             continue
-        _, cls, port = found
-        has = cls.kernels
-        for kernel in has if kernels is None else kernels:
-            if kernel in has:
-                row = _check(case, port, kernel, target)
+        for kernel in ours.kernels if kernels is None else kernels:
+            if kernel in ours.kernels:
+                row = _check(case, ours, kernel, target)
             else:
-                reason = f"the mixer runs on {', '.join(has)}"
+                reason = f"the {ours.kind} runs on {', '.join(ours.kernels)}"
                 row = ParityRow(
                     case=case.name, mixer=case.mixer, kernel=kernel, verdict="unavailable", reason=reason
                 )
@@ -115,30 +112,30 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _check(case: Case, port: Port, kernel: str, device: torch.device) -> ParityRow:
+def _check(case: Case, ours: Counterpart, kernel: str, device: torch.device) -> ParityRow:
     def row(verdict: Verdict, reason: str) -> ParityRow:
         return ParityRow(case=case.name, mixer=case.mixer, kernel=kernel, verdict=verdict, reason=reason)
 
     try:
-        module = load_authors_weights(case.mixer, case.kwargs, case.state, kernel=kernel)
+        module = ours.load(case, kernel)
     except (ValueError, TypeError, RuntimeError) as error:
         return row("mismatch", f"ours cannot be built from the case: {error}")
     module = module.to(device).train(case.train_mode)
     with warnings.catch_warnings(record=True) as caught, _full_precision():
         warnings.simplefilter("always")
         try:
-            output, grad_input = _run(module, case, port, device)
+            output, grad_input = _run(module, case, ours, device)
         except (ValueError, RuntimeError) as error:
             if str(error).startswith(_NO_KERNEL):
                 return row("unavailable", _why_not(error, [str(w.message) for w in caught], device))
             return row("mismatch", f"ours does not run: {error}")
-    return _compare(case, kernel, output, grad_input, _grad_pairs(case, port, module))
+    return _compare(case, kernel, output, grad_input, _grad_pairs(case, ours, module))
 
 
-def _run(module: nn.Module, case: Case, port: Port, device: torch.device) -> tuple[Tensor, Tensor]:
+def _run(module: nn.Module, case: Case, ours: Counterpart, device: torch.device) -> tuple[Tensor, Tensor]:
     """Output and gradient of the input, on the CPU; leaves the parameters' gradients in the module."""
     x = case.input.detach().clone().to(device).requires_grad_()
-    output = _forward(module, x, case.size, port)
+    output = ours.run(module, x, case.size)
     if output.shape != case.output.shape:
         raise ValueError(f"output is {tuple(output.shape)}, the authors' {tuple(case.output.shape)}")
     torch.autograd.backward((output * case.cotangent.to(device)).sum())
@@ -146,23 +143,16 @@ def _run(module: nn.Module, case: Case, port: Port, device: torch.device) -> tup
     return output.detach().cpu(), x.grad.cpu()
 
 
-def _forward(module: nn.Module, x: Tensor, size: tuple[int, int], port: Port) -> Tensor:
-    if port.run is not None:
-        return port.run(module, x, size)
-    out: Tensor = module(x, size) if module.layout == "BNC" else module(x)
-    return out
-
-
-def _grad_pairs(case: Case, port: Port, module: nn.Module) -> dict[str, tuple[float, float]]:
+def _grad_pairs(case: Case, ours: Counterpart, module: nn.Module) -> dict[str, tuple[float, float]]:
     """(ours, the authors') L2 norm of a parameter's gradient, by our name.
 
     Only for parameters that are one of the authors' as it is, not several of theirs put together.
     """
     theirs_of = {id(tensor): name for name, tensor in case.state.items()}
-    ours = port.state(case.state)
+    named = ours.state(case.state)
     pairs = {}
     for name, parameter in module.named_parameters():
-        theirs = theirs_of.get(id(ours[name]), "")
+        theirs = theirs_of.get(id(named[name]), "")
         if theirs in case.grad_norms and theirs not in case.zero_grads:
             norm = 0.0 if parameter.grad is None else float(parameter.grad.double().norm())
             pairs[name] = (norm, case.grad_norms[theirs])

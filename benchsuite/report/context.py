@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import method, tables
+from benchsuite.report import claims, method, tables
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed
@@ -85,6 +85,7 @@ class RunPart:
     Attributes:
         key: unique on the page, start of all its ids.
         summary: one line under the title: how much, on what, when.
+        claims: None if the scenario has none.
         numbers: None if the scenario does not want the table.
     """
 
@@ -92,6 +93,7 @@ class RunPart:
     title: str
     question: str
     summary: str
+    claims: claims.Panel | None
     groups: list[GroupPart]
     numbers: Table | None
     mixers: Table
@@ -142,6 +144,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
         title=str(run.scenario.get("title") or run.scenario.get("name") or run.path.name),
         question=str(run.scenario.get("question") or ""),
         summary=_summary(run, frame),
+        claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         mixers=tables.mixers(frame),

@@ -44,8 +44,8 @@ _DTYPES: dict[str, str] = {
     "width": "int64",
     "tokens": "int64",
     "stride": "int64",
-    "dim": "int64",
-    "num_heads": "int64",
+    "dim": "Int64",
+    "num_heads": "Int64",
     "macs_exact": "boolean",
     "flops": "Int64",
     "latency_p5_s": "float64",
@@ -98,7 +98,7 @@ def to_frame(records: Iterable[Record]) -> pd.DataFrame:
     Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
     `latency_s` is the median; `_lo` and `_hi` are the ends of its 95 % interval, missing below 6 samples.
     `resolution` is the side in pixels where the image is square and "HxW" where it is not. What was not
-    measured is missing (NaN, NA), never 0.
+    measured is missing (NaN, NA), never 0; so are `dim` and `num_heads` of a backbone.
     """
     rows = [_row(record) for record in records]
     return pd.DataFrame(

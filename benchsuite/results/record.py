@@ -18,7 +18,8 @@ RECORD_VERSION = 1
 Status = Literal["ok", "oom", "unsupported", "error", "crash"]
 STATUSES: tuple[Status, ...] = ("ok", "oom", "unsupported", "error", "crash")
 
-Subject = Literal["mixer"]
+Subject = Literal["mixer", "block", "backbone"]
+SUBJECTS: tuple[Subject, ...] = ("mixer", "block", "backbone")
 DType = Literal["fp32", "fp16", "bf16", "fp64"]
 Mode = Literal["inference", "forward_backward"]
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn"]
@@ -31,12 +32,15 @@ class Cell:
     """One point of a sweep: everything that decides what is measured, and nothing else.
 
     Attributes:
-        name: the label in tables and figures; unique among the mixers of a scenario.
-        target: the mixer's key in `MIXERS`.
-        config: keyword arguments of the mixer beyond dim, num_heads and kernel.
+        name: the label in tables and figures; unique among the subjects of a scenario.
+        target: the subject's key in `MIXERS`, `BLOCKS` or `BACKBONES`, or "package.module:Name".
+        config: keyword arguments of the subject beyond its axes; a backbone's `mixer` says what mixes in a
+            stage in place of what the paper has.
         resolution: image height and width in pixels.
-        stride: pixels per token side; the token grid is resolution / stride.
+        stride: pixels per token side; the token grid is resolution / stride. 1 for a backbone, which is given
+            pixels and makes tokens of them itself.
         batch: images per step.
+        dim, num_heads: channels and attention heads; None for a backbone, whose stages have their own.
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
     """
 
@@ -47,8 +51,8 @@ class Cell:
     resolution: tuple[int, int]
     stride: int
     batch: int
-    dim: int
-    num_heads: int
+    dim: int | None = None
+    num_heads: int | None = None
     dtype: DType = "fp32"
     mode: Mode = "inference"
     kernel: Kernel = "math"

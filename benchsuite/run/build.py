@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from benchsuite.backbones import BACKBONES
 from benchsuite.errors import Unsupported, UsageError, nearest
 from benchsuite.measure.device import Step
 from benchsuite.mixers import BLOCKS, MIXERS
@@ -57,7 +58,20 @@ def mixer_class(target: str) -> type[nn.Module]:
             layout is none that there is.
         Exception: whatever importing the module raises.
     """
-    module, _, name = _dotted(target).partition(":")
+    found = _found(_dotted(target), "class")
+    name = _dotted(target).rpartition(":")[2]
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        what = f"class {name}" if isinstance(found, type) else type(found).__name__
+        raise TypeError(f"it is a {what}, not a subclass of torch.nn.Module")
+    layout = _layout(found)
+    if layout not in LAYOUTS:
+        raise ValueError(f"its layout {layout!r} is none of {', '.join(LAYOUTS)}")
+    return found
+
+
+def _found(dotted: str, what: str) -> Any:
+    """What "module:Name" names; `what` it should be is said where it is not there."""
+    module, _, name = dotted.partition(":")
     try:
         home = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -69,14 +83,26 @@ def mixer_class(target: str) -> type[nn.Module]:
     if found is None:
         near = nearest(name, vars(home))
         hint = f'; did you mean "{near}"?' if near else ""
-        raise AttributeError(f'module {module} has no class "{name}"{hint}')
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        what = f"class {name}" if isinstance(found, type) else type(found).__name__
-        raise TypeError(f"it is a {what}, not a subclass of torch.nn.Module")
-    layout = _layout(found)
-    if layout not in LAYOUTS:
-        raise ValueError(f"its layout {layout!r} is none of {', '.join(LAYOUTS)}")
+        raise AttributeError(f'module {module} has no {what} "{name}"{hint}')
     return found
+
+
+@functools.cache
+def backbone_builder(target: str) -> Callable[..., nn.Module]:
+    """The function that a name of `BACKBONES`, or a "module:function", stands for.
+
+    Raises:
+        LookupError: the name stands for nothing.
+        AttributeError, TypeError: the module has no such function, or it cannot be called.
+        Exception: whatever importing the module raises.
+    """
+    if target not in BACKBONES and ":" not in target:
+        raise LookupError("no network is called so")
+    found = _found(BACKBONES.get(target, target), "function")
+    if not callable(found):
+        raise TypeError(f"it is a {type(found).__name__}, not a function that builds a network")
+    builder: Callable[..., nn.Module] = found
+    return builder
 
 
 def require_tensor(module: nn.Module) -> None:
@@ -97,11 +123,16 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
         seed: of the weights and the input, which are drawn from a normal distribution.
 
     Raises:
-        UsageError: the mixer does not take these arguments.
-        Unsupported: the mixer has no such kernel.
+        UsageError: the mixer does not take these arguments, or the network cannot be given these mixers.
+        Unsupported: the mixer or the network has no such kernel, or the network does not take such images.
     """
-    cls = mixer_class(cell.target)
     dtype = DTYPES[cell.dtype]
+    if cell.subject == "backbone":
+        torch.manual_seed(seed)
+        network = _network(cell, device).to(dtype=dtype)
+        images = torch.randn(batch or cell.batch, 3, *cell.resolution, device=device, dtype=dtype)
+        return Subject(network.train(False), (images,))
+    cls = mixer_class(cell.target)
     arguments = _arguments(cell, cls)
     torch.manual_seed(seed)
     try:
@@ -144,6 +175,53 @@ def step_of(subject: Subject, mode: str) -> Step:
     return forward_backward
 
 
+def _network(cell: Cell, device: torch.device | str) -> nn.Module:
+    """The network of a cell. What is wrong only at this size or on this kernel is `Unsupported`.
+
+    Raises:
+        UsageError: it cannot be built as the scenario describes it, whatever the axes.
+        Unsupported: it can, but not of this resolution or not on this kernel.
+    """
+    builder = backbone_builder(cell.target)
+    arguments = dict(cell.config)
+    if swaps := arguments.get("mixer"):
+        arguments["mixer"] = {stage: _resolved(choice) for stage, choice in swaps.items()}
+    try:
+        with torch.device(device):
+            network: object = builder(**arguments, resolution=_side(cell.resolution), kernel=cell.kernel)
+    except (ValueError, TypeError) as error:
+        _require_buildable(cell, functools.partial(builder, **arguments))
+        raise Unsupported(f"{cell.name} ({cell.target}): {error}") from error
+    if not isinstance(network, nn.Module):
+        what = f"it builds a {type(network).__name__}, not a torch.nn.Module"
+        raise UsageError(f"{cell.name} ({cell.target}): {what}")
+    return network
+
+
+def _side(resolution: tuple[int, int]) -> int | tuple[int, int]:
+    """One number for a square, so that a builder of one's own need not know more."""
+    height, width = resolution
+    return height if height == width else resolution
+
+
+def _require_buildable(cell: Cell, builder: Callable[[], nn.Module]) -> None:
+    """Raise UsageError if the network cannot be built at its own resolution on its own kernel."""
+    try:
+        with torch.device("meta"):
+            builder()
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
+
+
+def _resolved(choice: Any) -> Any:
+    """A choice of a mixer with names of blocks and of packages spelled out, which a network does not know."""
+    if isinstance(choice, str):
+        return choice if choice in MIXERS else _dotted(choice)
+    if "alternate" in choice:
+        return {"alternate": [_resolved(one) for one in choice["alternate"]]}
+    return {**choice, "name": _resolved(choice["name"])}
+
+
 def _arguments(cell: Cell, cls: type[nn.Module]) -> dict[str, Any]:
     """Constructor arguments: the cell's axes as far as the class takes them, then its own parameters."""
     accepted = inspect.signature(cls).parameters
@@ -182,6 +260,7 @@ def _dotted(target: str) -> str:
 
 def _input_shape(cell: Cell, layout: str, batch: int) -> tuple[int, ...]:
     height, width = cell.grid
+    assert cell.dim is not None  # only a backbone has none
     shapes = {
         "BNC": (batch, height * width, cell.dim),
         "NHWC": (batch, height, width, cell.dim),

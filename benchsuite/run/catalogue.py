@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchsuite import mixers
+from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._relation import Relation
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.source import Class, Parameter, Unreadable, read
 from benchsuite.scenario.references import ANY_OTHER
+from benchsuite.scenario.subjects import Catalogue
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
+OF_A_BACKBONE: Mapping[str, tuple[str, ...]] = dict.fromkeys(BACKBONES, ("num_classes",))
+"""Network → what `params` may name: the builders of all take the same, of which the others are axes."""
 SEE_SOURCE: Final = "see source"
 """Stands for what is computed where the source is, and cannot be read without running it."""
 _ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
@@ -85,7 +89,7 @@ class Entry:
         return tuple(sorted(names - AXES))
 
 
-class Known(Mapping[str, tuple[str, ...]]):
+class Known(Catalogue):
     """Mixer → the words that its `params` may use. A file is read when its mixer is asked for."""
 
     def __init__(self, targets: Mapping[str, tuple[str, str]], search: tuple[str, ...]) -> None:
@@ -103,6 +107,16 @@ class Known(Mapping[str, tuple[str, ...]]):
 
     def __len__(self) -> int:
         return len(self._targets)
+
+    @property
+    def blocks(self) -> Known:
+        """Only the parts around and inside of mixers."""
+        return Known(_targets(BLOCKS), self._search)
+
+    @property
+    def backbones(self) -> Mapping[str, tuple[str, ...]]:
+        """The networks."""
+        return OF_A_BACKBONE
 
 
 def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:

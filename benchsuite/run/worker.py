@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import os
 import re
 import traceback
 import warnings
@@ -25,8 +26,9 @@ from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
 from benchsuite.measure.stopping import RelativeInterval
 from benchsuite.measure.timing import WarmUp, measure_time
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
-from benchsuite.run.build import build, mixer_class, require_tensor, step_of
+from benchsuite.run.build import backbone_builder, build, mixer_class, require_tensor, step_of
 from benchsuite.scenario.model import Measure
+from benchsuite.units import byte_size
 
 T = TypeVar("T")
 
@@ -81,26 +83,44 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
     """
     counted: dict[str, Answer[Cost]] = {}
-    unloaded = {target: _load_failure(target) for target in dict.fromkeys(cell.target for cell in cells)}
+    sources = dict.fromkeys((cell.subject == "backbone", cell.target) for cell in cells)
+    unloaded = {source: _load_failure(*source) for source in sources}
     wrong: dict[str, None] = {}
     plans: list[Answer[Plan]] = []
     for cell in cells:
-        failure = unloaded[cell.target]
+        failure = unloaded[cell.subject == "backbone", cell.target]
         if failure:
             plans.append(Answer(status="error", failure=failure))
             continue
         key = repr(
-            (cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads, cell.kernel)
+            (
+                cell.subject == "backbone",
+                cell.target,
+                sorted(cell.config.items()),
+                cell.grid,
+                cell.dim,
+                cell.num_heads,
+                cell.kernel,
+            )
         )
         try:
             if key not in counted:
-                counted[key] = _attempt("build", functools.partial(_count, cell))
+                counted[key] = count(cell)
             plans.append(_with_memory(cell, counted[key]))
         except UsageError as error:
             wrong[str(error)] = None
     if wrong:
         raise UsageError("\n".join(wrong))
     return plans
+
+
+def count(cell: Cell) -> Answer[Cost]:
+    """Count one image of a cell on "meta".
+
+    Raises:
+        UsageError: the subject does not take the arguments that the cell gives.
+    """
+    return _attempt("build", lambda: _count(cell))
 
 
 def time_cell(cell: Cell, measure: Measure) -> Answer[Timing]:
@@ -121,11 +141,12 @@ def matmul_rate(device: str) -> float:
     return side**3 / min(durations)
 
 
-def _load_failure(target: str) -> Failure | None:
-    """Why a mixer's class cannot be had, if so. Importing runs a user's module, which may do anything."""
+def _load_failure(backbone: bool, target: str) -> Failure | None:
+    """Why a mixer's class or a network's builder cannot be had, if so. Importing runs a user's module, which
+    may do anything."""
     try:
-        mixer_class(target)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  only this mixer's cells suffer from it
+        (backbone_builder if backbone else mixer_class)(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  only this subject's cells suffer from it
         failure = _failure("build", "error", error)
         return replace(failure, message=f"{target} cannot be loaded: {failure.message}")
     return None
@@ -149,7 +170,25 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
         held = module_bytes(subject.module) + tensor_bytes(subject.tensor)
         return Plan(cost=found, memory_bytes=held + peak)
 
-    return _attempt("build", estimate)
+    planned = _attempt("build", estimate)
+    there = _capacity(cell.device)
+    if planned.value is None or there is None or planned.value.memory_bytes <= there:
+        return planned
+    needed = byte_size(planned.value.memory_bytes, 3)
+    message = f"needs about {needed}, the machine has {byte_size(there, 3)}; not tried"
+    return Answer(status="oom", failure=Failure(stage="build", kind="TooLarge", message=message))
+
+
+@functools.cache
+def _capacity(device: str) -> int | None:
+    """Bytes of memory that the device has, used or free; None if it is not there or nobody says."""
+    if torch.device(device).type == "cuda":
+        there = torch.cuda.is_available()
+        return int(torch.cuda.get_device_properties(device).total_memory) if there else None
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
 
 
 def _time(cell: Cell, measure: Measure) -> Timing:

@@ -2,7 +2,8 @@
 
 A scenario is checked as it stands, with each of its profiles, and with the profiles and overrides asked for.
 In each form the shape comes first (`model.py`); what has the wrong shape is then left out, so that the rest
-can still be checked for words that name nothing (`references.py`) and values that clash (`clashes.py`).
+can still be checked for words that name nothing (`references.py`), values that clash (`clashes.py`) and
+claims that no run could test (`untestable.py`).
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from benchsuite.scenario.model import Document, Scenario
 from benchsuite.scenario.overrides import merge, override
 from benchsuite.scenario.references import Vocabulary, dangling, vocabulary
 from benchsuite.scenario.source import parse
+from benchsuite.scenario.subjects import misplaced
 from benchsuite.scenario.translate import Fault, faults, problem_at, shown, unknown_key
 from benchsuite.scenario.tree import Node, Path, grown
+from benchsuite.scenario.untestable import untestable
 
 _LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
 _STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
@@ -142,7 +145,7 @@ def _of_forms(
     seen: set[Problem] = set()
     found: list[Problem] = []
     for form in forms:
-        for problem in _of_form(form.root, known, words):
+        for problem in _of_form(form, known, words):
             if problem in seen or (problem.line, problem.column) in taken:
                 continue
             seen.add(problem)
@@ -151,8 +154,11 @@ def _of_forms(
     return found
 
 
-def _of_form(root: Node, known: Mapping[str, Sequence[str]], words: Vocabulary) -> Iterator[Problem]:
+def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary) -> Iterator[Problem]:
+    root = form.root
     yield from dangling(root, known, words)
+    wrong = list(misplaced(root))
+    yield from wrong
     left_out: list[Path] = []
     shape = _shape(root)
     if not isinstance(shape, Document):
@@ -162,8 +168,9 @@ def _of_form(root: Node, known: Mapping[str, Sequence[str]], words: Vocabulary) 
             paths = {_to_leave_out(fault) for fault in shape if fault.path not in _STAND_INS}
             root, left_out = _with_stand_ins(root).without(paths), [*left_out, *paths]
             shape = _shape(root)
-    if isinstance(shape, Document):
+    if isinstance(shape, Document) and not wrong:
         yield from clashes(shape, root, known, left_out)
+        yield from untestable(shape, root, left_out, as_it_stands=not form.asked_by)
 
 
 def _shape(root: Node) -> Document | list[Fault]:
@@ -180,7 +187,7 @@ def _to_leave_out(fault: Fault) -> Path:
         return path
     if path[0] in _LISTS_OF_RULES:
         return path[:2]
-    if path[:2] == ("sweep", "mixer"):
+    if path[:2] in (("sweep", "mixer"), ("sweep", "backbone")):
         return path[:3]
     return path
 

@@ -10,11 +10,31 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from benchsuite.errors import ScenarioError
 from benchsuite.results.metrics import METRICS
-from benchsuite.scenario.kinds import Label, OneOrMore, Part, Ratio, Side, Text, Where, one_of, wrong_kind
+from benchsuite.scenario.kinds import (
+    Label,
+    Listed,
+    OneOrMore,
+    Part,
+    Ratio,
+    Side,
+    Text,
+    Where,
+    one_of,
+    wrong_kind,
+)
 
 DeviceClass = Literal["cpu", "cuda"]
 
@@ -30,8 +50,8 @@ class Expectation(Part):
 
     @property
     def band(self) -> tuple[float, float]:
-        """The open interval that the ratio is said to lie in; 0 and infinity where there is no end."""
-        lo = 0.0 if self.ratio_above is None else self.ratio_above
+        """The open interval that the ratio is said to lie in; infinite where it has no end."""
+        lo = -math.inf if self.ratio_above is None else self.ratio_above
         return lo, math.inf if self.ratio_below is None else self.ratio_below
 
 
@@ -98,9 +118,9 @@ class Claim(Part):
     id: Label = Field(description="Short and unique: L2-msa.")
     says: Text = Field(description="The claim in one sentence of our own.")
     source: Text = Field(description="Paper and table, or where it was derived.")
-    metric: Annotated[
-        str, one_of(tuple(METRICS)), WithJsonSchema({"enum": list(METRICS)})
-    ] = Field(description="What is compared.")
+    metric: Annotated[str, one_of(tuple(METRICS)), WithJsonSchema({"enum": list(METRICS)})] = Field(
+        description="What is compared."
+    )
     subject: Side = Field(description="What the claim is about: a label, or a filter such as mixer=hilo.")
     against: Side = Field(description="What it is compared with: a label, or a filter.")
     where: Where | None = Field(default=None, description="Only in these settings: resolution<=448.")
@@ -110,6 +130,26 @@ class Claim(Part):
     published: OneOrMore[Annotated[Published, AfterValidator(_has_a_ratio)]] | None = Field(
         default=None, description="The size of the effect as printed, with its conditions."
     )
-    device: Annotated[
-        DeviceClass, one_of(("cpu", "cuda")), WithJsonSchema({"enum": ["cpu", "cuda"]})
-    ] | None = Field(default=None, description="The claim is about this class of devices only.")
+    device: (
+        Annotated[DeviceClass, one_of(("cpu", "cuda")), WithJsonSchema({"enum": ["cpu", "cuda"]})] | None
+    ) = Field(default=None, description="The claim is about this class of devices only.")
+
+
+class _Claims(BaseModel):
+    claims: Listed[Claim] = ()
+
+
+def stored_claims(scenario: Mapping[str, Any], file: str = "scenario.json") -> tuple[Claim, ...]:
+    """The claims of a scenario as a run stores it; none, if it is of a version that had none.
+
+    Raises:
+        ScenarioError: they are not as `Scenario.to_dict` writes them; `file` is named in the message.
+    """
+    from benchsuite.scenario.translate import problems_of
+    from benchsuite.scenario.tree import grown
+
+    claims = {"claims": scenario.get("claims") or ()}
+    try:
+        return _Claims.model_validate(claims).claims
+    except ValidationError as error:
+        raise ScenarioError(problems_of(error, grown(claims, file))) from None

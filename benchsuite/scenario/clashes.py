@@ -12,6 +12,7 @@ from benchsuite.errors import Problem
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import Point, points, variants
 from benchsuite.scenario.model import SWEPT, Document
+from benchsuite.scenario.subjects import axis_of, named
 from benchsuite.scenario.translate import problem_at, shown
 from benchsuite.scenario.tree import Node, Path
 
@@ -45,7 +46,10 @@ def clashes(
 def _repeats(document: Document, root: Node) -> Iterator[Problem]:
     lists: list[tuple[Path, BaseModel, tuple[str, ...]]] = [
         (("sweep",), document.sweep, SWEPT),
-        *((("include", i), extra, ("mixer", *SWEPT)) for i, extra in enumerate(document.include)),
+        *(
+            (("include", i), extra, (axis_of(document.subject), *SWEPT))
+            for i, extra in enumerate(document.include)
+        ),
         *((("expect", i), rule, ("status",)) for i, rule in enumerate(document.expect)),
         (("measure",), document.measure, ("metrics",)),
         (("report",), document.report, ("sections",)),
@@ -70,9 +74,10 @@ def _repeated_labels(document: Document, root: Node) -> Iterator[Problem]:
     seen: set[str] = set()
     for variant in variants(document.sweep):
         if variant.label in seen:
-            entry, _ = root.deepest(("sweep", "mixer", variant.entry, "label"))
+            axis = axis_of(document.subject)
+            entry, _ = root.deepest(("sweep", axis, variant.entry, "label"))
             yield problem_at(
-                entry, f'two mixers are labelled "{variant.label}"; give one of them another label'
+                entry, f'two {axis}s are labelled "{variant.label}"; give one of them another label'
             )
         seen.add(variant.label)
 
@@ -88,7 +93,7 @@ def _samples(document: Document, root: Node) -> Iterator[Problem]:
 def _size(document: Document) -> int:
     """Number of cells before exclusion, counted and not made; an include counts with all mixers."""
     sweep = document.sweep
-    mixers = sum(prod(len(values) for values in entry.vary.values()) for entry in sweep.mixer)
+    mixers = sum(prod(len(values) for values in entry.vary.values()) for entry in sweep.entries)
     blocks = [sweep, *document.include]
     return mixers * sum(
         prod(len(getattr(block, axis) or getattr(sweep, axis)) for axis in SWEPT) for block in blocks
@@ -115,7 +120,7 @@ def _of_cells(
     for point in kept:
         if not lost & {"resolution", "stride"}:
             found.update(dict.fromkeys(_indivisible_sides(point, document, root)))
-        if not lost & {"dim", "num_heads"} and "num_heads" in known.get(point.cell.target, ()):
+        if not lost & {"dim", "num_heads"} and _has_heads(point, known):
             found.update(dict.fromkeys(_indivisible_heads(point, document, root)))
     yield from found
 
@@ -131,8 +136,16 @@ def _indivisible_sides(point: Point, document: Document, root: Node) -> Iterator
     yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
 
 
+def _has_heads(point: Point, known: Mapping[str, Sequence[str]]) -> bool:
+    """Whether the scenario says how many heads there are, and the mixer or block makes use of it."""
+    cell = point.cell
+    return cell.num_heads is not None and "num_heads" in named(known, cell.subject).get(cell.target, ())
+
+
 def _indivisible_heads(point: Point, document: Document, root: Node) -> Iterator[Problem]:
     cell = point.cell
+    assert cell.dim is not None
+    assert cell.num_heads is not None
     if cell.dim % cell.num_heads == 0:
         return
     own = _own_heads(point, document, root)
@@ -145,7 +158,7 @@ def _indivisible_heads(point: Point, document: Document, root: Node) -> Iterator
 def _own_heads(point: Point, document: Document, root: Node) -> Node | None:
     """Where the point's mixer sets its heads itself; None if the axis does."""
     entry: Path = ("sweep", "mixer", point.entry)
-    varied = document.sweep.mixer[point.entry].vary.get("num_heads")
+    varied = document.sweep.entries[point.entry].vary.get("num_heads")
     if varied is None:
         return root.at((*entry, "params", "num_heads"))
     return root.deepest((*entry, "vary", "num_heads", varied.index(point.cell.num_heads)))[0]

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 _OUTERMOST_FIRST = ("device", "dtype", "mode", "batch", "resolution", "stride", "dim", "num_heads", "kernel")
 
+_OF_A_BACKBONE: dict[str, tuple[Any, ...]] = {"stride": (1,), "dim": (None,), "num_heads": (None,)}
+"""It is given pixels, and its stages have widths and heads of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A mixer with the parameters it is measured with.
+    """A mixer or a backbone with the parameters it is measured with.
 
     Attributes:
-        entry: position of its entry in `sweep.mixer`.
-        config: keyword arguments, without num_heads.
+        entry: position of its entry in `sweep.mixer` or `sweep.backbone`.
+        config: keyword arguments, without num_heads; of a backbone with the mixers that are put into it.
         num_heads: what the entry says instead of the axis; None if it says nothing.
     """
 
@@ -44,7 +47,7 @@ class Point:
     """A cell, and where in the scenario it comes from.
 
     Attributes:
-        entry: position of its mixer in `sweep.mixer`.
+        entry: position of its mixer in `sweep.mixer`, or of its backbone in `sweep.backbone`.
         include: position of the include that made it; None if the sweep did.
     """
 
@@ -90,12 +93,12 @@ def expected(scenario: Document, cell: Cell, status: str) -> bool:
 
 
 def variants(sweep: Sweep) -> tuple[Variant, ...]:
-    """The mixers of a sweep in order, each combination of `vary` one of its own."""
+    """The mixers or backbones of a sweep in order, each combination of `vary` one of its own."""
     found = []
-    for index, entry in enumerate(sweep.mixer):
+    for index, entry in enumerate(sweep.entries):
         for label, varied in labelled(entry.label, entry.vary):
-            config = {**entry.params, **varied}
-            heads = config.pop("num_heads", None)
+            config = entry.arguments(varied)
+            heads = config.pop("num_heads", None) if sweep.mixer else None
             found.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
     return tuple(found)
 
@@ -119,7 +122,7 @@ def points(scenario: Document, *, device: str) -> list[Point]:
     ]
     for number, extra in enumerate(scenario.include):
         blocks.append((number, extra, _chosen(extra, mixers)))
-    axes = [_values(block, scenario.sweep, device) for _, block, _ in blocks]
+    axes = [_values(block, scenario, device) for _, block, _ in blocks]
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in _OUTERMOST_FIRST}
     found: list[tuple[tuple[int, ...], Point]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
@@ -136,9 +139,11 @@ def points(scenario: Document, *, device: str) -> list[Point]:
     return list(first.values())
 
 
-def _values(block: Sweep | Include, sweep: Sweep, device: str) -> dict[str, tuple[Any, ...]]:
+def _values(block: Sweep | Include, scenario: Document, device: str) -> dict[str, tuple[Any, ...]]:
     """The values of every axis but the mixer, the outermost first."""
-    values = {axis: getattr(block, axis) or getattr(sweep, axis) for axis in _OUTERMOST_FIRST}
+    values = {axis: getattr(block, axis) or getattr(scenario.sweep, axis) for axis in _OUTERMOST_FIRST}
+    if scenario.subject == "backbone":
+        values |= _OF_A_BACKBONE
     values["device"] = tuple(device if value == "auto" else value for value in values["device"])
     return values
 
@@ -149,8 +154,8 @@ def _ranks(values: Iterable[Any]) -> dict[Any, int]:
 
 
 def _chosen(include: Include, mixers: Sequence[Variant]) -> list[int]:
-    """Positions of the mixers that an include picks."""
-    names = include.mixer
+    """Positions of the mixers or backbones that an include picks."""
+    names = include.mixer or include.backbone
     return [i for i, mixer in enumerate(mixers) if names is None or {mixer.label, mixer.target} & set(names)]
 
 

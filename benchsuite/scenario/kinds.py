@@ -12,7 +12,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeGuard, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.results.record import STATUSES, DType, Kernel, Mode
@@ -91,12 +98,10 @@ def _where(value: Any) -> Any:
 
 
 def _side(value: Any) -> Any:
-    if not isinstance(value, str) or not value.strip():
+    filtering = isinstance(value, str) and select.is_filter(value)
+    if not filtering and not is_label(value):
         raise wrong_kind("a label, or a filter such as mixer=hilo")
-    if not select.is_filter(value):
-        if not is_label(value):
-            raise wrong_kind("a label, or a filter such as mixer=hilo")
-    elif select.mistakes(value):
+    if filtering and select.mistakes(value):
         raise PydanticCustomError("where", "the filter does not parse")
     return value
 

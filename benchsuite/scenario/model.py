@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
@@ -24,7 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from benchsuite.errors import ScenarioError
-from benchsuite.results.record import Subject
+from benchsuite.results.record import SUBJECTS, Subject
 from benchsuite.scenario.claim import Claim, Expectation, Published
 from benchsuite.scenario.kinds import (
     Count,
@@ -72,6 +73,32 @@ def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
+def _stage_mixers(value: Any) -> dict[str, Any]:
+    """Stage → choice, each choice in its shortest form, so that a cell's id depends on no spelling."""
+    if not isinstance(value, Mapping):
+        raise wrong_kind("a mapping of stages to mixers")
+    found = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
+    for stage, choice in found.items():
+        if choice is None:
+            raise wrong_kind("a mixer's name, {name, params} or {alternate: [...]} of such", at=stage)
+    return found
+
+
+def _stage_mixer(value: Any) -> Any:
+    """A choice in its shortest form; None if it is none."""
+    if isinstance(value, str):
+        return value if is_label(value) else None
+    if not isinstance(value, Mapping):
+        return None
+    if set(value) == {"alternate"} and isinstance(value["alternate"], list | tuple):
+        choices = [_stage_mixer(choice) for choice in value["alternate"]]
+        return {"alternate": choices} if choices and None not in choices else None
+    params = value.get("params", {})
+    if not (set(value) <= {"name", "params"} and is_label(value.get("name")) and isinstance(params, Mapping)):
+        return None
+    return {"name": value["name"], "params": dict(sorted(params.items()))} if params else value["name"]
+
+
 class Mixer(Part):
     """One mixer of a sweep, with the parameters it is measured with.
 
@@ -92,9 +119,46 @@ class Mixer(Part):
         description='Lists of values of parameters; each combination is a mixer, labelled "… alpha=0.5".',
     )
 
+    def arguments(self, varied: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of one combination of `vary`, num_heads among them if the entry sets it."""
+        return {**self.params, **varied}
+
+
+class Backbone(Part):
+    """One network of a sweep, with the mixers that are put into it.
+
+    Attributes:
+        name: a key of `BACKBONES`, or "package.module:function".
+        label: how it is called in tables and figures; the name, or the function of a "module:function".
+        params: keyword arguments; `kernel` and `resolution` are axes only.
+        vary: parameter → values; every combination is a network of its own, over `params`.
+        mixer: stage → what mixes there in place of what the paper has: a name, {"name": …, "params": {…}} or
+            {"alternate": […]} of such, one block after the other.
+    """
+
+    name: Label = Field(description="A network of benchsuite, or package.module:function.")
+    label: Label = Field(default="", description="Name in tables and figures; the network's name if absent.")
+    params: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the network.")
+    vary: dict[str, OneOrMore[Any]] = Field(
+        default_factory=dict,
+        description="Lists of values of parameters; each combination is a network of its own.",
+    )
+    mixer: Annotated[dict[str, Any], BeforeValidator(_stage_mixers)] = Field(
+        default_factory=dict,
+        description="Stage (stage1 to stage4, or all) and what mixes there instead: a mixer's name, a "
+        "mapping with name and params, or {alternate: [...]} of such.",
+    )
+
+    def arguments(self, varied: Mapping[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of one combination of `vary`."""
+        return {**self.params, **varied, **({"mixer": self.mixer} if self.mixer else {})}
+
 
 class _Entry:
-    """Lets a bare word stand for a mixer without label and parameters."""
+    """Lets a bare word stand for an entry without label and parameters; `kind` is what the word names."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._spelled_out, handler(source))
@@ -108,7 +172,7 @@ class _Entry:
         if isinstance(value, str):
             value = {"name": value}
         if not isinstance(value, Mapping):
-            raise wrong_kind("a mixer's name or a mapping with a name")
+            raise wrong_kind(f"a {self.kind}'s name or a mapping with a name")
         name = value.get("name")
         if "label" in value or not is_label(name):
             return value
@@ -118,10 +182,15 @@ class _Entry:
 class Sweep(Part):
     """The axes; the cells are every combination of their values."""
 
-    mixer: Annotated[
-        OneOrMore[Annotated[Mixer, _Entry()]],
-        Field(description="What is compared: names, or mappings with name, label, params and vary."),
-    ]
+    mixer: OneOrMore[Annotated[Mixer, _Entry("mixer")]] | None = Field(
+        default=None,
+        description="What is compared: names, or mappings with name, label, params and vary.",
+    )
+    backbone: OneOrMore[Annotated[Backbone, _Entry("backbone")]] | None = Field(
+        default=None,
+        description="With `subject: backbone`, instead of mixer: names, or mappings with name, label, "
+        "params, vary and mixer.",
+    )
     resolution: OneOrMore[Resolution] = Field(
         default=((224, 224),),
         description="Image sides in pixels; [height, width] inside a list for a rectangle.",
@@ -141,15 +210,23 @@ class Sweep(Part):
     )
     device: OneOrMore[Device] = Field(default=("auto",), description="auto takes a GPU if there is one.")
 
+    @property
+    def entries(self) -> tuple[Mixer | Backbone, ...]:
+        """What is compared, in the order of the file."""
+        return self.mixer or self.backbone or ()
+
 
 class Include(Part):
     """Cells beside the sweep's: the axes it names replace the sweep's values, the others keep them.
 
-    `mixer` picks among the sweep's mixers, by name or label. None: the sweep's values.
+    `mixer` or `backbone` picks among the sweep's, by name or label. None: the sweep's values.
     """
 
     mixer: OneOrMore[Label] | None = Field(
         default=None, description="Names or labels out of the sweep's mixers."
+    )
+    backbone: OneOrMore[Label] | None = Field(
+        default=None, description="Names or labels out of the sweep's backbones."
     )
     resolution: OneOrMore[Resolution] | None = Field(default=None, description="Instead of the sweep's.")
     stride: OneOrMore[Positive] | None = Field(default=None, description="Instead of the sweep's.")
@@ -222,7 +299,7 @@ class Document(Part):
     question: Text | None = Field(
         default=None, description="What the scenario is to find out; shown in the report."
     )
-    subject: Annotated[Subject, one_of(("mixer",)), WithJsonSchema({"enum": ["mixer"]})] = Field(
+    subject: Annotated[Subject, one_of(SUBJECTS), WithJsonSchema({"enum": list(SUBJECTS)})] = Field(
         default="mixer", description="What is measured."
     )
     sweep: Sweep = Field(description="The axes; every combination of their values is a cell.")
@@ -273,6 +350,7 @@ PARTS: dict[tuple[str, ...], type[Part]] = {
     (): Document,
     ("sweep",): Sweep,
     ("sweep", "mixer"): Mixer,
+    ("sweep", "backbone"): Backbone,
     ("include",): Include,
     ("exclude",): Exclude,
     ("expect",): Expect,

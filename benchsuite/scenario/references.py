@@ -13,13 +13,20 @@ from math import prod
 from typing import Any
 
 from benchsuite.errors import Problem, nearest
+from benchsuite.results.record import Subject
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import labelled
 from benchsuite.scenario.kinds import is_label
+from benchsuite.scenario.subjects import STAGES, axis_of, named, subject_of
 from benchsuite.scenario.translate import problem_at
 from benchsuite.scenario.tree import Node
 
 AXES_NOT_PARAMS = ("dim", "kernel")
+_NOT_PARAMS: Mapping[Subject, tuple[str, ...]] = {
+    "mixer": AXES_NOT_PARAMS,
+    "block": AXES_NOT_PARAMS,
+    "backbone": ("kernel", "resolution"),
+}
 MAX_VARIANTS = 1000
 ANY_OTHER = "**"
 """Among the parameters of a mixer: it takes others, too, or nobody knows which it takes."""
@@ -62,12 +69,16 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
         known: mixer → its parameters, with `ANY_OTHER` where more are taken than are known. A mixer written
             as "package.module:Class" is taken as it is.
     """
+    subject = subject_of(root)
+    names = named(known, subject)
     for entry in _entries(root):
-        yield from _unknown_mixer(entry, known)
-        yield from _unknown_params(entry, known)
+        yield from _unknown_name(entry, names, subject)
+        yield from _unknown_params(entry, names, subject)
+        if subject == "backbone":
+            yield from _unknown_swaps(entry, names, known)
     yield from _unknown_in_filters(root, vocabulary)
     for include in _section(root, "include"):
-        node = include.child("mixer")
+        node = include.child(axis_of(subject))
         for word in (node.items or (node,)) if node else ():
             if isinstance(word.value, str) and word.value not in vocabulary.words:
                 yield _no_such_mixer(word, word.value, vocabulary.words)
@@ -81,36 +92,70 @@ def name_node(entry: Node) -> Node | None:
     return entry if isinstance(entry.value, str) else entry.child("name")
 
 
-def _unknown_mixer(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+def _unknown_name(entry: Node, known: Mapping[str, Sequence[str]], subject: Subject) -> Iterator[Problem]:
     node, name = name_node(entry), _name(entry)
     if node is None or not is_label(name) or name in known or _DOTTED.fullmatch(name):
         return
     if ":" in name:
-        yield problem_at(node, f'"{name}" is not of the form package.module:Class')
+        what = "function" if subject == "backbone" else "Class"
+        yield problem_at(node, f'"{name}" is not of the form package.module:{what}')
     else:
-        yield problem_at(node, f'unknown mixer "{name}"', nearest(name, known), tuple(known))
+        yield problem_at(node, f'unknown {subject} "{name}"', nearest(name, known), tuple(known))
 
 
-def _unknown_params(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+def _unknown_params(
+    entry: Node, known: Mapping[str, Sequence[str]], subject: Subject, *, swapped: bool = False
+) -> Iterator[Problem]:
+    """Args: swapped: it is a mixer that is put into a network, which gives it what elsewhere are axes."""
     name = _name(entry)
     taken = known.get(name or "", ())
-    allowed = tuple(sorted(set(taken) - set(AXES_NOT_PARAMS)))
+    axes = _NOT_PARAMS[subject]
+    allowed = tuple(sorted(set(taken) - set(axes)))
     for section in (entry.child("params"), entry.child("vary")):
         for key, node in section.entries.items() if section else ():
-            if key in AXES_NOT_PARAMS:
-                yield problem_at(node, f"{key} is an axis, not a parameter; write sweep.{key}", key=True)
+            if key in axes:
+                what = "given by the network" if swapped else "an axis"
+                hint = "" if swapped else f"; write sweep.{key}"
+                yield problem_at(node, f"{key} is {what}, not a parameter{hint}", key=True)
             elif name in known and key not in allowed and ANY_OTHER not in taken:
-                message = f'unknown parameter of mixer "{name}"'
+                message = f'unknown parameter of {subject} "{name}"'
                 yield problem_at(node, message, nearest(key, allowed), allowed, key=True)
 
 
+def _unknown_swaps(
+    entry: Node, backbones: Mapping[str, Sequence[str]], mixers: Mapping[str, Sequence[str]]
+) -> Iterator[Problem]:
+    """Stages that no network of ours has, and mixers and parameters that there are not."""
+    swaps = entry.child("mixer")
+    for stage, choice in swaps.entries.items() if swaps else ():
+        if _name(entry) in backbones and stage not in STAGES:
+            yield problem_at(choice, f'unknown stage "{stage}"', nearest(stage, STAGES), STAGES, key=True)
+        alternate = choice.child("alternate")
+        for one in alternate.items if alternate else (choice,):
+            yield from _unknown_name(one, mixers, "mixer")
+            yield from _unknown_params(one, mixers, "mixer", swapped=True)
+
+
 def _unknown_in_filters(root: Node, vocabulary: Vocabulary) -> Iterator[Problem]:
-    for rule in (*_section(root, "exclude"), *_section(root, "expect")):
-        node = rule.child("where")
-        if node and isinstance(node.value, str) and not select.mistakes(node.value):
-            for word in select.parse(node.value).mixers:
-                if word not in vocabulary.words:
-                    yield _no_such_mixer(node, word, vocabulary.words)
+    for node, words in _filters(root):
+        for word in words:
+            if word not in vocabulary.words:
+                yield _no_such_mixer(node, word, vocabulary.words)
+
+
+def _filters(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """Every filter that parses and every label in place of one, with the mixers that it names."""
+    for key in ("exclude", "expect", "claims"):
+        for rule in _section(root, key):
+            node = rule.child("where")
+            if node and isinstance(node.value, str) and not select.mistakes(node.value):
+                yield node, select.parse(node.value).mixers
+    for claim in _section(root, "claims"):
+        for node in (claim.child("subject"), claim.child("against")):
+            if node is None or not isinstance(node.value, str):
+                continue
+            if not select.is_filter(node.value) or not select.mistakes(node.value):
+                yield node, select.side(node.value).mixers
 
 
 def _no_such_mixer(node: Node, word: str, words: tuple[str, ...]) -> Problem:
@@ -118,7 +163,7 @@ def _no_such_mixer(node: Node, word: str, words: tuple[str, ...]) -> Problem:
 
 
 def _entries(root: Node) -> tuple[Node, ...]:
-    node = root.at(("sweep", "mixer"))
+    node = root.at(("sweep", axis_of(subject_of(root))))
     return (node.items or (node,)) if node else ()
 
 

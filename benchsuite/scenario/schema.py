@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchsuite.scenario.model import Document
+from benchsuite.scenario.subjects import named
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -17,7 +18,7 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     (divisibility, repeated labels); `benchsuite check` does.
 
     Args:
-        known: mixer → names of its parameters.
+        known: mixer → names of its parameters; with blocks and backbones if it is a `Catalogue`.
     """
     schema: dict[str, Any] = _untitled(Document.model_json_schema())
     definitions: dict[str, Any] = schema["$defs"]
@@ -29,7 +30,26 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     del mixer["properties"]["label"]["default"]  # it is made from the name
     mixer["allOf"] = [_parameters(name, params) for name, params in known.items()]
     definitions["MixerName"] = {**names, "description": "A mixer of benchsuite, or package.module:Class."}
-    _name_the_words(definitions["Sweep"]["properties"]["mixer"])
+    backbones = named(known, "backbone")
+    networks = {"anyOf": [{"enum": list(backbones)}, {"type": "string", "pattern": ":"}]}
+    backbone = definitions["Backbone"]
+    backbone["properties"]["name"] = {**backbone["properties"]["name"], **networks}
+    del backbone["properties"]["label"]["default"]
+    backbone["allOf"] = [_parameters(name, params) for name, params in backbones.items()]
+    definitions["BackboneName"] = {**networks, "description": backbone["properties"]["name"]["description"]}
+    axes = definitions["Sweep"]["properties"]
+    for axis, word in (("mixer", "MixerName"), ("backbone", "BackboneName")):
+        _name_the_words(axes[axis], word)
+    schema["allOf"] = [
+        {
+            "if": {"properties": {"subject": {"enum": subjects}}, "required": required},
+            "then": {"properties": {"sweep": {"required": [axis]}}},
+        }
+        for axis, subjects, required in (
+            ("mixer", ["mixer", "block"], []),
+            ("backbone", ["backbone"], ["subject"]),
+        )
+    ]
     definitions["Profile"] = {
         "type": "object",
         "description": "A partial scenario, laid over the rest: mappings merge, all else is replaced.",
@@ -53,12 +73,13 @@ def _parameters(name: str, params: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _name_the_words(mixers: dict[str, Any]) -> None:
-    """A mixer given as a bare word is one of the names, as an entry of the list and alone."""
-    single, array = mixers["anyOf"]
-    word = {"$ref": "#/$defs/MixerName"}
+def _name_the_words(axis: dict[str, Any], names: str) -> None:
+    """A subject given as a bare word is one of the names, as an entry of the list and alone."""
+    single, array, _ = axis["anyOf"]  # the last is null, which stands for an axis that is not there
+    word = {"$ref": f"#/$defs/{names}"}
     entry = {"anyOf": [word, *(form for form in single["anyOf"] if "$ref" in form)]}
-    mixers["anyOf"] = [entry, {**array, "items": entry}]
+    axis["anyOf"] = [entry, {**array, "items": entry}]
+    del axis["default"]
 
 
 def _partial(schema: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:

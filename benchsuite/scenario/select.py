@@ -4,8 +4,8 @@
 
 Terms are separated by spaces and all must hold; a comma means any of. `!=` holds exactly where `=` does not,
 so it also holds for a mixer that has no such parameter. `resolution=448` is the square, `448x672` that height
-and width; an order compares the longer sides. `mixer` is a mixer's name or its label, `device=cuda` any CUDA
-device, and `params.alpha` what the scenario sets, not the mixer's default.
+and width; an order compares the longer sides. `mixer` (or `backbone`) is a name or a label, `device=cuda` any
+CUDA device, and `params.alpha` what the scenario sets, not the mixer's default.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from benchsuite.errors import SelectionError, nearest
@@ -42,6 +42,8 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "mode": get_args(Mode),
     "kernel": get_args(Kernel),
 }
+_OTHER_WORDS = {"backbone": "mixer"}
+"""Axes that may be called something else."""
 _ALIASES = {("kernel", "auto"): "sdpa"}
 _AXES_NOT_PARAMS = ("dim", "num_heads", "kernel")
 
@@ -116,7 +118,8 @@ class Term:
         if self.axis.startswith("params."):
             actual = cell.config.get(self.axis.removeprefix("params."))
             return _is_number(actual) and holds(actual, float(value))
-        return holds(getattr(cell, self.axis), int(value))
+        actual = getattr(cell, self.axis)
+        return actual is not None and holds(actual, int(value))  # a backbone has no dim of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,7 @@ def _read(text: str) -> tuple[tuple[Term, ...], tuple[Mistake, ...]]:
         quoted = _VALUE.findall(match["values"])
         term = Term(match["axis"], match["operator"], tuple(value.strip('"') for value in quoted))
         found = list(_mistakes_of(term, chunk, well_formed=",".join(quoted) == match["values"]))
-        terms.append(term)
+        terms.append(replace(term, axis=_OTHER_WORDS.get(term.axis, term.axis)))
         wrong.extend(found)
     return tuple(terms), tuple(wrong)
 
@@ -193,7 +196,7 @@ def _read(text: str) -> tuple[tuple[Term, ...], tuple[Mistake, ...]]:
 def _mistakes_of(term: Term, chunk: str, *, well_formed: bool) -> Iterator[Mistake]:
     axis, values = term.axis, term.values
     param = axis.removeprefix("params.") if axis.startswith("params.") else None
-    if axis not in AXES[:-1] and not (param and param.isidentifier()):
+    if axis not in (*AXES[:-1], *_OTHER_WORDS) and not (param and param.isidentifier()):
         yield Mistake(f'unknown axis "{axis}" in "{chunk}"', nearest(axis, AXES[:-1]), AXES)
     elif param in _AXES_NOT_PARAMS:
         yield Mistake(f'{param} is an axis; write "{chunk.removeprefix("params.")}" instead of "{chunk}"')
@@ -201,7 +204,7 @@ def _mistakes_of(term: Term, chunk: str, *, well_formed: bool) -> Iterator[Mista
         yield Mistake(f'unknown operator in "{chunk}"', allowed=OPERATORS)
     elif not well_formed or not values or not all(values):
         yield Mistake(f'a value is missing in "{chunk}"')
-    elif term.operator in _ORDER and (axis in _WORDS or axis in ("mixer", "device")):
+    elif term.operator in _ORDER and (axis in _WORDS or axis in ("mixer", "backbone", "device")):
         yield Mistake(f'{axis} has no order in "{chunk}"', allowed=OPERATORS[:2])
     elif term.operator in _ORDER and len(values) > 1:
         yield Mistake(f'"{term.operator}" takes one value in "{chunk}"; only = and != take several')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ def faults(error: ValidationError, root: Node) -> list[Fault]:
 
 def _faults(detail: dict[str, Any], root: Node) -> Iterator[Fault]:
     context = detail.get("ctx", {})
-    location: Path = (*detail["loc"], *context.get("below", ()))
+    location = _as_written((*detail["loc"], *context.get("below", ())), root)
     node, depth = root.deepest(location)
     kind, path = str(detail["type"]), location[:depth]
     key = _key(location)
@@ -70,6 +70,18 @@ def _faults(detail: dict[str, Any], root: Node) -> Iterator[Fault]:
         what = "a mapping" if kind in _MAPPINGS else context["what"]
         subject = f"an entry of {key}" if kind in _MAPPINGS and _ends_in_list(location) else key
         yield Fault(path, kind, problem_at(node, f"{subject} must be {what}, got {shown(node.plain())}"))
+
+
+def _as_written(location: Path, root: Node) -> Path:
+    """The location in the tree, where one mapping may stand for a list of one: without its [0]."""
+    found: list[str | int] = []
+    node: Node | None = root
+    for part in location:
+        if part == 0 and node is not None and isinstance(node.value, Mapping):
+            continue
+        found.append(part)
+        node = node.child(part) if node else None
+    return tuple(found)
 
 
 def problem_at(

@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
     "post_layers": ["ca", "ca"],
 }
 """The authors' arguments of a small VOLO."""
-PORT = PORTS["sail-sg/volo:VOLO"]
+PORT = PORTS["VOLO"]
 SMALL = volo.VOLOConfig((1, 1, 1, 1), (8, 16, 16, 16), (2, 4, 4, 4), stem_dim=4)
 CONFIGS = {
     "volo_d1": ((4, 4, 8, 2), 192, 384, 6, 3, 64),
@@ -43,7 +43,7 @@ CONFIGS = {
 def random_state(**changed: Any) -> dict[str, Tensor]:
     """Weights under the authors' names, random and in double precision."""
     torch.manual_seed(0)
-    state = PORT.build(TINY | changed, "math").double().state_dict()  # the names are the same
+    state = VOLO(**PORT.arguments(TINY | changed)).double().state_dict()  # the names are the same
     for name, tensor in state.items():
         if "num_batches" not in name:
             tensor.copy_(torch.rand_like(tensor) + 0.5 if "running_var" in name else torch.randn_like(tensor))
@@ -156,8 +156,8 @@ class ByHand:
 def test_the_authors_weights_give_the_authors_logits(changed: dict[str, Any], kernel: str) -> None:
     authors = TINY | changed
     state = random_state(**changed)
-    network = PORT.build(authors, kernel).double()
-    network.load_state_dict(PORT.state(without_counters(state)))
+    network = PORT.load(authors, without_counters(state), kernel=kernel).double()
+    network.load_state_dict(state)  # in double precision
     x = torch.randn(2, 3, authors["img_size"], authors["img_size"], dtype=torch.float64)
     with torch.no_grad():
         expected = ByHand(state, authors)(x)
@@ -226,7 +226,7 @@ def test_images_need_not_be_square_but_must_have_the_size_that_was_asked_for() -
 
 
 def test_every_parameter_gets_a_gradient() -> None:
-    network = PORT.build(TINY, "math")
+    network = VOLO(**PORT.arguments(TINY))
     network(torch.randn(2, 3, 48, 48)).square().sum().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None] == []
 
@@ -251,11 +251,11 @@ def test_mixers_of_every_layout_can_be_put_in(choice: str) -> None:
 
 def test_settings_that_ours_does_not_have_are_named() -> None:
     with pytest.raises(ValueError, match="in_chans=1 is not supported; only in_chans=3 is"):
-        PORT.build(TINY | {"in_chans": 1}, "math")
+        PORT.arguments(TINY | {"in_chans": 1})
     with pytest.raises(ValueError, match="argument colour='red' has no counterpart here"):
-        PORT.build(TINY | {"colour": "red"}, "math")
+        PORT.arguments(TINY | {"colour": "red"})
     with pytest.raises(ValueError, match=r"post_layers=\['mlp'\]: only 'ca'"):
-        PORT.build(TINY | {"post_layers": ["mlp"]}, "math")
+        PORT.arguments(TINY | {"post_layers": ["mlp"]})
 
 
 @functools.cache

@@ -46,6 +46,16 @@ def test_a_case_has_its_tensors_and_what_to_do_with_them(folder: Path) -> None:
     assert case.zero_grads == frozenset()
 
 
+def test_the_source_of_a_case_is_a_class_in_a_repository(folder: Path) -> None:
+    path = folder / "hilo_pad_a0.5_odd.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    for address in ("https://github.com/ziplab/LITv2", "https://github.com/ziplab/LITv2.git/"):
+        document["source"] = {"repo": address, "cls": "HiLo"}
+        path.write_text(json.dumps(document), encoding="utf-8")
+        (case,) = read_cases(folder)
+        assert (case.source.repository, case.source.cls) == ("ziplab/LITv2", "HiLo")
+
+
 def test_tokens_without_a_grid_are_one_column() -> None:
     (case,) = (case for case in read_cases(DATA) if case.name == "msa")
     assert case.size == (197, 1)

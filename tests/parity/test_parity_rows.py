@@ -128,6 +128,37 @@ def test_a_mixer_without_a_port_is_unknown_and_named(altered: Callable[..., Pari
     assert row.output_error is None
 
 
+def test_a_network_without_a_port_is_unknown_and_named(altered: Callable[..., ParityRow]) -> None:
+    def edit(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        description["source"]["repo"] = "https://github.com/someone/else"
+
+    row = altered(edit, name="micro_pvt")
+    assert (row.verdict, row.mixer, row.kernel) == ("unknown", "whole_model", None)
+    assert row.reason == 'no network here is a port of "someone/else:PyramidVisionTransformer"'
+
+
+def test_a_weight_of_a_network_that_is_off_is_a_mismatch(altered: Callable[..., ParityRow]) -> None:
+    row = altered(lambda description, tensors: tensors["param.cls_token"].mul_(2.0), name="micro_pvt")
+    assert row.verdict == "mismatch"
+    assert row.reason.startswith("output is off by up to ")
+
+
+def test_an_argument_that_our_network_does_not_have_is_a_mismatch(altered: Callable[..., ParityRow]) -> None:
+    row = altered(lambda description, tensors: description["kwargs"].update(num_stages=3), name="micro_pvt")
+    assert row.verdict == "mismatch"
+    assert row.reason == (
+        "ours cannot be built from the case: num_stages=3 is not supported; only num_stages=4 is"
+    )
+
+
+def test_a_kernel_that_no_mixer_of_the_network_has_is_unavailable(altered: Callable[..., ParityRow]) -> None:
+    def edit(description: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        description["kwargs"]["num_stages"] = 3  # what cannot be built is taken to run on math alone
+
+    row = altered(edit, name="micro_pvt", kernel="sdpa")
+    assert (row.verdict, row.reason) == ("unavailable", "the network runs on math")
+
+
 def test_a_kernel_that_the_mixer_lacks_is_unavailable(altered: Callable[..., ParityRow]) -> None:
     row = altered(lambda description, tensors: None, name="performer_hubhop", kernel="flash")
     assert (row.verdict, row.kernel) == ("unavailable", "flash")

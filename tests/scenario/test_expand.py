@@ -184,7 +184,7 @@ def test_a_failure_is_expected_where_a_rule_says_so() -> None:
 
 def test_the_order_of_axes_names_every_axis_of_a_sweep() -> None:
     assert sorted(expansion._OUTERMOST_FIRST) == sorted(SWEPT)
-    assert set(Sweep.model_fields) == set(Include.model_fields) == {"mixer", *SWEPT}
+    assert set(Sweep.model_fields) == set(Include.model_fields) == {"mixer", "backbone", *SWEPT}
 
 
 def lists_of(*values: Any) -> st.SearchStrategy[Any]:

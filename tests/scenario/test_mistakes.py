@@ -6,7 +6,7 @@ import pytest
 
 from .documents import told
 
-ROOT = "name, title, question, subject, sweep, include, exclude, expect, measure, report"
+ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
 FILTER_AXES = (
     "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, tokens, params.NAME"
 )
@@ -105,8 +105,9 @@ MISTAKES = {
         'f.yaml:3:29  sweep.device\n  device must be auto, cpu, cuda or cuda:N, got "cuda:x"',
     ),
     "an unknown subject": (
-        "subject: backbone\nsweep: {mixer: msa}",
-        'f.yaml:3:10  subject\n  unknown subject "backbone"\n  allowed: mixer',
+        "subject: backbon\nsweep: {mixer: msa}",
+        'f.yaml:3:10  subject\n  unknown subject "backbon"; did you mean "backbone"?\n'
+        "  allowed: mixer, block, backbone",
     ),
     "an unknown group of metrics": (
         "sweep: {mixer: msa}\nmeasure: {metrics: [latncy]}",

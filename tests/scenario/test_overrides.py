@@ -57,7 +57,7 @@ def test_a_mixer_can_be_given_parameters_even_where_it_is_a_bare_word() -> None:
     assert second.params == {"window_size": 2, "alpha": 0.5}
 
 
-ROOT = "name, title, question, subject, sweep, include, exclude, expect, measure, report"
+ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ ROOT = "name, title, question, subject, sweep, include, exclude, expect, measure
         ("swep.batch=3", f'swep\n  unknown key "swep"; did you mean "sweep"?\n  allowed: {ROOT}'),
         ("sweep.btch=3",
          'sweep.btch\n  unknown key "btch"; did you mean "batch"?\n'
-         '  allowed: mixer, resolution, stride, batch, dim, '
+         '  allowed: mixer, backbone, resolution, stride, batch, dim, '
          "num_heads, dtype, mode, kernel, device"),
         ("sweep.batch=none", 'sweep.batch\n  batch must be a positive whole number, got "none"'),
         ("sweep.batch=", "sweep.batch\n  batch must be a positive whole number, got nothing"),

@@ -1,0 +1,257 @@
+"""The panel of claims: what papers say of the cells of a run, and whether it holds here.
+
+A verdict is a word with a symbol, so that nothing hangs on colour. The printed size stands beside the
+measured one, with the conditions it was printed for, since the two are seldom measured alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.analyse.claims import VERDICTS, Judgement, Outcome, Verdict, judge
+from benchsuite.report.groups import describe
+from benchsuite.report.words import counted, joined, pixels, places, spread
+from benchsuite.results.metrics import METRICS
+from benchsuite.scenario import select
+from benchsuite.scenario.claim import Claim, Published, stored_claims
+from benchsuite.units import significant
+
+SYMBOLS: Mapping[Verdict, str] = {
+    "holds": "✓",
+    "does not hold": "✗",
+    "differs": "±",
+    "undecided": "?",
+    "not testable here": "–",
+}
+
+_CONDITIONS = ("device", "dtype", "mode", "batch", "stride", "dim", "num_heads")
+"""Axes of a setting besides resolution and kernel, in the order they are said."""
+
+_NUMBERS = ("ratio", "lo", "hi", "subject", "against")
+"""What an outcome holds in numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A claim in one setting, in words: "224 px, math", "✓", "1.12 [1.10, 1.14]"."""
+
+    where: str
+    symbol: str
+    verdict: Verdict
+    ratio: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A published size: "1.16 (5104 / 4403 images/s)", and its conditions."""
+
+    ratio: str
+    conditions: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRow:
+    """One claim.
+
+    Attributes:
+        tone: the verdict as a class of the style sheet.
+        compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
+        summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
+    """
+
+    id: str
+    verdict: Verdict
+    symbol: str
+    tone: str
+    says: str
+    compared: str
+    summary: str
+    measured: tuple[Measured, ...]
+    printed: tuple[Printed, ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """All claims of a run, in the order of the scenario; `summary` counts the verdicts in a sentence."""
+
+    summary: str
+    rows: tuple[ClaimRow, ...]
+
+    @property
+    def tested(self) -> list[ClaimRow]:
+        """The claims that have a verdict."""
+        return [row for row in self.rows if row.verdict != "not testable here"]
+
+    @property
+    def untested(self) -> list[ClaimRow]:
+        """The others, which the page folds away."""
+        return [row for row in self.rows if row.verdict == "not testable here"]
+
+    @property
+    def untested_title(self) -> str:
+        """What the fold says."""
+        return f"{counted(len(self.untested), 'claim')} not testable here, and why"
+
+    @property
+    def caption(self) -> str:
+        """What the numbers are."""
+        if any(one.ratio.endswith("]") for row in self.tested for one in row.measured):
+            return (
+                "Ratios of medians; brackets hold the ratio with at least 90 %, from both 95 % intervals. "
+                "Published sizes are as printed, for their own conditions."
+            )
+        return "Published sizes are as printed, for their own conditions."
+
+
+def judgements(scenario: Mapping[str, Any], frame: pd.DataFrame) -> list[Judgement]:
+    """The verdicts on the claims of a stored scenario.
+
+    Raises:
+        ScenarioError: its claims cannot be read.
+    """
+    return judge(stored_claims(scenario), frame)
+
+
+def panel(found: Sequence[Judgement], frame: pd.DataFrame) -> Panel | None:
+    """The panel of these verdicts on the cells of `frame`; None if there are no claims."""
+    if not found:
+        return None
+    varying = [axis for axis in _CONDITIONS if len(frame) and frame[axis].nunique() > 1]
+    return Panel(_counted(found), tuple(_row(judgement, varying) for judgement in found))
+
+
+def _counted(found: Sequence[Judgement]) -> str:
+    """Of 5 claims, 3 hold here, 1 does not hold and 1 is not testable here."""
+    counts = Counter(judgement.verdict for judgement in found)
+    plural = {
+        "holds": "hold",
+        "does not hold": "do not hold",
+        "differs": "differ between settings",
+        "undecided": "are undecided",
+        "not testable here": "are not testable here",
+    }
+    single = {"differs": "differs between settings", "undecided": "is undecided"}
+    single["not testable here"] = "is not testable here"
+    parts = [
+        f"{counts[verdict]} {single.get(verdict, verdict) if counts[verdict] == 1 else plural[verdict]}"
+        for verdict in VERDICTS
+        if counts[verdict]
+    ]
+    return f"Of {counted(len(found), 'claim')}, {joined(parts)}."
+
+
+def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
+    claim = judgement.claim
+    measured = tuple(_measured(outcome, varying) for outcome in judgement.outcomes)
+    return ClaimRow(
+        id=claim.id,
+        verdict=judgement.verdict,
+        symbol=SYMBOLS[judgement.verdict],
+        tone=judgement.verdict.replace(" ", "-"),
+        says=claim.says,
+        compared=compared(claim),
+        summary=judgement.reason or _summary(judgement.outcomes),
+        measured=measured,
+        printed=tuple(_printed(published) for published in claim.published or ()),
+        source=claim.source,
+    )
+
+
+def compared(claim: Claim) -> str:
+    """What the claim is about, as a ratio and where it is said to lie."""
+    lo, hi = claim.expect.band
+    ends = [f"above {lo:g}" if lo > -math.inf else "", f"below {hi:g}" if hi < math.inf else ""]
+    said = joined([end for end in ends if end])
+    sides = f"{_named(claim.subject)} / {_named(claim.against)}"
+    return f"{METRICS[claim.metric].label}, {sides}; claimed {said}"
+
+
+def _named(side: str) -> str:
+    """A side as its filter's mixer if that says all: "HiLo" for `mixer=HiLo`."""
+    terms = select.side(side).terms
+    single = len(terms) == 1 and terms[0].axis in ("mixer", "backbone") and terms[0].operator == "="
+    return joined(terms[0].values, "or") if single else side
+
+
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    """Where each verdict was reached, if there are several settings: "holds in 1 of 4 settings (224 px)"."""
+    if len(outcomes) == 1:
+        return ""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    if len(counts) == 1:
+        return "in both settings" if len(outcomes) == 2 else f"in all {len(outcomes)} settings"
+    parts: list[str] = []
+    for verdict in (verdict for verdict in VERDICTS if counts[verdict]):
+        total = "" if parts else f" of {len(outcomes)} settings"
+        parts.append(f"{verdict} in {counts[verdict]}{total}{_where(outcomes, verdict)}")
+    return "; ".join(parts)
+
+
+def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
+    """The resolutions of a verdict, if they are those of no other one: " (224 and 448 px)"."""
+    here = dict.fromkeys(o.setting.get("resolution") for o in outcomes if o.verdict == verdict)
+    others = {o.setting.get("resolution") for o in outcomes if o.verdict != verdict}
+    known = [size for size in here if size is not None]
+    return f" ({places(known)})" if known and not set(known) & others else ""
+
+
+def _measured(outcome: Outcome, varying: Sequence[str]) -> Measured:
+    return Measured(
+        where=setting_words(outcome.setting, varying),
+        symbol=SYMBOLS[outcome.verdict],
+        verdict=outcome.verdict,
+        ratio=spread(outcome.ratio, outcome.lo, outcome.hi),
+        reason=outcome.reason,
+    )
+
+
+def setting_words(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
+    """A setting in words: resolution, kernel, and what else differs within the run."""
+    others = {axis: setting[axis] for axis in varying if axis in setting}
+    parts = [
+        pixels(setting["resolution"]) if "resolution" in setting else "",
+        str(setting.get("kernel", "")),
+        describe(others) if others else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _printed(published: Published) -> Printed:
+    ratio = significant(published.size, 3)
+    if published.subject is not None and published.against is not None:
+        unit = f" {published.unit}" if published.unit else ""
+        ratio += f" ({published.subject:,g} / {published.against:,g}{unit})"
+    return Printed(ratio, published.conditions)
+
+
+def plain(judgement: Judgement) -> dict[str, Any]:
+    """A verdict as JSON-able data: everything of the claim, and every setting in the metric's unit."""
+    return {
+        **judgement.claim.model_dump(mode="json"),
+        "verdict": judgement.verdict,
+        "reason": judgement.reason,
+        "settings": [
+            {
+                "setting": dict(outcome.setting),
+                "verdict": outcome.verdict,
+                "reason": outcome.reason,
+                **{
+                    key: _or_none(getattr(outcome, key))
+                    for key in ("ratio", "lo", "hi", "subject", "against")
+                },
+            }
+            for outcome in judgement.outcomes
+        ],
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else value
