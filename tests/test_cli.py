@@ -302,13 +302,14 @@ def test_a_shipped_scenario_is_found_by_its_name(cli: Cli) -> None:
 
 
 def test_the_schema_that_is_shipped_is_the_one_that_is_printed(cli: Cli, repository: Path) -> None:
-    """But for mixers added since `make schema` was last called: adding one must not touch this file."""
+    """But for mixers and networks added since `make schema` was last called: adding one must not touch this file."""
     shipped = json.loads((repository / "scenarios" / "schema.json").read_text())
     printed = json.loads(cli("schema").out)
     assert printed["$schema"].startswith("https://json-schema.org/")
-    named = shipped["$defs"]["MixerName"]["anyOf"][0]["enum"]
-    assert shipped == json_schema({name: known_parameters(installed=False)[name] for name in named})
-    assert set(named) <= set(printed["$defs"]["MixerName"]["anyOf"][0]["enum"])
+    mixers, networks = (shipped["$defs"][kind]["anyOf"][0]["enum"] for kind in ("MixerName", "BackboneName"))
+    assert shipped == json_schema(known_parameters(installed=False).only(mixers, networks))
+    assert set(mixers) <= set(printed["$defs"]["MixerName"]["anyOf"][0]["enum"])
+    assert set(networks) <= set(printed["$defs"]["BackboneName"]["anyOf"][0]["enum"])
 
 
 def test_lists_name_every_mixer_and_scenario(cli: Cli) -> None:

@@ -20,6 +20,7 @@ from benchsuite.backbones._embed import Size, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
 from benchsuite.backbones._token_block import check_image
 from benchsuite.backbones.vit import GRIDLESS
+from benchsuite.mixers import MIXERS
 from benchsuite.mixers._token_conv import as_map, as_tokens
 
 
@@ -181,7 +182,7 @@ def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn
         kernel=place.kernel,
     )
     name = choice if isinstance(choice, str) else str(choice["name"])
-    if stage.class_token and ":" not in name and name not in GRIDLESS:
+    if stage.class_token and name in MIXERS and name not in GRIDLESS:
         raise ValueError(
             f"{place.name}: mixer {name!r} mixes over a grid, in which the class token has no place. "
             f"Allowed: {', '.join(sorted(GRIDLESS))}"

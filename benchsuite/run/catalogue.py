@@ -92,9 +92,15 @@ class Entry:
 class Known(Catalogue):
     """Mixer → the words that its `params` may use. A file is read when its mixer is asked for."""
 
-    def __init__(self, targets: Mapping[str, tuple[str, str]], search: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, tuple[str, str]],
+        search: tuple[str, ...],
+        backbones: Mapping[str, tuple[str, ...]] = OF_A_BACKBONE,
+    ) -> None:
         self._targets = targets
         self._search = search
+        self._backbones = backbones
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         return _entry(name, *self._targets[name], self._search).words
@@ -116,7 +122,12 @@ class Known(Catalogue):
     @property
     def backbones(self) -> Mapping[str, tuple[str, ...]]:
         """The networks."""
-        return OF_A_BACKBONE
+        return self._backbones
+
+    def only(self, mixers: Sequence[str], backbones: Sequence[str]) -> Known:
+        """Some of the mixers and networks, in the order given. Raises KeyError for one that is not there."""
+        targets = {name: self._targets[name] for name in mixers}
+        return Known(targets, self._search, {name: self._backbones[name] for name in backbones})
 
 
 def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:

@@ -9,7 +9,10 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any, Literal
@@ -24,6 +27,8 @@ Metric = Literal["params", "macs"]
 DATA = "published.json"
 _UNITS = {"M": 10**6, "G": 10**9}
 _SIDE = 224
+_A_PROCESS = 10
+"""Networks that make it worth while to start a process, which imports torch first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +85,14 @@ def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[
             near = nearest(name, BACKBONES)
             hint = f'; did you mean "{near}"?' if near else ""
             raise UsageError(f'unknown backbone "{name}"{hint}\n  allowed: {", ".join(BACKBONES)}')
-    return [_counted(name, resolution) for name in names or BACKBONES]
+    wanted = list(names or BACKBONES)
+    count = functools.partial(_counted, resolution=resolution)
+    processes = min(os.cpu_count() or 1, len(wanted) // _A_PROCESS)
+    if processes < 2:
+        return [count(name) for name in wanted]
+    # Tracing is Python, one thread of it; networks beside each other differ least, so they go out one by one.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(count, wanted))
 
 
 def rows(counts: Sequence[Count]) -> list[dict[str, str]]:
