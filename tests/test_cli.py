@@ -302,7 +302,7 @@ def test_a_shipped_scenario_is_found_by_its_name(cli: Cli) -> None:
 
 
 def test_the_schema_that_is_shipped_is_the_one_that_is_printed(cli: Cli, repository: Path) -> None:
-    """But for mixers and networks added since `make schema` was last called: adding one must not touch this file."""
+    """But for what was added since `make schema` was last called: adding a mixer must not touch this file."""
     shipped = json.loads((repository / "scenarios" / "schema.json").read_text())
     printed = json.loads(cli("schema").out)
     assert printed["$schema"].startswith("https://json-schema.org/")
