@@ -194,7 +194,8 @@ def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
 
     A mixer with varied parameters has several names; all of them begin with its label.
     """
-    mixers = (scenario.get("sweep") or {}).get("mixer") or []
+    sweep = scenario.get("sweep") or {}
+    mixers = sweep.get("mixer") or sweep.get("backbone") or []
     labels = [str(m.get("label") or m.get("name")) if isinstance(m, Mapping) else str(m) for m in mixers]
 
     def place(name: str) -> int:

@@ -52,7 +52,9 @@ def split(frame: pd.DataFrame) -> list[Group]:
     if frame.empty:
         return []
     varying = [factor for factor in factors if frame[factor].nunique() > 1]
-    constant = [*factors, *(factor for factor in _SHAPE if factor not in factors)]
+    # A network makes its own tokens: it has no width and no stride to state.
+    shape = () if (frame["subject"] == "backbone").all() else _SHAPE
+    constant = [*factors, *(factor for factor in shape if factor not in factors)]
     groups = []
     for _, part in frame.groupby(factors, sort=False):
         first = {factor: part[factor].iloc[0] for factor in constant if part[factor].nunique() == 1}

@@ -248,12 +248,16 @@ def mixers(frame: pd.DataFrame) -> Table:
             part["config"].map(_arguments),
             part["dim"],
             part["num_heads"],
-            part["stride"],
+            part["stride"].where(part["dim"].notna()),  # a network makes its own tokens
         ]
-        texts = [joined([str(value) for value in dict.fromkeys(column)]) for column in values]
+        texts = [joined([_named(value) for value in dict.fromkeys(column)]) for column in values]
         rows.append(Row((TableCell(str(name)), *(TableCell(text) for text in texts))))
     headers = ("Mixer", "Implementation", "Arguments", "Channels", "Heads", "Stride (px)")
     return Table("What the names stand for.", tuple(Header(text) for text in headers), tuple(rows))
+
+
+def _named(value: Any) -> str:
+    return "–" if pd.isna(value) else str(value)
 
 
 def _arguments(config: str) -> str:

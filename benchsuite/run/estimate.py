@@ -32,7 +32,7 @@ def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
     rates = {device: executor.matmul_rate(device) for device in rates}
     estimates = []
     for cell, plan in zip(prepared.cells, prepared.plans, strict=True):
-        if plan.value is None:
+        if plan.value is None or plan.failure is not None:
             reason = plan.failure.message if plan.failure else plan.status
             estimates.append(Estimate(cell, None, None, None, reason))
             continue

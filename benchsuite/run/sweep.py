@@ -83,10 +83,10 @@ def _in_order(cells: Sequence[Cell], records: dict[str, Record]) -> tuple[Record
 
 
 def _measure(cell: Cell, plan: Answer[Plan], scenario: Scenario, executor: Executor, session: int) -> Record:
-    """One cell's record; a cell that could not be built on "meta" is not tried on the device."""
+    """One cell's record. What could not be built on "meta", or is too large, is not tried on the device."""
     started_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     start = time.monotonic()
-    if plan.value is None:
+    if plan.failure is not None:
         outcome = Outcome(status=plan.status, failure=plan.failure)
     else:
         outcome = executor.measure(cell, scenario.measure)

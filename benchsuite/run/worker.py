@@ -43,7 +43,10 @@ _TRACEBACK_LINES = 12
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What a pass over a cell brought: a value, or the status and the reason why not."""
+    """What a pass over a cell brought: a value, or the status and the reason why not.
+
+    A plan may be both: counted, and too large to try.
+    """
 
     value: T | None = None
     status: Status = "ok"
@@ -176,7 +179,8 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
         return planned
     needed = byte_size(planned.value.memory_bytes, 3)
     message = f"needs about {needed}, the machine has {byte_size(there, 3)}; not tried"
-    return Answer(status="oom", failure=Failure(stage="build", kind="TooLarge", message=message))
+    refusal = Failure(stage="build", kind="TooLarge", message=message)
+    return Answer(value=planned.value, status="oom", failure=refusal)  # counted all the same
 
 
 @functools.cache

@@ -177,6 +177,8 @@ def test_a_cell_that_the_machine_cannot_hold_is_refused_with_the_estimate_and_no
     assert answer.failure is not None
     assert answer.failure.message.startswith("needs about 3.64 TiB, the machine has ")
     assert answer.failure.message.endswith("; not tried")
+    assert answer.value is not None  # it is counted all the same
+    assert answer.value.cost.params > 10**12
 
 
 def test_the_largest_network_is_planned_without_its_memory() -> None:

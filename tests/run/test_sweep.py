@@ -58,11 +58,15 @@ class Scripted:
         return [self._plan(cell) for cell in cells]
 
     def _plan(self, cell: Cell) -> Answer[Plan]:
+        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
+        if self.script.get(cell.name) == "too large":
+            failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
+            return Answer(value=counted, status="oom", failure=failure)
         if self.script.get(cell.name) == "unbuildable":
             return Answer(
                 status="unsupported", failure=Failure(stage="build", kind="Test", message="odd grid")
             )
-        return Answer(value=Plan(cost=Cost(params=1, macs=1000), memory_bytes=10))
+        return Answer(value=counted)
 
     def matmul_rate(self, device: str) -> float:
         return 1e6
@@ -150,6 +154,15 @@ def test_a_cell_that_cannot_be_built_is_not_tried_on_the_device(scenario: str, t
     assert {cell.name for cell in executor.measured} == {"msa"}
     hilo = [record for record in result.records if record.cell.name == "HiLo"]
     assert {(record.status, record.reason) for record in hilo} == {("unsupported", "odd grid")}
+
+
+def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted({"HiLo": "too large"})
+    result = sweep(executor, tmp_path / "run", scenario)
+    assert {cell.name for cell in executor.measured} == {"msa"}
+    hilo = [record for record in result.records if record.cell.name == "HiLo"]
+    assert {(record.status, record.reason) for record in hilo} == {("oom", "needs about 3 TiB")}
+    assert all(record.cost and record.cost.macs == 1000 for record in hilo)
 
 
 def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -> None:
