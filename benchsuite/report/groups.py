@@ -52,9 +52,7 @@ def split(frame: pd.DataFrame) -> list[Group]:
     if frame.empty:
         return []
     varying = [factor for factor in factors if frame[factor].nunique() > 1]
-    # A network makes its own tokens: it has no width and no stride to state.
-    shape = () if (frame["subject"] == "backbone").all() else _SHAPE
-    constant = [*factors, *(factor for factor in shape if factor not in factors)]
+    constant = [*factors, *(factor for factor in _shape(frame) if factor not in factors)]
     groups = []
     for _, part in frame.groupby(factors, sort=False):
         first = {factor: part[factor].iloc[0] for factor in constant if part[factor].nunique() == 1}
@@ -76,8 +74,13 @@ def describe(values: Mapping[str, Any]) -> str:
 
 def shared(frame: pd.DataFrame) -> dict[str, Any]:
     """The conditions that all cells have in common."""
-    factors = (*_ALWAYS, *_SHAPE)
+    factors = (*_ALWAYS, *_shape(frame))
     return {factor: frame[factor].iloc[0] for factor in factors if frame[factor].nunique() == 1}
+
+
+def _shape(frame: pd.DataFrame) -> tuple[str, ...]:
+    """What there is to state of width and stride; nothing for networks, which make their own tokens."""
+    return () if (frame["subject"] == "backbone").all() else _SHAPE
 
 
 def _varies_within_a_mixer(frame: pd.DataFrame, factor: str) -> bool:
