@@ -17,6 +17,7 @@ from benchsuite.errors import Unsupported, UsageError, nearest
 from benchsuite.measure.device import Step
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.results.record import Cell
+from benchsuite.run import timm_networks
 from benchsuite.run.own import plugins, search_path
 
 DTYPES: dict[str, torch.dtype] = {
@@ -89,13 +90,15 @@ def _found(dotted: str, what: str) -> Any:
 
 @functools.cache
 def backbone_builder(target: str) -> Callable[..., nn.Module]:
-    """The function that a name of `BACKBONES`, or a "module:function", stands for.
+    """The function that a name of `BACKBONES`, a "timm:name", or a "module:function", stands for.
 
     Raises:
         LookupError: the name stands for nothing.
         AttributeError, TypeError: the module has no such function, or it cannot be called.
         Exception: whatever importing the module raises.
     """
+    if target.startswith(timm_networks.PREFIX):
+        return timm_networks.builder(target)
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")
     found = _found(BACKBONES.get(target, target), "function")
