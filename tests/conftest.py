@@ -6,11 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # The profiler of torch logs each start and stop to stderr unless told not to.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 # One thread a process: the tests run side by side, and their tensors are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A test that fails in CI fails at home; HYPOTHESIS_PROFILE=search looks for new examples.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

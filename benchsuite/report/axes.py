@@ -15,6 +15,9 @@ from benchsuite.report.points import Point, resolutions_of
 from benchsuite.results.metrics import Metric
 from benchsuite.units import byte_size, si
 
+ALIKE = 1e-9
+"""Share by which values differ that are one value to a reader, and nearly one to a float."""
+
 AXIS_LABELS: dict[str, str] = {"peak_memory_bytes": "Peak memory (allocated)"}
 
 
@@ -72,7 +75,7 @@ def scale(values: Sequence[float], unit: str, *, pad: float = 0.06, most_ticks: 
         raise ValueError("a scale needs at least one value")
     lo, hi = min(known), max(known)
     log = lo > 0 and hi / lo > 10
-    if lo == hi:
+    if hi - lo <= ALIKE * max(abs(lo), abs(hi)):
         lo, hi = (lo * 0.9, hi * 1.1) if lo else (-1.0, 1.0)
         lo, hi = min(lo, hi), max(lo, hi)
     bare = Scale(log, lo, hi, ())
