@@ -9,7 +9,9 @@ BenchsuiteError
 │   ├── DeviceError         the device asked for is not there
 │   └── ParityDataError     a golden case cannot be read
 ├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
-└── WorkerDied              a worker process ended without an answer
+├── StorageError            records cannot be written any more; the command line exits with 3
+├── WorkerDied              a worker process ended without an answer
+└── WorkerTimeout           a worker process did not answer in time, and was killed
 """
 
 from __future__ import annotations
@@ -95,8 +97,30 @@ class Unsupported(BenchsuiteError):  # noqa: N818  a state of a cell, not a faul
     """The cell cannot be measured here: no such kernel, dtype or size. Says why."""
 
 
+class StorageError(BenchsuiteError):
+    """A record could not be written: the disk is full, say. What is written already is whole."""
+
+
 class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened
-    """A worker process ended without an answer; the message names the signal or exit code."""
+    """A worker process ended without an answer.
+
+    Attributes:
+        kind: the signal's name, or the exit code.
+        out_of_memory: whether the system killed it for want of memory.
+    """
+
+    def __init__(self, message: str, kind: str = "", *, out_of_memory: bool = False) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.out_of_memory = out_of_memory
+
+
+class WorkerTimeout(BenchsuiteError):  # noqa: N818  names what happened
+    """A worker process did not answer within its time, and was killed."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"no answer within {seconds:g} s")
+        self.seconds = seconds
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

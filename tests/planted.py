@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -63,6 +64,36 @@ class Refuses(Fine):
 class Dies(Fine):
     def misbehave(self) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class Aborts(Fine):
+    def misbehave(self) -> None:
+        os.abort()
+
+
+class Hangs(Fine):
+    def misbehave(self) -> None:
+        time.sleep(3600)
+
+
+class IsKilledForMemory(Fine):
+    """As the kernel does it: counts, and kills."""
+
+    def misbehave(self) -> None:
+        Path(os.environ["PLANTED_OOM_COUNTER"]).write_text("oom_kill 5\n")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class TakesEightGiB(Fine):
+    def misbehave(self) -> None:
+        torch.ones(8 << 30, dtype=torch.uint8)
+
+
+class LosesItsContext(Fine):
+    """Words it as torch does after an assert on the device."""
+
+    def misbehave(self) -> None:
+        raise RuntimeError("CUDA error: device-side assert triggered")
 
 
 class Exits(Fine):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import RecordVersionError
 from benchsuite.results.record import RECORD_VERSION, Record
+from benchsuite.results.upgrade import upgraded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -42,4 +43,4 @@ def decode(line: str) -> Record:
             f"record version {version} is newer than this benchsuite reads (up to {RECORD_VERSION}); "
             "update with: pip install --upgrade benchsuite"
         )
-    return _adapter().validate_python(data)
+    return _adapter().validate_python(upgraded(data))

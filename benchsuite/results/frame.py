@@ -61,6 +61,32 @@ _DTYPES: dict[str, str] = {
     "seconds": "float64",
     "session": "int64",
     "started_at": "object",
+    "memory_format": "object",
+    "compile": "object",
+    "cache": "object",
+    "protocol": "object",
+    "threads": "Int64",
+    "precision": "float64",
+    "rounds": "Int64",
+    "calls_per_sample": "Int64",
+    "busy_s": "float64",
+    "forward_s": "float64",
+    "backward_s": "float64",
+    "optimizer_s": "float64",
+    "output_bytes": "Int64",
+    "gradient_bytes": "Int64",
+    "optimizer_bytes": "Int64",
+    "process_bytes": "Int64",
+    "compile_s": "float64",
+    "graphs": "Int64",
+    "graph_breaks": "Int64",
+    "recompiles": "Int64",
+    "check_error": "float64",
+    "joules": "float64",
+    "joules_per_image": "float64",
+    "idle_w": "float64",
+    "attempts": "int64",
+    "flags": "object",
 }
 
 COLUMNS: tuple[str, ...] = tuple(_DTYPES)
@@ -133,6 +159,13 @@ def _row(record: Record) -> dict[str, Any]:
         "seconds": record.seconds,
         "session": record.session,
         "started_at": record.started_at,
+        "memory_format": cell.memory_format,
+        "compile": cell.compile,
+        "cache": cell.cache,
+        "protocol": cell.protocol,
+        "threads": cell.threads,
+        "attempts": record.attempts,
+        "flags": " ".join(record.flags),
     }
     if (cost := record.cost) is not None:
         row |= {
@@ -150,6 +183,25 @@ def _row(record: Record) -> dict[str, Any]:
             "weights_bytes": memory.weights_bytes,
             "input_bytes": memory.input_bytes,
             "activations_bytes": memory.activations_bytes,
+            "output_bytes": memory.output_bytes,
+            "gradient_bytes": memory.gradient_bytes,
+            "optimizer_bytes": memory.optimizer_bytes,
+            "process_bytes": memory.process_bytes,
+        }
+    if (compilation := record.compilation) is not None:
+        row |= {
+            "compile_s": compilation.seconds,
+            "graphs": compilation.graphs,
+            "graph_breaks": compilation.graph_breaks,
+            "recompiles": compilation.recompiles,
+        }
+    if (check := record.check) is not None:
+        row["check_error"] = check.error
+    if (energy := record.energy) is not None:
+        row |= {
+            "joules": energy.joules,
+            "joules_per_image": energy.joules / cell.batch,
+            "idle_w": energy.idle_w,
         }
     return row
 
@@ -168,6 +220,11 @@ def _timed(timing: Timing, batch: int) -> dict[str, Any]:
         "throughput_lo": batch / hi,
         "throughput_hi": batch / lo,
         "stopped_by": timing.stopped_by,
+        "precision": (hi - lo) / 2 / median,
+        "rounds": len(timing.rounds) or 1,
+        "calls_per_sample": timing.calls_per_sample,
+        "busy_s": timing.busy.seconds if timing.busy else math.nan,
+        **{f"{part}_s": quantile(samples, 0.5) for part, samples in timing.parts_s.items() if samples},
     }
 
 

@@ -11,17 +11,29 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
-Status = Literal["ok", "oom", "unsupported", "error", "crash"]
-STATUSES: tuple[Status, ...] = ("ok", "oom", "unsupported", "error", "crash")
+Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "crash", "skipped"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""`timeout`: took longer than it was given. `mismatch`: computed something else than the reference, so it was
+not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
 
 Subject = Literal["mixer", "block", "backbone"]
 SUBJECTS: tuple[Subject, ...] = ("mixer", "block", "backbone")
-DType = Literal["fp32", "fp16", "bf16", "fp64"]
-Mode = Literal["inference", "forward_backward"]
+DType = Literal["fp32", "tf32", "fp16", "bf16", "fp64", "autocast_fp16", "autocast_bf16"]
+"""Format of weights and input. `tf32` is fp32 with matrix products and convolutions in TF32; `autocast_*`
+keeps fp32 weights and lets `torch.autocast` choose the format of each operator."""
+Mode = Literal["inference", "forward_backward", "training_step"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+Compile = Literal["eager", "default", "reduce-overhead", "max-autotune"]
+"""`eager`, or the mode that `torch.compile` is given."""
+Cache = Literal["warm", "cold"]
+"""`warm`: back-to-back steps on resident data, as inside a network. `cold`: isolated steps, each after the
+caches were flushed and on another input."""
+Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
+"""How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; the
 others force one of them."""
@@ -42,6 +54,7 @@ class Cell:
         batch: images per step.
         dim, num_heads: channels and attention heads; None for a backbone, whose stages have their own.
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
+        threads: intra-op CPU threads of torch; None leaves torch's choice.
     """
 
     subject: Subject = "mixer"
@@ -57,6 +70,11 @@ class Cell:
     mode: Mode = "inference"
     kernel: Kernel = "math"
     device: str = "cpu"
+    memory_format: MemoryFormat = "contiguous"
+    compile: Compile = "eager"
+    cache: Cache = "warm"
+    protocol: Protocol = "adaptive"
+    threads: int | None = None
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -73,14 +91,58 @@ class Cell:
     def id(self) -> str:
         """Stable name of the cell: readable in front, a digest of every field behind.
 
-        The same cell has the same id in every process, on every machine and in every order of keys.
+        The same cell has the same id in every process, on every machine and in every order of keys. An axis
+        that is younger than the first records counts only where it is not at its default.
         """
         height, width = self.resolution
         size = str(height) if height == width else f"{height}x{width}"
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=list)
+        fields = {key: value for key, value in asdict(self).items() if _LATER.get(key, _NEVER) != value}
+        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=list)
         digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
         readable = f"{self.name}-{size}-b{self.batch}-{self.dtype}-{self.kernel}"
         return f"{re.sub(r'[^a-z0-9]+', '-', readable.lower()).strip('-')}-{digest}"
+
+
+_NEVER = object()
+_LATER: Mapping[str, Any] = {
+    "memory_format": "contiguous",
+    "compile": "eager",
+    "cache": "warm",
+    "protocol": "adaptive",
+    "threads": None,
+}
+"""Axes that the first records did not have → the value that all of them were measured with."""
+
+SETTINGS: tuple[str, ...] = (
+    "device",
+    "dtype",
+    "mode",
+    "batch",
+    "resolution",
+    "stride",
+    "dim",
+    "num_heads",
+    "memory_format",
+    "cache",
+    "protocol",
+    "threads",
+    "compile",
+    "kernel",
+)
+"""The axes of a cell but for its subject, the slowest to vary first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """How long the device works on one step, gaps between kernels left out.
+
+    Attributes:
+        seconds: per step.
+        method: "cuda_graph" (replay of the captured step) or "profiler" (sum of the kernels' times).
+    """
+
+    seconds: float
+    method: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +152,15 @@ class Timing:
     Attributes:
         samples_s: seconds per step (one forward pass, or forward and backward, of the whole batch).
         method: "cuda_events" or "monotonic_clock".
-        warmup_calls, warmup_s: what ran before the first sample.
-        stopped_by: what ended sampling: "precision", "samples" or "time".
+        warmup_calls, warmup_s: what ran before the first sample, over all rounds.
+        warmup_stable: whether the samples had stopped drifting when warm-up ended; None if nobody looked.
+        stopped_by: what ended sampling: "precision", "samples", "time", or "protocol".
+        precision: half width of the 95 % interval of the median as a share of it; None if there is none.
         threads: intra-op CPU threads of torch while timing.
+        calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block.
+        rounds: number of samples of each round, in order; empty where there was one round only.
+        parts_s: part of a training step ("forward", "backward", "optimizer") → seconds of each sample.
+        busy: None where it cannot be told, as on a CPU.
     """
 
     samples_s: tuple[float, ...]
@@ -101,6 +169,12 @@ class Timing:
     warmup_s: float
     stopped_by: str
     threads: int
+    warmup_stable: bool | None = None
+    precision: float | None = None
+    calls_per_sample: int = 1
+    rounds: tuple[int, ...] = ()
+    parts_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    busy: Busy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +216,11 @@ class Memory:
         peak_allocated_bytes: largest sum of live tensors, weights and input included.
         peak_reserved_bytes: largest amount held by the caching allocator; None on a CPU, which has none.
         weights_bytes, input_bytes: the share of the peak that is there before the step begins.
+        output_bytes: what the forward pass returns; None in records that did not look.
+        gradient_bytes, optimizer_bytes: gradients of the weights, and the optimiser's state, after a step; 0
+            in inference.
+        process_bytes: largest memory of the whole process as the system sees it: resident set on a CPU, what
+            the driver has given it on a GPU. None if nobody says.
         method: how the peak was read: "cuda_allocator" or "torch_profiler".
     """
 
@@ -150,6 +229,10 @@ class Memory:
     weights_bytes: int
     input_bytes: int
     method: str
+    output_bytes: int | None = None
+    gradient_bytes: int = 0
+    optimizer_bytes: int = 0
+    process_bytes: int | None = None
 
     @property
     def activations_bytes(self) -> int:
@@ -158,11 +241,94 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Compilation:
+    """What `torch.compile` did to a cell, all of it outside the timed region.
+
+    Attributes:
+        seconds: from the first call to the first result, compiling included.
+        graphs: graphs that were compiled.
+        graph_breaks: places where a graph had to end.
+        recompiles: compilations after the first call; one inside the timed region makes the cell fail.
+    """
+
+    seconds: float
+    graphs: int
+    graph_breaks: int
+    recompiles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """The cell's output beside that of a reference, on the same weights and input, before it was timed.
+
+    Attributes:
+        reference: what it was compared with: "math fp32".
+        error: ‖output − reference‖ / ‖reference‖; None if it could not be compared.
+        tolerance: the largest error that is no mismatch.
+        images: how many images of the batch were compared.
+        reason: why it could not be compared; empty if it was.
+    """
+
+    reference: str
+    error: float | None
+    tolerance: float
+    images: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy:
+    """Energy of one step of the whole batch, where the device has a counter.
+
+    Attributes:
+        joules: per step, the idle draw included.
+        idle_w: power drawn before the cell ran, in watts; None if not read.
+        seconds: how long the counter was watched.
+        method: "nvml_energy_counter".
+    """
+
+    joules: float
+    idle_w: float | None
+    seconds: float
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """State of the machine right before and right after the timed region, never inside of it.
+
+    Attributes:
+        before, after: name → value as in `measure/conditions.py`; what could not be read is absent.
+    """
+
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpShare:
+    """One operator or kernel of a profiled step.
+
+    Attributes:
+        kind: "operator" (on the CPU) or "kernel" (on the GPU).
+        seconds: own time per step, without what it calls.
+        share: of the own time of all of its kind.
+        calls: per step.
+    """
+
+    name: str
+    kind: Literal["operator", "kernel"]
+    seconds: float
+    share: float
+    calls: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a cell has no timing.
 
     Attributes:
-        stage: where it happened: "build", "time", "memory" or "worker".
+        stage: where it happened: "plan", "build", "check", "time", "memory" or "worker".
         kind: the exception's class, or the signal's name.
         message: what it said.
         traceback: the last frames, trimmed; empty where there is nothing to learn from them.
@@ -185,6 +351,9 @@ class Record:
         seconds: wall time that the cell took, set-up and all passes included.
         session: 1 for the first run into the folder, counting up with each resume; its machine is
             described in `environment.json`, or `environment-<session>.json` from the second on.
+        attempts: how often it was tried; more than 1 where a retry rule applied.
+        flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
+        profile: operators and kernels of a profiled step, the largest first.
     """
 
     version: int = RECORD_VERSION
@@ -199,6 +368,13 @@ class Record:
     started_at: str
     seconds: float
     session: int = 1
+    attempts: int = 1
+    compilation: Compilation | None = None
+    check: Check | None = None
+    energy: Energy | None = None
+    conditions: Conditions | None = None
+    flags: tuple[str, ...] = ()
+    profile: tuple[OpShare, ...] = ()
 
     @property
     def reason(self) -> str | None:
@@ -208,4 +384,4 @@ class Record:
     @property
     def failed(self) -> bool:
         """Whether the cell failed in a way that the scenario did not expect."""
-        return self.status != "ok" and not self.expected
+        return self.status not in ("ok", "skipped") and not self.expected

@@ -10,15 +10,17 @@ A torn last line, left by a kill in mid-write, is cut off before anything is app
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from benchsuite.errors import RecordVersionError, RunFolderError
+from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
 from benchsuite.results.codec import decode, encode
+from benchsuite.results.lock import LOCK, lock
 from benchsuite.results.record import Record
 
 SCENARIO = "scenario.json"
@@ -114,12 +116,16 @@ def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 
 
 class RunWriter:
-    """Appends records to a run folder, each one safe on disk before the next cell starts."""
+    """Appends records to a run folder, each one safe on disk before the next cell starts.
 
-    def __init__(self, path: Path, session: int) -> None:
+    As long as it is open, no other process can write to the folder.
+    """
+
+    def __init__(self, path: Path, session: int, held: IO[str]) -> None:
         self.path = path
         self.session = session
-        self._file = (path / RECORDS).open("a", encoding="utf-8")
+        self._lock = held
+        self._file = (path / RECORDS).open("ab", buffering=0)
 
     @classmethod
     def create(cls, path: Path, scenario: Mapping[str, Any], environment: Mapping[str, Any]) -> RunWriter:
@@ -131,9 +137,10 @@ class RunWriter:
         check_free(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            held = lock(path)
             _write_json(path / environment_file(1), environment)
             _write_json(path / SCENARIO, scenario)
-            return cls(path, session=1)
+            return cls(path, 1, held)
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -141,24 +148,42 @@ class RunWriter:
     def resume(cls, path: Path, environment: Mapping[str, Any]) -> RunWriter:
         """Go on with a run; cuts off a torn last line first."""
         require_run(path)
-        session = 1
-        while (path / environment_file(session)).is_file():
-            session += 1
         try:
+            held = lock(path)
+            session = 1
+            while (path / environment_file(session)).is_file():
+                session += 1
             _cut_torn_line(path / RECORDS)
             _write_json(path / environment_file(session), environment)
-            return cls(path, session=session)
+            return cls(path, session, held)
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
 
     def append(self, record: Record) -> None:
-        """Write one record and wait until the disk has it."""
-        self._file.write(encode(record) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Write one record and wait until the disk has it.
+
+        Raises:
+            StorageError: it could not be written; the file is as it was before.
+        """
+        line = (encode(record) + "\n").encode()
+        before = os.fstat(self._file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(line):
+                written += self._file.write(line[written:])
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), before)
+            raise StorageError(
+                f"{self.path}: the record of {record.id} cannot be written: {error.strerror}. What was "
+                f"measured before is safe; when there is room again, go on with: "
+                f"benchsuite run --resume {self.path}"
+            ) from error
 
     def close(self) -> None:
         self._file.close()
+        self._lock.close()
 
 
 def check_free(path: Path) -> None:
@@ -172,7 +197,7 @@ def check_free(path: Path) -> None:
         raise RunFolderError(f"{path}: is a file; --out wants a folder")
     if (path / SCENARIO).exists() or (path / RECORDS).exists():
         raise RunFolderError(f"{path}: already holds a run; to go on with it use: --resume {path}")
-    if path.is_dir() and any(path.iterdir()):
+    if path.is_dir() and any(child.name != LOCK for child in path.iterdir()):
         raise RunFolderError(f"{path}: is not empty and holds no run; name a new folder with --out")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):

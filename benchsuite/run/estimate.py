@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from benchsuite.results.record import Cell
 from benchsuite.run.executor import Executor
 from benchsuite.run.prepare import Prepared
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 
 SHARE_OF_MATMUL = 0.3
 """A mixer's multiply–adds run at about this share of a large matrix product's rate."""

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from benchsuite.errors import WorkerDied
-from benchsuite.results.record import Cell, Failure, Memory, Status, Timing
+from benchsuite.errors import WorkerDied, WorkerTimeout
+from benchsuite.results.record import Cell, Failure, Memory
+from benchsuite.run.answer import Answer, Plan, Visited
 from benchsuite.run.own import search_path
 from benchsuite.run.process import Worker
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 
-if TYPE_CHECKING:  # importing the worker imports torch, which the parent of worker processes never needs
-    from benchsuite.run.worker import Answer, Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What measuring a cell brought."""
-
-    timing: Timing | None = None
-    memory: Memory | None = None
-    status: Status = "ok"
-    failure: Failure | None = None
+T = TypeVar("T")
 
 
 class Executor(Protocol):
     """Measures cells one at a time."""
 
-    def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
-        """The resolved device and the environment. Raises DeviceError."""
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """The resolved device and the environment; sets threads and memory limit. Raises DeviceError."""
         ...
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
@@ -42,8 +33,27 @@ class Executor(Protocol):
         """Multiply–adds per second of a large fp32 product."""
         ...
 
-    def measure(self, cell: Cell, measure: Measure) -> Outcome:
-        """Time a cell and take its memory."""
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        turn: tuple[int, int],
+        earlier: tuple[float, ...],
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
+        """Time a cell in round `turn[0]` of `turn[1]`, with the samples of earlier rounds at hand."""
+        ...
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
+        """Peak memory of a cell, in a pass of its own."""
+        ...
+
+    def release(self) -> None:
+        """Let go of the cells that were built for the rounds of a group."""
+        ...
+
+    def another(self) -> Executor:
+        """One more of the same kind, set up alike, that may measure on another device at the same time."""
         ...
 
     def close(self) -> None:
@@ -52,7 +62,7 @@ class Executor(Protocol):
 
 
 class InlineExecutor:
-    """Everything in this process, for debuggers: one cell's profiler runs before the next cell's timing.
+    """Everything in this process, for debuggers: no timeout, and a cell that crashes takes the run with it.
 
     Until it is closed, this process looks for modules where a worker would.
     """
@@ -61,7 +71,9 @@ class InlineExecutor:
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
-    def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
         from benchsuite.run import worker
 
         return worker.describe(device, threads, command)
@@ -76,14 +88,30 @@ class InlineExecutor:
 
         return worker.matmul_rate(device)
 
-    def measure(self, cell: Cell, measure: Measure) -> Outcome:
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        turn: tuple[int, int],
+        earlier: tuple[float, ...],
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
         from benchsuite.run import worker
 
-        return _passes(
-            measure,
-            time=lambda: worker.time_cell(cell, measure),
-            inspect=lambda: worker.inspect_cell(cell, measure.seed),
-        )
+        return worker.visit(cell, measure, turn, earlier)
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
+        from benchsuite.run import worker
+
+        return worker.inspect_cell(cell, measure.seed)
+
+    def release(self) -> None:
+        from benchsuite.run import worker
+
+        worker.release()
+
+    def another(self) -> InlineExecutor:
+        return self
 
     def close(self) -> None:
         """Nothing was started; the search path becomes what it was."""
@@ -93,19 +121,21 @@ class InlineExecutor:
 class ProcessExecutor:
     """Two processes: one that only times, one that counts, estimates and profiles. Never both at once.
 
-    A process that dies takes one cell with it and is replaced.
+    A process that dies, hangs or has lost its CUDA context takes one cell with it and is replaced.
     """
 
     def __init__(self, pythonpath: Sequence[str] = ()) -> None:
         self._pythonpath = tuple(pythonpath)
-        self._threads: int | None = None
+        self._setup: tuple[object, ...] | None = None
         self._timer = Worker(pythonpath)
         self._inspector = Worker(pythonpath)
 
-    def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
-        self._threads = threads
-        self._inspector.call("describe", device, threads, command)
-        answer: tuple[str, dict[str, Any]] = self._timer.call("describe", device, threads, command)
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        self._setup = (device, threads, command, memory_limit)
+        self._inspector.call("describe", *self._setup)
+        answer: tuple[str, dict[str, Any]] = self._timer.call("describe", *self._setup)
         return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
@@ -115,52 +145,74 @@ class ProcessExecutor:
     def matmul_rate(self, device: str) -> float:
         return float(self._timer.call("matmul_rate", device))
 
-    def measure(self, cell: Cell, measure: Measure) -> Outcome:
-        def time() -> Answer[Timing]:
-            answer: Answer[Timing] = self._timer.call("time_cell", cell, measure)
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        turn: tuple[int, int],
+        earlier: tuple[float, ...],
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
+        def ask() -> Answer[Visited]:
+            answer: Answer[Visited] = self._timer.call(
+                "visit", cell, measure, turn, earlier, timeout_s=timeout_s
+            )
             return answer
 
-        def inspect() -> Answer[Memory]:
-            answer: Answer[Memory] = self._inspector.call("inspect_cell", cell, measure.seed)
+        answer, alive = _asked(ask, "time")
+        if not alive:
+            self._timer = self._replaced(self._timer)
+        return answer
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
+        def ask() -> Answer[Memory]:
+            answer: Answer[Memory] = self._inspector.call(
+                "inspect_cell", cell, measure.seed, timeout_s=timeout_s
+            )
             return answer
 
+        answer, alive = _asked(ask, "memory")
+        if not alive:
+            self._inspector = self._replaced(self._inspector)
+        return answer
+
+    def release(self) -> None:
         try:
-            return _passes(measure, time=time, inspect=inspect)
-        except WorkerDied as error:
-            self._replace_dead(cell.device)
-            failure = Failure(stage="worker", kind="WorkerDied", message=str(error))
-            return Outcome(status="crash", failure=failure)
+            self._timer.call("release")
+        except WorkerDied:  # it holds nothing any more
+            self._timer = self._replaced(self._timer)
+
+    def another(self) -> ProcessExecutor:
+        sibling = ProcessExecutor(self._pythonpath)
+        sibling._setup = self._setup
+        if self._setup is not None:
+            sibling._timer.call("describe", *self._setup)
+            sibling._inspector.call("describe", *self._setup)
+        return sibling
 
     def close(self) -> None:
         self._timer.close()
         self._inspector.close()
 
-    def _replace_dead(self, device: str) -> None:
-        self.close()
-        self._timer, self._inspector = Worker(self._pythonpath), Worker(self._pythonpath)
-        for worker in (self._timer, self._inspector):
-            worker.call("describe", device, self._threads, [])
+    def _replaced(self, worker: Worker) -> Worker:
+        worker.close()
+        fresh = Worker(self._pythonpath)
+        if self._setup is not None:
+            fresh.call("describe", *self._setup)
+        return fresh
 
 
-def _passes(
-    measure: Measure,
-    *,
-    time: Callable[[], Answer[Timing]],
-    inspect: Callable[[], Answer[Memory]],
-) -> Outcome:
-    """Time first, then look at memory; the first failure ends it."""
-    timing = memory = None
-    if "latency" in measure.metrics:
-        timed = time()
-        if timed.failure:
-            return Outcome(status=timed.status, failure=timed.failure)
-        timing = timed.value
-    if "memory" in measure.metrics:
-        inspected = inspect()
-        if inspected.failure:
-            return Outcome(timing=timing, status=inspected.status, failure=inspected.failure)
-        memory = inspected.value
-    return Outcome(timing=timing, memory=memory)
+def _asked(ask: Callable[[], Answer[T]], stage: str) -> tuple[Answer[T], bool]:
+    """The answer, and whether the worker that gave it can go on."""
+    try:
+        answer = ask()
+    except WorkerTimeout as error:
+        failure = Failure(stage=stage, kind="Timeout", message=str(error))
+        return Answer(status="timeout", failure=failure), False
+    except WorkerDied as error:
+        failure = Failure(stage="worker", kind=error.kind or "WorkerDied", message=str(error))
+        return Answer(status="oom" if error.out_of_memory else "crash", failure=failure), False
+    return answer, not answer.poisoned
 
 
 EXECUTORS: dict[str, Callable[[Sequence[str]], Executor]] = {

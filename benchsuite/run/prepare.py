@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from benchsuite.errors import RunFolderError, UsageError
-from benchsuite.results.record import Cell
+from benchsuite.errors import RunFolderError, ScenarioError, UsageError
+from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
+from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import Executor
 from benchsuite.run.own import plugins, search_path
@@ -17,11 +18,13 @@ from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.overrides import override
 from benchsuite.scenario.select import parse
+from benchsuite.scenario.tree import grown
+from benchsuite.units import byte_size
 
-if TYPE_CHECKING:
-    from benchsuite.run.worker import Answer, Plan
-
+INTERRUPTED = "interrupted"
+"""What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
 CPU_PROFILE = "cpu"
 """Profile that is chosen by itself where the machine has no GPU and the user names none."""
 BUSY_SHARE = 0.5
@@ -37,6 +40,8 @@ class Request:
         filter: as in `--filter`, applied to the expanded cells.
         device: overrides the scenario's device.
         pythonpath: folders with modules of the user's own mixers.
+        retry: statuses of which cells are measured anew, with `resume` only.
+        limits: overrides of `measure` that a resumed run may be given, though it goes on as it began.
     """
 
     reference: str | None = None
@@ -47,6 +52,8 @@ class Request:
     resume: Path | None = None
     pythonpath: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,7 @@ class Prepared:
         excluded: cells that a rule dropped, each with the rule's reason.
         earlier: the run that is resumed.
         notes: what was decided for the user and must be said.
+        retry: statuses of which the cells of `earlier` are measured anew.
     """
 
     scenario: Scenario
@@ -69,6 +77,31 @@ class Prepared:
     environment: Mapping[str, Any]
     earlier: Run | None = None
     notes: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+
+    @property
+    def stored(self) -> dict[str, Record]:
+        """The records of the run that is resumed, by cell."""
+        return {record.id: record for record in self.earlier.records} if self.earlier else {}
+
+    @property
+    def todo(self) -> tuple[int, ...]:
+        """Positions of the cells that are to be measured."""
+        stored = self.stored
+        return tuple(i for i, cell in enumerate(self.cells) if self._is_due(stored.get(cell.id)))
+
+    @property
+    def kept(self) -> dict[str, Record]:
+        """Records that stand as they are, by cell."""
+        stored = self.stored
+        found = {cell.id: stored[cell.id] for cell in self.cells if cell.id in stored}
+        return {key: record for key, record in found.items() if not self._is_due(record)}
+
+    def _is_due(self, record: Record | None) -> bool:
+        """Whether a cell with this record, or none, is to be measured."""
+        if record is None or record.status in self.retry:
+            return True
+        return record.timing is not None and record.timing.stopped_by == INTERRUPTED
 
     @property
     def document(self) -> dict[str, Any]:
@@ -133,9 +166,22 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
     if request.reference is not None:
         _require_same(scenario, request, folder)
     device = str(settings.get("device", "auto"))
-    _, environment = executor.describe(device, scenario.measure.threads, list(request.command))
+    measure = _limited(scenario, request.limits).measure
+    scenario = scenario.model_copy(update={"measure": measure})
+    _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
     notes = (*earlier.warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier)
+    return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier, retry=request.retry)
+
+
+def _limited(scenario: Scenario, limits: Sequence[str]) -> Scenario:
+    """The stored scenario with `--timeout` and `--memory-limit` of this session; raises ScenarioError."""
+    root = grown(scenario.to_dict(), "the stored scenario")
+    for text in limits:
+        root, problems = override(root, text)
+        if problems:
+            raise ScenarioError(problems)
+    plain: Any = root.plain()
+    return Scenario.from_dict(plain, "the stored scenario")
 
 
 def _require_same(stored: Scenario, request: Request, folder: Path) -> None:
@@ -171,8 +217,8 @@ def _describe(executor: Executor, scenario: Scenario, request: Request) -> tuple
     Raises:
         DeviceError: one of the devices is not present.
     """
-    threads = scenario.measure.threads
-    found = [executor.describe(word, threads, list(request.command)) for word in scenario.sweep.device]
+    threads, limit = scenario.measure.threads, scenario.measure.memory_limit
+    found = [executor.describe(word, threads, list(request.command), limit) for word in scenario.sweep.device]
     words = list(scenario.sweep.device)
     return found[words.index("auto") if "auto" in words else 0]
 
@@ -185,6 +231,7 @@ def _plan(
     *,
     notes: tuple[str, ...],
     earlier: Run | None = None,
+    retry: tuple[str, ...] = (),
 ) -> Prepared:
     expansion = expand_detailed(scenario, device=str(settings["device"]))
     selection = parse(str(settings.get("filter", "")))
@@ -193,13 +240,36 @@ def _plan(
         raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
     if not cells:
         raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
+    _require_threads(scenario, cells, environment)
+    plans = tuple(executor.plan(cells))
+    _require_room(scenario, cells, plans)
     return Prepared(
         scenario=scenario,
         settings=settings,
         cells=cells,
-        excluded=expansion.excluded,
-        plans=tuple(executor.plan(cells)),
+        excluded=tuple(pair for pair in expansion.excluded if selection.matches(pair[0])),
+        plans=plans,
         environment=environment,
         earlier=earlier,
         notes=notes,
+        retry=retry,
     )
+
+
+def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Mapping[str, Any]) -> None:
+    """Raise UsageError if a cell asks for more threads than the machine has cores."""
+    cores = (environment.get("cpu") or {}).get("usable_cores")
+    most = max([scenario.measure.threads or 0, *(cell.threads or 0 for cell in cells)])
+    if cores and most > cores:
+        raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
+
+
+def _require_room(scenario: Scenario, cells: Sequence[Cell], plans: Sequence[Answer[Plan]]) -> None:
+    """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
+    limit = scenario.measure.memory_limit
+    for cell, plan in zip(cells, plans, strict=True):
+        if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
+            raise UsageError(
+                f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "
+                f"alone take {byte_size(plan.value.weights_bytes, 3)}"
+            )

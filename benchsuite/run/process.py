@@ -1,22 +1,33 @@
-"""A worker process seen from its parent: send a call, wait for the answer, notice its death."""
+"""A worker process seen from its parent: send a call, wait for the answer, notice its death or its silence.
+
+Every message is a pickle behind its length in eight bytes, so that an answer can be awaited with a deadline.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import pickle
+import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
-from benchsuite.errors import WorkerDied
+from benchsuite.errors import WorkerDied, WorkerTimeout
 from benchsuite.run.own import worker_environment
 
+LENGTH = struct.Struct("<Q")
+"""How the length of a message is written in front of it."""
 _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""
+_OOM_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
+"""Where Linux counts the processes that it has killed for want of memory, as "oom_kill N"."""
 
 
 class Worker:
@@ -38,46 +49,113 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env=settings,
+            bufsize=0,
         )
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
-    def call(self, function: str, *arguments: object) -> Any:
+    def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
         """Run a function of `run/worker.py` in the worker and return what it returns.
+
+        The parent sleeps until the answer comes.
 
         Raises:
             BenchsuiteError: what the function raised, if it was one of ours.
             WorkerDied: the process ended without an answer; it cannot be used again.
+            WorkerTimeout: no answer within `timeout_s`; the process was killed and cannot be used again.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        kills = _oom_kills()
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            pickle.dump((function, arguments), self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
-            self._process.stdin.flush()
-            ok, value = pickle.load(self._process.stdout)
+            send(self._process.stdin, (function, arguments))
+            ok, value = receive(self._process.stdout, deadline)
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            raise WorkerDied(self._obituary()) from error
+            raise self._obituary(kills) from error
+        except TimeoutError:
+            self.kill()
+            assert timeout_s is not None
+            raise WorkerTimeout(timeout_s) from None
         if not ok:
             raise value
         return value
 
-    def close(self) -> None:
-        """End the process; a worker that is measuring is killed."""
+    def kill(self) -> None:
+        """End the process at once, whatever it does."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
+
+    def close(self) -> None:
+        """End the process and let go of its pipes; a worker that is measuring is killed."""
+        self.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
         self._stderr.close()
 
-    def _obituary(self) -> str:
+    def _obituary(self, kills: int) -> WorkerDied:
         code = self._process.wait()
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _LAST_WORDS))
         words = self._stderr.read().decode(errors="replace").strip().splitlines()
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-        return f"the worker process {how}" + (f": {words[-1]}" if words else "")
+        last = f": {words[-1]}" if words else ""
+        if code >= 0:
+            return WorkerDied(f"the worker process exited with code {code}{last}", kind=f"exit code {code}")
+        name = signal.Signals(-code).name
+        if code == -signal.SIGKILL and _oom_kills() > kills:
+            message = "the system ran out of memory and killed the worker process"
+            return WorkerDied(message, kind=name, out_of_memory=True)
+        return WorkerDied(f"the worker process was killed by {name}{last}", kind=name)
+
+
+def send(pipe: IO[bytes], message: object) -> None:
+    """Write one message; whole, since an unbuffered pipe may take it piece by piece."""
+    data = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    view = memoryview(LENGTH.pack(len(data)) + data)
+    while view:
+        view = view[pipe.write(view) :]
+
+
+def receive(pipe: IO[bytes], deadline: float | None = None) -> Any:
+    """Read one message.
+
+    Args:
+        deadline: moment of the monotonic clock; None waits for ever.
+
+    Raises:
+        EOFError: the other end has closed.
+        TimeoutError: the deadline has passed.
+    """
+    (length,) = LENGTH.unpack(_read(pipe, LENGTH.size, deadline))
+    return pickle.loads(_read(pipe, length, deadline))
+
+
+def _read(pipe: IO[bytes], size: int, deadline: float | None) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        if deadline is not None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise TimeoutError
+        piece = os.read(pipe.fileno(), min(size - len(data), 1 << 20))
+        if not piece:
+            raise EOFError
+        data += piece
+    return bytes(data)
+
+
+def _oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory; 0 where it does not say."""
+    found = 0
+    for path in _OOM_COUNTERS:
+        with contextlib.suppress(OSError):
+            for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+                name, _, value = line.partition(" ")
+                if name == "oom_kill" and value.isdigit():
+                    found += int(value)
+    return found

@@ -1,4 +1,4 @@
-"""The loop of a worker process: a call comes in as a pickle on stdin, its answer goes out on stdout.
+"""The loop of a worker process: a call comes in on stdin, its answer goes out on stdout.
 
 Started as `python -m benchsuite.run.serve` by `run/process.py`. Ends when its parent closes the pipe or dies.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import pickle
 import signal
 import sys
+
+from benchsuite.run.process import receive, send
 
 _PR_SET_PDEATHSIG = 1
 
@@ -19,8 +20,8 @@ def serve() -> None:
     """Answer calls to functions of `run/worker.py` until the pipe closes."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    requests = sys.stdin.buffer
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a mixer prints must not break the protocol
 
     from benchsuite.errors import BenchsuiteError
@@ -28,15 +29,14 @@ def serve() -> None:
 
     while True:
         try:
-            name, arguments = pickle.load(requests)
+            name, arguments = receive(requests)
         except EOFError:
             return
         try:
             answer = (True, getattr(worker, name)(*arguments))
         except BenchsuiteError as error:
             answer = (False, error)
-        pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        send(answers, answer)
 
 
 def _die_with_parent() -> None:

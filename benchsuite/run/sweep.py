@@ -1,23 +1,24 @@
-"""The sweep: each cell that is missing is measured and its record is safe on disk before the next begins."""
+"""The sweep: group by group, every missing cell is measured, and its record is safe on disk at once."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from benchsuite.results.record import Cell, Cost, Record
+from benchsuite.analyse.flags import flags
+from benchsuite.results.record import Cell, Failure, Record
 from benchsuite.results.store import RunWriter, check_free
-from benchsuite.run.executor import Executor, Outcome
-from benchsuite.run.prepare import Prepared
+from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.executor import Executor
+from benchsuite.run.lanes import Lane, run_lanes
+from benchsuite.run.prepare import INTERRUPTED, Prepared
+from benchsuite.run.turns import Outcome, take_turns
 from benchsuite.scenario.expand import expected
-from benchsuite.scenario.model import Measure, Scenario
-
-if TYPE_CHECKING:
-    from benchsuite.run.worker import Answer, Plan
+from benchsuite.scenario.groups import groups
 
 
 class Observer(Protocol):
@@ -28,7 +29,7 @@ class Observer(Protocol):
         ...
 
     def cell_begins(self, cell: Cell) -> None:
-        """A cell is about to be measured."""
+        """A cell is about to be measured, or visited once more."""
         ...
 
     def cell_ends(self, record: Record) -> None:
@@ -42,68 +43,163 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """What a sweep left: `records` has one for every cell, measured now or earlier."""
+    """What a sweep left.
+
+    Attributes:
+        records: one for every cell that was measured, now or earlier, in the order of the scenario.
+        missing: cells without a record, because the sweep was asked to stop.
+        stopped: whether it was, and left something to do.
+    """
 
     folder: Path
     records: tuple[Record, ...]
     measured: int
+    missing: int = 0
+    stopped: bool = False
 
 
-def run(prepared: Prepared, folder: Path, executor: Executor, observer: Observer) -> Sweep:
+def run(
+    prepared: Prepared,
+    folder: Path,
+    executor: Executor,
+    observer: Observer,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Sweep:
     """Measure every cell that has no record yet.
 
+    Args:
+        stopping: asked between visits; once it is true, the sweep ends as soon as it can.
+
     Raises:
-        RunFolderError: the folder is taken or cannot be written.
+        RunFolderError: the folder is taken, written by another process, or cannot be written.
+        StorageError: a record could not be written.
     """
-    records = {record.id: record for record in prepared.earlier.records} if prepared.earlier else {}
-    todo = [pair for pair in zip(prepared.cells, prepared.plans, strict=True) if pair[0].id not in records]
+    todo = prepared.todo
     if not todo:
-        return Sweep(folder, _in_order(prepared.cells, records), measured=0)
+        return Sweep(folder, _in_order(prepared, prepared.kept), measured=0)
     if prepared.earlier is None:
         check_free(folder)
         writer = RunWriter.create(folder, prepared.document, prepared.environment)
     else:
         writer = RunWriter.resume(folder, prepared.environment)
+    keeper = _Keeper(prepared, writer, observer)
     observer.begin(total=len(prepared.cells), done=len(prepared.cells) - len(todo))
     try:
-        for cell, plan in todo:
-            observer.cell_begins(cell)
-            record = _measure(cell, plan, prepared.scenario, executor, writer.session)
-            writer.append(record)
-            records[record.id] = record
-            observer.cell_ends(record)
+        keeper.skipped()
+        cells = [prepared.cells[position] for position in todo]
+        grouped = [[todo[i] for i in group] for group in groups(cells)]
+        lanes = _lanes(prepared.cells, grouped)
+        run_lanes(
+            lanes,
+            executor,
+            lambda group, engine: _group(group, prepared, engine, keeper, stopping),
+            keeper.broken,
+        )
     finally:
         observer.end()
         writer.close()
-    return Sweep(folder, _in_order(prepared.cells, records), measured=len(todo))
+    records = _in_order(prepared, keeper.records)
+    missing = len(prepared.cells) - len(records)
+    cut = any(record.timing and record.timing.stopped_by == INTERRUPTED for record in records)
+    return Sweep(folder, records, keeper.measured, missing=missing, stopped=bool(missing or cut))
 
 
-def _in_order(cells: Sequence[Cell], records: dict[str, Record]) -> tuple[Record, ...]:
-    return tuple(records[cell.id] for cell in cells)
+class _Keeper:
+    """Makes records of outcomes and keeps them, on disk and here; lanes may call it at the same time."""
+
+    def __init__(self, prepared: Prepared, writer: RunWriter, observer: Observer) -> None:
+        self.records: dict[str, Record] = dict(prepared.kept)
+        self.measured = 0
+        self.broken = threading.Event()
+        self._prepared = prepared
+        self._writer = writer
+        self._observer = observer
+        self._lock = threading.Lock()
+
+    def begins(self, cell: Cell) -> None:
+        with self._lock:
+            self._observer.cell_begins(cell)
+
+    def keep(self, cell: Cell, plan: Answer[Plan], outcome: Outcome) -> None:
+        record = _record(cell, plan, outcome, self._prepared, self._writer.session)
+        with self._lock:
+            if self.broken.is_set():  # a worker that was ended from here would look like a crash
+                return
+            self._writer.append(record)
+            self.records[record.id] = record
+            self.measured += 1
+            self._observer.cell_ends(record)
+
+    def skipped(self) -> None:
+        """Keep a record of every cell that a rule excludes, with the rule."""
+        for cell, reason in self._prepared.excluded:
+            if cell.id not in self._prepared.stored:
+                failure = Failure(stage="plan", kind="Excluded", message=reason)
+                outcome = Outcome(status="skipped", failure=failure, started_at=_now())
+                self._writer.append(_record(cell, Answer(), outcome, self._prepared, self._writer.session))
 
 
-def _measure(cell: Cell, plan: Answer[Plan], scenario: Scenario, executor: Executor, session: int) -> Record:
-    """One cell's record. What could not be built on "meta", or is too large, is not tried on the device."""
-    started_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    start = time.monotonic()
-    if plan.failure is not None:
-        outcome = Outcome(status=plan.status, failure=plan.failure)
-    else:
-        outcome = executor.measure(cell, scenario.measure)
+def _lanes(cells: Sequence[Cell], grouped: Sequence[Sequence[int]]) -> list[Lane[Sequence[int]]]:
+    found: dict[str, list[Sequence[int]]] = {}
+    for group in grouped:
+        found.setdefault(cells[group[0]].device, []).append(group)
+    return [Lane(device, tuple(work)) for device, work in found.items()]
+
+
+def _group(
+    group: Sequence[int],
+    prepared: Prepared,
+    executor: Executor,
+    keeper: _Keeper,
+    stopping: Callable[[], bool],
+) -> bool:
+    """Measure one comparison group; False if the sweep is to stop.
+
+    What could not be built on "meta", or is too large, is not tried on the device.
+    """
+    if stopping():
+        return False
+    plans = {prepared.cells[i].id: prepared.plans[i] for i in group}
+    cells = [prepared.cells[i] for i in group]
+    for cell in cells:
+        plan = plans[cell.id]
+        if plan.failure is not None:
+            keeper.begins(cell)
+            keeper.keep(cell, plan, Outcome(plan.status, plan.failure, started_at=_now()))
+    tried = [cell for cell in cells if plans[cell.id].failure is None]
+    for cell, outcome in take_turns(
+        tried, prepared.scenario.measure, executor, begins=keeper.begins, stopping=stopping
+    ):
+        keeper.keep(cell, plans[cell.id], outcome)
+    return not stopping()
+
+
+def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
+    scenario = prepared.scenario
     return Record(
         id=cell.id,
         cell=cell,
         status=outcome.status,
         failure=outcome.failure,
-        expected=outcome.status != "ok" and expected(scenario, cell, outcome.status),
-        cost=_cost(plan, scenario.measure),
+        expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
+        cost=plan.value.cost if plan.value and "cost" in scenario.measure.metrics else None,
         timing=outcome.timing,
         memory=outcome.memory,
-        started_at=started_at,
-        seconds=round(time.monotonic() - start, 6),
+        started_at=outcome.started_at or _now(),
+        seconds=round(outcome.seconds, 6),
         session=session,
+        attempts=outcome.attempts,
+        compilation=outcome.compilation,
+        check=outcome.check,
+        energy=outcome.energy,
+        conditions=outcome.conditions,
+        flags=flags(cell, outcome.timing, outcome.conditions),
     )
 
 
-def _cost(plan: Answer[Plan], measure: Measure) -> Cost | None:
-    return plan.value.cost if plan.value and "cost" in measure.metrics else None
+def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> tuple[Record, ...]:
+    return tuple(records[cell.id] for cell in prepared.cells if cell.id in records)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -9,11 +9,12 @@ import functools
 import gc
 import os
 import re
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,8 +27,9 @@ from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
 from benchsuite.measure.stopping import RelativeInterval
 from benchsuite.measure.timing import WarmUp, measure_time
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
+from benchsuite.run.answer import Answer, Plan, Visited
 from benchsuite.run.build import backbone_builder, build, mixer_class, require_tensor, step_of
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
@@ -38,35 +40,15 @@ _UNSUPPORTED = re.compile(
     r"is not (currently )?(implemented|supported|available)"
 )
 _OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
+# After these every further call into CUDA fails.
+_CONTEXT_LOST = re.compile(r"CUDA error|CUBLAS_STATUS_EXECUTION_FAILED|CUDNN_STATUS_EXECUTION_FAILED")
 _TRACEBACK_LINES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """What a pass over a cell brought: a value, or the status and the reason why not.
-
-    A plan may be both: counted, and too large to try.
-    """
-
-    value: T | None = None
-    status: Status = "ok"
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is known of a cell before it runs.
-
-    Attributes:
-        memory_bytes: estimated peak of live tensors of one step of the whole batch.
-    """
-
-    cost: Cost
-    memory_bytes: int
-
-
-def describe(device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
-    """Resolve the device, set the thread count, and describe the machine.
+def describe(
+    device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """Resolve the device, set thread count and memory limit of this process, and describe the machine.
 
     Raises:
         DeviceError: the device is not present.
@@ -74,6 +56,8 @@ def describe(device: str, threads: int | None, command: list[str]) -> tuple[str,
     _set_precision()
     if threads is not None:
         torch.set_num_threads(threads)
+    if memory_limit is not None:
+        _limit_memory(memory_limit)
     resolved = resolve(device)
     return resolved, environment.describe(resolved, command)
 
@@ -126,9 +110,14 @@ def count(cell: Cell) -> Answer[Cost]:
     return _attempt("build", lambda: _count(cell))
 
 
-def time_cell(cell: Cell, measure: Measure) -> Answer[Timing]:
-    """Time one cell. Nothing else is measured in this process as long as cells are timed in it."""
-    return _attempt("time", lambda: _time(cell, measure))
+def visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Answer[Visited]:
+    """Time one cell in round `turn[0]` of `turn[1]`. Nothing else is measured in this process meanwhile."""
+    return _attempt("time", lambda: _visit(cell, measure, turn, earlier))
+
+
+def release() -> None:
+    """Let go of what was built for the rounds of a group."""
+    _release()
 
 
 def inspect_cell(cell: Cell, seed: int) -> Answer[Memory]:
@@ -170,8 +159,9 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
         subject = build(cell, "meta")
         with torch.no_grad():
             peak = peak_bytes(lambda: subject.module(*subject.inputs))
-        held = module_bytes(subject.module) + tensor_bytes(subject.tensor)
-        return Plan(cost=found, memory_bytes=held + peak)
+        weights = module_bytes(subject.module)
+        held = weights + tensor_bytes(subject.tensor)
+        return Plan(cost=found, memory_bytes=held + peak, weights_bytes=weights)
 
     planned = _attempt("build", estimate)
     there = _capacity(cell.device)
@@ -195,6 +185,10 @@ def _capacity(device: str) -> int | None:
         return None
 
 
+def _visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Visited:
+    return Visited(timing=_time(cell, measure))
+
+
 def _time(cell: Cell, measure: Measure) -> Timing:
     subject = build(cell, cell.device, seed=measure.seed)
     step = step_of(subject, cell.mode)
@@ -203,7 +197,7 @@ def _time(cell: Cell, measure: Measure) -> Timing:
         min_samples=measure.min_samples,
         max_samples=measure.max_samples,
         max_s=measure.max_s,
-        precision=measure.precision,
+        precision=measure.precision_on(cell.device),
     )
     warm_up = WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s)
     return measure_time(step, open_device(cell.device), warm_up, rule, threads=torch.get_num_threads())
@@ -214,6 +208,15 @@ def _memory(cell: Cell, seed: int) -> Memory:
     step = step_of(subject, cell.mode)
     _first_call(step)
     return measure_memory(step, subject.module, subject.tensor)
+
+
+def _limit_memory(limit: int) -> None:
+    """Let allocations fail that take this process beyond `limit` bytes of private memory."""
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _set_precision() -> None:
@@ -249,7 +252,8 @@ def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
         status = _status_of(error)
         failure = _failure(stage, status, error)
         traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
-        return Answer(status=status, failure=failure)
+        lost = status == "error" and _CONTEXT_LOST.search(str(error)) is not None
+        return Answer(status=status, failure=failure, poisoned=lost)
     finally:
         _release()
 

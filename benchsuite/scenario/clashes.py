@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from benchsuite.errors import Problem
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import Point, points, variants
-from benchsuite.scenario.model import SWEPT, Document
+from benchsuite.scenario.model import Document
 from benchsuite.scenario.subjects import axis_of, named
+from benchsuite.scenario.sweep import SWEPT
 from benchsuite.scenario.translate import problem_at, shown
 from benchsuite.scenario.tree import Node, Path
 
@@ -34,6 +35,8 @@ def clashes(
     yield from _repeated_labels(document, root)
     if ("measure", "min_samples") not in left_out and ("measure", "max_samples") not in left_out:
         yield from _samples(document, root)
+    if not any(path[0] == "measure" for path in left_out):
+        yield from _budgets(document, root)
     size = _size(document)
     if size > MAX_CELLS:
         sweep, _ = root.deepest(("sweep",))
@@ -88,6 +91,24 @@ def _samples(document: Document, root: Node) -> Iterator[Problem]:
         key = "max_samples" if root.at(("measure", "max_samples")) else "min_samples"
         node, _ = root.deepest(("measure", key))
         yield problem_at(node, f"max_samples {most} is less than min_samples {least}")
+
+
+def _budgets(document: Document, root: Node) -> Iterator[Problem]:
+    """Budgets that leave nothing to measure, and threads said twice."""
+    measure = document.measure
+    if measure.max_s < measure.warmup_s:
+        key = "max_s" if root.at(("measure", "max_s")) else "warmup_s"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(
+            node,
+            f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone",
+        )
+    if measure.timeout_s < measure.warmup_s:
+        node, _ = root.deepest(("measure", "timeout_s"))
+        yield problem_at(node, f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}")
+    if measure.threads is not None and document.sweep.threads != (None,):
+        node, _ = root.deepest(("measure", "threads"))
+        yield problem_at(node, "threads is an axis of the sweep already; say it in one of the two places")
 
 
 def _size(document: Document) -> int:

@@ -1,8 +1,7 @@
 """A scenario's cells. Pure: the same scenario and device give the same cells in the same order.
 
-Cells that a report compares stay together: device, dtype, mode, batch, resolution, stride, dim and num_heads
-    vary
-slowest, in this order; then the kernel; then the mixer. The values of an axis come in the order of the file.
+Cells that a report compares stay together: the axes vary in the order of `SETTINGS` (`results/record.py`),
+the device slowest; then the mixer. The values of an axis come in the order of the file.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.results.record import Cell
+from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import select
 
 if TYPE_CHECKING:
-    from benchsuite.scenario.model import Document, Include, Sweep
-
-_OUTERMOST_FIRST = ("device", "dtype", "mode", "batch", "resolution", "stride", "dim", "num_heads", "kernel")
+    from benchsuite.scenario.model import Document
+    from benchsuite.scenario.sweep import Include, Sweep
 
 _OF_A_BACKBONE: dict[str, tuple[Any, ...]] = {"stride": (1,), "dim": (None,), "num_heads": (None,)}
 """It is given pixels, and its stages have widths and heads of their own."""
@@ -123,11 +121,11 @@ def points(scenario: Document, *, device: str) -> list[Point]:
     for number, extra in enumerate(scenario.include):
         blocks.append((number, extra, _chosen(extra, mixers)))
     axes = [_values(block, scenario, device) for _, block, _ in blocks]
-    ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in _OUTERMOST_FIRST}
+    ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
     found: list[tuple[tuple[int, ...], Point]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
         for combination in product(*values.values()):
-            fields = dict(zip(_OUTERMOST_FIRST, combination, strict=True))
+            fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
                 cell = _cell(scenario, mixers[position], fields)
@@ -135,13 +133,13 @@ def points(scenario: Document, *, device: str) -> list[Point]:
     found.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
     first: dict[tuple[Any, ...], Point] = {}
     for (*_, position), point in found:
-        first.setdefault((position, *(getattr(point.cell, axis) for axis in _OUTERMOST_FIRST)), point)
+        first.setdefault((position, *(getattr(point.cell, axis) for axis in SETTINGS)), point)
     return list(first.values())
 
 
 def _values(block: Sweep | Include, scenario: Document, device: str) -> dict[str, tuple[Any, ...]]:
     """The values of every axis but the mixer, the outermost first."""
-    values = {axis: getattr(block, axis) or getattr(scenario.sweep, axis) for axis in _OUTERMOST_FIRST}
+    values = {axis: getattr(block, axis) or getattr(scenario.sweep, axis) for axis in SETTINGS}
     if scenario.subject == "backbone":
         values |= _OF_A_BACKBONE
     values["device"] = tuple(device if value == "auto" else value for value in values["device"])

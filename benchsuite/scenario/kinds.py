@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeGuard, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -22,12 +22,23 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from benchsuite.results.record import STATUSES, DType, Kernel, Mode
+from benchsuite.results.record import (
+    STATUSES,
+    Cache,
+    Compile,
+    DType,
+    Kernel,
+    MemoryFormat,
+    Mode,
+    Protocol,
+)
 from benchsuite.scenario import select
 
 T = TypeVar("T")
 
 KERNEL_ALIASES = {"auto": "sdpa"}
+_SIZE_UNITS = {"B": 1, "kB": 1000, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
+_SIZE = re.compile(rf"(\d+\.?\d*)\s*({'|'.join(_SIZE_UNITS)})")
 
 
 class Part(BaseModel):
@@ -89,6 +100,16 @@ def _is_device(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"auto|cpu|cuda(:\d+)?", value) is not None
 
 
+def _bytes(value: Any) -> Any:
+    """A whole number of bytes; "8GiB" is one, too."""
+    if value is None or (is_whole(value) and value > 0):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or float(match[1]) <= 0:
+        raise wrong_kind("a size such as 8GiB or 512MiB, or null")
+    return int(float(match[1]) * _SIZE_UNITS[match[2]])
+
+
 def _where(value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise wrong_kind("a filter such as mixer=hilo resolution<=448")
@@ -145,10 +166,29 @@ Limit = Annotated[
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
 Precision = Annotated[
-    float | None,
-    must_be("a share between 0 and 1, or null", lambda v: v is None or (is_number(v) and 0 < v < 1)),
-    WithJsonSchema({"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 1}),
+    float | Literal["auto"] | None,
+    must_be(
+        "a share between 0 and 1, auto or null",
+        lambda v: v is None or v == "auto" or (is_number(v) and 0 < v < 1),
+    ),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["number", "null"], "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+                {"const": "auto"},
+            ]
+        }
+    ),
 ]
+Flag = Annotated[
+    bool, must_be("true or false", lambda v: isinstance(v, bool)), WithJsonSchema({"type": "boolean"})
+]
+Bytes = Annotated[
+    int | None,
+    BeforeValidator(_bytes),
+    WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"type": "string"}]}),
+]
+"""A number of bytes, written as one or as 512MiB, 8GiB, 16GB."""
 Threads = Annotated[
     int | None,
     must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
@@ -174,12 +214,20 @@ KernelWord = Annotated[
     one_of(get_args(Kernel), KERNEL_ALIASES),
     WithJsonSchema({"enum": [*get_args(Kernel), *KERNEL_ALIASES]}),
 ]
+MemoryFormatWord = Annotated[
+    MemoryFormat, one_of(get_args(MemoryFormat)), WithJsonSchema({"enum": list(get_args(MemoryFormat))})
+]
+CompileWord = Annotated[Compile, one_of(get_args(Compile)), WithJsonSchema({"enum": list(get_args(Compile))})]
+CacheWord = Annotated[Cache, one_of(get_args(Cache)), WithJsonSchema({"enum": list(get_args(Cache))})]
+ProtocolWord = Annotated[
+    Protocol, one_of(get_args(Protocol)), WithJsonSchema({"enum": list(get_args(Protocol))})
+]
 Device = Annotated[
     str,
     must_be("auto, cpu, cuda or cuda:N", _is_device),
     WithJsonSchema({"type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$"}),
 ]
-FAILURES = tuple(status for status in STATUSES if status != "ok")
+FAILURES = tuple(status for status in STATUSES if status not in ("ok", "skipped"))
 FailureWord = Annotated[str, one_of(FAILURES), WithJsonSchema({"enum": list(FAILURES)})]
 Where = Annotated[str, BeforeValidator(_where), WithJsonSchema({"type": "string", "minLength": 1})]
 Side = Annotated[str, BeforeValidator(_side), WithJsonSchema({"type": "string", "minLength": 1})]

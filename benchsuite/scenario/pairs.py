@@ -12,11 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.results.record import Cell
+from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import select
 from benchsuite.scenario.claim import Claim
 
-_AXES = ("device", "dtype", "mode", "batch", "resolution", "stride", "dim", "num_heads", "kernel")
 _SIZES = ("resolution", "stride", "dim", "num_heads")
 _COUNTED = ("params", "macs")
 _SAME_AS: Mapping[str, tuple[str, ...]] = {"tokens": ("resolution", "stride")}
@@ -94,7 +93,7 @@ def _setting_axes(
     compared = {axis for term in differently for axis in _SAME_AS.get(term.axis, (term.axis,))}
     if all(len({cell.num_heads for cell in side}) <= 1 for side in (subject, against)):
         compared.add("num_heads")
-    return tuple(axis for axis in _AXES if axis not in compared)
+    return tuple(axis for axis in SETTINGS if axis not in compared)
 
 
 def _by_setting(

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from benchsuite.errors import SelectionError, nearest
-from benchsuite.results.record import Cell, DType, Kernel, Mode
+from benchsuite.results.record import Cache, Cell, Compile, DType, Kernel, MemoryFormat, Mode, Protocol
 
 AXES = (
     "mixer",
@@ -31,16 +31,25 @@ AXES = (
     "mode",
     "kernel",
     "device",
+    "memory_format",
+    "compile",
+    "cache",
+    "protocol",
+    "threads",
     "tokens",
     "params.NAME",
 )
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 
-_NUMBERS = ("stride", "batch", "dim", "num_heads", "tokens")
+_NUMBERS = ("stride", "batch", "dim", "num_heads", "tokens", "threads")
 _WORDS: dict[str, tuple[str, ...]] = {
     "dtype": get_args(DType),
     "mode": get_args(Mode),
     "kernel": get_args(Kernel),
+    "memory_format": get_args(MemoryFormat),
+    "compile": get_args(Compile),
+    "cache": get_args(Cache),
+    "protocol": get_args(Protocol),
 }
 _OTHER_WORDS = {"backbone": "mixer"}
 """Axes that may be called something else."""

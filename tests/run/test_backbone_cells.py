@@ -17,7 +17,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run import worker
 from benchsuite.run.build import backbone_builder, build
 from benchsuite.run.catalogue import known_parameters
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.subjects import STAGES, named
 from tests.builders import make_cell, make_record
 

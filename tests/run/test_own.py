@@ -17,12 +17,12 @@ from benchsuite.cli import main
 from benchsuite.errors import UsageError
 from benchsuite.results.store import RECORDS, read_run
 from benchsuite.run import worker
+from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.build import mixer_class
 from benchsuite.run.catalogue import entry, known_parameters
 from benchsuite.run.executor import InlineExecutor
 from benchsuite.run.own import plugins, search_path, worker_environment
 from benchsuite.run.process import Worker
-from benchsuite.run.worker import Answer, Plan
 from benchsuite.scenario.check import problems
 from tests.builders import make_cell
 

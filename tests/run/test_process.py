@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from benchsuite.errors import DeviceError, WorkerDied
-from benchsuite.run.executor import Outcome, ProcessExecutor
+from benchsuite.run import process
+from benchsuite.run.answer import Answer, Visited
+from benchsuite.run.executor import ProcessExecutor
 from benchsuite.run.process import Worker
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, max_s=60.0, precision=None)
@@ -23,51 +28,91 @@ def executor() -> Iterator[ProcessExecutor]:
     engine.close()
 
 
-def measure(executor: ProcessExecutor, name: str) -> Outcome:
-    return executor.measure(make_cell(name=name, target=f"tests.planted:{name}"), QUICK)
+def visit(executor: ProcessExecutor, name: str, timeout_s: float | None = None) -> Answer[Visited]:
+    cell = make_cell(name=name, target=f"tests.planted:{name}")
+    return executor.visit(cell, QUICK, (0, 1), (), timeout_s)
 
 
 def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None:
-    outcome = executor.measure(make_cell(), QUICK)
-    assert outcome.status == "ok"
-    assert outcome.timing is not None
-    assert outcome.memory is not None
-    assert outcome.timing.threads == 1
+    timed = executor.visit(make_cell(), QUICK, (0, 1), ())
+    assert timed.status == "ok"
+    assert timed.value is not None
+    assert timed.value.timing.threads == 1
+    inspected = executor.inspect(make_cell(), QUICK)
+    assert inspected.value is not None
+    assert inspected.value.peak_allocated_bytes > 0
 
 
 def test_a_mixer_that_prints_does_not_break_the_answers(executor: ProcessExecutor) -> None:
-    assert measure(executor, "Prints").status == "ok"
+    assert visit(executor, "Prints").status == "ok"
 
 
 def test_a_cell_that_raises_leaves_the_worker_alive(executor: ProcessExecutor) -> None:
-    assert measure(executor, "Raises").status == "error"
-    assert measure(executor, "Fine").status == "ok"
+    worker = executor._timer.pid
+    assert visit(executor, "Raises").status == "error"
+    assert visit(executor, "Fine").status == "ok"
+    assert executor._timer.pid == worker
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "kind", "message"),
     [
-        ("Dies", "the worker process was killed by SIGSEGV"),
-        ("Exits", "the worker process exited with code 7: the last words"),
+        ("Dies", "SIGSEGV", "the worker process was killed by SIGSEGV"),
+        ("Aborts", "SIGABRT", "the worker process was killed by SIGABRT"),
+        ("Exits", "exit code 7", "the worker process exited with code 7: the last words"),
     ],
 )
 def test_a_cell_that_kills_its_worker_is_a_crash_and_the_next_one_runs(
-    executor: ProcessExecutor, name: str, message: str
+    executor: ProcessExecutor, name: str, kind: str, message: str
 ) -> None:
-    outcome = measure(executor, name)
-    assert outcome.status == "crash"
-    assert outcome.failure is not None
-    assert outcome.failure.message.startswith(message)
-    again = measure(executor, "Fine")
-    assert again.status == "ok"
-    assert again.timing is not None
-    assert again.timing.threads == 1  # the new worker is set up as the old one was
+    answer = visit(executor, name)
+    assert answer.status == "crash"
+    assert answer.failure is not None
+    assert answer.failure.kind == kind
+    assert answer.failure.message.startswith(message)
+    again = visit(executor, "Fine")
+    assert again.value is not None
+    assert again.value.timing.threads == 1  # the new worker is set up as the old one was
 
 
-def test_only_what_is_asked_for_is_measured(executor: ProcessExecutor) -> None:
-    outcome = executor.measure(make_cell(), QUICK.model_copy(update={"metrics": ("memory",)}))
-    assert outcome.timing is None
-    assert outcome.memory is not None
+def test_a_cell_that_hangs_is_ended_and_the_next_one_runs(executor: ProcessExecutor) -> None:
+    answer = visit(executor, "Hangs", timeout_s=0.5)
+    assert answer.status == "timeout"
+    assert answer.failure is not None
+    assert answer.failure.kind == "Timeout"
+    assert visit(executor, "Fine").status == "ok"
+
+
+def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
+    executor: ProcessExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "vmstat"
+    counter.write_text("oom_kill 4\n")
+    monkeypatch.setattr(process, "_OOM_COUNTERS", (counter,))
+    monkeypatch.setenv("PLANTED_OOM_COUNTER", str(counter))
+    with closing(ProcessExecutor()) as fresh:
+        fresh.describe("cpu", 1, [])
+        answer = visit(fresh, "IsKilledForMemory")
+        assert (answer.status, answer.failure and answer.failure.kind) == ("oom", "SIGKILL")
+        counter.write_text("oom_kill 5\n")  # what other processes are killed for is not this cell's fault
+        monkeypatch.setattr(process, "_OOM_COUNTERS", ())
+        assert visit(fresh, "IsKilledForMemory").status == "crash"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> None:
+    with closing(ProcessExecutor()) as limited:
+        limited.describe("cpu", 1, [], 4 << 30)
+        assert visit(limited, "TakesEightGiB").status == "oom"
+        assert visit(limited, "Fine").status == "ok"
+
+
+def test_a_cell_after_which_the_process_is_lost_gets_another_process(executor: ProcessExecutor) -> None:
+    worker = executor._timer.pid
+    answer = visit(executor, "LosesItsContext")
+    assert answer.status == "error"
+    assert executor._timer.pid != worker
+    assert visit(executor, "Fine").status == "ok"
 
 
 def test_errors_of_ours_arrive_as_themselves() -> None:

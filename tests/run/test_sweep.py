@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchsuite.errors import RunFolderError, UsageError
-from benchsuite.results.record import Cell, Cost, Failure, Record, Timing
-from benchsuite.results.store import read_run
+from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.store import RunWriter, read_run
+from benchsuite.results.summary import quantile
+from benchsuite.run.answer import Answer, Plan, Visited
 from benchsuite.run.estimate import cell_seconds, estimate
-from benchsuite.run.executor import Outcome
-from benchsuite.run.prepare import Request, busy, prepare
+from benchsuite.run.prepare import INTERRUPTED, Request, busy, prepare
 from benchsuite.run.sweep import Sweep
 from benchsuite.run.sweep import run as run_sweep
-from benchsuite.run.worker import Answer, Plan
-from benchsuite.scenario.model import Measure
+from benchsuite.run.turns import _Going, order
+from benchsuite.scenario.measure import Measure
+from tests.builders import make_cell
 
 SCENARIO = """
 name: tiny
@@ -49,16 +52,22 @@ class Scripted:
         self.stop_after = stop_after
         self.measured: list[Cell] = []
         self.planned: list[Cell] = []
+        self.visits: list[tuple[str, tuple[int, int], int]] = []
+        self.released = 0
+        self.failures_left: int | None = None
 
-    def describe(self, device: str, threads: int | None, command: list[str]) -> tuple[str, dict[str, Any]]:
-        return (self.device if device == "auto" else device), {"command": command, "threads": threads}
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
+        return (self.device if device == "auto" else device), environment
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
         self.planned.extend(cells)
         return [self._plan(cell) for cell in cells]
 
     def _plan(self, cell: Cell) -> Answer[Plan]:
-        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
+        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10, weights_bytes=4096)
         if self.script.get(cell.name) == "too large":
             failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
             return Answer(value=counted, status="oom", failure=failure)
@@ -71,18 +80,44 @@ class Scripted:
     def matmul_rate(self, device: str) -> float:
         return 1e6
 
-    def measure(self, cell: Cell, measure: Measure) -> Outcome:
-        if len(self.measured) == self.stop_after:
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        turn: tuple[int, int],
+        earlier: tuple[float, ...],
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
+        self.visits.append((cell.name, turn, len(earlier)))
+        if len(self.visits) > self.stop_after:
             raise KeyboardInterrupt
-        self.measured.append(cell)
+        if turn[0] == 0:
+            self.measured.append(cell)
         status = self.script.get(cell.name, "ok")
+        if self.failures_left is not None:
+            self.failures_left -= 1
+            status = status if self.failures_left >= 0 else "ok"
         if status != "ok":
             failure = Failure(stage="time", kind="Test", message=f"a planted {status}")
-            return Outcome(status=status, failure=failure)  # type: ignore[arg-type]
+            return Answer(status=status, failure=failure)  # type: ignore[arg-type]
         timing = Timing(
-            samples_s=(0.1,), method="fake", warmup_calls=1, warmup_s=0.1, stopped_by="samples", threads=1
+            samples_s=(0.1,) * 10,
+            method="fake",
+            warmup_calls=1,
+            warmup_s=0.1,
+            stopped_by="samples",
+            threads=1,
         )
-        return Outcome(timing=timing)
+        return Answer(Visited(timing=timing))
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
+        return Answer(Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler"))
+
+    def release(self) -> None:
+        self.released += 1
+
+    def another(self) -> Scripted:
+        return self
 
     def close(self) -> None:
         """Nothing was started."""
@@ -114,9 +149,15 @@ def scenario(tmp_path: Path) -> str:
     return str(path)
 
 
-def sweep(executor: Scripted, folder: Path, scenario: str | None = None, **request: Any) -> Sweep:
+def sweep(
+    executor: Scripted,
+    folder: Path,
+    scenario: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    **request: Any,
+) -> Sweep:
     prepared = prepare(Request(reference=scenario, **request), executor)
-    return run_sweep(prepared, folder, executor, Watching())
+    return run_sweep(prepared, folder, executor, Watching(), stopping)
 
 
 def test_every_cell_that_no_rule_excludes_gets_a_record(scenario: str, tmp_path: Path) -> None:
@@ -124,13 +165,156 @@ def test_every_cell_that_no_rule_excludes_gets_a_record(scenario: str, tmp_path:
     assert result.measured == 7  # 2 mixers × 2 resolutions × 2 batches, less one
     assert [record.status for record in result.records] == ["ok"] * 7
     stored = read_run(tmp_path / "run")
-    assert stored.records == result.records
+    assert {r.id: r for r in stored.records if r.status == "ok"} == {r.id: r for r in result.records}
     assert stored.scenario["name"] == "tiny"
     assert stored.scenario["run"] == {"filter": "", "device": "cuda:0"}
 
 
+def test_an_excluded_cell_is_a_record_with_the_rule_and_no_failure(scenario: str, tmp_path: Path) -> None:
+    sweep(Scripted(), tmp_path / "run", scenario)
+    (skipped,) = [record for record in read_run(tmp_path / "run").records if record.status == "skipped"]
+    assert (skipped.cell.name, skipped.cell.batch, skipped.cell.resolution) == ("msa", 2, (128, 128))
+    assert (skipped.reason, skipped.failed, skipped.timing) == ("too dear", False, None)
+    executor = Scripted()
+    sweep(executor, tmp_path / "run", resume=tmp_path / "run")
+    assert executor.measured == []
+
+
+def test_the_cells_of_a_group_take_turns_and_see_their_earlier_samples(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted()
+    sweep(executor, tmp_path / "run", scenario, filter="resolution=64 batch=1")
+    assert executor.released == 1
+    rounds = [executor.visits[i : i + 2] for i in (0, 2, 4)]
+    for number, visits in enumerate(rounds):
+        assert {name for name, _, _ in visits} == {"msa", "HiLo"}
+        assert {turn for _, turn, _ in visits} == {(number, 3)}
+        assert {earlier for _, _, earlier in visits} == {10 * number}
+    records = read_run(tmp_path / "run").records
+    assert [record.timing and record.timing.rounds for record in records] == [(10, 10, 10)] * 2
+    assert all(record.timing and record.timing.warmup_calls == 3 for record in records)
+
+
+def test_the_order_of_a_round_is_shuffled_there_and_back_or_as_written() -> None:
+    cells = [_Going(make_cell(name=name)) for name in "abcdefgh"]
+
+    def names(kind: Any, number: int, seed: int = 0) -> str:
+        return "".join(one.cell.name for one in order(cells, number, kind, seed))
+
+    assert names("sequential", 1) == "abcdefgh"
+    assert (names("abba", 0), names("abba", 1), names("abba", 2)) == ("abcdefgh", "hgfedcba", "abcdefgh")
+    assert sorted(names("shuffled", 0)) == list("abcdefgh")
+    assert names("shuffled", 0) == names("shuffled", 0)  # the same again on resuming
+    assert len({names("shuffled", number, seed) for number in range(3) for seed in range(3)}) > 1
+
+
+def test_interleaving_takes_the_bias_of_drift_away() -> None:
+    """On a machine that slows down steadily, cells that are alike look alike only if they take turns."""
+
+    def ratio(rounds: int) -> float:
+        clock = iter(1.0 + 0.001 * step for step in range(1000))
+        samples: dict[str, list[float]] = {"a": [], "b": []}
+        for number in range(rounds):
+            for one in order([_Going(make_cell(name=n)) for n in "ab"], number, "abba", 0):
+                samples[one.cell.name] += [next(clock) for _ in range(60 // rounds)]
+        return quantile(samples["b"], 0.5) / quantile(samples["a"], 0.5)
+
+    assert ratio(1) > 1.05
+    assert abs(ratio(2) - 1) < 0.002
+
+
+def test_a_retry_starts_the_cell_anew_and_is_counted(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted({"HiLo": "crash"})
+    executor.failures_left = 1
+    result = sweep(
+        executor,
+        tmp_path / "run",
+        scenario,
+        overrides=("measure.retry.crash=2",),
+        filter="resolution=64 batch=1 mixer=HiLo",
+    )
+    assert [(r.status, r.attempts) for r in result.records] == [("ok", 2)]
+
+
+def test_a_retry_that_fails_again_is_a_failure_with_its_attempts(scenario: str, tmp_path: Path) -> None:
+    overrides = ("measure.retry.crash=2",)
+    result = sweep(
+        Scripted({"HiLo": "crash"}),
+        tmp_path / "run",
+        scenario,
+        overrides=overrides,
+        filter="resolution=64 batch=1 mixer=HiLo",
+    )
+    assert [(r.status, r.attempts) for r in result.records] == [("crash", 3)]
+
+
+def test_resuming_can_measure_failures_anew(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted({"HiLo": "timeout", "msa": "error"}), folder, scenario)
+    executor = Scripted()
+    result = sweep(executor, folder, resume=folder, retry=("timeout",))
+    assert {cell.name for cell in executor.measured} == {"HiLo"}
+    assert {(r.cell.name, r.status) for r in result.records} == {("HiLo", "ok"), ("msa", "error")}
+    assert {(r.cell.name, r.status) for r in read_run(folder).records if r.status != "skipped"} == {
+        ("HiLo", "ok"),
+        ("msa", "error"),
+    }
+
+
+def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_the_rest(
+    scenario: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    executor = Scripted()
+    result = sweep(executor, folder, scenario, stopping=lambda: len(executor.visits) >= 8)
+    assert len(executor.visits) == 8  # one group is done, and of the second each cell was visited once
+    assert result.stopped
+    assert [r.timing and r.timing.stopped_by for r in result.records] == ["samples"] * 2 + [INTERRUPTED] * 2
+    assert result.missing == 3
+    again = Scripted()
+    finished = sweep(again, folder, resume=folder)
+    assert len(again.measured) == 5  # what was cut short is measured anew
+    assert not finished.stopped
+    assert {r.timing and r.timing.stopped_by for r in finished.records} == {"samples"}
+
+
+def test_a_timeout_names_what_the_cell_was_given(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = sweep(
+        Scripted({"HiLo": "timeout"}),
+        folder,
+        scenario,
+        overrides=("measure.timeout_s=7",),
+        filter="mixer=HiLo resolution=64 batch=1",
+    )
+    assert [r.reason for r in result.records] == ["took longer than 7 s; its process was ended"]
+
+
+def test_more_threads_than_cores_are_refused_before_anything_runs(scenario: str) -> None:
+    with pytest.raises(UsageError, match="tiny: 5 threads are asked for, this machine has 4 cores"):
+        prepare(Request(reference=scenario, overrides=("sweep.threads=[1, 5]",)), Scripted())
+
+
+def test_a_memory_limit_below_the_weights_is_refused(scenario: str) -> None:
+    request = Request(reference=scenario, overrides=("measure.memory_limit=1kB", "sweep.device=cpu"))
+    with pytest.raises(UsageError, match="memory_limit is 1000 B, and the weights of msa alone take 4"):
+        prepare(request, Scripted())
+
+
+def test_two_runs_cannot_write_to_one_folder(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted(stop_after=99), folder, scenario)
+    writer = RunWriter.resume(folder, {})
+    try:
+        with pytest.raises(RunFolderError, match=rf"another benchsuite \(process {os.getpid()}\) is writing"):
+            RunWriter.resume(folder, {})
+    finally:
+        writer.close()
+    RunWriter.resume(folder, {}).close()
+
+
 def test_failures_are_records_and_the_sweep_goes_on(scenario: str, tmp_path: Path) -> None:
     result = sweep(Scripted({"HiLo": "oom"}), tmp_path / "run", scenario)
+    assert {r.timing for r in result.records if r.status == "oom"} == {None}
     assert [(r.cell.name, r.cell.batch, r.status, r.failed) for r in result.records] == [
         ("msa", 1, "ok", False),
         ("HiLo", 1, "oom", True),
@@ -168,15 +352,14 @@ def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_pa
 def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        sweep(Scripted(stop_after=3), folder, scenario)
-    before = read_run(folder).records
+        sweep(Scripted(stop_after=14), folder, scenario)  # in the last round of the third group
+    before = [record for record in read_run(folder).records if record.status == "ok"]
     executor = Scripted()
     result = sweep(executor, folder, resume=folder)
-    assert len(before) == 3
-    assert len(executor.measured) == result.measured == 4
-    assert result.records[:3] == before
-    assert [record.session for record in result.records] == [1, 1, 1, 2, 2, 2, 2]
-    assert {record.id for record in result.records} == {record.id for record in read_run(folder).records}
+    assert len(before) == 4
+    assert len(executor.measured) == result.measured == 3
+    assert list(result.records[:4]) == before
+    assert [record.session for record in result.records] == [1] * 4 + [2] * 3
 
 
 def test_resuming_a_finished_run_measures_nothing_and_adds_no_session(scenario: str, tmp_path: Path) -> None:
@@ -192,7 +375,7 @@ def test_resuming_a_finished_run_measures_nothing_and_adds_no_session(scenario: 
 def test_resuming_keeps_the_filter_and_the_device_of_the_run(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        sweep(Scripted(stop_after=1), folder, scenario, filter="mixer=msa")
+        sweep(Scripted(stop_after=2), folder, scenario, filter="mixer=msa")
     executor = Scripted(device="cpu")
     result = sweep(executor, folder, resume=folder)
     assert {record.cell.name for record in result.records} == {"msa"}
@@ -274,13 +457,11 @@ def test_a_taken_folder_is_refused_before_anything_is_measured(scenario: str, tm
 
 def test_the_observer_hears_of_every_cell_and_of_the_end(scenario: str, tmp_path: Path) -> None:
     observer = Watching()
-    executor = Scripted({"HiLo": "oom"}, stop_after=3)
+    executor = Scripted({"HiLo": "oom"}, stop_after=2)
     prepared = prepare(Request(reference=scenario), executor)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(prepared, tmp_path / "run", executor, observer)
-    assert observer.events == [
-        "begin 7 0", "cell msa", "ok", "cell HiLo", "oom", "cell msa", "ok", "cell HiLo", "end",
-    ]  # fmt: skip
+    assert observer.events == ["begin 7 0", "cell msa", "cell HiLo", "oom", "cell msa", "end"]
 
 
 def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scenario: str) -> None:

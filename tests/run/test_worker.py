@@ -9,9 +9,9 @@ from benchsuite.errors import UsageError
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.run import worker
+from benchsuite.run.answer import Answer
 from benchsuite.run.build import build, mixer_class, step_of
-from benchsuite.run.worker import Answer
-from benchsuite.scenario.model import Measure
+from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)

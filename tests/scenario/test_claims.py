@@ -325,7 +325,7 @@ def test_the_claims_of_hilo_follow_who_is_made_the_fastest(device: str) -> None:
         frame = to_frame([placed(cell, fastest) for cell in expand(found, device=device)])
         verdicts = {one.claim.id: one.verdict for one in judge(found.claims, frame)}
         speed = [claim for claim in found.claims if claim.metric == "throughput" and claim.subject == "HiLo"]
-        for claim in speed:
+        for claim in (claim for claim in speed if claim.device):
             if claim.device != device:
                 expected = "not testable here"
             elif fastest == "HiLo":

@@ -7,11 +7,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchsuite.results.record import Cell
-from benchsuite.scenario import expand as expansion
+from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario.expand import expand, expand_detailed, expected
-from benchsuite.scenario.model import SWEPT, Exclude, Include, Sweep
+from benchsuite.scenario.model import Exclude
 from benchsuite.scenario.select import parse
+from benchsuite.scenario.sweep import SWEPT, Include, Sweep
 
 from .documents import read
 
@@ -183,7 +183,7 @@ def test_a_failure_is_expected_where_a_rule_says_so() -> None:
 
 
 def test_the_order_of_axes_names_every_axis_of_a_sweep() -> None:
-    assert sorted(expansion._OUTERMOST_FIRST) == sorted(SWEPT)
+    assert sorted(SETTINGS) == sorted(SWEPT)
     assert set(Sweep.model_fields) == set(Include.model_fields) == {"mixer", "backbone", *SWEPT}
 
 

@@ -8,7 +8,8 @@ from .documents import told
 
 ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
 FILTER_AXES = (
-    "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, tokens, params.NAME"
+    "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, memory_format,\n"
+    "    compile, cache, protocol, threads, tokens, params.NAME"
 )
 
 MISTAKES = {
@@ -20,7 +21,8 @@ MISTAKES = {
         "sweep: {mixer: msa}\nmeasure: {maxs: 3}",
         'f.yaml:4:11  measure.maxs\n  unknown key "maxs"; did you mean "max_s"?\n'
         "  allowed: metrics, warmup_calls, "
-        "warmup_s, min_samples, max_samples, max_s, precision, threads, seed",
+        "warmup_s, min_samples, max_samples, max_s, precision, rule, rounds, order,\n"
+        "    threads, seed, check, busy, ceilings, timeout_s, memory_limit, retry",
     ),
     "an unknown key of a mixer": (
         "sweep: {mixer: [{name: msa, lable: M}]}",
@@ -98,7 +100,8 @@ MISTAKES = {
     ),
     "an unknown dtype": (
         "sweep: {mixer: msa, dtype: fp8}",
-        'f.yaml:3:28  sweep.dtype\n  unknown dtype "fp8"\n  allowed: fp32, fp16, bf16, fp64',
+        'f.yaml:3:28  sweep.dtype\n  unknown dtype "fp8"\n  allowed: fp32, tf32, fp16, bf16, fp64, '
+        "autocast_fp16, autocast_bf16",
     ),
     "a device that is none": (
         "sweep: {mixer: msa, device: cuda:x}",
@@ -129,7 +132,7 @@ MISTAKES = {
     ),
     "a precision in percent": (
         "sweep: {mixer: msa}\nmeasure: {precision: 2}",
-        "f.yaml:4:22  measure.precision\n  precision must be a share between 0 and 1, or null, got 2",
+        "f.yaml:4:22  measure.precision\n  precision must be a share between 0 and 1, auto or null, got 2",
     ),
     "no threads": (
         "sweep: {mixer: msa}\nmeasure: {threads: 0}",
@@ -149,7 +152,8 @@ MISTAKES = {
     ),
     "an expectation of success": (
         "sweep: {mixer: msa}\nexpect: [{where: batch=1, status: [oom, ok], reason: r}]",
-        'f.yaml:4:41  expect[0].status[1]\n  unknown status "ok"\n  allowed: oom, unsupported, error, crash',
+        'f.yaml:4:41  expect[0].status[1]\n  unknown status "ok"\n'
+        "  allowed: oom, timeout, unsupported, mismatch, error, crash",
     ),
     "an unknown mixer": (
         "sweep: {mixer: [msa, hillo]}",

@@ -7,7 +7,8 @@ import pytest
 
 from benchsuite.errors import ScenarioError
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.model import Document, Measure, Scenario
+from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.model import Document, Scenario
 
 from .documents import FULL, read
 
@@ -33,9 +34,18 @@ def test_defaults_are_those_of_the_language() -> None:
         min_samples=10,
         max_samples=200,
         max_s=5.0,
-        precision=0.02,
+        precision="auto",
+        rule="interval",
+        rounds=3,
+        order="shuffled",
         threads=None,
         seed=0,
+        check=True,
+        busy=True,
+        ceilings=True,
+        timeout_s=600.0,
+        memory_limit=None,
+        retry={},
     )
     assert scenario.report.sections == ("scatter", "scaling", "kernels", "table")
     assert (scenario.report.reference, scenario.question, scenario.subject) == (None, None, "mixer")

@@ -15,7 +15,7 @@ TEXT = """
     sweep:
       mixer: [msa, {name: hilo, params: {window_size: 2}}]
       batch: [1, 64]
-    measure: {max_s: 2.0, seed: 7}
+    measure: {warmup_s: 0.1, max_s: 2.0, seed: 7}
     profiles:
       cpu: {sweep: {batch: 4}, measure: {max_s: 1.0}}
       quick: {measure: {max_s: 0.1}, sweep: {mixer: [msa]}}
@@ -67,7 +67,8 @@ ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims,
         ("sweep.btch=3",
          'sweep.btch\n  unknown key "btch"; did you mean "batch"?\n'
          '  allowed: mixer, backbone, resolution, stride, batch, dim, '
-         "num_heads, dtype, mode, kernel, device"),
+         "num_heads, dtype, mode, kernel, device,\n"
+         "    memory_format, compile, cache, protocol, threads"),
         ("sweep.batch=none", 'sweep.batch\n  batch must be a positive whole number, got "none"'),
         ("sweep.batch=", "sweep.batch\n  batch must be a positive whole number, got nothing"),
         ("sweep.batch=[1, x]", 'sweep.batch[1]\n  batch must be a positive whole number, got "x"'),

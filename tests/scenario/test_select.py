@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from benchsuite.errors import SelectionError
 from benchsuite.results.record import Cell
+from benchsuite.scenario import select
 from benchsuite.scenario.select import mistakes, parse
 
 CELL = Cell(
@@ -99,7 +100,7 @@ def test_a_filter_does_not_hold(text: str) -> None:
     assert not parse(text).matches(CELL)
 
 
-AXES = "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, tokens, params.NAME"
+AXES = ", ".join(select.AXES)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,8 @@ AXES = "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, d
          'unknown kernel "mth" in "kernel=mth"; did you mean "math"?\n'
          "  allowed: math, sdpa, flash, mem_efficient, cudnn"),
         ("dtype=fp32,float",
-         'unknown dtype "float" in "dtype=fp32,float"\n  allowed: fp32, fp16, bf16, fp64'),
+         'unknown dtype "float" in "dtype=fp32,float"\n  allowed: fp32, tf32, fp16, bf16, fp64, '
+         'autocast_fp16, autocast_bf16'),
         ("device=gpu", 'unknown device "gpu" in "device=gpu"\n  allowed: cpu, cuda, cuda:N'),
         ("device=auto", 'unknown device "auto" in "device=auto"\n  allowed: cpu, cuda, cuda:N'),
         ("batch=lots", 'batch is compared with a whole number, not with "lots", in "batch=lots"'),

@@ -1,0 +1,55 @@
+"""Options that several commands share, the exit codes, and how output is written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchsuite.errors import UsageError
+
+REGRESSION = MISMATCH = 1
+BAD_INPUT = 2
+FAILED_CELLS = 3
+NOT_COMPARABLE = 4
+INCONCLUSIVE = 5
+INTERRUPTED = 130
+
+Profiles = Annotated[
+    list[str] | None, typer.Option("--profile", help="Apply a profile of the scenario; repeatable.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="Override a value: sweep.batch=8; repeatable.")
+]
+PythonPath = Annotated[
+    list[str] | None,
+    typer.Option("--pythonpath", metavar="DIR", help="Look here for your own mixers' modules; repeatable."),
+]
+Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.")]
+Figures = Annotated[
+    Path | None, typer.Option("--figures", help="Also write each figure as PDF, PNG and SVG here.")
+]
+
+
+def warn(warnings: tuple[str, ...]) -> None:
+    """Print warnings where they do not end up in a file."""
+    for warning in warnings:
+        print(warning, file=sys.stderr)
+
+
+def write(data: str | bytes, out: Path | None) -> None:
+    """Write what a command brings to a file, or to stdout.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    raw = data if isinstance(data, bytes) else data.encode("utf-8")
+    if out is None:
+        sys.stdout.buffer.write(raw)
+        return
+    try:
+        out.write_bytes(raw)
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror}") from error

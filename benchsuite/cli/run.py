@@ -1,0 +1,194 @@
+"""`benchsuite run`: measure the cells of a scenario, keep the records, render the report."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchsuite.cli.options import (
+    FAILED_CELLS,
+    INTERRUPTED,
+    Figures,
+    Overrides,
+    Profiles,
+    PythonPath,
+)
+from benchsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.run.executor import Executor
+    from benchsuite.run.prepare import Prepared
+    from benchsuite.run.sweep import Sweep
+
+
+def run(
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario file, or the name of a shipped one.")
+    ] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[
+        str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
+    ] = "",
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; overrides the scenario.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<name>-<time>.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run folder: only what is missing.")
+    ] = None,
+    retry: Annotated[
+        str, typer.Option(help="With --resume, also measure these anew: oom,timeout,crash.")
+    ] = "",
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds after which a cell is given up; overrides the scenario.")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Host memory of a worker process, such as 8GiB.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List cells, time and memory; measure nothing.")
+    ] = False,
+    pythonpath: PythonPath = None,
+    executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
+    figures: Figures = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    """Run a scenario: measure its cells, keep the records, render the report.
+
+    Ctrl-C ends the cell that is under way and writes the report; a second one stops at once.
+    """
+    from benchsuite import terminal
+    from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.run.executor import EXECUTORS
+    from benchsuite.run.own import require_folders
+    from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
+    from benchsuite.run.sweep import run as run_sweep
+
+    if executor not in EXECUTORS:
+        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    _check_folders(out if not dry_run else None, resume)
+    limits = _limits(timeout, memory_limit)
+    request = with_stored_pythonpath(
+        Request(
+            reference=scenario,
+            profiles=tuple(profile or ()),
+            overrides=(*(set_ or ()), *(() if resume else limits)),
+            filter=filter,
+            device=device,
+            resume=resume,
+            pythonpath=tuple(pythonpath or ()),
+            command=("benchsuite", *sys.argv[1:]),
+            retry=_statuses(retry, resume),
+            limits=limits if resume else (),
+        )
+    )
+    require_folders(request.pythonpath)
+    folder = resume or out
+    engine = EXECUTORS[executor](request.pythonpath)
+    try:
+        prepared = prepare(request, engine)
+        for note in prepared.notes if not quiet else ():
+            print(note)
+        if dry_run:
+            _print_dry_run(prepared, engine)
+            return
+        folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        with asked_to_stop() as stopping:
+            sweep = run_sweep(
+                prepared, folder, engine, terminal.observer(quiet=quiet, verbose=verbose), stopping
+            )
+    except KeyboardInterrupt:
+        hint = f"; go on with: benchsuite run --resume {folder}" if folder and folder.is_dir() else ""
+        print(f"stopped{hint}", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        engine.close()
+    _conclude(sweep, figures, quiet=quiet)
+
+
+def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
+    """The two limits as overrides of the scenario."""
+    found = []
+    if timeout is not None:
+        found.append(f"measure.timeout_s={timeout}")
+    if memory_limit is not None:
+        found.append(f"measure.memory_limit={memory_limit}")
+    return tuple(found)
+
+
+def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
+    """The statuses of `--retry oom,timeout`."""
+    from benchsuite.errors import nearest
+    from benchsuite.results.record import STATUSES
+
+    statuses = tuple(word.strip() for word in words.split(",") if word.strip())
+    failures = [status for status in STATUSES if status not in ("ok", "skipped")]
+    for status in statuses:
+        if status not in failures:
+            near = nearest(status, failures)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise UsageError(f'--retry: unknown status "{status}"{hint}\n  allowed: {", ".join(failures)}')
+    if statuses and resume is None:
+        raise UsageError("--retry goes with --resume; in a new run, say `measure: {retry: {crash: 1}}`")
+    return statuses
+
+
+def _check_folders(out: Path | None, resume: Path | None) -> None:
+    """Refuse a folder that cannot be used, before any time is spent."""
+    from benchsuite.results.store import check_free, require_run
+
+    if resume is not None and out is not None:
+        raise UsageError("give --out for a new run or --resume for an old one, not both")
+    if resume is not None:
+        require_run(resume)
+    elif out is not None:
+        check_free(out)
+
+
+def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
+    """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
+    from benchsuite import terminal
+    from benchsuite.report.html import render
+    from benchsuite.results.store import RECORDS, REPORT, read_run
+
+    page = sweep.folder / REPORT
+    if sweep.measured or figures or not page.is_file():
+        render([read_run(sweep.folder)], out=page, figures=figures)
+    if not quiet:
+        if sweep.measured:
+            terminal.print_summary(sweep.records)
+        else:
+            print(f"nothing to measure: all {len(sweep.records)} cells have a record")
+        print(f"records  {sweep.folder / RECORDS}")
+        print(f"report   {page}")
+    failed = [record for record in sweep.records if record.failed]
+    if failed:
+        print(f"{len(failed)} of {len(sweep.records)} cells failed unexpectedly:", file=sys.stderr)
+        for record in failed:
+            print(f"  {record.id}  {record.status}: {record.reason}", file=sys.stderr)
+    if sweep.stopped:
+        print(
+            f"stopped, {sweep.missing} cells are missing; go on with: benchsuite run --resume {sweep.folder}",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED)
+    if failed:
+        raise typer.Exit(FAILED_CELLS)
+
+
+def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
+    from benchsuite import terminal
+    from benchsuite.run.estimate import estimate
+
+    estimates = estimate(prepared, engine)
+    terminal.print_estimates(estimates)
+    for cell, reason in prepared.excluded:
+        print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
+    seconds = sum(item.seconds or 0.0 for item in estimates)
+    print(f"{len(estimates)} cells, about {seconds:.0f} s (rough: from a matrix product timed now)")

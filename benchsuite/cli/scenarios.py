@@ -1,0 +1,89 @@
+"""Commands about scenario files: check and schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS, Overrides, Profiles, PythonPath, warn, write
+from benchsuite.errors import Problem
+
+
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Scenario files, or shipped names.")],
+    profile: Profiles = None,
+    set_: Overrides = None,
+    build: Annotated[
+        bool, typer.Option("--build", help='Also build every cell on "meta" (imports torch).')
+    ] = False,
+    pythonpath: PythonPath = None,
+) -> None:
+    """Name every mistake in scenarios, with its line, its column and the nearest right word."""
+    from benchsuite.run.catalogue import known_parameters
+    from benchsuite.run.own import plugins, require_folders, search_path
+    from benchsuite.scenario import find
+    from benchsuite.scenario.check import problems
+
+    folders = tuple(pythonpath or ())
+    require_folders(folders)
+    warn(plugins(search_path(folders)).warnings)
+    known = known_parameters(folders)
+    found: list[Problem] = []
+    unbuilt = False
+    for reference in files:
+        path = find.resolve(reference)
+        text = find.read(path)
+        here = problems(text, str(path), known, profiles=profile or (), overrides=set_ or ())
+        found.extend(here)
+        if not here and not build:
+            print(f"{path}: ok")
+        elif not here:
+            unbuilt |= _print_built(path, profile or [], set_ or [], folders)
+    for problem in found:
+        print(problem)
+    if found:
+        print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+        raise typer.Exit(BAD_INPUT)
+    if unbuilt:
+        raise typer.Exit(FAILED_CELLS)
+
+
+def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None) -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    import json
+
+    from benchsuite.run.catalogue import known_parameters
+    from benchsuite.scenario.schema import json_schema
+
+    # Of the zoo only, so that the same benchsuite prints the same schema everywhere.
+    text = json.dumps(json_schema(known_parameters(installed=False)), indent=2, ensure_ascii=False)
+    write(text + "\n", out)
+
+
+def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...]) -> bool:
+    """Build the cells of a file without mistakes and name what is not built, once for each mixer and reason.
+
+    Returns whether any cell ended in an error that the scenario does not expect. Raises UsageError.
+    """
+    from collections import Counter
+
+    from benchsuite.run.executor import InlineExecutor
+    from benchsuite.run.prepare import Request, prepare
+    from benchsuite.scenario.expand import expected
+
+    request = Request(
+        reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
+    )
+    engine = InlineExecutor(pythonpath)
+    try:
+        prepared = prepare(request, engine)
+    finally:
+        engine.close()
+    unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
+    print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
+    reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)
+    for (name, status, message), count in reasons.items():
+        print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
+    return any(p.status == "error" and not expected(prepared.scenario, c, "error") for c, p in unbuilt)

@@ -1,0 +1,64 @@
+"""What a worker says of a cell. Plain data without torch, so that the parent of workers needs none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from benchsuite.results.record import (
+    Check,
+    Compilation,
+    Conditions,
+    Cost,
+    Energy,
+    Failure,
+    Status,
+    Timing,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What a pass over a cell brought: a value, or the status and the reason why not.
+
+    A plan may be both: counted, and too large to try.
+
+    Attributes:
+        poisoned: the process that answered can do no more, as after a CUDA error, and must be replaced.
+    """
+
+    value: T | None = None
+    status: Status = "ok"
+    failure: Failure | None = None
+    poisoned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is known of a cell before it runs.
+
+    Attributes:
+        memory_bytes: estimated peak of live tensors of one step of the whole batch.
+        weights_bytes: parameters and buffers, which are there in any case.
+    """
+
+    cost: Cost
+    memory_bytes: int
+    weights_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Visited:
+    """What one visit of a round brought.
+
+    Attributes:
+        check, compilation: of the visit in which the cell was built.
+    """
+
+    timing: Timing
+    check: Check | None = None
+    compilation: Compilation | None = None
+    energy: Energy | None = None
+    conditions: Conditions | None = None

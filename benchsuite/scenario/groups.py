@@ -1,0 +1,35 @@
+"""Comparison groups: the cells that a reader sets side by side, and that are measured in turns. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchsuite.results.record import Cell
+
+SHARED = (
+    "device",
+    "dtype",
+    "mode",
+    "batch",
+    "resolution",
+    "stride",
+    "dim",
+    "memory_format",
+    "cache",
+    "threads",
+)
+"""What the cells of a group share. They differ in subject, heads, kernel, compilation and protocol."""
+
+
+def key(cell: Cell) -> tuple[Any, ...]:
+    """What tells one comparison group from another."""
+    return tuple(getattr(cell, axis) for axis in SHARED)
+
+
+def groups(cells: Sequence[Cell]) -> tuple[tuple[int, ...], ...]:
+    """Positions of the cells of each group, groups and cells in the order of the first that was there."""
+    found: dict[tuple[Any, ...], list[int]] = {}
+    for position, cell in enumerate(cells):
+        found.setdefault(key(cell), []).append(position)
+    return tuple(tuple(positions) for positions in found.values())
