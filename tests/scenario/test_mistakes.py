@@ -96,7 +96,7 @@ MISTAKES = {
     "an unknown word of a closed axis": (
         "sweep: {mixer: msa, kernel: [math, mth]}",
         'f.yaml:3:36  sweep.kernel[1]\n  unknown kernel "mth"; did you mean "math"?\n'
-        "  allowed: math, sdpa, flash, mem_efficient, cudnn, auto",
+        "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex, auto",
     ),
     "an unknown dtype": (
         "sweep: {mixer: msa, dtype: fp8}",

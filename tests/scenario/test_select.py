@@ -120,7 +120,7 @@ AXES = ", ".join(select.AXES)
         ("batch<1,2", '"<" takes one value in "batch<1,2"; only = and != take several'),
         ("kernel=mth",
          'unknown kernel "mth" in "kernel=mth"; did you mean "math"?\n'
-         "  allowed: math, sdpa, flash, mem_efficient, cudnn"),
+         "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex"),
         ("dtype=fp32,float",
          'unknown dtype "float" in "dtype=fp32,float"\n  allowed: fp32, tf32, fp16, bf16, fp64, '
          'autocast_fp16, autocast_bf16'),
