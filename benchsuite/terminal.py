@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.summary import median_interval, quantile
 from benchsuite.units import byte_size, si, significant
@@ -150,17 +151,17 @@ def print_list(
 ) -> None:
     """What `benchsuite list` shows: `rows` as a table for people, or everything in `full` for programs.
 
-    A line that is wider than the terminal is cut there, so that a row stays a row; in a pipe it is whole.
+    In a terminal that is too narrow, a row takes several lines; in a pipe it is one, however long.
     """
     import json
 
     from benchsuite.run import listing
+    from benchsuite.run.fitted import fitted
 
     assert format in LISTS
     if format == "text":
-        lines = listing.aligned(rows).splitlines()
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        text = "\n".join(line[:width].rstrip() for line in lines)
+        terminal = sys.stdout.isatty()
+        text = fitted(rows, shutil.get_terminal_size().columns) if terminal else listing.aligned(rows)
     elif format == "markdown":
         text = listing.markdown(rows)
     elif format == "csv":
@@ -196,16 +197,18 @@ def print_summary(records: Sequence[Record]) -> None:
     from rich.text import Text
 
     axes = [_axes(record.cell) for record in records]
-    varied = [n for n in axes[0] if len({axis[n] for axis in axes}) > 1 or n == records[0].cell.subject]
+    called = noun(record.cell.subject for record in records).single
+    every = dict.fromkeys(name for axis in axes for name in axis)
+    varied = [name for name in every if len({axis.get(name) for axis in axes}) > 1]
     fixed = [f"{name} {value}" for name, value in axes[0].items() if name not in varied]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in varied:
+    for heading in (called, *varied):
         table.add_column(heading, no_wrap=True)
     for heading in ("MACs/image", "latency", "95 %", "images/s", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
     for record, axis in zip(records, axes, strict=True):
         style = "red" if record.failed else "dim" if record.status != "ok" else None
-        words = [axis[name] for name in varied] + _numbers(record)
+        words = [record.cell.name, *(axis.get(name, "–") for name in varied), *_numbers(record)]
         table.add_row(*(Text(word) for word in words), style=style)
     if fixed:
         console().print(" · ".join(fixed), markup=False)
@@ -213,11 +216,10 @@ def print_summary(records: Sequence[Record]) -> None:
 
 
 def _axes(cell: Cell) -> dict[str, str]:
-    """The axes of a cell as words, in the order of the table."""
+    """The axes of a cell as words, in the order of the table; a network has no width of its own."""
     height, width = cell.resolution
     layer = {} if cell.dim is None else {"dim": str(cell.dim), "heads": str(cell.num_heads)}
     return {
-        cell.subject: cell.name,
         "px": f"{height}" if height == width else f"{height}×{width}",
         "batch": str(cell.batch),
         **layer,
@@ -251,7 +253,8 @@ def print_estimates(estimates: Sequence[Estimate]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("cell", "mixer", "px", "batch", "dtype", "kernel", "device"):
+    called = noun(item.cell.subject for item in estimates).single
+    for heading in ("cell", called, "px", "batch", "dtype", "kernel", "device"):
         table.add_column(heading, no_wrap=True)
     for heading in ("MACs/image", "time about", "memory about"):
         table.add_column(heading, justify="right", no_wrap=True)

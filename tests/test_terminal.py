@@ -8,6 +8,7 @@ import pytest
 
 from benchsuite import terminal
 from benchsuite.results.record import Cost, Failure
+from benchsuite.run.estimate import Estimate
 from tests.builders import make_cell, make_record
 
 
@@ -65,6 +66,24 @@ def test_the_bar_shows_the_cell_and_keeps_failures(capsys: pytest.CaptureFixture
     assert "HiLo  64 px  batch 2  fp32  math  cpu  oom: a planted oom" in out
     assert "2/2" in out
     assert "[bold]MSA" in out  # a label is text, not markup
+
+
+def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
+    terminal.print_summary([make_record(network), make_record(make_cell(subject="backbone", name="Swin-T"))])
+    assert capsys.readouterr().out.splitlines()[1].startswith("network ")
+    terminal.print_summary([make_record(), make_record(network)])
+    _, header, mixer, lit = capsys.readouterr().out.splitlines()
+    assert header.split()[:5] == ["mixer", "or", "network", "dim", "heads"]
+    assert mixer.split()[:3] == ["MSA", "32", "4"]
+    assert lit.split()[:3] == ["LITv2-S", "–", "–"]
+
+
+def test_estimates_are_headed_by_what_would_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
+    for cell, heading in ((network, "network"), (make_cell(), "mixer")):
+        terminal.print_estimates([Estimate(cell, None, None, None, "too large")])
+        assert capsys.readouterr().out.split()[:2] == ["cell", heading]
 
 
 def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from benchsuite.analyse.claims import VERDICTS, Judgement, Outcome, Verdict, judge
 from benchsuite.report.groups import describe
-from benchsuite.report.words import counted, joined, pixels, places, spread
+from benchsuite.report.words import counted, fixed, joined, pixels, places, spread
 from benchsuite.results.metrics import METRICS
 from benchsuite.scenario import select
 from benchsuite.scenario.claim import Claim, Published, stored_claims
@@ -29,6 +29,9 @@ SYMBOLS: Mapping[Verdict, str] = {
     "undecided": "?",
     "not testable here": "–",
 }
+
+FULL = 6
+"""Claims that a page shows in full; of more it shows a line each."""
 
 _CONDITIONS = ("device", "dtype", "mode", "batch", "stride", "dim", "num_heads")
 """Axes of a setting besides resolution and kernel, in the order they are said."""
@@ -50,9 +53,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A published size: "1.16 (5104 / 4403 images/s)", and its conditions."""
+    """A published size: "1.16 (5104 / 4403 images/s)", in short "1.16", and its conditions."""
 
     ratio: str
+    short: str
     conditions: str
 
 
@@ -64,6 +68,7 @@ class ClaimRow:
         tone: the verdict as a class of the style sheet.
         compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
         summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
+        brief: all that was measured, in a line: "1.15 to 1.29, in both settings".
     """
 
     id: str
@@ -73,6 +78,7 @@ class ClaimRow:
     says: str
     compared: str
     summary: str
+    brief: str
     measured: tuple[Measured, ...]
     printed: tuple[Printed, ...]
     source: str
@@ -89,6 +95,11 @@ class Panel:
     def tested(self) -> list[ClaimRow]:
         """The claims that have a verdict."""
         return [row for row in self.rows if row.verdict != "not testable here"]
+
+    @property
+    def folded(self) -> bool:
+        """Whether there are so many that each gets a line, which unfolds."""
+        return len(self.tested) > FULL
 
     @property
     def untested(self) -> list[ClaimRow]:
@@ -151,6 +162,7 @@ def _counted(found: Sequence[Judgement]) -> str:
 def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
     claim = judgement.claim
     measured = tuple(_measured(outcome, varying) for outcome in judgement.outcomes)
+    summary = judgement.reason or _summary(judgement.outcomes)
     return ClaimRow(
         id=claim.id,
         verdict=judgement.verdict,
@@ -158,7 +170,8 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
         tone=judgement.verdict.replace(" ", "-"),
         says=claim.says,
         compared=compared(claim),
-        summary=judgement.reason or _summary(judgement.outcomes),
+        summary=summary,
+        brief=_brief(judgement.outcomes, measured, summary),
         measured=measured,
         printed=tuple(_printed(published) for published in claim.published or ()),
         source=claim.source,
@@ -195,6 +208,15 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(parts)
 
 
+def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
+    """The ratio with its setting, or the range of the ratios with the verdicts of the settings."""
+    if len(measured) == 1:
+        return f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
+    ratios = sorted(outcome.ratio for outcome in outcomes if not math.isnan(outcome.ratio))
+    ends = dict.fromkeys(fixed(ratio, 3) for ratio in (ratios[:1] + ratios[-1:]))
+    return ", ".join(text for text in (" to ".join(ends), summary) if text)
+
+
 def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
     """The resolutions of a verdict, if they are those of no other one: " (224 and 448 px)"."""
     here = dict.fromkeys(o.setting.get("resolution") for o in outcomes if o.verdict == verdict)
@@ -225,11 +247,11 @@ def setting_words(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
 
 
 def _printed(published: Published) -> Printed:
-    ratio = significant(published.size, 3)
+    short = ratio = significant(published.size, 3)
     if published.subject is not None and published.against is not None:
         unit = f" {published.unit}" if published.unit else ""
         ratio += f" ({published.subject:,g} / {published.against:,g}{unit})"
-    return Printed(ratio, published.conditions)
+    return Printed(ratio, short, published.conditions)
 
 
 def plain(judgement: Judgement) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import claims, method, tables
+from benchsuite.report import claims, method, names, tables
 from benchsuite.report.canvas import Drawing
+from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed
-from benchsuite.report.findings import Finding, contests, findings, speed
+from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
 from benchsuite.report.points import Point, points
 from benchsuite.report.scaling import over_resolution
@@ -24,6 +25,7 @@ from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look, looks
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
 from benchsuite.results.frame import to_frame
+from benchsuite.results.nouns import noun
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
 
@@ -84,6 +86,8 @@ class RunPart:
 
     Attributes:
         key: unique on the page, start of all its ids.
+        noun: what was measured, one of it: "network".
+        apart: what tells variants of one implementation apart; empty where there are several.
         summary: one line under the title: how much, on what, when.
         claims: None if the scenario has none.
         numbers: None if the scenario does not want the table.
@@ -92,11 +96,13 @@ class RunPart:
     key: str
     title: str
     question: str
+    noun: str
+    apart: str
     summary: str
     claims: claims.Panel | None
     groups: list[GroupPart]
     numbers: Table | None
-    mixers: Table
+    names: Table
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -127,27 +133,28 @@ def build(runs: Sequence[Run]) -> Page:
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
     frame = to_frame(run.records)
     wanted = _sections(run.scenario)
-    names = _ordered(run.scenario, list(dict.fromkeys(frame["name"])))
-    style = looks(names)
+    style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
     tips = {point.cell: tip(point) for point in points(frame)}
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
+    reference = (run.scenario.get("report") or {}).get("reference")
     groups = [
-        _group(group, f"{key}-{number}", wanted, style, draw)
+        _group(group, f"{key}-{number}", wanted, style, draw, reference)
         for number, group in enumerate(split(frame), start=1)
     ]
-    reference = (run.scenario.get("report") or {}).get("reference")
     return RunPart(
         key=key,
         title=str(run.scenario.get("title") or run.scenario.get("name") or run.path.name),
         question=str(run.scenario.get("question") or ""),
+        noun=noun(frame["subject"]).single,
+        apart=names.apart(frame),
         summary=_summary(run, frame),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
-        mixers=tables.mixers(frame),
+        names=names.names(frame),
         environment=method.environment(run),
         protocol=method.protocol(run),
         command=method.command(run),
@@ -163,6 +170,7 @@ def _group(
     wanted: Sequence[str],
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup],
+    reference: str | None,
 ) -> GroupPart:
     cells = points(group.frame)
     figures = []
@@ -175,7 +183,7 @@ def _group(
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells),
+        findings=findings(cells, reference),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         figures=figures,
     )
@@ -195,8 +203,9 @@ def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
     A mixer with varied parameters has several names; all of them begin with its label.
     """
     sweep = scenario.get("sweep") or {}
-    mixers = sweep.get("mixer") or sweep.get("backbone") or []
-    labels = [str(m.get("label") or m.get("name")) if isinstance(m, Mapping) else str(m) for m in mixers]
+    listed = sweep.get("mixer") or sweep.get("backbone") or []
+    entries = [listed] if isinstance(listed, str | Mapping) else listed
+    labels = [str(e.get("label") or e.get("name")) if isinstance(e, Mapping) else str(e) for e in entries]
 
     def place(name: str) -> int:
         exact = [i for i, label in enumerate(labels) if name == label]

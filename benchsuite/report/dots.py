@@ -15,8 +15,9 @@ from benchsuite.report.figures import evenly
 from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
 from benchsuite.report.scaling import SHOWN
 from benchsuite.report.theme import MUTED, Look, fills
-from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, pixels, the_kernels
+from benchsuite.report.words import STATUS_WORDS, joined, lowered, pixels, the_kernels
 from benchsuite.results.metrics import METRICS
+from benchsuite.results.nouns import noun
 
 LINE = 20.0  # height of a mixer's line, in points
 
@@ -52,14 +53,15 @@ def at_one_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
                 _dot(ax, x, value, level, looks[point.name], filled[point.kernel], point.cell, width)
             elif point.status != "ok":
                 _failure(ax, point, level, metric.better == "lower", looks, (width, height, len(names)))
-    caption = f"The fastest mixer is on top; {the_kernels(kernels)}."
+    called = noun(point.subject for point in cells)
+    caption = f"The fastest {called.single} is on top; {the_kernels(kernels)}."
     if any(point.throughput.bounded for point in cells):
         caption += " Bars are 95 % intervals of the median, where larger than the marker."
     if any(point.status != "ok" for point in cells):
         caption += " A × at the edge is a cell without a number, with its status."
     labels = joined([lowered(METRICS[key].label) for key in keys])
     alt = (
-        f"Dot plots of {labels} at {pixels(resolutions_of(cells)[0])} for {counted(len(names), 'mixer')} "
+        f"Dot plots of {labels} at {pixels(resolutions_of(cells)[0])} for {called.counted(len(names))} "
         f"with {the_kernels(kernels)}, sorted by throughput from {names[0]} down to {names[-1]}."
     )
     return Drawing(canvas.figure, caption, alt)
@@ -99,10 +101,11 @@ def kernel_speedup(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
         caption += " Bars divide the ends of the two 95 % intervals and hold the ratio with at least 90 %."
     if len(chosen) < len(every):
         caption += f" {len(chosen)} of {len(every)} resolutions, spread evenly."
+    called = noun(point.subject for point, _ in gains)
     best, gain = max(gains, key=lambda item: item[1].value)
     alt = (
         f"Dot plot of the speed-up of {the_kernels(fused)} over the math kernel "
-        f"for {counted(len(names), 'mixer')}. The largest is {gain.value:.2f} times, "
+        f"for {called.counted(len(names))}. The largest is {gain.value:.2f} times, "
         f"{best.name} at {pixels(best.resolution)}."
     )
     return Drawing(canvas.figure, caption, alt)

@@ -19,6 +19,7 @@ from benchsuite.report.points import Point, kernels_of, names_of, points, resolu
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, rate
 from benchsuite.results.metrics import METRICS
+from benchsuite.results.nouns import noun
 
 MOST_PANELS = 6
 
@@ -33,7 +34,7 @@ def evenly(items: Sequence[int | str], most: int = MOST_PANELS) -> list[int | st
 
 
 def cost_versus_speed(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """Throughput over MACs, a panel a resolution, with the Pareto front; None for fewer than two mixers."""
+    """Throughput over MACs, a panel a resolution, with the Pareto front; None for fewer than two names."""
     cells = points(frame)
     drawn = [point for point in cells if point.throughput.known and not math.isnan(point.macs)]
     if len(names_of(drawn)) < 2:
@@ -156,10 +157,14 @@ def _label(ax: Axes, text: str, box: Box, point: tuple[float, float]) -> None:
 
 def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequence[int | str]) -> str:
     kernels = kernels_of(drawn)
-    parts = ["Each point is a mixer: MACs for one image against images per second at the median latency."]
+    called = noun(point.subject for point in drawn)
+    parts = [
+        f"Each point is a {called.single}: MACs for one image against images per second at the median "
+        "latency."
+    ]
     parts.append("The grey staircase is the Pareto front: no other point has both fewer MACs and more speed.")
     if len(kernels) > 1:
-        parts.append("A dotted line joins the kernels of one mixer.")
+        parts.append(f"A dotted line joins the kernels of one {called.single}.")
     if any(point.throughput.bounded for point in drawn):
         parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
     if not all(point.exact for point in drawn):
@@ -192,7 +197,8 @@ def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str
 
 
 def _alt(drawn: Sequence[Point], resolutions: Sequence[int | str]) -> str:
-    parts = [f"Scatter plot of throughput over MACs per image for {counted(len(names_of(drawn)), 'mixer')}."]
+    number = noun(point.subject for point in drawn).counted(len(names_of(drawn)))
+    parts = [f"Scatter plot of throughput over MACs per image for {number}."]
     for resolution in resolutions:
         panel = [point for point in drawn if point.resolution == resolution]
         best = max(panel, key=lambda point: point.throughput.value)

@@ -5,30 +5,17 @@ An order is only stated where the 95 % intervals are disjoint; else the text say
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchsuite.analyse.correlation import ranks, spearman
-from benchsuite.analyse.pareto import pareto_front
+from benchsuite.report.beside import beside
+from benchsuite.report.contests import Contest, contests, speed
+from benchsuite.report.crossings import crossed
 from benchsuite.report.dots import speedups
-from benchsuite.report.points import Point, Value, kernels_of, names_of, resolutions_of
-from benchsuite.report.words import (
-    STATUS_WORDS,
-    counted,
-    joined,
-    ordinal,
-    pixels,
-    places,
-    rate,
-    signed,
-    some,
-    spread,
-)
+from benchsuite.report.points import Point, Value, kernels_of, names_of
+from benchsuite.report.ranking import correlation, fewest, front, moved
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, some, spread
 from benchsuite.results.record import STATUSES
-
-FEWEST = 4
-"""Mixers below which a rank correlation says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +26,26 @@ class Finding:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contest:
-    """The timed cells of one kernel at one resolution, the fastest first."""
+def findings(cells: Sequence[Point], reference: str | None = None) -> list[Finding]:
+    """Statements about one group of comparable cells, the most important first; empty for no cells.
 
-    kernel: str
-    resolution: int | str
-    cells: tuple[Point, ...]
-
-    @property
-    def leaders(self) -> tuple[Point, ...]:
-        """The cell with the highest median throughput, and all that are not clearly slower."""
-        return tuple(p for p in self.cells if not self.cells[0].throughput.above(p.throughput))
-
-    @property
-    def countable(self) -> list[Point]:
-        """The cells that can be ranked by MACs: those with an exact count."""
-        return [p for p in self.cells if p.exact and not math.isnan(p.macs)]
-
-
-def findings(cells: Sequence[Point]) -> list[Finding]:
-    """Statements about one group of comparable cells, the most important first; empty for no cells."""
+    Args:
+        reference: a name that the others are held against.
+    """
     fields = contests(cells)
     found = [
         Finding("Fastest", _fastest(fields)),
-        Finding("Pareto front", _front(fields)),
-        Finding("MACs and speed", _correlation(fields)),
-        Finding("Largest moves", _moved(fields)),
+        Finding(f"Beside {reference}", beside(reference, fields)),
+        Finding("Fewest MACs", fewest(cells, fields)),
+        Finding("MACs and speed", correlation(fields)),
+        Finding("Crossings", crossed(fields)),
+        Finding("Pareto front", front(fields)),
+        Finding("Largest moves", moved(fields)),
         Finding("Kernels", _kernels(cells)),
         Finding("Lower bounds", _inexact(cells)),
         Finding("Failures", _failures(cells)),
     ]
     return [finding for finding in found if finding.text]
-
-
-def contests(cells: Sequence[Point]) -> list[Contest]:
-    """Every kernel and resolution at which at least two mixers were timed."""
-    timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)
-    found = [
-        Contest(
-            kernel, resolution, tuple(p for p in timed if (p.kernel, p.resolution) == (kernel, resolution))
-        )
-        for kernel in kernels_of(timed)
-        for resolution in resolutions_of(timed)
-    ]
-    return [contest for contest in found if len(contest.cells) > 1]
 
 
 def _fastest(fields: Sequence[Contest]) -> str:
@@ -123,104 +85,6 @@ def _lead(shared: Sequence[Contest]) -> str:
     if all(point.throughput.bounded for point in first):
         return text
     return f"{text}; too few samples for intervals, the highest median is that of {first[0].name}"
-
-
-def speed(point: Point) -> str:
-    """Throughput with its interval: "5,104 images/s [5,050, 5,150]"."""
-    value = point.throughput
-    if not value.bounded:
-        return rate(value.value)
-    lo, hi = (rate(end).removesuffix(" images/s") for end in (value.lo, value.hi))
-    return f"{rate(value.value)} [{lo}, {hi}]"
-
-
-def _front(fields: Sequence[Contest]) -> str:
-    """Who is on the front, by median; and who might be, since no one there is clearly faster."""
-    found: dict[tuple[str, str], list[int | str]] = {}
-    for contest in fields:
-        known = contest.countable
-        if len(known) < 2:
-            continue
-        front = [known[i] for i in pareto_front([(p.macs, p.throughput.value) for p in known])]
-        perhaps = [
-            p.name
-            for p in known
-            if p not in front
-            and not any(q.macs <= p.macs and q.throughput.above(p.throughput) for q in front)
-        ]
-        text = f"all {len(front)} mixers" if len(front) == len(known) > 3 else some([p.name for p in front])
-        text += f" (perhaps {some(perhaps)} too)" if perhaps else ""
-        found.setdefault((contest.kernel, text), []).append(contest.resolution)
-    return _sentence(
-        "; ".join(f"{text} at {places(where)} with {kernel}" for (kernel, text), where in found.items())
-    )
-
-
-def _correlation(fields: Sequence[Contest]) -> str:
-    found: list[tuple[float, Contest]] = []
-    for contest in fields:
-        known = contest.countable
-        value = spearman([p.macs for p in known], [p.throughput.value for p in known])
-        if len(known) >= FEWEST and value is not None:
-            found.append((value, contest))
-    if not found:
-        return ""
-    low, high = min(found, key=lambda item: item[0]), max(found, key=lambda item: item[0])
-    if len(found) == 1:
-        number = f"is {signed(low[0])} over {len(low[1].countable)} mixers ({_setting(low[1])})"
-    elif signed(low[0]) == signed(high[0]):
-        number = f"is {signed(low[0])} in all {len(found)} settings"
-    else:
-        number = (
-            f"lies between {signed(low[0])} ({_setting(low[1])}) and {signed(high[0])} ({_setting(high[1])})"
-        )
-    return (
-        f"{_verdict(low[0], high[0])}: the rank correlation of MACs with throughput {number}; "
-        "at −1 fewer MACs would always run faster, at 0 there is no relation."
-    )
-
-
-def _verdict(low: float, high: float) -> str:
-    """What correlations between `low` and `high` mean; the thresholds are ours, so the numbers follow."""
-    if high <= -0.8:
-        return "MACs order these mixers by speed well"
-    if low <= -0.8:
-        return "MACs order these mixers by speed well in some settings, worse in others"
-    if high <= -0.4:
-        return "MACs order these mixers by speed only in part"
-    if low <= -0.4:
-        return "MACs order these mixers by speed in part at best"
-    if low >= 0.4:
-        return "Mixers with more MACs tend to be faster here"
-    return "MACs do not order these mixers by speed"
-
-
-def _moved(fields: Sequence[Contest], most: int = 3) -> str:
-    """The mixers whose place by throughput is farthest from that by MACs, whatever intervals leave open."""
-    biggest: dict[str, tuple[float, str]] = {}
-    ranked = [contest for contest in fields if len(contest.countable) >= FEWEST]
-    for contest in ranked:
-        known = contest.countable
-        for point, place in zip(known, ranks([p.macs for p in known]), strict=True):
-            best = 1 + sum(other.throughput.above(point.throughput) for other in known)
-            worst = len(known) - sum(point.throughput.above(other.throughput) for other in known)
-            shift = max(best - place, place - worst)
-            if shift >= 2 and shift > biggest.get(point.name, (0.0, ""))[0]:
-                by_speed = ordinal(best) if best == worst else f"{ordinal(best)} to {ordinal(worst)}"
-                text = f"{point.name} is {ordinal(place)} of {len(known)} by fewest MACs"
-                biggest[point.name] = (shift, f"{text} but {by_speed} by throughput ({_setting(contest)})")
-    if biggest:
-        top = sorted(biggest.values(), key=lambda item: -item[0])[:most]
-        return _sentence("; ".join(text for _, text in top))
-    if ranked:
-        return (
-            "Beyond what the intervals leave open, no mixer moves by two or more places from MACs to speed."
-        )
-    return ""
-
-
-def _setting(contest: Contest) -> str:
-    return f"{pixels(contest.resolution)}, {contest.kernel}"
 
 
 def _kernels(cells: Sequence[Point]) -> str:
@@ -277,7 +141,3 @@ def _failures(cells: Sequence[Point]) -> str:
     if expected:
         text += f"; the scenario expected {'all' if expected == len(failed) else expected} of them"
     return f"{text}."
-
-
-def _sentence(text: str) -> str:
-    return f"{text}." if text else ""

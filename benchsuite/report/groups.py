@@ -22,7 +22,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "num_heads": lambda heads: counted(heads, "head"),
     "stride": lambda stride: f"stride {stride}",
 }
-_DTYPES = ("fp64", "fp32", "bf16", "fp16")
+_DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
 _ALWAYS = ("device", "dtype", "mode", "batch")
 _SHAPE = ("dim", "num_heads", "stride")
 

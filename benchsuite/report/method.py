@@ -240,10 +240,11 @@ def warnings(run: Run) -> list[str]:
     few = sum(0 < len(timing.samples_s) < 6 for timing in timed)
     if few:
         found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
-    wanted = (run.scenario.get("measure") or {}).get("precision")
-    short = sum(timing.stopped_by != "precision" for timing in timed)
-    if wanted and short:
-        found.append(f"{counted(short, 'cell')} ended before the wanted precision of {wanted:g} was reached")
+    asked = (run.scenario.get("measure") or {}).get("precision")
+    short = sum(timing.stopped_by not in ("precision", "protocol") for timing in timed)
+    if asked and short:
+        wanted = f" of {asked:g}" if isinstance(asked, float) else ""
+        found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")
     if (run.environment.get("git") or {}).get("dirty"):
         found.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:

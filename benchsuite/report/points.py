@@ -51,12 +51,14 @@ class Point:
     """One cell.
 
     Attributes:
+        subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
         exact: False where the counter missed operators, so that MACs are a lower bound.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
     """
 
     cell: str
+    subject: str
     name: str
     resolution: int | str
     size: tuple[int, int]
@@ -96,19 +98,20 @@ def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
 
 def kernels_of(cells: Iterable[Point]) -> list[str]:
     """Distinct kernels, math first."""
-    order = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
+    order = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
     kernels = {point.kernel for point in cells}
     return sorted(kernels, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
 def names_of(cells: Iterable[Point]) -> list[str]:
-    """Distinct mixers in order of appearance."""
+    """Distinct names in order of appearance."""
     return list(dict.fromkeys(point.name for point in cells))
 
 
 def _point(row: Mapping[Any, Any]) -> Point:
     return Point(
         cell=row["cell"],
+        subject=row["subject"],
         name=row["name"],
         resolution=row["resolution"],
         size=(row["height"], row["width"]),

@@ -16,6 +16,7 @@ from benchsuite.report.points import Point, kernels_of, names_of, points, resolu
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, pixels, the_kernels
 from benchsuite.results.metrics import METRICS, Metric
+from benchsuite.results.nouns import Noun, noun
 
 SHOWN = ("macs", "latency_s", "throughput", "peak_memory_bytes")
 ROW = 9.5  # height of a line of labels, in points
@@ -84,7 +85,7 @@ def over_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing |
                 ax.set_title(f"{panel.kernel} kernel")
             _draw(ax, panel, x, y, looks, filled[panel.kernel], (width, total), strip)
         top += total + between
-    return Drawing(canvas.figure, _caption(grid), _alt(grid, cells))
+    return Drawing(canvas.figure, _caption(grid, noun(p.subject for p in cells)), _alt(grid, cells))
 
 
 def _panel_of(metric: Metric, kernel: str, cells: Sequence[Point], x: ResolutionAxis) -> Panel:
@@ -161,8 +162,8 @@ def _draw(
         draw.text(ax, width + 10, new, looks[name].label)
 
 
-def _caption(grid: Sequence[Sequence[Panel]]) -> str:
-    parts = ["Lines join the medians of one mixer"]
+def _caption(grid: Sequence[Sequence[Panel]], called: Noun) -> str:
+    parts = [f"Lines join the medians of one {called.single}"]
     metrics = [row[0].metric for row in grid]
     if any(metric.interval for metric in metrics):
         parts[0] += "; bands are 95 % intervals of the median, where they are wide enough to be seen"
@@ -181,9 +182,10 @@ def _alt(grid: Sequence[Sequence[Panel]], cells: Sequence[Point]) -> str:
     resolutions = resolutions_of(cells)
     labels = joined([lowered(row[0].metric.label) for row in grid])
     failed = {point.cell for row in grid for panel in row for line in panel.failed.values() for point in line}
+    called = noun(point.subject for point in cells)
     text = (
         f"Line charts of {labels} from {pixels(resolutions[0])} to {pixels(resolutions[-1])} "
-        f"for {counted(len(names_of(cells)), 'mixer')} with {the_kernels(kernels_of(cells))}."
+        f"for {called.counted(len(names_of(cells)))} with {the_kernels(kernels_of(cells))}."
     )
     return (
         f"{text} {counted(len(failed), 'cell')} failed and {'is' if len(failed) == 1 else 'are'} marked."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.report.findings import Contest, speed
+from benchsuite.report.contests import Contest, noun_of, speed
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import (
     MODE_WORDS,
@@ -23,6 +22,7 @@ from benchsuite.report.words import (
     scale_of,
     spread,
 )
+from benchsuite.results.nouns import noun
 
 FACTORS: Mapping[str, str] = {
     "device": "Device",
@@ -76,7 +76,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
 
     Args:
         prefix: of the ids of rows, before the id of the cell.
-        reference: a mixer; adds a column with throughput as a multiple of its throughput in the same setting.
+        reference: a name; adds a column with throughput as a multiple of its throughput in the same setting.
     """
     cells = points(frame)
     rows = frame.to_dict("records")
@@ -86,7 +86,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
         columns.append(_relative(cells, rows, reference))
     columns += [_memory(cells), _samples(rows)]
     headers = (
-        Header("Mixer"),
+        Header(noun(point.subject for point in cells).heading),
         Header("Resolution (px)", numeric=True),
         Header("Kernel"),
         *(Header(FACTORS[factor], numeric=factor not in ("device", "dtype", "mode")) for factor in varying),
@@ -236,30 +236,5 @@ def fastest(fields: Sequence[Contest]) -> Table:
         Header("Throughput (images/s)", numeric=True),
         Header("Lead over the first that is clearly slower", numeric=True),
     )
-    return Table("The fastest mixer of every setting, with its 95 % interval.", headers, tuple(rows))
-
-
-def mixers(frame: pd.DataFrame) -> Table:
-    """What each name in the figures stands for."""
-    rows = []
-    for name, part in frame.groupby("name", sort=False):
-        values = [
-            part["target"],
-            part["config"].map(_arguments),
-            part["dim"],
-            part["num_heads"],
-            part["stride"].where(part["dim"].notna()),  # a network makes its own tokens
-        ]
-        texts = [joined([_named(value) for value in dict.fromkeys(column)]) for column in values]
-        rows.append(Row((TableCell(str(name)), *(TableCell(text) for text in texts))))
-    headers = ("Mixer", "Implementation", "Arguments", "Channels", "Heads", "Stride (px)")
-    return Table("What the names stand for.", tuple(Header(text) for text in headers), tuple(rows))
-
-
-def _named(value: Any) -> str:
-    return "–" if pd.isna(value) else str(value)
-
-
-def _arguments(config: str) -> str:
-    values: dict[str, Any] = json.loads(config)
-    return ", ".join(f"{key}={value}" for key, value in values.items()) or "–"
+    caption = f"The fastest {noun_of(fields).single} of every setting, with its 95 % interval."
+    return Table(caption, headers, tuple(rows))

@@ -11,10 +11,17 @@ STATUS_WORDS: dict[str, str] = {
     "unsupported": "unsupported",
     "error": "error",
     "crash": "crash",
+    "timeout": "timeout",
+    "mismatch": "mismatch",
+    "skipped": "skipped",
 }
 """Status of a record → how it is written in tables and figures."""
 
-MODE_WORDS: dict[str, str] = {"inference": "inference", "forward_backward": "forward and backward"}
+MODE_WORDS: dict[str, str] = {
+    "inference": "inference",
+    "forward_backward": "forward and backward",
+    "training_step": "training step",
+}
 
 
 def joined(items: Sequence[str], last: str = "and") -> str:
@@ -32,6 +39,11 @@ def some(items: Sequence[str], most: int = 5) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """1 cell; 3 cells."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop; nothing for nothing."""
+    return f"{text}." if text else ""
 
 
 def the_kernels(kernels: Sequence[str]) -> str:

@@ -34,9 +34,9 @@ Cache = Literal["warm", "cold"]
 caches were flushed and on another input."""
 Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
 """How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
-Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn"]
-"""`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; the
-others force one of them."""
+Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
+"""`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
+is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

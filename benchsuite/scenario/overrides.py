@@ -24,7 +24,7 @@ def override(root: Node, text: str) -> tuple[Node, tuple[Problem, ...]]:
 
     Args:
         text: `sweep.batch=[1, 64]`; the value is YAML. A mapping or list on the way must exist, except that a
-            missing mapping is made, and that a mixer given as a bare word may be given parameters.
+            missing mapping is made, and that a mixer or network given as a bare word may be given parameters.
 
     Returns:
         The new document, and what was wrong; the document is unchanged if anything was. Whether the path
@@ -49,13 +49,26 @@ def override(root: Node, text: str) -> tuple[Node, tuple[Problem, ...]]:
         return root, (Problem(file, 0, 0, dotted(path), str(error.args[0])),)
 
 
+def _is_entry(path: Path) -> bool:
+    """Whether a bare word there names a mixer or a network: alone, in a list, or in a stage of a network."""
+    if path[:1] != ("sweep",) or path[1:2] not in (("mixer",), ("backbone",)):
+        return False
+    rest = path[3:] if len(path) > 2 and isinstance(path[2], int) else path[2:]
+    if not rest:
+        return True
+    if path[1] != "backbone" or rest[0] != "mixer" or len(rest) < 2:
+        return False
+    below = rest[2:]  # of a stage: nothing, or the place among mixers that alternate
+    return not below or (len(below) == 2 and below[0] == "alternate" and isinstance(below[1], int))
+
+
 def _placed(node: Node, path: Path, leaf: Node, file: str, walked: Path = ()) -> Node:
     """A copy of `node` with `leaf` at `path`; raises LookupError where there is no such place."""
     if not path:
         return leaf
     part, rest = path[0], path[1:]
     here = dotted(walked) or "a scenario"
-    if walked[:2] == ("sweep", "mixer") and len(walked) == 3 and isinstance(node.value, str):
+    if isinstance(node.value, str) and _is_entry(walked):
         node = node.holding({"name": node})
     if isinstance(part, int):
         if not isinstance(node.value, tuple):

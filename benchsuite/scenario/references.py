@@ -13,6 +13,7 @@ from math import prod
 from typing import Any
 
 from benchsuite.errors import Problem, nearest
+from benchsuite.results.nouns import noun
 from benchsuite.results.record import Subject
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import labelled
@@ -76,15 +77,15 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
         yield from _unknown_params(entry, names, subject)
         if subject == "backbone":
             yield from _unknown_swaps(entry, names, known)
-    yield from _unknown_in_filters(root, vocabulary)
+    yield from _unknown_in_filters(root, vocabulary, subject)
     for include in _section(root, "include"):
         node = include.child(axis_of(subject))
         for word in (node.items or (node,)) if node else ():
             if isinstance(word.value, str) and word.value not in vocabulary.words:
-                yield _no_such_mixer(word, word.value, vocabulary.words)
+                yield _nothing_called(word, word.value, vocabulary.words, subject)
     reference = root.at(("report", "reference"))
     if reference and isinstance(reference.value, str) and reference.value not in vocabulary.labels:
-        yield _no_such_mixer(reference, reference.value, vocabulary.labels)
+        yield _nothing_called(reference, reference.value, vocabulary.labels, subject)
 
 
 def name_node(entry: Node) -> Node | None:
@@ -136,11 +137,11 @@ def _unknown_swaps(
             yield from _unknown_params(one, mixers, "mixer", swapped=True)
 
 
-def _unknown_in_filters(root: Node, vocabulary: Vocabulary) -> Iterator[Problem]:
+def _unknown_in_filters(root: Node, vocabulary: Vocabulary, subject: Subject) -> Iterator[Problem]:
     for node, words in _filters(root):
         for word in words:
             if word not in vocabulary.words:
-                yield _no_such_mixer(node, word, vocabulary.words)
+                yield _nothing_called(node, word, vocabulary.words, subject)
 
 
 def _filters(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
@@ -158,8 +159,9 @@ def _filters(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
                 yield node, select.side(node.value).mixers
 
 
-def _no_such_mixer(node: Node, word: str, words: tuple[str, ...]) -> Problem:
-    return problem_at(node, f'no mixer of this scenario is called "{word}"', nearest(word, words), words)
+def _nothing_called(node: Node, word: str, words: tuple[str, ...], subject: Subject) -> Problem:
+    message = f'no {noun([subject]).single} of this scenario is called "{word}"'
+    return problem_at(node, message, nearest(word, words), words)
 
 
 def _entries(root: Node) -> tuple[Node, ...]:

@@ -174,3 +174,11 @@ def make_run(records: Sequence[Record], **scenario: Any) -> Run:
         path=Path("runs/hilo"), scenario=base | scenario, environment=ENVIRONMENT, records=tuple(records),
         environments={1: ENVIRONMENT}, warnings=(),
     )  # fmt: skip
+
+
+def make_network(name: str = "LITv2-S", **changes: Any) -> Record:
+    """A record of a network: LITv2-S unless told otherwise, with neither width nor heads of its own."""
+    fields: dict[str, Any] = {
+        "subject": "backbone", "target": "litv2_s", "stride": 1, "dim": None, "num_heads": None, "batch": 1,
+    }  # fmt: skip
+    return make_record(name, **(fields | changes))

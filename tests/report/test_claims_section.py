@@ -14,7 +14,7 @@ import pytest
 from benchsuite.analyse.claims import VERDICTS
 from benchsuite.cli import main
 from benchsuite.errors import ScenarioError
-from benchsuite.report.claims import SYMBOLS, Panel, judgements, panel
+from benchsuite.report.claims import FULL, SYMBOLS, Panel, judgements, panel
 from benchsuite.report.html import render
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -83,6 +83,43 @@ def test_the_panel_comes_first_after_the_question(tmp_path: Path) -> None:
     ]
     assert found.within("p")[0] == "Do fewer MACs make a faster layer?"
     assert "Of 1 claim, 1 holds." in found.within("p")[:3]
+
+
+def test_claims_that_cannot_be_tested_come_after_what_was_found(tmp_path: Path) -> None:
+    found = page(tmp_path, cells(), claim(device="cpu"))
+    heads = found.within("h2")
+    assert heads.index("What was found") + 1 == heads.index("What the papers claim")
+    assert "Of 1 claim, 1 is not testable here." in found.within("p")
+    assert "1 claim not testable here, and why" in found.within("summary")
+
+
+MANY = [claim(id=f"M{i}", says=f"Claim {i}.", published=PUBLISHED) for i in range(FULL + 1)]
+
+
+def test_many_claims_get_a_line_each_that_unfolds(tmp_path: Path) -> None:
+    records = cells(sizes=(224, 448), noise=0.001)
+    lines = page(tmp_path, records, *MANY, claim(id="U", device="cpu"))
+    assert [text for text in lines.within("summary") if text.startswith("Claim")] == [
+        f"Claim {i}." for i in range(FULL + 1)
+    ]
+    assert lines.within("summary")[-1] == "1 claim not testable here, and why"
+    assert lines.within("td").count("1.20, in both settings") == FULL + 1
+    assert lines.within("td").count("1.16") == FULL + 1
+    # What a line leaves out is behind it.
+    smalls = lines.within("small")
+    assert smalls.count("Published: 1.16 (5,104 / 4,403 images/s); RTX 3090, batch 64") == FULL + 1
+    assert smalls.count("M0: Throughput, HiLo / MSA; claimed above 1") == 1
+    assert lines.within("span").count("224 px, math") == FULL + 1
+    full = page(tmp_path / "few", records, *MANY[:-1])
+    assert full.within("summary") == []
+
+
+def test_a_line_has_the_ratio_with_its_setting_or_the_range_with_the_verdicts() -> None:
+    assert of(cells(), claim(metric="macs")).rows[0].brief == "1.000 (224 px)"
+    assert of(DIFFERING, claim()).rows[0].brief == (
+        "0.667 to 1.20, holds in 1 of 2 settings (224 px); does not hold in 1 (448 px)"
+    )
+    assert of(cells(sizes=(224, 448)), claim()).rows[0].brief == "1.20, in both settings"
 
 
 def test_a_scenario_without_claims_has_no_panel(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from benchsuite.report.findings import contests, findings
+from benchsuite.report.contests import contests
+from benchsuite.report.findings import findings
 from benchsuite.report.points import Value, points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record

@@ -14,7 +14,7 @@ import pytest
 from benchsuite.report.html import render
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
-from tests.report.synthetic import make_record, make_run, realistic
+from tests.report.synthetic import make_network, make_record, make_run, realistic
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -255,6 +255,66 @@ def test_mixers_come_in_the_order_of_the_scenario(tmp_path: Path) -> None:
     link = source.index(f'href="#cell-{records[2].id}"')
     drawn_with = re.findall(r'class="(f\d+)"', source[link : link + 600])
     assert any(f".{name}{{fill:var(--paper);stroke:var(--series-1)" in source for name in drawn_with)
+
+
+def test_a_single_entry_that_the_scenario_does_not_list_has_its_place_too(tmp_path: Path) -> None:
+    records = [make_record("late"), make_record("HiLo")]
+    source = of(tmp_path, records, sweep={"mixer": "HiLo"}).source
+    link = source.index(f'href="#cell-{records[1].id}"')
+    drawn_with = re.findall(r'class="(f\d+)"', source[link : link + 600])
+    assert any(f".{name}{{fill:var(--paper);stroke:var(--series-1)" in source for name in drawn_with)
+
+
+SWAPPED = [
+    make_network(
+        name, resolution=size, latency=latency / 1e3, macs=macs * 10**9, config=config, kernel=kernel
+    )
+    for kernel in ("math", "sdpa")
+    for size in (224, 448)
+    for name, latency, macs, config in (
+        ("HiLo", 10, 1, {}),
+        ("MSA", 12, 3, {"mixer": {"stage3": "msa"}}),
+        ("SRA", 14, 2, {"mixer": {"stage3": "sra"}}),
+        ("W-MSA", 16, 4, {"mixer": {"stage3": "window"}}),
+    )
+]
+
+
+def test_a_page_of_networks_speaks_of_networks_and_names_what_differs(tmp_path: Path) -> None:
+    found = of(tmp_path, SWAPPED, subject="backbone")
+    about = "All 4 networks are litv2_s; they differ in the mixers of stage3."
+    assert found.within("p")[1] == about
+    of_mixers = [text for _, text in found.text if "mixer" in text.lower()]
+    assert sorted(of_mixers) == sorted([about, "Mixers of its stages"])
+    assert all("mixer" not in label.lower() for label in found.attributes("aria-label"))
+    assert found.within("th").count("Network") == 2  # all numbers, and what the names stand for
+    assert "The fastest network of every setting, with its 95 % interval." in found.within("span")
+
+
+def test_a_page_of_mixers_speaks_of_mixers(usual: Page) -> None:
+    assert usual.within("th").count("Mixer") == 2
+    assert not [text for _, text in usual.text if "network" in text.lower()]
+
+
+def test_a_page_of_both_speaks_of_both(tmp_path: Path) -> None:
+    found = of(tmp_path, [make_record("MSA"), make_network("LITv2-S", device="cuda", batch=64)])
+    assert "Mixer or network" in found.within("th")
+    assert any("Each point is a mixer or network" in text for text in found.within("figcaption"))
+
+
+def test_what_was_measured_alone_is_called_by_its_noun(tmp_path: Path) -> None:
+    alone = "A single {} was measured, so there is nothing to compare."
+    assert alone.format("network") in of(tmp_path, [make_network()]).within("p")
+    assert alone.format("mixer") in of(tmp_path, [make_record()]).within("p")
+    assert alone.format("block") in of(tmp_path, [make_record(subject="block")]).within("p")
+
+
+def test_the_first_screen_answers_before_any_figure(tmp_path: Path) -> None:
+    """Fastest, fewest MACs, whether the orders agree, and the reference of the scenario."""
+    found = of(tmp_path, SWAPPED, report={"reference": "HiLo"})
+    assert found.within("dt")[:4] == ["Fastest", "Beside HiLo", "Fewest MACs", "MACs and speed"]
+    tags = [tag for tag, _ in found.tags]
+    assert tags.index("dl") < tags.index("svg")
 
 
 def test_tooltips_tell_all_about_a_cell(tmp_path: Path) -> None:

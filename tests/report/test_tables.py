@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from benchsuite.report import tables
-from benchsuite.report.findings import contests
+from benchsuite.report.contests import contests
 from benchsuite.report.points import points
 from benchsuite.report.tables import Table, TableCell
 from benchsuite.results.frame import to_frame
@@ -124,18 +124,3 @@ def test_the_table_of_the_fastest_does_not_rank_what_overlaps() -> None:
     row = fastest([make_record("a", latency=0.01), make_record("b", latency=0.010001)])
     assert row[2] == "a and b (not distinguishable)"
     assert row[4] == "–"
-
-
-def test_the_table_of_mixers_says_what_each_name_stands_for() -> None:
-    frame = to_frame(
-        [
-            make_record("HiLo", config={"alpha": 0.5, "window_size": 2}, num_heads=8),
-            make_record("HiLo", config={"alpha": 0.5, "window_size": 2}, num_heads=4),
-            make_record("MSA", target="msa"),
-        ]
-    )
-    rows = [[cell.text for cell in row.cells] for row in tables.mixers(frame).rows]
-    assert rows == [
-        ["HiLo", "hilo", "alpha=0.5, window_size=2", "256", "8 and 4", "16"],
-        ["MSA", "msa", "–", "256", "8", "16"],
-    ]

@@ -43,8 +43,9 @@ def told(text: str, head: str = HEAD) -> list[str]:
     return [str(problem) for problem in problems(head + textwrap.dedent(text).lstrip("\n"), "f.yaml", ZOO)]
 
 
-def read(text: str, head: str = HEAD) -> Scenario:
-    checked = check(head + textwrap.dedent(text).lstrip("\n"), "f.yaml", ZOO)
+def read(text: str, head: str = HEAD, overrides: Sequence[str] = ()) -> Scenario:
+    body = head + textwrap.dedent(text).lstrip("\n")
+    checked = check(body, "f.yaml", ZOO, overrides=overrides)
     assert checked.scenario, "\n".join(map(str, checked.problems))
     return checked.scenario
 
@@ -239,7 +240,7 @@ MISTAKES = {
     ),
     "a filter for a network that is not there": (
         "sweep: {backbone: lit_s}\nexclude: [{where: backbone=swin_t, reason: no}]",
-        'f.yaml:5:19  exclude[0].where\n  no mixer of this scenario is called "swin_t"\n  allowed: lit_s',
+        'f.yaml:5:19  exclude[0].where\n  no network of this scenario is called "swin_t"\n  allowed: lit_s',
     ),
 }
 
@@ -248,6 +249,31 @@ MISTAKES = {
 def test_a_mistake_is_named_with_its_place(mistake: str) -> None:
     text, expected = MISTAKES[mistake]
     assert told(text) == [expected]
+
+
+NETWORKS = "sweep: {backbone: [lit_s, swin_t]}\n"
+
+
+def test_a_network_is_a_bare_word_like_a_mixer() -> None:
+    (only,) = read(NETWORKS, overrides=["sweep.backbone=swin_t"]).sweep.backbone
+    assert only.name == "swin_t"
+    listed = read(NETWORKS, overrides=["sweep.backbone=[swin_t, lit_s]"]).sweep.backbone
+    assert [entry.name for entry in listed] == ["swin_t", "lit_s"]
+    first, second = read(
+        NETWORKS, overrides=["sweep.backbone[0].params.num_classes=10", "sweep.backbone[1].label=Swin"]
+    ).sweep.backbone
+    assert (first.name, dict(first.params)) == ("lit_s", {"num_classes": 10})
+    assert (second.name, second.label) == ("swin_t", "Swin")
+
+
+def test_a_mixer_of_a_stage_can_be_given_parameters_where_it_is_a_bare_word() -> None:
+    text = "sweep: {backbone: {name: lit_s, mixer: {stage3: hilo}}}\n"
+    (only,) = read(text, overrides=["sweep.backbone.mixer.stage3.params.alpha=0.5"]).sweep.backbone
+    assert only.mixer["stage3"] == {"name": "hilo", "params": {"alpha": 0.5}}
+    text = "sweep: {backbone: [{name: lit_s, mixer: {stage3: {alternate: [msa, hilo]}}}]}\n"
+    override = "sweep.backbone[0].mixer.stage3.alternate[1].params.alpha=0.5"
+    (only,) = read(text, overrides=[override]).sweep.backbone
+    assert only.mixer["stage3"] == {"alternate": ["msa", {"name": "hilo", "params": {"alpha": 0.5}}]}
 
 
 def test_a_mixer_scenario_names_no_backbone_and_a_block_scenario_only_blocks() -> None:

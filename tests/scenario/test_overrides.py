@@ -57,6 +57,11 @@ def test_a_mixer_can_be_given_parameters_even_where_it_is_a_bare_word() -> None:
     assert second.params == {"window_size": 2, "alpha": 0.5}
 
 
+def test_a_single_bare_word_can_be_given_parameters() -> None:
+    (only,) = read("sweep: {mixer: hilo}", overrides=["sweep.mixer.params.alpha=0.5"]).sweep.mixer
+    assert (only.name, only.params) == ("hilo", {"alpha": 0.5})
+
+
 ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
 
 
@@ -81,6 +86,7 @@ ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims,
          "  allowed: attn_drop, num_heads, qkv_bias"),
         ("sweep[0]=1", "sweep[0]\n  sweep is not a list"),
         ("title.x=1", "title.x\n  title is not a mapping"),
+        ("sweep.batch[1].x.y=1", "sweep.batch[1].x.y\n  sweep.batch[1] is not a mapping"),
         ("sweep.batch[0].x=1", "sweep.batch[0].x\n  sweep.batch[0] is not a mapping"),
         ("profiles.cpu.sweep.batch=2",
          "profiles.cpu.sweep.batch\n  profiles are applied before --set; set the key itself"),

@@ -1,0 +1,62 @@
+"""Who ran against whom: the timed cells of one kernel at one resolution, the fastest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchsuite.report.points import Point, kernels_of, resolutions_of
+from benchsuite.report.words import pixels, rate
+from benchsuite.results.nouns import Noun, noun
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """The timed cells of one kernel at one resolution, the fastest first."""
+
+    kernel: str
+    resolution: int | str
+    cells: tuple[Point, ...]
+
+    @property
+    def leaders(self) -> tuple[Point, ...]:
+        """The cell with the highest median throughput, and all that are not clearly slower."""
+        return tuple(p for p in self.cells if not self.cells[0].throughput.above(p.throughput))
+
+    @property
+    def countable(self) -> list[Point]:
+        """The cells that can be ranked by MACs: those with an exact count."""
+        return [p for p in self.cells if p.exact and not math.isnan(p.macs)]
+
+    @property
+    def setting(self) -> str:
+        """Where it took place: "224 px, math"."""
+        return f"{pixels(self.resolution)}, {self.kernel}"
+
+
+def contests(cells: Sequence[Point]) -> list[Contest]:
+    """Every kernel and resolution at which at least two cells were timed."""
+    timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)
+    found = [
+        Contest(
+            kernel, resolution, tuple(p for p in timed if (p.kernel, p.resolution) == (kernel, resolution))
+        )
+        for kernel in kernels_of(timed)
+        for resolution in resolutions_of(timed)
+    ]
+    return [contest for contest in found if len(contest.cells) > 1]
+
+
+def noun_of(fields: Sequence[Contest]) -> Noun:
+    """What the contestants are called."""
+    return noun(point.subject for contest in fields for point in contest.cells)
+
+
+def speed(point: Point) -> str:
+    """Throughput with its interval: "5,104 images/s [5,050, 5,150]"."""
+    value = point.throughput
+    if not value.bounded:
+        return rate(value.value)
+    lo, hi = (rate(end).removesuffix(" images/s") for end in (value.lo, value.hi))
+    return f"{rate(value.value)} [{lo}, {hi}]"
