@@ -45,7 +45,11 @@ def describe_cell(cell: Cell) -> str:
     """A cell in a few words."""
     height, width = cell.resolution
     size = f"{height}" if height == width else f"{height}×{width}"
-    return f"{cell.name}  {size} px  batch {cell.batch}  {cell.dtype}  {cell.kernel}  {cell.device}"
+    words = [cell.name, f"{size} px", f"batch {cell.batch}", cell.dtype, cell.kernel, cell.device]
+    unusual = _unusual(cell)
+    if cell.threads is not None:
+        unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
+    return "  ".join([*words, *unusual.values()])
 
 
 def describe_result(record: Record) -> str:
@@ -90,11 +94,11 @@ class PlainProgress(QuietProgress):
         print(f"{total} cells{already}", flush=True)
 
     def cell_begins(self, cell: Cell) -> None:
-        self._position += 1
         if self._verbose:
-            print(f"[{self._position}/{self._total}] {describe_cell(cell)} …", flush=True)
+            print(f"{describe_cell(cell)} …", flush=True)
 
     def cell_ends(self, record: Record) -> None:
+        self._position += 1
         line = f"[{self._position}/{self._total}] {describe_cell(record.cell)}  {describe_result(record)}"
         print(line, flush=True)
         if self._verbose and record.failure and record.failure.traceback:
@@ -102,12 +106,18 @@ class PlainProgress(QuietProgress):
 
 
 class LiveProgress(QuietProgress):
-    """A bar with the cell in work, position, elapsed and remaining time; failures stay above it as lines."""
+    """A bar with the cell in work, position, elapsed and remaining time; failures stay above it as lines.
+
+    The cells of a group end together, after their last round; until then each visit counts for a part of its
+    cell, so that the bar moves and the remaining time means something.
+    """
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
         self._started = time.monotonic()
         self._progress: Progress | None = None
+        self._ended = 0
+        self._visits: dict[str, int] = {}
 
     def begin(self, total: int, done: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -122,12 +132,14 @@ class LiveProgress(QuietProgress):
             TextColumn("{task.description}", markup=False),
         )
         self._progress = Progress(*columns, console=console())
+        self._ended = done
         self._task = self._progress.add_task("", total=total, completed=done)
         self._progress.start()
 
     def cell_begins(self, cell: Cell) -> None:
         if self._progress:
-            self._progress.update(self._task, description=describe_cell(cell))
+            self._visits[cell.id] = self._visits.get(cell.id, 0) + 1
+            self._progress.update(self._task, description=describe_cell(cell), completed=self._completed())
 
     def cell_ends(self, record: Record) -> None:
         if self._progress is None:
@@ -135,7 +147,13 @@ class LiveProgress(QuietProgress):
         if record.failed or self._verbose:
             line = f"{describe_cell(record.cell)}  {describe_result(record)}"
             self._progress.console.print(line, markup=False, style="red" if record.failed else None)
-        self._progress.advance(self._task)
+        self._visits.pop(record.id, None)
+        self._ended += 1
+        self._progress.update(self._task, completed=self._completed())
+
+    def _completed(self) -> int:
+        """Each visit ends half of what is left of its cell: nobody says here how many there will be."""
+        return int(self._ended + sum(1 - 0.5 ** (count - 1) for count in self._visits.values()))
 
     def end(self) -> None:
         if self._progress:
@@ -227,7 +245,20 @@ def _axes(cell: Cell) -> dict[str, str]:
         "mode": cell.mode,
         "kernel": cell.kernel,
         "device": cell.device,
+        **_unusual(cell),
     }
+
+
+def _unusual(cell: Cell) -> dict[str, str]:
+    """Axes that are worth a word only where a cell departs from what is usual."""
+    found = {
+        "format": cell.memory_format if cell.memory_format != "contiguous" else "",
+        "compile": cell.compile if cell.compile != "eager" else "",
+        "cache": cell.cache if cell.cache != "warm" else "",
+        "protocol": cell.protocol if cell.protocol != "adaptive" else "",
+        "threads": "" if cell.threads is None else str(cell.threads),
+    }
+    return {axis: word for axis, word in found.items() if word}
 
 
 def _numbers(record: Record) -> list[str]:

@@ -30,6 +30,8 @@ def test_a_failure_in_words_has_its_reason() -> None:
 def test_a_cell_in_words_names_every_axis_that_people_sweep() -> None:
     cell = make_cell(resolution=(224, 448), kernel="sdpa")
     assert terminal.describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
+    unusual = make_cell(compile="default", cache="cold", threads=1, protocol="timm")
+    assert terminal.describe_cell(unusual).endswith("math  cpu  default  cold  timm  1 thread")
 
 
 def test_the_display_fits_stdout_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +51,7 @@ def test_plain_lines_count_what_was_measured_earlier(capsys: pytest.CaptureFixtu
     display.end()
     assert capsys.readouterr().out.splitlines() == [
         "3 cells, 1 of them measured earlier",
-        "[2/3] MSA  64 px  batch 2  fp32  math  cpu …",
+        "MSA  64 px  batch 2  fp32  math  cpu …",
         "[2/3] MSA  64 px  batch 2  fp32  math  cpu  error: planted",
         "the frames",
     ]
@@ -61,11 +63,30 @@ def test_the_bar_shows_the_cell_and_keeps_failures(capsys: pytest.CaptureFixture
     display.cell_begins(make_cell(name="[bold]MSA"))
     display.cell_ends(make_record())
     display.cell_ends(make_record(make_cell(name="HiLo"), status="oom"))
+    assert display._completed() == 2
     display.end()
     out = capsys.readouterr().out
     assert "HiLo  64 px  batch 2  fp32  math  cpu  oom: a planted oom" in out
     assert "2/2" in out
     assert "[bold]MSA" in out  # a label is text, not markup
+
+
+def test_visits_move_the_bar_and_never_beyond_their_cell() -> None:
+    display = terminal.LiveProgress(verbose=False)
+    display.begin(total=4, done=0)
+    cells = [make_cell(name=name) for name in "abcd"]
+    completed = []
+    for _ in range(3):
+        for cell in cells:
+            display.cell_begins(cell)
+            completed.append(display._completed())
+    for cell in cells:
+        display.cell_ends(make_record(cell))
+        completed.append(display._completed())
+    display.end()
+    assert completed == sorted(completed)
+    assert completed[4] == 0 < completed[11] < 4
+    assert completed[-1] == 4
 
 
 def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:

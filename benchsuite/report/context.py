@@ -131,7 +131,7 @@ def build(runs: Sequence[Run]) -> Page:
 
 
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
-    frame = to_frame(run.records)
+    frame = to_frame(record for record in run.records if record.status != "skipped")
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
     tips = {point.cell: tip(point) for point in points(frame)}

@@ -21,9 +21,16 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "dim": lambda dim: f"dim {dim}",
     "num_heads": lambda heads: counted(heads, "head"),
     "stride": lambda stride: f"stride {stride}",
+    "memory_format": str,
+    "cache": lambda cache: f"{cache} caches",
+    "protocol": lambda protocol: f"protocol {protocol}",
+    "compile": lambda mode: "eager" if mode == "eager" else f"torch.compile {mode}",
+    "threads": lambda threads: "torch's threads" if pd.isna(threads) else counted(int(threads), "thread"),
 }
 _DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
 _ALWAYS = ("device", "dtype", "mode", "batch")
+_SELDOM = {"memory_format": "contiguous", "cache": "warm", "protocol": "adaptive", "compile": "eager"}
+"""Axes that are said only where a run departs from these values."""
 _SHAPE = ("dim", "num_heads", "stride")
 
 
@@ -48,14 +55,16 @@ def split(frame: pd.DataFrame) -> list[Group]:
     Mixers may differ in heads or width among themselves, that is a choice of the scenario; one mixer swept
     over widths is several comparisons.
     """
-    factors = [*_ALWAYS, *(factor for factor in _SHAPE if _varies_within_a_mixer(frame, factor))]
+    factors = [*_said(frame), *(factor for factor in _SHAPE if _varies_within_a_mixer(frame, factor))]
     if frame.empty:
         return []
-    varying = [factor for factor in factors if frame[factor].nunique() > 1]
+    varying = [factor for factor in factors if frame[factor].nunique(dropna=False) > 1]
     constant = [*factors, *(factor for factor in _shape(frame) if factor not in factors)]
     groups = []
-    for _, part in frame.groupby(factors, sort=False):
-        first = {factor: part[factor].iloc[0] for factor in constant if part[factor].nunique() == 1}
+    for _, part in frame.groupby(factors, sort=False, dropna=False):
+        first = {
+            factor: part[factor].iloc[0] for factor in constant if part[factor].nunique(dropna=False) == 1
+        }
         conditions = describe(first)
         title = describe({factor: first[factor] for factor in varying}) or conditions
         groups.append(
@@ -74,8 +83,14 @@ def describe(values: Mapping[str, Any]) -> str:
 
 def shared(frame: pd.DataFrame) -> dict[str, Any]:
     """The conditions that all cells have in common."""
-    factors = (*_ALWAYS, *_shape(frame))
-    return {factor: frame[factor].iloc[0] for factor in factors if frame[factor].nunique() == 1}
+    factors = (*_said(frame), *_shape(frame))
+    return {factor: frame[factor].iloc[0] for factor in factors if frame[factor].nunique(dropna=False) == 1}
+
+
+def _said(frame: pd.DataFrame) -> tuple[str, ...]:
+    """The factors that every run states, and those of the others that this one makes use of."""
+    seldom = [factor for factor, usual in _SELDOM.items() if (frame[factor] != usual).any()]
+    return (*_ALWAYS, *seldom, *(["threads"] if frame["threads"].notna().any() else []))
 
 
 def _shape(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -92,6 +107,6 @@ def _key(values: Mapping[str, Any]) -> tuple[tuple[int, Any], ...]:
     return tuple(
         (_DTYPES.index(value) if value in _DTYPES else len(_DTYPES), value)
         if factor == "dtype"
-        else (0, value)
+        else (0, 0 if pd.isna(value) else value)
         for factor, value in values.items()
     )

@@ -32,7 +32,13 @@ FACTORS: Mapping[str, str] = {
     "dim": "Channels",
     "num_heads": "Heads",
     "stride": "Stride (px)",
+    "memory_format": "Memory format",
+    "cache": "Caches",
+    "protocol": "Protocol",
+    "compile": "Compile",
+    "threads": "Threads",
 }
+_WORDED = ("device", "dtype", "mode", "memory_format", "cache", "protocol", "compile")
 """Conditions that become columns only where they differ within a run."""
 
 
@@ -80,7 +86,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
     """
     cells = points(frame)
     rows = frame.to_dict("records")
-    varying = [factor for factor in FACTORS if frame[factor].nunique() > 1]
+    varying = [factor for factor in FACTORS if frame[factor].nunique(dropna=factor != "threads") > 1]
     columns = [_macs(cells), _params(cells), _latency(cells), _throughput()]
     if reference is not None:
         columns.append(_relative(cells, rows, reference))
@@ -89,7 +95,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
         Header(noun(point.subject for point in cells).heading),
         Header("Resolution (px)", numeric=True),
         Header("Kernel"),
-        *(Header(FACTORS[factor], numeric=factor not in ("device", "dtype", "mode")) for factor in varying),
+        *(Header(FACTORS[factor], numeric=factor not in _WORDED) for factor in varying),
         *(Header(title, numeric=True) for title, _ in columns),
         Header("Status"),
     )
@@ -195,6 +201,8 @@ def _key(value: Value) -> float | None:
 def _factor(factor: str, value: Any) -> TableCell:
     if isinstance(value, str):
         return TableCell(MODE_WORDS.get(value, value) if factor == "mode" else value, value)
+    if pd.isna(value):
+        return TableCell("–", 0)
     return TableCell(str(value), int(value))
 
 
