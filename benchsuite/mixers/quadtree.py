@@ -4,8 +4,8 @@ Paper: Tang et al., "QuadTree Attention for Vision Transformers", ICLR 2022, arX
 Reference: Tangshitao/QuadTreeAttention @ 549a1ef, classification/quadtree_attention.py, QuadtreeAttention,
     and QuadTreeAttention/QuadtreeAttention/modules/quadtree_attention.py, QTAttA and QTAttB. Their CUDA
     operators gather and multiply; here one row of a gather is the four children of a token.
-Differs: tokens are put in the order of the tree once, so that the children of a token are neighbours; runs in
-    the precision of its input, where the authors turn to float32.
+Differs: tokens are put in the order of the tree before they are projected, so that the children of a token
+    are neighbours; runs in the precision of its input, where the authors turn to float32.
 Names: levels is the authors' sr_ratio; topk, the paper's K; variant, their QuadTree-A and QuadTree-B; lepe,
     their get_vs; level_weight, their py_att.weight; value_branches, their value_branchs.
 """
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
@@ -55,6 +56,7 @@ class QuadTreeAttention(nn.Module):
     layout: ClassVar[Layout] = "BNC"
     kernels: ClassVar[tuple[str, ...]] = ("math",)
     relation: ClassVar[Relation] = Relation("sparse", ("heads",), "dynamic per position")
+    routes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -91,29 +93,29 @@ class QuadTreeAttention(nn.Module):
     def forward(self, x: Tensor, size: Size) -> Tensor:
         coarsest = self._coarsest(size)
         x = as_map(x, size)
-        queries = self._averages(self.q_proj(x), coarsest)
-        keys = self._averages(self.k_proj(x), coarsest)
-        v = self.v_proj(x)
         if self.variant == "A":
-            values = self._averages(v, coarsest)
-            x = self._messages_a(queries, keys, values)
+            q, k, v = self._levels(x, coarsest, self.q_proj, self.k_proj, self.v_proj)
+            x = self._messages_a(q, k, v)
         else:
-            maps = [v]
-            for branch in self.value_branches:
-                maps.insert(0, branch(maps[0]))
-            x = self._messages_b(queries, keys, maps, coarsest)
+            q, k = self._levels(x, coarsest, self.q_proj, self.k_proj)
+            x = self._messages_b(q, k, *self._values(x, coarsest))
         out: Tensor = self.proj_drop(self.proj(self._in_grid_order(x, coarsest)))
         return out
 
-    def _in_tree_order(self, x: Tensor, coarsest: Size, level: int) -> Tensor:
+    def _levels(self, x: Tensor, coarsest: Size, *projections: nn.Conv2d) -> list[list[Tensor]]:
+        """For each projection of the map, its averages on every level, in the order of the tree."""
+        tokens = self._in_tree_order(x, coarsest, self.levels - 1, 1).squeeze(1)  # B, N, dim
+        return [self._averages(self._projected(tokens, proj)) for proj in projections]
+
+    def _in_tree_order(self, x: Tensor, coarsest: Size, level: int, num_heads: int | None = None) -> Tensor:
         """A (B, dim, H, W) map of a level → (B, heads, N, head_dim), the children of p at 4p, …, 4p + 3.
 
         Tokens of the coarsest level, and children of a token, are in row-major order.
         """
-        twos = (2,) * level
-        x = x.reshape(x.shape[0], self.num_heads, self.head_dim, coarsest[0], *twos, coarsest[1], *twos)
+        twos, heads = (2,) * level, self.num_heads if num_heads is None else num_heads
+        x = x.reshape(x.shape[0], heads, -1, coarsest[0], *twos, coarsest[1], *twos)
         pairs = (axis for step in range(1 + level) for axis in (3 + step, 4 + level + step))
-        return x.permute(0, 1, *pairs, 2).reshape(x.shape[0], self.num_heads, -1, self.head_dim)
+        return x.permute(0, 1, *pairs, 2).reshape(x.shape[0], heads, -1, self.dim // heads)
 
     def _in_grid_order(self, x: Tensor, coarsest: Size) -> Tensor:
         """The inverse of `_in_tree_order` for the finest level, to (B, N, dim) tokens in row-major order."""
@@ -122,9 +124,14 @@ class QuadTreeAttention(nn.Module):
         rows, columns = range(2, 2 + 2 * self.levels, 2), range(3, 3 + 2 * self.levels, 2)
         return x.permute(0, *rows, *columns, 1, x.ndim - 1).reshape(x.shape[0], -1, self.dim)
 
-    def _averages(self, x: Tensor, coarsest: Size) -> list[Tensor]:
-        """All levels of a map, coarsest first, in the order of the tree."""
-        levels = [self._in_tree_order(x, coarsest, self.levels - 1)]
+    def _projected(self, tokens: Tensor, proj: nn.Conv2d) -> Tensor:
+        """(B, N, dim) tokens by a 1 × 1 convolution, which keeps their order: (B, heads, N, head_dim)."""
+        x = F.linear(tokens, proj.weight.flatten(1), proj.bias)
+        return torch.unflatten(x, 2, (self.num_heads, self.head_dim)).transpose(1, 2).contiguous()
+
+    def _averages(self, x: Tensor) -> list[Tensor]:
+        """All levels of tokens in the order of the tree, coarsest first."""
+        levels = [x]
         for _ in range(self.levels - 1):
             levels.insert(0, _by_parent(levels[0]).mean(dim=3))
         return levels
@@ -148,14 +155,22 @@ class QuadTreeAttention(nn.Module):
             message = (message[:, :, :, None] + weights @ children).flatten(2, 3)
         return message
 
+    def _values(self, x: Tensor, coarsest: Size) -> tuple[list[Tensor], list[Tensor]]:
+        """Variant B's values of all levels, coarsest first, and what LePE's convolutions make of them."""
+        values: list[Tensor] = []
+        positions: list[Tensor] = []
+        x = self.v_proj(x)
+        for level in reversed(range(self.levels)):
+            values.insert(0, self._in_tree_order(x, coarsest, level))
+            positions.insert(0, self._in_tree_order(self.lepe[level](x), coarsest, level))
+            if level:
+                x = self.value_branches[self.levels - 1 - level](x)
+        return values, positions
+
     def _messages_b(
-        self, queries: list[Tensor], keys: list[Tensor], maps: list[Tensor], coarsest: Size
+        self, queries: list[Tensor], keys: list[Tensor], values: list[Tensor], positions: list[Tensor]
     ) -> Tensor:
         share = self.level_weight.softmax(dim=0)
-        positions, values = [], []
-        for level, (lepe, value) in enumerate(zip(self.lepe, maps, strict=True)):
-            positions.append(self._in_tree_order(lepe(value), coarsest, level))
-            values.append(self._in_tree_order(value, coarsest, level))
         attn = self._coarse_logits(queries[0], keys[0]).softmax(dim=-1)
         message = (attn @ values[0] + positions[0]) * share[0]
         region: Tensor | None = None
@@ -174,8 +189,10 @@ class QuadTreeAttention(nn.Module):
 
     def _fine_logits(self, q: Tensor, k: Tensor, region: Tensor) -> Tensor:
         """(B, heads, P, 4, topk × 4): the children of each of P tokens against those of its regions."""
-        logits: Tensor = (_by_parent(q) @ self._children(k, region).transpose(-2, -1)) * self.head_dim**-0.5
-        return logits
+        # In this order, as the gradient of the many keys is then made as it is needed, and not transposed.
+        logits = self._children(k, region) @ _by_parent(q).transpose(-2, -1)
+        scaled: Tensor = logits.transpose(-2, -1) * self.head_dim**-0.5
+        return scaled
 
     def _children(self, x: Tensor, region: Tensor) -> Tensor:
         """The children of the regions of each of P parents.

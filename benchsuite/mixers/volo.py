@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._overlap import cut, lay
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
 from benchsuite.mixers.cait import attend_from_one
@@ -71,27 +71,12 @@ class OutlookAttention(nn.Module):
         weights = self.attn(self._pooled(x)).reshape(batch, rows, columns, self.num_heads, squared, squared)
         weights = self.attn_drop((weights * self.head_dim**-0.5).softmax(dim=-1))
         values = F.pad(self.v(x), (0, 0, *(self.padding,) * 4))
-        windows = values.unfold(1, self.kernel_size, self.stride).unfold(2, self.kernel_size, self.stride)
-        windows = torch.unflatten(windows, 3, (self.num_heads, self.head_dim)).permute(0, 1, 2, 3, 5, 6, 4)
+        windows = cut(values, self.num_heads, self.kernel_size, self.stride)
         mixed = weights @ windows.flatten(4, 5)  # B, rows, columns, heads, K², head_dim
-        folded = self._fold(mixed, values.shape)
+        folded = lay(mixed.view(windows.shape), values.shape, self.stride)
         folded = folded[:, self.padding : self.padding + height, self.padding : self.padding + width]
         out: Tensor = self.proj_drop(self.proj(folded))
         return out
-
-    def _fold(self, mixed: Tensor, shape: torch.Size) -> Tensor:
-        """Sum what falls on the same position of a padded (B, Hp, Wp, dim) map of this shape.
-
-        F.fold wants channels first, for which it costs a transposed copy of all K² · dim values.
-        """
-        _, rows, columns, *_ = mixed.shape
-        folded = mixed.new_zeros(shape)
-        for number, part in enumerate(mixed.unbind(4)):
-            y, x = divmod(number, self.kernel_size)
-            down = slice(y, y + self.stride * (rows - 1) + 1, self.stride)
-            across = slice(x, x + self.stride * (columns - 1) + 1, self.stride)
-            folded[:, down, across] += part.flatten(3)
-        return folded
 
     def _pooled(self, x: Tensor) -> Tensor:
         """(B, H, W, dim) → (B, ⌈H / stride⌉, ⌈W / stride⌉, dim), means of what is there."""
