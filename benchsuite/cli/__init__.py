@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import results, run, scenarios, zoo
+from benchsuite.cli import doctor, results, run, scenarios, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -50,6 +50,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": results.export,
     "report": results.report,
     "claims": results.claims,
+    "doctor": doctor.doctor,
 }
 """Name → function, in the order in which help shows them."""
 

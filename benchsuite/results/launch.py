@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 LAUNCH_BOUND = 1.2
-"""A step is launch-bound from here on: wall time as a multiple of the time that the device works. Where gaps
-are a sixth of the time, a faster host or a CUDA graph would change the order of mixers that are close."""
+"""A step is launch-bound from here on: wall time as a multiple of the time that the device works. Events, the
+start of a stream and kernels that cannot overlap account for some per cent of gaps on any device; a fifth is
+more than they explain, and then it is the host's speed that the measurement tells."""
 
 
 def launch_bound(wall_s: float, busy_s: float) -> bool:

@@ -1,0 +1,249 @@
+"""What NVIDIA's management library (NVML) says of one GPU: clocks, heat, power, and who else is on it.
+
+Only read, never set. NVML is asked through the package nvidia-ml-py (module `pynvml`), which is optional; its
+absence, like that of the driver, is a reason in words. A GPU is found by its UUID, since torch counts devices
+otherwise than the driver where CUDA_VISIBLE_DEVICES is set.
+
+Source: NVML API Reference, "Device Queries" and "nvmlClocksEventReasons".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+REASONS: Mapping[int, str] = {
+    0x1: "idle",
+    0x2: "user_clocks",
+    0x4: "power_cap",
+    0x8: "hw_slowdown",
+    0x10: "sync_boost",
+    0x20: "sw_thermal",
+    0x40: "hw_thermal",
+    0x80: "hw_power_brake",
+    0x100: "display",
+}
+"""Bit of NVML's clock event ("throttle") reasons → our word: why the clocks are what they are."""
+MISSING = "nvidia-ml-py is not installed; pip install 'benchsuite[gpu]' brings it"
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process that computes on a GPU.
+
+    Attributes:
+        pid: as the driver counts; inside a container that may be another number than the process knows.
+        memory_bytes: None where the driver does not say.
+    """
+
+    pid: int
+    memory_bytes: int | None
+
+
+class Nvml(Protocol):
+    """One GPU. What the driver does not know of it is None."""
+
+    def about(self) -> dict[str, Any]:
+        """What stays as it is while a cell is measured: name, driver, power_limit_w, persistence."""
+        ...
+
+    def sm_clock_mhz(self) -> int | None: ...
+
+    def max_sm_clock_mhz(self) -> int | None: ...
+
+    def temperature_c(self) -> int | None: ...
+
+    def throttle_reasons(self) -> int | None:
+        """Bit set over `REASONS`."""
+        ...
+
+    def power_w(self) -> float | None:
+        """Power drawn; from Ampere on the mean of the last second."""
+        ...
+
+    def energy_j(self) -> float | None:
+        """Joules since the driver was loaded, of the whole card."""
+        ...
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        """Those with a compute context; a desktop's graphics are none."""
+        ...
+
+    def mig(self) -> bool | None:
+        """Whether the card is split into instances."""
+        ...
+
+
+def reason_words(bits: int) -> list[str]:
+    """Words of a bit set, lowest bit first; a bit that `REASONS` does not know is written in hexadecimal."""
+    set_bits = [1 << i for i in range(bits.bit_length()) if bits >> i & 1]
+    return [REASONS.get(bit, hex(bit)) for bit in set_bits]
+
+
+class Card:
+    """A GPU that pynvml answers for.
+
+    Args:
+        library: the module `pynvml`, initialised.
+        card: NVML's handle of the physical GPU.
+        instance: handle of the MIG instance that is used, if it is one. Clocks, heat and power are the
+            card's; the energy counter is too, and is not read, since other instances feed it.
+    """
+
+    def __init__(self, library: Any, card: Any, instance: Any = None) -> None:
+        self._library = library
+        self._card = card
+        self._instance = instance
+
+    def about(self) -> dict[str, Any]:
+        limit = self._ask("nvmlDeviceGetEnforcedPowerLimit", self._card)
+        persistence = self._ask("nvmlDeviceGetPersistenceMode", self._card)
+        return {
+            "name": self._ask("nvmlDeviceGetName", self._card),
+            "driver": self._ask("nvmlSystemGetDriverVersion"),
+            "power_limit_w": None if limit is None else limit * 1e-3,
+            "persistence": None if persistence is None else bool(persistence),
+        }
+
+    def sm_clock_mhz(self) -> int | None:
+        return self._whole("nvmlDeviceGetClockInfo", self._card, self._library.NVML_CLOCK_SM)
+
+    def max_sm_clock_mhz(self) -> int | None:
+        return self._whole("nvmlDeviceGetMaxClockInfo", self._card, self._library.NVML_CLOCK_SM)
+
+    def temperature_c(self) -> int | None:
+        return self._whole("nvmlDeviceGetTemperature", self._card, self._library.NVML_TEMPERATURE_GPU)
+
+    def throttle_reasons(self) -> int | None:
+        found = self._whole("nvmlDeviceGetCurrentClocksEventReasons", self._card)
+        if found is None:  # the name before driver 535
+            found = self._whole("nvmlDeviceGetCurrentClocksThrottleReasons", self._card)
+        return found
+
+    def power_w(self) -> float | None:
+        milliwatts = self._ask("nvmlDeviceGetPowerUsage", self._card)
+        return None if milliwatts is None else milliwatts * 1e-3
+
+    def energy_j(self) -> float | None:
+        if self._instance is not None:
+            return None
+        millijoules = self._ask("nvmlDeviceGetTotalEnergyConsumption", self._card)
+        return None if millijoules is None else millijoules * 1e-3
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        handle = self._card if self._instance is None else self._instance
+        found = self._ask("nvmlDeviceGetComputeRunningProcesses", handle)
+        if found is None:
+            return None
+        return tuple(GpuProcess(one.pid, one.usedGpuMemory) for one in found)
+
+    def mig(self) -> bool | None:
+        if self._instance is not None:
+            return True
+        modes = self._ask("nvmlDeviceGetMigMode", self._card)  # now, and after the next reset
+        return None if modes is None else bool(modes[0])
+
+    def _whole(self, function: str, *arguments: Any) -> int | None:
+        answer = self._ask(function, *arguments)
+        return None if answer is None else int(answer)
+
+    def _ask(self, function: str, *arguments: Any) -> Any:
+        """The answer; None if this card, this driver or this version of pynvml has none."""
+        asked = getattr(self._library, function, None)
+        if asked is None:
+            return None
+        try:
+            return asked(*arguments)
+        except self._library.NVMLError:
+            return None
+
+
+def open_card(uuid: str, library: Any = None) -> tuple[Nvml | None, str]:
+    """The GPU, or MIG instance, of this UUID; else None and the reason why not.
+
+    Args:
+        uuid: with "GPU-" or "MIG-" in front, or bare as torch gives it.
+        library: what to ask in place of `pynvml`.
+    """
+    if library is None:
+        library = _pynvml()
+        if library is None:
+            return None, MISSING
+    try:
+        library.nvmlInit()
+    except library.NVMLError as error:
+        return None, f"NVML cannot be used: {error}"
+    bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
+    for name in (f"GPU-{bare}", f"MIG-{bare}"):
+        with contextlib.suppress(library.NVMLError):
+            handle = library.nvmlDeviceGetHandleByUUID(name)
+            if name.startswith("GPU-"):
+                return Card(library, handle), ""
+            return Card(library, library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle), handle), ""
+    return None, f"NVML knows no GPU with the UUID {uuid}"
+
+
+def _pynvml() -> Any:
+    """The module, or None where it is not installed."""
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    return pynvml
+
+
+@functools.cache
+def for_device(device: str) -> tuple[Nvml | None, str]:
+    """The GPU behind torch's name of it, "cuda:0"; None and the reason for a CPU, or if NVML has none."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return None, f"{device} is no GPU"
+    uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
+    return open_card(uuid) if uuid else (None, "this version of torch does not say the GPU's UUID")
+
+
+@dataclass
+class FakeNvml:
+    """A GPU whose state the test chooses. `joules` is read off one by one; its last value stays."""
+
+    clock: int | None = 1980
+    max_clock: int | None = 1980
+    temperature: int | None = 45
+    reasons: int | None = 0
+    watts: float | None = 120.0
+    joules: Iterator[float | None] = field(default_factory=lambda: iter(()))
+    running: tuple[GpuProcess, ...] | None = ()
+    split: bool | None = False
+    _joules: float | None = None
+
+    def about(self) -> dict[str, Any]:
+        return {"name": "fake", "driver": "0", "power_limit_w": 700.0, "persistence": True}
+
+    def sm_clock_mhz(self) -> int | None:
+        return self.clock
+
+    def max_sm_clock_mhz(self) -> int | None:
+        return self.max_clock
+
+    def temperature_c(self) -> int | None:
+        return self.temperature
+
+    def throttle_reasons(self) -> int | None:
+        return self.reasons
+
+    def power_w(self) -> float | None:
+        return self.watts
+
+    def energy_j(self) -> float | None:
+        self._joules = next(self.joules, self._joules)
+        return self._joules
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        return self.running
+
+    def mig(self) -> bool | None:
+        return self.split

@@ -1,0 +1,183 @@
+"""Every flag, true and false; and silence on samples that are merely skewed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchsuite.analyse.flags import FLAGS, THERMAL, flags
+from benchsuite.measure.nvml import REASONS
+from benchsuite.results.launch import LAUNCH_BOUND, launch_bound
+from benchsuite.results.record import Busy, Cell, Conditions, Timing
+
+CELL = Cell(name="msa", target="msa", resolution=(224, 224), stride=16, batch=1)
+STEADY = tuple(0.01 * (1 + 0.001 * (i * 7 % 11 - 5)) for i in range(60))
+"""Within half a per cent of 10 ms, in no order."""
+
+
+def timing(samples: Sequence[float] = STEADY, **fields: Any) -> Timing:
+    known = {"method": "cuda_events", "warmup_calls": 5, "warmup_s": 0.5, "stopped_by": "time", "threads": 1}
+    return Timing(samples_s=tuple(samples), **(known | fields))
+
+
+def of_samples(samples: Sequence[float] = STEADY, **fields: Any) -> tuple[str, ...]:
+    return flags(CELL, timing(samples, **fields), None)
+
+
+def of_state(before: dict[str, Any] | None = None, after: dict[str, Any] | None = None) -> tuple[str, ...]:
+    return flags(CELL, None, Conditions(before=before or {}, after=after or {}))
+
+
+def test_a_steady_cell_on_a_quiet_machine_has_no_flags() -> None:
+    quiet = {
+        "cpu_throttles": 7,
+        "cpu_others": 0.02,
+        "sm_clock_mhz": 1980,
+        "max_sm_clock_mhz": 1980,
+        "throttle": [],
+        "other_gpu_processes": 0,
+    }
+    steady = timing(warmup_stable=True, busy=Busy(seconds=0.0099, method="cuda_graph"), rounds=(20, 20, 20))
+    assert flags(CELL, steady, Conditions(before=quiet, after=quiet)) == ()
+
+
+def test_what_is_unknown_raises_no_flag() -> None:
+    assert flags(CELL, None, None) == ()
+    assert of_state() == ()
+
+
+def test_every_flag_says_what_it_means_and_what_to_do() -> None:
+    for word, sentence in FLAGS.items():
+        assert word.isidentifier()
+        assert sentence.endswith(".")
+        assert len(sentence) > 60
+
+
+def test_flags_come_in_the_order_of_their_table() -> None:
+    hot = {"throttle": ["hw_thermal"], "cpu_others": 0.9, "sm_clock_mhz": 480, "max_sm_clock_mhz": 1980}
+    found = flags(CELL, timing((0.01, 0.01), warmup_stable=False), Conditions(after=hot))
+    assert found == ("thermal", "low_clock", "busy_host", "few_samples", "unstable_warmup")
+
+
+@pytest.mark.parametrize("word", sorted(THERMAL))
+def test_heat_and_power_brakes_are_thermal_before_or_after(word: str) -> None:
+    assert word in REASONS.values()
+    assert of_state(after={"throttle": [word]}) == ("thermal",)
+    assert of_state(before={"throttle": ["power_cap", word]}) == ("thermal",)
+
+
+@pytest.mark.parametrize("word", sorted(set(REASONS.values()) - THERMAL))
+def test_no_other_reason_is_suspicious_by_itself(word: str) -> None:
+    state = {"throttle": [word], "sm_clock_mhz": 1900, "max_sm_clock_mhz": 1980}
+    assert of_state(state, state) == ()
+
+
+def test_a_cpu_that_was_throttled_meanwhile_is_thermal() -> None:
+    assert of_state({"cpu_throttles": 3}, {"cpu_throttles": 4}) == ("thermal",)
+    assert of_state({"cpu_throttles": 3}, {"cpu_throttles": 3}) == ()
+    assert of_state({}, {"cpu_throttles": 3}) == ()  # nobody knows how many there were
+
+
+def test_a_clock_far_below_the_highest_is_low_unless_the_gpu_idles() -> None:
+    low = {"sm_clock_mhz": 1100, "max_sm_clock_mhz": 1980, "throttle": ["power_cap"]}
+    assert of_state(after=low) == ("low_clock",)
+    assert of_state(after=low | {"throttle": ["idle"]}) == ()
+    assert of_state(after=low | {"sm_clock_mhz": 1600}) == ()
+    assert of_state(before=low) == ()  # before the first step the clock may rest
+    assert of_state(after={"sm_clock_mhz": 1100}) == ()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_process_of_others_on_the_gpu_is_flagged(when: str) -> None:
+    assert of_state(**{when: {"other_gpu_processes": 1}}) == ("other_gpu_process",)
+
+
+def test_a_host_that_others_keep_busy_meanwhile_is_flagged() -> None:
+    assert of_state(after={"cpu_others": 0.11}) == ("busy_host",)
+    assert of_state(after={"cpu_others": 0.1}) == ()
+    assert of_state(before={"cpu_others": 0.9}) == ()  # that was before the timed region
+
+
+def test_rounds_that_get_slower_or_faster_drift() -> None:
+    slower = [sample * (1 + 0.03 * (i // 20)) for i, sample in enumerate(STEADY)]
+    assert of_samples(slower, rounds=(20, 20, 20)) == ("drift",)
+    assert of_samples(slower[::-1], rounds=(20, 20, 20)) == ("drift",)
+    assert of_samples(slower) == ("drift",)  # one round: its first third against its last
+
+
+def test_a_drift_of_a_per_cent_is_of_no_interest() -> None:
+    assert of_samples([sample * (1 + 0.005 * (i // 20)) for i, sample in enumerate(STEADY)]) == ()
+
+
+def test_drift_is_judged_by_as_many_rounds_as_have_an_interval() -> None:
+    rise = [0.010, 0.0101, 0.0099] * 2 + [0.011, 0.0111, 0.0109] * 2
+    assert of_samples(rise, rounds=(3, 3, 3, 3)) == ("drift",)
+    assert "drift" not in of_samples(rise[:3] + rise[6:9], rounds=(3, 3))  # too few to tell from chance
+
+
+def test_noise_as_large_as_the_drift_hides_it() -> None:
+    rng = np.random.default_rng(3)
+    noisy = [sample * (1 + 0.03 * (i // 20)) for i, sample in enumerate(rng.lognormal(-4.6, 0.2, 60))]
+    assert "drift" not in of_samples(noisy, rounds=(20, 20, 20))
+
+
+def test_two_speeds_that_take_turns_are_bimodal() -> None:
+    assert of_samples([s * (1.12 if i % 5 < 2 else 1) for i, s in enumerate(STEADY)]) == (
+        "bimodal",
+        "imprecise",
+    )
+
+
+def test_many_interrupted_steps_are_outliers() -> None:
+    assert of_samples([s * (1.5 + i / 60 if i % 6 == 0 else 1) for i, s in enumerate(STEADY)]) == (
+        "outliers",
+    )
+    assert of_samples([s * (2 if i % 30 == 0 else 1) for i, s in enumerate(STEADY)]) == ()
+
+
+def test_fewer_than_six_samples_are_few() -> None:
+    assert of_samples(STEADY[:5]) == ("few_samples",)
+    assert of_samples(STEADY[:6]) == ()
+
+
+def test_a_warm_up_that_did_not_settle_is_flagged_where_somebody_looked() -> None:
+    assert of_samples(warmup_stable=False) == ("unstable_warmup",)
+    assert of_samples(warmup_stable=None) == ()
+
+
+def test_a_wide_interval_is_imprecise() -> None:
+    wide = [0.01 * (0.8 + 0.04 * i) for i in (5, 1, 8, 3, 9, 0, 6, 2, 7, 4)]
+    assert of_samples(wide) == ("imprecise",)
+    assert of_samples([0.01 + (sample - 0.01) / 10 for sample in wide]) == ()
+
+
+def test_a_gpu_that_waits_for_its_host_is_launch_bound() -> None:
+    """200 tiny operators leave gaps, one large product none."""
+    assert of_samples(busy=Busy(seconds=0.002, method="cuda_graph")) == ("launch_bound",)
+    assert of_samples(busy=Busy(seconds=0.0098, method="cuda_graph")) == ()
+
+
+def test_launch_bound_begins_above_its_limit() -> None:
+    assert not launch_bound(LAUNCH_BOUND, 1.0)
+    assert launch_bound(LAUNCH_BOUND + 0.01, 1.0)
+    assert not launch_bound(1.0, 0.0)  # nothing ran on the device
+
+
+@pytest.mark.parametrize("sigma", [0.005, 0.05, 0.3, 1.0])
+@pytest.mark.parametrize("n", [10, 20, 60, 200])
+def test_on_skewed_but_clean_samples_flags_are_rare(sigma: float, n: int) -> None:
+    """Log-normal samples, 400 cells of n. Wide ones are imprecise, rightly, and have no other flag."""
+    rng = np.random.default_rng(11)
+    thirds = (n // 3, n // 3, n - 2 * (n // 3))
+    counts = Counter(
+        word
+        for row in rng.lognormal(-4.6, sigma, (400, n))
+        for word in of_samples([float(sample) for sample in row], rounds=thirds)
+        if word != "imprecise" or sigma < 0.05
+    )
+    assert all(count <= 0.025 * 400 for count in counts.values()), counts
+    assert counts.total() <= 0.03 * 400, counts
