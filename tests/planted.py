@@ -96,6 +96,20 @@ class LosesItsContext(Fine):
         raise RuntimeError("CUDA error: device-side assert triggered")
 
 
+class Wrong(Fine):
+    """Its fused kernel forgets something."""
+
+    kernels: ClassVar[tuple[str, ...]] = ("math", "sdpa")
+
+    def __init__(self, dim: int, kernel: str = "math") -> None:
+        super().__init__(dim)
+        self.kernel = kernel
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out = super().forward(x, size)
+        return out if self.kernel == "math" else 1.01 * out
+
+
 class Exits(Fine):
     def misbehave(self) -> None:
         print("the last words", flush=True)
@@ -107,6 +121,20 @@ class TakesItsTime(Fine):
 
     def misbehave(self) -> None:
         time.sleep(0.02)
+
+
+class Wrong(Fine):
+    """Its fused kernel computes something else than its math."""
+
+    kernels: ClassVar[tuple[str, ...]] = ("math", "sdpa")
+
+    def __init__(self, dim: int, kernel: str) -> None:
+        super().__init__(dim)
+        self.kernel = kernel
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out = super().forward(x, size)
+        return out if self.kernel == "math" else 1.5 * out
 
 
 class Map(nn.Module):

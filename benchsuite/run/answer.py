@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from benchsuite.results.record import (
+    Busy,
     Check,
     Compilation,
     Conditions,
     Cost,
     Energy,
     Failure,
+    Memory,
     Status,
     Timing,
 )
@@ -50,6 +52,15 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Inspected:
+    """What the pass that times nothing brought."""
+
+    memory: Memory | None = None
+    busy: Busy | None = None
+    energy: Energy | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Visited:
     """What one visit of a round brought.
 
@@ -60,5 +71,4 @@ class Visited:
     timing: Timing
     check: Check | None = None
     compilation: Compilation | None = None
-    energy: Energy | None = None
     conditions: Conditions | None = None

@@ -14,18 +14,11 @@ from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import Unsupported, UsageError, nearest
-from benchsuite.measure.device import Step
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.results.record import Cell
 from benchsuite.run import timm_networks
 from benchsuite.run.own import plugins, search_path
-
-DTYPES: dict[str, torch.dtype] = {
-    "fp64": torch.float64,
-    "fp32": torch.float32,
-    "fp16": torch.float16,
-    "bf16": torch.bfloat16,
-}
+from benchsuite.run.precision import FORMATS, require_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +27,14 @@ class Subject:
 
     Attributes:
         inputs: the tensor first, then the grid size for a mixer of tokens.
+        autocast: what `torch.autocast` turns to in a forward pass; None if it is off.
+        images: whether the input is images, which nobody wants the gradient of in training.
     """
 
     module: nn.Module
     inputs: tuple[Any, ...]
+    autocast: torch.dtype | None = None
+    images: bool = False
 
     @property
     def tensor(self) -> Tensor:
@@ -119,63 +116,66 @@ def require_tensor(module: nn.Module) -> None:
 
 
 def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, seed: int = 0) -> Subject:
-    """Build the module and input of a cell, in eval mode.
+    """Build the module and input of a cell, in eval mode and not compiled.
 
     Args:
+        device: of weights and input. On "meta", what the cell's own device lacks is refused as well.
         batch: images in the input; the cell's own number if None.
         seed: of the weights and the input, which are drawn from a normal distribution.
 
     Raises:
-        UsageError: the mixer does not take these arguments, or the network cannot be given these mixers.
-        Unsupported: the mixer or the network has no such kernel, or the network does not take such images.
+        UsageError: the mixer does not take these arguments, the network cannot be given these mixers, or
+            there is nothing to train in a training step.
+        Unsupported: the mixer or the network has no such kernel, the network does not take such images, the
+            device lacks the dtype, or the memory format has no meaning for such an input.
     """
-    dtype = DTYPES[cell.dtype]
-    if cell.subject == "backbone":
-        torch.manual_seed(seed)
-        network = _network(cell, device).to(dtype=dtype)
-        images = torch.randn(batch or cell.batch, 3, *cell.resolution, device=device, dtype=dtype)
-        return Subject(network.train(False), (images,))
+    require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
+    form = FORMATS[cell.dtype]
+    images = cell.subject == "backbone"
+    layout = "NCHW" if images else _layout(mixer_class(cell.target))
+    torch.manual_seed(seed)
+    module = (_network if images else _mixer)(cell, device).to(dtype=form.tensors).train(False)
+    if cell.mode == "training_step":
+        _require_parameters(cell, module)
+    shape = _input_shape(cell, layout, batch or cell.batch)
+    tensor = torch.randn(shape, device=device, dtype=form.tensors)
+    if cell.memory_format == "channels_last":
+        _require_maps(cell, layout)
+        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        tensor = tensor.contiguous(memory_format=torch.channels_last)
+    inputs = (tensor, cell.grid) if layout == "BNC" else (tensor,)
+    return Subject(module, inputs, autocast=form.autocast, images=images)
+
+
+def _require_parameters(cell: Cell, module: nn.Module) -> None:
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        what = f"{cell.name} ({cell.target}) has no parameters, so a training_step has nothing to train"
+        raise UsageError(f"{what}; measure it with mode forward_backward or inference")
+
+
+def _require_maps(cell: Cell, layout: str) -> None:
+    if layout != "NCHW":
+        what = "tokens (B, N, dim)" if layout == "BNC" else "maps (B, H, W, dim), channels last already"
+        raise Unsupported(
+            f"channels_last means nothing to {cell.target}: its input is {what}; "
+            "it is for mixers of (B, dim, H, W) maps and for backbones"
+        )
+
+
+def _mixer(cell: Cell, device: torch.device | str) -> nn.Module:
+    """The mixer or block of a cell.
+
+    Raises:
+        UsageError: it does not take these arguments.
+        Unsupported: it has no such kernel.
+    """
     cls = mixer_class(cell.target)
     arguments = _arguments(cell, cls)
-    torch.manual_seed(seed)
     try:
         with torch.device(device):
-            module = cls(**arguments).to(dtype=dtype)
+            return cls(**arguments)
     except (ValueError, TypeError) as error:
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
-    module.train(False)
-    layout = _layout(cls)
-    tensor = torch.randn(_input_shape(cell, layout, batch or cell.batch), device=device, dtype=dtype)
-    return Subject(module, (tensor, cell.grid) if layout == "BNC" else (tensor,))
-
-
-def step_of(subject: Subject, mode: str) -> Step:
-    """One step of the cell as a call without arguments.
-
-    "inference" runs the forward pass in inference mode; "forward_backward" runs it with gradients and goes
-    back to every parameter and to the input.
-    """
-    module, inputs = subject.module, subject.inputs
-    if mode == "inference":
-
-        def infer() -> object:
-            with torch.inference_mode():
-                return module(*inputs)
-
-        return infer
-
-    tensor = subject.tensor.requires_grad_()
-    given = (tensor, *inputs[1:])
-    with torch.no_grad():
-        cotangent = torch.randn_like(module(*given))
-
-    def forward_backward() -> object:
-        module.zero_grad(set_to_none=True)
-        tensor.grad = None
-        module(*given).backward(cotangent)
-        return None
-
-    return forward_backward
 
 
 def _network(cell: Cell, device: torch.device | str) -> nn.Module:
@@ -262,6 +262,8 @@ def _dotted(target: str) -> str:
 
 
 def _input_shape(cell: Cell, layout: str, batch: int) -> tuple[int, ...]:
+    if cell.subject == "backbone":
+        return (batch, 3, *cell.resolution)
     height, width = cell.grid
     assert cell.dim is not None  # only a backbone has none
     shapes = {

@@ -20,7 +20,6 @@ from typing import Any, Literal
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.record import Cell, Cost
-from benchsuite.run import worker
 
 Metric = Literal["params", "macs"]
 
@@ -119,6 +118,8 @@ def _counted(name: str, resolution: int) -> Count:
 
 
 def _cost(name: str, resolution: int) -> Cost:
+    from benchsuite.run import worker  # which imports torch, for which who starts processes need not wait
+
     cell = Cell(
         subject="backbone", name=name, target=name, resolution=(resolution, resolution), stride=1, batch=1
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchsuite.results.record import Cell
+from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
 from benchsuite.run.prepare import Prepared
 from benchsuite.scenario.measure import Measure
+from benchsuite.units import byte_size
 
 SHARE_OF_MATMUL = 0.3
 """A mixer's multiply–adds run at about this share of a large matrix product's rate."""
@@ -17,7 +19,7 @@ OVERHEAD_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Rough seconds and bytes of one cell; None where it cannot be built."""
+    """Rough seconds and bytes of one cell; None where it cannot be built, or will not fit, for a reason."""
 
     cell: Cell
     macs: int | None
@@ -32,14 +34,25 @@ def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
     rates = {device: executor.matmul_rate(device) for device in rates}
     estimates = []
     for cell, plan in zip(prepared.cells, prepared.plans, strict=True):
-        if plan.value is None or plan.failure is not None:
-            reason = plan.failure.message if plan.failure else plan.status
-            estimates.append(Estimate(cell, None, None, None, reason))
+        reason = _hindrance(cell, plan, prepared.scenario.measure.memory_limit)
+        if plan.value is None or reason:
+            memory = plan.value.memory_bytes if plan.value else None
+            estimates.append(Estimate(cell, None, None, memory, reason))
             continue
         step_s = plan.value.cost.macs * cell.batch / (rates[cell.device] * SHARE_OF_MATMUL)
         seconds = cell_seconds(step_s, prepared.scenario.measure)
         estimates.append(Estimate(cell, plan.value.cost.macs, seconds, plan.value.memory_bytes))
     return estimates
+
+
+def _hindrance(cell: Cell, plan: Answer[Plan], limit: int | None) -> str | None:
+    """Why the cell will have no numbers, as far as can be told."""
+    if plan.value is None or plan.failure is not None:
+        return plan.failure.message.removesuffix("; not tried") if plan.failure else plan.status
+    needed = plan.value.memory_bytes
+    if limit and cell.device == "cpu" and needed > limit:
+        return f"will not fit: needs about {byte_size(needed, 3)}, memory_limit is {byte_size(limit, 3)}"
+    return None
 
 
 def cell_seconds(step_s: float, measure: Measure) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from benchsuite.errors import WorkerDied, WorkerTimeout
-from benchsuite.results.record import Cell, Failure, Memory
-from benchsuite.run.answer import Answer, Plan, Visited
+from benchsuite.measure.trace_reader import Reading
+from benchsuite.results.record import Cell, Failure
+from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.own import search_path
 from benchsuite.run.process import Worker
 from benchsuite.scenario.measure import Measure
@@ -44,8 +46,20 @@ class Executor(Protocol):
         """Time a cell in round `turn[0]` of `turn[1]`, with the samples of earlier rounds at hand."""
         ...
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
-        """Peak memory of a cell, in a pass of its own."""
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        """Peak memory of a cell, busy time and energy, in a pass of its own."""
+        ...
+
+    def profile(
+        self,
+        cell: Cell,
+        measure: Measure,
+        trace: Path,
+        steps: int,
+        top: int,
+        timeout_s: float | None = None,
+    ) -> Answer[Reading]:
+        """Where the time of a cell goes, in a pass of its own; its trace is written to `trace`."""
         ...
 
     def release(self) -> None:
@@ -100,10 +114,23 @@ class InlineExecutor:
 
         return worker.visit(cell, measure, turn, earlier)
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
         from benchsuite.run import worker
 
-        return worker.inspect_cell(cell, measure.seed)
+        return worker.inspect_cell(cell, measure)
+
+    def profile(
+        self,
+        cell: Cell,
+        measure: Measure,
+        trace: Path,
+        steps: int,
+        top: int,
+        timeout_s: float | None = None,
+    ) -> Answer[Reading]:
+        from benchsuite.run import worker
+
+        return worker.profile_cell(cell, measure, trace, steps, top)
 
     def release(self) -> None:
         from benchsuite.run import worker
@@ -153,6 +180,9 @@ class ProcessExecutor:
         earlier: tuple[float, ...],
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
+        if not self._timer.alive:  # it died between two calls, which is no fault of this cell
+            self._timer = self._replaced(self._timer)
+
         def ask() -> Answer[Visited]:
             answer: Answer[Visited] = self._timer.call(
                 "visit", cell, measure, turn, earlier, timeout_s=timeout_s
@@ -164,10 +194,13 @@ class ProcessExecutor:
             self._timer = self._replaced(self._timer)
         return answer
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
-        def ask() -> Answer[Memory]:
-            answer: Answer[Memory] = self._inspector.call(
-                "inspect_cell", cell, measure.seed, timeout_s=timeout_s
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        if not self._inspector.alive:
+            self._inspector = self._replaced(self._inspector)
+
+        def ask() -> Answer[Inspected]:
+            answer: Answer[Inspected] = self._inspector.call(
+                "inspect_cell", cell, measure, timeout_s=timeout_s
             )
             return answer
 
@@ -176,7 +209,32 @@ class ProcessExecutor:
             self._inspector = self._replaced(self._inspector)
         return answer
 
+    def profile(
+        self,
+        cell: Cell,
+        measure: Measure,
+        trace: Path,
+        steps: int,
+        top: int,
+        timeout_s: float | None = None,
+    ) -> Answer[Reading]:
+        if not self._inspector.alive:
+            self._inspector = self._replaced(self._inspector)
+
+        def ask() -> Answer[Reading]:
+            answer: Answer[Reading] = self._inspector.call(
+                "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
+            )
+            return answer
+
+        answer, alive = _asked(ask, "profile")
+        if not alive:
+            self._inspector = self._replaced(self._inspector)
+        return answer
+
     def release(self) -> None:
+        if self._timer.broken_off:  # it measures on, and is about to be closed
+            return
         try:
             self._timer.call("release")
         except WorkerDied:  # it holds nothing any more

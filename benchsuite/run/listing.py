@@ -12,7 +12,7 @@ from benchsuite.run.source import Parameter
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
-COST_WIDTH = 26
+COST_WIDTH = 21
 """Characters of a closed form that a table shows."""
 PAGE_WIDTH = 100
 _FORWARD = {

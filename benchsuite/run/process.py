@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,8 @@ _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""
 _OOM_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
 """Where Linux counts the processes that it has killed for want of memory, as "oom_kill N"."""
+STOPS = (signal.SIGINT, signal.SIGTERM)
+"""What asks a run to stop. Often it reaches the workers too; it is the parent's to handle."""
 
 
 class Worker:
@@ -43,18 +45,29 @@ class Worker:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         # The profiler of torch logs each start and stop to stderr unless told not to.
         settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchsuite.run.serve"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            env=settings,
-            bufsize=0,
-        )
+        self._broken_off = False
+        with _stops_blocked():
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchsuite.run.serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env=settings,
+                bufsize=0,
+            )
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def broken_off(self) -> bool:
+        """Whether a call was left before its answer came (Ctrl-C): the next answer would be to that one."""
+        return self._broken_off
 
     def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
         """Run a function of `run/worker.py` in the worker and return what it returns.
@@ -70,9 +83,11 @@ class Worker:
         assert self._process.stdout is not None
         kills = _oom_kills()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._broken_off = True
         try:
             send(self._process.stdin, (function, arguments))
             ok, value = receive(self._process.stdout, deadline)
+            self._broken_off = False
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise self._obituary(kills) from error
         except TimeoutError:
@@ -111,6 +126,19 @@ class Worker:
             message = "the system ran out of memory and killed the worker process"
             return WorkerDied(message, kind=name, out_of_memory=True)
         return WorkerDied(f"the worker process was killed by {name}{last}", kind=name)
+
+
+@contextlib.contextmanager
+def _stops_blocked() -> Iterator[None]:
+    """A process that is started within begins with STOPS blocked, until it can ignore them by itself."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def send(pipe: IO[bytes], message: object) -> None:

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 
-from benchsuite.run.process import receive, send
+from benchsuite.run.process import STOPS, receive, send
 
 _PR_SET_PDEATHSIG = 1
 
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 def serve() -> None:
     """Answer calls to functions of `run/worker.py` until the pipe closes."""
     _die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _ignore_stops()
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a mixer prints must not break the protocol
@@ -37,6 +37,14 @@ def serve() -> None:
         except BenchsuiteError as error:
             answer = (False, error)
         send(answers, answer)
+
+
+def _ignore_stops() -> None:
+    """A cell ends as it would when the run is asked to stop; what must end at once is killed."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform != "win32":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)  # blocked by the parent until here
 
 
 def _die_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -167,10 +168,10 @@ def _group(
             keeper.begins(cell)
             keeper.keep(cell, plan, Outcome(plan.status, plan.failure, started_at=_now()))
     tried = [cell for cell in cells if plans[cell.id].failure is None]
-    for cell, outcome in take_turns(
-        tried, prepared.scenario.measure, executor, begins=keeper.begins, stopping=stopping
-    ):
-        keeper.keep(cell, plans[cell.id], outcome)
+    turns = take_turns(tried, prepared.scenario.measure, executor, begins=keeper.begins, stopping=stopping)
+    with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
+        for cell, outcome in turns:
+            keeper.keep(cell, plans[cell.id], outcome)
     return not stopping()
 
 

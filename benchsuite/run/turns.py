@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
@@ -23,7 +23,7 @@ from benchsuite.results.record import (
     Timing,
 )
 from benchsuite.results.rounds import combined
-from benchsuite.run.answer import Visited
+from benchsuite.run.answer import Inspected, Visited
 from benchsuite.run.executor import Executor
 from benchsuite.run.prepare import INTERRUPTED
 from benchsuite.scenario.measure import Measure, Order
@@ -56,7 +56,7 @@ class _Going:
 
     cell: Cell
     visits: list[Visited] = field(default_factory=list)
-    memory: Memory | None = None
+    inspected: Inspected = field(default_factory=Inspected)
     spent_s: float = 0.0
     attempts: int = 1
     started_at: str = ""
@@ -72,16 +72,22 @@ class _Going:
         return Outcome(
             status=self.status,
             failure=self.failure,
-            timing=combined([visit.timing for visit in self.visits]) if self.visits else None,
-            memory=self.memory,
+            timing=self._timing(),
+            memory=self.inspected.memory,
             check=first.check if first else None,
             compilation=first.compilation if first else None,
-            energy=last.energy if last else None,
+            energy=self.inspected.energy,
             conditions=_from_first_to_last(self.visits),
             started_at=self.started_at,
             seconds=self.spent_s,
             attempts=self.attempts,
         )
+
+    def _timing(self) -> Timing | None:
+        if not self.visits:
+            return None
+        timing = combined([visit.timing for visit in self.visits])
+        return replace(timing, busy=self.inspected.busy) if self.inspected.busy else timing
 
 
 def take_turns(
@@ -91,7 +97,7 @@ def take_turns(
     *,
     begins: Callable[[Cell], None],
     stopping: Callable[[], bool],
-) -> Iterator[tuple[Cell, Outcome]]:
+) -> Generator[tuple[Cell, Outcome], None, None]:
     """Measure a group; yields each cell as soon as nothing more is to be learnt of it.
 
     Args:
@@ -169,7 +175,7 @@ def _inspect(one: _Going, measure: Measure, executor: Executor) -> None:
         answer = executor.inspect(one.cell, measure, one.left_s(measure))
         one.spent_s += time.monotonic() - start
         if answer.failure is None:
-            one.memory = answer.value
+            one.inspected = answer.value or Inspected()
         elif one.attempts <= measure.retry.get(answer.status, 0):
             one.attempts += 1
             continue

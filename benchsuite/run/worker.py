@@ -11,34 +11,32 @@ import os
 import re
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from benchsuite.errors import Unsupported, UsageError
+from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measure import environment
 from benchsuite.measure.cost import count_cost
 from benchsuite.measure.device import open_device, resolve
-from benchsuite.measure.estimate import peak_bytes
-from benchsuite.measure.memory import measure_memory, module_bytes, tensor_bytes
-from benchsuite.measure.stopping import RelativeInterval
-from benchsuite.measure.timing import WarmUp, measure_time
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Status, Timing
-from benchsuite.run.answer import Answer, Plan, Visited
-from benchsuite.run.build import backbone_builder, build, mixer_class, require_tensor, step_of
+from benchsuite.measure.memory import module_bytes
+from benchsuite.measure.stopping import Visit
+from benchsuite.measure.trace_reader import Reading
+from benchsuite.results.record import Cell, Cost, Failure, Status
+from benchsuite.run.answer import Answer, Inspected, Plan, Visited
+from benchsuite.run.build import backbone_builder, build, mixer_class, require_tensor
+from benchsuite.run.foreseen import foreseen_bytes
+from benchsuite.run.inspected import inspect
+from benchsuite.run.profiled import profile
+from benchsuite.run.timed import UNSUPPORTED, Timer
 from benchsuite.scenario.measure import Measure
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
 
-# How torch words that a kernel or a dtype does not exist here; it has no exception class for that.
-_UNSUPPORTED = re.compile(
-    r"No (viable backend|available kernel)|not implemented for '|not supported on this|"
-    r"is not (currently )?(implemented|supported|available)"
-)
 _OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
 # After these every further call into CUDA fails.
 _CONTEXT_LOST = re.compile(r"CUDA error|CUBLAS_STATUS_EXECUTION_FAILED|CUDNN_STATUS_EXECUTION_FAILED")
@@ -56,6 +54,7 @@ def describe(
     _set_precision()
     if threads is not None:
         torch.set_num_threads(threads)
+        _TIMER.use_threads(threads)
     if memory_limit is not None:
         _limit_memory(memory_limit)
     resolved = resolve(device)
@@ -112,17 +111,31 @@ def count(cell: Cell) -> Answer[Cost]:
 
 def visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Answer[Visited]:
     """Time one cell in round `turn[0]` of `turn[1]`. Nothing else is measured in this process meanwhile."""
-    return _attempt("time", lambda: _visit(cell, measure, turn, earlier))
+
+    def work() -> Visited:
+        return _TIMER.visit(cell, measure, Visit(*turn, earlier))
+
+    answer = _attempt("time", work)
+    if answer.status == "oom" and _TIMER.release():  # once more, without the other cells of the group
+        answer = _attempt("time", work)
+    return answer
 
 
 def release() -> None:
     """Let go of what was built for the rounds of a group."""
+    _TIMER.release()
     _release()
 
 
-def inspect_cell(cell: Cell, seed: int) -> Answer[Memory]:
-    """Peak memory of one cell, in a process that times nothing."""
-    return _attempt("memory", lambda: _memory(cell, seed))
+def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
+    """What one step of a cell takes, in a process that times nothing: memory, and on a GPU the time that it
+    keeps the device busy, and energy."""
+    return _attempt("memory", lambda: inspect(cell, measure))
+
+
+def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
+    """Where the time of a step of a cell goes, in a process that times nothing; writes its trace."""
+    return _attempt("profile", lambda: profile(cell, measure, trace, steps, top))
 
 
 def matmul_rate(device: str) -> float:
@@ -145,7 +158,8 @@ def _load_failure(backbone: bool, target: str) -> Failure | None:
 
 
 def _count(cell: Cell) -> Cost:
-    subject = build(replace(cell, dtype="fp32"), "meta", batch=1)
+    plain = replace(cell, dtype="fp32", mode="inference", compile="eager", memory_format="contiguous")
+    subject = build(plain, "meta", batch=1)
     require_tensor(subject.module)
     return count_cost(subject.module, subject.inputs)
 
@@ -157,18 +171,15 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
 
     def estimate() -> Plan:
         subject = build(cell, "meta")
-        with torch.no_grad():
-            peak = peak_bytes(lambda: subject.module(*subject.inputs))
-        weights = module_bytes(subject.module)
-        held = weights + tensor_bytes(subject.tensor)
-        return Plan(cost=found, memory_bytes=held + peak, weights_bytes=weights)
+        foreseen = foreseen_bytes(cell, subject)
+        return Plan(cost=found, memory_bytes=foreseen, weights_bytes=module_bytes(subject.module))
 
     planned = _attempt("build", estimate)
     there = _capacity(cell.device)
     if planned.value is None or there is None or planned.value.memory_bytes <= there:
         return planned
     needed = byte_size(planned.value.memory_bytes, 3)
-    message = f"needs about {needed}, the machine has {byte_size(there, 3)}; not tried"
+    message = f"will not fit: needs about {needed}, there is {byte_size(there, 3)}; not tried"
     refusal = Failure(stage="build", kind="TooLarge", message=message)
     return Answer(value=planned.value, status="oom", failure=refusal)  # counted all the same
 
@@ -185,29 +196,7 @@ def _capacity(device: str) -> int | None:
         return None
 
 
-def _visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Visited:
-    return Visited(timing=_time(cell, measure))
-
-
-def _time(cell: Cell, measure: Measure) -> Timing:
-    subject = build(cell, cell.device, seed=measure.seed)
-    step = step_of(subject, cell.mode)
-    _first_call(step)
-    rule = RelativeInterval(
-        min_samples=measure.min_samples,
-        max_samples=measure.max_samples,
-        max_s=measure.max_s,
-        precision=measure.precision_on(cell.device),
-    )
-    warm_up = WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s)
-    return measure_time(step, open_device(cell.device), warm_up, rule, threads=torch.get_num_threads())
-
-
-def _memory(cell: Cell, seed: int) -> Memory:
-    subject = build(cell, cell.device, seed=seed)
-    step = step_of(subject, cell.mode)
-    _first_call(step)
-    return measure_memory(step, subject.module, subject.tensor)
+_TIMER = Timer(_capacity)
 
 
 def _limit_memory(limit: int) -> None:
@@ -223,19 +212,6 @@ def _set_precision() -> None:
     """A dtype means what it says: fp32 is not TF32, which cuDNN would otherwise use."""
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
-
-
-def _first_call(step: Callable[[], object]) -> None:
-    """Run once. If torch has no such kernel, its reasons, which it gives as warnings, are the message."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        try:
-            step()
-        except RuntimeError as error:
-            if not _UNSUPPORTED.search(str(error)):
-                raise
-            reasons = dict.fromkeys(str(item.message).split(" (Triggered")[0].strip() for item in heard)
-            raise Unsupported("; ".join([str(error).split("\n", 1)[0], *reasons])) from error
 
 
 def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
@@ -259,9 +235,11 @@ def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
 
 
 def _status_of(error: Exception) -> Status:
+    if isinstance(error, Mismatch):
+        return "mismatch"
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or _OUT_OF_MEMORY.search(str(error)):
         return "oom"
-    if isinstance(error, ValueError) or (isinstance(error, RuntimeError) and _UNSUPPORTED.search(str(error))):
+    if isinstance(error, ValueError) or (isinstance(error, RuntimeError) and UNSUPPORTED.search(str(error))):
         return "unsupported"  # a mixer raises ValueError on what it cannot do
     return "error"
 

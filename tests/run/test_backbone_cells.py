@@ -175,7 +175,7 @@ def test_a_cell_that_the_machine_cannot_hold_is_refused_with_the_estimate_and_no
     (answer,) = worker.plan([cell_of("huge")])  # 10¹² weights: 3.6 TiB
     assert answer.status == "oom"
     assert answer.failure is not None
-    assert answer.failure.message.startswith("needs about 3.64 TiB, the machine has ")
+    assert answer.failure.message.startswith("will not fit: needs about 3.64 TiB, there is ")
     assert answer.failure.message.endswith("; not tried")
     assert answer.value is not None  # it is counted all the same
     assert answer.value.cost.params > 10**12
@@ -204,12 +204,13 @@ _DAVIT_G: dict[str, Any] = {
 def test_a_network_is_timed_and_its_memory_taken_forward_and_backward() -> None:
     quick = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
     for mode in ("inference", "forward_backward"):
-        timed = worker.time_cell(cell_of(mode=mode), quick)
+        timed = worker.visit(cell_of(mode=mode), quick, (0, 1), ())
         assert timed.value is not None
-        assert len(timed.value.samples_s) == 3
-        memory = worker.inspect_cell(cell_of(mode=mode), seed=0)
-        assert memory.value is not None
-        assert memory.value.input_bytes == 2 * 3 * 32 * 32 * 4
+        assert len(timed.value.timing.samples_s) == 3
+        inspected = worker.inspect_cell(cell_of(mode=mode), quick)
+        assert inspected.value is not None
+        assert inspected.value.memory is not None
+        assert inspected.value.memory.input_bytes == 2 * 3 * 32 * 32 * 4
 
 
 def test_a_frame_has_no_width_for_a_network_and_keeps_that_of_a_mixer() -> None:

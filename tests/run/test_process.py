@@ -40,7 +40,8 @@ def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None
     assert timed.value.timing.threads == 1
     inspected = executor.inspect(make_cell(), QUICK)
     assert inspected.value is not None
-    assert inspected.value.peak_allocated_bytes > 0
+    assert inspected.value.memory is not None
+    assert inspected.value.memory.peak_allocated_bytes > 0
 
 
 def test_a_mixer_that_prints_does_not_break_the_answers(executor: ProcessExecutor) -> None:

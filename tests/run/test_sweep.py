@@ -13,7 +13,7 @@ from benchsuite.errors import RunFolderError, UsageError
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.results.summary import quantile
-from benchsuite.run.answer import Answer, Plan, Visited
+from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.estimate import cell_seconds, estimate
 from benchsuite.run.prepare import INTERRUPTED, Request, busy, prepare
 from benchsuite.run.sweep import Sweep
@@ -110,8 +110,9 @@ class Scripted:
         )
         return Answer(Visited(timing=timing))
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Memory]:
-        return Answer(Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler"))
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
+        return Answer(Inspected(memory))
 
     def release(self) -> None:
         self.released += 1

@@ -10,7 +10,8 @@ from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.run import worker
 from benchsuite.run.answer import Answer
-from benchsuite.run.build import build, mixer_class, step_of
+from benchsuite.run.build import build, mixer_class
+from benchsuite.run.steps import step_of
 from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
 
@@ -22,7 +23,11 @@ def planted(name: str, **changes: object) -> Cell:
 
 
 def timed(cell: Cell) -> Answer[Timing]:
-    return worker.time_cell(cell, QUICK)
+    """The timing of a cell alone, or why there is none."""
+    answer = worker.visit(cell, QUICK, (0, 1), ())
+    worker.release()
+    timing = answer.value.timing if answer.value else None
+    return Answer(timing, answer.status, answer.failure, answer.poisoned)
 
 
 def test_a_cell_that_works_has_its_samples() -> None:
@@ -132,7 +137,7 @@ KERNEL_DECIDES_THE_WORK = {"acmix", "bottleneck_attention", "gpsa", "nat"}
 def planned_costs(name: str) -> dict[str, tuple[Cost, int]]:
     """Kernel → what was counted, and the closed form."""
     found = {}
-    for kernel in ("math", "sdpa", "flash"):
+    for kernel in ("math", "sdpa", "flash", "flex"):
         if kernel in mixer_class(name).kernels:
             config = {"block_size": 7} if name == "halo" else {}
             cell = make_cell(
@@ -171,8 +176,10 @@ def test_a_mixer_has_the_same_macs_and_parameters_on_math_and_on_sdpa(name: str)
 def test_the_memory_that_a_plan_foresees_is_what_the_step_takes(name: str, kernel: str) -> None:
     cell = make_cell(target=name, kernel=kernel, resolution=(128, 128), dim=32)
     (plan,) = worker.plan([cell])
-    memory = worker.inspect_cell(cell, seed=0).value
+    inspected = worker.inspect_cell(cell, QUICK).value
     assert plan.value is not None
+    assert inspected is not None
+    memory = inspected.memory
     assert memory is not None
     # Not estimated: one number a query that the fused kernel keeps, and a convolution's copy of its weights.
     assert plan.value.memory_bytes == pytest.approx(memory.peak_allocated_bytes, rel=0.1)

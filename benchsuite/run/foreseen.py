@@ -1,0 +1,43 @@
+"""How much memory a cell will need, told on "meta" before it runs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchsuite.measure.estimate import estimate_memory
+from benchsuite.results.record import Cell
+from benchsuite.run.build import Subject, build
+from benchsuite.run.steps import steps_of
+
+
+def foreseen_bytes(cell: Cell, subject: Subject) -> int:
+    """Peak of live tensors of one step of the whole batch: weights, input and, in training, all that it takes.
+
+    Where the step cannot run on "meta", as with an operator that has no backward pass there, only the forward
+    pass in the format of the weights counts, and the answer is a lower bound.
+
+    Args:
+        subject: the cell on "meta".
+    """
+    steps = steps_of(subject, cell.mode)
+    try:
+        return estimate_memory(
+            steps.first,
+            subject.module,
+            subject.tensor,
+            optimizer=steps.optimizer,
+            autocast=subject.autocast,
+            device=cell.device,
+        )
+    except (RuntimeError, NotImplementedError, TypeError):
+        return _of_forward_pass(build(cell, "meta"))
+
+
+def _of_forward_pass(subject: Subject) -> int:
+    def forward() -> Tensor:
+        with torch.no_grad():
+            output: Tensor = subject.module(*subject.inputs)
+        return output
+
+    return estimate_memory(forward, subject.module, subject.tensor)

@@ -1,0 +1,212 @@
+"""Runs that are killed, stopped or robbed of their workers, by the real command: what is left, and that a
+resumed run ends with the table of an undisturbed one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.run.executor import ProcessExecutor
+from benchsuite.run.prepare import Request, prepare
+from benchsuite.run.process import Worker
+from benchsuite.run.sweep import run as run_sweep
+from benchsuite.scenario.measure import Measure
+from benchsuite.terminal import QuietProgress
+from tests.builders import make_cell
+from tests.real_command import RealRun, Table, finished, runs, table, wait_until, written
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
+
+SLOW = """
+name: slow
+title: Slow enough to be disturbed
+sweep:
+  mixer: ['tests.planted:TakesItsTime', {name: 'tests.planted:Fine', label: Fine}]
+  resolution: 32
+  dim: 16
+  num_heads: 4
+  batch: [1, 2, 3, 4, 5, 6]
+  device: cpu
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 4, rounds: 2, threads: 1}
+"""
+CELLS = 12
+
+HANGS = """
+name: hangs
+title: Never ends by itself
+sweep:
+  mixer: [{name: 'tests.planted:Fine', label: Fine}, {name: 'tests.planted:Hangs', label: Hangs}]
+  resolution: 32
+  dim: 16
+  num_heads: 4
+  device: cpu
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, order: sequential}
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    path = tmp_path / "slow.yaml"
+    path.write_text(SLOW)
+    return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "slow.yaml").write_text(SLOW)
+    with closing(ProcessExecutor()) as executor:
+        prepared = prepare(Request(reference=str(folder / "slow.yaml")), executor)
+        run_sweep(prepared, folder / "run", executor, QuietProgress())
+    found = table(folder / "run")
+    assert len(found) == CELLS
+    assert {row[0] for row in found.values()} == {"ok"}
+    return found
+
+
+@pytest.fixture
+def executor() -> Iterator[ProcessExecutor]:
+    with closing(ProcessExecutor()) as engine:
+        yield engine
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one(
+    slow: Path, tmp_path: Path, repository: Path, undisturbed: Table
+) -> None:
+    """Killed while planning, before the first record, and at several lengths of the file of records."""
+    folder = tmp_path / "run"
+    with RealRun(repository, slow, "--out", folder) as run:
+        run.until(lambda: len(run.workers) == 2)
+        run.kill()
+    assert not folder.exists()
+    with RealRun(repository, slow, "--out", folder) as run:
+        run.until(lambda: written(folder) >= 0)
+        run.kill()
+    kept = read_run(folder).records
+    for more in (1, 3000):
+        before = max(0, written(folder))
+        with RealRun(repository, "--resume", folder) as run:
+            run.until(lambda: written(folder) >= before + more)  # noqa: B023  used within the turn
+            run.kill()
+        assert read_run(folder).records[: len(kept)] == kept
+        kept = read_run(folder).records
+    assert 2 <= len(kept) < CELLS
+    code, out, _ = finished(repository, "--resume", folder)
+    assert code == 0
+    assert f"{CELLS} cells, {len(kept)} of them measured earlier" in out
+    assert table(folder) == undisturbed
+    assert len((folder / RECORDS).read_bytes().splitlines()) == CELLS  # nothing was measured twice
+    assert (folder / REPORT).is_file()
+
+
+def test_killed_workers_cost_a_cell_each_at_most_and_a_retry_completes_the_table(
+    slow: Path, tmp_path: Path, repository: Path, undisturbed: Table
+) -> None:
+    folder = tmp_path / "run"
+    with RealRun(repository, slow, "--out", folder) as run:
+        for line, place in (("[1/", 0), ("[3/", 1), ("[5/", 0), ("[7/", 1)):
+            run.until_line(line)
+            run.until(lambda: len(run.workers) == 2)
+            victim = run.workers[place]
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: not runs(victim))  # noqa: B023
+        code, _, _ = run.finish()
+    records = read_run(folder).records
+    lost = [record for record in records if record.status != "ok"]
+    assert len(records) == CELLS
+    assert len(lost) <= 4
+    assert {(one.status, one.failure and one.failure.kind) for one in lost} <= {("crash", "SIGKILL")}
+    assert code == (3 if lost else 0)
+    code, out, _ = finished(repository, "--resume", folder, "--retry", "crash")
+    assert (code, "nothing to measure" in out) == (0, not lost)
+    assert table(folder) == undisturbed
+
+
+def test_workers_that_are_killed_while_planning_end_the_run_with_one_message(
+    slow: Path, tmp_path: Path, repository: Path
+) -> None:
+    with RealRun(repository, slow, "--out", tmp_path / "run") as run:
+        run.until(lambda: len(run.workers) == 2)
+        for worker in run.workers:
+            os.kill(worker, signal.SIGKILL)
+        code, _, err = run.finish()
+    assert code == 3
+    assert err == "benchsuite: the worker process was killed by SIGKILL\n"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
+    executor: ProcessExecutor,
+) -> None:
+    executor.describe("cpu", 1, [])
+    cell = make_cell(name="Fine", target="tests.planted:Fine")
+    measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
+    for worker in (executor._timer, executor._inspector):
+        os.kill(worker.pid, signal.SIGKILL)
+        wait_until(lambda: not worker.alive)  # noqa: B023
+    assert executor.visit(cell, measure, (0, 1), ()).status == "ok"
+    assert executor.inspect(cell, measure).status == "ok"
+
+
+def test_a_worker_lets_its_parent_decide_what_a_signal_means_from_its_first_moment() -> None:
+    with closing(Worker()) as worker:
+        os.kill(worker.pid, signal.SIGINT)  # Python has not even begun there
+        os.kill(worker.pid, signal.SIGTERM)
+        assert worker.call("matmul_rate", "cpu") > 0
+        os.kill(worker.pid, signal.SIGINT)
+        os.kill(worker.pid, signal.SIGTERM)
+        assert worker.call("matmul_rate", "cpu") > 0
+
+
+def test_the_first_signal_ends_the_visit_writes_the_report_and_says_how_to_go_on(
+    slow: Path, tmp_path: Path, repository: Path, undisturbed: Table
+) -> None:
+    folder = tmp_path / "run"
+    before = 0
+    for number, words, line in (
+        (signal.SIGINT, (slow, "--out", folder), "[3/"),
+        (signal.SIGTERM, ("--resume", folder), "[7/"),
+    ):
+        with RealRun(repository, *words) as run:
+            run.until_line(line)
+            run.signal(number, group=True)  # to the workers too, as Ctrl-C in a terminal
+            code, _, err = run.finish()
+        records = read_run(folder).records
+        missing = CELLS - len(records)
+        assert code == 130
+        assert "ending the cell that is under way; once more stops at once" in err
+        assert f"stopped, {missing} cells are missing; go on with: benchsuite run --resume {folder}" in err
+        assert before < len(records) < CELLS
+        assert {record.status for record in records} == {"ok"}
+        assert (folder / REPORT).stat().st_mtime_ns >= (folder / RECORDS).stat().st_mtime_ns
+        before = len(records)
+    assert finished(repository, "--resume", folder)[0] == 0
+    assert table(folder) == undisturbed
+
+
+def test_a_run_in_work_is_not_resumed_beside_it_and_the_second_signal_stops_it_at_once(
+    tmp_path: Path, repository: Path
+) -> None:
+    folder = tmp_path / "run"
+    (tmp_path / "hangs.yaml").write_text(HANGS)
+    with RealRun(repository, tmp_path / "hangs.yaml", "--out", folder, "--verbose") as run:
+        run.until_line("Hangs")  # its step sleeps for an hour
+        code, out, err = finished(repository, "--resume", folder)
+        assert (code, out) == (2, "")
+        assert err == f"{folder}: another benchsuite (process {run.pid}) is writing to this run\n"
+        workers = run.workers
+        assert len(workers) == 2  # the refusal disturbed nobody
+        run.signal(signal.SIGINT, group=True)
+        run.until_told("once more stops at once")
+        run.signal(signal.SIGINT, group=True)
+        code, _, err = run.finish()
+    assert code == 130
+    assert err == f"stopped; go on with: benchsuite run --resume {folder}\n"
+    wait_until(lambda: not any(runs(pid) for pid in workers))
