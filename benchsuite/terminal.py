@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.summary import median_interval, quantile
+from benchsuite.results.summary import quantile, sampled_interval
 from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def describe_result(record: Record) -> str:
         mark = f"{record.status} (expected)" if record.expected else record.status
         return mark if record.status == "ok" else f"{mark}: {record.reason}"
     samples = record.timing.samples_s
-    interval = median_interval(samples)
+    interval = sampled_interval(samples, record.timing.stopped_by)
     spread = f" [{si(interval[0], 's')}, {si(interval[1], 's')}]" if interval else ""
     return (
         f"{si(quantile(samples, 0.5), 's')}{spread}  n={len(samples)}, stopped by {record.timing.stopped_by}"
@@ -226,7 +226,8 @@ def print_summary(records: Sequence[Record]) -> None:
         table.add_column(heading, justify="right", no_wrap=True)
     for record, axis in zip(records, axes, strict=True):
         style = "red" if record.failed else "dim" if record.status != "ok" else None
-        words = [record.cell.name, *(axis.get(name, "–") for name in varied), *_numbers(record)]
+        settings = (axis.get(name, _USUAL.get(name, "–")) for name in varied)
+        words = [record.cell.name, *settings, *_numbers(record)]
         table.add_row(*(Text(word) for word in words), style=style)
     if fixed:
         console().print(" · ".join(fixed), markup=False)
@@ -249,16 +250,19 @@ def _axes(cell: Cell) -> dict[str, str]:
     }
 
 
+_USUAL = {"format": "contiguous", "compile": "eager", "cache": "warm", "protocol": "adaptive"}
+
+
 def _unusual(cell: Cell) -> dict[str, str]:
     """Axes that are worth a word only where a cell departs from what is usual."""
     found = {
-        "format": cell.memory_format if cell.memory_format != "contiguous" else "",
-        "compile": cell.compile if cell.compile != "eager" else "",
-        "cache": cell.cache if cell.cache != "warm" else "",
-        "protocol": cell.protocol if cell.protocol != "adaptive" else "",
+        "format": cell.memory_format,
+        "compile": cell.compile,
+        "cache": cell.cache,
+        "protocol": cell.protocol,
         "threads": "" if cell.threads is None else str(cell.threads),
     }
-    return {axis: word for axis, word in found.items() if word}
+    return {axis: word for axis, word in found.items() if word and word != _USUAL.get(axis)}
 
 
 def _numbers(record: Record) -> list[str]:
@@ -272,7 +276,7 @@ def _numbers(record: Record) -> list[str]:
     if record.timing:
         median = quantile(record.timing.samples_s, 0.5)
         latency, throughput = si(median, "s"), significant(record.cell.batch / median, 4)
-        ends = median_interval(record.timing.samples_s)
+        ends = sampled_interval(record.timing.samples_s, record.timing.stopped_by)
         interval = f"±{significant(50 * (ends[1] - ends[0]) / median, 2)} %" if ends else "–"
     memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
     return [macs, latency, interval, throughput, memory]
@@ -294,11 +298,14 @@ def print_estimates(estimates: Sequence[Estimate]) -> None:
         height, width = cell.resolution
         size = f"{height}" if height == width else f"{height}×{width}"
         words = [cell.id, cell.name, size, str(cell.batch), cell.dtype, cell.kernel, cell.device]
-        numbers = [item.reason or "", "", ""]
-        if item.macs is not None and item.seconds is not None and item.memory_bytes is not None:
-            numbers = [si(item.macs), f"{item.seconds:.1f} s", byte_size(item.memory_bytes, 3)]
+        numbers = ["–" if item.macs is None else si(item.macs)]
+        numbers += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
+        numbers += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
         table.add_row(*(Text(text) for text in (*words, *numbers)))
     console().print(table)
+    for item in estimates:
+        if item.reason:  # in full: a table would cut it off
+            print(f"no numbers  {describe_cell(item.cell)}: {item.reason}")
 
 
 def print_parity(rows: Sequence[ParityRow]) -> None:

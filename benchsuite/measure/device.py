@@ -1,29 +1,61 @@
-"""Devices that can time calls: CPU, CUDA, and a scripted fake for tests.
+"""Where steps run and how their time is read: the host here, CUDA in `cuda.py`, a script in `fake.py`.
 
 A device times a block of calls at once, so that a GPU is not made to wait for the host after each of them.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import torch
 
 from benchsuite.errors import DeviceError
+from benchsuite.measure.caches import cpu_flush_bytes
 
 Step = Callable[[], object]
 
 
 class Device(Protocol):
-    """Where a step runs and how its time is read."""
+    """Where a step runs and how its time is read. All durations are in seconds."""
 
+    kind: str
+    """Class of device: "cpu" or "cuda"."""
     method: str
     """How durations are read; goes into the record."""
 
-    def time_calls(self, step: Step, calls: int) -> list[float]:
-        """Run `step` `calls` times back to back; the seconds that each took on the device."""
+    def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
+        """Run `step` `calls` times back to back; what each took on the device.
+
+        Args:
+            before: runs before each call, on the device but outside of the time that is read.
+        """
+        ...
+
+    def time_block(self, step: Step, calls: int) -> float:
+        """Run `step` `calls` times; what all of them took on the host's clock, which is read with the device
+        idle before the first and after the last, and never between."""
+        ...
+
+    def time_cold(self, steps: Sequence[Step], calls: int) -> list[float]:
+        """Isolated calls of the steps in turns: before each the caches are overwritten, and nothing else is
+        under way. A step's input has left the caches when its turn comes again."""
+        ...
+
+    def time_parts(self, parts: Mapping[str, Step], calls: int) -> dict[str, list[float]]:
+        """Run the parts one after the other, `calls` times; what each took. They leave no gap: the sum of a
+        call's parts is what the call took."""
+        ...
+
+    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+        """How the time that the device works on one step was read, and `calls` such times or their mean
+        alone; None where it cannot be told from the time that the step takes."""
+        ...
+
+    def eraser(self, size: int) -> Step:
+        """A step that writes `size` bytes of the device's memory."""
         ...
 
     def synchronize(self) -> None:
@@ -38,94 +70,58 @@ class Device(Protocol):
 class CpuDevice:
     """The host. Each call is read off the monotonic clock."""
 
+    kind = "cpu"
     method = "monotonic_clock"
 
-    def time_calls(self, step: Step, calls: int) -> list[float]:
+    def __init__(self) -> None:
+        self._flush: Step | None = None
+
+    def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         durations = []
         clock = time.perf_counter_ns
         for _ in range(calls):
+            if before is not None:
+                before()
             start = clock()
             step()
             durations.append((clock() - start) * 1e-9)
         return durations
+
+    def time_block(self, step: Step, calls: int) -> float:
+        start = time.perf_counter_ns()
+        for _ in range(calls):
+            step()
+        return (time.perf_counter_ns() - start) * 1e-9
+
+    def time_cold(self, steps: Sequence[Step], calls: int) -> list[float]:
+        flush = self._flush = self._flush or self.eraser(cpu_flush_bytes())
+        turns = itertools.islice(itertools.cycle(steps), calls)
+        return [self.time_calls(step, 1, before=flush)[0] for step in turns]
+
+    def time_parts(self, parts: Mapping[str, Step], calls: int) -> dict[str, list[float]]:
+        durations: dict[str, list[float]] = {name: [] for name in parts}
+        clock = time.perf_counter_ns
+        for _ in range(calls):
+            start = clock()
+            for name, part in parts.items():
+                part()
+                end = clock()
+                durations[name].append((end - start) * 1e-9)
+                start = end
+        return durations
+
+    def time_busy(self, step: Step, calls: int) -> None:
+        """The host works on a step for as long as the step takes."""
+
+    def eraser(self, size: int) -> Step:
+        buffer = torch.empty(size, dtype=torch.uint8)
+        return buffer.zero_
 
     def synchronize(self) -> None:
         """Nothing to wait for: torch's CPU operators return when they are done."""
 
     def now(self) -> float:
         return time.monotonic()
-
-
-class CudaDevice:
-    """One CUDA device. Each call stands between two events on the current stream; one wait ends the block.
-
-    The events are made once and used again: making one costs about as much as launching a small kernel.
-    """
-
-    method = "cuda_events"
-
-    def __init__(self, index: int) -> None:
-        self.device = torch.device("cuda", index)
-        self._pairs: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
-
-    def time_calls(self, step: Step, calls: int) -> list[float]:
-        with torch.cuda.device(self.device):
-            while len(self._pairs) < calls:
-                self._pairs.append((_event(), _event()))
-            pairs = self._pairs[:calls]
-            stream = torch.cuda.current_stream()
-            for start, end in pairs:
-                start.record(stream)
-                step()
-                end.record(stream)
-            stream.synchronize()
-        return [start.elapsed_time(end) * 1e-3 for start, end in pairs]  # elapsed_time is in milliseconds
-
-    def synchronize(self) -> None:
-        torch.cuda.synchronize(self.device)
-
-    def now(self) -> float:
-        return time.monotonic()
-
-
-def _event() -> torch.cuda.Event:
-    return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # torch gives it no types
-
-
-class FakeDevice:
-    """A device with a scripted clock: call i takes the i-th duration of the script. For tests.
-
-    Attributes:
-        calls: how often a step has run.
-        blocks: the size of each block asked for, in order.
-    """
-
-    method = "fake_clock"
-
-    def __init__(self, durations: Iterator[float], host_seconds_per_call: float | None = None) -> None:
-        self._durations = durations
-        self._host = host_seconds_per_call
-        self._now = 0.0
-        self.calls = 0
-        self.blocks: list[int] = []
-        self.synchronized = 0
-
-    def time_calls(self, step: Step, calls: int) -> list[float]:
-        self.blocks.append(calls)
-        durations = []
-        for _ in range(calls):
-            step()
-            self.calls += 1
-            duration = next(self._durations)
-            self._now += duration if self._host is None else self._host
-            durations.append(duration)
-        return durations
-
-    def synchronize(self) -> None:
-        self.synchronized += 1
-
-    def now(self) -> float:
-        return self._now
 
 
 def resolve(name: str) -> str:
@@ -145,5 +141,7 @@ def resolve(name: str) -> str:
 
 def open_device(name: str) -> Device:
     """The timer of a device that `resolve` has named."""
+    from benchsuite.measure.cuda import CudaDevice  # it names the types of this file
+
     device = torch.device(name)
     return CudaDevice(device.index or 0) if device.type == "cuda" else CpuDevice()

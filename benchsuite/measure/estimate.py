@@ -1,44 +1,77 @@
-"""Peak of live tensor bytes of a step on "meta": what a cell will need, before anything is allocated."""
+"""Peak of live tensor bytes of a step on "meta": what a cell will need, before anything is allocated.
+
+The step itself runs, backward pass and optimizer included, and every storage is followed from the operator that
+makes it to its release. So what autograd keeps for the backward pass counts for as long as it is kept. Not
+seen is what a kernel allocates for itself: scratch space, and copies in a layout of its own.
+"""
 
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch.overrides import TorchFunctionMode
+from torch import nn
+from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from benchsuite.measure.device import Step
+from benchsuite.measure.memory import module_bytes, optimizer_bytes, tensor_bytes
+from benchsuite.measure.stand_ins import Autocast, FusedAttention
 
-def peak_bytes(step: Callable[[], object]) -> int:
-    """Largest sum of bytes of the tensors that `step` makes and that are alive at the same time.
 
-    `step` must run on meta tensors. A fused attention kernel is taken to allocate its output and no more;
-    on "meta" torch would otherwise run the kernel's definition, which forms the whole matrix.
+def estimate_memory(
+    step: Step,
+    module: nn.Module,
+    inputs: torch.Tensor,
+    *,
+    optimizer: Optimizer | None = None,
+    autocast: torch.dtype | None = None,
+    device: str = "cpu",
+) -> int:
+    """Bytes that `measure_memory` is to find at the peak of the same step on a device.
+
+    Args:
+        step: on "meta", and without the optimizer, which runs after it. Called once, and for the first time:
+            so what a module makes at its first call and keeps counts too. In inference under `no_grad`: in
+            inference mode what composite operators make for themselves is not seen.
+        autocast: what `torch.autocast` turns to within the step on the device; on "meta" it does nothing.
+        device: where the step will run; a GPU allocates otherwise than a CPU here and there.
     """
     live = _LiveBytes()
-    with _FusedAttention(), live:
+    with ExitStack() as modes:
+        if autocast is not None:
+            modes.enter_context(Autocast(autocast, device))
+        modes.enter_context(FusedAttention(device))
+        modes.enter_context(live)
+        output = step()
+        peak = live.peak
+        if optimizer is not None:
+            live.peak = live.live
+            _as_on(device, optimizer)
+            optimizer.step()
+            # From the second step on its state is there from the start.
+            peak = max(peak + optimizer_bytes(optimizer, "meta", torch.device(device).type), live.peak)
+        del output  # it lives as long as the step
+    return module_bytes(module) + tensor_bytes(inputs) + peak
+
+
+def peak_bytes(step: Callable[[], object], device: str = "cpu") -> int:
+    """Largest sum of bytes of the tensors that `step` makes on "meta" and that are alive at the same time."""
+    live = _LiveBytes()
+    with FusedAttention(device), live:
         step()
     return live.peak
 
 
-class _FusedAttention(TorchFunctionMode):
-    """Puts an empty output in place of fused attention."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        if func is F.scaled_dot_product_attention:
-            q, _, v = args[:3]
-            return q.new_empty((*q.shape[:-1], v.shape[-1]))
-        return func(*args, **(kwargs or {}))
+def _as_on(device: str, optimizer: Optimizer) -> None:
+    """On a GPU torch's optimizers update all weights at once, with temporaries as large as all of them."""
+    for group in optimizer.param_groups:
+        if torch.device(device).type == "cuda" and "foreach" in group and not group.get("fused"):
+            group["foreach"] = group["foreach"] is not False
 
 
 class _LiveBytes(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types

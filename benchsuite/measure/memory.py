@@ -1,10 +1,19 @@
-"""Peak memory of one step, in a pass of its own: never while anything is timed."""
+"""Memory of one step, in a pass of its own: never while anything is timed.
+
+Four numbers that are easily taken for each other: the weights; the largest sum of live tensors; what the
+caching allocator held for them; and what the whole process had, libraries and all.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
 
+from benchsuite.measure import process_memory
 from benchsuite.measure.device import Step
 from benchsuite.results.record import Memory
 
@@ -19,40 +28,87 @@ def module_bytes(module: nn.Module) -> int:
     return tensor_bytes(*module.parameters(), *module.buffers())
 
 
-def measure_memory(step: Step, module: nn.Module, inputs: torch.Tensor) -> Memory:
-    """Peak memory of one call of `step`, which runs `module` on `inputs`.
+def gradient_bytes(module: nn.Module) -> int:
+    """Bytes of the gradients that a module's parameters have now."""
+    return tensor_bytes(*(one.grad for one in module.parameters() if one.grad is not None))
 
-    On CUDA the caching allocator's own peaks, with the peak counter reset first, less what other cells have
-    left allocated. On a CPU the largest sum of live tensors that torch's allocator handed out during the
-    step, read from the profiler's memory events, plus weights and input, which are there before; scratch
-    space that a library allocates past torch (MKL, oneDNN) is not seen.
+
+def optimizer_bytes(optimizer: Optimizer, *kinds: str) -> int:
+    """Bytes of an optimizer's state on devices of these types; for a GPU it counts its steps on the CPU."""
+    return tensor_bytes(*(one for one in _tensors(optimizer.state) if one.device.type in kinds))
+
+
+def measure_memory(
+    step: Step,
+    module: nn.Module,
+    inputs: torch.Tensor,
+    *,
+    optimizer: Optimizer | None = None,
+    backward: bool = False,
+) -> Memory:
+    """Memory of one call of `step`, which runs `module` on `inputs` and returns the output of its forward pass.
+
+    The peak begins with weights, input and the optimizer's state, which are there before, and ends with no
+    gradients of an earlier step. On CUDA the caching allocator's own peaks, with the peak counter reset
+    first, less what other cells have left allocated. On a CPU the largest sum of live tensors that torch's
+    allocator handed out during the step, read from the profiler's memory events; scratch space that a library
+    allocates past torch (MKL, oneDNN) is not seen. The process is looked at in a step of its own, which no
+    profiler watches.
+
+    Args:
+        optimizer: what the step trains with, for its state.
+        backward: whether the step goes back from a gradient of its output that is made once and kept, as all
+            that comes after the module would give it. It counts; it is as large as the output.
     """
+    output = step()  # what is made once and kept (masks, workspaces, autotuned algorithms) is not the peak
+    given_back = tensor_bytes(*_tensors(output))
+    del output
+    gradients, kind = gradient_bytes(module), inputs.device.type
+    state = optimizer_bytes(optimizer, kind) if optimizer is not None else 0
     weights, given = module_bytes(module), tensor_bytes(inputs)
-    step()  # what is made once and kept (masks, workspaces, autotuned algorithms) is not the step's peak
-    if inputs.device.type == "cuda":
-        return _cuda_peak(step, weights, given, inputs.device)
+    held = weights + given + state + (given_back if backward else 0)
+    _drop_gradients(module, inputs)
+    reserved, process = None, None
+    if kind == "cuda":
+        peak, reserved = _cuda_peak(step, inputs.device)
+        process = process_memory.on_gpu(inputs.device)
+    else:
+        peak = _cpu_peak(step)
+        _drop_gradients(module, inputs)
+        process = process_memory.peak_of(step)
     return Memory(
-        peak_allocated_bytes=weights + given + _cpu_peak(step),
+        peak_allocated_bytes=held + peak,
+        peak_reserved_bytes=reserved,
         weights_bytes=weights,
         input_bytes=given,
-        method="torch_profiler",
+        method="cuda_allocator" if kind == "cuda" else "torch_profiler",
+        output_bytes=given_back or None,
+        gradient_bytes=gradients,
+        optimizer_bytes=state,
+        process_bytes=process,
     )
 
 
-def _cuda_peak(step: Step, weights: int, given: int, device: torch.device) -> Memory:
+def _drop_gradients(module: nn.Module, inputs: torch.Tensor) -> None:
+    """A step does so at its beginning; done before it, they are not taken for memory that the step frees."""
+    module.zero_grad(set_to_none=True)
+    inputs.grad = None
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    values = value.values() if isinstance(value, dict) else [value]
+    return [leaf for one in values for leaf in tree_leaves(one) if isinstance(leaf, torch.Tensor)]
+
+
+def _cuda_peak(step: Step, device: torch.device) -> tuple[int, int]:
+    """Largest number of bytes that the step adds to what is allocated, and the largest that is reserved."""
     torch.cuda.synchronize(device)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
     step()
     torch.cuda.synchronize(device)
-    return Memory(
-        peak_allocated_bytes=weights + given + torch.cuda.max_memory_allocated(device) - before,
-        peak_reserved_bytes=torch.cuda.max_memory_reserved(device),
-        weights_bytes=weights,
-        input_bytes=given,
-        method="cuda_allocator",
-    )
+    return torch.cuda.max_memory_allocated(device) - before, torch.cuda.max_memory_reserved(device)
 
 
 def _cpu_peak(step: Step) -> int:

@@ -57,8 +57,9 @@ def _traced_convolution(inputs: list[Value], outputs: list[Value]) -> Counter[st
 
 
 def _weights_at_positions(map_: Value, weight: Value) -> Counter[str]:
-    images, _, *sides = _shape(map_)
-    return Counter({"macs.conv": images * math.prod(sides) * _numel(weight)})
+    shape, axes = _shape(map_), len(_shape(weight)) - 2
+    images = math.prod(shape[: -1 - axes])  # 1 of a map without an axis for them
+    return Counter({"macs.conv": images * math.prod(shape[-axes:]) * _numel(weight)})
 
 
 def _attention(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
@@ -169,8 +170,8 @@ FREE = frozenset(
     for name in (
         "Bool Float alias argsort clone col2im diagonal empty_like expand_as feature_dropout flip im2col "
         "index_select is_floating_point le lift_fresh lt masked_select meshgrid mod movedim ne new_tensor "
-        "numpy_T one_hot ones_like pad pixel_shuffle pixel_unshuffle repeat repeat_interleave scalar_tensor "
-        "real scatter scatter_ sort swapaxes t take_along_dim tensor tile to tril triu type_as unbind "
-        "unflatten unfold view_as_complex view_as_real zero_ zeros_like"
+        "numel numpy_T one_hot ones_like pad pixel_shuffle pixel_unshuffle repeat repeat_interleave "
+        "scalar_tensor real scatter scatter_ sort swapaxes t take_along_dim tensor tile to tril triu type_as "
+        "unbind unflatten unfold view_as_complex view_as_real zero_ zeros_like"
     ).split()
 )

@@ -1,73 +1,99 @@
-"""The timing loop: warm up by time and by count, then sample in blocks until a rule says stop."""
+"""The timing loop: warm up, then sample in blocks until a rule says stop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping, Sequence
 
+from benchsuite.measure.blocks import block_size
 from benchsuite.measure.device import Device, Step
-from benchsuite.measure.stopping import StoppingRule
+from benchsuite.measure.stopping import StoppingRule, Visit
+from benchsuite.measure.warmup import WarmUp, warm
 from benchsuite.results.record import Timing
+from benchsuite.results.summary import relative_half_width
 
-BLOCK_S = 0.1
-"""Aim of one block: short enough that a budget is kept, long enough that the wait at its end is nothing."""
-BLOCK_CALLS = 64
-"""Most calls in one block, so that the host never runs far ahead of a GPU."""
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """Run at least `calls` calls and at least `seconds` before the first sample."""
-
-    calls: int
-    seconds: float
+ALONE = Visit()
 
 
 def measure_time(
-    step: Step, device: Device, warm_up: WarmUp, stopping: StoppingRule, *, threads: int
+    step: Step,
+    device: Device,
+    warm_up: WarmUp,
+    stopping: StoppingRule,
+    *,
+    threads: int,
+    visit: Visit = ALONE,
+    parts: Mapping[str, Step] | None = None,
+    cold: Sequence[Step] = (),
 ) -> Timing:
-    """Time `step` on `device`.
+    """Time `step` on `device`, in one visit of a cell.
 
     Args:
         step: one step of the cell; must not synchronise by itself.
         threads: the thread count in force, for the record.
+        visit: which turn of the cell this is. The rule and its budgets are for all of them.
+        parts: the parts that the step consists of, in order; then they are what is timed, and a sample is
+            their sum.
+        cold: the step on different inputs, two or more; then these are what is timed, each call on its own
+            and after the caches were overwritten. Not with `parts`.
 
     Returns:
-        Every sample in order, what warmed up before it, and what ended the sampling.
+        Every sample of this visit in order, what warmed up before it, and what ended the sampling.
+        `results/rounds.py` joins the visits.
     """
-    calls, warm_s, last = _warm_up(step, device, warm_up)
-    samples: list[float] = []
+    assert not (parts and cold)
+    assert len(cold) != 1  # one input would be found in the caches
+    warmed = warm(_in_turns(cold) if cold else step, device, warm_up.in_round(visit.round))
+    rule = stopping.share(visit)
+    samples = list(visit.earlier)
+    pieces: dict[str, list[float]] = {name: [] for name in parts or ()}
+    last = 0.0 if cold else warmed.call_s  # the warm-up knows nothing of the flush
     start = device.now()
-    while (stopped_by := stopping.reason(samples, device.now() - start)) is None:
-        block = _block_size(last, left=stopping.max_samples - len(samples))
-        durations = device.time_calls(step, block)
-        samples.extend(durations)
-        last = max(durations)
+    while (stopped_by := rule.reason(samples, device.now() - start)) is None:
+        block = block_size(last, left=rule.max_samples - len(samples))
+        began = device.now()
+        turn = len(samples) % len(cold) if cold else 0
+        taken = _take(step, device, block, parts, (*cold[turn:], *cold[:turn]), pieces)
+        samples.extend(taken)
+        last = max(*taken, (device.now() - began) / block)
+    own = tuple(samples[len(visit.earlier) :])
     return Timing(
-        samples_s=tuple(samples),
+        samples_s=own,
         method=device.method,
-        warmup_calls=calls,
-        warmup_s=warm_s,
+        warmup_calls=warmed.calls,
+        warmup_s=warmed.seconds,
+        warmup_stable=warmed.stable,
         stopped_by=stopped_by,
+        precision=relative_half_width(own, stopped_by),
         threads=threads,
+        parts_s={name: tuple(durations) for name, durations in pieces.items()},
     )
 
 
-def _warm_up(step: Step, device: Device, warm_up: WarmUp) -> tuple[int, float, float]:
-    """Calls made, seconds spent, and the seconds of the last call, on which the first block is sized."""
-    calls = 0
-    last = 0.0
-    device.synchronize()
-    start = device.now()
-    while calls < warm_up.calls or device.now() - start < warm_up.seconds:
-        # The first call allocates, compiles and picks algorithms: it says nothing about the next ones.
-        block = 1 if calls < 2 else min(_block_size(last, left=BLOCK_CALLS), max(1, warm_up.calls - calls))
-        last = device.time_calls(step, block)[-1]
-        calls += block
-    device.synchronize()
-    return calls, device.now() - start, last
+def _in_turns(steps: Sequence[Step]) -> Step:
+    """One step that runs the steps in turns."""
+    turns = itertools.cycle(steps)
+
+    def one() -> object:
+        return next(turns)()
+
+    return one
 
 
-def _block_size(call_s: float, *, left: int) -> int:
-    """How many calls to time in one go: about BLOCK_S worth, within limits."""
-    wanted = int(BLOCK_S / call_s) if call_s > 0 else 1
-    return max(1, min(wanted, BLOCK_CALLS, left))
+def _take(
+    step: Step,
+    device: Device,
+    calls: int,
+    parts: Mapping[str, Step] | None,
+    cold: Sequence[Step],
+    pieces: dict[str, list[float]],
+) -> list[float]:
+    """Samples of one block; those of the parts are added to `pieces`."""
+    if cold:
+        return device.time_cold(cold, calls)
+    if not parts:
+        return device.time_calls(step, calls)
+    taken = device.time_parts(parts, calls)
+    for name, durations in taken.items():
+        pieces[name].extend(durations)
+    return [sum(durations) for durations in zip(*taken.values(), strict=True)]

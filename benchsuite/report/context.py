@@ -18,6 +18,7 @@ from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
+from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.points import Point, points
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.svg import StyleSheet, inline
@@ -35,7 +36,7 @@ class Section:
     """A figure of the page.
 
     Attributes:
-        key: the word for it in a scenario's `report.sections`.
+        key: the word for it in a scenario's `report.sections`, or `PROFILE`.
         name: of the files that `--figures` writes.
         draw: frame of one group, looks → figure, or None where there is nothing to show.
     """
@@ -51,6 +52,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
     Section("scaling", "all-metrics", "All metrics", at_one_resolution),
     Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
+    Section(PROFILE, "time-by-operator", "Where the time goes", time_by_operator),
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
@@ -131,7 +133,8 @@ def build(runs: Sequence[Run]) -> Page:
 
 
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
-    frame = to_frame(record for record in run.records if record.status != "skipped")
+    records = [record for record in run.records if record.status != "skipped"]
+    frame = with_profiles(to_frame(records), records)
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
     tips = {point.cell: tip(point) for point in points(frame)}
@@ -190,11 +193,14 @@ def _group(
 
 
 def _sections(scenario: Mapping[str, Any]) -> list[str]:
-    """Which sections the scenario wants, in its order; all of them if it does not say."""
+    """Which sections the scenario wants, in its order; all of them if it does not say.
+
+    No scenario says `PROFILE`: whoever has cells profiled wants to see it.
+    """
     wanted = (scenario.get("report") or {}).get("sections")
     if isinstance(wanted, str):
-        return [wanted]
-    return list(wanted) if wanted else [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+        return [wanted, PROFILE]
+    return [*wanted, PROFILE] if wanted else [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
 
 
 def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:

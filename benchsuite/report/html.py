@@ -29,7 +29,12 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None) -> Pa
         if figures is not None:
             _save_figures(page, figures)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(to_html(page), encoding="utf-8")
+    temporary = out.with_name(f"{out.name}.tmp")  # so that an old report is there until the new one is whole
+    try:
+        temporary.write_text(to_html(page), encoding="utf-8")
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
     return out
 
 

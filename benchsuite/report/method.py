@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from benchsuite.report import trust
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, joined
 from benchsuite.results.record import Record
@@ -18,6 +19,7 @@ from benchsuite.units import byte_size, significant
 _TIMING: Mapping[str, str] = {
     "cuda_events": "pairs of CUDA events around each step, read after the last",
     "monotonic_clock": "the monotonic clock of the host around each step",
+    "host_clock": "the monotonic clock of the host around whole blocks, the device idle before and after",
 }
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
@@ -27,6 +29,9 @@ _STOPPED: Mapping[str, str] = {
     "precision": "the wanted precision was reached",
     "samples": "the largest number of samples was taken",
     "time": "the time was up",
+    "entropy": "new samples said nothing new",
+    "protocol": "the protocol says how many",
+    "interrupted": "the run was asked to stop",
 }
 _WORDS: Mapping[str, str] = {
     "os": "Operating system",
@@ -138,7 +143,7 @@ def command(run: Run) -> str | None:
 
 def protocol(run: Run) -> list[Fact]:
     """How samples were taken and counted, from the records; then the scenario's own settings."""
-    facts = [*_timing(run.records), *_counting(run.records), *_memory(run.records)]
+    facts = [*_timing(run.records), *_trust(run.records), *_counting(run.records), *_memory(run.records)]
     settings = dict(_flat(run.scenario.get("measure") or {}))
     if settings:
         facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
@@ -177,6 +182,15 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     )
 
 
+def _trust(records: Sequence[Record]) -> Iterator[Fact]:
+    said = {
+        "Turns": trust.rounds(records),
+        "Correctness": trust.comparison(records),
+        "Compilation": trust.compilation(records),
+    }
+    yield from (Fact(term, text) for term, text in said.items() if text)
+
+
 def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     costs = [record.cost for record in records if record.cost is not None]
     if not costs:
@@ -202,7 +216,7 @@ def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:
     """Every cell without numbers, in full; cells with the same message share an entry."""
     found: dict[tuple[str, str, str], list[Record]] = {}
     for record in records:
-        if record.status != "ok":
+        if record.status not in ("ok", "skipped"):
             failure = record.failure
             status = STATUS_WORDS[record.status] + (" (expected)" if record.expected else "")
             where = f"{failure.kind} in stage {failure.stage}" if failure else ""
@@ -241,10 +255,11 @@ def warnings(run: Run) -> list[str]:
     if few:
         found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
     asked = (run.scenario.get("measure") or {}).get("precision")
-    short = sum(timing.stopped_by not in ("precision", "protocol") for timing in timed)
+    short = sum(timing.stopped_by not in ("precision", "protocol", "entropy") for timing in timed)
     if asked and short:
         wanted = f" of {asked:g}" if isinstance(asked, float) else ""
         found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")
+    found += trust.flagged(run.records)
     if (run.environment.get("git") or {}).get("dirty"):
         found.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:

@@ -16,7 +16,7 @@ import pandas as pd
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run, read_run
-from benchsuite.results.summary import median_interval, quantile
+from benchsuite.results.summary import quantile, sampled_interval
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -208,7 +208,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 def _timed(timing: Timing, batch: int) -> dict[str, Any]:
     median = quantile(timing.samples_s, 0.5)
-    lo, hi = median_interval(timing.samples_s) or (math.nan, math.nan)
+    lo, hi = sampled_interval(timing.samples_s, timing.stopped_by) or (math.nan, math.nan)
     return {
         "latency_s": median,
         "latency_lo_s": lo,

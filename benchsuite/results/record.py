@@ -151,10 +151,10 @@ class Timing:
 
     Attributes:
         samples_s: seconds per step (one forward pass, or forward and backward, of the whole batch).
-        method: "cuda_events" or "monotonic_clock".
+        method: "cuda_events", "monotonic_clock", or "host_clock" of protocols that wait for the device.
         warmup_calls, warmup_s: what ran before the first sample, over all rounds.
         warmup_stable: whether the samples had stopped drifting when warm-up ended; None if nobody looked.
-        stopped_by: what ended sampling: "precision", "samples", "time", or "protocol".
+        stopped_by: what ended sampling: "precision", "entropy", "samples", "time", or "protocol".
         precision: half width of the 95 % interval of the median as a share of it; None if there is none.
         threads: intra-op CPU threads of torch while timing.
         calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block.
@@ -236,8 +236,8 @@ class Memory:
 
     @property
     def activations_bytes(self) -> int:
-        """What the step itself adds to weights and input at the peak."""
-        return self.peak_allocated_bytes - self.weights_bytes - self.input_bytes
+        """What the step itself adds at the peak to weights, input and optimiser's state; gradients count."""
+        return self.peak_allocated_bytes - self.weights_bytes - self.input_bytes - self.optimizer_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,7 +328,7 @@ class Failure:
     """Why a cell has no timing.
 
     Attributes:
-        stage: where it happened: "plan", "build", "check", "time", "memory" or "worker".
+        stage: where it happened: "plan", "build", "check", "time", "memory", "profile" or "worker".
         kind: the exception's class, or the signal's name.
         message: what it said.
         traceback: the last frames, trimmed; empty where there is nothing to learn from them.

@@ -6,26 +6,36 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchsuite.results.record import Timing
-from benchsuite.results.summary import median_interval, quantile
+from benchsuite.results.summary import relative_half_width
 
 
 def combined(timings: Sequence[Timing]) -> Timing:
-    """One timing of all visits, in order."""
+    """One timing of all visits, in order.
+
+    What ended the last visit ended the sampling, since the rule sees the samples of all. The precision is
+    that of all samples together.
+
+    Raises:
+        ValueError: there are no visits.
+    """
+    if not timings:
+        raise ValueError("a cell that was never visited has no timing")
     samples = tuple(sample for timing in timings for sample in timing.samples_s)
-    interval = median_interval(samples)
-    stable = [timing.warmup_stable for timing in timings if timing.warmup_stable is not None]
+    known = [timing.warmup_stable for timing in timings if timing.warmup_stable is not None]
     parts = dict.fromkeys(part for timing in timings for part in timing.parts_s)
     busy = [timing.busy for timing in timings if timing.busy is not None]
+    last = timings[-1]
     return replace(
-        timings[-1],
+        last,
         samples_s=samples,
         warmup_calls=sum(timing.warmup_calls for timing in timings),
         warmup_s=sum(timing.warmup_s for timing in timings),
-        warmup_stable=all(stable) if stable else None,
-        precision=(interval[1] - interval[0]) / 2 / quantile(samples, 0.5) if interval else None,
+        warmup_stable=all(known) if known else None,
+        precision=relative_half_width(samples, last.stopped_by),
         rounds=tuple(len(timing.samples_s) for timing in timings) if len(timings) > 1 else (),
         parts_s={
-            part: tuple(s for timing in timings for s in timing.parts_s.get(part, ())) for part in parts
+            part: tuple(sample for timing in timings for sample in timing.parts_s.get(part, ()))
+            for part in parts
         },
         busy=busy[-1] if busy else None,
     )

@@ -20,12 +20,14 @@ from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.lock import LOCK, lock
+from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
 
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"
 REPORT = "report.html"
+_LEFTOVERS = (LOCK, "scenario.tmp")
+"""What a run leaves that was killed before it began."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,8 @@ class RunWriter:
         try:
             path.mkdir(parents=True, exist_ok=True)
             held = lock(path)
+            _write_json(path / SCENARIO, scenario)  # first: from now on the run can be resumed
             _write_json(path / environment_file(1), environment)
-            _write_json(path / SCENARIO, scenario)
             return cls(path, 1, held)
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
@@ -183,7 +185,13 @@ class RunWriter:
 
     def close(self) -> None:
         self._file.close()
-        self._lock.close()
+        unlock(self._lock)
+
+
+def check_unlocked(path: Path) -> None:
+    """Raise RunFolderError, naming the process, if another one is writing to the run."""
+    with contextlib.suppress(OSError):  # whoever may not write will be told when it is time to
+        unlock(lock(path))
 
 
 def check_free(path: Path) -> None:
@@ -197,7 +205,7 @@ def check_free(path: Path) -> None:
         raise RunFolderError(f"{path}: is a file; --out wants a folder")
     if (path / SCENARIO).exists() or (path / RECORDS).exists():
         raise RunFolderError(f"{path}: already holds a run; to go on with it use: --resume {path}")
-    if path.is_dir() and any(child.name != LOCK for child in path.iterdir()):
+    if path.is_dir() and any(child.name not in _LEFTOVERS for child in path.iterdir()):
         raise RunFolderError(f"{path}: is not empty and holds no run; name a new folder with --out")
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
@@ -224,7 +232,10 @@ def _cut_torn_line(path: Path) -> None:
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 

@@ -14,12 +14,14 @@ from benchsuite.run.steps import steps_of
 def foreseen_bytes(cell: Cell, subject: Subject) -> int:
     """Peak of live tensors of one step of the whole batch: weights, input and, in training, all that it takes.
 
-    Where the step cannot run on "meta", as with an operator that has no backward pass there, only the forward
-    pass in the format of the weights counts, and the answer is a lower bound.
+    Where a training step cannot run on "meta", as with an operator that has no backward pass there, only the
+    forward pass counts, and the answer is a lower bound.
 
     Args:
         subject: the cell on "meta".
     """
+    if cell.mode == "inference":
+        return _of_forward_pass(cell, subject)
     steps = steps_of(subject, cell.mode)
     try:
         return estimate_memory(
@@ -30,14 +32,24 @@ def foreseen_bytes(cell: Cell, subject: Subject) -> int:
             autocast=subject.autocast,
             device=cell.device,
         )
-    except (RuntimeError, NotImplementedError, TypeError):
-        return _of_forward_pass(build(cell, "meta"))
+    except (RuntimeError, TypeError):
+        return _of_forward_pass(cell, build(cell, "meta"))
 
 
-def _of_forward_pass(subject: Subject) -> int:
+def _of_forward_pass(cell: Cell, subject: Subject) -> int:
+    """Where a cast of autocast has no meaning for an operator on "meta", in the format of the weights."""
+
     def forward() -> Tensor:
         with torch.no_grad():
             output: Tensor = subject.module(*subject.inputs)
         return output
 
-    return estimate_memory(forward, subject.module, subject.tensor)
+    for autocast in dict.fromkeys((subject.autocast, None)):
+        try:
+            return estimate_memory(
+                forward, subject.module, subject.tensor, autocast=autocast, device=cell.device
+            )
+        except (RuntimeError, TypeError):
+            if autocast is None:
+                raise
+    raise AssertionError("the last format is None")

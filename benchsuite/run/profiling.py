@@ -1,4 +1,4 @@
-"""A pass over cells that tells where their time goes: a trace for each, and the largest operators in its record.
+"""A pass over cells that tells where their time goes: a trace of each, its largest operators in its record.
 
 Apart from any run that times: a profiled step is slower. The cells are those of a scenario, which gives a run
 of its own, or those that a run has measured, whose records then get their profile.
@@ -163,9 +163,7 @@ def profile_run(
     return Profiled(folder, tuple(records), readings, failures, missing=len(chosen) - len(records))
 
 
-def _ask(
-    executor: Executor, cell: Cell, measure: Measure, folder: Path, wanted: Wanted
-) -> Answer[Reading]:
+def _ask(executor: Executor, cell: Cell, measure: Measure, folder: Path, wanted: Wanted) -> Answer[Reading]:
     trace = trace_of(folder, cell.id).absolute()
     return executor.profile(cell, measure, trace, wanted.steps, wanted.top, measure.timeout_s)
 

@@ -44,6 +44,8 @@ def macs_of(function: object, *shapes: tuple[int, ...], device: str = "meta") ->
         (lambda x, w: F.conv2d(x, w, groups=8), [(1, 8, 9, 9), (8, 1, 3, 3)], 8 * 9 * 49),
         (lambda x, w: F.conv2d(x, w, stride=2), [(1, 4, 8, 8), (6, 4, 2, 2)], 6 * 4 * 4 * 16),
         (lambda x, w: F.conv2d(x, w, padding="same"), [(1, 4, 8, 8), (6, 4, 3, 3)], 6 * 4 * 9 * 64),
+        (lambda x, w: F.conv2d(x, w, padding=1), [(8, 9, 10), (16, 8, 3, 3)], 16 * 8 * 9 * 90),  # one image
+        (F.conv1d, [(2, 8, 9), (16, 8, 3)], 2 * 16 * 8 * 3 * 7),
         (lambda x, w: F.conv_transpose2d(x, w, stride=2), [(1, 4, 5, 5), (4, 6, 2, 2)], 4 * 6 * 4 * 25),
         (lambda q, k: torch.einsum("bnd,bmd->bnm", q, k), [(2, 3, 5), (2, 4, 5)], 2 * 3 * 4 * 5),
         (lambda x, w: (x * w).sum(-1), [(2, 3, 5), (2, 3, 5)], 2 * 3 * 5),  # multiply–adds in disguise
@@ -123,6 +125,60 @@ def test_moves_and_views_are_free_and_not_listed() -> None:
 
     cost = count_cost(Formula(shuffle), (torch.empty(4, 3),))
     assert (cost.macs, dict(cost.uncounted), dict(cost.other_ops)) == (0, {}, {})
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_arithmetic_of_sizes_is_no_work(device: str) -> None:
+    def halved(x: Tensor) -> Tensor:
+        return x.reshape(x.shape[0] * x.size(1) // 2, -1) * (x.numel() % 7) * x.shape[-1] ** -0.5
+
+    cost = count_cost(Formula(halved), (torch.zeros(2, 6, 5, device=device),))
+    assert cost.other_ops == {"elementwise": 2 * 60}
+    assert cost.complete
+
+
+def test_sizes_are_numbers_while_a_module_on_meta_is_counted() -> None:
+    seen: list[object] = []
+
+    def look(x: Tensor) -> Tensor:
+        seen.extend((*x.shape, x.size(1), *x.size(), x.numel()))
+        return x + 1
+
+    count_cost(Formula(look), (torch.zeros(2, 6, device="meta"),))
+    assert seen == [2, 6, 6, 2, 6, 12]
+    assert {type(value) for value in seen} == {int}
+
+
+def test_a_module_called_twice_costs_twice_and_its_weights_are_counted_once() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = self.again = nn.Linear(5, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.again(self.first(x))
+            return out
+
+    with torch.device("meta"):
+        module = Twice()
+        cost = count_cost(module, (torch.empty(3, 5),))
+    assert (cost.macs, cost.params) == (2 * 3 * 25, 30)
+    assert list(module.state_dict()) == ["first.weight", "first.bias", "again.weight", "again.bias"]
+
+
+def test_recurrent_cells_are_counted_by_their_products() -> None:
+    class Cell(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = nn.GRUCell(16, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.cell(x)
+            return out
+
+    with torch.device("meta"):
+        cost = count_cost(Cell(), (torch.empty(20, 16),))
+    assert cost.macs == 20 * 3 * 8 * (16 + 8)
 
 
 def test_counts_are_per_image() -> None:

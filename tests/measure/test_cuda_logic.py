@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from benchsuite.measure import memory
-from benchsuite.measure.device import CudaDevice
+from benchsuite.measure import cuda_busy, memory
+from benchsuite.measure.cuda import LEAST_DELAY_S, MOST_DELAY_S, CudaDevice
 
 LOG: list[str] = []
 
@@ -84,6 +86,99 @@ def test_time_between_calls_is_not_theirs(cuda: CudaDevice) -> None:
     assert first + cuda.time_calls(step, 1) == pytest.approx([0.001, 0.001])
 
 
+def test_what_comes_before_a_call_is_not_between_its_events(cuda: CudaDevice) -> None:
+    def before() -> None:
+        LOG.append("before")
+        Event.clock += 50.0
+
+    assert cuda.time_calls(step_of(1.0, 2.0), 2, before=before) == pytest.approx([0.001, 0.002])
+    assert LOG == ["before", "record", "step", "record"] * 2 + ["wait"] + ["read"] * 2
+
+
+def test_a_block_on_the_hosts_clock_waits_before_and_after_and_never_between(
+    cuda: CudaDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: LOG.append("wait"))
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: Event.clock * 1e6)
+    assert cuda.time_block(step_of(1.0, 2.0, 4.0), 3) == pytest.approx(0.007)
+    assert ["wait", *["step"] * 3, "wait"] == LOG
+
+
+def test_parts_share_the_events_between_them(cuda: CudaDevice) -> None:
+    parts = {"forward": step_of(1.0, 10.0), "backward": step_of(2.0, 20.0)}
+    found = cuda.time_parts(parts, 2)
+    assert found == {"forward": pytest.approx([0.001, 0.01]), "backward": pytest.approx([0.002, 0.02])}
+    assert LOG[: LOG.index("wait")] == ["record", "step", "record", "step", "record"] * 2
+    assert Event.made == 2 * 3
+
+
+@pytest.fixture
+def cold(cuda: CudaDevice, monkeypatch: pytest.MonkeyPatch) -> CudaDevice:
+    """A device whose flush and delay are noted, with 50 MB of cache and a clock of 2 GHz."""
+
+    def slow(word: str) -> None:
+        LOG.append(word)
+        Event.clock += 50.0
+
+    properties = SimpleNamespace(L2_cache_size=50 << 20, clock_rate=2_000_000)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: slow(f"sleep {cycles}"))
+    monkeypatch.setattr(CudaDevice, "eraser", lambda self, size: lambda: slow(f"write {size >> 20} MiB"))
+    return cuda
+
+
+def test_cold_calls_come_after_a_flush_and_a_delay_each_waited_for(cold: CudaDevice) -> None:
+    first, second = step_of(9.0, 1.0, 3.0), step_of(9.0, 2.0)
+    assert cold.time_cold([first, second], 3) == pytest.approx([0.001, 0.002, 0.003])
+    words = [word.split(" ")[0] for word in LOG]
+    assert words == ["step", "step", *["write", "sleep", "record", "step", "record", "wait", "read"] * 3]
+    assert "write 100 MiB" in LOG
+
+
+def test_the_delay_outlasts_the_slowest_launch_within_limits(
+    cold: CudaDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: Event.clock * 1e6)
+    cold.time_cold([step_of(0.0, 0.0), step_of(8.0, 0.0)], 2)  # one takes the host 8 ms
+    assert LOG.count(f"sleep {int(1.5 * 8e-3 * 2e9)}") == 2
+    LOG.clear()
+    cold.time_cold([step_of(0.0, 0.0)] * 1, 1)
+    assert f"sleep {int(LEAST_DELAY_S * 2e9)}" in LOG
+    LOG.clear()
+    cold.time_cold([step_of(9000.0, 0.0)], 1)
+    assert f"sleep {int(MOST_DELAY_S * 2e9)}" in LOG
+
+
+def test_device_time_is_that_of_a_replay_whose_launch_hides_behind_a_delay(
+    cold: CudaDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replay = step_of(5.0, 1.0, 1.0)
+    monkeypatch.setattr(cuda_busy, "captured", lambda _: replay)
+    assert cold.time_busy(step_of(), 2) == ("cuda_graph", pytest.approx([0.001, 0.001]))
+    assert [word.split(" ")[0] for word in LOG[:5]] == ["step", "sleep", "record", "step", "record"]
+
+
+@pytest.mark.parametrize(("seen", "expected"), [(0.25, ("profiler", [0.25])), (None, None)])
+def test_a_step_that_cannot_be_captured_is_profiled(
+    cold: CudaDevice, monkeypatch: pytest.MonkeyPatch, seen: float | None, expected: object
+) -> None:
+    monkeypatch.setattr(cuda_busy, "captured", lambda _: None)
+    monkeypatch.setattr(cuda_busy, "kernel_seconds", lambda step, calls: seen)
+    assert cold.time_busy(step_of(), 20) == expected
+
+
+def test_whatever_a_capture_raises_means_that_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    class RefusalError(Exception):
+        """No kind of exception that torch documents."""
+
+    def refuse() -> None:
+        raise RefusalError
+
+    monkeypatch.setattr(torch.cuda, "Stream", refuse)
+    assert cuda_busy.captured(lambda: None) is None
+
+
 class Allocator:
     """What torch.cuda says of its memory: 1000 bytes of other cells, and a step that needs 300 more."""
 
@@ -106,13 +201,11 @@ class Allocator:
         self.peak = max(self.peak, self.live + 300)
 
 
-def test_the_peak_on_cuda_is_what_the_step_adds_to_weights_and_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_peak_on_cuda_is_what_the_step_adds_to_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     allocator = Allocator(monkeypatch)
-    found = memory._cuda_peak(allocator.step, 100, 40, torch.device("cuda", 0))
-    assert found.peak_allocated_bytes == 100 + 40 + 300  # and not the 1000 of other cells
-    assert found.activations_bytes == 300
-    assert found.peak_reserved_bytes == 4096
-    assert found.method == "cuda_allocator"
+    added, reserved = memory._cuda_peak(allocator.step, torch.device("cuda", 0))
+    assert added == 300  # and not the 1000 of other cells
+    assert reserved == 4096
     assert allocator.calls == ["synchronize", "empty_cache", "reset", "step", "synchronize"]
 
 

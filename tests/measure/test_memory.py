@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.measure.estimate import peak_bytes
+from benchsuite.measure import process_memory
 from benchsuite.measure.memory import measure_memory, module_bytes
+from benchsuite.measure.nvml import FakeNvml, GpuProcess
 from benchsuite.results.record import Memory
+from benchsuite.run.build import Subject
+from benchsuite.run.steps import steps_of
 
 
 def inferred(module: nn.Module, x: Tensor) -> Memory:
@@ -60,19 +66,110 @@ def test_buffers_count_as_weights() -> None:
     assert module_bytes(norm) == (4 * 8) * 4 + 8  # weight, bias, mean, variance; the counter is an int64
 
 
-def test_the_estimate_on_meta_equals_the_peak_on_the_device() -> None:
-    def build(device: str) -> tuple[nn.Module, Tensor]:
-        layers = nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64), nn.Softmax(-1))
-        return layers.to(device), torch.zeros(32, 64, device=device)
-
-    module, x = build("meta")
-    with torch.no_grad():
-        estimate = peak_bytes(lambda: module(x))
-    assert estimate == inferred(*build("cpu")).activations_bytes
+N, IN, OUT = 64, 256, 512
+"""Rows, and features before and after, of the linear layer of the closed forms; 4 bytes each."""
+WEIGHTS = (IN * OUT + OUT) * 4
 
 
-def test_the_estimate_of_fused_attention_has_no_matrix() -> None:
-    q = torch.zeros(1, 2, 512, 16, device="meta")
-    with torch.no_grad():
-        assert peak_bytes(lambda: F.scaled_dot_product_attention(q, q, q)) == q.numel() * 4
-        assert peak_bytes(lambda: (q @ q.transpose(-2, -1)).softmax(-1) @ q) == 2 * 2 * 512 * 512 * 4
+def trained(mode: str) -> Memory:
+    layer, x = nn.Linear(IN, OUT), torch.randn(N, IN)
+    steps = steps_of(Subject(layer, (x,)), mode)
+    return measure_memory(steps.whole, layer, x, optimizer=steps.optimizer, backward=True)
+
+
+def test_the_output_of_the_forward_pass_is_told_and_inference_has_no_gradients() -> None:
+    memory = inferred(nn.Linear(IN, OUT), torch.randn(N, IN))
+    assert memory.output_bytes == N * OUT * 4
+    assert memory.gradient_bytes == 0
+    assert memory.optimizer_bytes == 0
+
+
+def test_a_linear_layer_back_and_forth_holds_its_gradients_and_that_of_its_output() -> None:
+    """At the end there are the output, the gradient that it began from, and those of weights and input."""
+    memory = trained("forward_backward")
+    assert (memory.weights_bytes, memory.input_bytes) == (WEIGHTS, N * IN * 4)
+    assert memory.output_bytes == N * OUT * 4
+    assert memory.gradient_bytes == WEIGHTS
+    assert memory.optimizer_bytes == 0
+    assert memory.activations_bytes == 2 * N * OUT * 4 + N * IN * 4 + WEIGHTS
+
+
+SCALARS = 24
+"""Bytes of numbers that AdamW's arithmetic on a CPU makes tensors of on the way."""
+
+
+def test_a_training_step_holds_two_moments_a_weight_and_two_temporaries_of_the_largest() -> None:
+    """AdamW counts its steps for each tensor. Its update of the matrix takes a root, then a quotient of it."""
+    memory = trained("training_step")
+    assert memory.gradient_bytes == WEIGHTS
+    assert memory.optimizer_bytes == 2 * WEIGHTS + 2 * 4
+    after_backward = 2 * N * OUT * 4 + N * IN * 4 + WEIGHTS
+    assert 0 <= memory.activations_bytes - (after_backward + 2 * IN * OUT * 4) <= SCALARS
+    assert memory.activations_bytes == (
+        memory.peak_allocated_bytes - memory.weights_bytes - memory.input_bytes - memory.optimizer_bytes
+    )
+
+
+def test_gradients_of_an_earlier_step_are_not_memory_that_a_step_frees() -> None:
+    layer, x = nn.Linear(IN, OUT), torch.randn(N, IN)
+    steps = steps_of(Subject(layer, (x,)), "forward_backward")
+    for _ in range(3):
+        steps.whole()
+    again = measure_memory(steps.whole, layer, x, backward=True)
+    assert again.peak_allocated_bytes == trained("forward_backward").peak_allocated_bytes
+
+
+LARGE = 64 << 20
+
+
+def touched(size: int) -> Memory:
+    """The memory of a step that writes to so many bytes."""
+    return inferred(Writes(size), torch.randn(16))
+
+
+class Writes(nn.Module):
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.ones(self.size // 4).sum() + x
+
+
+@pytest.mark.skipif(
+    not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of a process cannot begin anew"
+)
+def test_the_process_holds_what_a_step_writes_to_and_a_small_cell_after_a_large_one_does_not() -> None:
+    before, large, after = touched(64), touched(LARGE), touched(64)
+    assert before.process_bytes is not None
+    assert large.process_bytes is not None
+    assert after.process_bytes is not None
+    assert large.process_bytes - before.process_bytes > 0.9 * LARGE
+    assert large.process_bytes - after.process_bytes > 0.9 * LARGE
+    assert after.peak_allocated_bytes == before.peak_allocated_bytes
+
+
+def test_where_a_peak_cannot_begin_anew_the_process_has_none(tmp_path: Path) -> None:
+    calls: list[str] = []
+    assert process_memory.peak_of(lambda: calls.append("step"), tmp_path) is None
+    assert calls == []
+
+
+def test_the_peak_of_the_process_is_read_after_it_was_reset_and_the_step_ran(tmp_path: Path) -> None:
+    own = tmp_path / "proc" / "self"
+    own.mkdir(parents=True)
+    (own / "clear_refs").write_text("")
+
+    def step() -> None:
+        assert (own / "clear_refs").read_text() == "5"
+        (own / "status").write_text("Name:\tpython\nVmPeak:\t 900 kB\nVmHWM:\t     300 kB\nVmRSS:\t 200 kB\n")
+
+    assert process_memory.peak_of(step, tmp_path) == 300 * 1024
+
+
+def test_on_a_gpu_the_process_is_found_by_its_pid_among_those_that_the_driver_lists() -> None:
+    others, own = GpuProcess(1, 500), GpuProcess(os.getpid(), 700)
+    where = torch.device("cuda", 0)
+    assert process_memory.on_gpu(where, FakeNvml(running=(others, own))) == 700
+    assert process_memory.on_gpu(where, FakeNvml(running=(others,))) is None  # another namespace
+    assert process_memory.on_gpu(where, FakeNvml(running=None)) is None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain, repeat
 
-import pytest
-
-from benchsuite.measure.device import FakeDevice
-from benchsuite.measure.stopping import RelativeInterval
-from benchsuite.measure.timing import BLOCK_CALLS, BLOCK_S, WarmUp, measure_time
+from benchsuite.measure.blocks import BLOCK_CALLS, BLOCK_S
+from benchsuite.measure.fake import FakeDevice
+from benchsuite.measure.stopping import FixedCount, RelativeInterval, Visit
+from benchsuite.measure.timing import measure_time
+from benchsuite.measure.warmup import WarmUp
 
 NO_WARM_UP = WarmUp(calls=0, seconds=0.0)
 
@@ -90,7 +89,8 @@ def test_sampling_stops_when_the_interval_is_narrow_enough() -> None:
     rule = RelativeInterval(min_samples=2, max_samples=100, max_s=1e9, precision=0.01)
     timing = measure_time(nothing, device, NO_WARM_UP, rule, threads=1)
     assert timing.stopped_by == "precision"
-    assert len(timing.samples_s) == 6  # below six samples there is no 95 % interval of the median
+    assert len(timing.samples_s) == 7  # below seven samples there is no 97 % interval of the median
+    assert timing.precision == 0
 
 
 def test_noisy_samples_use_up_the_budget() -> None:
@@ -101,22 +101,94 @@ def test_noisy_samples_use_up_the_budget() -> None:
     assert len(timing.samples_s) == 40
 
 
-@pytest.mark.parametrize(
-    ("samples", "elapsed_s", "reason"),
-    [
-        ([1.0] * 4, 99.0, None),  # min_samples come first, even when the time is up
-        ([1.0] * 5, 0.0, None),  # five equal samples have no interval yet
-        ([1.0] * 6, 0.0, "precision"),
-        ([1.0, 2.0, 3.0, 1.0, 2.0, 3.0], 0.0, None),
-        ([1.0, 2.0, 3.0, 1.0, 2.0, 3.0], 10.0, "time"),
-        ([1.0, 2.0] * 10, 0.0, "samples"),
-    ],
-)
-def test_the_rule_says_why_it_stops(samples: Sequence[float], elapsed_s: float, reason: str | None) -> None:
-    rule = RelativeInterval(min_samples=5, max_samples=20, max_s=10.0, precision=0.05)
-    assert rule.reason(samples, elapsed_s) == reason
+def test_a_visit_shows_the_rule_the_samples_of_earlier_rounds_and_returns_its_own() -> None:
+    """Twenty equal samples are precise, whatever the next one says: the visit takes its least and goes."""
+    device = FakeDevice(repeat(0.5))
+    rule = RelativeInterval(min_samples=9, max_samples=300, max_s=1e9, precision=0.01)
+    timing = measure_time(
+        nothing, device, NO_WARM_UP, rule, threads=1, visit=Visit(round=1, rounds=3, earlier=(0.4,) * 20)
+    )
+    assert timing.samples_s == (0.5,) * 3
+    assert timing.stopped_by == "precision"
 
 
-def test_without_a_precision_only_the_budgets_stop() -> None:
-    rule = RelativeInterval(min_samples=1, max_samples=20, max_s=10.0)
-    assert rule.reason([1.0] * 19, 0.0) is None
+def test_the_rounds_of_a_cell_use_up_its_budget_of_samples_together() -> None:
+    device = FakeDevice(repeat(1.0))
+    rule = FixedCount(min_samples=4, max_samples=10, max_s=1e9)
+    earlier: tuple[float, ...] = ()
+    counts = []
+    for number in range(3):
+        visit = Visit(number, 3, earlier)
+        timing = measure_time(nothing, device, NO_WARM_UP, rule, threads=1, visit=visit)
+        counts.append(len(timing.samples_s))
+        earlier += timing.samples_s
+    assert counts == [4, 3, 3]
+
+
+def test_a_round_has_its_part_of_the_seconds() -> None:
+    device = FakeDevice(repeat(1.0))
+    rule = FixedCount(min_samples=1, max_samples=100, max_s=12.0)
+    timing = measure_time(nothing, device, NO_WARM_UP, rule, threads=1, visit=Visit(0, 3))
+    assert timing.stopped_by == "time"
+    assert len(timing.samples_s) == 4
+
+
+def test_later_rounds_warm_up_more_briefly() -> None:
+    rule = FixedCount(min_samples=1, max_samples=1, max_s=1e9)
+    warm_up = WarmUp(calls=10, seconds=20.0)
+    first, later = (
+        measure_time(nothing, FakeDevice(repeat(1.0)), warm_up, rule, threads=1, visit=Visit(number, 2))
+        for number in (0, 1)
+    )
+    assert (first.warmup_calls, later.warmup_calls) == (20, 4)
+
+
+def test_a_sample_of_a_training_step_is_the_sum_of_its_parts() -> None:
+    device = FakeDevice(iter([9.0, 1.0, 2.0, 4.0, 10.0, 20.0, 40.0]))
+    done: list[str] = []
+    parts = {name: (lambda name=name: done.append(name)) for name in ("forward", "backward", "optimizer")}
+    timing = measure_time(
+        lambda: done.append("whole"), device, WarmUp(calls=1, seconds=0.0), fixed(2), threads=1, parts=parts
+    )
+    assert timing.samples_s == (7.0, 70.0)
+    assert timing.parts_s == {"forward": (1.0, 10.0), "backward": (2.0, 20.0), "optimizer": (4.0, 40.0)}
+    assert done == ["whole", *["forward", "backward", "optimizer"] * 2]
+
+
+def test_cold_samples_come_after_a_flush_and_on_inputs_in_turns_over_all_blocks() -> None:
+    device = FakeDevice(repeat(1 / 32))  # after the first, three calls a block
+    done: list[int] = []
+    steps = [lambda i=i: done.append(i) for i in range(2)]
+    timing = measure_time(nothing, device, NO_WARM_UP, fixed(7), threads=1, cold=steps)
+    assert len(timing.samples_s) == 7
+    assert done == [0, 1, 0, 1, 0, 1, 0]
+    assert device.blocks == [1, 3, 3]
+    assert [word for word in device.log if word != "wait"] == ["flush", "call"] * 7
+
+
+def test_the_first_block_of_a_cold_cell_is_one_call_since_the_flush_may_take_long() -> None:
+    device = FakeDevice(repeat(1e-5), host_seconds_per_call=0.5)
+    timing = measure_time(
+        nothing,
+        device,
+        WarmUp(calls=1, seconds=0.0),
+        FixedCount(min_samples=1, max_samples=100, max_s=2.0),
+        threads=1,
+        cold=[nothing, nothing],
+    )
+    assert device.blocks == [1, 1, 1, 1, 1]  # the first is the warm-up
+    assert timing.stopped_by == "time"
+
+
+def test_all_inputs_of_a_cold_cell_are_warmed_up() -> None:
+    done: list[int] = []
+    steps = [lambda i=i: done.append(i) for i in range(2)]
+    measure_time(nothing, FakeDevice(repeat(1.0)), WarmUp(4, 0.0), fixed(1), threads=1, cold=steps)
+    assert done == [0, 1, 0, 1, 0]
+
+
+def test_a_block_is_sized_by_the_host_where_that_is_slower_than_the_device() -> None:
+    """As with a cold step, whose flush takes longer than the step."""
+    device = FakeDevice(repeat(1e-5), host_seconds_per_call=1 / 32)
+    measure_time(nothing, device, NO_WARM_UP, fixed(5), threads=1)
+    assert device.blocks == [1, int(BLOCK_S * 32), 1]

@@ -137,6 +137,7 @@ def test_a_cell_that_runs_out_beside_others_is_tried_alone(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of what it imports
 def test_a_compiled_cell_says_what_compiling_took() -> None:
     visited = Timer(lambda device: ROOM).visit(make_cell(compile="default"), QUICK, Visit())
     assert visited.compilation is not None

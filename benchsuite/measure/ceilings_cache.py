@@ -1,0 +1,94 @@
+"""Measured ceilings, kept a week for a machine as it is: one small JSON file each in the user's cache folder.
+
+Every doubt is settled by measuring: a file that is old, torn, or of another form counts as none. Where the
+folder cannot be written, nothing is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchsuite.measure import conditions, environment, host
+
+MAX_AGE_S = 7 * 24 * 3600.0
+BUSY_HOST = 0.1
+"""Share of the cores' time used by others above which what was measured is not kept."""
+_FORM = 1
+
+
+def through(
+    key: Mapping[str, Any],
+    dtypes: Sequence[str],
+    measure: Callable[[Sequence[str]], dict[str, Any]],
+    *,
+    refresh: bool = False,
+    folder: Path | None = None,
+    now: Callable[[], float] = time.time,
+    others: Callable[[], float | None] | None = None,
+) -> dict[str, Any]:
+    """What is kept under `key`, with what `measure` finds for the dtypes that are missing in it.
+
+    What was measured while others used the machine is handed out but not kept.
+
+    Args:
+        key: what the ceilings depend on, JSON-able.
+        measure: dtypes → "macs_per_s" and more; called only if any are missing.
+        refresh: take nothing that is kept.
+        others: share of the cores that others used since the call before; None if nobody knows.
+    """
+    file = (folder or cache_folder()) / f"ceilings-{_digest(key)}.json"
+    kept = None if refresh else _read(file, now())
+    missing = [dtype for dtype in dtypes if kept is None or dtype not in kept["macs_per_s"]]
+    if kept is not None and not missing:
+        return kept
+    others = others or _Others()
+    others()
+    found = measure(missing)
+    share = others()
+    if kept is None:
+        at = datetime.fromtimestamp(now(), timezone.utc).isoformat(timespec="seconds")
+        found["measured_at"] = at
+        kept_at = now()
+    else:  # as old as its oldest part
+        found = {**found, **kept, "macs_per_s": {**kept["macs_per_s"], **found["macs_per_s"]}}
+        kept_at = datetime.fromisoformat(found["measured_at"]).timestamp()
+    if share is None or share <= BUSY_HOST:
+        _write(file, {"form": _FORM, "kept_at": kept_at, "key": dict(key), "ceilings": found})
+    return found
+
+
+def fingerprint(device: str) -> dict[str, Any]:
+    """What ceilings depend on: the device, the CPU and threads of it, torch, and the GPU's driver."""
+    about = environment.describe_hardware(device)
+    gpu = about["gpu"] or {}
+    smi = gpu.get("nvidia_smi") or {}
+    return {
+        "device": device if not gpu else gpu.get("uuid") or gpu.get("name"),
+        "cpu": about["cpu"].get("model"),
+        "cores": about["cpu"].get("usable_cores"),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "driver": smi.get("driver"),
+    }
+
+
+def cache_folder() -> Path:
+    """The user's folder for what can be made again, as the platform has it."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "benchsuite"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "benchsuite"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "benchsuite" / "cache"
+    return Path.home() / ".cache" / "benchsuite"
