@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import MIXERS
-from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._attention import ALL_KERNELS
+from benchsuite.mixers._feature_map import as_map, as_tokens
 
 MixerChoice = str | Mapping[str, Any]
 """A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}."""
@@ -24,6 +25,11 @@ Choices = Mapping[str, MixerChoice]
 """Stage ("stage1", …, or "all") → what mixes there."""
 Size = tuple[int, int]
 Layout = Literal["BNC", "NCHW"]
+
+GRIDLESS = frozenset(
+    "msa performer linformer xca davit_channel uniform_msa cb cbs cb_msa token_mlp gmlp resmlp fnet".split()
+)
+"""Mixers of tokens that do not ask where a token stands; only these know what to do with a class token."""
 
 
 def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
@@ -34,8 +40,18 @@ def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> Mix
     """
     mixer = mixer or {}
     for name in mixer:
-        _known("stage", name, ("all", *(other for other in stages if other != "all")))
+        _known("", "stage", name, ("all", *(other for other in stages if other != "all")))
     return mixer.get(stage, mixer.get("all"))
+
+
+def refuse_grid(choice: MixerChoice, stage: str) -> None:
+    """Raise ValueError for a mixer of the zoo that mixes over a grid, where there is a class token."""
+    name = choice if isinstance(choice, str) else choice.get("name")
+    if name in MIXERS and name not in GRIDLESS:
+        raise ValueError(
+            f"{stage}: mixer {name!r} mixes over a grid, in which the class token has no place. "
+            f"Allowed: {', '.join(sorted(GRIDLESS))}"
+        )
 
 
 def chosen(
@@ -69,7 +85,7 @@ def chosen(
         given["num_heads"] = num_heads
     if stride != 1:
         given["stride"] = stride
-    if kernel in getattr(cls, "kernels", ATTENTION_KERNELS):
+    if kernel in getattr(cls, "kernels", ALL_KERNELS):
         given["kernel"] = kernel
     options = {key: value for key, value in given.items() if key in accepted} | params
     pooled = stride != 1 and "stride" not in accepted
@@ -99,8 +115,8 @@ class Pooled(nn.Module):
 
 def check_runs_on(network: nn.Module, kernel: str, name: str) -> None:
     """Raise ValueError for a kernel other than "math" that no mixer of the network has."""
-    if kernel not in ATTENTION_KERNELS:
-        raise ValueError(f"unknown kernel {kernel!r}. Allowed: {', '.join(ATTENTION_KERNELS)}")
+    if kernel not in ALL_KERNELS:
+        raise ValueError(f"unknown kernel {kernel!r}. Allowed: {', '.join(ALL_KERNELS)}")
     if kernel != "math" and not any(kernel in getattr(part, "kernels", ()) for part in network.modules()):
         raise ValueError(f"{name} has no mixer that runs on kernel {kernel!r}; it runs on math")
 
@@ -114,7 +130,7 @@ def mix_tokens(mixer: nn.Module, x: Tensor, size: Size) -> Tensor:
     elif layout == "NHWC":
         out = mixer(torch.unflatten(x, 1, size)).flatten(1, 2)
     else:
-        out = mixer(torch.unflatten(x.transpose(1, 2), 2, size)).flatten(2).transpose(1, 2)
+        out = as_tokens(mixer(as_map(x, size)))
     return out
 
 
@@ -127,7 +143,7 @@ def mix_map(mixer: nn.Module, x: Tensor) -> Tensor:
     elif layout == "NHWC":
         out = mixer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     else:
-        out = torch.unflatten(mixer(x.flatten(2).transpose(1, 2), size).transpose(1, 2), 2, size)
+        out = as_map(mixer(as_tokens(x), size), size)
     return out
 
 
@@ -138,7 +154,7 @@ def layout_of(mixer: nn.Module) -> str:
 
 def _parts(choice: Mapping[str, Any], stage: str) -> tuple[str, dict[str, Any]]:
     for key in choice:
-        _known(f"{stage}: key", key, ("name", "params"))
+        _known(f"{stage}: ", "key", key, ("name", "params"))
     if "name" not in choice:
         raise ValueError(f"{stage}: a mixer needs a name")
     return str(choice["name"]), dict(choice.get("params") or {})
@@ -146,7 +162,7 @@ def _parts(choice: Mapping[str, Any], stage: str) -> tuple[str, dict[str, Any]]:
 
 def _class_of(name: str, stage: str) -> type[nn.Module]:
     if ":" not in name:
-        _known(f"{stage}: mixer", name, tuple(MIXERS))
+        _known(f"{stage}: ", "mixer", name, tuple(MIXERS))
     module, _, attribute = MIXERS.get(name, name).partition(":")
     try:
         cls: type[nn.Module] = getattr(importlib.import_module(module), attribute)
@@ -155,12 +171,12 @@ def _class_of(name: str, stage: str) -> type[nn.Module]:
     return cls
 
 
-def _known(what: str, word: str, allowed: tuple[str, ...]) -> None:
+def _known(where: str, what: str, word: str, allowed: tuple[str, ...]) -> None:
     if word in allowed:
         return
     near = difflib.get_close_matches(word, allowed, n=1)
-    hint = f"; did you mean {near[0]!r}" if near else ""
-    raise ValueError(f"unknown {what} {word!r}{hint}. Allowed: {', '.join(allowed)}")
+    hint = f'; did you mean "{near[0]}"?' if near else "."
+    raise ValueError(f'{where}no {what} "{word}"{hint} Allowed: {", ".join(allowed)}')
 
 
 def _try(make: Callable[[], nn.Module], what: str, dim: int, grid: Size, layout: Layout, stride: int) -> None:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._token_conv import as_map, as_tokens
-from benchsuite.mixers.lit import sample_taps
+from benchsuite.mixers import lit
+from benchsuite.mixers._feature_map import as_map, as_tokens
 
 Size = tuple[int, int]
 
@@ -111,31 +111,11 @@ class PatchMerging(Embedding):
         return size[0] // 2, size[1] // 2
 
 
-class DeformableMerging(Embedding):
-    """LIT's merging of 2 × 2 tokens by a deformable convolution, batch norm and GELU.
-
-    `DeformableTokenMerging` to any number of channels, as LIT-Ti's stages do not double them.
-    """
-
-    def __init__(self, channels: int, dim: int) -> None:
-        super().__init__()
-        self.offset = nn.Conv2d(channels, 8, 2, stride=2)  # down and right, for each of four taps
-        self.conv = nn.Conv2d(channels, dim, 2, stride=2)
-        self.norm = nn.BatchNorm2d(dim, eps=1e-5)
-        nn.init.zeros_(self.offset.weight)
-        assert self.offset.bias is not None
-        nn.init.zeros_(self.offset.bias)
+class DeformableMerging(lit.DeformableMerging, Embedding):
+    """LIT's merging of 2 × 2 tokens by a deformable convolution, to any number of channels."""
 
     def forward(self, x: Tensor) -> Tensor:
-        size = size_of(x)
-        taps = sample_taps(x, self.offset(x), size)  # B, channels × 4, N / 4
-        merged = (self.conv.weight.flatten(1) @ taps).reshape(x.shape[0], -1, *self.grid(size))
-        assert self.conv.bias is not None
-        merged = merged + self.conv.bias[:, None, None]  # B, dim, H / 2, W / 2
-        return F.gelu(self.norm(merged))
-
-    def grid(self, size: Size) -> Size:
-        return convolved(size, 2, 2, 0)
+        return self.merge(x, size_of(x))
 
 
 def convolved(size: Size, kernel_size: int, stride: int, padding: int) -> Size:

@@ -15,13 +15,11 @@ from itertools import cycle, islice
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, MixerChoice, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import Choices, MixerChoice, check_runs_on, choice_of, chosen, refuse_grid
 from benchsuite.backbones._embed import Size, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
 from benchsuite.backbones._token_block import check_image
-from benchsuite.backbones.vit import GRIDLESS
-from benchsuite.mixers import MIXERS
-from benchsuite.mixers._token_conv import as_map, as_tokens
+from benchsuite.mixers._feature_map import as_map, as_tokens
 
 
 class Hierarchy(nn.Module):
@@ -181,12 +179,8 @@ def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn
         num_heads=place.num_heads,
         kernel=place.kernel,
     )
-    name = choice if isinstance(choice, str) else str(choice["name"])
-    if stage.class_token and name in MIXERS and name not in GRIDLESS:
-        raise ValueError(
-            f"{place.name}: mixer {name!r} mixes over a grid, in which the class token has no place. "
-            f"Allowed: {', '.join(sorted(GRIDLESS))}"
-        )
+    if stage.class_token:
+        refuse_grid(choice, place.name)
     return make
 
 

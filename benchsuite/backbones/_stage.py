@@ -3,11 +3,11 @@
 A network is a `HierarchyConfig`, which has a `Stage` for each stage. A `Stage` says, by classes and functions
 that make modules, how it is entered, what its blocks are made of, and where it tells positions:
 
-    Stage(dim=384, depth=6, num_heads=12, embed=DeformableMerging, mixers=(hilo,), ffn=mlp(4))
+    Stage(dim=384, depth=6, num_heads=12, embed=DeformableMerging, mixers=(attention(HiLo),), ffn=mlp(4))
 
 - `embed(channels, dim)` makes an `Embedding` (`_embed.py`): a map in, a map out, and what size that has.
-- `mixers` are functions of a `Place` that make a mixer of any layout. Blocks take them in turn, so that two
-  alternate; with none, a block only feeds forward.
+- `mixers` are functions of a `Place` that make a mixer of any layout, such as `attention` returns. Blocks
+  take them in turn, so that two alternate; with none, a block only feeds forward.
 - `ffn(dim)` makes what comes behind the mixer: an `MLP`, or a module of any layout.
 - `norm(dim)` makes the norms of a block.
 - `block(dim, mixer=…, ffn=…, norm=…)` joins them: `PreNormBlock`, unless the paper does it another way. It is
@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,10 @@ class Place:
         """The kernel asked for if the mixer runs on it, and else "math"."""
         return self.kernel if self.kernel in getattr(cls, "kernels", ()) else "math"
 
+    def fill(self, cls: type[nn.Module], **params: Any) -> nn.Module:
+        """A mixer for this place: of its width and heads, on `kernel_of` it, with these parameters."""
+        return cls(self.dim, self.num_heads, **params, kernel=self.kernel_of(cls))
+
 
 MakeMixer = Callable[[Place], nn.Module]
 MakeModule = Callable[[int], nn.Module]
@@ -60,6 +64,15 @@ class MakeBlock(Protocol):
     def __call__(
         self, dim: int, *, mixer: nn.Module | None, ffn: nn.Module, norm: MakeModule
     ) -> nn.Module: ...
+
+
+def attention(cls: type[nn.Module], **params: Any) -> MakeMixer:
+    """What makes a mixer of this class, with these parameters, wherever one is wanted."""
+
+    def make(place: Place) -> nn.Module:
+        return place.fill(cls, **params)
+
+    return make
 
 
 NORM: MakeModule = partial(nn.LayerNorm, eps=1e-5)

@@ -14,31 +14,14 @@ The README prints 13 M and 25 M parameters, 2.0 and 3.9 G MACs for tiny and smal
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-from torch import nn
+from dataclasses import replace
 
 from benchsuite.backbones import pvt
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._network_port import NetworkPort
-from benchsuite.backbones._stage import HierarchyConfig, Place
+from benchsuite.backbones._stage import HierarchyConfig, attention
 from benchsuite.mixers.acmix_pvt import ACmixSpatialReductionAttention
-
-
-@dataclass(frozen=True, slots=True)
-class ACmixReduction:
-    """Makes ACmix on reduced keys and values."""
-
-    sr_ratio: int
-
-    def __call__(self, place: Place) -> nn.Module:
-        return ACmixSpatialReductionAttention(
-            place.dim,
-            place.num_heads,
-            sr_ratio=self.sr_ratio,
-            kernel=place.kernel_of(ACmixSpatialReductionAttention),
-        )
 
 
 def config(depths: tuple[int, ...]) -> HierarchyConfig:
@@ -46,7 +29,11 @@ def config(depths: tuple[int, ...]) -> HierarchyConfig:
     table = pvt.table((64, 128, 320, 512), depths, num_heads=(1, 2, 5, 8), mlp_ratios=(8, 8, 4, 4))
     skeleton = pvt.config(table)
     stages = (
-        replace(stage, mixers=(ACmixReduction(row.sr_ratio),), class_token=False)
+        replace(
+            stage,
+            mixers=(attention(ACmixSpatialReductionAttention, sr_ratio=row.sr_ratio),),
+            class_token=False,
+        )
         for stage, row in zip(skeleton.stages, table, strict=True)
     )
     return replace(skeleton, name="ACmix-PVT", stages=tuple(stages))

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from benchsuite.backbones import swin
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort
 from benchsuite.backbones._stage import HierarchyConfig, Place
-from benchsuite.mixers._port import Arguments, State
+from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.acmix_swin import ACmixWindowAttention
 
 
@@ -38,13 +37,11 @@ class ACmixWindow:
 
     def __call__(self, place: Place) -> nn.Module:
         one = min(place.grid) <= self.like.window_size
-        return ACmixWindowAttention(
-            place.dim,
-            place.num_heads,
+        return place.fill(
+            ACmixWindowAttention,
             window_size=min(place.grid) if one else self.like.window_size,
             shift_size=0 if one else self.like.shift_size,
             qkv_bias=self.like.qkv_bias,
-            kernel=place.kernel_of(ACmixWindowAttention),
         )
 
 

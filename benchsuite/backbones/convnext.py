@@ -18,11 +18,10 @@ from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_map
 from benchsuite.backbones._embed import Embedding, PatchEmbedding, Size, convolved, size_of
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeModule, Place, Stage, mlp
-from benchsuite.mixers._port import Arguments
-from benchsuite.mixers._token_conv import as_map, as_tokens
+from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.convnext import ConvNeXtConv
 
 

@@ -11,7 +11,6 @@ Names: window_size² is the paper's P_w; the groups of channels are as many as t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,43 +20,10 @@ from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_tokens
 from benchsuite.backbones._embed import NormedMerging, PatchEmbedding, Size
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Place, Stage, feed_forward, mlp
-from benchsuite.mixers._port import Arguments
+from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Stage, attention, feed_forward, mlp
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.davit import ChannelAttention, DaViTPosition, DaViTWindowAttention
-
-
-@dataclass(frozen=True, slots=True)
-class MakeWindow:
-    """Makes window attention."""
-
-    window_size: int
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return DaViTWindowAttention(
-            place.dim,
-            place.num_heads,
-            window_size=self.window_size,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(DaViTWindowAttention),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MakeChannel:
-    """Makes channel attention."""
-
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return ChannelAttention(
-            place.dim,
-            place.num_heads,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(ChannelAttention),
-        )
 
 
 class DaViTBlock(nn.Module):
@@ -102,7 +68,10 @@ def config(
             depth=2 * pairs,
             num_heads=heads,
             embed=merging if i else partial(PatchEmbedding, stride=patch_size, kernel_size=7),
-            mixers=(MakeWindow(window_size, qkv_bias), MakeChannel(qkv_bias)),
+            mixers=(
+                attention(DaViTWindowAttention, window_size=window_size, qkv_bias=qkv_bias),
+                attention(ChannelAttention, qkv_bias=qkv_bias),
+            ),
             ffn=mlp(mlp_ratio),
             block=DaViTBlock,
         )

@@ -21,7 +21,6 @@ from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_tokens
 from benchsuite.backbones._embed import PatchEmbedding, PatchMerging, Size
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._stage import (
     HierarchyConfig,
@@ -33,8 +32,8 @@ from benchsuite.backbones._stage import (
     mlp,
 )
 from benchsuite.backbones.swin import state as swin_state
-from benchsuite.mixers._port import Arguments, State
-from benchsuite.mixers._token_conv import as_map, as_tokens
+from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.depthwise import groups_of, inhomogeneous_state
 from benchsuite.mixers.dwnet import DWBlock, DynamicDWBlock, InhomogeneousDWBlock
 

@@ -24,10 +24,9 @@ from benchsuite.backbones import swin
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
-from benchsuite.mixers._port import Arguments, State
+from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.focal import FocalAttention
 
 
@@ -45,9 +44,8 @@ class Focal:
 
     def __call__(self, place: Place) -> nn.Module:
         one = min(place.grid) <= self.window_size
-        return FocalAttention(
-            place.dim,
-            place.num_heads,
+        return place.fill(
+            FocalAttention,
             window_size=min(place.grid) if one else self.window_size,
             expand_size=0 if one else self.expand_size,
             shift_size=0 if one else self.shift_size,
@@ -55,7 +53,6 @@ class Focal:
             focal_window=self.focal_window,
             pool_method=self.pool_method,
             qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(FocalAttention),
         )
 
 
@@ -95,16 +92,9 @@ focal_b = network(Hierarchy, config(128, (2, 2, 18, 2), (4, 8, 16, 32)))
 def _arguments(authors: Arguments) -> dict[str, Any]:
     given = take(
         authors,
-        {
-            "img_size": 224,
-            "patch_size": 4,
-            "num_classes": 1000,
-            "embed_dim": 96,
-            "depths": (2, 2, 6, 2),
-            "num_heads": (3, 6, 12, 24),
+        swin.DEFAULTS
+        | {
             "window_size": 7,
-            "mlp_ratio": 4.0,
-            "qkv_bias": True,
             "use_shift": False,
             "focal_stages": (0, 1, 2, 3),
             "focal_levels": (1, 1, 1, 1),
@@ -113,10 +103,9 @@ def _arguments(authors: Arguments) -> dict[str, Any]:
             "expand_sizes": (3, 3, 3, 3),
             "expand_layer": "all",
         },
-        only={"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0, "patch_norm": True}
-        | dict.fromkeys(("ape", "use_conv_embed", "use_layerscale", "use_pre_norm"), False)
-        | dict.fromkeys(("drop_path_rate", "norm_layer", "use_checkpoint", "layerscale_value"), ...)
-        | {"expand_stages": ...},  # which the authors take and do not use
+        only=swin.ONLY
+        | dict.fromkeys(("use_conv_embed", "use_layerscale", "use_pre_norm"), False)
+        | {"layerscale_value": ..., "expand_stages": ...},  # the latter the authors take and do not use
     )
     ours = config(
         given["embed_dim"],

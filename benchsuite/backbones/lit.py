@@ -10,12 +10,12 @@ Differs: no stochastic depth. LIT-Ti, which is built otherwise, is in `lit_ti.py
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import nn
 
+from benchsuite.backbones import swin
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
@@ -29,20 +29,8 @@ from benchsuite.mixers._port import Arguments, State
 from benchsuite.mixers.lit import RelPosMSA
 
 
-@dataclass(frozen=True, slots=True)
-class MakeRelPosMSA:
-    """Makes self-attention with a bias for each offset in its grid."""
-
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return RelPosMSA(
-            place.dim,
-            place.num_heads,
-            grid=place.grid,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(RelPosMSA),
-        )
+def _relpos_msa(place: Place, qkv_bias: bool) -> nn.Module:
+    return place.fill(RelPosMSA, grid=place.grid, qkv_bias=qkv_bias)
 
 
 def config(
@@ -63,7 +51,7 @@ def config(
             depth=depth,
             num_heads=heads,
             embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
-            mixers=(MakeRelPosMSA(qkv_bias),) if mixes else (),
+            mixers=(partial(_relpos_msa, qkv_bias=qkv_bias),) if mixes else (),
             ffn=ffn(mlp_ratio),
         )
         for i, (depth, heads, mixes) in enumerate(zip(depths, num_heads, has_msa, strict=True))
@@ -80,23 +68,7 @@ lit_b = network(Hierarchy, config(128, (2, 2, 18, 2), (4, 8, 16, 32)))
 def _arguments(authors: Arguments) -> dict[str, Any]:
     if "embed_dims" in authors:  # the class of that name that LIT-Ti is of
         return ti_arguments(authors)
-    given = take(
-        authors,
-        {
-            "img_size": 224,
-            "patch_size": 4,
-            "num_classes": 1000,
-            "embed_dim": 96,
-            "depths": (2, 2, 6, 2),
-            "num_heads": (3, 6, 12, 24),
-            "mlp_ratio": 4.0,
-            "qkv_bias": True,
-            "has_msa": (0, 0, 1, 1),
-        },
-        only={"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0, "ape": False}
-        | {"patch_norm": True}
-        | dict.fromkeys(("drop_path_rate", "norm_layer", "use_checkpoint"), ...),
-    )
+    given = take(authors, swin.DEFAULTS | {"has_msa": (0, 0, 1, 1)}, only=swin.ONLY)
     ours = config(
         given["embed_dim"],
         tuple(given["depths"]),

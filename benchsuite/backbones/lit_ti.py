@@ -9,31 +9,18 @@ Differs: no stochastic depth. Unlike the larger LITs it has learned positions an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
-
-from torch import nn
 
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved, renamed
+from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import take
-from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Place, Stage, mlp
+from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Stage, attention, mlp
 from benchsuite.backbones.pvt import PVTStage, stages_of, table
-from benchsuite.mixers._port import Arguments
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.msa import MSA
-
-
-@dataclass(frozen=True, slots=True)
-class MakeMSA:
-    """Makes self-attention."""
-
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return MSA(place.dim, place.num_heads, qkv_bias=self.qkv_bias, kernel=place.kernel_of(MSA))
 
 
 def config(stages: Sequence[PVTStage], *, qkv_bias: bool = True, patch_size: int = 4) -> HierarchyConfig:
@@ -45,7 +32,7 @@ def config(stages: Sequence[PVTStage], *, qkv_bias: bool = True, patch_size: int
             num_heads=stage.num_heads,
             embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
             start=AbsolutePosition,
-            mixers=(MakeMSA(qkv_bias),) if i > 1 else (),
+            mixers=(attention(MSA, qkv_bias=qkv_bias),) if i > 1 else (),
             ffn=mlp(stage.mlp_ratio),
             norm=NORM_1E6,
             class_token=i == len(stages) - 1,

@@ -9,40 +9,21 @@ Names: window_sizes are the authors' local_ws, of which 1 makes HiLo self-attent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from torch import nn
 
+from benchsuite.backbones import swin
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved, renamed
+from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Place, Stage
-from benchsuite.mixers._port import Arguments
+from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Stage, attention
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.hilo import HiLo
 from benchsuite.mixers.litv2 import LITv2FeedForward
-
-
-@dataclass(frozen=True, slots=True)
-class MakeHiLo:
-    """Makes HiLo."""
-
-    window_size: int
-    alpha: float
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return HiLo(
-            place.dim,
-            place.num_heads,
-            window_size=self.window_size,
-            alpha=self.alpha,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(HiLo),
-        )
 
 
 def conv_ffn(ratio: float) -> MakeModule:
@@ -73,7 +54,9 @@ def config(
             depth=depth,
             num_heads=heads,
             embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
-            mixers=(MakeHiLo(window_size, alpha, qkv_bias),) if mixes else (),
+            mixers=(attention(HiLo, window_size=window_size, alpha=alpha, qkv_bias=qkv_bias),)
+            if mixes
+            else (),
             ffn=conv_ffn(mlp_ratio),
         )
         for i, (depth, heads, mixes, window_size) in enumerate(
@@ -91,22 +74,8 @@ litv2_b = network(Hierarchy, config(128, (2, 2, 18, 2), (4, 8, 16, 32)))
 def _arguments(authors: Arguments) -> dict[str, Any]:
     given = take(
         authors,
-        {
-            "img_size": 224,
-            "patch_size": 4,
-            "num_classes": 1000,
-            "embed_dim": 96,
-            "depths": (2, 2, 6, 2),
-            "num_heads": (3, 6, 12, 24),
-            "mlp_ratio": 4.0,
-            "qkv_bias": True,
-            "has_msa": (0, 0, 1, 1),
-            "alpha": 0.5,
-            "local_ws": (0, 0, 2, 1),
-        },
-        only={"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0, "ape": False}
-        | {"patch_norm": True}
-        | dict.fromkeys(("drop_path_rate", "norm_layer", "use_checkpoint"), ...),
+        swin.DEFAULTS | {"has_msa": (0, 0, 1, 1), "alpha": 0.5, "local_ws": (0, 0, 2, 1)},
+        only=swin.ONLY,
     )
     ours = config(
         given["embed_dim"],

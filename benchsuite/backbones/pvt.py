@@ -14,33 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from torch import nn
-
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved, renamed
+from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Place, Stage, mlp
-from benchsuite.mixers._port import Arguments
+from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Stage, attention, mlp
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.pvt import SpatialReductionAttention
-
-
-@dataclass(frozen=True, slots=True)
-class MakeSRA:
-    """Makes spatial-reduction attention."""
-
-    sr_ratio: int
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return SpatialReductionAttention(
-            place.dim,
-            place.num_heads,
-            sr_ratio=self.sr_ratio,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(SpatialReductionAttention),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +44,7 @@ def config(stages: Sequence[PVTStage], *, qkv_bias: bool = True, patch_size: int
             num_heads=stage.num_heads,
             embed=partial(PatchEmbedding, stride=2 if i else patch_size),
             start=AbsolutePosition,
-            mixers=(MakeSRA(stage.sr_ratio, qkv_bias),),
+            mixers=(attention(SpatialReductionAttention, sr_ratio=stage.sr_ratio, qkv_bias=qkv_bias),),
             ffn=mlp(stage.mlp_ratio),
             norm=NORM_1E6,
             class_token=i == len(stages) - 1,

@@ -9,7 +9,6 @@ Names: sr_ratios are the paper's R; LayerNorms have eps 1e-6 but for those of em
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,28 +17,13 @@ from torch import nn
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved, renamed
+from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeModule, Place, Stage
-from benchsuite.backbones.pvt import DEFAULTS, ONLY, MakeSRA, PVTStage, stages_of, table
-from benchsuite.mixers._port import Arguments
-from benchsuite.mixers.pvt import LinearSpatialReductionAttention
+from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeMixer, MakeModule, Stage, attention
+from benchsuite.backbones.pvt import DEFAULTS, ONLY, PVTStage, stages_of, table
+from benchsuite.mixers._port import Arguments, renamed
+from benchsuite.mixers.pvt import LinearSpatialReductionAttention, SpatialReductionAttention
 from benchsuite.mixers.pvt_ffn import PVTFeedForward
-
-
-@dataclass(frozen=True, slots=True)
-class MakeLinearSRA:
-    """Makes attention to a grid pooled to 7 × 7."""
-
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return LinearSpatialReductionAttention(
-            place.dim,
-            place.num_heads,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(LinearSpatialReductionAttention),
-        )
 
 
 def conv_ffn(ratio: float, *, linear: bool = False) -> MakeModule:
@@ -57,6 +41,12 @@ def config(stages: Sequence[PVTStage], *, linear: bool = False, qkv_bias: bool =
     Args:
         linear: attend to a pooled grid instead of a convolved one, whatever the stages' sr_ratio.
     """
+
+    def reducing(stage: PVTStage) -> MakeMixer:
+        if linear:
+            return attention(LinearSpatialReductionAttention, qkv_bias=qkv_bias)
+        return attention(SpatialReductionAttention, sr_ratio=stage.sr_ratio, qkv_bias=qkv_bias)
+
     built = (
         Stage(
             dim=stage.dim,
@@ -65,7 +55,7 @@ def config(stages: Sequence[PVTStage], *, linear: bool = False, qkv_bias: bool =
             embed=partial(PatchEmbedding, stride=2, kernel_size=3)
             if i
             else partial(PatchEmbedding, stride=4, kernel_size=7),
-            mixers=(MakeLinearSRA(qkv_bias) if linear else MakeSRA(stage.sr_ratio, qkv_bias),),
+            mixers=(reducing(stage),),
             ffn=conv_ffn(stage.mlp_ratio, linear=linear),
             norm=NORM_1E6,
             end=NORM_1E6,

@@ -13,50 +13,35 @@ what is here; it takes b4 from 11.40 to 11.5.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchsuite.backbones import pvtv2
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import HierarchyConfig, Place
+from benchsuite.backbones._stage import HierarchyConfig, attention
 from benchsuite.backbones.pvt import DEFAULTS, ONLY, PVTStage, stages_of, table
-from benchsuite.mixers._port import Arguments, State
+from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.quadtree import QuadTreeAttention
-
-
-@dataclass(frozen=True, slots=True)
-class QuadTree:
-    """Makes QuadTree attention. Each of the levels looks into the eight best regions."""
-
-    levels: int
-    variant: str = "B"
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return QuadTreeAttention(
-            place.dim,
-            place.num_heads,
-            variant=self.variant,
-            levels=self.levels,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(QuadTreeAttention),
-        )
 
 
 def config(stages: Sequence[PVTStage], *, variant: str = "B", qkv_bias: bool = True) -> HierarchyConfig:
     """A QuadTree Transformer of these stages, whose `sr_ratio` is the number of levels.
+
+    Each of the levels looks into the eight best regions.
 
     Args:
         variant: of the attention, "A" or "B".
     """
     pvt = pvtv2.config(stages, qkv_bias=qkv_bias)
     built = (
-        replace(stage, mixers=(QuadTree(row.sr_ratio, variant, qkv_bias),))
+        replace(
+            stage,
+            mixers=(attention(QuadTreeAttention, variant=variant, levels=row.sr_ratio, qkv_bias=qkv_bias),),
+        )
         for stage, row in zip(pvt.stages, stages, strict=True)
     )
     return replace(pvt, name="QuadTree", stages=tuple(built))

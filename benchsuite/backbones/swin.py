@@ -17,10 +17,10 @@ from torch import nn
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding, PatchMerging
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved, renamed
+from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
-from benchsuite.mixers._port import Arguments
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.swin import WindowAttention
 
 
@@ -38,13 +38,11 @@ class Window:
 
     def __call__(self, place: Place) -> nn.Module:
         one = min(place.grid) <= self.window_size
-        return WindowAttention(
-            place.dim,
-            place.num_heads,
+        return place.fill(
+            WindowAttention,
             window_size=min(place.grid) if one else self.window_size,
             shift_size=0 if one else self.shift_size,
             qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(WindowAttention),
         )
 
 
@@ -82,24 +80,29 @@ swin_s = network(Hierarchy, config(96, (2, 2, 18, 2), (3, 6, 12, 24)))
 swin_b = network(Hierarchy, config(128, (2, 2, 18, 2), (4, 8, 16, 32)))
 
 
+DEFAULTS: dict[str, Any] = {
+    "img_size": 224,
+    "patch_size": 4,
+    "num_classes": 1000,
+    "embed_dim": 96,
+    "depths": (2, 2, 6, 2),
+    "num_heads": (3, 6, 12, 24),
+    "mlp_ratio": 4.0,
+    "qkv_bias": True,
+}
+ONLY: dict[str, Any] = {
+    "in_chans": 3,
+    "qk_scale": None,
+    "drop_rate": 0.0,
+    "attn_drop_rate": 0.0,
+    "ape": False,
+    "patch_norm": True,
+} | dict.fromkeys(("drop_path_rate", "norm_layer", "use_checkpoint"), ...)
+"""Arguments of the authors' class, which later networks took over, for `take`."""
+
+
 def _arguments(authors: Arguments) -> dict[str, Any]:
-    given = take(
-        authors,
-        {
-            "img_size": 224,
-            "patch_size": 4,
-            "num_classes": 1000,
-            "embed_dim": 96,
-            "depths": (2, 2, 6, 2),
-            "num_heads": (3, 6, 12, 24),
-            "window_size": 7,
-            "mlp_ratio": 4.0,
-            "qkv_bias": True,
-        },
-        only={"in_chans": 3, "qk_scale": None, "drop_rate": 0.0, "attn_drop_rate": 0.0, "ape": False}
-        | {"patch_norm": True}
-        | dict.fromkeys(("drop_path_rate", "norm_layer", "use_checkpoint", "fused_window_process"), ...),
-    )
+    given = take(authors, DEFAULTS | {"window_size": 7}, only=ONLY | {"fused_window_process": ...})
     ours = config(
         given["embed_dim"],
         tuple(given["depths"]),

@@ -9,56 +9,18 @@ Names: window_sizes are the authors' wss; LayerNorms have eps 1e-6 but for those
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
-
-from torch import nn
 
 from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import renamed
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeMixer, Place, Stage, mlp
+from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeMixer, Stage, attention, mlp
 from benchsuite.backbones.pvt import DEFAULTS, ONLY, PVTStage, stages_of, table
-from benchsuite.mixers._port import Arguments
+from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.twins import GlobalSubSampledAttention, LocallyGroupedAttention
 from benchsuite.mixers.twins_peg import PositionEncodingGenerator
-
-
-@dataclass(frozen=True, slots=True)
-class MakeLSA:
-    """Makes locally-grouped attention."""
-
-    window_size: int
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return LocallyGroupedAttention(
-            place.dim,
-            place.num_heads,
-            window_size=self.window_size,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(LocallyGroupedAttention),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class MakeGSA:
-    """Makes global sub-sampled attention."""
-
-    sr_ratio: int
-    qkv_bias: bool = True
-
-    def __call__(self, place: Place) -> nn.Module:
-        return GlobalSubSampledAttention(
-            place.dim,
-            place.num_heads,
-            sr_ratio=self.sr_ratio,
-            qkv_bias=self.qkv_bias,
-            kernel=place.kernel_of(GlobalSubSampledAttention),
-        )
 
 
 def config(
@@ -90,8 +52,10 @@ def config(
 
 
 def _in_turn(window_size: int, sr_ratio: int, qkv_bias: bool) -> tuple[MakeMixer, ...]:
-    everywhere = MakeGSA(sr_ratio, qkv_bias)
-    return (everywhere,) if window_size == 1 else (MakeLSA(window_size, qkv_bias), everywhere)
+    everywhere = attention(GlobalSubSampledAttention, sr_ratio=sr_ratio, qkv_bias=qkv_bias)
+    if window_size == 1:
+        return (everywhere,)
+    return (attention(LocallyGroupedAttention, window_size=window_size, qkv_bias=qkv_bias), everywhere)
 
 
 _DIMS, _HEADS, _RATIOS = (64, 128, 320, 512), (1, 2, 5, 8), (8, 8, 4, 4)

@@ -20,20 +20,23 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones._builder import Builder, network
-from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen
+from benchsuite.backbones._choice import (
+    Choices,
+    MixerChoice,
+    Size,
+    check_runs_on,
+    choice_of,
+    chosen,
+    refuse_grid,
+)
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers import MIXERS
 from benchsuite.mixers._feed_forward import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.context_broadcast import ContextBroadcastMLP, ContextBroadcastMSA
 from benchsuite.mixers.msa import MSA
 
 STAGES = ("all",)
-GRIDLESS = frozenset(
-    "msa performer linformer xca davit_channel uniform_msa cb cbs cb_msa token_mlp gmlp resmlp fnet".split()
-)
-"""Mixers of tokens that do not ask where a token stands; only these know what to do with a class token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,7 @@ class ViT(nn.Module):
     ) -> Callable[[], nn.Module] | None:
         if choice is None:
             return None
-        name = choice if isinstance(choice, str) else choice.get("name")
-        if name in MIXERS and name not in GRIDLESS:
-            raise ValueError(
-                f"all: mixer {name!r} mixes over a grid, in which a ViT's class token has no place. "
-                f"Allowed: {', '.join(sorted(GRIDLESS))}"
-            )
+        refuse_grid(choice, "all")
         return chosen(
             choice,
             stage="all",

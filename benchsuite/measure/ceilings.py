@@ -1,7 +1,7 @@
 """What the machine can do at best, measured: the rate of a large matrix product, and that of a copy.
 
-Both are what torch reaches on this machine with this number of threads, so they are ceilings for a mixer and
-not what a data sheet says. They are measured once a machine and kept for a week (`measure/ceilings_cache.py`).
+Both are what torch reaches on this machine with this number of threads, and not what a data sheet says. They
+are measured once a machine and kept for a week (`measure/ceilings_cache.py`).
 Source of the idea: Williams, Waterman and Patterson, "Roofline", Communications of the ACM 52 (2009).
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from benchsuite.measure import ceilings_cache
+from benchsuite.measure.conditions import Watch
 from benchsuite.measure.device import Device, open_device
 
 FORMATS = {
@@ -48,15 +49,15 @@ CPU = Sizes(side=2048, copied_bytes=256 << 20, budget_s=0.3)
 CUDA = Sizes(side=8192, copied_bytes=1 << 30, budget_s=0.5)
 FEWEST, MOST = 3, 9
 _PILOT = 4
-"""A product is first tried at this fraction of the side, to see whether three of full size fit the budget."""
+"""A product is first tried at this fraction of the side, a power of 2, to see what fits the budget."""
 
 
 def ceilings(device: str, dtypes: Sequence[str], *, refresh: bool = False) -> dict[str, Any]:
     """The ceilings of a device that `resolve` has named, as this process would use it now.
 
     Args:
-        dtypes: words of `results.record.DType`; `autocast_*` stands for the format that it casts to. Those that
-            the device lacks are left out of the answer.
+        dtypes: words of `results.record.DType`; `autocast_*` stands for the format that it casts to. Those
+            that the device lacks are left out of the answer.
         refresh: measure anew whatever is kept.
 
     Returns:
@@ -70,20 +71,21 @@ def ceilings(device: str, dtypes: Sequence[str], *, refresh: bool = False) -> di
     def measure(missing: Sequence[str]) -> dict[str, Any]:
         return measure_ceilings(open_device(device), device, missing, sizes)
 
-    key = ceilings_cache.fingerprint(device)
-    found = ceilings_cache.through(key, wanted, measure, refresh=refresh)
+    watch = Watch() if where.type == "cpu" else None
+    found = ceilings_cache.through(
+        ceilings_cache.fingerprint(device),
+        wanted,
+        measure,
+        refresh=refresh,
+        others=lambda: watch.snapshot().get("cpu_others") if watch else None,
+    )
     rates = {dtype: rate for dtype in wanted if (rate := found["macs_per_s"].get(dtype)) is not None}
     return {**found, "device": device, "threads": torch.get_num_threads(), "macs_per_s": rates}
 
 
 def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: Sizes) -> dict[str, Any]:
     """Time every product and the copy, nothing kept. A dtype that the device lacks has the rate None."""
-    rates: dict[str, float | None] = {}
-    for dtype in dtypes:
-        try:
-            rates[dtype] = matmul_rate(timer, device, dtype, sizes)
-        except (RuntimeError, LookupError):  # no such format here, or not enough memory for it
-            rates[dtype] = None
+    rates = {dtype: _rate_if_any(timer, device, dtype, sizes) for dtype in dtypes}
     return {
         "macs_per_s": rates,
         "copy_bytes_per_s": copy_rate(timer, device, sizes),
@@ -94,11 +96,18 @@ def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: S
     }
 
 
+def _rate_if_any(timer: Device, device: str, dtype: str, sizes: Sizes) -> float | None:
+    try:
+        return matmul_rate(timer, device, dtype, sizes)
+    except (RuntimeError, LookupError):  # no such format here, or not enough memory for it
+        return None
+
+
 def matmul_rate(timer: Device, device: str, dtype: str, sizes: Sizes) -> float:
     """Multiply–adds per second of a product of two square matrices.
 
-    Where three of full size would go beyond the budget, as with a format that a CPU emulates, a quarter of the
-    side has to do.
+    Where the fewest products of full size would take far longer than the budget, as on a slow CPU or in a
+    format that it emulates, half of the side has to do, or a quarter.
 
     Raises:
         RuntimeError: the device cannot multiply in this format.
@@ -106,15 +115,14 @@ def matmul_rate(timer: Device, device: str, dtype: str, sizes: Sizes) -> float:
     """
     if dtype == "tf32" and torch.device(device).type != "cuda":
         raise LookupError("a CPU has no TF32")
-    pilot = sizes.side // _PILOT
     with _precision("high" if dtype == "tf32" else "highest"):
-        product = _product(pilot, device, FORMATS[dtype])
-        timer.time_calls(product, 1)  # the first finds a kernel
-        small = min(timer.time_calls(product, FEWEST))
-        if small * _PILOT**3 * (FEWEST + 1) > 3 * sizes.budget_s:
-            return float(pilot**3 / small)
-        product = _product(sizes.side, device, FORMATS[dtype])
-        return sizes.side**3 / _median(timer, product, sizes.budget_s)
+        side = sizes.side // _PILOT
+        product = _product(side, device, FORMATS[dtype])
+        timer.time_calls(product, 1)  # the first call finds a kernel
+        seconds = min(timer.time_calls(product, FEWEST))
+        while side < sizes.side and 8 * seconds * (FEWEST + 1) <= FEWEST * sizes.budget_s:
+            side, seconds = 2 * side, 8 * seconds
+        return float(side**3 / _median(timer, _product(side, device, FORMATS[dtype]), sizes.budget_s))
 
 
 def copy_rate(timer: Device, device: str, sizes: Sizes) -> float:

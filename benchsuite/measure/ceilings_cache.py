@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchsuite.measure import conditions, environment, host
+from benchsuite.measure import environment
 
 MAX_AGE_S = 7 * 24 * 3600.0
 BUSY_HOST = 0.1
@@ -35,7 +35,7 @@ def through(
     refresh: bool = False,
     folder: Path | None = None,
     now: Callable[[], float] = time.time,
-    others: Callable[[], float | None] | None = None,
+    others: Callable[[], float | None] = lambda: None,
 ) -> dict[str, Any]:
     """What is kept under `key`, with what `measure` finds for the dtypes that are missing in it.
 
@@ -45,32 +45,30 @@ def through(
         key: what the ceilings depend on, JSON-able.
         measure: dtypes → "macs_per_s" and more; called only if any are missing.
         refresh: take nothing that is kept.
-        others: share of the cores that others used since the call before; None if nobody knows.
+        others: share of the cores that others used since the call before; None if nobody knows or it does
+            not matter.
     """
     file = (folder or cache_folder()) / f"ceilings-{_digest(key)}.json"
     kept = None if refresh else _read(file, now())
     missing = [dtype for dtype in dtypes if kept is None or dtype not in kept["macs_per_s"]]
     if kept is not None and not missing:
         return kept
-    others = others or _Others()
     others()
     found = measure(missing)
     share = others()
-    if kept is None:
-        at = datetime.fromtimestamp(now(), timezone.utc).isoformat(timespec="seconds")
-        found["measured_at"] = at
-        kept_at = now()
-    else:  # as old as its oldest part
-        found = {**found, **kept, "macs_per_s": {**kept["macs_per_s"], **found["macs_per_s"]}}
-        kept_at = datetime.fromisoformat(found["measured_at"]).timestamp()
+    if kept is not None:  # as old as its oldest part
+        found = {**kept, "macs_per_s": {**kept["macs_per_s"], **found["macs_per_s"]}}
+    else:
+        at = datetime.fromtimestamp(now(), timezone.utc)
+        found = {**found, "measured_at": at.isoformat(timespec="seconds")}
     if share is None or share <= BUSY_HOST:
-        _write(file, {"form": _FORM, "kept_at": kept_at, "key": dict(key), "ceilings": found})
+        _write(file, {"form": _FORM, "key": dict(key), "ceilings": found})
     return found
 
 
 def fingerprint(device: str) -> dict[str, Any]:
     """What ceilings depend on: the device, the CPU and threads of it, torch, and the GPU's driver."""
-    about = environment.describe_hardware(device)
+    about = environment.describe(device, [])
     gpu = about["gpu"] or {}
     smi = gpu.get("nvidia_smi") or {}
     return {
@@ -92,3 +90,27 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "benchsuite" / "cache"
     return Path.home() / ".cache" / "benchsuite"
+
+
+def _digest(key: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _read(file: Path, now: float) -> dict[str, Any] | None:
+    """The ceilings in a file, if they are of today's form and not too old, or from the future."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        found = content["ceilings"]
+        age = now - datetime.fromisoformat(found["measured_at"]).timestamp()
+        sound = content["form"] == _FORM and isinstance(found["macs_per_s"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(found) if sound and -1 <= age <= MAX_AGE_S else None
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(file)

@@ -46,7 +46,7 @@ def measure_memory(
     optimizer: Optimizer | None = None,
     backward: bool = False,
 ) -> Memory:
-    """Memory of one call of `step`, which runs `module` on `inputs` and returns the output of its forward pass.
+    """Memory of one call of `step`, which runs `module` on `inputs` and returns its forward pass's output.
 
     The peak begins with weights, input and the optimizer's state, which are there before, and ends with no
     gradients of an earlier step. On CUDA the caching allocator's own peaks, with the peak counter reset

@@ -16,10 +16,10 @@ class FusedAttention(TorchFunctionMode):
     """Puts an empty output in place of fused attention, and empty gradients in its backward pass.
 
     On "meta" torch runs the definition, which forms the matrix of every query with every key. A fused kernel
-    allocates its output and one number a query, keeps both with its arguments for the backward pass, and there
-    makes gradients and nothing else. Where no fused kernel takes the arguments the definition runs, as it does
-    on the device: other than four dimensions, channels that are not beside each other in memory; on a CPU also
-    dropout, a mask that wants a gradient, or values of another width than the keys.
+    allocates its output and one number a query, keeps both with its arguments for the backward pass, and
+    there makes gradients and nothing else. Where no fused kernel takes the arguments the definition runs, as
+    on the device: other than four dimensions, or channels that are not beside each other in memory; on a CPU
+    also dropout, a mask that wants a gradient, or values of another width than the keys.
     """
 
     def __init__(self, device: str) -> None:

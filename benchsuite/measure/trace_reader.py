@@ -12,6 +12,7 @@ Run as `python -m benchsuite.measure.trace_reader TRACE` it prints the parser's 
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
 import re
@@ -137,13 +138,22 @@ def parsed_apart(trace: Path, limit_s: float = LIMIT_S) -> list[OpTotal]:
 
 
 def parsed(trace: Path) -> list[OpTotal]:
-    """What torch-tb-profiler's parser finds in a trace; raises whatever that raises."""
-    from torch_tb_profiler.profiler.data import RunProfileData
+    """What torch-tb-profiler's parser finds in a trace; raises whatever that raises.
 
-    data = RunProfileData.parse("benchsuite", None, str(trace), None)
+    Of its stages only those that events and operators come from: that of kernels uses what pandas deprecates.
+    """
+    from torch_tb_profiler.profiler.data import RunProfileData
+    from torch_tb_profiler.profiler.event_parser import EventParser
+    from torch_tb_profiler.profiler.op_agg import ModuleAggregator
+
+    text = gzip.decompress(trace.read_bytes()) if trace.suffix == ".gz" else trace.read_bytes()
+    data = RunProfileData("benchsuite", None, json.loads(text))
+    trees, _ = EventParser().parse(data.events, data.forward_backward_events)
+    aggregator = ModuleAggregator()
+    aggregator.aggregate(trees)
     totals = [
         OpTotal(one.name, "operator", max(0.0, one.self_host_duration * _US), one.calls)
-        for one in data.op_list_groupby_name
+        for one in aggregator.op_list_groupby_name
     ]
     on_device: dict[str, list[float]] = {}
     for event in data.events:

@@ -14,7 +14,7 @@ def as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def as_tokens(x: Tensor) -> Tensor:
-    """(B, C, H, W) as (B, N, C) tokens, a view."""
+    """(B, C, H, W) as (B, N, C) tokens; a view."""
     return x.flatten(2).transpose(1, 2)
 
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._feature_map import as_map, as_tokens
 from benchsuite.mixers._port import Arguments, arguments, renamed
-from benchsuite.mixers._token_conv import as_map, as_tokens
 
 
 class MLP(nn.Module):

@@ -10,10 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Arguments = Mapping[str, Any]
 State = Mapping[str, Tensor]
+Rule = tuple[str, str | Callable[[re.Match[str]], str]]
+"""A pattern, and what replaces it: a template as of `re.sub`, or a function of the match."""
 
 SHARED_ARGUMENTS = ("dim", "num_heads", "qkv_bias", "attn_drop", "proj_drop")
 """What timm's attention takes and nearly every later class took over, under the same names as ours."""
@@ -77,11 +80,10 @@ def arguments(
     return convert
 
 
-def renamed(*rules: tuple[str, str], drop: tuple[str, ...] = ()) -> Callable[[State], dict[str, Tensor]]:
+def renamed(*rules: Rule, drop: tuple[str, ...] = ()) -> Callable[[State], dict[str, Tensor]]:
     """A state mapping by regular expressions, each applied to the start of a name, the first match winning.
 
     Args:
-        rules: (pattern, replacement) pairs.
         drop: patterns of names to leave out, because ours derives them.
     """
 
@@ -95,3 +97,12 @@ def renamed(*rules: tuple[str, str], drop: tuple[str, ...] = ()) -> Callable[[St
         return ours
 
     return convert
+
+
+def with_batch_counters(state: State) -> dict[str, Tensor]:
+    """Add the counters of batches to batch norms that were stored without; they matter to no result."""
+    ours = dict(state)
+    for name in state:
+        if name.endswith("running_mean"):
+            ours.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
+    return ours

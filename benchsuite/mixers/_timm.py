@@ -6,11 +6,9 @@ heads that are cut out of channels, a fixed grid, and an average pool in place o
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import attend
-from benchsuite.mixers._port import State
 
 
 def round_width(width: float, divisor: int = 8) -> int:
@@ -55,12 +53,3 @@ def attend_maps(
         q, k, v = (t.contiguous() for t in (q, k, v))
     out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout)
     return out.transpose(-2, -1).flatten(1, 2)
-
-
-def with_batch_counters(state: State) -> dict[str, Tensor]:
-    """Add the counters of batches to batch norms that were stored without; they matter to no result."""
-    ours = dict(state)
-    for name in state:
-        if name.endswith("running_mean"):
-            ours.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
-    return ours

@@ -1,4 +1,4 @@
-"""Convolutions over the grid of tokens: views between tokens and maps, and position by convolution."""
+"""Convolutions over the grid of tokens: their windows, and position by convolution."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._feature_map import as_map, as_tokens
 
 Size = tuple[int, int]
-
-
-def as_map(x: Tensor, size: Size) -> Tensor:
-    """(B, N, C) tokens as a (B, C, H, W) view, channels last in memory."""
-    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *size)
-
-
-def as_tokens(x: Tensor) -> Tensor:
-    """(B, C, H, W) as (B, N, C); a view."""
-    return x.flatten(2).transpose(1, 2)
 
 
 def check_kernel_size(kernel_size: int) -> int:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers._attention import attend
+from benchsuite.mixers._flex import Modify, flex_attend
 
 Size = tuple[int, int]
 
@@ -75,6 +76,7 @@ def attend_in_windows(
     *,
     kernel: str,
     bias: Tensor | None = None,
+    regions: Tensor | None = None,
     dropout: float = 0.0,
     scale_q: bool = False,
 ) -> Tensor:
@@ -83,8 +85,10 @@ def attend_in_windows(
     Args:
         qkv: (B, windows, window_size², 3 × width), the channels in the order of queries, keys, values.
         size: of the grid that the windows tile.
-        bias: (windows or 1, num_heads or 1, window_size², window_size²), added to the logits.
-        kernel, dropout, scale_q: as for `attend`.
+        bias: (windows or 1, num_heads or 1, window_size², window_size²), added to the logits. On "flex": (1,
+            num_heads, window_size², window_size²).
+        regions: what `shift_regions` makes, on "flex" only; on the others the bias holds `shift_mask`.
+        kernel, dropout, scale_q: as for `attend`; or "flex", as for `flex_attend`.
 
     Returns:
         (B, H, W, width), merged.
@@ -92,6 +96,10 @@ def attend_in_windows(
     batch, windows, tokens, channels = qkv.shape
     qkv = qkv.reshape(batch, windows, tokens, 3, num_heads, channels // (3 * num_heads))
     q, k, v = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)  # each B, windows, heads, tokens, head_dim
+    if kernel == "flex":
+        q, k, v = (t.flatten(0, 1) for t in (q, k, v))
+        out = flex_attend(q, k, v, modify=_modified(bias, regions), dropout=dropout)
+        return merge(torch.unflatten(out, 0, (batch, windows)).transpose(2, 3), size, window_size)
     if kernel != "math":
         # Fused kernels take four axes. Windows join the batch (a view), unless each has a bias of its own:
         # then they join the heads, as a bias must not be repeated for every image.
@@ -118,6 +126,20 @@ def relative_position_index(window_size: int, table_size: int, device: torch.dev
     return dy * (2 * table_size - 1) + dx
 
 
+def shift_regions(size: Size, window_size: int, shift_size: int, device: torch.device) -> Tensor:
+    """Regions of the unshifted grid that the cyclic shift brings into one window.
+
+    Returns:
+        (windows, window_size²): for each token, the number of its region, of which there are nine.
+    """
+    of_axis = []
+    for side in size:
+        place = torch.arange(side, device=device)
+        of_axis.append((place >= side - window_size).long() + (place >= side - shift_size).long())
+    region = of_axis[0][:, None] * 3 + of_axis[1][None, :]
+    return partition(region[None, :, :, None], size, window_size)[0, :, :, 0]
+
+
 def shift_mask(size: Size, window_size: int, shift_size: int, like: Tensor) -> Tensor:
     """What keeps apart tokens that only the cyclic shift has brought into one window.
 
@@ -125,12 +147,23 @@ def shift_mask(size: Size, window_size: int, shift_size: int, like: Tensor) -> T
         (windows, 1, window_size², window_size²) of `like`'s device and dtype: 0 for tokens of the same region
         of the unshifted grid, −100 for others. Swin uses −100 and not −inf.
     """
-    regions = []
-    for side in size:
-        place = torch.arange(side, device=like.device)
-        regions.append((place >= side - window_size).long() + (place >= side - shift_size).long())
-    region = regions[0][:, None] * 3 + regions[1][None, :]
-    of_token = partition(region[None, :, :, None], size, window_size)[0, :, :, 0]  # windows, tokens
+    of_token = shift_regions(size, window_size, shift_size, like.device)
     apart = of_token[:, :, None] != of_token[:, None, :]
     zeros = torch.zeros(apart.shape, device=like.device, dtype=like.dtype)
     return zeros.masked_fill(apart, -100.0)[:, None]
+
+
+def _modified(bias: Tensor | None, regions: Tensor | None) -> Modify | None:
+    """Bias and shift mask as a function of a logit's place, the windows of all images in a row."""
+    if bias is None and regions is None:
+        return None
+
+    def modify(score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        if bias is not None:
+            score = score + bias[0, head, query, key]
+        if regions is not None:
+            window = batch % len(regions)
+            score = torch.where(regions[window, query] == regions[window, key], score, score - 100.0)
+        return score
+
+    return modify

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import check_kernel
+from benchsuite.mixers._attention import ATTENTION_KERNELS, check_kernel
 from benchsuite.mixers._port import Port, renamed
 from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._shift_conv import ShiftedConvolution
@@ -39,6 +39,7 @@ class ACmixWindowAttention(WindowAttention):
         ValueError: as WindowAttention; and conv_kernel_size is not odd, or shift is unknown.
     """
 
+    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(

@@ -56,6 +56,7 @@ class BiLevelRoutingAttention(nn.Module):
     layout: ClassVar[Layout] = "NHWC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
     relation: ClassVar[Relation] = Relation("sparse", ("heads",), "dynamic per position")
+    routes: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -185,6 +186,7 @@ class BiLevelRoutingAttention2d(nn.Module):
     layout: ClassVar[Layout] = "NCHW"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
     relation: ClassVar[Relation] = Relation("sparse", ("heads",), "dynamic per position")
+    routes: ClassVar[bool] = True
 
     def __init__(
         self,

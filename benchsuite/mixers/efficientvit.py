@@ -11,6 +11,7 @@ Names: head_dim is the authors' dim; scales, the kernel sizes of the aggregated 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -85,11 +86,15 @@ class ReLULinearAttention(nn.Module):
         qkv = torch.cat([qkv, *(aggregate(qkv) for aggregate in self.aggreg)], dim=1)
         # Each head's queries, keys and values are consecutive: B, heads of all scales, 3 × head_dim, N.
         qkv = qkv.reshape(batch, -1, 3 * self.head_dim, height * width)
-        if x.dtype == torch.float16:
+        exact: AbstractContextManager[object] = nullcontext()
+        if qkv.dtype == torch.float16:
             qkv = qkv.float()  # sums over all tokens overflow in half precision, and eps is 0 there
+            if torch.amp.is_autocast_available(qkv.device.type):  # which it is not on "meta"
+                exact = torch.autocast(qkv.device.type, enabled=False)
         q, k, v = qkv.chunk(3, dim=2)
         attend = self._linear if height * width > self.head_dim else self._quadratic
-        out = attend(F.relu(q), F.relu(k), v).to(x.dtype)
+        with exact:
+            out = attend(F.relu(q), F.relu(k), v).to(x.dtype)
         projected: Tensor = self.proj(out.reshape(batch, -1, height, width))
         return projected
 

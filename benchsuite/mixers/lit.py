@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._feature_map import as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size, as_map, as_tokens
+from benchsuite.mixers._token_conv import Size
 
 
 class RelPosMSA(nn.Module):
@@ -118,14 +119,52 @@ _SIDE = 2
 _TAPS = _SIDE**2
 
 
-class DeformableTokenMerging(nn.Module):
-    """DTM: merge (B, N, dim) tokens of an H × W grid into (B, N / 4, 2 × dim).
+class DeformableMerging(nn.Module):
+    """Merge a (B, dim, H, W) map into (B, out_dim, H / 2, W / 2): `merge`, of which tokens and maps make use.
 
     A deformable 2 × 2 convolution, batch norm and GELU. Another convolution predicts, for each of the four
     taps at each place, by how many positions it moves down and right; taps between positions are
     interpolated, and see zeros outside of the grid. The offsets are zero at first.
+    """
+
+    def __init__(self, dim: int, out_dim: int, *, kernel: str = "math") -> None:
+        super().__init__()
+        self.dim = dim
+        self.out_dim = out_dim
+        self.kernel = kernel
+        self.offset = nn.Conv2d(dim, 2 * _TAPS, _SIDE, stride=_SIDE)
+        self.conv = nn.Conv2d(dim, out_dim, _SIDE, stride=_SIDE)
+        self.norm = nn.BatchNorm2d(out_dim, eps=1e-5)
+        nn.init.zeros_(self.offset.weight)
+        assert self.offset.bias is not None
+        nn.init.zeros_(self.offset.bias)
+
+    def merge(self, x: Tensor, size: Size) -> Tensor:
+        """The map of half the sides; H and W as numbers where shapes may be traced."""
+        height, width = self.grid(size)
+        offset = self.offset(x)  # B, (tap, down or right), H / 2, W / 2
+        if self.kernel == "math":
+            taps = sample_taps(x, offset, size)  # B, dim × 4, N / 4
+            x = (self.conv.weight.flatten(1) @ taps).reshape(-1, self.out_dim, height, width)
+            assert self.conv.bias is not None
+            x = x + self.conv.bias[:, None, None]
+        else:
+            deform_conv2d: Any = importlib.import_module("torchvision.ops").deform_conv2d
+            x = deform_conv2d(x.contiguous(), offset, self.conv.weight, self.conv.bias, stride=_SIDE)
+        return F.gelu(self.norm(x))
+
+    def grid(self, size: Size) -> Size:
+        """Height and width of the merged map; raises ValueError for a grid smaller than 2 × 2."""
+        if min(size) < _SIDE:
+            raise ValueError(f"a {size[0]} × {size[1]} grid has no 2 × 2 tokens to merge")
+        return size[0] // _SIDE, size[1] // _SIDE
+
+
+class DeformableTokenMerging(DeformableMerging):
+    """DTM: merge (B, N, dim) tokens of an H × W grid into (B, N / 4, out_dim), as `DeformableMerging` says.
 
     Args:
+        out_dim: 2 × dim by default.
         kernel: "math" samples by `grid_sample`; "torchvision", where installed, is its fused operator.
 
     Raises:
@@ -138,42 +177,17 @@ class DeformableTokenMerging(nn.Module):
         ("math", "torchvision") if importlib.util.find_spec("torchvision") else ("math",)
     )
 
-    def __init__(self, dim: int, *, kernel: str = "math") -> None:
-        super().__init__()
-        self.dim = dim
-        self.kernel = check_kernel(kernel, self.kernels, "dtm")
-        self.offset = nn.Conv2d(dim, 2 * _TAPS, _SIDE, stride=_SIDE)
-        self.conv = nn.Conv2d(dim, 2 * dim, _SIDE, stride=_SIDE)
-        self.norm = nn.BatchNorm2d(2 * dim, eps=1e-5)
-        nn.init.zeros_(self.offset.weight)
-        assert self.offset.bias is not None
-        nn.init.zeros_(self.offset.bias)
+    def __init__(self, dim: int, *, out_dim: int | None = None, kernel: str = "math") -> None:
+        check_kernel(kernel, self.kernels, "dtm")
+        super().__init__(dim, 2 * dim if out_dim is None else out_dim, kernel=kernel)
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
-        height, width = self._merged(size)
-        x = as_map(x, size)
-        offset = self.offset(x)  # B, (tap, down or right), H / 2, W / 2
-        if self.kernel == "math":
-            taps = sample_taps(x, offset, size)  # B, dim × 4, N / 4
-            weight = self.conv.weight.reshape(2 * self.dim, -1)
-            x = (weight @ taps).reshape(-1, 2 * self.dim, height, width)
-            assert self.conv.bias is not None
-            x = x + self.conv.bias[:, None, None]
-        else:
-            deform_conv2d: Any = importlib.import_module("torchvision.ops").deform_conv2d
-            x = deform_conv2d(x.contiguous(), offset, self.conv.weight, self.conv.bias, stride=_SIDE)
-        return as_tokens(F.gelu(self.norm(x)))
-
-    def _merged(self, size: Size) -> Size:
-        if min(size) < _SIDE:
-            raise ValueError(f"a {size[0]} × {size[1]} grid has no 2 × 2 tokens to merge")
-        return size[0] // _SIDE, size[1] // _SIDE
+        return as_tokens(self.merge(as_map(x, size), size))
 
     def macs(self, size: Size) -> int:
-        """32MC + 8MC²: offsets and convolution, M = N / 4. Interpolation is not counted."""
-        height, width = self._merged(size)
-        m, c = height * width, self.dim
-        return 4 * c * 8 * m + 4 * c * 2 * c * m
+        """4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted."""
+        height, width = self.grid(size)
+        return height * width * _TAPS * self.dim * (2 * _TAPS + self.out_dim)
 
 
 def sample_taps(x: Tensor, offset: Tensor, size: Size) -> Tensor:

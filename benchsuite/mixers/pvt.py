@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._feature_map import as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._relation import Relation
 
@@ -71,16 +72,6 @@ class _ReducedAttention(nn.Module, ABC):
         return 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
 
 
-def _as_map(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(B, N, C) tokens as a (B, C, H, W) view."""
-    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *size)
-
-
-def _as_tokens(x: Tensor) -> Tensor:
-    """(B, C, H, W) as a (B, N, C) view."""
-    return x.flatten(2).transpose(1, 2)
-
-
 class SpatialReductionAttention(_ReducedAttention):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim); keys from a strided convolution.
 
@@ -119,7 +110,7 @@ class SpatialReductionAttention(_ReducedAttention):
         self._check(size)
         if self.sr_ratio == 1:
             return x
-        out: Tensor = self.norm(_as_tokens(self.sr(_as_map(x, size))))
+        out: Tensor = self.norm(as_tokens(self.sr(as_map(x, size))))
         return out
 
     def _check(self, size: tuple[int, int]) -> None:
@@ -167,8 +158,8 @@ class LinearSpatialReductionAttention(_ReducedAttention):
         self.norm = nn.LayerNorm(dim, eps=1e-5)
 
     def _reduce(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        pooled = F.adaptive_avg_pool2d(_as_map(x, size), self.pool_size)
-        return F.gelu(self.norm(_as_tokens(self.sr(pooled))))
+        pooled = F.adaptive_avg_pool2d(as_map(x, size), self.pool_size)
+        return F.gelu(self.norm(as_tokens(self.sr(pooled))))
 
     def macs(self, size: tuple[int, int]) -> int:
         """2NC² + 3P²C² + 2P²NC."""

@@ -33,8 +33,23 @@ SYMBOLS: Mapping[Verdict, str] = {
 FULL = 6
 """Claims that a page shows in full; of more it shows a line each."""
 
-_CONDITIONS = ("device", "dtype", "mode", "batch", "stride", "dim", "num_heads")
+_CONDITIONS = (
+    "device",
+    "dtype",
+    "mode",
+    "batch",
+    "stride",
+    "dim",
+    "num_heads",
+    "memory_format",
+    "cache",
+    "protocol",
+    "compile",
+    "threads",
+)
 """Axes of a setting besides resolution and kernel, in the order they are said."""
+_FINE = 0.005
+"""A claim whose end is nearer to 1 than this needs more digits than four."""
 
 _NUMBERS = ("ratio", "lo", "hi", "subject", "against")
 """What an outcome holds in numbers."""
@@ -161,7 +176,7 @@ def _counted(found: Sequence[Judgement]) -> str:
 
 def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
     claim = judgement.claim
-    measured = tuple(_measured(outcome, varying) for outcome in judgement.outcomes)
+    measured = tuple(_measured(outcome, varying, claim) for outcome in judgement.outcomes)
     summary = judgement.reason or _summary(judgement.outcomes)
     return ClaimRow(
         id=claim.id,
@@ -171,7 +186,7 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
         says=claim.says,
         compared=compared(claim),
         summary=summary,
-        brief=_brief(judgement.outcomes, measured, summary),
+        brief=_brief(judgement.outcomes, measured, summary, digits=6 if _is_fine(claim) else 3),
         measured=measured,
         printed=tuple(_printed(published) for published in claim.published or ()),
         source=claim.source,
@@ -188,10 +203,24 @@ def compared(claim: Claim) -> str:
 
 
 def _named(side: str) -> str:
-    """A side as its filter's mixer if that says all: "HiLo" for `mixer=HiLo`."""
+    """A side in words: "HiLo" for `mixer=HiLo`, "HiLo (resolution 448)" for `mixer=HiLo resolution=448`."""
     terms = select.side(side).terms
-    single = len(terms) == 1 and terms[0].axis in ("mixer", "backbone") and terms[0].operator == "="
-    return joined(terms[0].values, "or") if single else side
+    subjects = [term for term in terms if term.axis == "mixer" and term.operator == "="]
+    if len(subjects) != 1:
+        return side
+    rest = [f"{_axis(term.axis)} {_operated(term)}" for term in terms if term is not subjects[0]]
+    name = joined(subjects[0].values, "or")
+    return f"{name} ({', '.join(rest)})" if rest else name
+
+
+def _axis(axis: str) -> str:
+    return axis.removeprefix("params.").replace("_", " ")
+
+
+def _operated(term: select.Term) -> str:
+    values = joined(term.values, "or")
+    signs = {"=": "", "!=": "not ", "<=": "≤ ", ">=": "≥ "}
+    return f"{signs.get(term.operator, f'{term.operator} ')}{values}"
 
 
 def _summary(outcomes: Sequence[Outcome]) -> str:
@@ -208,12 +237,12 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(parts)
 
 
-def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
+def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str, digits: int) -> str:
     """The ratio with its setting, or the range of the ratios with the verdicts of the settings."""
     if len(measured) == 1:
         return f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
     ratios = sorted(outcome.ratio for outcome in outcomes if not math.isnan(outcome.ratio))
-    ends = dict.fromkeys(fixed(ratio, 3) for ratio in (ratios[:1] + ratios[-1:]))
+    ends = dict.fromkeys(fixed(ratio, digits) for ratio in (ratios[:1] + ratios[-1:]))
     return ", ".join(text for text in (" to ".join(ends), summary) if text)
 
 
@@ -225,14 +254,27 @@ def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
     return f" ({places(known)})" if known and not set(known) & others else ""
 
 
-def _measured(outcome: Outcome, varying: Sequence[str]) -> Measured:
+def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> Measured:
     return Measured(
         where=setting_words(outcome.setting, varying),
         symbol=SYMBOLS[outcome.verdict],
         verdict=outcome.verdict,
-        ratio=spread(outcome.ratio, outcome.lo, outcome.hi),
+        ratio=_ratio(outcome, claim),
         reason=outcome.reason,
     )
+
+
+def _ratio(outcome: Outcome, claim: Claim) -> str:
+    """The ratio with its interval, or with enough digits to tell it from the claim's ends."""
+    if _is_fine(claim) and not math.isnan(outcome.ratio):
+        return fixed(outcome.ratio, 6)
+    return spread(outcome.ratio, outcome.lo, outcome.hi)
+
+
+def _is_fine(claim: Claim) -> bool:
+    """Whether the claim is of something counted, and so near to 1 that four digits would hide it."""
+    near = any(not math.isinf(end) and 0 < abs(end - 1) < _FINE for end in claim.expect.band)
+    return near and METRICS[claim.metric].interval is None
 
 
 def setting_words(setting: Mapping[str, Any], varying: Sequence[str]) -> str:

@@ -60,7 +60,7 @@ def test_a_stages_own_entry_comes_before_that_of_all() -> None:
 
 
 def test_a_stage_that_the_network_does_not_have_is_named_with_the_nearest_that_it_has() -> None:
-    expected = "unknown stage 'stge2'; did you mean 'stage2'. Allowed: all, stage1, stage2"
+    expected = 'no stage "stge2"; did you mean "stage2"? Allowed: all, stage1, stage2'
     with pytest.raises(ValueError, match=re.escape(expected)):
         choice_of({"stge2": "hilo"}, "stage1", STAGES)
 
@@ -93,8 +93,11 @@ def test_a_class_of_ones_own_can_be_put_in() -> None:
 @pytest.mark.parametrize(
     ("message", "choice"),
     [
-        ("stage3: mixer 'hillo'; did you mean 'hilo'", "hillo"),
-        ("stage3: key 'parms'; did you mean 'params'. Allowed: name, params", {"name": "msa", "parms": {}}),
+        ('stage3: no mixer "hillo"; did you mean "hilo"?', "hillo"),
+        (
+            'stage3: no key "parms"; did you mean "params"? Allowed: name, params',
+            {"name": "msa", "parms": {}},
+        ),
         ("stage3: a mixer needs a name", {"params": {}}),
         ("no.such.module", "no.such.module:Mixer"),
         ("has no attribute 'Nothing'", f"{__name__}:Nothing"),

@@ -159,8 +159,8 @@ def test_mixers_of_any_layout_and_those_of_a_fixed_grid_can_be_put_in(name: str,
 @pytest.mark.parametrize(
     ("name", "choice", "message"),
     [
-        ("litv2", {"stage1": "sra"}, "unknown stage 'stage1'; did you mean 'stage"),
-        ("litv2", {"stage3": "srb"}, "stage3: mixer 'srb'; did you mean 'sra'"),
+        ("litv2", {"stage1": "sra"}, 'no stage "stage1"; did you mean "stage'),
+        ("litv2", {"stage3": "srb"}, 'stage3: no mixer "srb"; did you mean "sra"?'),
         ("litv2", {"stage3": {"name": "sra", "params": {"ratio": 2}}}, "stage3: mixer 'sra' cannot mix 32"),
         (
             "litv2",

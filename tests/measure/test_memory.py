@@ -99,7 +99,7 @@ SCALARS = 24
 
 
 def test_a_training_step_holds_two_moments_a_weight_and_two_temporaries_of_the_largest() -> None:
-    """AdamW counts its steps for each tensor. Its update of the matrix takes a root, then a quotient of it."""
+    """AdamW counts its steps for each tensor. Its update of the matrix takes a root and a quotient."""
     memory = trained("training_step")
     assert memory.gradient_bytes == WEIGHTS
     assert memory.optimizer_bytes == 2 * WEIGHTS + 2 * 4

@@ -125,6 +125,15 @@ def test_merging_is_a_deformable_convolution_with_norm_and_gelu(size: tuple[int,
         torch.testing.assert_close(module(x, size), expected)
 
 
+def test_merging_makes_as_many_channels_as_asked_for() -> None:
+    module, x = filled(DeformableTokenMerging(DIM, out_dim=5)), tokens((4, 6))
+    assert tuple(module(x, (4, 6)).shape) == (2, 6, 5)
+    assert module.macs((4, 6)) == 6 * 4 * DIM * 8 + 6 * 4 * DIM * 5  # offsets, convolution
+    twice = DeformableTokenMerging(DIM)
+    assert twice.out_dim == 2 * DIM
+    assert twice.macs((4, 6)) == DeformableTokenMerging(DIM, out_dim=2 * DIM).macs((4, 6))
+
+
 @pytest.mark.parametrize("size", [(14, 14), (6, 10), (56, 28)])
 def test_without_offsets_a_tap_is_exactly_the_token_under_it(size: tuple[int, int]) -> None:
     """In single precision, too: scaling to grid_sample's coordinates and back must not move it."""

@@ -138,6 +138,7 @@ def test_class_attention(c: int, h: int, size: tuple[int, int]) -> None:
 def test_neighborhood_attention(c: int, h: int, size: tuple[int, int]) -> None:
     n = size[0] * size[1]
     assert NeighborhoodAttention(c, h).macs(size) == 4 * n * c**2 + 2 * n * 49 * c
+    assert NeighborhoodAttention(c, h, kernel="flex").macs(size) == 4 * n * c**2 + 2 * n * 49 * c
     dilated = NeighborhoodAttention(c, h, kernel_size=3, dilation=4)
     assert dilated.macs(size) == 4 * n * c**2 + 2 * n * 9 * c
 
@@ -176,6 +177,8 @@ COUNTED: list[tuple[type[nn.Module], dict[str, Any]]] = [
     (NeighborhoodAttention, {}),
     (NeighborhoodAttention, {"kernel": "sdpa"}),
     (NeighborhoodAttention, {"kernel": "sdpa", "kernel_size": 3, "dilation": 4}),
+    (NeighborhoodAttention, {"kernel": "flex"}),
+    (NeighborhoodAttention, {"kernel": "flex", "kernel_size": 3, "dilation": 4}),
     (HaloAttention, {"block_size": 7, "stride": 2, "qk_ratio": 0.5}),
     (HaloAttention, {"block_size": 14, "stride": 2, "kernel": "sdpa"}),
 ]

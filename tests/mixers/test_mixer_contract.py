@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.mixers._relation import Relation
 
 DIM, NUM_HEADS, SIZE = 32, 4, (14, 28)
@@ -90,6 +90,22 @@ NO_PARAMETERS = {"cb", "fnet", "pooling"}
 NO_MACS = {"cb", "cbs", "fnet", "gfnet", "pooling"}
 """Mixers without a multiply–add that counts: they average or scale, or go through the Fourier domain."""
 
+ONE_OF_A_KIND = [
+    "msa",
+    "hilo",
+    "window shifted",
+    "sra",
+    "performer",
+    "nat sdpa dilated",
+    "dwconv",
+    "se",
+    "token_mlp",
+    "gfnet",
+    "pooling",
+]
+"""Attention to all, to two scales, in windows, to fewer keys, to features and to neighbours; a convolution, a
+gate, an MLP over tokens, a Fourier transform, a mean."""
+
 each_mixer = pytest.mark.parametrize("name", [*MIXERS, *VARIANTS])
 each_that_learns = pytest.mark.parametrize(
     "name", [n for n in (*MIXERS, *VARIANTS) if n not in NO_PARAMETERS]
@@ -149,7 +165,7 @@ def test_layout_and_kernels_are_declared_on_the_class(name: str) -> None:
     cls = mixer_class(name)
     assert cls.layout in {"BNC", "NCHW", "NHWC"}
     assert cls.kernels[0] == "math"
-    assert set(cls.kernels) <= set(ATTENTION_KERNELS)
+    assert set(cls.kernels) <= set(ALL_KERNELS)
     assert isinstance(cls.relation, Relation)
 
 
@@ -337,12 +353,33 @@ def test_the_closed_form_is_a_whole_number(name: str) -> None:
     assert (macs > 0) is (mixer_of(name) not in NO_MACS)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["hilo", "window shifted"])
-def test_it_compiles_into_one_graph_and_gives_the_same(name: str) -> None:
+def assert_compiles(name: str, backend: str) -> None:
+    """In one graph, eager's output, and what the first call makes and keeps must serve the next."""
     module, x = make(name).eval(), make_input(name)
     expected = apply(copy.deepcopy(module), x)
     torch._dynamo.reset()
-    compiled = torch.compile(module, backend="aot_eager", fullgraph=True)
-    for _ in range(3):  # what is made on the first call must serve the next
-        torch.testing.assert_close(compiled(x, SIZE), expected)
+    compiled = torch.compile(module, backend=backend, fullgraph=True, dynamic=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of torch, in its own compiler
+        for _ in range(3):
+            torch.testing.assert_close(apply(compiled, x), expected)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["hilo", "window shifted"])
+def test_it_compiles_into_one_graph_and_gives_the_same(name: str) -> None:
+    assert_compiles(name, "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.compile
+@each_mixer
+def test_every_mixer_compiles_into_one_graph_and_gives_the_same(name: str) -> None:
+    assert_compiles(name, "aot_eager")
+
+
+@pytest.mark.slow
+@pytest.mark.compile
+@pytest.mark.parametrize("name", ONE_OF_A_KIND)
+def test_one_mixer_of_a_kind_gives_the_same_in_the_code_of_inductor(name: str) -> None:
+    assert_compiles(name, "inductor")

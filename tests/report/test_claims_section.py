@@ -192,11 +192,20 @@ def test_a_comparison_of_filters_is_named_by_them() -> None:
     sides = {"subject": "mixer=HiLo kernel=sdpa", "against": "mixer=HiLo kernel=math"}
     (row,) = of(records, claim(**sides, expect={"ratio_above": 1.5, "ratio_below": 2.5})).rows
     assert row.compared == (
-        "Throughput, mixer=HiLo kernel=sdpa / mixer=HiLo kernel=math; claimed above 1.5 and below 2.5"
+        "Throughput, HiLo (kernel sdpa) / HiLo (kernel math); claimed above 1.5 and below 2.5"
     )
     assert row.measured[0].where == "224 px"
     plain = of(cells(), claim(subject="mixer=HiLo")).rows[0]
     assert plain.compared == "Throughput, HiLo / MSA; claimed above 1"
+
+
+def test_a_claim_of_a_count_that_is_nearly_even_is_shown_with_enough_digits() -> None:
+    records = [make_record("HiLo", macs=1_000_200), make_record("MSA", macs=1_000_000)]
+    one = claim(metric="macs", expect={"ratio_above": 1.0001})
+    (row,) = of(records, one).rows
+    assert row.brief.startswith("1.00020")
+    (row,) = of(records, claim(metric="macs", expect="higher")).rows
+    assert row.brief.startswith("1.000 ")
 
 
 def test_what_cannot_be_tested_is_folded_away_with_its_reason(tmp_path: Path) -> None:

@@ -111,17 +111,17 @@ def test_killed_workers_cost_a_cell_each_at_most_and_a_retry_completes_the_table
 ) -> None:
     folder = tmp_path / "run"
     with RealRun(repository, slow, "--out", folder) as run:
-        for line, place in (("[1/", 0), ("[3/", 1), ("[5/", 0), ("[7/", 1)):
+        for line in ("[1/", "[4/", "[7/"):
             run.until_line(line)
             run.until(lambda: len(run.workers) == 2)
-            victim = run.workers[place]
+            victim = run.workers[0]  # the eldest: the one that times, then the one that inspects, and so on
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda: not runs(victim))  # noqa: B023
         code, _, _ = run.finish()
     records = read_run(folder).records
     lost = [record for record in records if record.status != "ok"]
     assert len(records) == CELLS
-    assert len(lost) <= 4
+    assert len(lost) <= 3
     assert {(one.status, one.failure and one.failure.kind) for one in lost} <= {("crash", "SIGKILL")}
     assert code == (3 if lost else 0)
     code, out, _ = finished(repository, "--resume", folder, "--retry", "crash")
