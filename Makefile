@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench test check format schema clean
+.PHONY: help bench test test-compile check format schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +35,10 @@ bench: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto $(PYTEST_ARGS)
+
+#   make test-compile   torch.compile on every mixer, which `make test` leaves out; minutes
+test-compile: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m compile -n auto $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -9,6 +9,8 @@ BenchsuiteError
 │   ├── DeviceError         the device asked for is not there
 │   └── ParityDataError     a golden case cannot be read
 ├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
+├── Mismatch                this cell computes something else than its reference, so it is not timed
+├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more; the command line exits with 3
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
@@ -20,6 +22,7 @@ import difflib
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 _WRAP = textwrap.TextWrapper(
     110, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
@@ -95,6 +98,22 @@ class ParityDataError(UsageError):
 
 class Unsupported(BenchsuiteError):  # noqa: N818  a state of a cell, not a fault
     """The cell cannot be measured here: no such kernel, dtype or size. Says why."""
+
+
+class Mismatch(BenchsuiteError):  # noqa: N818  a state of a cell, not a fault
+    """The cell computes something else than its reference.
+
+    Attributes:
+        check: the comparison, a `results.record.Check`.
+    """
+
+    def __init__(self, message: str, check: Any) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+class Recompiled(BenchsuiteError):  # noqa: N818  names what happened
+    """`torch.compile` compiled a cell anew while it was timed, or never came to an end of it."""
 
 
 class StorageError(BenchsuiteError):

@@ -4,8 +4,9 @@ Papers: Hassani et al., "Neighborhood Attention Transformer", CVPR 2023, arXiv:2
     "Dilated Neighborhood Attention Transformer", 2022, arXiv:2209.15001.
 Reference: SHI-Labs/Neighborhood-Attention-Transformer @ d334f5b, classification/nat.py, whose operator is
     natten's NeighborhoodAttention2D.
-Differs: "math" gathers each window's keys, of which natten's kernels make no copy; the other kernels attend
-    by tiles, which copies two or three times instead of k² times.
+Differs: "math" gathers each window's keys, of which natten's kernels make no copy; "flex" makes none either
+    and masks blocks of the grid; the other kernels attend by tiles, which copies two or three times, not k²
+    times.
 Names: kernel_size and dilation are the papers' k and δ; rpb, their B(i, j).
 """
 
@@ -16,7 +17,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._flex import flex_attend, untraced
+from benchsuite.mixers._flex_neighborhood import FlexNeighborhood
 from benchsuite.mixers._neighbors import check_odd
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._relation import Relation
@@ -31,7 +34,8 @@ class NeighborhoodAttention(nn.Module):
 
     Args:
         rel_pos: add a learned bias for each head and relative position.
-        kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
+        kernel: "math" multiplies exactly the pairs of the windows; "flex", with a mask, all of each 128 × 128
+            tokens of which some window has a pair; the others attend by tiles.
 
     Raises:
         ValueError: num_heads does not divide dim, kernel_size is not odd, dilation is not positive, or the
@@ -39,7 +43,7 @@ class NeighborhoodAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NHWC"
-    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = ALL_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -76,12 +80,19 @@ class NeighborhoodAttention(nn.Module):
         self._keys: Tensor | None = None
         self._offsets: tuple[Tensor, Tensor] | None = None
         self._tiles: Tiles | None = None
+        self._neighborhood: FlexNeighborhood | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         self._prepare(x)
+        dropout = self.attn_drop if self.training else 0.0
+        mixed = self._masked(x, dropout) if self.kernel == "flex" else self._cut(x, dropout)
+        out: Tensor = self.proj_drop(self.proj(mixed))
+        return out
+
+    def _cut(self, x: Tensor, dropout: float) -> Tensor:
+        """Attention by windows or tiles, before the projection: (B, H, W, dim)."""
         qkv = self.qkv(x).unflatten(3, (3, self.num_heads, self.head_dim))
         qkv = qkv.permute(3, 0, 4, 1, 2, 5)  # 3, B, heads, H, W, head_dim
-        dropout = self.attn_drop if self.training else 0.0
         if self._tiles is not None:
             bias = self._tiles.mask
             if self.rel_pos:
@@ -90,9 +101,29 @@ class NeighborhoodAttention(nn.Module):
             mixed = self._tiles.attend(*qkv.unbind(0), kernel=self.kernel, bias=bias, dropout=dropout)
         else:
             mixed = self._gathered(qkv, dropout)
-        mixed = mixed.permute(0, 2, 3, 1, 4).flatten(3)  # B, H, W, dim
-        out: Tensor = self.proj_drop(self.proj(mixed))
-        return out
+        return mixed.permute(0, 2, 3, 1, 4).flatten(3)
+
+    def _masked(self, x: Tensor, dropout: float) -> Tensor:
+        """Attention to all of the grid under a mask, before the projection: (B, H, W, dim)."""
+        near = self._neighborhood
+        tokens = x.flatten(1, 2)
+        if near is not None and near.order is not None:
+            tokens = tokens.index_select(1, near.order)
+        qkv = self.qkv(tokens).unflatten(2, (3, self.num_heads, self.head_dim))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        if near is not None:
+            modify = near.bias(self.rpb) if self.rel_pos else None
+            mixed = flex_attend(q, k, v, modify=modify, block_mask=near.block_mask, dropout=dropout)
+        elif torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+            # Counted on "meta", where only shapes matter: each query has as many keys as its window.
+            k, v = (t.unsqueeze(3).expand(-1, -1, -1, self.kernel_size**2, -1) for t in (k, v))
+            mixed = attend(q.unsqueeze(3), k, v, kernel="sdpa").squeeze(3)
+        else:
+            mixed = flex_attend(q, k, v)  # on "meta": the same tensors as under a mask
+        mixed = mixed.transpose(1, 2).flatten(2)  # B, N, dim
+        if near is not None and near.place is not None:
+            mixed = mixed.index_select(1, near.place)
+        return mixed.reshape(x.shape)
 
     def _gathered(self, qkv: Tensor, dropout: float) -> Tensor:
         """Attention of each query to a copy of its own keys and values: (B, heads, H, W, head_dim)."""
@@ -117,6 +148,12 @@ class NeighborhoodAttention(nn.Module):
             return
         rows, columns = self._windows(size)
         with torch.inference_mode(False):  # what inference mode makes, a later backward may not save
+            if self.kernel == "flex":
+                # A mask depends on values, which "meta" has not.
+                made = (rows, columns, self.dilation, x.device)
+                self._neighborhood = None if x.is_meta else untraced(FlexNeighborhood.make, *made)
+                self._made_for = made_for
+                return
             down, across = (torch.tensor(windows, device=x.device) for windows in (rows, columns))
             self._offsets = self._offset(down), self._offset(across)
             if self.kernel == "math":
@@ -143,10 +180,14 @@ class NeighborhoodAttention(nn.Module):
         return rows, columns
 
     def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nk²C. On kernels but "math" the tiles' pairs of queries and keys stand for Nk²."""
+        """4NC² + 2Nk²C. On kernels with tiles their pairs of queries and keys stand for Nk².
+
+        On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
+        """
         n, c = size[0] * size[1], self.dim
         windows = self._windows(size)
-        pairs = n * self.kernel_size**2 if self.kernel == "math" else tile_pairs(*windows, self.dilation)
+        by_tiles = self.kernel not in {"math", "flex"}
+        pairs = tile_pairs(*windows, self.dilation) if by_tiles else n * self.kernel_size**2
         return 4 * n * c**2 + 2 * pairs * c
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ALL_KERNELS, Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._window import (
@@ -31,6 +31,7 @@ from benchsuite.mixers._window import (
     partition,
     relative_position_index,
     shift_mask,
+    shift_regions,
 )
 
 
@@ -45,6 +46,8 @@ class WindowAttention(nn.Module):
         rel_pos: add a learned bias for each head and relative position.
         pad: pad the grid with zeros to multiples of the window, and crop the output. Padded tokens are not
             masked. A small grid is padded as well; window and shift stay.
+        kernel: on "flex" the bias is not summed with the mask of the shift, nor repeated for each window: the
+            kernel looks both up as it goes.
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size), or the kernel is
@@ -52,7 +55,7 @@ class WindowAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "BNC"
-    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = ALL_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -90,6 +93,7 @@ class WindowAttention(nn.Module):
         self._made_for: tuple[object, ...] | None = None
         self._index: Tensor | None = None
         self._mask: Tensor | None = None
+        self._regions: Tensor | None = None
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
@@ -106,6 +110,7 @@ class WindowAttention(nn.Module):
             self.num_heads,
             kernel=self.kernel,
             bias=self._bias(grid, window, shift, x),
+            regions=self._regions if shift else None,
             dropout=self.attn_drop if self.training else 0.0,
             scale_q=True,
         )
@@ -125,7 +130,10 @@ class WindowAttention(nn.Module):
         return window, shift, size
 
     def _bias(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> Tensor | None:
-        """Relative position bias plus shift mask: (windows or 1, heads or 1, window², window²), or None."""
+        """Relative position bias plus shift mask: (windows or 1, heads or 1, window², window²), or None.
+
+        On "flex" the bias alone.
+        """
         if not (self.rel_pos or shift):
             return None
         self._prepare(grid, window, shift, x)
@@ -138,7 +146,7 @@ class WindowAttention(nn.Module):
         return self._mask if bias is None else bias + self._mask
 
     def _prepare(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> None:
-        """Make index and mask unless those of the last call serve.
+        """Make index and mask (on "flex" the regions it keeps apart) unless those of the last call serve.
 
         They are plain attributes and not buffers: of a module built on "meta", `to_empty` would fill buffers
         with garbage; these are made anew for another grid, device or dtype.
@@ -150,7 +158,9 @@ class WindowAttention(nn.Module):
             self._index = (
                 relative_position_index(window, self.window_size, x.device) if self.rel_pos else None
             )
-            self._mask = shift_mask(grid, window, shift, x) if shift else None
+            flex = self.kernel == "flex"
+            self._mask = shift_mask(grid, window, shift, x) if shift and not flex else None
+            self._regions = shift_regions(grid, window, shift, x.device) if shift and flex else None
         self._made_for = made_for
 
     def macs(self, size: tuple[int, int]) -> int:

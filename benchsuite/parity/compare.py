@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import DeviceError, UsageError
-from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.parity.cases import Case, Tolerance, read_cases
 from benchsuite.parity.counterpart import Counterpart, counterpart_of, unknown_reason
 
@@ -77,10 +77,10 @@ def check_folder(
         DeviceError: there is no such device.
         UsageError: an unknown kernel.
     """
-    unknown = [kernel for kernel in kernels or () if kernel not in ATTENTION_KERNELS]
+    unknown = [kernel for kernel in kernels or () if kernel not in ALL_KERNELS]
     if unknown:
         raise UsageError(
-            f"unknown attention kernel {', '.join(unknown)}\n  allowed: {', '.join(ATTENTION_KERNELS)}"
+            f"unknown attention kernel {', '.join(unknown)}\n  allowed: {', '.join(ALL_KERNELS)}"
         )
     target = _device(device)
     rows = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.parity.cases import WHOLE_MODEL, Case
 from benchsuite.parity.networks import find_network, load_authors_network
 from benchsuite.parity.ports import find_port, load_authors_weights
@@ -90,4 +90,4 @@ def _network(case: Case) -> Counterpart | None:
 def _kernels_of(network: nn.Module) -> tuple[str, ...]:
     """The attention kernels that some mixer in it runs on; "math" is of all."""
     of_parts = {kernel for part in network.modules() for kernel in getattr(part, "kernels", ())}
-    return tuple(kernel for kernel in ATTENTION_KERNELS if kernel == "math" or kernel in of_parts)
+    return tuple(kernel for kernel in ALL_KERNELS if kernel == "math" or kernel in of_parts)
