@@ -123,20 +123,6 @@ class TakesItsTime(Fine):
         time.sleep(0.02)
 
 
-class Wrong(Fine):
-    """Its fused kernel computes something else than its math."""
-
-    kernels: ClassVar[tuple[str, ...]] = ("math", "sdpa")
-
-    def __init__(self, dim: int, kernel: str) -> None:
-        super().__init__(dim)
-        self.kernel = kernel
-
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        out = super().forward(x, size)
-        return out if self.kernel == "math" else 1.5 * out
-
-
 class Map(nn.Module):
     """Takes maps instead of tokens."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.measure.device import FakeDevice
+from benchsuite.measure.fake import FakeDevice
 from benchsuite.results.record import Cell
 from benchsuite.run.build import mixer_class
 

@@ -6,6 +6,7 @@ fail, 4 not comparable, 5 inconclusive (only where that was asked for).
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, results, run, scenarios, zoo
+from benchsuite.cli import doctor, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -41,6 +42,7 @@ def root(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
+    "profile": profile.profile,
     "check": scenarios.check,
     "schema": scenarios.schema,
     "list": zoo.list_,
@@ -51,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": results.report,
     "claims": results.claims,
     "doctor": doctor.doctor,
+    "selftest": selftest.selftest,
 }
 """Name → function, in the order in which help shows them."""
 
@@ -70,6 +73,20 @@ def main() -> NoReturn:
         print(f"benchsuite: {error}", file=sys.stderr)
         sys.exit(FAILED_CELLS)
     except BrokenPipeError:  # the reader of a pipe, head say, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        print(
+            f"benchsuite: {error.filename or 'the output'} cannot be written: {error.strerror}",
+            file=sys.stderr,
+        )
+        _silence_stdout()
+        sys.exit(FAILED_CELLS)
     sys.exit(0)
+
+
+def _silence_stdout() -> None:
+    """What is still to be flushed has nowhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -17,7 +17,7 @@ from benchsuite.cli.options import (
     Profiles,
     PythonPath,
 )
-from benchsuite.errors import UsageError
+from benchsuite.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.run.executor import Executor
@@ -141,12 +141,13 @@ def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
 
 def _check_folders(out: Path | None, resume: Path | None) -> None:
     """Refuse a folder that cannot be used, before any time is spent."""
-    from benchsuite.results.store import check_free, require_run
+    from benchsuite.results.store import check_free, check_unlocked, require_run
 
     if resume is not None and out is not None:
         raise UsageError("give --out for a new run or --resume for an old one, not both")
     if resume is not None:
         require_run(resume)
+        check_unlocked(resume)
     elif out is not None:
         check_free(out)
 
@@ -154,12 +155,11 @@ def _check_folders(out: Path | None, resume: Path | None) -> None:
 def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite import terminal
-    from benchsuite.report.html import render
-    from benchsuite.results.store import RECORDS, REPORT, read_run
+    from benchsuite.results.store import RECORDS, REPORT
 
     page = sweep.folder / REPORT
-    if sweep.measured or figures or not page.is_file():
-        render([read_run(sweep.folder)], out=page, figures=figures)
+    if sweep.measured or figures or not _up_to_date(page, sweep.folder / RECORDS):
+        _render(sweep.folder, page, figures)
     if not quiet:
         if sweep.measured:
             terminal.print_summary(sweep.records)
@@ -180,6 +180,25 @@ def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
         raise typer.Exit(INTERRUPTED)
     if failed:
         raise typer.Exit(FAILED_CELLS)
+
+
+def _up_to_date(page: Path, records: Path) -> bool:
+    """Whether the report is there and made after the last record; a run may be killed between the two."""
+    return page.is_file() and page.stat().st_mtime_ns >= records.stat().st_mtime_ns
+
+
+def _render(folder: Path, page: Path, figures: Path | None) -> None:
+    """Make the report; raises StorageError if it cannot be written."""
+    from benchsuite.report.html import render
+    from benchsuite.results.store import read_run
+
+    try:
+        render([read_run(folder)], out=page, figures=figures)
+    except OSError as error:
+        raise StorageError(
+            f"{page}: the report cannot be written: {error.strerror}. All records are safe; make it with: "
+            f"benchsuite report {folder}"
+        ) from error
 
 
 def _print_dry_run(prepared: Prepared, engine: Executor) -> None:

@@ -69,7 +69,10 @@ def ceilings(device: str, dtypes: Sequence[str], *, refresh: bool = False) -> di
     sizes = CUDA if where.type == "cuda" else CPU
 
     def measure(missing: Sequence[str]) -> dict[str, Any]:
-        return measure_ceilings(open_device(device), device, missing, sizes)
+        found = measure_ceilings(open_device(device), device, missing, sizes)
+        if where.type == "cuda":
+            torch.cuda.empty_cache()
+        return found
 
     watch = Watch() if where.type == "cpu" else None
     found = ceilings_cache.through(

@@ -6,10 +6,10 @@ that makes it to its release. So what autograd keeps for the backward pass count
 Not seen is what a kernel allocates for itself: scratch space, and copies in a layout of its own. A sum of two
 gradients, which torch forms in place where nobody watches, is seen as a third tensor.
 
-Measured over the zoo at 14 × 14 tokens on a CPU: in fp32 five estimates in six are within a tenth of the peak,
-in inference as in training, and the median is the peak itself. In 16 bits, for which a CPU's library makes
-copies, it is two in three. The rest are convolutions and Fourier transforms, which may take thrice as much, or
-six times in training.
+Measured over the zoo at 14 × 14 tokens on a CPU: in fp32 five estimates in six are within a tenth of the
+peak, in inference as in training, and the median is the peak itself. In 16 bits, for which a CPU's library
+makes copies, it is two in three. The rest are convolutions and Fourier transforms, which may take thrice as
+much, or six times in training.
 """
 
 from __future__ import annotations

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
+from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run, read_run
 from benchsuite.results.summary import quantile, sampled_interval
@@ -85,6 +86,9 @@ _DTYPES: dict[str, str] = {
     "joules": "float64",
     "joules_per_image": "float64",
     "idle_w": "float64",
+    "achieved_flops_per_s": "float64",
+    "ceiling_share": "float64",
+    "intensity": "float64",
     "attempts": "int64",
     "flags": "object",
 }
@@ -102,7 +106,7 @@ class Results:
 
     def frame(self) -> pd.DataFrame:
         """One row a cell, in the order of the records; see `to_frame`."""
-        return to_frame(self.records)
+        return to_frame(self.records, self.run.environments or {1: self.run.environment})
 
     def __repr__(self) -> str:
         return f"Results({str(self.run.path)!r}, {len(self.records)} records)"
@@ -118,15 +122,25 @@ def load(path: str | Path) -> Results:
     return Results(read_run(Path(path)))
 
 
-def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+def to_frame(
+    records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
+) -> pd.DataFrame:
     """One row a record, with the columns of `COLUMNS`, also if there are none.
 
     Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
     `latency_s` is the median; `_lo` and `_hi` are the ends of its 95 % interval, missing below 6 samples.
     `resolution` is the side in pixels where the image is square and "HxW" where it is not. What was not
     measured is missing (NaN, NA), never 0; so are `dim` and `num_heads` of a backbone.
+
+    `achieved_flops_per_s` and `intensity` (operations per byte) are of the forward pass, and missing in
+    training; `ceiling_share` is the share of a matrix product's measured rate, missing where there is
+    none.
+
+    Args:
+        environments: session → its machine, for what is held against the machine.
     """
-    rows = [_row(record) for record in records]
+    machines = environments or {}
+    rows = [_row(record) | _held_against(record, machines.get(record.session, {})) for record in records]
     return pd.DataFrame(
         {key: pd.Series([row.get(key) for row in rows], dtype=dtype) for key, dtype in _DTYPES.items()}
     )
@@ -204,6 +218,22 @@ def _row(record: Record) -> dict[str, Any]:
             "idle_w": energy.idle_w,
         }
     return row
+
+
+def _held_against(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
+    cell, cost = record.cell, record.cost
+    if cost is None:
+        return {}
+    found: dict[str, Any] = {}
+    if record.memory is not None:
+        found["intensity"] = intensity(cell, cost, record.memory)
+    if record.timing is not None and record.timing.samples_s:
+        achieved = achieved_flops_per_s(cell, cost, quantile(record.timing.samples_s, 0.5))
+        top = ceilings_of(environment, cell.device, cell.dtype, cell.threads).macs_per_s
+        found["achieved_flops_per_s"] = achieved
+        if achieved is not None and top:
+            found["ceiling_share"] = achieved / (FLOPS_PER_MAC * top)
+    return found
 
 
 def _timed(timing: Timing, batch: int) -> dict[str, Any]:

@@ -32,5 +32,6 @@ METRICS: dict[str, Metric] = {
         Metric("latency_s", "Latency per step", "s", "lower", ("latency_lo_s", "latency_hi_s")),
         Metric("throughput", "Throughput", "images/s", "higher", ("throughput_lo", "throughput_hi")),
         Metric("peak_memory_bytes", "Peak memory", "B", "lower"),
+        Metric("process_bytes", "Memory of the process", "B", "lower"),
     )
 }

@@ -28,12 +28,14 @@ class Answer(Generic[T]):
     A plan may be both: counted, and too large to try.
 
     Attributes:
+        check: of a mismatch, how far it is from its reference.
         poisoned: the process that answered can do no more, as after a CUDA error, and must be replaced.
     """
 
     value: T | None = None
     status: Status = "ok"
     failure: Failure | None = None
+    check: Check | None = None
     poisoned: bool = False
 
 

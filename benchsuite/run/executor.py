@@ -35,6 +35,10 @@ class Executor(Protocol):
         """Multiply–adds per second of a large fp32 product."""
         ...
 
+    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+        """What a device does at most, measured by the process that times; see `measure/ceilings.py`."""
+        ...
+
     def visit(
         self,
         cell: Cell,
@@ -101,6 +105,11 @@ class InlineExecutor:
         from benchsuite.run import worker
 
         return worker.matmul_rate(device)
+
+    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+        from benchsuite.run import worker
+
+        return worker.ceilings(device, dtypes)
 
     def visit(
         self,
@@ -171,6 +180,10 @@ class ProcessExecutor:
 
     def matmul_rate(self, device: str) -> float:
         return float(self._timer.call("matmul_rate", device))
+
+    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+        found: dict[str, Any] = self._timer.call("ceilings", device, list(dtypes))
+        return found
 
     def visit(
         self,

@@ -12,7 +12,7 @@ from benchsuite.run.steps import steps_of
 
 
 def foreseen_bytes(cell: Cell, subject: Subject) -> int:
-    """Peak of live tensors of one step of the whole batch: weights, input and, in training, all that it takes.
+    """Peak of live tensors of one step of the whole batch, weights, input and optimizer's state included.
 
     Where a training step cannot run on "meta", as with an operator that has no backward pass there, only the
     forward pass counts, and the answer is a lower bound.
@@ -37,19 +37,17 @@ def foreseen_bytes(cell: Cell, subject: Subject) -> int:
 
 
 def _of_forward_pass(cell: Cell, subject: Subject) -> int:
-    """Where a cast of autocast has no meaning for an operator on "meta", in the format of the weights."""
+    """In the format of the weights, where "meta" has an operator not in the one that autocast turns to."""
 
     def forward() -> Tensor:
         with torch.no_grad():
             output: Tensor = subject.module(*subject.inputs)
         return output
 
-    for autocast in dict.fromkeys((subject.autocast, None)):
-        try:
-            return estimate_memory(
-                forward, subject.module, subject.tensor, autocast=autocast, device=cell.device
-            )
-        except (RuntimeError, TypeError):
-            if autocast is None:
-                raise
-    raise AssertionError("the last format is None")
+    def peak(autocast: torch.dtype | None) -> int:
+        return estimate_memory(forward, subject.module, subject.tensor, autocast=autocast, device=cell.device)
+
+    try:
+        return peak(subject.autocast)
+    except (RuntimeError, TypeError):
+        return peak(None)

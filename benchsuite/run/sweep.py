@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from benchsuite.analyse.flags import flags
 from benchsuite.results.record import Cell, Failure, Record
@@ -80,9 +80,9 @@ def run(
         return Sweep(folder, _in_order(prepared, prepared.kept), measured=0)
     if prepared.earlier is None:
         check_free(folder)
-        writer = RunWriter.create(folder, prepared.document, prepared.environment)
+        writer = RunWriter.create(folder, prepared.document, _environment(prepared, executor))
     else:
-        writer = RunWriter.resume(folder, prepared.environment)
+        writer = RunWriter.resume(folder, _environment(prepared, executor))
     keeper = _Keeper(prepared, writer, observer)
     observer.begin(total=len(prepared.cells), done=len(prepared.cells) - len(todo))
     try:
@@ -103,6 +103,19 @@ def run(
     missing = len(prepared.cells) - len(records)
     cut = any(record.timing and record.timing.stopped_by == INTERRUPTED for record in records)
     return Sweep(folder, records, keeper.measured, missing=missing, stopped=bool(missing or cut))
+
+
+def _environment(prepared: Prepared, executor: Executor) -> dict[str, Any]:
+    """The machine as described, and what its devices do at most, if cells are to be timed on them."""
+    measure = prepared.scenario.measure
+    due = [prepared.cells[i] for i in prepared.todo if prepared.plans[i].failure is None]
+    if not measure.ceilings or "latency" not in measure.metrics or not due:
+        return dict(prepared.environment)
+    found = []
+    for device in dict.fromkeys(cell.device for cell in due):
+        dtypes = dict.fromkeys(cell.dtype for cell in due if cell.device == device)
+        found.append(executor.ceilings(device, tuple(dtypes)))
+    return {**prepared.environment, "ceilings": found}
 
 
 class _Keeper:

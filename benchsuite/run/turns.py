@@ -62,6 +62,7 @@ class _Going:
     started_at: str = ""
     status: Status = "ok"
     failure: Failure | None = None
+    mismatch: Check | None = None
 
     def left_s(self, measure: Measure) -> float:
         return max(0.001, measure.timeout_s - self.spent_s)
@@ -74,7 +75,7 @@ class _Going:
             failure=self.failure,
             timing=self._timing(),
             memory=self.inspected.memory,
-            check=first.check if first else None,
+            check=first.check if first else self.mismatch,
             compilation=first.compilation if first else None,
             energy=self.inspected.energy,
             conditions=_from_first_to_last(self.visits),
@@ -108,7 +109,7 @@ def take_turns(
     going = [_Going(cell) for cell in cells]
     try:
         if "latency" in measure.metrics:
-            rounds = measure.rounds if len(cells) > 1 else 1
+            rounds = measure.rounds
             for number in range(rounds):
                 for one in order(going, number, measure.order, measure.seed):
                     if stopping():
@@ -165,6 +166,7 @@ def _visit(one: _Going, number: int, rounds: int, measure: Measure, executor: Ex
         else:
             one.visits.clear()
             one.status, one.failure = answer.status, _worded(answer.failure, answer.status, measure)
+            one.mismatch = answer.check
             return
 
 

@@ -146,6 +146,15 @@ def matmul_rate(device: str) -> float:
     return side**3 / min(durations)
 
 
+def ceilings(device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+    """What a device does at most in these formats; measured now, or kept from the last days."""
+    from benchsuite.measure.ceilings import ceilings as measured
+
+    found = measured(device, dtypes)
+    _release()
+    return found
+
+
 def _load_failure(backbone: bool, target: str) -> Failure | None:
     """Why a mixer's class or a network's builder cannot be had, if so. Importing runs a user's module, which
     may do anything."""
@@ -229,7 +238,8 @@ def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
         failure = _failure(stage, status, error)
         traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
         lost = status == "error" and _CONTEXT_LOST.search(str(error)) is not None
-        return Answer(status=status, failure=failure, poisoned=lost)
+        found = error.check if isinstance(error, Mismatch) else None
+        return Answer(status=status, failure=failure, check=found, poisoned=lost)
     finally:
         _release()
 

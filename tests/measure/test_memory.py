@@ -71,8 +71,8 @@ N, IN, OUT = 64, 256, 512
 WEIGHTS = (IN * OUT + OUT) * 4
 
 
-def trained(mode: str) -> Memory:
-    layer, x = nn.Linear(IN, OUT), torch.randn(N, IN)
+def trained(mode: str, device: str = "cpu") -> Memory:
+    layer, x = nn.Linear(IN, OUT, device=device), torch.randn(N, IN, device=device)
     steps = steps_of(Subject(layer, (x,)), mode)
     return measure_memory(steps.whole, layer, x, optimizer=steps.optimizer, backward=True)
 
@@ -92,6 +92,16 @@ def test_a_linear_layer_back_and_forth_holds_its_gradients_and_that_of_its_outpu
     assert memory.gradient_bytes == WEIGHTS
     assert memory.optimizer_bytes == 0
     assert memory.activations_bytes == 2 * N * OUT * 4 + N * IN * 4 + WEIGHTS
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_a_linear_layer_back_and_forth_holds_the_same() -> None:
+    memory = trained("forward_backward", "cuda")
+    assert memory.gradient_bytes == WEIGHTS
+    closed = 2 * N * OUT * 4 + N * IN * 4 + WEIGHTS
+    assert closed <= memory.activations_bytes <= closed + (1 << 20)  # a reduction's scratch space
+    assert memory.peak_reserved_bytes is not None
+    assert trained("training_step", "cuda").optimizer_bytes == 2 * WEIGHTS  # its counters are on the CPU
 
 
 SCALARS = 24

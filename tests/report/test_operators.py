@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from benchsuite.report import theme
@@ -55,7 +56,7 @@ def pieces(drawing: Drawing, record: Record) -> list[tuple[str, float, float]]:
     """Colour, start and length of each piece of a cell's bar."""
     (ax,) = drawing.figure.axes
     return [
-        (theme.mpl.colors.to_hex(patch.get_facecolor()), patch.get_x(), patch.get_width())
+        (to_hex(patch.get_facecolor()), patch.get_x(), patch.get_width())
         for patch in ax.patches
         if isinstance(patch, Rectangle) and patch.get_gid() == f"cell:{record.id}"
     ]
@@ -65,7 +66,7 @@ def legend(drawing: Drawing) -> dict[str, str]:
     """Kind of work → colour."""
     (found,) = drawing.figure.legends
     handles = zip(found.get_texts(), found.legend_handles, strict=True)
-    return {text.get_text(): theme.mpl.colors.to_hex(handle.get_color()) for text, handle in handles}  # type: ignore[union-attr]
+    return {text.get_text(): to_hex(handle.get_color()) for text, handle in handles}  # type: ignore[union-attr]
 
 
 def words(drawing: Drawing) -> list[str]:

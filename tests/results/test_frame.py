@@ -204,3 +204,41 @@ def test_reading_a_run_needs_no_torch() -> None:
     code = "import benchsuite.results.frame, benchsuite.report.html, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_run_is_held_against_the_ceilings_of_its_own_machine() -> None:
+    """1000 MACs on each of 2 images in 1 s are 4000 FLOP/s; the machine multiplies 10⁴ times a second."""
+    memory = Memory(
+        peak_allocated_bytes=900,
+        weights_bytes=300,
+        input_bytes=100,
+        output_bytes=100,
+        method="torch_profiler",
+    )
+    record = make_record(samples=[1.0] * 6, memory=memory)
+    ceilings = {"device": "cpu", "threads": 1, "macs_per_s": {"fp32": 1e4}, "copy_bytes_per_s": 1e4}
+    run = Run(path=Path("run"), scenario={}, environment={"ceilings": ceilings}, records=(record,))
+    found = Results(run).frame().iloc[0]
+    assert found["achieved_flops_per_s"] == pytest.approx(4000)
+    assert found["ceiling_share"] == pytest.approx(0.2)
+    assert found["intensity"] == pytest.approx(4000 / 500)
+    alone = row(record)
+    assert alone["intensity"] == pytest.approx(4000 / 500)
+    assert pd.isna(alone["ceiling_share"])
+
+
+def test_what_each_part_of_training_holds_has_a_column() -> None:
+    memory = Memory(
+        peak_allocated_bytes=1000,
+        weights_bytes=100,
+        input_bytes=50,
+        output_bytes=60,
+        gradient_bytes=100,
+        optimizer_bytes=200,
+        process_bytes=5000,
+        method="torch_profiler",
+    )
+    found = row(make_record(memory=memory))
+    parts = ("output_bytes", "gradient_bytes", "optimizer_bytes", "process_bytes")
+    assert [found[key] for key in parts] == [60, 100, 200, 5000]
+    assert found["activations_bytes"] == 1000 - 100 - 50 - 200

@@ -4,15 +4,21 @@ left to go on with."""
 from __future__ import annotations
 
 import html
+import os
 import re
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from benchsuite.cli import main
+from benchsuite.errors import RunFolderError
 from benchsuite.results.codec import decode
+from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import RECORD_VERSION
 from benchsuite.results.store import RECORDS, REPORT, RunWriter, read_run
+from benchsuite.run.executor import EXECUTORS
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.sweep import run as run_sweep
 from benchsuite.terminal import QuietProgress
@@ -196,6 +202,53 @@ def test_a_run_that_was_killed_before_its_environment_was_written_goes_on(tmp_pa
     assert not (folder / ".lock").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_a_lock_that_its_last_holder_removes_while_it_is_opened_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    flock, calls = fcntl.flock, []
+
+    def late(file: IO[str], how: int) -> None:
+        if not calls:
+            (tmp_path / LOCK).unlink()
+        calls.append(how)
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    held = lock(tmp_path)
+    assert len(calls) == 2
+    with pytest.raises(RunFolderError, match=rf"another benchsuite \(process {os.getpid()}\) is writing"):
+        lock(tmp_path)
+    unlock(held)
+    assert not (tmp_path / LOCK).exists()
+    unlock(lock(tmp_path))
+
+
+def test_a_report_older_than_the_records_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run may be killed between its last record and its report."""
+    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+    folder = tmp_path / "run"
+    executor = Scripted()
+    run_sweep(prepare(Request(str(tmp_path / "tiny.yaml")), executor), folder, executor, QuietProgress())
+    (folder / REPORT).write_text("of an earlier session")
+    os.utime(folder / REPORT, (1, 1))
+    monkeypatch.setitem(EXECUTORS, "inline", lambda _: Scripted())
+    monkeypatch.setattr(sys, "argv", ["benchsuite", "run", "--resume", str(folder), "--executor", "inline"])
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main()
+        page = (folder / REPORT).read_text()
+        assert "<title>" in page
+        (folder / REPORT).write_text(page + "<!-- as it is -->")
+    assert (folder / REPORT).read_text().count("<!-- as it is -->") == 2  # made once only
+    assert not list(folder.glob("*.tmp"))
+
+
+@pytest.mark.slow
 def test_cells_that_fail_in_every_way_leave_the_others_alone_and_the_report_says_why(
     tmp_path: Path, repository: Path
 ) -> None:

@@ -80,6 +80,9 @@ class Scripted:
     def matmul_rate(self, device: str) -> float:
         return 1e6
 
+    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+        return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e9), "copy_bytes_per_s": 1e9}
+
     def visit(
         self,
         cell: Cell,

@@ -64,6 +64,8 @@ def test_a_kernel_that_computes_something_else_is_not_timed() -> None:
         Timer(lambda device: ROOM).visit(cell, QUICK, Visit())
     answer = worker.visit(cell, QUICK, (0, 1), ())
     assert (answer.status, answer.value) == ("mismatch", None)
+    assert answer.check is not None
+    assert answer.check.error == pytest.approx(0.01, rel=0.01)
     unchecked = QUICK.model_copy(update={"check": False})
     assert worker.visit(cell, unchecked, (0, 1), ()).status == "ok"
     worker.release()

@@ -27,7 +27,7 @@ def timed(cell: Cell) -> Answer[Timing]:
     answer = worker.visit(cell, QUICK, (0, 1), ())
     worker.release()
     timing = answer.value.timing if answer.value else None
-    return Answer(timing, answer.status, answer.failure, answer.poisoned)
+    return Answer(timing, answer.status, answer.failure)
 
 
 def test_a_cell_that_works_has_its_samples() -> None:

@@ -1,0 +1,183 @@
+"""`benchsuite profile`: where the time of each cell goes, and a trace of each to look at."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchsuite.cli.options import FAILED_CELLS, INTERRUPTED, Overrides, Profiles, PythonPath
+from benchsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.results.record import Record
+    from benchsuite.run.executor import Executor
+    from benchsuite.run.prepare import Request
+    from benchsuite.run.profiling import Profiled, Wanted
+    from benchsuite.run.sweep import Observer
+
+SHOWN = 3
+"""How many operators of a cell are printed."""
+_NAME = 60
+
+
+def profile(
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario file, or the name of a shipped one.")
+    ] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[
+        str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
+    ] = "",
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu, cuda or cuda:N; overrides the scenario.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default runs/<name>-profile-<time>.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Profile the cells of this run folder instead, and add to it.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Profiled steps a cell, after the warm-up.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Operators, and kernels, that a record keeps.")] = 20,
+    pythonpath: PythonPath = None,
+    executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    """Say where the time goes: profile cells, keep their traces, report the time by operator.
+
+    A profiled step is slower, so nothing is timed meanwhile.
+    """
+    from benchsuite import terminal
+    from benchsuite.run.executor import EXECUTORS
+    from benchsuite.run.own import require_folders
+    from benchsuite.run.prepare import Request, with_stored_pythonpath
+    from benchsuite.run.profiling import Wanted
+
+    if executor not in EXECUTORS:
+        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    if resume is not None and (scenario or out or device or profile or set_):
+        raise UsageError("--resume goes with --filter, --steps and --top only: the run has all the rest")
+    _check_folders(out, resume)
+    request = with_stored_pythonpath(
+        Request(
+            reference=scenario,
+            profiles=tuple(profile or ()),
+            overrides=tuple(set_ or ()),
+            filter=filter,
+            device=device,
+            resume=resume,
+            pythonpath=tuple(pythonpath or ()),
+            command=("benchsuite", *sys.argv[1:]),
+        )
+    )
+    require_folders(request.pythonpath)
+    engine = EXECUTORS[executor](request.pythonpath)
+    try:
+        done = _profile(
+            request, out, engine, Wanted(steps, top), terminal.observer(quiet=quiet, verbose=verbose), quiet
+        )
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        engine.close()
+    _conclude(done, quiet=quiet)
+
+
+def _profile(
+    request: Request, out: Path | None, engine: Executor, wanted: Wanted, observer: Observer, quiet: bool
+) -> Profiled:
+    """Profile a run's cells, or else a scenario's."""
+    from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.run.prepare import prepare
+    from benchsuite.run.profiling import profile_run, profile_scenario
+
+    if request.resume is not None:
+        with asked_to_stop() as stopping:
+            return profile_run(
+                request.resume,
+                engine,
+                observer,
+                wanted,
+                filter=request.filter,
+                command=request.command,
+                stopping=stopping,
+            )
+    prepared = prepare(request, engine)
+    for note in prepared.notes if not quiet else ():
+        print(note)
+    folder = out or Path("runs") / f"{prepared.scenario.name}-profile-{datetime.now():%Y%m%d-%H%M%S}"
+    with asked_to_stop() as stopping:
+        return profile_scenario(prepared, folder, engine, observer, wanted, stopping)
+
+
+def _check_folders(out: Path | None, resume: Path | None) -> None:
+    """Refuse a folder that cannot be used, before any time is spent."""
+    from benchsuite.results.store import check_free, require_run
+
+    if resume is not None:
+        require_run(resume)
+    elif out is not None:
+        check_free(out)
+
+
+def _conclude(done: Profiled, *, quiet: bool) -> None:
+    """Render the report, print the largest operators and how to see the traces; exit with 3 on failures."""
+    from benchsuite.report.html import render
+    from benchsuite.results.store import RECORDS, REPORT, read_run
+
+    page = done.folder / REPORT
+    render([read_run(done.folder)], out=page)
+    if not quiet:
+        for record in done.records:
+            _print_largest(record, done)
+        print(f"records  {done.folder / RECORDS}")
+        print(f"report   {page}")
+        _print_traces(done)
+    failed = {record.id: f"{record.status}: {record.reason}" for record in done.records if record.failed}
+    failed |= done.failures
+    if failed:
+        print(f"{len(failed)} of {len(done.records)} cells could not be profiled:", file=sys.stderr)
+        for cell, reason in failed.items():
+            print(f"  {cell}  {reason}", file=sys.stderr)
+    if done.missing:
+        print(f"stopped, {done.missing} cells were not profiled", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED)
+    if failed:
+        raise typer.Exit(FAILED_CELLS)
+
+
+def _print_largest(record: Record, done: Profiled) -> None:
+    from benchsuite import terminal
+    from benchsuite.units import si
+
+    reading = done.readings.get(record.id)
+    if reading is None:
+        return
+    print(terminal.describe_cell(record.cell))
+    for kind in ("kernel", "operator"):
+        for one in [one for one in reading.ops if one.kind == kind][:SHOWN]:
+            name = one.name if len(one.name) <= _NAME else f"{one.name[: _NAME - 1]}…"
+            print(f"  {one.share:6.1%}  {si(one.seconds, 's', 3):>8}  {kind}  {name}")
+
+
+def _print_traces(done: Profiled) -> None:
+    """Who read the traces, where they are, and what opens them."""
+    from collections import Counter
+
+    from benchsuite.run.profiling import TRACES, trace_of
+
+    if not done.readings:
+        return
+    for reader, number in Counter(reading.reader for reading in done.readings.values()).items():
+        print(f"read by  {reader} ({number} trace{'s' if number > 1 else ''})")
+    for trouble in dict.fromkeys(reading.trouble for reading in done.readings.values() if reading.trouble):
+        print(f"  {trouble}", file=sys.stderr)
+    print(f"traces   {done.folder / TRACES}, a folder a cell; see them with")
+    print(f"  tensorboard --logdir {done.folder / TRACES}")
+    first = trace_of(done.folder, next(iter(done.readings)))
+    print(f"  or open one of the files on Perfetto's web page: {first}")

@@ -1,0 +1,41 @@
+"""The benchmark of benchsuite's own cost: what counts as measuring, and that its parts make up the whole."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.builders import make_record
+
+
+@pytest.fixture
+def overhead(repository: Path) -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        yield importlib.import_module("overhead")
+
+
+def test_measuring_is_warm_up_and_samples_of_what_was_timed(overhead: ModuleType) -> None:
+    assert overhead.measuring_s(make_record(samples=(0.010, 0.011, 0.012))) == pytest.approx(0.1 + 0.033)
+    assert overhead.measuring_s(make_record(status="oom")) == 0.0
+
+
+def test_the_parts_of_the_overhead_make_it_up(
+    overhead: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert overhead.main(["--cells", "4", "--rounds", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "4 cells, 2 rounds: planned in " in out
+    rows = re.findall(r"^( *)(\w.*?)  .*?([-\d.]+)%$", out, flags=re.MULTILINE)
+    whole = {name: float(share) for indent, name, share in rows if not indent}
+    parts = {name: float(share) for indent, name, share in rows if indent}
+    assert list(whole) == ["warm-up and samples", "overhead"]
+    assert sum(whole.values()) == pytest.approx(100, abs=0.11)
+    assert list(parts)[:2] == ["building, checking, machine state", "memory pass"]
+    assert sum(parts.values()) == pytest.approx(whole["overhead"], abs=1)
