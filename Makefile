@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench test test-compile check format schema clean
+.PHONY: help bench test test-compile selftest gpu-check check format schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,17 @@ test: $(VENV)/.installed-dev
 #   make test-compile   torch.compile on every mixer, which `make test` leaves out; minutes
 test-compile: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m compile -n auto $(PYTEST_ARGS)
+
+#   make selftest  prove the instrument on this machine, and say how noisy the machine is; a minute or two
+selftest: $(VENV)/.installed
+	$(BIN)/benchsuite selftest $(ARGS)
+
+#   make gpu-check    all that only a GPU can show: gpu tests, selftest, three scenarios; under eight minutes
+# Installs nothing and needs no network. It takes PYTHON if you name one (make gpu-check PYTHON=python3, on a
+# machine to which torch and wheels were brought), else the environment's if there is one, else python3.
+OWN_PYTHON = $(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(BIN)/python) $(PYTHON)),$(PYTHON))
+gpu-check:
+	$(OWN_PYTHON) benchmarks/gpu_check.py $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -46,6 +46,8 @@ def describe_cell(cell: Cell) -> str:
     height, width = cell.resolution
     size = f"{height}" if height == width else f"{height}×{width}"
     words = [cell.name, f"{size} px", f"batch {cell.batch}", cell.dtype, cell.kernel, cell.device]
+    if cell.mode != "inference":
+        words.append(cell.mode)
     unusual = _unusual(cell)
     if cell.threads is not None:
         unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"

@@ -25,6 +25,15 @@ def inside(t: float, freedom: int) -> float:
     return 2 / math.pi * (angle + sine * total) if odd else sine * total
 
 
+def above(t: float, freedom: int) -> float:
+    """Probability that a t-distributed number with so many degrees of freedom is larger than t, of any sign.
+
+    Good to about 1e-15, so that what is less likely is 0.
+    """
+    half = inside(abs(t), freedom) / 2
+    return max(0.0, 0.5 - half if t >= 0 else 0.5 + half)
+
+
 @lru_cache(maxsize=256)
 def t_quantile(confidence: float, freedom: int) -> float:
     """The t that `inside` gives `confidence` for: 2.776 for 95 % and 4 degrees of freedom.

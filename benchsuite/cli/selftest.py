@@ -30,7 +30,7 @@ def selftest(
         Path | None, typer.Option(metavar="DIR", help=f"Also write {FILE} into this folder.")
     ] = None,
 ) -> None:
-    """Prove the instrument on this machine, in about two minutes: the same cell against itself, things of
+    """Prove the instrument on this machine, in a minute or two: the same cell against itself, things of
     known cost, and other people's clocks. Says what a difference must exceed here to mean something.
 
     Warnings are about the machine. A FAIL is about the instrument, and makes the exit code 1.
@@ -47,8 +47,9 @@ def selftest(
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    _print(done)
+    _print_table(done)
     _keep(done, out)
+    _print_sum(done)
     if not done.passed:
         raise typer.Exit(MISMATCH)
 
@@ -65,10 +66,9 @@ def _require_folder(out: Path) -> None:
         raise UsageError(f"--out {out}: cannot be made: {error.strerror}") from error
 
 
-def _print(done: Selftest) -> None:
+def _print_table(done: Selftest) -> None:
     import shutil
 
-    from benchsuite.analyse.verdict import share
     from benchsuite.run.fitted import fitted
 
     rows = [
@@ -83,13 +83,6 @@ def _print(done: Selftest) -> None:
     ]
     print(fitted(rows, shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH))
     print()
-    failed = sum(one.level == "fail" for one in done.verdicts)
-    warned = sum(one.level == "warn" for one in done.verdicts)
-    sound = "the instrument is sound" if done.passed else f"{failed} FAILED: do not trust numbers from here"
-    warnings = f", {warned} warning{'s' if warned > 1 else ''} about the machine" if warned else ""
-    print(f"{done.device}: {sound}{warnings}, {done.seconds:.0f} s")
-    if done.noise is not None and done.between is not None:
-        print(f"noise: {share(done.noise)} within a run, {share(done.between)} between two runs")
 
 
 def _keep(done: Selftest, out: Path | None) -> None:
@@ -104,3 +97,15 @@ def _keep(done: Selftest, out: Path | None) -> None:
     if out is not None:
         write(json.dumps(done.document, indent=2, ensure_ascii=False) + "\n", out / FILE)
         print(f"written to {out / FILE}")
+
+
+def _print_sum(done: Selftest) -> None:
+    from benchsuite.analyse.verdict import share
+
+    failed = sum(one.level == "fail" for one in done.verdicts)
+    warned = sum(one.level == "warn" for one in done.verdicts)
+    sound = "the instrument is sound" if done.passed else f"{failed} FAILED: do not trust numbers from here"
+    warnings = f", {warned} warning{'s' if warned > 1 else ''} about the machine" if warned else ""
+    if done.noise is not None and done.between is not None:
+        print(f"noise: {share(done.noise)} within a run, {share(done.between)} between two runs")
+    print(f"{done.device}: {sound}{warnings}, {done.seconds:.0f} s")

@@ -107,7 +107,7 @@ class Selftest:
             "noise_percent": _percent(self.noise),
             "between_runs_percent": _percent(self.between),
             "seconds": round(self.seconds, 1),
-            "verdicts": [asdict(verdict) for verdict in self.verdicts],
+            "verdicts": [asdict(one) | {"numbers": list(one.numbers)} for one in self.verdicts],
             "trials": [asdict(trial) for trial in self.trials],
             "fingerprint": dict(self.fingerprint),
             "environment": dict(self.environment),

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
-from benchsuite.measure import environment
+from benchsuite.measure import ceilings_cache, environment, selftest_cache
 from benchsuite.measure.cost import count_cost
 from benchsuite.measure.device import open_device, resolve
 from benchsuite.measure.memory import module_bytes
@@ -58,7 +58,10 @@ def describe(
     if memory_limit is not None:
         _limit_memory(memory_limit)
     resolved = resolve(device)
-    return resolved, environment.describe(resolved, command)
+    described = environment.describe(resolved, command)
+    if (proved := selftest_cache.latest(ceilings_cache.fingerprint(resolved))) is not None:
+        described["selftest"] = proved
+    return resolved, described
 
 
 def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from benchsuite.errors import UsageError
+from benchsuite.measure import selftest_cache
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.run import worker
@@ -214,7 +217,10 @@ def test_single_precision_is_not_tf32_and_the_record_says_so() -> None:
     assert environment["flags"]["float32_matmul_precision"] == "highest"
 
 
-def test_describing_resolves_the_device_and_sets_the_threads() -> None:
+def test_describing_resolves_the_device_and_sets_the_threads(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     before = torch.get_num_threads()
     try:
         device, environment = worker.describe("cpu", 1, ["benchsuite", "run"])
@@ -223,5 +229,9 @@ def test_describing_resolves_the_device_and_sets_the_threads() -> None:
         assert environment["cpu"]["threads"] == 1 == torch.get_num_threads()
         assert environment["torch"] == torch.__version__
         assert environment["gpu"] is None
+        assert "selftest" not in environment
+        found = {"date": "2026-01-02", "noise_percent": 1.5, "passed": True, "age_days": 0.5}
+        monkeypatch.setattr(selftest_cache, "latest", lambda fingerprint: found)
+        assert worker.describe("cpu", 1, [])[1]["selftest"] == found
     finally:
         torch.set_num_threads(before)
