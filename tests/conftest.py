@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import settings
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 # One thread a process: the tests run side by side, and their tensors are tiny.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What this machine can do at most, and its last self-test, are kept for later runs; not by the tests.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="benchsuite-tests-")
 
 # A test that fails in CI fails at home; HYPOTHESIS_PROFILE=search looks for new examples.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

@@ -34,7 +34,8 @@ sweep:
   num_heads: 4
   batch: [1, 2, 3, 4, 5, 6]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 6, max_samples: 6, rounds: 2, threads: 1}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 6, max_samples: 6, rounds: 2, threads: 1,
+  ceilings: false}
 """
 CELLS = 12
 
@@ -47,7 +48,8 @@ sweep:
   dim: 16
   num_heads: 4
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, order: sequential}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1,
+  order: sequential, ceilings: false}
 """
 
 
