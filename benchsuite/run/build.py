@@ -129,6 +129,7 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
         Unsupported: the mixer or the network has no such kernel, the network does not take such images, the
             device lacks the dtype, or the memory format has no meaning for such an input.
     """
+    _require_protocol(cell)
     require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
     form = FORMATS[cell.dtype]
     images = cell.subject == "backbone"
@@ -145,6 +146,14 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
         tensor = tensor.contiguous(memory_format=torch.channels_last)
     inputs = (tensor, cell.grid) if layout == "BNC" else (tensor,)
     return Subject(module, inputs, autocast=form.autocast, images=images)
+
+
+def _require_protocol(cell: Cell) -> None:
+    """Refuse what a published protocol would not do, so that no record says what was not done."""
+    if cell.protocol != "adaptive" and cell.cache == "cold":
+        raise Unsupported(f"protocol {cell.protocol} has its own caches; cold ones are for adaptive")
+    if cell.protocol == "hilo_single_layer" and cell.compile != "eager":
+        raise Unsupported("protocol hilo_single_layer has no warm-up, and compiling is one")
 
 
 def _require_parameters(cell: Cell, module: nn.Module) -> None:

@@ -173,3 +173,17 @@ def test_a_training_step_of_what_has_no_parameters_is_a_mistake_of_the_scenario(
     with pytest.raises(UsageError, match=r"^Pool \(pooling\) has no parameters, so a training_step"):
         build(cell, device)
     build(make_cell(target="pooling", mode="forward_backward"), device)
+
+
+@pytest.mark.parametrize(
+    ("axes", "why"),
+    [
+        ({"protocol": "timm", "cache": "cold"}, "protocol timm has its own caches"),
+        ({"protocol": "hilo_single_layer", "compile": "default"}, "has no warm-up, and compiling is one"),
+    ],
+)
+def test_what_a_published_protocol_does_not_do_is_unsupported(axes: dict[str, str], why: str) -> None:
+    with pytest.raises(Unsupported, match=why):
+        build(make_cell(**axes), "meta")
+    build(make_cell(cache="cold"), "meta")
+    build(make_cell(protocol="timm", compile="default"), "meta")
