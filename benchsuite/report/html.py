@@ -28,18 +28,28 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None) -> Pa
         page = build(runs)
         if figures is not None:
             _save_figures(page, figures)
+    write(to_html(page), out)
+    return out
+
+
+def write(text: str, out: Path) -> None:
+    """Write a page; its folder is made if needed."""
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f"{out.name}.tmp")  # so that an old report is there until the new one is whole
     try:
-        temporary.write_text(to_html(page), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
-    return out
 
 
 def to_html(page: Page) -> str:
     """The page as text. Everything but figures and style sheets is escaped by the template engine."""
+    return filled("report.html.j2", page)
+
+
+def filled(template: str, page: object) -> str:
+    """A page of any kind as text. It has a title and styles; see `templates/_page.html.j2`."""
     environment = Environment(
         loader=PackageLoader("benchsuite.report"),
         autoescape=True,
@@ -47,8 +57,8 @@ def to_html(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html.j2")
-    return template.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
+    found = environment.get_template(template)
+    return found.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
 
 
 def _save_figures(page: Page, folder: Path) -> None:

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, WithJsonSchema
 from benchsuite.errors import ScenarioError
 from benchsuite.results.record import SUBJECTS, Subject
 from benchsuite.scenario.claim import Claim, Expectation, Published
+from benchsuite.scenario.gate import Gate
 from benchsuite.scenario.kinds import FailureWord, Label, Listed, Name, OneOrMore, Part, Text, Where, one_of
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.sweep import Backbone, Include, Mixer, Sweep
@@ -70,6 +71,7 @@ class Document(Part):
         default=(), description="What papers say of these cells; the report says whether it holds here."
     )
     measure: Measure = Field(default=Measure(), description="What is measured and for how long.")
+    gate: Gate = Field(default=Gate(), description="When a change counts as a regression.")
     report: Report = Field(default=Report(), description="Sections and reference of the HTML report.")
 
 
@@ -118,6 +120,7 @@ PARTS: dict[tuple[str, ...], type[Part]] = {
     ("claims", "expect"): Expectation,
     ("claims", "published"): Published,
     ("measure",): Measure,
+    ("gate",): Gate,
     ("report",): Report,
 }
 """Path of a mapping, list positions left out → its model; says which keys are allowed there."""

@@ -6,7 +6,7 @@ import pytest
 
 from .documents import told
 
-ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
+ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, gate, report"
 FILTER_AXES = (
     "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, memory_format,\n"
     "    compile, cache, protocol, threads, tokens, params.NAME"
@@ -15,7 +15,7 @@ FILTER_AXES = (
 MISTAKES = {
     "an unknown key is named with its line": (
         "swep: 1\nsweep: {mixer: msa}",
-        f'f.yaml:3:1  swep\n  unknown key "swep"; did you mean "sweep"?\n  allowed: {ROOT}, profiles',
+        f'f.yaml:3:1  swep\n  unknown key "swep"; did you mean "sweep"?\n  allowed: {ROOT},\n    profiles',
     ),
     "an unknown key of a section": (
         "sweep: {mixer: msa}\nmeasure: {maxs: 3}",

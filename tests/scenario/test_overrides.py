@@ -62,7 +62,7 @@ def test_a_single_bare_word_can_be_given_parameters() -> None:
     assert (only.name, only.params) == ("hilo", {"alpha": 0.5})
 
 
-ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, report"
+ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, gate, report"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,163 @@
+"""Commands about changes: compare, and gate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchsuite.analyse.simulate import Rates
+    from benchsuite.report.comparison_page import ComparisonPage
+    from benchsuite.scenario.gate import Gate
+
+_MANY = 200
+"""Cells of a large scenario."""
+FORMATS = ("text", "markdown", "json")
+_WIDTH = 160
+"""Of tables where stdout is no terminal."""
+_READABLE = 100
+"""Of sentences at most."""
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another, which is held against A.")],
+    format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Also write an HTML report here.")] = None,
+) -> None:
+    """Hold one run against another: whether they may be compared, times with intervals, exact numbers.
+
+    One process a side is no evidence about code, so the exit code is 0 whatever is found.
+    """
+    import json
+
+    from benchsuite.report.comparison import compare as compared
+    from benchsuite.report.comparison import plain
+    from benchsuite.report.comparison_page import page, to_html
+    from benchsuite.report.html import write
+    from benchsuite.results.store import read_run
+
+    if format not in FORMATS:
+        raise UsageError(f"no format {format!r}; allowed: {', '.join(FORMATS)}")
+    found = compared(read_run(a), read_run(b))
+    if format == "json":
+        print(json.dumps(plain(found), indent=2, ensure_ascii=False))
+    else:
+        _print_page(page(found), format)
+    if out is not None:
+        try:
+            write(to_html(found), out)
+        except OSError as error:
+            raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+        print(f"report   {out}", file=sys.stderr)
+
+
+def gate(
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Say how often the rule errs on machines of known noise.")
+    ] = False,
+    scenario: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Take the rule from this scenario's `gate`.")
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Simulated comparisons for each number.")] = 1000,
+) -> None:
+    """Say how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
+    from benchsuite.analyse.gate import expected_by_chance
+    from benchsuite.analyse.simulate import table
+    from benchsuite.run.fitted import fitted
+    from benchsuite.scenario.gate import Gate
+
+    if not simulate:
+        raise UsageError("gate needs --simulate: it measures nothing yet")
+    if trials < 1:
+        raise UsageError(f"--trials must be 1 or more, not {trials}")
+    rule = _rule(scenario) if scenario else Gate()
+    print(_described(rule))
+    print()
+    print(fitted([_row(rates) for rates in table(rule, trials=trials)], _width()))
+    print()
+    print(f"{trials} comparisons each; the others have passed the screen, or are called the same.")
+    many = expected_by_chance(_MANY, rule.confidence)
+    print(f"Of {_MANY} cells exactly at the limit, {many:.2g} would be called slower by chance, on average.")
+
+
+def _rule(scenario: str) -> Gate:
+    from benchsuite.run.catalogue import known_parameters
+    from benchsuite.scenario.find import resolve
+    from benchsuite.scenario.load import load
+
+    return load(resolve(scenario), known_parameters(())).gate
+
+
+def _described(rule: Gate) -> str:
+    screen = (
+        f"only a cell whose median ratio over {rule.screen} pairs of processes is above gets {rule.pairs} "
+        "fresh pairs, which decide"
+        if rule.screen
+        else f"every cell gets {rule.pairs} pairs of processes"
+    )
+    sure = f"{100 * rule.confidence:g} %"
+    return f"slower: the {sure} interval of the ratio lies above {1 + rule.delta:g}; {screen}"
+
+
+def _row(rates: Sequence[Rates]) -> dict[str, str]:
+    """Verdicts of one regime; the first effect is none, so "slower" is a false alarm there."""
+    from benchsuite.analyse.simulate import at_most
+
+    same = rates[0]
+    alarms = same.counts.get("slower", 0)
+    bound = _percent(at_most(alarms, same.trials))
+    row = {
+        "machine": same.regime.name,
+        "order": same.order,
+        "false alarms": f"{_percent(same.share('slower'))} (at most {bound})",
+        "unchanged: inconclusive": _percent(same.share("inconclusive")),
+    }
+    for one in rates[1:]:
+        row[f"{one.effect:+.0%} caught"] = _percent(one.share("slower"))
+        row[f"{one.effect:+.0%} inconclusive"] = _percent(one.share("inconclusive"))
+    return row
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _print_page(page: ComparisonPage, format: str) -> None:
+    from benchsuite.report.comparison_page import texts
+    from benchsuite.run.fitted import fitted
+    from benchsuite.run.listing import markdown
+
+    plain = format == "text"
+    if not plain:
+        print(f"# {page.title}\n")
+    print(f"{page.summary}\n")  # holds paths, which are not to be torn
+    print(f"{_wrapped(page.caveat) if plain else page.caveat}\n")
+    for section in page.sections:
+        print(f"{'' if plain else '## '}{section.title}\n")
+        for sentence in section.sentences:
+            print(_wrapped(sentence) if plain else f"{sentence}\n")
+        for table in section.tables:
+            rows = texts(table)
+            print(f"\n{fitted(rows, _width())}" if plain else f"{markdown(rows)}\n")
+        if plain:
+            print()
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(text, min(_width(), _READABLE), break_long_words=False, break_on_hyphens=False)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH

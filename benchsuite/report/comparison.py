@@ -1,0 +1,219 @@
+"""Two runs beside each other: may they be compared, what became of each cell, and what was counted anew.
+
+Times are compared by the intervals of one run on each side. Those know nothing of what differs between
+processes, so nothing here is a verdict on code; `CAVEAT` says so wherever the numbers are shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from benchsuite.analyse import exact, fingerprint
+from benchsuite.analyse.exact import Change
+from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.report.claims import setting_words
+from benchsuite.report.points import Point, Value, points
+from benchsuite.report.tables import FACTORS
+from benchsuite.report.words import STATUS_WORDS
+from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
+from benchsuite.results.store import Run
+
+CAVEAT = (
+    "One process a side cannot tell a change of the code from what differs between processes: the layout of "
+    "memory, clocks, other work. No interval here holds that, so even where it excludes 1 the code may be as "
+    "fast as it was. benchsuite selftest says how far two runs of one cell differ on a machine."
+)
+
+Seen = Literal["slower", "faster", "not told apart", "no interval", "no time"]
+SEEN: tuple[Seen, ...] = ("slower", "faster", "not told apart", "no interval", "no time")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A cell that both runs have.
+
+    Attributes:
+        words: the cell in words: "HiLo, 224 px, math, batch 64".
+        old, new: seconds per step with their 95 % intervals; missing where there is no time.
+        ratio: new over old. Its interval, of the ends of both, holds the ratio of the two medians with at
+            least 90 % (Bonferroni), if all samples of a cell are from one distribution.
+        seen: what the intervals say of the new side.
+        remarks: statuses other than "ok", and flags, with the side that has them.
+    """
+
+    id: str
+    words: str
+    old: Value
+    new: Value
+    ratio: Value
+    seen: Seen
+    remarks: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs, A and B.
+
+    Attributes:
+        old, new: names of their folders.
+        findings: in what machines and settings differ, the gravest first.
+        pairs: cells of both, in the order of B.
+        changes: exact numbers that differ.
+        only_old, only_new: cells of one side, as (id, words).
+        warnings: what was wrong with the folders.
+    """
+
+    old: str
+    new: str
+    findings: tuple[Finding, ...]
+    pairs: tuple[Pair, ...]
+    changes: tuple[tuple[str, Change], ...]
+    only_old: tuple[tuple[str, str], ...]
+    only_new: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def level(self) -> Level | None:
+        """The gravest finding; None if the two sides are alike."""
+        return fingerprint.gravest(self.findings)
+
+    def of(self, seen: Seen) -> list[Pair]:
+        """The pairs of which the intervals say this."""
+        return [pair for pair in self.pairs if pair.seen == seen]
+
+
+def compare(old: Run, new: Run) -> Comparison:
+    """B beside A; cells that a rule of the scenario excludes on both sides are left out."""
+    before, after = _by_id(old), _by_id(new)
+    common = [id for id in after if id in before and {before[id].status, after[id].status} != {"skipped"}]
+    words = _words([*before.values(), *after.values()])
+    left, right = _points(before, common), _points(after, common)
+    changes = exact.changes(old.records, new.records)
+    return Comparison(
+        old=str(old.path),
+        new=str(new.path),
+        findings=tuple(_findings(old, new, [before[id] for id in common], [after[id] for id in common])),
+        pairs=tuple(_pair(words[id], left[id], right[id], before[id], after[id]) for id in common),
+        changes=tuple((words[change.cell.id], change) for change in changes),
+        only_old=_only(before, after, words),
+        only_new=_only(after, before, words),
+        warnings=(*old.warnings, *new.warnings),
+    )
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """Everything as JSON-able data, in seconds; null where there is no number."""
+    return {
+        "a": comparison.old,
+        "b": comparison.new,
+        "caveat": CAVEAT,
+        "comparable": {None: "yes", "refuse": "no"}.get(comparison.level, "with care"),
+        "differences": [
+            {"property": one.path, "level": one.level, "a": one.old, "b": one.new, "why": one.why}
+            for one in comparison.findings
+        ],
+        "cells": [
+            {
+                "cell": pair.id,
+                "words": pair.words,
+                "a": _ends(pair.old),
+                "b": _ends(pair.new),
+                "ratio": _ends(pair.ratio),
+                "within_run": pair.seen,
+                "remarks": pair.remarks,
+            }
+            for pair in comparison.pairs
+        ],
+        "exact": [
+            {
+                "cell": change.cell.id,
+                "metric": change.metric,
+                "a": change.old,
+                "b": change.new,
+                "note": change.note,
+            }
+            for _, change in comparison.changes
+        ],
+        "only_in_a": [id for id, _ in comparison.only_old],
+        "only_in_b": [id for id, _ in comparison.only_new],
+        "warnings": list(comparison.warnings),
+    }
+
+
+def _pair(words: str, old: Point, new: Point, before: Record, after: Record) -> Pair:
+    ratio = new.latency.over(old.latency)
+    return Pair(
+        id=after.id,
+        words=words,
+        old=old.latency,
+        new=new.latency,
+        ratio=ratio,
+        seen=_seen(ratio),
+        remarks="; ".join(text for text in (_remarks("A", before), _remarks("B", after)) if text),
+    )
+
+
+def _seen(ratio: Value) -> Seen:
+    if not ratio.known:
+        return "no time"
+    if not ratio.bounded:
+        return "no interval"
+    if ratio.lo > 1:
+        return "slower"
+    return "faster" if ratio.hi < 1 else "not told apart"
+
+
+def _remarks(side: str, record: Record) -> str:
+    """ "A: OOM, busy host"; empty for a cell that is ok and above suspicion."""
+    said = [] if record.status == "ok" else [STATUS_WORDS[record.status]]
+    said += [flag.replace("_", " ") for flag in record.flags]
+    return f"{side}: {', '.join(said)}" if said else ""
+
+
+def _findings(old: Run, new: Run, before: Sequence[Record], after: Sequence[Record]) -> list[Finding]:
+    found = [
+        *fingerprint.over_sessions(_machines(old, before), _machines(new, after)),
+        *fingerprint.settings(old.scenario, new.scenario),
+    ]
+    return sorted(found, key=lambda one: fingerprint.LEVELS.index(one.level))
+
+
+def _machines(run: Run, records: Sequence[Record]) -> list[Mapping[str, Any]]:
+    """The machines that these records are from; that of the first session if there are no records."""
+    sessions = sorted({record.session for record in records}) or [1]
+    return [run.environments.get(session, run.environment) for session in sessions]
+
+
+def _by_id(run: Run) -> dict[str, Record]:
+    return {record.id: record for record in run.records}
+
+
+def _points(records: Mapping[str, Record], ids: Sequence[str]) -> dict[str, Point]:
+    return {point.cell: point for point in points(to_frame(records[id] for id in ids))}
+
+
+def _only(
+    here: Mapping[str, Record], there: Mapping[str, Record], words: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    ids = (id for id, record in here.items() if id not in there and record.status != "skipped")
+    return tuple((id, words[id]) for id in ids)
+
+
+def _words(records: Sequence[Record]) -> dict[str, str]:
+    """Cell → name, size, kernel, and what else varies over all of them."""
+    frame = to_frame(records)
+    varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
+    return {
+        row["cell"]: f"{row['name']}, {setting_words({str(key): row[key] for key in row}, varying)}"
+        for row in frame.to_dict("records")
+    }
+
+
+def _ends(value: Value) -> dict[str, float | None]:
+    names = ("median", "lo", "hi")
+    ends = (value.value, value.lo, value.hi)
+    return {name: None if math.isnan(end) else end for name, end in zip(names, ends, strict=True)}

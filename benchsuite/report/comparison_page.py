@@ -1,0 +1,227 @@
+"""A comparison of two runs as sentences and tables: for the page, for Markdown and for a terminal."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from benchsuite.analyse.exact import Change
+from benchsuite.analyse.fingerprint import Finding
+from benchsuite.report.comparison import CAVEAT, SEEN, Comparison, Pair
+from benchsuite.report.html import filled
+from benchsuite.report.points import Value
+from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.words import counted, fixed, joined, scale_of, some, spread
+from benchsuite.units import byte_size, significant
+
+LEVEL_WORDS = {"refuse": "not comparable", "warn": "warning", "note": "note"}
+"""Level of a finding → how the table says it."""
+COUNTED = {
+    "params": "Parameters",
+    "macs": "MACs per image",
+    "other_ops": "Operations",
+    "uncounted": "Calls without a rule",
+    "graphs": "Graphs",
+    "graph_breaks": "Graph breaks",
+    "recompiles": "Recompilations",
+    "peak_allocated_bytes": "Peak memory, allocated (B)",
+}
+"""Metric of `analyse/exact.py` → how the table says it."""
+OUTSIDE = 0.1
+"""At most so often a ratio is outside its interval; see `comparison.Pair`."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what is said under it, and its tables."""
+
+    key: str
+    title: str
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class ComparisonPage:
+    """The whole page. `styles` are those of figures, of which there are none."""
+
+    title: str
+    summary: str
+    caveat: str
+    sections: tuple[Section, ...]
+    styles: str = ""
+
+
+def page(comparison: Comparison) -> ComparisonPage:
+    """The comparison in words."""
+    sections = [_comparable(comparison), _times(comparison), _exact(comparison), _missing(comparison)]
+    return ComparisonPage(
+        title=f"{comparison.new} beside {comparison.old}",
+        summary=f"A is {comparison.old}; B is {comparison.new}. Ratios are B over A.",
+        caveat=CAVEAT,
+        sections=tuple(section for section in sections if section is not None),
+    )
+
+
+def to_html(comparison: Comparison) -> str:
+    """The page as one HTML file that loads nothing."""
+    return filled("comparison.html.j2", page(comparison))
+
+
+def texts(table: Table) -> list[dict[str, str]]:
+    """The rows of a table by heading, as text."""
+    heads = [header.text for header in table.headers]
+    return [dict(zip(heads, (cell.text for cell in row.cells), strict=True)) for row in table.rows]
+
+
+def _comparable(comparison: Comparison) -> Section:
+    found = comparison.findings
+    grave = [one.label for one in found if one.level == comparison.level]
+    said = {
+        None: "Machines, software and settings are the same in all that is compared.",
+        "note": "Machines, software and settings differ in nothing that usually moves times.",
+        "warn": f"Differences of time may come from elsewhere than the code: {some(grave)}.",
+        "refuse": f"Times are not comparable: the two sides differ in what decides them, {some(grave)}.",
+    }[comparison.level]
+    sentences = (said, *comparison.warnings)
+    if not found:
+        return Section("comparable", "May they be compared", sentences)
+    heads = tuple(Header(text) for text in ("Property", "Level", "A", "B", "Why it matters"))
+    caption = "In what the two sides differ, the gravest first."
+    table = Table(caption, heads, tuple(_difference(one) for one in found))
+    return Section("comparable", "May they be compared", sentences, (table,))
+
+
+def _difference(one: Finding) -> Row:
+    values = (_known(one.path, value) for value in (one.old, one.new))
+    return Row(tuple(TableCell(text) for text in (one.label, LEVEL_WORDS[one.level], *values, one.why)))
+
+
+def _known(path: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if path.endswith("bytes"):
+        return byte_size(value)
+    return significant(value, 4) if isinstance(value, float) else str(value)
+
+
+def _times(comparison: Comparison) -> Section:
+    shown = [pair for pair in comparison.pairs if pair.old.known or pair.new.known]
+    sentences = tuple(_about_times(comparison))
+    if not shown:
+        return Section("times", "Times", sentences)
+    factor, unit = scale_of((pair.new.value for pair in shown), "s")
+    heads = (
+        Header("Cell"),
+        Header(f"A ({unit})", numeric=True),
+        Header(f"B ({unit})", numeric=True),
+        Header("B / A", numeric=True),
+        Header("B within the runs"),
+        Header("Remarks"),
+    )
+    caption = (
+        "Median latency per step with its 95 % interval, and the ratio of the medians; its brackets, made of "
+        "the ends of both, hold it with at least 90 % as far as one run can know."
+    )
+    table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
+    return Section("times", "Times", sentences, (_trimmed(table),))
+
+
+def _timed(pair: Pair, factor: float) -> Row:
+    return Row(
+        (
+            TableCell(pair.words, pair.words),
+            _number(pair.old, factor),
+            _number(pair.new, factor),
+            _number(pair.ratio),
+            TableCell(pair.seen),
+            TableCell(pair.remarks),
+        ),
+        id=f"cell-{pair.id}",
+        failed=not pair.ratio.known,
+    )
+
+
+def _number(value: Value, factor: float = 1.0) -> TableCell:
+    text = spread(value.value, value.lo, value.hi, factor)
+    return TableCell(text, value.value if value.known else None)
+
+
+def _about_times(comparison: Comparison) -> Iterator[str]:
+    if not comparison.pairs:
+        yield "The two runs have no cell in common: a cell is the same only if all of its settings are."
+        return
+    said = [f"{len(found)} {seen}" for seen in SEEN if (found := comparison.of(seen))]
+    yield f"Of {counted(len(comparison.pairs), 'cell')} that both have, B is: {joined(said)}."
+    ratios = sorted(pair.ratio.value for pair in comparison.pairs if pair.ratio.known)
+    if len(ratios) > 1:
+        ends = f"{fixed(ratios[0], 4)} to {fixed(ratios[-1], 4)}"
+        middle = fixed(statistics.median(ratios), 4)
+        yield f"The median of {len(ratios)} ratios is {middle}; they go from {ends}."
+    bounded = sum(pair.ratio.bounded for pair in comparison.pairs)
+    told = len(comparison.of("slower")) + len(comparison.of("faster"))
+    if told and bounded > 1:
+        chance = OUTSIDE * bounded
+        yield (
+            f"By chance alone up to {significant(chance, 2)} of {bounded} would be told apart, even if "
+            "processes did not differ."
+        )
+
+
+def _exact(comparison: Comparison) -> Section:
+    title = "What is counted"
+    if not comparison.changes:
+        same = (
+            "Parameters, MACs, operators, graphs and peak memory are the same wherever both sides have them."
+        )
+        return Section("exact", title, (same,) if comparison.pairs else ("There is nothing to compare.",))
+    heads = (
+        Header("Cell"),
+        Header("Number"),
+        Header("A", numeric=True),
+        Header("B", numeric=True),
+        Header("B / A", numeric=True),
+        Header("Note"),
+    )
+    cells = len({change.cell.id for _, change in comparison.changes})
+    rows = tuple(_changed(words, change) for words, change in comparison.changes)
+    said = f"{counted(len(rows), 'number')} of {counted(cells, 'cell')} changed; none of them has noise."
+    caption = "Numbers that are counted, and are not what they were."
+    return Section("exact", title, (said,), (_trimmed(Table(caption, heads, rows, sortable=True)),))
+
+
+def _changed(words: str, change: Change) -> Row:
+    ratio = (
+        TableCell("–")
+        if change.old == 0
+        else TableCell(fixed(change.new / change.old, 4), change.new / change.old)
+    )
+    sides = (TableCell(f"{value:,}", value) for value in (change.old, change.new))
+    name, _, part = change.metric.partition(".")
+    metric = f"{COUNTED[name]}: {part}" if part else COUNTED[name]
+    return Row((TableCell(words, words), TableCell(metric, metric), *sides, ratio, TableCell(change.note)))
+
+
+def _trimmed(table: Table) -> Table:
+    """The table without columns that say nothing."""
+    kept = [i for i in range(len(table.headers)) if any(row.cells[i].text for row in table.rows)]
+    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in table.rows)
+    return replace(table, headers=tuple(table.headers[i] for i in kept), rows=rows)
+
+
+def _missing(comparison: Comparison) -> Section | None:
+    sides = [("A", comparison.only_old), ("B", comparison.only_new)]
+    tables = tuple(_named(side, cells) for side, cells in sides if cells)
+    if not tables:
+        return None
+    said = [f"{counted(len(cells), 'cell')} only in {side}" for side, cells in sides if cells]
+    return Section("missing", "Cells of one side", (f"{joined(said)}.",), tables)
+
+
+def _named(side: str, cells: Sequence[tuple[str, str]]) -> Table:
+    rows = tuple(Row((TableCell(words), TableCell(id))) for id, words in cells)
+    return Table(f"Cells that only {side} has.", (Header("Cell"), Header("Id")), rows)
