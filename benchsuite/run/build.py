@@ -134,7 +134,7 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
     form = FORMATS[cell.dtype]
     images = cell.subject == "backbone"
     layout = "NCHW" if images else _layout(mixer_class(cell.target))
-    torch.manual_seed(seed)
+    _seed(device, seed)
     module = (_network if images else _mixer)(cell, device).to(dtype=form.tensors).train(False)
     if cell.mode == "training_step":
         _require_parameters(cell, module)
@@ -146,6 +146,15 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
         tensor = tensor.contiguous(memory_format=torch.channels_last)
     inputs = (tensor, cell.grid) if layout == "BNC" else (tensor,)
     return Subject(module, inputs, autocast=form.autocast, images=images)
+
+
+def _seed(device: torch.device | str, seed: int) -> None:
+    """Seed the generator that weights and input are drawn from; that of GPUs, too, only where one is used:
+    torch remembers every such call with a stack trace until a GPU is there to hear of it."""
+    if torch.device(device).type in ("cpu", "meta"):
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
 
 
 def _require_protocol(cell: Cell) -> None:

@@ -17,6 +17,8 @@ from benchsuite.run.process import STOPS, receive, send
 _PR_SET_PDEATHSIG = 1
 _BEFORE_CELLS = ("describe", "plan")
 """Calls that load modules and leave nothing of a cell."""
+_LOADS = ("inspect_cell",)
+"""Calls of which the first loads parts of torch that stay."""
 
 
 def serve() -> None:
@@ -30,6 +32,7 @@ def serve() -> None:
     from benchsuite.errors import BenchsuiteError
     from benchsuite.run import worker
 
+    called: set[str] = set()
     while True:
         try:
             name, arguments = receive(requests)
@@ -40,9 +43,10 @@ def serve() -> None:
         except BenchsuiteError as error:
             answer = (False, error)
         send(answers, answer)
-        if name in _BEFORE_CELLS:  # else every collection between cells goes through all of torch, 70 ms each
-            gc.collect()
+        if name in _BEFORE_CELLS or (name in _LOADS and name not in called):
+            gc.collect()  # else every collection between cells goes through all of torch, 70 ms each
             gc.freeze()
+        called.add(name)
 
 
 def _ignore_stops() -> None:
