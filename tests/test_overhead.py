@@ -37,5 +37,5 @@ def test_the_parts_of_the_overhead_make_it_up(
     parts = {name: float(share) for indent, name, share in rows if indent}
     assert list(whole) == ["warm-up and samples", "memory pass", "overhead"]
     assert sum(whole.values()) == pytest.approx(100, abs=0.11)
-    assert list(parts)[:2] == ["building, checking, machine state", "memory pass"]
+    assert list(parts)[:2] == ["building, checking, machine state", "messages"]
     assert sum(parts.values()) == pytest.approx(whole["overhead"], abs=1)
