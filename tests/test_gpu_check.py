@@ -123,7 +123,7 @@ def test_a_command_that_hangs_is_ended_and_one_that_ends_tells_its_code(
 
 def test_make_takes_the_python_that_is_named_and_installs_nothing(repository: Path) -> None:
     done = subprocess.run(
-        ["make", "-n", "gpu-check", "PYTHON=/opt/brought/python"],
+        ["make", "--no-print-directory", "-n", "gpu-check", "PYTHON=/opt/brought/python"],
         cwd=repository,
         capture_output=True,
         text=True,

@@ -148,7 +148,8 @@ def _git(folder: Path) -> dict[str, Any] | None:
         return None
 
     def ask(*words: str) -> str:
-        command = ["git", "-C", str(folder), *words]
+        # Without this, asking for the status rewrites the index: nothing here may be changed.
+        command = ["git", "--no-optional-locks", "-C", str(folder), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
 
     try:
