@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from benchsuite.measure import host
+from benchsuite.measure.environment import version
 
 OPTIONAL: Mapping[str, str] = {
     "nvidia-ml-py": "power state, energy and neighbours on NVIDIA GPUs",
@@ -54,7 +54,7 @@ def facts(device: str) -> dict[str, Any]:
         },
         "gpus": [_gpu(f"cuda:{index}") for index in range(torch.cuda.device_count())],
         "nvidia_driver": host.read(host.ROOT / "proc/driver/nvidia/version").partition("\n")[0] or None,
-        "packages": {name: _version(name) for name in OPTIONAL},
+        "packages": {name: version(name) for name in OPTIONAL},
     }
     time.sleep(max(0.0, _WATCHED_S - (time.monotonic() - began)))
     found["processes"] = _busiest(before, time.monotonic() - began)
@@ -149,10 +149,3 @@ def _tf32(device: str) -> bool | None:
     if not device.startswith("cuda"):
         return None
     return torch.version.cuda is not None and torch.cuda.get_device_capability(device) >= (8, 0)
-
-
-def _version(package: str) -> str | None:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
 from benchsuite.run.prepare import Prepared
 from benchsuite.run.sweep import Observer
+from benchsuite.run.turns import now
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.model import Scenario
@@ -96,7 +96,7 @@ def profile_scenario(
             if stopping():
                 break
             observer.cell_begins(cell)
-            started, start = _now(), time.monotonic()
+            started, start = now(), time.monotonic()
             answer: Answer[Reading] = Answer(status=plan.status, failure=plan.failure)
             if plan.failure is None:
                 answer = _ask(executor, cell, measure, folder, wanted)
@@ -206,7 +206,3 @@ def _chosen(run: Run, filter: str) -> list[Record]:
     if not chosen:
         raise UsageError(f"--filter {filter!r} leaves no cell of {len(good)}")
     return chosen
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +16,7 @@ from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
 from benchsuite.run.lanes import Lane, run_lanes
 from benchsuite.run.prepare import INTERRUPTED, Prepared
-from benchsuite.run.turns import Outcome, take_turns
+from benchsuite.run.turns import Outcome, now, take_turns
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.groups import groups
 
@@ -149,7 +148,7 @@ class _Keeper:
         for cell, reason in self._prepared.excluded:
             if cell.id not in self._prepared.stored:
                 failure = Failure(stage="plan", kind="Excluded", message=reason)
-                outcome = Outcome(status="skipped", failure=failure, started_at=_now())
+                outcome = Outcome(status="skipped", failure=failure, started_at=now())
                 self._writer.append(_record(cell, Answer(), outcome, self._prepared, self._writer.session))
 
 
@@ -179,7 +178,7 @@ def _group(
         plan = plans[cell.id]
         if plan.failure is not None:
             keeper.begins(cell)
-            keeper.keep(cell, plan, Outcome(plan.status, plan.failure, started_at=_now()))
+            keeper.keep(cell, plan, Outcome(plan.status, plan.failure, started_at=now()))
     tried = [cell for cell in cells if plans[cell.id].failure is None]
     turns = take_turns(tried, prepared.scenario.measure, executor, begins=keeper.begins, stopping=stopping)
     with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
@@ -199,7 +198,7 @@ def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared
         cost=plan.value.cost if plan.value and "cost" in scenario.measure.metrics else None,
         timing=outcome.timing,
         memory=outcome.memory,
-        started_at=outcome.started_at or _now(),
+        started_at=outcome.started_at or now(),
         seconds=round(outcome.seconds, 6),
         session=session,
         attempts=outcome.attempts,
@@ -213,7 +212,3 @@ def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared
 
 def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> tuple[Record, ...]:
     return tuple(records[cell.id] for cell in prepared.cells if cell.id in records)
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -126,13 +126,23 @@ def take_turns(
     finally:
         executor.release()
     for one in going:
-        if "memory" in measure.metrics:
+        if "memory" in measure.metrics or _has_more_to_tell(one.cell, measure):
             if "latency" not in measure.metrics:
                 if stopping():
                     return
                 begins(one.cell)
             _inspect(one, measure, executor)
         yield one.cell, one.outcome()
+
+
+def _has_more_to_tell(cell: Cell, measure: Measure) -> bool:
+    """Whether a cell that was timed is looked at again: a GPU says how long it was busy, and what it drew."""
+    return "latency" in measure.metrics and cell.device.startswith("cuda")
+
+
+def now() -> str:
+    """The moment as records write it: UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def order(going: Sequence[_Going], number: int, kind: Order, seed: int) -> list[_Going]:
@@ -147,7 +157,7 @@ def order(going: Sequence[_Going], number: int, kind: Order, seed: int) -> list[
 
 def _visit(one: _Going, number: int, rounds: int, measure: Measure, executor: Executor) -> None:
     """Visit a cell in a round; where a retry is due, all its visits so far are made again."""
-    one.started_at = one.started_at or datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    one.started_at = one.started_at or now()
     missing = [number]
     while missing:
         turn = missing.pop(0)
@@ -171,7 +181,7 @@ def _visit(one: _Going, number: int, rounds: int, measure: Measure, executor: Ex
 
 
 def _inspect(one: _Going, measure: Measure, executor: Executor) -> None:
-    one.started_at = one.started_at or datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    one.started_at = one.started_at or now()
     while True:
         start = time.monotonic()
         answer = executor.inspect(one.cell, measure, one.left_s(measure))

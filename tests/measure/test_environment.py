@@ -27,7 +27,7 @@ def test_the_description_of_this_machine_is_complete_and_json() -> None:
 
 
 def test_a_package_that_is_not_installed_has_no_version() -> None:
-    assert environment._version("no-such-package-at-all") is None
+    assert environment.version("no-such-package-at-all") is None
 
 
 SMI = "NVIDIA H200, GPU-abc, 580.1, 143771, 1980, 1980, 3201, 700.00, 31\n"

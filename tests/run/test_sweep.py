@@ -54,6 +54,7 @@ class Scripted:
         self.planned: list[Cell] = []
         self.visits: list[tuple[str, tuple[int, int], int]] = []
         self.released = 0
+        self.inspected = 0
         self.failures_left: int | None = None
 
     def describe(
@@ -114,6 +115,7 @@ class Scripted:
         return Answer(Visited(timing=timing))
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        self.inspected += 1
         memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
         return Answer(Inspected(memory))
 
@@ -279,6 +281,16 @@ def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_th
     assert len(again.measured) == 5  # what was cut short is measured anew
     assert not finished.stopped
     assert {r.timing and r.timing.stopped_by for r in finished.records} == {"samples"}
+
+
+@pytest.mark.parametrize(("device", "inspected"), [("cuda:0", 7), ("cpu", 0)])
+def test_a_gpu_tells_how_long_it_was_busy_also_where_no_memory_is_wanted(
+    scenario: str, tmp_path: Path, device: str, inspected: int
+) -> None:
+    executor = Scripted(device=device)
+    overrides = ("measure.metrics=[latency]",)
+    sweep(executor, tmp_path / "run", scenario, overrides=overrides, profiles=("other",))
+    assert executor.inspected == inspected
 
 
 def test_a_timeout_names_what_the_cell_was_given(scenario: str, tmp_path: Path) -> None:
