@@ -165,7 +165,7 @@ class _Lines:
         if not cells:
             self._say(f"the screen flags none of {of} cells")
             return
-        names = ", ".join(self._names[cell.id] for cell in cells)
+        names = "; ".join(self._names[cell.id] for cell in cells)
         self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
 
     def _say(self, text: str) -> None:
