@@ -87,11 +87,14 @@ def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
 
 
 def _only(cell: Cell, among: Sequence[Cell]) -> str:
-    """A filter that holds for this cell and, as far as the language can tell them apart, for no other."""
+    """A filter that holds for this cell and for no other: a label is that of one mixer with its parameters."""
     terms = [f'mixer="{cell.name}"']
     for axis in SETTINGS:
-        value = getattr(cell, axis)
-        if value is None or len({getattr(one, axis) for one in among}) == 1:
+        value, values = getattr(cell, axis), dict.fromkeys(getattr(one, axis) for one in among)
+        if len(values) == 1:
             continue
-        terms.append(f"{axis}={value[0]}x{value[1]}" if axis == "resolution" else f"{axis}={value}")
+        if value is None:  # that which has none of the others' values
+            terms.append(f"{axis}!={','.join(str(one) for one in values if one is not None)}")
+        else:
+            terms.append(f"{axis}={value[0]}x{value[1]}" if axis == "resolution" else f"{axis}={value}")
     return " ".join(terms)

@@ -1,4 +1,4 @@
-"""A real gate of two commits of somebody's package, which measures in processes of its own; and one that is killed.
+"""A real gate of two commits of somebody's package, with all its processes; and one that is killed.
 
 Nothing is asserted of times: the limit is one that no time comes near.
 """
