@@ -1,12 +1,13 @@
-"""Real gates of unchanged and of slower code on this machine: how often they cry wolf, and how often they see one.
+"""Real gates of unchanged and of slower code here: how often they cry wolf, and how often they see one.
 
     python benchmarks/gate_aa.py [--unchanged 20] [--planted 10] [--minutes 30] [--out runs/gate-aa]
 
-runs in a checkout. A gate of unchanged code holds HEAD against HEAD with `scenarios/ci_gate.yaml`; none should
-call a cell slower. A planted gate holds two commits of a throwaway repository against each other, of which the
-second does 15 % more work in two of four mixers; all should find these two, and no other.
+runs in a checkout. A gate of unchanged code holds HEAD against HEAD with `scenarios/ci_gate.yaml`; none
+should call a cell slower. A planted gate holds two commits of a throwaway repository against each other, of
+which the second does 15 % more work in two of four mixers; all should find these two, and no other.
 
-Each gate leaves a line in `gates.jsonl` and a log, and is not run again, so that a stop loses one gate at most.
+Each gate leaves a line in `gates.jsonl` and a log, and is not run again, so that a stop loses one gate at
+most.
 """
 
 from __future__ import annotations
@@ -234,9 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with (out / LINES).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(line)) + "\n")
         mark = "" if line.right else f"  WRONG: calls slower {', '.join(line.slower) or 'nothing'}"
-        print(
-            f"{kind} {number}: exit {line.exit}, {line.verdicts}, {line.seconds:.0f} s, load {line.load}{mark}"
-        )
+        told = f"exit {line.exit}, {line.verdicts}, {line.seconds:.0f} s, load {line.load}"
+        print(f"{kind} {number}: {told}{mark}")
         print("\n".join(f"    {text}" for text in tally(lines)), flush=True)
     print("\n".join(tally(lines)))
     return 0

@@ -206,8 +206,15 @@ def default_folder(scenario: str) -> Path:
 
 
 def command_line() -> str:
-    """The command as it was given, quoted."""
-    return shlex.join(["benchsuite", *sys.argv[1:]])
+    """The command as it was given, quoted; without its folder, which is taken when it is given again."""
+    words = iter(sys.argv[1:])
+    kept = ["benchsuite"]
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(kept)
 
 
 def _width() -> int:

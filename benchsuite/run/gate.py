@@ -129,9 +129,7 @@ def _result(
     rule = asked.scenario.gate
     found = judged(asked.cells, pairs, rule, accepted=request.accepted, noise=noise)
     changes = [change for cell in found.cells for change in cell.changes]
-    idle = tuple(
-        f"--accept {one} accepts nothing: no such number changed" for one in unused(changes, request.accepted)
-    )
+    idle = unused(changes, request.accepted)
     return GateResult(
         scenario=asked.scenario.name,
         base=sides["base"].words,

@@ -87,7 +87,7 @@ def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
 
 
 def _only(cell: Cell, among: Sequence[Cell]) -> str:
-    """A filter that holds for this cell and for no other: a label is that of one mixer with its parameters."""
+    """A filter that holds for this cell and for no other: a label is one mixer with its parameters."""
     terms = [f'mixer="{cell.name}"']
     for axis in SETTINGS:
         value, values = getattr(cell, axis), dict.fromkeys(getattr(one, axis) for one in among)

@@ -20,10 +20,8 @@ A, B = Path("/gate/a"), Path("/gate/b")
 
 def sides() -> dict[SideName, Side]:
     return {
-        "base": Side(name="base", words="main", folder=Path("/gate/a"), top=Path("/gate/a"), python="p"),
-        "candidate": Side(
-            name="candidate", words="x", folder=Path("/gate/b"), top=Path("/gate/b"), python="p"
-        ),
+        "base": Side(name="base", words="x", folder=A, top=A, python="p"),
+        "candidate": Side(name="candidate", words="y", folder=B, top=B, python="p"),
     }
 
 
