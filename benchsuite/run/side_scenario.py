@@ -14,7 +14,7 @@ from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario
 
 _KEPT = ("name", "title", "subject", "sweep", "include")
-_OF_MEASURE = ("warmup_calls", "max_samples", "threads", "check", "timeout_s", "memory_limit")
+_OF_MEASURE = ("warmup_calls", "max_samples", "threads", "timeout_s", "memory_limit")
 """Settings that a process of the gate takes over as they are."""
 
 
@@ -27,7 +27,7 @@ def side_scenario(
         cells: some of what `scenario` expands to; at least one.
         device: what "auto" means.
         seed: of weights, input and the order of the cells; the same for both sides of a pair.
-        exact: also count and look at memory; else only time.
+        exact: also count, look at memory and compare outputs with their references; else only time.
     """
     whole = scenario.model_dump(mode="json", exclude_defaults=True)
     found = {key: whole[key] for key in _KEPT if key in whole}
@@ -73,6 +73,7 @@ def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
     found = {key: getattr(measure, key) for key in _OF_MEASURE}
     return found | {
         "metrics": list(measure.metrics) if exact else ["latency"],
+        "check": measure.check and exact,
         "rule": "fixed",
         "rounds": 1,
         "order": "shuffled",
