@@ -152,9 +152,10 @@ class _Lines:
         import time
 
         if not self._began:
-            stage = "which all decide" if turn.fresh else "and more for the cells that they flag"
+            stage = "which all decide" if turn.fresh else "and more for what they flag"
             cells = "1 cell" if len(self._names) == 1 else f"{len(self._names)} cells"
-            self._say(f"measuring {cells} in {turn.pairs} pairs of processes, {stage}")
+            pairs = "1 pair" if turn.pairs == 1 else f"{turn.pairs} pairs"
+            self._say(f"measuring {cells} in {pairs} of processes, {stage}")
         self._began = time.monotonic()
 
     def ends(self, turn: Turn) -> None:
