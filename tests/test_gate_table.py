@@ -10,9 +10,10 @@ from benchsuite.analyse.exact import Change
 from benchsuite.analyse.gate import Decision
 from benchsuite.analyse.gate_noise import CellNoise, Noise
 from benchsuite.analyse.gate_result import CellVerdict, GateCell, GateResult
-from benchsuite.cli.gate_table import change_words, conclusion, noise_rows, rows, summary
+from benchsuite.cli.gate_table import change_words, conclusion, noise_rows, rows, rule_words, summary
 from benchsuite.results.cell_names import cell_names
 from benchsuite.results.record import Cell
+from benchsuite.scenario.gate import Gate
 from tests.builders import make_cell
 
 
@@ -37,7 +38,7 @@ def test_the_worst_comes_first_and_among_equals_the_slowest() -> None:
     assert [row["cell"] for row in rows(result)] == ["C", "B", "D", "A"]
 
 
-def test_a_row_says_times_change_interval_limit_and_why() -> None:
+def test_a_row_says_times_change_interval_and_why() -> None:
     cell = a_cell("A", "slower", 1.1, base_s=0.010, candidate_s=0.011, pairs_s=((0.01, 0.011),) * 12)
     assert rows(a_result(cell)) == [
         {
@@ -45,18 +46,26 @@ def test_a_row_says_times_change_interval_limit_and_why() -> None:
             "cell": "A",
             "base": "10 ms",
             "candidate": "11 ms",
-            "change": "+10.0 %",
-            "interval": "+5.0 % to +15.0 %",
-            "limit": "±2 %",
-            "pairs": "12",
+            "change": "+10.0 % [+5.0, +15.0]",
             "why": "",
         }
     ]
 
 
+def test_limits_have_a_column_where_they_differ() -> None:
+    wide = Decision("slower", 0.05, 1.1, 1.08, 1.12, 0.1, 9)
+    result = a_result(a_cell("A", "slower", 1.2), a_cell("B", "slower", decision=wide), a_cell("C", "broken"))
+    assert [row["limit"] for row in rows(result)] == ["±2 %", "±5 %", "–"]
+
+
+def test_the_rule_is_said_in_a_line() -> None:
+    assert rule_words(Gate(delta=0.025)) == "±2.5 %, by 99 % intervals of 9 fresh pairs of processes"
+    assert rule_words(Gate(screen=0, pairs=5)) == "±2 %, by 99 % intervals of 5 pairs of processes"
+
+
 def test_a_number_that_is_not_there_is_a_dash() -> None:
     (row,) = rows(a_result(a_cell("A", "broken", reason="oom: no room", candidate="oom")))
-    assert (row["base"], row["change"], row["interval"], row["limit"]) == ("–", "–", "–", "–")
+    assert (row["base"], row["candidate"], row["change"]) == ("–", "–", "–")
     assert row["why"] == "oom: no room"
 
 

@@ -62,12 +62,14 @@ def _write(result: GateResult, out: Path) -> None:
 
 
 def _print(result: GateResult, file: Path, *, strict: bool) -> None:
-    from benchsuite.cli.gate_table import conclusion, rows, summary
+    from benchsuite.cli.gate_table import conclusion, rows, rule_words, summary
     from benchsuite.run.fitted import fitted
 
     print(f"base       {result.base}")
     print(f"candidate  {result.candidate}")
     print(f"machine    {result.machine}")
+    if result.rule is not None:
+        print(f"limit      {rule_words(result.rule)}")
     for one in result.differences:
         print(f"{one.level:<9}  {one.label}: {one.old} on the base, {one.new} on the candidate; {one.why}")
     for note in result.notes:

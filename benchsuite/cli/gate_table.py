@@ -8,6 +8,7 @@ from benchsuite.analyse.exact import Change
 from benchsuite.analyse.gate_noise import Noise
 from benchsuite.analyse.gate_result import CELL_VERDICTS, GateCell, GateResult
 from benchsuite.results.cell_names import cell_names
+from benchsuite.scenario.gate import Gate
 from benchsuite.units import byte_size, si
 
 _MOST_CHANGES = 4
@@ -18,7 +19,8 @@ def rows(result: GateResult) -> list[dict[str, str]]:
     """The table, the worst first; among equals, the slowest first."""
     names = cell_names([cell.cell for cell in result.cells])
     ordered = sorted(result.cells, key=lambda cell: (CELL_VERDICTS.index(cell.verdict), -_ratio(cell)))
-    return [_row(cell, names[cell.id]) for cell in ordered]
+    limits = {cell.decision.delta for cell in ordered if cell.decision}
+    return [_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered]
 
 
 def _ratio(cell: GateCell) -> float:
@@ -26,22 +28,21 @@ def _ratio(cell: GateCell) -> float:
     return 0.0 if math.isnan(ratio) else ratio
 
 
-def _row(cell: GateCell, name: str) -> dict[str, str]:
+def _row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
+    """Args: limit: with the cell's own limit, since not all have the same."""
     decision = cell.decision
-    change = interval = limit = "–"
+    change, own = "–", "–"
     if decision is not None and not math.isnan(decision.ratio):
-        change, limit = _percent(decision.ratio), f"±{100 * decision.delta:.3g} %"
+        change, own = _percent(decision.ratio), f"±{100 * decision.delta:.2g} %"
         if not math.isnan(decision.lo):
-            interval = f"{_percent(decision.lo)} to {_percent(decision.hi)}"
+            change += f" [{100 * (decision.lo - 1):+.1f}, {100 * (decision.hi - 1):+.1f}]"
     return {
         "verdict": cell.verdict,
         "cell": name,
         "base": "–" if cell.base_s is None else si(cell.base_s, "s"),
         "candidate": "–" if cell.candidate_s is None else si(cell.candidate_s, "s"),
         "change": change,
-        "interval": interval,
-        "limit": limit,
-        "pairs": str(len(cell.pairs_s)),
+        **({"limit": own} if limit else {}),
         "why": "; ".join(filter(None, [cell.reason, _changes(cell)])),
     }
 
@@ -59,6 +60,13 @@ def change_words(change: Change) -> str:
     show = byte_size if change.metric.endswith("_bytes") else lambda number: f"{number:,}".replace(",", " ")
     share = f" ({_percent(change.new / change.old)})" if change.old else ""
     return f"{change.metric} {show(change.old)} → {show(change.new)}{share}"
+
+
+def rule_words(rule: Gate) -> str:
+    """The rule in a line."""
+    sure = f"{100 * rule.confidence:g} % intervals"
+    whom = f"{rule.pairs} fresh pairs of processes" if rule.screen else f"{rule.pairs} pairs of processes"
+    return f"±{100 * rule.delta:.3g} %, by {sure} of {whom}"
 
 
 def summary(result: GateResult) -> str:
