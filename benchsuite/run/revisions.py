@@ -147,11 +147,15 @@ class Repository:
         return [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
 
     def _remove(self, home: Path) -> None:
+        self._forget(home)
+        shutil.rmtree(home, ignore_errors=True)
+        self._forget(home)  # git leaves one that was half made alone until its folder is gone
+
+    def _forget(self, home: Path) -> None:
         for path in self.worktrees():
             if path.parent == home:
                 with contextlib.suppress(_GitError):
                     _git(self.root, "worktree", "remove", "--force", "--force", str(path))
-        shutil.rmtree(home, ignore_errors=True)
 
 
 class _GitError(Exception):

@@ -89,6 +89,14 @@ def test_they_are_gone_after_an_error_too(root: Path) -> None:
     assert linked(root) == 0
 
 
+def test_one_that_was_half_made_when_the_gate_was_stopped_is_gone_too(root: Path) -> None:
+    repository = Repository.of(root)
+    with repository.checked_out(repository.revision("before")) as (folder,):
+        (folder / ".git").unlink()
+        git(root, "worktree", "lock", str(folder))
+    assert linked(root) == 0
+
+
 def test_the_files_as_they_are_stay_where_they_are(root: Path) -> None:
     repository = Repository.of(root / "sub")
     with repository.checked_out(repository.revision(".")) as (folder,):
