@@ -282,6 +282,7 @@ def test_noise_is_measured_written_and_read_by_the_gate(cli: Cli, own: Path, pre
     stored = json.loads((own / "noise.json").read_text())
     assert (stored["pairs"], len(stored["cells"][0]["log_ratios"])) == (9, 4)
 
+    assert "So noisy a machine" not in out
     pretended.seconds["B"] = 1.04
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--out")
     assert cli(*words, "g")[0] == 1
@@ -301,7 +302,7 @@ def test_noise_of_cells_that_cannot_be_timed_is_refused(cli: Cli, own: Path, pre
     pretended.broken |= {"A", "B"}
     code, out, err = cli("noise", "own.yaml", "--pairs", "3")
     assert code == 2
-    assert "no time    A: a planted crash" in out or "no time    A: too few pairs" in out
+    assert "no time    A: a planted crash" in out
     assert "no cell could be timed" in err
 
 

@@ -93,9 +93,9 @@ def noise_of(
     for cell in cells:
         ratios = log_ratios_of(cell.id, pairs)
         if len(ratios) < 2:
-            records = [record for pair in pairs for record in (pair.base.get(cell.id),) if record]
-            reason = next((record.reason for record in records if record.reason), "too few pairs")
-            unmeasured.append((names[cell.id], str(reason)))
+            records = [side.get(cell.id) for pair in pairs for side in (pair.base, pair.candidate)]
+            reasons = [record.reason for record in records if record is not None and record.reason]
+            unmeasured.append((names[cell.id], next(iter(reasons), "too few pairs")))
             continue
         spread = math.sqrt(math.fsum(ratio**2 for ratio in ratios) / len(ratios))
         noise = aa_noise(ratios, rule.pairs)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from benchsuite.run.gate_question import Request
     from benchsuite.run.interleave import Turn
 
+_BLIND = 0.10
+"""Limit above which a gate sees little of what people do to code by accident."""
 _WIDTH = 160
 """Of tables where stdout is no terminal."""
 
@@ -138,6 +140,11 @@ def _print_noise(noise: Noise, file: Path) -> None:
         f"{noise.floor:g})."
     )
     print(f"A limit for each cell: benchsuite gate {noise.scenario} --noise {file} …")
+    if noise.proposed > _BLIND:
+        print(
+            "So noisy a machine hides most slowdowns: stop what else runs on it, take longer cells, or more "
+            f"pairs (--set gate.pairs={2 * noise.pairs})."
+        )
     print(f"noise      {file}")
 
 
@@ -149,26 +156,28 @@ class _Lines:
 
         self._names = cell_names(cells)
         self._began = 0.0
+        self._screened = False
 
     def begins(self, turn: Turn) -> None:
         import time
 
         if not self._began:
-            stage = "which all decide" if turn.fresh else "and more for what they flag"
+            more = "" if turn.fresh else ", and more for what they flag"
             cells = "1 cell" if len(self._names) == 1 else f"{len(self._names)} cells"
             pairs = "1 pair" if turn.pairs == 1 else f"{turn.pairs} pairs"
-            self._say(f"measuring {cells} in {pairs} of processes, {stage}")
+            self._say(f"measuring {cells} in {pairs} of processes{more}")
         self._began = time.monotonic()
 
     def ends(self, turn: Turn) -> None:
         import time
 
-        stage = "fresh pair" if turn.fresh else "pair"
+        stage = "fresh pair" if self._screened else "pair"
         cells = "1 cell" if len(turn.cells) == 1 else f"{len(turn.cells)} cells"
         took = time.monotonic() - self._began
         self._say(f"{stage} {turn.pair}/{turn.pairs}  {turn.side:<9}  {cells}  {took:.1f} s")
 
     def flagged(self, cells: Sequence[Cell], of: int) -> None:
+        self._screened = True
         if not cells:
             self._say(f"the screen flags none of {of} cells")
             return
