@@ -77,7 +77,7 @@ class Keeper:
                 self._observer.cell_ends(record)
 
     def untried(self) -> None:
-        """Keep records of the cells that need no device: excluded by a rule, not to be built, or too large."""
+        """Keep records of cells that need no device: excluded by a rule, not to be built, or too large."""
         prepared = self._prepared
         for cell, reason in prepared.excluded:
             if cell.id not in prepared.stored:

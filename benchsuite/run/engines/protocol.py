@@ -122,10 +122,11 @@ class Engine(Protocol):
 
 
 def place(environment: Mapping[str, Any]) -> str:
-    """Stable name of the physical device that an environment describes, and of the cores beside it."""
+    """Stable name of the physical device that an environment describes; sets of as many cores of one
+    machine are alike."""
     gpu = environment.get("gpu") or {}
     machine = str(environment.get("machine", ""))
     if gpu.get("uuid"):
         return f"{machine} {gpu['uuid']}"
     cores = environment.get("core_set")
-    return f"{machine} cores {cores}" if cores else machine
+    return f"{machine} {len(cores)} cores" if cores else machine
