@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -74,15 +75,15 @@ class Disturbs(QuietProgress):
             self._what()
 
 
-def stations() -> list[int]:
-    """Processes of our actors."""
+def stations(cluster: Any) -> list[int]:
+    """Processes of our actors in this cluster, and in no other that this machine may have."""
+    raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::Station"):
-                found.append(int(path.parent.name))
-        except OSError:
-            continue
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent in raylets and (path / "cmdline").read_bytes().startswith(b"ray::Station"):
+                found.append(int(path.name))
     return found
 
 
@@ -98,7 +99,7 @@ def test_a_killed_actor_is_replaced_and_only_its_group_begins_again(
     cluster: Any, tmp_path: Path, expected: Any
 ) -> None:
     def kill() -> None:
-        for pid in stations():
+        for pid in stations(cluster):
             os.kill(pid, signal.SIGKILL)
 
     watch = Disturbs(kill)
