@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
 from benchsuite.results.codec import decode, encode
+from benchsuite.results.journal import lines, what_is_wrong
 from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
 
@@ -92,25 +93,15 @@ def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 
     A torn last line is what a kill leaves and only warned of; so is a broken line in the middle.
     """
-    if not path.is_file():
-        return (), ()
     records: dict[str, Record] = {}
     warnings: list[str] = []
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    torn = lines.pop()
-    if torn:
-        lines.append(torn)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for line in lines(path):
         try:
-            record = decode(line)
+            record = decode(line.text)
         except RecordVersionError as error:
-            raise RecordVersionError(f"{path}:{number}: {error}") from None
+            raise RecordVersionError(f"{path}:{line.number}: {error}") from None
         except ValueError as error:
-            cut = bool(torn) and number == len(lines)
-            what = "the last line is torn, its cell counts as not measured" if cut else f"skipped: {error}"
-            warnings.append(f"{path}:{number}: {what.splitlines()[0]}")
+            warnings.append(f"{path}:{line.number}: {what_is_wrong(line, error)}")
             continue
         records.pop(record.id, None)
         records[record.id] = record
