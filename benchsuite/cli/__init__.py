@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import doctor, gate, merge, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -49,6 +49,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": zoo.show,
     "count": zoo.count,
     "parity": zoo.parity,
+    "merge": merge.merge,
     "export": results.export,
     "report": results.report,
     "claims": results.claims,
