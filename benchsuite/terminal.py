@@ -79,6 +79,9 @@ class QuietProgress:
     def cell_ends(self, record: Record) -> None:
         """Nothing to show."""
 
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """Nothing to show."""
+
     def end(self) -> None:
         """Nothing to show."""
 

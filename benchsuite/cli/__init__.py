@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, merge, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import doctor, gate, merge, profile, results, run, scenarios, selftest, status, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -42,6 +42,7 @@ def root(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
+    "status": status.status,
     "profile": profile.profile,
     "check": scenarios.check,
     "schema": scenarios.schema,

@@ -34,6 +34,9 @@ def run(
     filter: Annotated[
         str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
     ] = "",
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only part I of N, whole comparison groups: 2/8.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N; overrides the scenario.")
     ] = None,
@@ -69,6 +72,7 @@ def run(
     from benchsuite.run.own import require_folders
     from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
     from benchsuite.run.sweep import run as run_sweep
+    from benchsuite.scenario.shards import parse_shard
 
     if executor not in EXECUTORS:
         raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
@@ -86,6 +90,7 @@ def run(
             command=("benchsuite", *sys.argv[1:]),
             retry=_statuses(retry, resume),
             limits=limits if resume else (),
+            shard=parse_shard(shard) if shard is not None else None,
         )
     )
     require_folders(request.pythonpath)

@@ -128,13 +128,15 @@ class RunWriter:
 
     def __init__(self, path: Path, session: int, held: IO[str]) -> None:
         self.path = path
-        self.session = session
+        self.session = session  # 0 until a machine is described
         self._lock = held
         self._file = (path / RECORDS).open("ab", buffering=0)
 
     @classmethod
-    def create(cls, path: Path, scenario: Mapping[str, Any], environment: Mapping[str, Any]) -> RunWriter:
-        """Start a run in a new or empty folder.
+    def create(
+        cls, path: Path, scenario: Mapping[str, Any], environment: Mapping[str, Any] | None
+    ) -> RunWriter:
+        """Start a run in a new or empty folder; without an environment, `add_environment` gives the first.
 
         Raises:
             RunFolderError: there is a run already, the folder holds other files, or cannot be written.
@@ -144,25 +146,36 @@ class RunWriter:
             path.mkdir(parents=True, exist_ok=True)
             held = lock(path)
             _write_json(path / SCENARIO, scenario)  # first: from now on the run can be resumed
-            _write_json(path / environment_file(1), environment)
-            return cls(path, 1, held)
+            writer = cls(path, 0, held)
+            if environment is not None:
+                writer.add_environment(environment)
+            return writer
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
 
     @classmethod
-    def resume(cls, path: Path, environment: Mapping[str, Any]) -> RunWriter:
+    def resume(cls, path: Path, environment: Mapping[str, Any] | None) -> RunWriter:
         """Go on with a run; cuts off a torn last line first."""
         require_run(path)
         try:
             held = lock(path)
-            session = 1
-            while (path / environment_file(session)).is_file():
-                session += 1
             _cut_torn_line(path / RECORDS)
-            _write_json(path / environment_file(session), environment)
-            return cls(path, session, held)
+            writer = cls(path, 0, held)
+            if environment is not None:
+                writer.add_environment(environment)
+            return writer
         except OSError as error:
             raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def add_environment(self, environment: Mapping[str, Any]) -> int:
+        """Describe one more machine that measures; the session that its records carry, which is the writer's
+        from now on. A run on several machines has a session for each."""
+        session = 1
+        while (self.path / environment_file(session)).is_file():
+            session += 1
+        _write_json(self.path / environment_file(session), environment)
+        self.session = session
+        return session
 
     def append(self, record: Record) -> None:
         """Write one record and wait until the disk has it.

@@ -20,6 +20,7 @@ from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.select import parse
+from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.tree import grown
 from benchsuite.units import byte_size
 
@@ -42,6 +43,7 @@ class Request:
         pythonpath: folders with modules of the user's own mixers.
         retry: statuses of which cells are measured anew, with `resume` only.
         limits: overrides of `measure` that a resumed run may be given, though it goes on as it began.
+        shard: which part of the cells to measure; None for all.
     """
 
     reference: str | None = None
@@ -54,6 +56,7 @@ class Request:
     command: tuple[str, ...] = ()
     retry: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ def prepare(request: Request, executor: Executor) -> Prepared:
     settings: dict[str, Any] = {"filter": request.filter, "device": device}
     if request.pythonpath:
         settings["pythonpath"] = list(request.pythonpath)
+    if request.shard is not None:
+        settings["shard"] = request.shard.to_dict()
     notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
     return _plan(scenario, settings, environment, executor, notes=notes)
 
@@ -159,9 +164,10 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
     document = dict(earlier.scenario)
     settings = dict(document.pop("run", {}))
     scenario = Scenario.from_dict(document)
-    if request.filter or request.device:
+    if request.filter or request.device or request.shard:
         raise UsageError(
-            "--resume goes on with the cells that the run began with: leave out --filter and --device"
+            "--resume goes on with the cells that the run began with: leave out --filter, --device and "
+            "--shard"
         )
     if request.reference is not None:
         _require_same(scenario, request, folder)
@@ -240,6 +246,9 @@ def _plan(
         raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
     if not cells:
         raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
+    excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
+    if "shard" in settings:
+        cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
     plans = tuple(executor.plan(cells))
     _require_room(scenario, cells, plans)
@@ -247,7 +256,7 @@ def _plan(
         scenario=scenario,
         settings=settings,
         cells=cells,
-        excluded=tuple(pair for pair in expansion.excluded if selection.matches(pair[0])),
+        excluded=excluded,
         plans=plans,
         environment=environment,
         earlier=earlier,
