@@ -34,7 +34,7 @@ bench: $(VENV)/.installed
 	$(BIN)/benchsuite run $(SCENARIO) $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
 
 #   make test-compile   torch.compile on every mixer, which `make test` leaves out; minutes
 test-compile: $(VENV)/.installed-dev

@@ -4,9 +4,9 @@
     python benchmarks/executors.py --cells 1000 --only inline,ray
 
 The cells are answered from a script (`benchsuite/run/fake_worker.py`), so what is left is moving groups,
-three visits and a memory pass a cell, and one synced line of JSON a record. Each executor runs in a process of
-its own. Its memory is that of the driver alone: workers are other processes. Starting is what comes before the
-first record. The records of all must be the same but for their times of day.
+three visits and a memory pass a cell, and one synced line of JSON a record. Each executor runs in a process
+of its own. Its memory is that of the driver alone: workers are other processes. Starting is what comes before
+the first record. The records of all must be the same but for their times of day.
 """
 
 from __future__ import annotations

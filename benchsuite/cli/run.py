@@ -60,7 +60,21 @@ def run(
         bool, typer.Option("--dry-run", help="List cells, time and memory; measure nothing.")
     ] = False,
     pythonpath: PythonPath = None,
-    executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
+    executor: Annotated[
+        str, typer.Option(help="process (default), ray, slurm, or inline for debugging.")
+    ] = "process",
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--executor-option",
+            "--slurm",
+            metavar="KEY=VALUE",
+            help="For the executor: workers=2, partition=gpu, time=60; repeatable.",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A Ray cluster, with --executor ray.")
+    ] = None,
     figures: Figures = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
@@ -71,14 +85,14 @@ def run(
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
-    from benchsuite.run.executor import EXECUTORS
+    from benchsuite.run.engines.table import open_engine, require_engine
     from benchsuite.run.own import require_folders
     from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.run.sweep import run as run_sweep
+    from benchsuite.run.sweep import run_on
     from benchsuite.scenario.shards import parse_shard
 
-    if executor not in EXECUTORS:
-        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    require_engine(executor)
+    options = _options(executor, executor_option, ray_address)
     _check_folders(out if not dry_run else None, resume)
     limits = _limits(timeout, memory_limit)
     request = with_stored_pythonpath(
@@ -98,26 +112,35 @@ def run(
     )
     require_folders(request.pythonpath)
     folder = resume or out
-    engine = EXECUTORS[executor](request.pythonpath)
+    engine = open_engine(executor, request.pythonpath, options)
     try:
-        prepared = prepare(request, engine)
+        prepared = prepare(request, engine.planner)
         for note in prepared.notes if not quiet else ():
             print(note)
         if dry_run:
-            _print_dry_run(prepared, engine)
+            _print_dry_run(prepared, engine.planner)
             return
         folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
         with asked_to_stop() as stopping:
-            sweep = run_sweep(
+            sweep = run_on(
                 prepared, folder, engine, terminal.observer(quiet=quiet, verbose=verbose), stopping
             )
     except KeyboardInterrupt:
-        hint = f"; go on with: benchsuite run --resume {folder}" if folder and folder.is_dir() else ""
+        hint = f"; go on with: {_going_on(folder, executor)}" if folder and folder.is_dir() else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     finally:
         engine.close()
-    _conclude(sweep, figures, quiet=quiet)
+    _conclude(sweep, figures, executor, quiet=quiet)
+
+
+def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:
+    """The words of `--executor-option`, with the address of a Ray cluster among them."""
+    if ray_address is None:
+        return tuple(words or ())
+    if executor != "ray":
+        raise UsageError(f"--ray-address goes with --executor ray, not with {executor}")
+    return (*(words or ()), f"address={ray_address}")
 
 
 def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
@@ -160,7 +183,13 @@ def _check_folders(out: Path | None, resume: Path | None) -> None:
         check_free(out)
 
 
-def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
+def _going_on(folder: Path, executor: str) -> str:
+    """The command that goes on with a run."""
+    where = "" if executor == "process" else f" --executor {executor}"
+    return f"benchsuite run --resume {folder}{where}"
+
+
+def _conclude(sweep: Sweep, figures: Path | None, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
@@ -182,7 +211,7 @@ def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
             print(f"  {record.id}  {record.status}: {record.reason}", file=sys.stderr)
     if sweep.stopped:
         print(
-            f"stopped, {sweep.missing} cells are missing; go on with: benchsuite run --resume {sweep.folder}",
+            f"stopped, {sweep.missing} cells are missing; go on with: {_going_on(sweep.folder, executor)}",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)

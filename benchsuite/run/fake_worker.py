@@ -16,11 +16,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchsuite.errors import DeviceError
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Timing
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.scenario.measure import Measure
 
+ABSENT = "cuda:9"
 SAMPLES = 12
 """A visit brings so many."""
 
@@ -28,7 +30,9 @@ SAMPLES = 12
 def describe(
     device: str, threads: int | None, command: list[str], memory_limit: int | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """The device is there whatever it is."""
+    """Every device is there but `ABSENT`."""
+    if device == ABSENT:
+        raise DeviceError(f"device {device!r} is not present")
     resolved = {"auto": "cpu", "cuda": "cuda:0"}.get(device, device)
     environment = {
         "machine": platform.node(),

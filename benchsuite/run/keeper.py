@@ -26,6 +26,7 @@ class Keeper:
         records: by cell, those of earlier sessions that stand included.
         measured: how many cells were measured now.
         session: of the machine that was described last; 0 if none was.
+        environments: session → machine, those of earlier sessions included.
         broken: set when what still comes is worth nothing: a worker that was ended from here would look like
             a crash.
     """
@@ -34,6 +35,8 @@ class Keeper:
         self.records: dict[str, Record] = dict(prepared.kept)
         self.measured = 0
         self.session = writer.session
+        self.folder = writer.path
+        self.environments = dict(prepared.earlier.environments) if prepared.earlier else {}
         self.broken = threading.Event()
         self._prepared = prepared
         self._plans = {cell.id: plan for cell, plan in zip(prepared.cells, prepared.plans, strict=True)}
@@ -47,6 +50,7 @@ class Keeper:
         with self._lock:
             first = not self.session
             self.session = session = self._writer.add_environment(environment)
+            self.environments[session] = dict(environment)
             if first:
                 self.untried()
             return session

@@ -102,7 +102,7 @@ def run_on(
         if engine.one_place:
             keeper.untried()
         engine.recover([prepared.cells[position] for position in todo], keeper)
-        engine.run(_jobs(prepared, keeper.records), _setups(prepared), keeper, stopping)
+        engine.run(_jobs(prepared, keeper), _setups(prepared), keeper, stopping)
         if not keeper.session:  # nothing was tried, so no worker has described its machine
             keeper.place(prepared.environment)
     finally:
@@ -115,8 +115,9 @@ def run_on(
     return Sweep(folder, records, keeper.measured, missing=missing, stopped=bool(missing or cut))
 
 
-def _jobs(prepared: Prepared, records: Mapping[str, Record]) -> list[Job]:
+def _jobs(prepared: Prepared, keeper: Keeper) -> list[Job]:
     """The comparison groups that miss cells; what cannot be built on "meta", or is too large, is left out."""
+    records = keeper.records
     measure = prepared.scenario.measure
     seconds = expected_s(prepared.cells, prepared.plans, measure, prepared.stored)
     jobs = []
@@ -130,16 +131,11 @@ def _jobs(prepared: Prepared, records: Mapping[str, Record]) -> list[Job]:
             Job(
                 cells=tuple(prepared.cells[i] for i in due),
                 group=tuple(prepared.cells[i] for i in tried),
-                places=frozenset(_place_of(record, prepared) for record in kept),
+                places=frozenset(place(keeper.environments.get(record.session, {})) for record in kept),
                 seconds=sum(seconds[i] for i in due),
             )
         )
     return jobs
-
-
-def _place_of(record: Record, prepared: Prepared) -> str:
-    environments = prepared.earlier.environments if prepared.earlier else {}
-    return place(environments.get(record.session, {}))
 
 
 def _setups(prepared: Prepared) -> dict[str, Setup]:

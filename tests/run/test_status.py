@@ -15,7 +15,6 @@ from benchsuite.run.progress import PROGRESS, ProgressFile, read_progress
 from benchsuite.run.status import absent_shards, run_folders, status, summed
 from benchsuite.run.sweep import run
 from benchsuite.scenario.shards import Shard
-from benchsuite.terminal import QuietProgress
 from tests.builders import make_cell, make_record
 from tests.run.test_sweep import SCENARIO, Scripted, Watching
 
@@ -149,7 +148,3 @@ def test_the_command_says_it_in_words_and_as_json(
     assert facts["sum"]["missing"] == facts["runs"][0]["missing"] > 0
     assert command("status", str(tmp_path), "--format", "jsn") == 2
     assert 'did you mean "json"?' in capsys.readouterr().err
-
-
-def test_a_progress_display_may_ignore_the_workers() -> None:
-    QuietProgress().workers({"a": "b"})

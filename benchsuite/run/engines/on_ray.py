@@ -35,8 +35,8 @@ OPTIONS: Mapping[str, Kind] = {
     "workers": number,
     "retries": some,
 }
-"""Name of an option → how its value is read. `workers` is for each node, for CPU cells; `timeout` is in seconds,
-for the cluster to answer and for a worker to be placed; `gpu_type` and `resource` say which nodes."""
+"""Name of an option → how its value is read. `workers` is for each node, for CPU cells. `timeout` is in
+seconds, for the cluster to answer and a worker to be placed. `gpu_type` and `resource` say which nodes."""
 TIMEOUT_S = 60.0
 RETRIES = 2
 _LOCAL_STORE_BYTES = 100 << 20

@@ -43,24 +43,40 @@ class Member(Protocol):
 
 
 class Queue:
-    """Jobs that wait and jobs under way. A job that is given back waits again, in front."""
+    """Jobs that wait and jobs under way. A job that is given back waits again, in front.
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    Args:
+        workers: how many take jobs.
+    """
+
+    def __init__(self, jobs: Sequence[Job], workers: int = 1) -> None:
         self._waiting = [jobs[i] for i in longest_first([job.seconds for job in jobs])]
         self._running = 0
+        self._workers = workers
         self._changed = threading.Condition()
 
-    def take(self, ended: Callable[[], bool]) -> Job | None:
-        """The next job; waits while others may yet give one back. None once there is nothing to wait for."""
+    def take(self, ended: Callable[[], bool], worker: int = 0) -> Job | None:
+        """The next job for a worker; waits while others may yet give one back. None if none will come.
+
+        A worker does not take again what it has lost, unless it is the last one.
+        """
         with self._changed:
             while not ended():
-                if self._waiting:
-                    self._running += 1
-                    return self._waiting.pop(0)
-                if not self._running:
+                alone = self._workers <= 1
+                for position, job in enumerate(self._waiting):
+                    if alone or job.lost_by != worker:
+                        self._running += 1
+                        return self._waiting.pop(position)
+                if not self._running and not self._waiting:
                     return None
                 self._changed.wait(PATIENCE_S)
             return None
+
+    def leave(self) -> None:
+        """A worker takes no more jobs."""
+        with self._changed:
+            self._workers -= 1
+            self._changed.notify_all()
 
     def done(self, again: Job | None = None) -> None:
         """A job that was taken is over, or is to be begun again."""
@@ -83,7 +99,7 @@ class Pool:
     Args:
         start: starts worker number i, anew where it was lost; raises WorkerLost or EngineError.
         retries: how often a group is begun again after its worker was lost.
-        restarts: how often a worker in a row is replaced that is lost before it has measured anything.
+        restarts: how often in a row a worker is replaced that cannot start, or loses one group after another.
     """
 
     def __init__(
@@ -104,10 +120,11 @@ class Pool:
         Raises:
             EngineError: no worker is left, and jobs are.
         """
-        queue = Queue(jobs)
+        size = min(self._size, len(jobs))
+        queue = Queue(jobs, size)
         threads = [
             threading.Thread(target=self._follow, args=(i, queue, setup, sink, stopping), daemon=True)
-            for i in range(min(self._size, len(jobs)))
+            for i in range(size)
         ]
         try:
             for thread in threads:
@@ -134,37 +151,54 @@ class Pool:
     def _follow(
         self, number: int, queue: Queue, setup: Setup, sink: Sink, stopping: Callable[[], bool]
     ) -> None:
-        """What the thread of a worker does: start it, feed it, and replace it where it is lost."""
-        member: Member | None = None
-        lost_in_a_row, at, session = 0, "", 0
+        """What the thread of a worker does."""
 
         def ended() -> bool:
             return stopping() or sink.broken.is_set()
 
-        while lost_in_a_row <= self._restarts and (job := queue.take(ended)) is not None:
+        try:
+            self._feed(number, queue, setup, sink, ended)
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            self._errors.append(error)
+            sink.broken.set()
+        finally:
+            queue.leave()
+
+    def _feed(self, number: int, queue: Queue, setup: Setup, sink: Sink, ended: Callable[[], bool]) -> None:
+        """Start a worker, give it jobs, and replace it where it is lost; until there is nothing to do, or it
+        was lost too often in a row."""
+        member: Member | None = None
+        lost_groups: set[str] = set()  # since the last that was measured; a group that kills counts once
+        failed_starts, at, session = 0, "", 0
+        while failed_starts + len(lost_groups) <= self._restarts:
+            job = queue.take(ended, number)
+            if job is None:
+                return
             again: Job | None = job
             try:
                 if member is None:
                     member = self._started(number)
                     environment = member.open(setup)
                     at, session = place(environment), self._session(member.name, environment, sink)
-                if not ended():
-                    again = self._do(job, member, at, session, sink)
-                    lost_in_a_row = 0 if again is None else lost_in_a_row + 1
+                    failed_starts = 0
+                if ended():
+                    return
+                again = self._do(job, member, number, at, session, sink)
             except WorkerLost as error:  # while it was starting
                 self._errors.append(error)
-                lost_in_a_row += 1
-            except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
-                self._errors.append(error)
-                sink.broken.set()
-                return
+                failed_starts += 1
+                again = replace(job, lost_by=number)
             finally:
                 queue.done(again)
-            if lost_in_a_row:
+            if again is None:
+                lost_groups.clear()
+            else:
+                if not failed_starts:
+                    lost_groups.add((job.group or job.cells)[0].id)
                 self._retired(number)
                 member = None
 
-    def _do(self, job: Job, member: Member, at: str, session: int, sink: Sink) -> Job | None:
+    def _do(self, job: Job, member: Member, number: int, at: str, session: int, sink: Sink) -> Job | None:
         """Measure a job on a worker. Where that is lost: what is to be begun again, with no cells if the job
         was tried often enough and its cells were kept as failures."""
         due = job.due(at)
@@ -180,7 +214,9 @@ class Pool:
             self._errors.append(error)
             if job.attempts < self._retries:
                 places = job.places | ({at} if len(left) < len(due) else frozenset())
-                return replace(job, cells=tuple(left.values()), places=places, attempts=job.attempts + 1)
+                return replace(
+                    job, cells=tuple(left.values()), places=places, attempts=job.attempts + 1, lost_by=number
+                )
             for cell in left.values():
                 sink.keep(cell, lost(error, job.attempts + 1), session)
             return replace(job, cells=())

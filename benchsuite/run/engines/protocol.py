@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from benchsuite.results.record import Cell
@@ -23,6 +24,7 @@ class Job:
         places: where the others of the group were measured, as `place` names it; empty if there are none.
         seconds: about how long it takes; only the order of jobs depends on it.
         attempts: how often it was begun before, on workers that were lost.
+        lost_by: number of the worker that lost it last; another one takes it if there is one.
     """
 
     cells: tuple[Cell, ...]
@@ -30,6 +32,7 @@ class Job:
     places: frozenset[str] = frozenset()
     seconds: float = 0.0
     attempts: int = 0
+    lost_by: int | None = None
 
     @property
     def device(self) -> str:
@@ -70,6 +73,8 @@ class Sink(Protocol):
     """Set when what still comes is worth nothing, and everything is to end."""
     session: int
     """Of the machine that was described last."""
+    folder: Path
+    """Of the run."""
 
     def place(self, environment: Mapping[str, Any]) -> int:
         """The session of a place: describes it in the run folder where it is new."""
