@@ -12,6 +12,7 @@ BenchsuiteError
 ├── Mismatch                this cell computes something else than its reference, so it is not timed
 ├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more; the command line exits with 3
+├── SideFailed              one side of a gate cannot be measured at all; the command line exits with 3
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
 """
@@ -118,6 +119,10 @@ class Recompiled(BenchsuiteError):  # noqa: N818  names what happened
 
 class StorageError(BenchsuiteError):
     """A record could not be written: the disk is full, say. What is written already is whole."""
+
+
+class SideFailed(BenchsuiteError):  # noqa: N818  names what happened
+    """One side of a gate could not be measured at all. Says which, and what it printed last."""
 
 
 class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened

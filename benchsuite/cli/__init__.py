@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import doctor, gate, gate_measured, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -54,6 +54,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "claims": results.claims,
     "compare": gate.compare,
     "gate": gate.gate,
+    "noise": gate_measured.noise,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchsuite.cli.options import Overrides, Profiles
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,22 +61,109 @@ def compare(
 
 
 def gate(
+    scenario: Annotated[
+        str | None, typer.Argument(help="A scenario file, or the name of a shipped one.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="REF", help="Revision that the candidate is held against.")
+    ] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="Revision to judge; WORKTREE or . for the files as they are.  [HEAD]"
+        ),
+    ] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[
+        str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
+    ] = "",
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    pythonpath: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pythonpath", metavar="DIR", help="Where your modules are in either revision: src; repeatable."
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC", help="A change that is meant: macs, or CELL:macs; repeatable."),
+    ] = None,
+    noise: Annotated[
+        Path | None, typer.Option(help="What `benchsuite noise` wrote here: limits for each cell.")
+    ] = None,
+    base_python: Annotated[str | None, typer.Option(metavar="P", help="Interpreter of the base.")] = None,
+    candidate_python: Annotated[
+        str | None, typer.Option(metavar="P", help="Interpreter of the candidate.")
+    ] = None,
+    setup: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this in the folder of either side first.")
+    ] = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Compare commits although files are not committed.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 if a cell is inconclusive.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result and all records; default runs/gate-….")
+    ] = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Say how often the rule errs on machines of known noise.")
     ] = False,
-    scenario: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Take the rule from this scenario's `gate`.")
-    ] = None,
-    trials: Annotated[int, typer.Option(help="Simulated comparisons for each number.")] = 1000,
+    trials: Annotated[int, typer.Option(help="Of --simulate: comparisons for each number.")] = 1000,
 ) -> None:
-    """Say how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
+    """Say which cells a change makes slower or larger, and fail only then.
+
+    Two revisions of the repository here (--base main --candidate HEAD) are checked out beside each other and
+    measured in turns, process by process: three pairs of processes look at every cell, and a cell that seems
+    slower gets nine fresh ones, which decide. MACs, parameters, operators and bytes are compared exactly.
+
+    Exit codes: 0 no regression, 1 regression, 2 bad input, 3 something could not be measured, 5 inconclusive
+    (with --strict), 130 stopped.
+    """
+    from benchsuite.analyse.exact_policy import parse_accepted
+    from benchsuite.cli.gate_measured import command_line, default_folder, measure
+    from benchsuite.run.gate_question import Request
+
+    if simulate:
+        _simulate(scenario, trials)
+        return
+    if scenario is None:
+        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
+    if base is None and candidate is None and base_python == candidate_python:
+        raise UsageError(
+            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
+            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
+            "its rule errs (--simulate)"
+        )
+    if base is None and candidate is not None:
+        raise UsageError(f"--candidate {candidate} is held against what? Name the other side: --base main")
+    request = Request(
+        reference=scenario,
+        out=out or default_folder(scenario),
+        base=base,
+        candidate=candidate,
+        base_python=base_python,
+        candidate_python=candidate_python,
+        profiles=tuple(profile or ()),
+        overrides=tuple(set_ or ()),
+        filter=filter,
+        device=device,
+        pythonpath=tuple(pythonpath or ()),
+        setup=setup,
+        allow_dirty=allow_dirty,
+        accepted=parse_accepted(accept or ()),
+        command=command_line(),
+    )
+    measure(request, noise=noise, strict=strict)
+
+
+def _simulate(scenario: str | None, trials: int) -> None:
+    """Print how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
     from benchsuite.analyse.gate import expected_by_chance
     from benchsuite.analyse.simulate import table
     from benchsuite.run.fitted import fitted
     from benchsuite.scenario.gate import Gate
 
-    if not simulate:
-        raise UsageError("gate needs --simulate: it measures nothing yet")
     if trials < 1:
         raise UsageError(f"--trials must be 1 or more, not {trials}")
     rule = _rule(scenario) if scenario else Gate()
