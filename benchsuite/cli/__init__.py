@@ -15,7 +15,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, gate_measured, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import (
+    baseline,
+    doctor,
+    gate,
+    gate_measured,
+    gate_output,
+    profile,
+    results,
+    run,
+    scenarios,
+    selftest,
+    zoo,
+)
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -55,6 +67,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": gate.compare,
     "gate": gate.gate,
     "noise": gate_measured.noise,
+    "gate-report": gate_output.gate_report,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
 }
@@ -62,6 +75,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> NoReturn:

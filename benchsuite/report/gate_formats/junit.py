@@ -62,5 +62,5 @@ def _case(suite: ET.Element, cell: GateCell, result: GateResult) -> None:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
     elif cell.verdict == "missing" and result.missing_fails:
         ET.SubElement(case, "error", {"type": "missing", "message": message})
-    elif cell.verdict in ("missing", "failed", "inconclusive"):
+    elif cell.verdict in ("missing", "failed", "inconclusive") or cell.candidate != "ok":
         ET.SubElement(case, "skipped", {"message": message})

@@ -85,8 +85,8 @@ def headline(result: GateResult) -> str:
     counts = [f"{len(found)} {VERDICT_WORDS[v]}" for v in CELL_VERDICTS if (found := result.of(v))]
     bad = len(result.of(*REGRESSIONS))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
-    found = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
-    return f"{found}: {', '.join(counts)}.{unmeasured}"
+    said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    return f"{said}: {', '.join(counts)}.{unmeasured}"
 
 
 def chance_words(result: GateResult) -> str:

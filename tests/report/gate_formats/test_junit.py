@@ -78,6 +78,12 @@ def test_a_missing_cell_is_only_skipped_where_the_policy_warns() -> None:
     assert outcome("missing", missing_fails=False) == "skipped"
 
 
+def test_a_cell_that_is_unsupported_on_both_sides_is_skipped_though_nothing_went_wrong() -> None:
+    cell = make_gate_cell("equal", base="unsupported", candidate="unsupported", reason="no such kernel")
+    (skipped,) = suite_of(make_gate(cells=(cell,))).iter("skipped")
+    assert skipped.attrib["message"] == "counts equal: no such kernel"
+
+
 def test_a_skipped_cell_says_why() -> None:
     (skipped,) = suite_of(make_gate("failed")).iter("skipped")
     assert skipped.attrib["message"] == "not measured: no memory"
