@@ -16,9 +16,11 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchsuite.cli import (
+    baseline,
     doctor,
     gate,
     gate_measured,
+    gate_output,
     merge,
     profile,
     results,
@@ -69,6 +71,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": gate.compare,
     "gate": gate.gate,
     "noise": gate_measured.noise,
+    "gate-report": gate_output.gate_report,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
 }
@@ -76,6 +79,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> NoReturn:
