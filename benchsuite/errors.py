@@ -7,12 +7,15 @@ BenchsuiteError
 │   ├── RecordVersionError  a record was written by a newer version
 │   ├── SelectionError      a filter expression does not parse
 │   ├── DeviceError         the device asked for is not there
+│   ├── ExecutorError       an executor cannot be had: no such extra, cluster or resources
 │   └── ParityDataError     a golden case cannot be read
 ├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
 ├── Mismatch                this cell computes something else than its reference, so it is not timed
 ├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more; the command line exits with 3
 ├── SideFailed              one side of a gate cannot be measured at all; the command line exits with 3
+├── EngineError             an engine has no workers any more; the command line exits with 3
+├── WorkerLost              a worker of an engine is gone, with its machine perhaps
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
 """
@@ -93,6 +96,10 @@ class DeviceError(UsageError):
     """The device asked for is not present on this machine."""
 
 
+class ExecutorError(UsageError):
+    """An executor cannot be had: its extra is not installed, there is no cluster, or no node can do this."""
+
+
 class ParityDataError(UsageError):
     """A folder of golden cases, or one case in it, cannot be read."""
 
@@ -123,6 +130,14 @@ class StorageError(BenchsuiteError):
 
 class SideFailed(BenchsuiteError):  # noqa: N818  names what happened
     """One side of a gate could not be measured at all. Says which, and what it printed last."""
+
+
+class EngineError(BenchsuiteError):
+    """An engine cannot go on. What was measured is on disk, and the run can be gone on with."""
+
+
+class WorkerLost(BenchsuiteError):  # noqa: N818  names what happened
+    """A worker of an engine is gone: its process, its node or its job. Says which and why."""
 
 
 class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened

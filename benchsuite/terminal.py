@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.results.nouns import noun
@@ -14,7 +14,7 @@ from benchsuite.results.summary import quantile, sampled_interval
 from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.progress import Progress
 
     from benchsuite.parity.compare import ParityRow
@@ -79,6 +79,9 @@ class QuietProgress:
     def cell_ends(self, record: Record) -> None:
         """Nothing to show."""
 
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """Nothing to show."""
+
     def end(self) -> None:
         """Nothing to show."""
 
@@ -107,8 +110,13 @@ class PlainProgress(QuietProgress):
             print(record.failure.traceback, flush=True)
 
 
+MOST_WORKERS = 12
+"""Lines of workers that the live view shows; more would leave no room for failures."""
+
+
 class LiveProgress(QuietProgress):
-    """A bar with the cell in work, position, elapsed and remaining time; failures stay above it as lines.
+    """A bar with the cell in work, position, rate, failures so far, elapsed and remaining time, and a line
+    for each worker where there are several; failures stay above it as lines.
 
     The cells of a group end together, after their last round; until then each visit counts for a part of its
     cell, so that the bar moves and the remaining time means something.
@@ -116,26 +124,40 @@ class LiveProgress(QuietProgress):
 
     def __init__(self, *, verbose: bool) -> None:
         self._verbose = verbose
-        self._started = time.monotonic()
         self._progress: Progress | None = None
-        self._ended = 0
+        self._ended = self._failed = self._at_first = 0
+        self._begun = time.monotonic()
         self._visits: dict[str, int] = {}
+        self._lines: list[str] = []
 
     def begin(self, total: int, done: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
         from rich.progress import TimeRemainingColumn as Remaining
+        from rich.text import Text
 
         columns = (
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[pace]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             Remaining(),
             TextColumn("{task.description}", markup=False),
         )
-        self._progress = Progress(*columns, console=console())
-        self._ended = done
-        self._task = self._progress.add_task("", total=total, completed=done)
+
+        display = self
+
+        class WithWorkers(Progress):
+            """A line for each worker below the bar."""
+
+            def get_renderables(self) -> Iterator[RenderableType]:
+                yield from super().get_renderables()
+                yield from (Text(line, no_wrap=True, overflow="ellipsis") for line in display._lines)
+
+        self._progress = WithWorkers(*columns, console=console())
+        self._ended = self._at_first = done
+        self._begun = time.monotonic()
+        self._task = self._progress.add_task("", total=total, completed=done, pace="")
         self._progress.start()
 
     def cell_begins(self, cell: Cell) -> None:
@@ -151,7 +173,19 @@ class LiveProgress(QuietProgress):
             self._progress.console.print(line, markup=False, style="red" if record.failed else None)
         self._visits.pop(record.id, None)
         self._ended += 1
-        self._progress.update(self._task, completed=self._completed())
+        self._failed += record.failed
+        self._progress.update(self._task, completed=self._completed(), pace=self._pace())
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        self._lines = [f"  {worker}  {what}" for worker, what in list(doing.items())[:MOST_WORKERS]]
+        if len(doing) > MOST_WORKERS:
+            self._lines.append(f"  and {len(doing) - MOST_WORKERS} more")
+
+    def _pace(self) -> str:
+        """Cells a minute since the sweep began, and failures."""
+        minutes = (time.monotonic() - self._begun) / 60
+        rate = f"{significant((self._ended - self._at_first) / minutes, 3)}/min" if minutes > 0 else ""
+        return f"{rate}, {self._failed} failed" if self._failed else rate
 
     def _completed(self) -> int:
         """Each visit ends half of what is left of its cell: nobody says here how many there will be."""

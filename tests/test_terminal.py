@@ -71,6 +71,24 @@ def test_the_bar_shows_the_cell_and_keeps_failures(capsys: pytest.CaptureFixture
     assert "[bold]MSA" in out  # a label is text, not markup
 
 
+def test_the_live_view_shows_what_workers_do_how_fast_and_how_many_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    display = terminal.LiveProgress(verbose=False)
+    display.begin(total=9, done=4)
+    doing = {f"node-{i}": f"3 cells [red]{i}" for i in range(terminal.MOST_WORKERS + 2)}
+    display.workers(doing)
+    display.cell_ends(make_record(status="crash"))
+    pace = display._pace()
+    display.end()
+    out = capsys.readouterr().out
+    assert "node-0  3 cells [red]0" in out
+    assert "and 2 more" in out
+    assert f"node-{terminal.MOST_WORKERS}" not in out
+    assert pace.endswith("/min, 1 failed")
+    terminal.QuietProgress().workers(doing)
+
+
 def test_visits_move_the_bar_and_never_beyond_their_cell() -> None:
     display = terminal.LiveProgress(verbose=False)
     display.begin(total=4, done=0)

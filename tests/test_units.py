@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchsuite.units import byte_size, si, significant
+from benchsuite.units import byte_size, duration, si, significant
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,20 @@ def test_binary_prefixes_of_bytes(value: float, text: str) -> None:
 )
 def test_significant_digits_without_an_exponent(value: float, digits: int, text: str) -> None:
     assert significant(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0 s"),
+        (45.4, "45 s"),
+        (120, "2 min"),
+        (99 * 60, "99 min"),
+        (3 * 3600 + 1200, "3 h 20 min"),
+        (2 * 3600, "2 h"),
+        (4 * 86400 + 3 * 3600, "4 d 3 h"),
+        (5 * 86400, "5 d"),
+    ],
+)
+def test_spans_of_time(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchsuite.cli.gate_output import Bencher, Comment, Csv, Files, GitHubBenchmark, JUnit, Summary
 from benchsuite.cli.options import Overrides, Profiles
 from benchsuite.errors import UsageError
 
@@ -61,8 +62,11 @@ def compare(
 
 
 def gate(
-    scenario: Annotated[
-        str | None, typer.Argument(help="A scenario file, or the name of a shipped one.")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO|RUN...", help="A scenario; with --baseline run folders, or scenarios to count."
+        ),
     ] = None,
     base: Annotated[
         str | None, typer.Option(metavar="REF", help="Revision that the candidate is held against.")
@@ -92,6 +96,13 @@ def gate(
     noise: Annotated[
         Path | None, typer.Option(help="What `benchsuite noise` wrote here: limits for each cell.")
     ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Hold runs or counts against this, of `benchsuite baseline`."),
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="With --baseline, cells of one side: fail or warn.")
+    ] = None,
     base_python: Annotated[str | None, typer.Option(metavar="P", help="Interpreter of the base.")] = None,
     candidate_python: Annotated[
         str | None, typer.Option(metavar="P", help="Interpreter of the candidate.")
@@ -106,6 +117,12 @@ def gate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result and all records; default runs/gate-….")
     ] = None,
+    junit: JUnit = None,
+    markdown: Summary = None,
+    comment: Comment = None,
+    github_benchmark: GitHubBenchmark = None,
+    bencher: Bencher = None,
+    csv: Csv = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Say how often the rule errs on machines of known noise.")
     ] = False,
@@ -117,13 +134,38 @@ def gate(
     measured in turns, process by process: three pairs of processes look at every cell, and a cell that seems
     slower gets nine fresh ones, which decide. MACs, parameters, operators and bytes are compared exactly.
 
-    Exit codes: 0 no regression, 1 regression, 2 bad input, 3 something could not be measured, 5 inconclusive
-    (with --strict), 130 stopped.
+    With --baseline nothing is measured in turns: run folders are held against a run of before on the same
+    machine, or scenarios are counted without any timing.
+
+    Exit codes: 0 no regression, 1 regression, 2 bad input, 3 something could not be measured, 4 not
+    comparable, 5 inconclusive (with --strict), 130 stopped.
     """
     from benchsuite.analyse.exact_policy import parse_accepted
+    from benchsuite.cli.gate_baseline import against
     from benchsuite.cli.gate_measured import command_line, default_folder, measure
     from benchsuite.run.gate_question import Request
 
+    files: Files = {
+        "junit": junit,
+        "markdown": markdown,
+        "comment": comment,
+        "github_benchmark": github_benchmark,
+        "bencher": bencher,
+        "csv": csv,
+    }
+    if baseline is not None:
+        for option, value in (("--base", base), ("--candidate", candidate), ("--simulate", simulate)):
+            if value:
+                raise UsageError(f"give --baseline or {option}, not both")
+        against(
+            baseline, names or (), accept=accept or (), pythonpath=pythonpath or (), noise=noise,
+            missing=missing, strict=strict, command=command_line(), out=out, files=files,
+        )  # fmt: skip
+    if len(names or ()) > 1:
+        raise UsageError(f"one scenario at a time, not {len(names or ())}; several go with --baseline FILE")
+    if missing is not None:
+        raise UsageError("--missing goes with --baseline; else say: --set gate.missing=warn")
+    scenario = names[0] if names else None
     if simulate:
         _simulate(scenario, trials)
         return
@@ -154,7 +196,7 @@ def gate(
         accepted=parse_accepted(accept or ()),
         command=command_line(),
     )
-    measure(request, noise=noise, strict=strict)
+    measure(request, noise=noise, strict=strict, files=files)
 
 
 def _simulate(scenario: str | None, trials: int) -> None:

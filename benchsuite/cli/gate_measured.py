@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchsuite.cli.gate_output import Files, write_formats
 from benchsuite.cli.options import INTERRUPTED, Overrides, Profiles, PythonPath
 from benchsuite.errors import UsageError
 
@@ -31,7 +32,7 @@ _WIDTH = 160
 """Of tables where stdout is no terminal."""
 
 
-def measure(request: Request, *, noise: Path | None, strict: bool) -> None:
+def measure(request: Request, *, noise: Path | None, strict: bool, files: Files) -> None:
     """Measure a gate, say what it found, and exit with what that means."""
     from benchsuite.analyse.gate_noise import read_noise, require_fitting
     from benchsuite.analyse.gate_store import RESULT
@@ -51,12 +52,13 @@ def measure(request: Request, *, noise: Path | None, strict: bool) -> None:
             print(note, file=sys.stderr)
         result = measure_gate(request, asked, _Lines(asked.cells), known.shares if known else {})
     _write(result, request.out)
+    write_formats(result, files)
     _print(result, request.out / RESULT, strict=strict)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
 def _write(result: GateResult, out: Path) -> None:
-    """Write every file that is made of a result: the one place for its formats."""
+    """Write the result, from which `benchsuite gate-report` makes every format."""
     from benchsuite.analyse.gate_store import RESULT, write
 
     out.mkdir(parents=True, exist_ok=True)

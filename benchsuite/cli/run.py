@@ -19,6 +19,9 @@ from benchsuite.cli.options import (
 )
 from benchsuite.errors import StorageError, UsageError
 
+EXCLUDED_SHOWN = 100
+"""Excluded cells that `--dry-run` lists."""
+
 if TYPE_CHECKING:
     from benchsuite.run.executor import Executor
     from benchsuite.run.prepare import Prepared
@@ -34,6 +37,9 @@ def run(
     filter: Annotated[
         str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
     ] = "",
+    shard: Annotated[
+        str | None, typer.Option(metavar="I/N", help="Only part I of N, whole comparison groups: 2/8.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(help="auto, cpu, cuda or cuda:N; overrides the scenario.")
     ] = None,
@@ -54,7 +60,21 @@ def run(
         bool, typer.Option("--dry-run", help="List cells, time and memory; measure nothing.")
     ] = False,
     pythonpath: PythonPath = None,
-    executor: Annotated[str, typer.Option(help="process (default), or inline for debugging.")] = "process",
+    executor: Annotated[
+        str, typer.Option(help="process (default), ray, slurm, or inline for debugging.")
+    ] = "process",
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--executor-option",
+            "--slurm",
+            metavar="KEY=VALUE",
+            help="For the executor: workers=2, partition=gpu, time=60; repeatable.",
+        ),
+    ] = None,
+    ray_address: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="A Ray cluster, with --executor ray.")
+    ] = None,
     figures: Figures = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
@@ -65,13 +85,14 @@ def run(
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
-    from benchsuite.run.executor import EXECUTORS
+    from benchsuite.run.engines.table import open_engine, require_engine
     from benchsuite.run.own import require_folders
     from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.run.sweep import run as run_sweep
+    from benchsuite.run.sweep import run_on
+    from benchsuite.scenario.shards import parse_shard
 
-    if executor not in EXECUTORS:
-        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    require_engine(executor)
+    options = _options(executor, executor_option, ray_address)
     _check_folders(out if not dry_run else None, resume)
     limits = _limits(timeout, memory_limit)
     request = with_stored_pythonpath(
@@ -86,30 +107,40 @@ def run(
             command=("benchsuite", *sys.argv[1:]),
             retry=_statuses(retry, resume),
             limits=limits if resume else (),
+            shard=parse_shard(shard) if shard is not None else None,
         )
     )
     require_folders(request.pythonpath)
     folder = resume or out
-    engine = EXECUTORS[executor](request.pythonpath)
+    engine = open_engine(executor, request.pythonpath, options)
     try:
-        prepared = prepare(request, engine)
+        prepared = prepare(request, engine.planner)
         for note in prepared.notes if not quiet else ():
             print(note)
         if dry_run:
-            _print_dry_run(prepared, engine)
+            _print_dry_run(prepared, engine.planner)
             return
         folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
         with asked_to_stop() as stopping:
-            sweep = run_sweep(
+            sweep = run_on(
                 prepared, folder, engine, terminal.observer(quiet=quiet, verbose=verbose), stopping
             )
     except KeyboardInterrupt:
-        hint = f"; go on with: benchsuite run --resume {folder}" if folder and folder.is_dir() else ""
+        hint = f"; go on with: {_going_on(folder, executor)}" if folder and folder.is_dir() else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     finally:
         engine.close()
-    _conclude(sweep, figures, quiet=quiet)
+    _conclude(sweep, figures, executor, quiet=quiet)
+
+
+def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:
+    """The words of `--executor-option`, with the address of a Ray cluster among them."""
+    if ray_address is None:
+        return tuple(words or ())
+    if executor != "ray":
+        raise UsageError(f"--ray-address goes with --executor ray, not with {executor}")
+    return (*(words or ()), f"address={ray_address}")
 
 
 def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
@@ -152,7 +183,13 @@ def _check_folders(out: Path | None, resume: Path | None) -> None:
         check_free(out)
 
 
-def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
+def _going_on(folder: Path, executor: str) -> str:
+    """The command that goes on with a run."""
+    where = "" if executor == "process" else f" --executor {executor}"
+    return f"benchsuite run --resume {folder}{where}"
+
+
+def _conclude(sweep: Sweep, figures: Path | None, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
@@ -174,7 +211,7 @@ def _conclude(sweep: Sweep, figures: Path | None, *, quiet: bool) -> None:
             print(f"  {record.id}  {record.status}: {record.reason}", file=sys.stderr)
     if sweep.stopped:
         print(
-            f"stopped, {sweep.missing} cells are missing; go on with: benchsuite run --resume {sweep.folder}",
+            f"stopped, {sweep.missing} cells are missing; go on with: {_going_on(sweep.folder, executor)}",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)
@@ -207,7 +244,13 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
 
     estimates = estimate(prepared, engine)
     terminal.print_estimates(estimates)
-    for cell, reason in prepared.excluded:
+    for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
-    seconds = sum(item.seconds or 0.0 for item in estimates)
-    print(f"{len(estimates)} cells, about {seconds:.0f} s (rough: from a matrix product timed now)")
+    if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
+        print(f"excluded  {more} more")
+    count = len(prepared.cells)
+    seconds = sum(item.seconds or 0.0 for item in estimates) * count / len(estimates)
+    rough = "rough: from a matrix product timed now"
+    if len(estimates) < count:
+        rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
+    print(f"{count} cells, about {seconds:.0f} s ({rough})")

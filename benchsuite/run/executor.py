@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Failure
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.own import search_path
-from benchsuite.run.process import Worker
+from benchsuite.run.process import ANSWERS, Worker
 from benchsuite.scenario.measure import Measure
 
 T = TypeVar("T")
@@ -83,33 +84,36 @@ class InlineExecutor:
     """Everything in this process, for debuggers: no timeout, and a cell that crashes takes the run with it.
 
     Until it is closed, this process looks for modules where a worker would.
+
+    Args:
+        answers: module whose functions answer.
     """
 
-    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
+    def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
+        self._answers = answers
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
+
+    @property
+    def _worker(self) -> Any:
+        return importlib.import_module(self._answers)  # torch comes with the first question
 
     def describe(
         self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
-        from benchsuite.run import worker
-
-        return worker.describe(device, threads, command)
+        answer: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
+        return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        from benchsuite.run import worker
-
-        return worker.plan(cells)
+        answer: list[Answer[Plan]] = self._worker.plan(cells)
+        return answer
 
     def matmul_rate(self, device: str) -> float:
-        from benchsuite.run import worker
-
-        return worker.matmul_rate(device)
+        return float(self._worker.matmul_rate(device))
 
     def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
-        from benchsuite.run import worker
-
-        return worker.ceilings(device, dtypes)
+        answer: dict[str, Any] = self._worker.ceilings(device, dtypes)
+        return answer
 
     def visit(
         self,
@@ -119,14 +123,12 @@ class InlineExecutor:
         earlier: tuple[float, ...],
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
-        from benchsuite.run import worker
-
-        return worker.visit(cell, measure, turn, earlier)
+        answer: Answer[Visited] = self._worker.visit(cell, measure, turn, earlier)
+        return answer
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
-        from benchsuite.run import worker
-
-        return worker.inspect_cell(cell, measure)
+        answer: Answer[Inspected] = self._worker.inspect_cell(cell, measure)
+        return answer
 
     def profile(
         self,
@@ -137,14 +139,11 @@ class InlineExecutor:
         top: int,
         timeout_s: float | None = None,
     ) -> Answer[Reading]:
-        from benchsuite.run import worker
-
-        return worker.profile_cell(cell, measure, trace, steps, top)
+        answer: Answer[Reading] = self._worker.profile_cell(cell, measure, trace, steps, top)
+        return answer
 
     def release(self) -> None:
-        from benchsuite.run import worker
-
-        worker.release()
+        self._worker.release()
 
     def another(self) -> InlineExecutor:
         return self
@@ -158,13 +157,23 @@ class ProcessExecutor:
     """Two processes: one that only times, one that counts, estimates and profiles. Never both at once.
 
     A process that dies, hangs or has lost its CUDA context takes one cell with it and is replaced.
+
+    Args:
+        answers: module whose functions answer in the processes.
+        cores: CPU cores that they may use; None for all that this process may.
     """
 
-    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        pythonpath: Sequence[str] = (),
+        answers: str = ANSWERS,
+        cores: Sequence[int] | None = None,
+    ) -> None:
         self._pythonpath = tuple(pythonpath)
+        self._answers, self._cores = answers, cores
         self._setup: tuple[object, ...] | None = None
-        self._timer = Worker(pythonpath)
-        self._inspector = Worker(pythonpath)
+        self._timer = self._started()
+        self._inspector = self._started()
 
     def describe(
         self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
@@ -175,6 +184,8 @@ class ProcessExecutor:
         return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+        if not self._inspector.alive:  # what was planned before ended it
+            self._inspector = self._replaced(self._inspector)
         answers: list[Answer[Plan]] = self._inspector.call("plan", list(cells))
         return answers
 
@@ -254,7 +265,7 @@ class ProcessExecutor:
             self._timer = self._replaced(self._timer)
 
     def another(self) -> ProcessExecutor:
-        sibling = ProcessExecutor(self._pythonpath)
+        sibling = ProcessExecutor(self._pythonpath, self._answers, self._cores)
         sibling._setup = self._setup
         if self._setup is not None:
             sibling._timer.call("describe", *self._setup)
@@ -265,9 +276,12 @@ class ProcessExecutor:
         self._timer.close()
         self._inspector.close()
 
+    def _started(self) -> Worker:
+        return Worker(self._pythonpath, self._answers, self._cores)
+
     def _replaced(self, worker: Worker) -> Worker:
         worker.close()
-        fresh = Worker(self._pythonpath)
+        fresh = self._started()
         if self._setup is not None:
             fresh.call("describe", *self._setup)
         return fresh

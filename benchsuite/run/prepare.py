@@ -14,12 +14,14 @@ from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import Executor
 from benchsuite.run.own import plugins, search_path
+from benchsuite.run.planning import NOT_YET, planned
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.select import parse
+from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.tree import grown
 from benchsuite.units import byte_size
 
@@ -42,6 +44,7 @@ class Request:
         pythonpath: folders with modules of the user's own mixers.
         retry: statuses of which cells are measured anew, with `resume` only.
         limits: overrides of `measure` that a resumed run may be given, though it goes on as it began.
+        shard: which part of the cells to measure; None for all.
     """
 
     reference: str | None = None
@@ -54,6 +57,7 @@ class Request:
     command: tuple[str, ...] = ()
     retry: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Prepared:
 
     Attributes:
         scenario: resolved, profiles applied.
-        cells: all cells of the run; `plans` has one entry each.
+        cells: all cells of the run; `plans` has one entry each, in a large sweep `NOT_YET`.
         excluded: cells that a rule dropped, each with the rule's reason.
         earlier: the run that is resumed.
         notes: what was decided for the user and must be said.
@@ -78,6 +82,11 @@ class Prepared:
     earlier: Run | None = None
     notes: tuple[str, ...] = ()
     retry: tuple[str, ...] = ()
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plans are made; else whoever measures a group plans it first."""
+        return NOT_YET not in self.plans[:1]
 
     @property
     def stored(self) -> dict[str, Record]:
@@ -109,8 +118,11 @@ class Prepared:
         return self.scenario.to_dict() | {"run": dict(self.settings)}
 
 
-def prepare(request: Request, executor: Executor) -> Prepared:
-    """Load, resolve, expand and build (on "meta") everything.
+def prepare(request: Request, executor: Executor, *, every: bool = False) -> Prepared:
+    """Load, resolve, expand and build (on "meta") everything; of a large sweep one cell of each mixer.
+
+    Args:
+        every: build every cell, however many there are.
 
     Raises:
         ScenarioError: the scenario has mistakes.
@@ -118,7 +130,7 @@ def prepare(request: Request, executor: Executor) -> Prepared:
             take its arguments.
     """
     if request.resume is not None:
-        return _prepare_resume(request, request.resume, executor)
+        return _prepare_resume(request, request.resume, executor, every=every)
     if request.reference is None:
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     scenario = _load(request)
@@ -133,8 +145,10 @@ def prepare(request: Request, executor: Executor) -> Prepared:
     settings: dict[str, Any] = {"filter": request.filter, "device": device}
     if request.pythonpath:
         settings["pythonpath"] = list(request.pythonpath)
+    if request.shard is not None:
+        settings["shard"] = request.shard.to_dict()
     notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes)
+    return _plan(scenario, settings, environment, executor, notes=notes, every=every)
 
 
 def with_stored_pythonpath(request: Request) -> Request:
@@ -154,14 +168,15 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
 
 
-def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepared:
+def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
     settings = dict(document.pop("run", {}))
     scenario = Scenario.from_dict(document)
-    if request.filter or request.device:
+    if request.filter or request.device or request.shard:
         raise UsageError(
-            "--resume goes on with the cells that the run began with: leave out --filter and --device"
+            "--resume goes on with the cells that the run began with: leave out --filter, --device and "
+            "--shard"
         )
     if request.reference is not None:
         _require_same(scenario, request, folder)
@@ -170,7 +185,16 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
     scenario = scenario.model_copy(update={"measure": measure})
     _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
     notes = (*earlier.warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier, retry=request.retry)
+    return _plan(
+        scenario,
+        settings,
+        environment,
+        executor,
+        notes=notes,
+        earlier=earlier,
+        retry=request.retry,
+        every=every,
+    )
 
 
 def _limited(scenario: Scenario, limits: Sequence[str]) -> Scenario:
@@ -232,6 +256,7 @@ def _plan(
     notes: tuple[str, ...],
     earlier: Run | None = None,
     retry: tuple[str, ...] = (),
+    every: bool = False,
 ) -> Prepared:
     expansion = expand_detailed(scenario, device=str(settings["device"]))
     selection = parse(str(settings.get("filter", "")))
@@ -240,14 +265,17 @@ def _plan(
         raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
     if not cells:
         raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
+    excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
+    if "shard" in settings:
+        cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
-    plans = tuple(executor.plan(cells))
-    _require_room(scenario, cells, plans)
+    plans, looked_at = planned(cells, executor, every=every)
+    _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
         settings=settings,
         cells=cells,
-        excluded=tuple(pair for pair in expansion.excluded if selection.matches(pair[0])),
+        excluded=excluded,
         plans=plans,
         environment=environment,
         earlier=earlier,
@@ -264,10 +292,10 @@ def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Map
         raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
 
 
-def _require_room(scenario: Scenario, cells: Sequence[Cell], plans: Sequence[Answer[Plan]]) -> None:
+def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, Answer[Plan]]]) -> None:
     """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
     limit = scenario.measure.memory_limit
-    for cell, plan in zip(cells, plans, strict=True):
+    for cell, plan in looked_at:
         if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
             raise UsageError(
                 f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "

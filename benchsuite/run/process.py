@@ -28,8 +28,13 @@ _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""
 _OOM_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
 """Where Linux counts the processes that it has killed for want of memory, as "oom_kill N"."""
-STOPS = (signal.SIGINT, signal.SIGTERM)
-"""What asks a run to stop. Often it reaches the workers too; it is the parent's to handle."""
+STOPS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+"""What asks a run to stop, or says that SLURM will stop it. Often it reaches the workers too; it is the
+parent's to handle."""
+if sys.platform != "win32":
+    STOPS = (*STOPS, signal.SIGUSR1, signal.SIGUSR2)
+ANSWERS = "benchsuite.run.worker"
+"""Module whose functions a worker answers with."""
 
 
 class Worker:
@@ -39,22 +44,29 @@ class Worker:
 
     Args:
         pythonpath: folders that it looks in for modules before those of PYTHONPATH.
+        answers: module whose functions it answers with.
+        cores: CPU cores that it may use; None for all that its parent may.
     """
 
-    def __init__(self, pythonpath: Sequence[str] = ()) -> None:
+    def __init__(
+        self, pythonpath: Sequence[str] = (), answers: str = ANSWERS, cores: Sequence[int] | None = None
+    ) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         # The profiler of torch logs each start and stop to stderr unless told not to.
         settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
         self._broken_off = False
         with _stops_blocked():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchsuite.run.serve"],
+                [sys.executable, "-m", "benchsuite.run.serve", answers],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=settings,
                 bufsize=0,
             )
+        if cores is not None and hasattr(os, "sched_setaffinity"):
+            with contextlib.suppress(ProcessLookupError):  # long before it has any thread but one
+                os.sched_setaffinity(self._process.pid, cores)
 
     @property
     def pid(self) -> int:

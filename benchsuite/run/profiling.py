@@ -18,9 +18,9 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
+from benchsuite.run.outcome import now
 from benchsuite.run.prepare import Prepared
 from benchsuite.run.sweep import Observer
-from benchsuite.run.turns import now
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.model import Scenario

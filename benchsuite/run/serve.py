@@ -1,6 +1,7 @@
 """The loop of a worker process: a call comes in on stdin, its answer goes out on stdout.
 
-Started as `python -m benchsuite.run.serve` by `run/process.py`. Ends when its parent closes the pipe or dies.
+Started as `python -m benchsuite.run.serve MODULE` by `run/process.py`. Ends when its parent closes the pipe
+or dies.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import importlib
 import os
 import signal
 import sys
 
-from benchsuite.run.process import STOPS, receive, send
+from benchsuite.run.process import ANSWERS, STOPS, receive, send
 
 _PR_SET_PDEATHSIG = 1
 _BEFORE_CELLS = ("describe", "plan")
@@ -21,8 +23,8 @@ _LOADS = ("inspect_cell",)
 """Calls of which the first loads parts of torch that stay."""
 
 
-def serve() -> None:
-    """Answer calls to functions of `run/worker.py` until the pipe closes."""
+def serve(module: str = ANSWERS) -> None:
+    """Answer calls to functions of a module, `run/worker.py` if not told otherwise, until the pipe closes."""
     _die_with_parent()
     _ignore_stops()
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
@@ -30,8 +32,8 @@ def serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a mixer prints must not break the protocol
 
     from benchsuite.errors import BenchsuiteError
-    from benchsuite.run import worker
 
+    worker = importlib.import_module(module)
     called: set[str] = set()
     while True:
         try:
@@ -65,4 +67,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(*sys.argv[1:])

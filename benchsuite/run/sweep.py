@@ -1,23 +1,20 @@
-"""The sweep: group by group, every missing cell is measured, and its record is safe on disk at once."""
+"""The sweep: an engine measures group by group what is missing, and each record is safe on disk at once."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchsuite.analyse.flags import flags
-from benchsuite.results.record import Cell, Failure, Record
+from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import RunWriter, check_free
-from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.engines.local import LocalEngine
+from benchsuite.run.engines.protocol import Engine, Job, Setup, place
 from benchsuite.run.executor import Executor
-from benchsuite.run.lanes import Lane, run_lanes
+from benchsuite.run.keeper import Keeper
 from benchsuite.run.prepare import INTERRUPTED, Prepared
-from benchsuite.run.turns import Outcome, now, take_turns
-from benchsuite.scenario.expand import expected
+from benchsuite.run.schedule import expected_s
 from benchsuite.scenario.groups import groups
 
 
@@ -34,6 +31,10 @@ class Observer(Protocol):
 
     def cell_ends(self, record: Record) -> None:
         """A record is on disk."""
+        ...
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """What each of several workers is doing now, in words."""
         ...
 
     def end(self) -> None:
@@ -65,7 +66,18 @@ def run(
     observer: Observer,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Sweep:
-    """Measure every cell that has no record yet.
+    """`run_on` the devices of this machine."""
+    return run_on(prepared, folder, LocalEngine(executor), observer, stopping)
+
+
+def run_on(
+    prepared: Prepared,
+    folder: Path,
+    engine: Engine,
+    observer: Observer,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Sweep:
+    """Measure every cell that has no record yet, on an engine.
 
     Args:
         stopping: asked between visits; once it is true, the sweep ends as soon as it can.
@@ -73,30 +85,29 @@ def run(
     Raises:
         RunFolderError: the folder is taken, written by another process, or cannot be written.
         StorageError: a record could not be written.
+        EngineError: the engine has no workers any more.
     """
     todo = prepared.todo
     if not todo:
         return Sweep(folder, _in_order(prepared, prepared.kept), measured=0)
+    environment = _environment(prepared, engine) if engine.one_place else None
     if prepared.earlier is None:
         check_free(folder)
-        writer = RunWriter.create(folder, prepared.document, _environment(prepared, executor))
+        writer = RunWriter.create(folder, prepared.document, environment)
     else:
-        writer = RunWriter.resume(folder, _environment(prepared, executor))
-    keeper = _Keeper(prepared, writer, observer)
+        writer = RunWriter.resume(folder, environment)
+    keeper = Keeper(prepared, writer, observer, engine.name)
     observer.begin(total=len(prepared.cells), done=len(prepared.cells) - len(todo))
     try:
-        keeper.skipped()
-        cells = [prepared.cells[position] for position in todo]
-        grouped = [[todo[i] for i in group] for group in groups(cells)]
-        lanes = _lanes(prepared.cells, grouped)
-        run_lanes(
-            lanes,
-            executor,
-            lambda group, engine: _group(group, prepared, engine, keeper, stopping),
-            keeper.broken,
-        )
+        if engine.one_place:
+            keeper.untried()
+        engine.recover([prepared.cells[position] for position in todo], keeper)
+        engine.run(_jobs(prepared, keeper), _setups(prepared), keeper, stopping)
+        if not keeper.session:  # nothing was tried, so no worker has described its machine
+            keeper.place(prepared.environment)
     finally:
         observer.end()
+        keeper.close()
         writer.close()
     records = _in_order(prepared, keeper.records)
     missing = len(prepared.cells) - len(records)
@@ -104,110 +115,65 @@ def run(
     return Sweep(folder, records, keeper.measured, missing=missing, stopped=bool(missing or cut))
 
 
-def _environment(prepared: Prepared, executor: Executor) -> dict[str, Any]:
-    """The machine as described, and what its devices do at most, if cells are to be timed on them."""
+def _jobs(prepared: Prepared, keeper: Keeper) -> list[Job]:
+    """The comparison groups that miss cells; what cannot be built on "meta", or is too large, is left out."""
+    records = keeper.records
     measure = prepared.scenario.measure
+    seconds = expected_s(prepared.cells, prepared.plans, measure, prepared.stored)
+    jobs = []
+    for group in groups(prepared.cells):
+        tried = [i for i in group if prepared.plans[i].failure is None]
+        due = [i for i in tried if prepared.cells[i].id not in records]
+        if not due:
+            continue
+        kept = [records[prepared.cells[i].id] for i in tried if prepared.cells[i].id in records]
+        jobs.append(
+            Job(
+                cells=tuple(prepared.cells[i] for i in due),
+                group=tuple(prepared.cells[i] for i in tried),
+                places=frozenset(place(keeper.environments.get(record.session, {})) for record in kept),
+                seconds=sum(seconds[i] for i in due),
+            )
+        )
+    return jobs
+
+
+def _setups(prepared: Prepared) -> dict[str, Setup]:
+    """How to measure on each device."""
+    measure = prepared.scenario.measure
+    wanted = _ceilings(prepared)
+    return {
+        device: Setup(
+            device=device,
+            measure=measure,
+            pythonpath=tuple(prepared.settings.get("pythonpath", ())),
+            command=tuple(prepared.environment.get("command", ())),
+            ceilings=wanted.get(device, ()),
+            planned=prepared.planned,
+        )
+        for device in dict.fromkeys(cell.device for cell in prepared.cells)
+    }
+
+
+def _ceilings(prepared: Prepared) -> dict[str, tuple[str, ...]]:
+    """Device → the formats in which its ceilings are wanted, where cells are to be timed on it."""
+    measure = prepared.scenario.measure
+    if not measure.ceilings or "latency" not in measure.metrics:
+        return {}
     due = [prepared.cells[i] for i in prepared.todo if prepared.plans[i].failure is None]
-    if not measure.ceilings or "latency" not in measure.metrics or not due:
+    return {
+        device: tuple(dict.fromkeys(cell.dtype for cell in due if cell.device == device))
+        for device in dict.fromkeys(cell.device for cell in due)
+    }
+
+
+def _environment(prepared: Prepared, engine: Engine) -> dict[str, Any]:
+    """The machine as described, and what its devices do at most, if cells are to be timed on them."""
+    wanted = _ceilings(prepared)
+    if not wanted:
         return dict(prepared.environment)
-    found = []
-    for device in dict.fromkeys(cell.device for cell in due):
-        dtypes = dict.fromkeys(cell.dtype for cell in due if cell.device == device)
-        found.append(executor.ceilings(device, tuple(dtypes)))
+    found = [engine.planner.ceilings(device, dtypes) for device, dtypes in wanted.items()]
     return {**prepared.environment, "ceilings": found}
-
-
-class _Keeper:
-    """Makes records of outcomes and keeps them, on disk and here; lanes may call it at the same time."""
-
-    def __init__(self, prepared: Prepared, writer: RunWriter, observer: Observer) -> None:
-        self.records: dict[str, Record] = dict(prepared.kept)
-        self.measured = 0
-        self.broken = threading.Event()
-        self._prepared = prepared
-        self._writer = writer
-        self._observer = observer
-        self._lock = threading.Lock()
-
-    def begins(self, cell: Cell) -> None:
-        with self._lock:
-            self._observer.cell_begins(cell)
-
-    def keep(self, cell: Cell, plan: Answer[Plan], outcome: Outcome) -> None:
-        record = _record(cell, plan, outcome, self._prepared, self._writer.session)
-        with self._lock:
-            if self.broken.is_set():  # a worker that was ended from here would look like a crash
-                return
-            self._writer.append(record)
-            self.records[record.id] = record
-            self.measured += 1
-            self._observer.cell_ends(record)
-
-    def skipped(self) -> None:
-        """Keep a record of every cell that a rule excludes, with the rule."""
-        for cell, reason in self._prepared.excluded:
-            if cell.id not in self._prepared.stored:
-                failure = Failure(stage="plan", kind="Excluded", message=reason)
-                outcome = Outcome(status="skipped", failure=failure, started_at=now())
-                self._writer.append(_record(cell, Answer(), outcome, self._prepared, self._writer.session))
-
-
-def _lanes(cells: Sequence[Cell], grouped: Sequence[Sequence[int]]) -> list[Lane[Sequence[int]]]:
-    found: dict[str, list[Sequence[int]]] = {}
-    for group in grouped:
-        found.setdefault(cells[group[0]].device, []).append(group)
-    return [Lane(device, tuple(work)) for device, work in found.items()]
-
-
-def _group(
-    group: Sequence[int],
-    prepared: Prepared,
-    executor: Executor,
-    keeper: _Keeper,
-    stopping: Callable[[], bool],
-) -> bool:
-    """Measure one comparison group; False if the sweep is to stop.
-
-    What could not be built on "meta", or is too large, is not tried on the device.
-    """
-    if stopping():
-        return False
-    plans = {prepared.cells[i].id: prepared.plans[i] for i in group}
-    cells = [prepared.cells[i] for i in group]
-    for cell in cells:
-        plan = plans[cell.id]
-        if plan.failure is not None:
-            keeper.begins(cell)
-            keeper.keep(cell, plan, Outcome(plan.status, plan.failure, started_at=now()))
-    tried = [cell for cell in cells if plans[cell.id].failure is None]
-    turns = take_turns(tried, prepared.scenario.measure, executor, begins=keeper.begins, stopping=stopping)
-    with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
-        for cell, outcome in turns:
-            keeper.keep(cell, plans[cell.id], outcome)
-    return not stopping()
-
-
-def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
-    scenario = prepared.scenario
-    return Record(
-        id=cell.id,
-        cell=cell,
-        status=outcome.status,
-        failure=outcome.failure,
-        expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
-        cost=plan.value.cost if plan.value and "cost" in scenario.measure.metrics else None,
-        timing=outcome.timing,
-        memory=outcome.memory,
-        started_at=outcome.started_at or now(),
-        seconds=round(outcome.seconds, 6),
-        session=session,
-        attempts=outcome.attempts,
-        compilation=outcome.compilation,
-        check=outcome.check,
-        energy=outcome.energy,
-        conditions=outcome.conditions,
-        flags=flags(cell, outcome.timing, outcome.conditions),
-    )
 
 
 def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> tuple[Record, ...]:

@@ -9,45 +9,21 @@ import random
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 
 from benchsuite.results.record import (
     Cell,
     Check,
-    Compilation,
     Conditions,
-    Energy,
     Failure,
-    Memory,
     Status,
     Timing,
 )
 from benchsuite.results.rounds import combined
 from benchsuite.run.answer import Inspected, Visited
 from benchsuite.run.executor import Executor
+from benchsuite.run.outcome import Outcome, now
 from benchsuite.run.prepare import INTERRUPTED
 from benchsuite.scenario.measure import Measure, Order
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What measuring a cell brought.
-
-    Attributes:
-        seconds: spent on it, building and all passes included.
-    """
-
-    status: Status = "ok"
-    failure: Failure | None = None
-    timing: Timing | None = None
-    memory: Memory | None = None
-    check: Check | None = None
-    compilation: Compilation | None = None
-    energy: Energy | None = None
-    conditions: Conditions | None = None
-    started_at: str = ""
-    seconds: float = 0.0
-    attempts: int = 1
 
 
 @dataclass
@@ -138,11 +114,6 @@ def take_turns(
 def _has_more_to_tell(cell: Cell, measure: Measure) -> bool:
     """Whether a cell that was timed is looked at again: a GPU says how long it was busy, and what it drew."""
     return "latency" in measure.metrics and cell.device.startswith("cuda")
-
-
-def now() -> str:
-    """The moment as records write it: UTC, ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 def order(going: Sequence[_Going], number: int, kind: Order, seed: int) -> list[_Going]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +143,9 @@ class Watching:
 
     def cell_ends(self, record: Record) -> None:
         self.events.append(record.status)
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """There is one only."""
 
     def end(self) -> None:
         self.events.append("end")
@@ -410,7 +413,7 @@ def test_resuming_takes_no_filter_and_no_device(scenario: str, tmp_path: Path) -
     folder = tmp_path / "run"
     sweep(Scripted(), folder, scenario)
     for request in ({"filter": "mixer=msa"}, {"device": "cpu"}):
-        with pytest.raises(UsageError, match="leave out --filter and --device"):
+        with pytest.raises(UsageError, match="leave out --filter, --device and --shard"):
             sweep(Scripted(), folder, resume=folder, **request)
 
 

@@ -1,0 +1,140 @@
+"""The devices of this machine: GPUs side by side, a CPU alone or in sets of cores."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchsuite.errors import ExecutorError
+from benchsuite.results.record import Cell
+from benchsuite.run.engines.planner import Planner
+from benchsuite.run.engines.pool import Pool
+from benchsuite.run.engines.protocol import Job, Setup, Sink
+from benchsuite.run.engines.site import Site, core_sets
+from benchsuite.run.executor import Executor
+from benchsuite.run.lanes import Lane, run_lanes
+from benchsuite.run.outcome import Outcome
+from benchsuite.run.planned_turns import planned_turns
+from benchsuite.run.process import ANSWERS
+from benchsuite.run.turns import take_turns
+
+
+class LocalEngine:
+    """Groups of one device after each other, in the order of the scenario: one lane a device.
+
+    Args:
+        executor: measures; it is the caller's to close.
+    """
+
+    one_place = True
+
+    def __init__(self, executor: Executor, name: str = "process") -> None:
+        self.name = name
+        self.planner = executor
+
+    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+        """Nothing is measured that is not written down."""
+
+    def run(
+        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+    ) -> None:
+        found: dict[str, list[Job]] = {}
+        session = sink.session
+        for job in jobs:
+            found.setdefault(job.device, []).append(job)
+        lanes = [Lane(device, tuple(work)) for device, work in found.items()]
+
+        def do(job: Job, executor: Executor) -> bool:
+            if stopping():
+                return False
+            setup = setups[job.device]
+            take = take_turns if setup.planned else planned_turns
+            turns = take(job.cells, setup.measure, executor, begins=sink.begins, stopping=stopping)
+            with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
+                for cell, outcome in turns:
+                    sink.keep(cell, outcome, session)
+            return not stopping()
+
+        run_lanes(lanes, self.planner, do, sink.broken)
+
+    def close(self) -> None:
+        self.planner.close()
+
+
+class LocalPoolEngine:
+    """Several workers on the CPU of this machine, each on a set of cores of its own.
+
+    They share caches and memory bandwidth, which their numbers suffer from; how many cells shared the host is
+    in the environment. GPUs need no pool, since they work side by side anyway.
+
+    Raises:
+        ExecutorError: there are fewer cores than workers.
+    """
+
+    one_place = False
+
+    def __init__(
+        self,
+        workers: int,
+        pythonpath: Sequence[str] = (),
+        answers: str = ANSWERS,
+        name: str = "process",
+    ) -> None:
+        try:
+            self._cores = core_sets(workers)
+        except ValueError as error:
+            raise ExecutorError(f"--executor-option workers={workers}: {error}") from None
+        self.name = name
+        self._answers = answers
+        self.planner: Executor = Planner(self._resolved, pythonpath, answers)
+
+    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+        """Nothing is measured that is not written down."""
+
+    def run(
+        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+    ) -> None:
+        for device, setup in setups.items():
+            due = [job for job in jobs if job.device == device]
+            if due:
+                pool = Pool(lambda number: _Local(number, self._cores), len(self._cores))
+                pool.run(due, replace(setup, answers=self._answers), sink, stopping)
+
+    def close(self) -> None:
+        self.planner.close()
+
+    def _resolved(self, word: str) -> str:
+        if word not in ("auto", "cpu"):
+            raise ExecutorError(
+                f'--executor-option workers goes with the CPU, not with device "{word}": '
+                "GPUs work side by side without it"
+            )
+        return "cpu"
+
+
+class _Local:
+    """A member of a pool on this machine."""
+
+    def __init__(self, number: int, cores: Sequence[tuple[int, ...]]) -> None:
+        self.name = f"cores {cores[number][0]}–{cores[number][-1]}"
+        self._own, self._count = cores[number], len(cores)
+        self._site: Site | None = None
+        self._stop = threading.Event()
+
+    def open(self, setup: Setup) -> Mapping[str, Any]:
+        self._site = Site(replace(setup, cores=self._own))
+        return {**self._site.environment, "groups_on_host": self._count}
+
+    def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
+        assert self._site is not None
+        return self._site.measure(cells, self._stop.is_set)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        if self._site is not None:
+            self._site.close()

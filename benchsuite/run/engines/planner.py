@@ -1,0 +1,99 @@
+"""Plans on this machine what another one measures: cells are counted on "meta", which needs no device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import ExecutorError
+from benchsuite.measure.trace_reader import Reading
+from benchsuite.results.record import Cell
+from benchsuite.run.answer import Answer, Inspected, Plan, Visited
+from benchsuite.run.process import ANSWERS, Worker
+from benchsuite.scenario.measure import Measure
+
+
+class Planner:
+    """An executor that only plans, in one process.
+
+    Args:
+        resolve: what a scenario's word for a device means where cells are measured; raises ExecutorError.
+    """
+
+    def __init__(
+        self, resolve: Callable[[str], str], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+    ) -> None:
+        self._resolve = resolve
+        self._worker = Worker(pythonpath, answers)
+
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """The device; of the environment only the command, since workers describe their own machines."""
+        return self._resolve(device), {"command": command}
+
+    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+        answers: list[Answer[Plan]] = self._worker.call("plan", list(cells))
+        return answers
+
+    def matmul_rate(self, device: str) -> float:
+        raise ExecutorError(
+            "--dry-run times a matrix product on the device; leave --executor out, on a machine that has it"
+        )
+
+    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+        raise NotImplementedError(_ELSEWHERE)
+
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        turn: tuple[int, int],
+        earlier: tuple[float, ...],
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
+        raise NotImplementedError(_ELSEWHERE)
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        raise NotImplementedError(_ELSEWHERE)
+
+    def profile(
+        self,
+        cell: Cell,
+        measure: Measure,
+        trace: Path,
+        steps: int,
+        top: int,
+        timeout_s: float | None = None,
+    ) -> Answer[Reading]:
+        raise NotImplementedError(_ELSEWHERE)
+
+    def release(self) -> None:
+        """Nothing is held."""
+
+    def another(self) -> Planner:
+        raise NotImplementedError(_ELSEWHERE)
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+_ELSEWHERE = "a planner measures nothing; the workers of its engine do"
+
+
+def one_device(word: str, *, gpus: bool) -> str:
+    """What a scenario's word means to a worker that has one device, a GPU if there are `gpus`.
+
+    Raises:
+        ExecutorError: it names a GPU by a number other than 0, of which a worker sees none.
+    """
+    if word == "auto":
+        return "cuda:0" if gpus else "cpu"
+    if word in ("cuda", "cuda:0"):
+        return "cuda:0"
+    if word != "cpu":
+        raise ExecutorError(
+            f'device "{word}": a worker is given one GPU, whichever is free; write "cuda" for it'
+        )
+    return word

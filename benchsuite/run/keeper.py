@@ -1,0 +1,123 @@
+"""Makes records of outcomes and keeps them: the one writer of a run, which any thread may call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.analyse.flags import flags
+from benchsuite.results.record import Cell, Failure, Record
+from benchsuite.results.store import RunWriter
+from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.outcome import Outcome, now
+from benchsuite.run.prepare import Prepared
+from benchsuite.run.progress import ProgressFile
+from benchsuite.scenario.expand import expected
+
+if TYPE_CHECKING:
+    from benchsuite.run.sweep import Observer
+
+
+class Keeper:
+    """Takes what engines bring; see `engines/protocol.py`, Sink.
+
+    Attributes:
+        records: by cell, those of earlier sessions that stand included.
+        measured: how many cells were measured now.
+        session: of the machine that was described last; 0 if none was.
+        environments: session → machine, those of earlier sessions included.
+        broken: set when what still comes is worth nothing: a worker that was ended from here would look like
+            a crash.
+    """
+
+    def __init__(self, prepared: Prepared, writer: RunWriter, observer: Observer, engine: str = "") -> None:
+        self.records: dict[str, Record] = dict(prepared.kept)
+        self.measured = 0
+        self.session = writer.session
+        self.folder = writer.path
+        self.environments = dict(prepared.earlier.environments) if prepared.earlier else {}
+        self.broken = threading.Event()
+        self._prepared = prepared
+        self._plans = {cell.id: plan for cell, plan in zip(prepared.cells, prepared.plans, strict=True)}
+        self._writer = writer
+        self._observer = observer
+        self._lock = threading.RLock()
+        self._progress = ProgressFile(writer.path, engine, len(prepared.cells), len(self.records))
+
+    def place(self, environment: Mapping[str, Any]) -> int:
+        """A session for a machine or device that begins to measure."""
+        with self._lock:
+            first = not self.session
+            self.session = session = self._writer.add_environment(environment)
+            self.environments[session] = dict(environment)
+            if first:
+                self.untried()
+            return session
+
+    def begins(self, cell: Cell, worker: str = "") -> None:
+        with self._lock:
+            self._observer.cell_begins(cell)
+            if not worker:
+                self._progress.write({cell.device: cell.id})
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        with self._lock:
+            self._observer.workers(doing)
+            self._progress.write(doing)
+
+    def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:
+        plan = self._plans[cell.id]
+        record = _record(cell, plan, outcome, self._prepared, session)
+        with self._lock:
+            if self.broken.is_set():
+                return
+            self._writer.append(record)
+            again = record.id in self.records  # its group was measured anew, on another device
+            self.records[record.id] = record
+            if not again:
+                self.measured += 1
+                self._progress.ended(record)
+                self._observer.cell_ends(record)
+
+    def untried(self) -> None:
+        """Keep records of cells that need no device: excluded by a rule, not to be built, or too large."""
+        prepared = self._prepared
+        for cell, reason in prepared.excluded:
+            if cell.id not in prepared.stored:
+                failure = Failure(stage="plan", kind="Excluded", message=reason)
+                outcome = Outcome(status="skipped", failure=failure, started_at=now())
+                self._writer.append(_record(cell, Answer(), outcome, prepared, self.session))
+        for position in prepared.todo:
+            cell, plan = prepared.cells[position], prepared.plans[position]
+            if plan.failure is not None:
+                self.begins(cell)
+                self.keep(cell, Outcome(plan.status, plan.failure, started_at=now()), self.session)
+
+    def close(self) -> None:
+        """The sweep is over."""
+        self._progress.close()
+
+
+def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
+    scenario = prepared.scenario
+    cost = outcome.cost or (plan.value.cost if plan.value else None)
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status=outcome.status,
+        failure=outcome.failure,
+        expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
+        cost=cost if "cost" in scenario.measure.metrics else None,
+        timing=outcome.timing,
+        memory=outcome.memory,
+        started_at=outcome.started_at or now(),
+        seconds=round(outcome.seconds, 6),
+        session=session,
+        attempts=outcome.attempts,
+        compilation=outcome.compilation,
+        check=outcome.check,
+        energy=outcome.energy,
+        conditions=outcome.conditions,
+        flags=flags(cell, outcome.timing, outcome.conditions),
+    )

@@ -1,0 +1,222 @@
+"""How far runs are, read from their folders while another process writes to them. Takes no lock, no torch."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import BenchsuiteError, RunFolderError
+from benchsuite.results.lock import LOCK
+from benchsuite.results.store import RECORDS, SCENARIO
+from benchsuite.run.prepare import INTERRUPTED
+from benchsuite.run.progress import read_progress
+
+if sys.platform != "win32":
+    import fcntl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStatus:
+    """Where a run stands.
+
+    Attributes:
+        shard: "2/8", or empty.
+        done: cells that need not be measured any more.
+        failed: those that failed unexpectedly.
+        excluded: cells that a rule of the scenario drops.
+        total: cells of the run; None where neither the run nor its scenario says.
+        per_minute: cells a minute in the session that measures, or measured last; None before the second.
+        writer: the process that writes, "4711 on host"; empty if none does.
+        workers: worker → what it is doing, while the run goes on.
+    """
+
+    path: Path
+    name: str
+    shard: str = ""
+    done: int = 0
+    failed: int = 0
+    excluded: int = 0
+    total: int | None = None
+    per_minute: float | None = None
+    writer: str = ""
+    workers: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> int | None:
+        return None if self.total is None else max(0, self.total - self.done)
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds until it is done at this rate; None if nobody writes, or there is no rate yet."""
+        if not self.writer or not self.per_minute or self.missing is None:
+            return None
+        return 60 * self.missing / self.per_minute
+
+
+def run_folders(path: Path) -> list[Path]:
+    """The folder itself if it holds a run, else the runs right below it.
+
+    Raises:
+        RunFolderError: there are none.
+    """
+    if not path.is_dir():
+        raise RunFolderError(f"{path}: no such folder; name a run folder, or a folder of shards")
+    if (path / SCENARIO).is_file():
+        return [path]
+    found = sorted(child for child in path.iterdir() if (child / SCENARIO).is_file())
+    if not found:
+        raise RunFolderError(f"{path}: holds no run, nor does a folder in it: there is no {SCENARIO}")
+    return found
+
+
+def status(path: Path) -> RunStatus:
+    """Where the run in a folder stands.
+
+    Raises:
+        RunFolderError: its scenario cannot be read.
+    """
+    try:
+        document: Any = json.loads((path / SCENARIO).read_text(encoding="utf-8"))
+        settings = document.get("run", {})
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunFolderError(f"{path / SCENARIO}: cannot be read: {error}") from error
+    lines = {str(line["id"]): line for line in _lines(path / RECORDS)}
+    ended = [line for line in lines.values() if not _cut_short(line)]
+    measured = [line for line in ended if line.get("status") != "skipped"]
+    failures: dict[str, int] = {}
+    for line in measured:
+        if line.get("status") != "ok" and not line.get("expected"):
+            failures[str(line["status"])] = failures.get(str(line["status"]), 0) + 1
+    holder = _holder(path)
+    progress = read_progress(path) if holder else {}
+    shard = settings.get("shard")
+    total = progress.get("total")
+    workers = progress.get("workers")
+    return RunStatus(
+        path=path,
+        name=str(document.get("name", path.name)),
+        shard=f"{shard['index']}/{shard['count']}" if shard else "",
+        done=len(measured),
+        failed=sum(failures.values()),
+        excluded=len(ended) - len(measured),
+        total=total if isinstance(total, int) else _total(document),
+        per_minute=_per_minute(measured, running=bool(holder)),
+        writer=f"{holder} on {progress['host']}" if holder and progress.get("host") else holder,
+        workers=workers if isinstance(workers, dict) else {},
+        failures=failures,
+    )
+
+
+def summed(found: Sequence[RunStatus], path: Path) -> RunStatus:
+    """Shards as one: their cells added up, their rates too where they are at work."""
+    totals = [one.total for one in found]
+    rates = [one.per_minute for one in found if one.per_minute and one.writer]
+    failures: dict[str, int] = {}
+    for one in found:
+        for word, count in one.failures.items():
+            failures[word] = failures.get(word, 0) + count
+    return RunStatus(
+        path=path,
+        name=f"{len(found)} runs",
+        done=sum(one.done for one in found),
+        failed=sum(one.failed for one in found),
+        excluded=sum(one.excluded for one in found),
+        total=None if None in totals else sum(total for total in totals if total is not None),
+        per_minute=sum(rates) if rates else None,
+        writer=", ".join(one.writer for one in found if one.writer),
+        failures=failures,
+    )
+
+
+def absent_shards(found: Sequence[RunStatus]) -> list[str]:
+    """Shards that the others speak of and that have no folder, such as "3/8"."""
+    there = {one.shard for one in found if one.shard}
+    counts = {int(shard.partition("/")[2]) for shard in there}
+    return [f"{i}/{n}" for n in sorted(counts) for i in range(1, n + 1) if f"{i}/{n}" not in there]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Records as plain data, quickly; torn or broken lines are left out."""
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for text in file:
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict) and "id" in line:
+                yield line
+
+
+def _cut_short(line: Mapping[str, Any]) -> bool:
+    """Whether going on with the run measures this cell anew."""
+    timing = line.get("timing")
+    return isinstance(timing, dict) and timing.get("stopped_by") == INTERRUPTED
+
+
+def _total(document: Mapping[str, Any]) -> int | None:
+    """The number of cells, from the stored scenario; None if this version cannot expand it."""
+    from benchsuite.scenario.expand import expand_detailed
+    from benchsuite.scenario.model import Scenario
+    from benchsuite.scenario.select import parse
+    from benchsuite.scenario.shards import Shard, only
+
+    settings = document.get("run", {})
+    plain = {key: value for key, value in document.items() if key != "run"}
+    try:
+        expansion = expand_detailed(Scenario.from_dict(plain), device=str(settings.get("device", "cpu")))
+        selection = parse(str(settings.get("filter", "")))
+        cells = [cell for cell in expansion.cells if selection.matches(cell)]
+        if "shard" in settings:
+            cells = list(only(Shard.from_dict(settings["shard"]), cells, ())[0])
+    except (BenchsuiteError, KeyError, ValueError):
+        return None
+    return len(cells)
+
+
+def _per_minute(lines: Sequence[Mapping[str, Any]], *, running: bool) -> float | None:
+    """Cells a minute over the last sessions that overlap: from the first start to the last end, or to now."""
+    spans = [span for line in lines if (span := _span(line)) is not None]
+    if not spans:
+        return None
+    last = max(end for _, end in spans)
+    # A pause of an hour is a break between sessions; the rate is that of what came after it.
+    begun = last
+    count = 0
+    for start, end in sorted(spans, key=lambda span: -span[1]):
+        if begun - end > 3600:
+            break
+        begun, count = min(begun, start), count + 1
+    until = max(last, datetime.now(timezone.utc).timestamp()) if running else last
+    return 60 * count / (until - begun) if count > 1 and until > begun else None
+
+
+def _span(line: Mapping[str, Any]) -> tuple[float, float] | None:
+    try:
+        start = datetime.fromisoformat(str(line["started_at"])).timestamp()
+        return start, start + float(line["seconds"])
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def _holder(path: Path) -> str:
+    """The process that writes to the run, as it named itself; empty if there is none, or nobody can tell."""
+    if sys.platform == "win32":
+        return ""
+    try:
+        with (path / LOCK).open(encoding="ascii", errors="replace") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return f"process {file.read().strip()}"
+            fcntl.flock(file, fcntl.LOCK_UN)
+    except OSError:
+        pass
+    return ""

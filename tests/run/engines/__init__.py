@@ -1,0 +1,1 @@
+"""Tests of where comparison groups are sent."""

@@ -1,0 +1,49 @@
+"""Which group goes first, and how groups are bundled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchsuite.results.record import Cost, Failure
+from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.schedule import bundles, cell_cost_s, expected_s, longest_first
+from benchsuite.scenario.measure import Measure
+from tests.builders import make_cell, make_record
+
+MEASURE = Measure(max_s=1e6, max_samples=10, min_samples=10, warmup_s=0, warmup_calls=0, metrics=("latency",))
+
+
+def plan(macs: int, memory_bytes: int = 0, **more: Any) -> Answer[Plan]:
+    return Answer(value=Plan(cost=Cost(params=1, macs=macs), memory_bytes=memory_bytes), **more)
+
+
+def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
+    cell = make_cell(batch=2)
+    # 15 G multiply–adds an image, two images, at 30 G a second: a second a step, for 1 + 10 steps.
+    assert cell_cost_s(cell, plan(15_000_000_000), MEASURE) == pytest.approx(11 + 0.1)
+    assert cell_cost_s(cell, plan(1, 10_000_000_000), MEASURE) == pytest.approx(2 * 11 + 0.1)
+    backward = make_cell(batch=2, mode="forward_backward")
+    assert cell_cost_s(backward, plan(15_000_000_000), MEASURE) == pytest.approx(33 + 0.1)
+
+
+def test_a_cell_that_is_not_tried_takes_no_time() -> None:
+    failure = Failure(stage="build", kind="TooLarge", message="too large")
+    assert cell_cost_s(make_cell(), plan(10**12, status="oom", failure=failure), MEASURE) == 0
+
+
+def test_a_cell_takes_as_long_as_its_past_record_and_the_others_are_scaled_by_it() -> None:
+    cells = [make_cell(batch=batch) for batch in (1, 2, 3)]
+    plans = [plan(3_000_000_000)] * 3
+    rough = [cell_cost_s(cell, one, MEASURE) for cell, one in zip(cells, plans, strict=True)]
+    past = {cells[0].id: make_record(cells[0], seconds=2 * rough[0])}
+    assert expected_s(cells, plans, MEASURE, past) == pytest.approx([2 * guess for guess in rough])
+    assert expected_s(cells, plans, MEASURE, {}) == pytest.approx(rough)
+
+
+def test_the_longest_goes_first_and_bundles_are_even() -> None:
+    assert longest_first([1, 3, 2, 3]) == [1, 3, 2, 0]
+    assert bundles([4, 3, 3, 2], 2) == [[0, 3], [1, 2]]
+    assert bundles([1, 1], 5) == [[0], [1]]
+    assert bundles([], 3) == []
