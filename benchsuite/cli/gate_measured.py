@@ -181,7 +181,7 @@ class _Lines:
     def flagged(self, cells: Sequence[Cell], of: int) -> None:
         self._screened = True
         if not cells:
-            self._say(f"the screen flags none of {of} cells")
+            self._say("the screen flags no cell")
             return
         names = "; ".join(self._names[cell.id] for cell in cells)
         self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
