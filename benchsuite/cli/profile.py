@@ -107,7 +107,7 @@ def _profile(
                 command=request.command,
                 stopping=stopping,
             )
-    prepared = prepare(request, engine)
+    prepared = prepare(request, engine, every=True)
     for note in prepared.notes if not quiet else ():
         print(note)
     folder = out or Path("runs") / f"{prepared.scenario.name}-profile-{datetime.now():%Y%m%d-%H%M%S}"

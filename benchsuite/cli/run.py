@@ -19,6 +19,9 @@ from benchsuite.cli.options import (
 )
 from benchsuite.errors import EngineError, StorageError, UsageError
 
+EXCLUDED_SHOWN = 100
+"""Excluded cells that `--dry-run` lists."""
+
 if TYPE_CHECKING:
     from benchsuite.run.executor import Executor
     from benchsuite.run.prepare import Prepared
@@ -243,7 +246,13 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
 
     estimates = estimate(prepared, engine)
     terminal.print_estimates(estimates)
-    for cell, reason in prepared.excluded:
+    for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
-    seconds = sum(item.seconds or 0.0 for item in estimates)
-    print(f"{len(estimates)} cells, about {seconds:.0f} s (rough: from a matrix product timed now)")
+    if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
+        print(f"excluded  {more} more")
+    count = len(prepared.cells)
+    seconds = sum(item.seconds or 0.0 for item in estimates) * count / len(estimates)
+    rough = "rough: from a matrix product timed now"
+    if len(estimates) < count:
+        rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
+    print(f"{count} cells, about {seconds:.0f} s ({rough})")

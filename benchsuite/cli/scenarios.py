@@ -78,7 +78,7 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     )
     engine = InlineExecutor(pythonpath)
     try:
-        prepared = prepare(request, engine)
+        prepared = prepare(request, engine, every=True)
     finally:
         engine.close()
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]

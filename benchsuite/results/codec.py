@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from dataclasses import asdict
@@ -13,6 +14,9 @@ from benchsuite.results.upgrade import upgraded
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+_CURRENT = f'{{"version":{RECORD_VERSION},'
+"""How `encode` begins a record of this version."""
 
 
 @functools.cache
@@ -34,6 +38,11 @@ def decode(line: str) -> Record:
         RecordVersionError: a newer version of benchsuite wrote it.
         ValueError: the line is no record: torn, not JSON, or of another shape.
     """
+    if line.startswith(_CURRENT):
+        # Read and validated in one go, in less than half the time. What it refuses is read again by the way
+        # below, which finds better words.
+        with contextlib.suppress(ValueError):
+            return _adapter().validate_json(line)
     data: Any = json.loads(line)
     if not isinstance(data, dict):
         raise ValueError("not a JSON object")

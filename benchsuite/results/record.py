@@ -1,17 +1,56 @@
-"""The record of one cell, and the cell it is of. Everything is stored in SI base units.
+"""The record of one cell: what was measured, or why there is nothing. Everything is in SI base units.
 
-A *cell* is one point of a sweep, a *sample* one timing, a *record* one cell's result. A record keeps every
-sample; medians and intervals are derived on reading (`results/summary.py`).
+A *cell* is one point of a sweep (`results/cell.py`), a *sample* one timing, a *record* one cell's result. A
+record keeps every sample; medians and intervals are derived on reading (`results/summary.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
+
+from benchsuite.results.cell import (
+    SETTINGS,
+    SUBJECTS,
+    Cache,
+    Cell,
+    Compile,
+    DType,
+    Kernel,
+    MemoryFormat,
+    Mode,
+    Protocol,
+    Subject,
+)
+
+__all__ = [
+    "RECORD_VERSION",
+    "SETTINGS",
+    "STATUSES",
+    "SUBJECTS",
+    "Busy",
+    "Cache",
+    "Cell",
+    "Check",
+    "Compilation",
+    "Compile",
+    "Conditions",
+    "Cost",
+    "DType",
+    "Energy",
+    "Failure",
+    "Kernel",
+    "Memory",
+    "MemoryFormat",
+    "Mode",
+    "OpShare",
+    "Protocol",
+    "Record",
+    "Status",
+    "Subject",
+    "Timing",
+]
 
 RECORD_VERSION = 2
 
@@ -19,117 +58,6 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "cr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """`timeout`: took longer than it was given. `mismatch`: computed something else than the reference, so it was
 not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
-
-Subject = Literal["mixer", "block", "backbone"]
-SUBJECTS: tuple[Subject, ...] = ("mixer", "block", "backbone")
-DType = Literal["fp32", "tf32", "fp16", "bf16", "fp64", "autocast_fp16", "autocast_bf16"]
-"""Format of weights and input. `tf32` is fp32 with matrix products and convolutions in TF32; `autocast_*`
-keeps fp32 weights and lets `torch.autocast` choose the format of each operator."""
-Mode = Literal["inference", "forward_backward", "training_step"]
-MemoryFormat = Literal["contiguous", "channels_last"]
-Compile = Literal["eager", "default", "reduce-overhead", "max-autotune"]
-"""`eager`, or the mode that `torch.compile` is given."""
-Cache = Literal["warm", "cold"]
-"""`warm`: back-to-back steps on resident data, as inside a network. `cold`: isolated steps, each after the
-caches were flushed and on another input."""
-Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
-"""How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
-Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
-"""`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
-is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One point of a sweep: everything that decides what is measured, and nothing else.
-
-    Attributes:
-        name: the label in tables and figures; unique among the subjects of a scenario.
-        target: the subject's key in `MIXERS`, `BLOCKS` or `BACKBONES`, or "package.module:Name".
-        config: keyword arguments of the subject beyond its axes; a backbone's `mixer` says what mixes in a
-            stage in place of what the paper has.
-        resolution: image height and width in pixels.
-        stride: pixels per token side; the token grid is resolution / stride. 1 for a backbone, which is given
-            pixels and makes tokens of them itself.
-        batch: images per step.
-        dim, num_heads: channels and attention heads; None for a backbone, whose stages have their own.
-        device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
-        threads: intra-op CPU threads of torch; None leaves torch's choice.
-    """
-
-    subject: Subject = "mixer"
-    name: str
-    target: str
-    config: Mapping[str, Any] = field(default_factory=dict)
-    resolution: tuple[int, int]
-    stride: int
-    batch: int
-    dim: int | None = None
-    num_heads: int | None = None
-    dtype: DType = "fp32"
-    mode: Mode = "inference"
-    kernel: Kernel = "math"
-    device: str = "cpu"
-    memory_format: MemoryFormat = "contiguous"
-    compile: Compile = "eager"
-    cache: Cache = "warm"
-    protocol: Protocol = "adaptive"
-    threads: int | None = None
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Height and width of the token grid."""
-        return self.resolution[0] // self.stride, self.resolution[1] // self.stride
-
-    @property
-    def tokens(self) -> int:
-        """Number of tokens, N = H × W of the grid."""
-        height, width = self.grid
-        return height * width
-
-    @property
-    def id(self) -> str:
-        """Stable name of the cell: readable in front, a digest of every field behind.
-
-        The same cell has the same id in every process, on every machine and in every order of keys. An axis
-        that is younger than the first records counts only where it is not at its default.
-        """
-        height, width = self.resolution
-        size = str(height) if height == width else f"{height}x{width}"
-        fields = {key: value for key, value in asdict(self).items() if _LATER.get(key, _NEVER) != value}
-        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=list)
-        digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
-        readable = f"{self.name}-{size}-b{self.batch}-{self.dtype}-{self.kernel}"
-        return f"{re.sub(r'[^a-z0-9]+', '-', readable.lower()).strip('-')}-{digest}"
-
-
-_NEVER = object()
-_LATER: Mapping[str, Any] = {
-    "memory_format": "contiguous",
-    "compile": "eager",
-    "cache": "warm",
-    "protocol": "adaptive",
-    "threads": None,
-}
-"""Axes that the first records did not have → the value that all of them were measured with."""
-
-SETTINGS: tuple[str, ...] = (
-    "device",
-    "dtype",
-    "mode",
-    "batch",
-    "resolution",
-    "stride",
-    "dim",
-    "num_heads",
-    "memory_format",
-    "cache",
-    "protocol",
-    "threads",
-    "compile",
-    "kernel",
-)
-"""The axes of a cell but for its subject, the slowest to vary first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ A torn last line, left by a kill in mid-write, is cut off before anything is app
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,9 @@ from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
 from benchsuite.results.codec import decode, encode
+from benchsuite.results.files import read_json as _read_json
+from benchsuite.results.files import write_json as _write_json
+from benchsuite.results.journal import lines, what_is_wrong
 from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
 
@@ -62,12 +64,8 @@ def read_run(path: Path) -> Run:
         RunFolderError: the folder is missing, or holds no run.
         RecordVersionError: a newer version of benchsuite wrote it.
     """
-    require_run(path)
-    scenario = _read_json(path / SCENARIO)
-    environments: dict[int, dict[str, Any]] = {}
-    while (path / environment_file(len(environments) + 1)).is_file():
-        session = len(environments) + 1
-        environments[session] = _read_json(path / environment_file(session))
+    scenario = read_scenario(path)
+    environments = read_environments(path)
     records, warnings = read_records(path / RECORDS)
     return Run(
         path=path,
@@ -77,6 +75,21 @@ def read_run(path: Path) -> Run:
         records=records,
         warnings=warnings,
     )
+
+
+def read_scenario(path: Path) -> dict[str, Any]:
+    """The resolved scenario of a run folder; raises RunFolderError."""
+    require_run(path)
+    return _read_json(path / SCENARIO)
+
+
+def read_environments(path: Path) -> dict[int, dict[str, Any]]:
+    """Session → its machine; raises RunFolderError if one cannot be read."""
+    found: dict[int, dict[str, Any]] = {}
+    while (path / environment_file(len(found) + 1)).is_file():
+        session = len(found) + 1
+        found[session] = _read_json(path / environment_file(session))
+    return found
 
 
 def require_run(path: Path) -> None:
@@ -92,25 +105,15 @@ def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 
     A torn last line is what a kill leaves and only warned of; so is a broken line in the middle.
     """
-    if not path.is_file():
-        return (), ()
     records: dict[str, Record] = {}
     warnings: list[str] = []
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    torn = lines.pop()
-    if torn:
-        lines.append(torn)
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+    for line in lines(path):
         try:
-            record = decode(line)
+            record = decode(line.text)
         except RecordVersionError as error:
-            raise RecordVersionError(f"{path}:{number}: {error}") from None
+            raise RecordVersionError(f"{path}:{line.number}: {error}") from None
         except ValueError as error:
-            cut = bool(torn) and number == len(lines)
-            what = "the last line is torn, its cell counts as not measured" if cut else f"skipped: {error}"
-            warnings.append(f"{path}:{number}: {what.splitlines()[0]}")
+            warnings.append(f"{path}:{line.number}: {what_is_wrong(line, error)}")
             continue
         records.pop(record.id, None)
         records[record.id] = record
@@ -241,22 +244,3 @@ def _cut_torn_line(path: Path) -> None:
         return
     with path.open("ab") as file:
         file.write(b"\n")
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(data, dict):
-        raise RunFolderError(f"{path}: cannot be read: not a JSON object")
-    return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 
 from benchsuite.results.record import Cell
@@ -28,12 +29,24 @@ class Estimate:
     reason: str | None = None
 
 
+SAMPLED = 100
+"""Cells of a large sweep that are planned and listed; they stand for the others."""
+
+
 def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
-    """One estimate a cell. The time comes from a matrix product timed now on each device."""
-    rates = {cell.device: 0.0 for cell in prepared.cells}
-    rates = {device: executor.matmul_rate(device) for device in rates}
+    """One estimate a cell; of a large sweep, which is not planned yet, for some cells drawn from it.
+
+    The time comes from a matrix product timed now on each device.
+    """
+    cells, plans = prepared.cells, prepared.plans
+    if not prepared.planned:
+        # Drawn, but the same each time: every so manieth cell would be of the same mixer.
+        chosen = sorted(random.Random(0).sample(range(len(cells)), min(SAMPLED, len(cells))))
+        cells = tuple(cells[i] for i in chosen)
+        plans = tuple(executor.plan(cells))
+    rates = {device: executor.matmul_rate(device) for device in dict.fromkeys(cell.device for cell in cells)}
     estimates = []
-    for cell, plan in zip(prepared.cells, prepared.plans, strict=True):
+    for cell, plan in zip(cells, plans, strict=True):
         reason = _hindrance(cell, plan, prepared.scenario.measure.memory_limit)
         if plan.value is None or reason:
             memory = plan.value.memory_bytes if plan.value else None

@@ -184,6 +184,8 @@ class ProcessExecutor:
         return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+        if not self._inspector.alive:  # what was planned before ended it
+            self._inspector = self._replaced(self._inspector)
         answers: list[Answer[Plan]] = self._inspector.call("plan", list(cells))
         return answers
 

@@ -101,13 +101,14 @@ class Keeper:
 
 def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
     scenario = prepared.scenario
+    cost = outcome.cost or (plan.value.cost if plan.value else None)
     return Record(
         id=cell.id,
         cell=cell,
         status=outcome.status,
         failure=outcome.failure,
         expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
-        cost=plan.value.cost if plan.value and "cost" in scenario.measure.metrics else None,
+        cost=cost if "cost" in scenario.measure.metrics else None,
         timing=outcome.timing,
         memory=outcome.memory,
         started_at=outcome.started_at or now(),

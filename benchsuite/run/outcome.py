@@ -9,6 +9,7 @@ from benchsuite.results.record import (
     Check,
     Compilation,
     Conditions,
+    Cost,
     Energy,
     Failure,
     Memory,
@@ -23,6 +24,7 @@ class Outcome:
 
     Attributes:
         seconds: spent on it, building and all passes included.
+        cost: what was counted, where the group was planned by whoever measured it; else the plan has it.
     """
 
     status: Status = "ok"
@@ -36,6 +38,7 @@ class Outcome:
     started_at: str = ""
     seconds: float = 0.0
     attempts: int = 1
+    cost: Cost | None = None
 
 
 def now() -> str:

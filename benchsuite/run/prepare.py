@@ -14,6 +14,7 @@ from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import Executor
 from benchsuite.run.own import plugins, search_path
+from benchsuite.run.planning import NOT_YET, planned
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
@@ -65,7 +66,7 @@ class Prepared:
 
     Attributes:
         scenario: resolved, profiles applied.
-        cells: all cells of the run; `plans` has one entry each.
+        cells: all cells of the run; `plans` has one entry each, in a large sweep `NOT_YET`.
         excluded: cells that a rule dropped, each with the rule's reason.
         earlier: the run that is resumed.
         notes: what was decided for the user and must be said.
@@ -81,6 +82,11 @@ class Prepared:
     earlier: Run | None = None
     notes: tuple[str, ...] = ()
     retry: tuple[str, ...] = ()
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plans are made; else whoever measures a group plans it first."""
+        return NOT_YET not in self.plans[:1]
 
     @property
     def stored(self) -> dict[str, Record]:
@@ -112,8 +118,11 @@ class Prepared:
         return self.scenario.to_dict() | {"run": dict(self.settings)}
 
 
-def prepare(request: Request, executor: Executor) -> Prepared:
-    """Load, resolve, expand and build (on "meta") everything.
+def prepare(request: Request, executor: Executor, *, every: bool = False) -> Prepared:
+    """Load, resolve, expand and build (on "meta") everything; of a large sweep one cell of each mixer.
+
+    Args:
+        every: build every cell, however many there are.
 
     Raises:
         ScenarioError: the scenario has mistakes.
@@ -121,7 +130,7 @@ def prepare(request: Request, executor: Executor) -> Prepared:
             take its arguments.
     """
     if request.resume is not None:
-        return _prepare_resume(request, request.resume, executor)
+        return _prepare_resume(request, request.resume, executor, every=every)
     if request.reference is None:
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     scenario = _load(request)
@@ -139,7 +148,7 @@ def prepare(request: Request, executor: Executor) -> Prepared:
     if request.shard is not None:
         settings["shard"] = request.shard.to_dict()
     notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes)
+    return _plan(scenario, settings, environment, executor, notes=notes, every=every)
 
 
 def with_stored_pythonpath(request: Request) -> Request:
@@ -159,7 +168,7 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
 
 
-def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepared:
+def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
     settings = dict(document.pop("run", {}))
@@ -176,7 +185,16 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor) -> Prepa
     scenario = scenario.model_copy(update={"measure": measure})
     _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
     notes = (*earlier.warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes, earlier=earlier, retry=request.retry)
+    return _plan(
+        scenario,
+        settings,
+        environment,
+        executor,
+        notes=notes,
+        earlier=earlier,
+        retry=request.retry,
+        every=every,
+    )
 
 
 def _limited(scenario: Scenario, limits: Sequence[str]) -> Scenario:
@@ -238,6 +256,7 @@ def _plan(
     notes: tuple[str, ...],
     earlier: Run | None = None,
     retry: tuple[str, ...] = (),
+    every: bool = False,
 ) -> Prepared:
     expansion = expand_detailed(scenario, device=str(settings["device"]))
     selection = parse(str(settings.get("filter", "")))
@@ -250,8 +269,8 @@ def _plan(
     if "shard" in settings:
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
-    plans = tuple(executor.plan(cells))
-    _require_room(scenario, cells, plans)
+    plans, looked_at = planned(cells, executor, every=every)
+    _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
         settings=settings,
@@ -273,10 +292,10 @@ def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Map
         raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
 
 
-def _require_room(scenario: Scenario, cells: Sequence[Cell], plans: Sequence[Answer[Plan]]) -> None:
+def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, Answer[Plan]]]) -> None:
     """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
     limit = scenario.measure.memory_limit
-    for cell, plan in zip(cells, plans, strict=True):
+    for cell, plan in looked_at:
         if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
             raise UsageError(
                 f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "

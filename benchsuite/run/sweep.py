@@ -149,6 +149,7 @@ def _setups(prepared: Prepared) -> dict[str, Setup]:
             pythonpath=tuple(prepared.settings.get("pythonpath", ())),
             command=tuple(prepared.environment.get("command", ())),
             ceilings=wanted.get(device, ()),
+            planned=prepared.planned,
         )
         for device in dict.fromkeys(cell.device for cell in prepared.cells)
     }

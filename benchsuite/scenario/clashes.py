@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
 from pydantic import BaseModel
 
 from benchsuite.errors import Problem
+from benchsuite.results.record import SETTINGS
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import Point, points, variants
 from benchsuite.scenario.model import Document
@@ -17,7 +18,9 @@ from benchsuite.scenario.sweep import SWEPT
 from benchsuite.scenario.translate import problem_at, shown
 from benchsuite.scenario.tree import Node, Path
 
-MAX_CELLS = 10_000
+_DIVIDED = frozenset({"resolution", "stride", "dim", "num_heads"})
+"""Axes whose values must divide each other; `tokens` of a filter are made of two of them."""
+MAX_CELLS = 100_000
 """A scenario of more would run for days; most likely an axis has too many values."""
 
 
@@ -103,6 +106,13 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
             node,
             f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone",
         )
+    if document.gate.max_s < document.gate.warmup_s:
+        key = "max_s" if root.at(("gate", "max_s")) else "warmup_s"
+        node, _ = root.deepest(("gate", key))
+        least = document.gate.warmup_s
+        yield problem_at(
+            node, f"max_s {document.gate.max_s:g} is less than warmup_s {least:g}, the warm-up alone"
+        )
     if measure.timeout_s < measure.warmup_s:
         node, _ = root.deepest(("measure", "timeout_s"))
         yield problem_at(node, f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}")
@@ -125,11 +135,12 @@ def _of_cells(
     document: Document, root: Node, known: Mapping[str, Sequence[str]], left_out: Sequence[Path]
 ) -> Iterator[Problem]:
     rules = [select.parse(rule.where) for rule in document.exclude]
+    axes = _axes_that_matter(document, rules)
     # "auto" may become either, and an exclusion may speak of one of them.
     kept = [
         point
-        for device in ("cpu", "cuda")
-        for point in points(document, device=device)
+        for device in (("cpu", "cuda") if "device" in axes else ("cpu",))
+        for point in points(document, device=device, only=axes)
         if not any(rule.matches(point.cell) for rule in rules)
     ]
     if not kept and not left_out:
@@ -144,6 +155,14 @@ def _of_cells(
         if not lost & {"dim", "num_heads"} and _has_heads(point, known):
             found.update(dict.fromkeys(_indivisible_heads(point, document, root)))
     yield from found
+
+
+def _axes_that_matter(document: Document, rules: Sequence[select.Selection]) -> Collection[str]:
+    """The axes on which it depends whether a cell is wrong or excluded. Large sweeps have few of them."""
+    if document.include:  # a cell of one may be a cell of the sweep, and that depends on all axes
+        return SETTINGS
+    spoken_of = {term.axis for rule in rules for term in rule.terms}
+    return _DIVIDED | (spoken_of & set(SETTINGS))
 
 
 def _indivisible_sides(point: Point, document: Document, root: Node) -> Iterator[Problem]:

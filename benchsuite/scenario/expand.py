@@ -7,7 +7,7 @@ the device slowest; then the mixer. The values of an axis come in the order of t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -112,27 +112,34 @@ def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[st
         yield " ".join([label, *(f"{name}={_short(value)}" for name, value in varied.items())]), varied
 
 
-def points(scenario: Document, *, device: str) -> list[Point]:
-    """Every cell before exclusion, in order, each once."""
+def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS) -> list[Point]:
+    """Every cell before exclusion, in order, each once.
+
+    Args:
+        only: axes that vary; of the others the first value stands for all.
+    """
     mixers = variants(scenario.sweep)
     blocks: list[tuple[int | None, Sweep | Include, list[int]]] = [
         (None, scenario.sweep, list(range(len(mixers))))
     ]
     for number, extra in enumerate(scenario.include):
         blocks.append((number, extra, _chosen(extra, mixers)))
-    axes = [_values(block, scenario, device) for _, block, _ in blocks]
+    axes = [
+        {axis: values if axis in only else values[:1] for axis, values in found.items()}
+        for found in (_values(block, scenario, device) for _, block, _ in blocks)
+    ]
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
-    found: list[tuple[tuple[int, ...], Point]] = []
+    ranked_points: list[tuple[tuple[int, ...], Point]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
         for combination in product(*values.values()):
             fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
                 cell = _cell(scenario, mixers[position], fields)
-                found.append(((*order, position), Point(cell, mixers[position].entry, include)))
-    found.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
+                ranked_points.append(((*order, position), Point(cell, mixers[position].entry, include)))
+    ranked_points.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
     first: dict[tuple[Any, ...], Point] = {}
-    for (*_, position), point in found:
+    for (*_, position), point in ranked_points:
         first.setdefault((position, *(getattr(point.cell, axis) for axis in SETTINGS)), point)
     return list(first.values())
 

@@ -255,7 +255,7 @@ MISTAKES = {
         + "".join(
             f"  {axis}: [{', '.join(map(str, range(1, 41)))}]\n" for axis in ("batch", "dim", "stride")
         ),
-        "f.yaml:3:1  sweep\n  128,000 cells before exclusion; at most 10,000 can be run",
+        "f.yaml:3:1  sweep\n  128,000 cells before exclusion; at most 100,000 can be run",
     ),
     "a filter with an unknown axis": (
         "sweep: {mixer: msa}\nexclude: [{where: btch=1, reason: r}]",

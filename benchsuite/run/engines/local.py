@@ -17,6 +17,7 @@ from benchsuite.run.engines.site import Site, core_sets
 from benchsuite.run.executor import Executor
 from benchsuite.run.lanes import Lane, run_lanes
 from benchsuite.run.outcome import Outcome
+from benchsuite.run.planned_turns import planned_turns
 from benchsuite.run.process import ANSWERS
 from benchsuite.run.turns import take_turns
 
@@ -49,8 +50,9 @@ class LocalEngine:
         def do(job: Job, executor: Executor) -> bool:
             if stopping():
                 return False
-            measure = setups[job.device].measure
-            turns = take_turns(job.cells, measure, executor, begins=sink.begins, stopping=stopping)
+            setup = setups[job.device]
+            take = take_turns if setup.planned else planned_turns
+            turns = take(job.cells, setup.measure, executor, begins=sink.begins, stopping=stopping)
             with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
                 for cell, outcome in turns:
                     sink.keep(cell, outcome, session)

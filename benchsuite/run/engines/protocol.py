@@ -53,6 +53,7 @@ class Setup:
         ceilings: formats of which the device's ceilings belong into the environment.
         answers: module that answers calls about cells; `benchsuite.run.fake_worker` measures nothing.
         cores: CPU cores that it may use; None for all that its parent may.
+        planned: whether cells are planned already; else whoever measures a group plans it first.
     """
 
     device: str
@@ -62,6 +63,7 @@ class Setup:
     ceilings: tuple[str, ...] = ()
     answers: str = "benchsuite.run.worker"
     cores: tuple[int, ...] | None = None
+    planned: bool = True
 
 
 class Sink(Protocol):

@@ -11,6 +11,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run.engines.protocol import Setup
 from benchsuite.run.executor import Executor, ProcessExecutor
 from benchsuite.run.outcome import Outcome
+from benchsuite.run.planned_turns import planned_turns
 from benchsuite.run.turns import take_turns
 
 
@@ -40,7 +41,8 @@ class Site:
         begins: Callable[[Cell], None] = lambda cell: None,
     ) -> Iterator[tuple[Cell, Outcome]]:
         """Measure cells in turns; each is yielded as soon as nothing more is to be learnt of it."""
-        turns = take_turns(cells, self._setup.measure, self._executor, begins=begins, stopping=stopping)
+        take = take_turns if self._setup.planned else planned_turns
+        turns = take(cells, self._setup.measure, self._executor, begins=begins, stopping=stopping)
         with contextlib.closing(turns):
             yield from turns
 

@@ -1,0 +1,36 @@
+"""The JSON files of a run folder, written so that a kill leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import RunFolderError
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write an object; it is on disk when this returns."""
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object.
+
+    Raises:
+        RunFolderError: the file is missing, cannot be read, or holds something else.
+    """
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(data, dict):
+        raise RunFolderError(f"{path}: cannot be read: not a JSON object")
+    return data

@@ -1,0 +1,59 @@
+"""A comparison group of a large sweep: planned when it is due, then measured in turns."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
+
+from benchsuite.errors import UsageError, WorkerDied
+from benchsuite.results.record import Cell, Failure
+from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.executor import Executor
+from benchsuite.run.outcome import Outcome, now
+from benchsuite.run.turns import take_turns
+from benchsuite.scenario.measure import Measure
+
+
+def planned_turns(
+    cells: Sequence[Cell],
+    measure: Measure,
+    executor: Executor,
+    *,
+    begins: Callable[[Cell], None],
+    stopping: Callable[[], bool],
+) -> Generator[tuple[Cell, Outcome], None, None]:
+    """Plan a group, then `take_turns`; outcomes carry what was counted.
+
+    What cannot be built on "meta", or is too large, is yielded with the reason and not tried.
+    """
+    if stopping():
+        return
+    plans = dict(zip((cell.id for cell in cells), _plans_of(cells, executor), strict=True))
+    tried = []
+    for cell in cells:
+        plan = plans[cell.id]
+        if plan.failure is None:
+            tried.append(cell)
+            continue
+        begins(cell)
+        cost = plan.value.cost if plan.value else None
+        yield cell, Outcome(plan.status, plan.failure, cost=cost, started_at=now())
+    turns = take_turns(tried, measure, executor, begins=begins, stopping=stopping)
+    with contextlib.closing(turns):
+        for cell, outcome in turns:
+            found = plans[cell.id].value
+            yield cell, replace(outcome, cost=found.cost) if found else outcome
+
+
+def _plans_of(cells: Sequence[Cell], executor: Executor) -> list[Answer[Plan]]:
+    """The plan of each; a cell that spoils it for all becomes a failure of its own."""
+    try:
+        return executor.plan(cells)
+    except (UsageError, WorkerDied) as error:
+        if len(cells) > 1:
+            return [plan for cell in cells for plan in _plans_of([cell], executor)]
+        wrong = isinstance(error, UsageError)
+        stage = "build" if wrong else "worker"
+        failure = Failure(stage=stage, kind=type(error).__name__, message=str(error))
+        return [Answer(status="error" if wrong else "crash", failure=failure)]
