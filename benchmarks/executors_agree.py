@@ -1,7 +1,7 @@
 """Does a real scenario come out alike through every executor?
 
     python benchmarks/executors_agree.py --profile quick --filter resolution=224
-    python benchmarks/executors_agree.py scenarios/hilo.yaml --profile cpu --only process,ray --keep runs/agree
+    python benchmarks/executors_agree.py scenarios/hilo.yaml --profile cpu --only process,ray --keep agree
 
 Runs the scenario as a user does, once through each. Cells, statuses, MACs, parameters and peak memory must be
 the same. Times are measured anew each time: two agree where their 95 % intervals of the median overlap. On a
