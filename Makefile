@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench test test-compile selftest gpu-check check format schema clean
+.PHONY: help bench gate-exact test test-compile selftest gpu-check check format schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -50,6 +50,10 @@ selftest: $(VENV)/.installed
 OWN_PYTHON = $(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(BIN)/python) $(PYTHON)),$(PYTHON))
 gpu-check:
 	$(OWN_PYTHON) benchmarks/gpu_check.py $(ARGS)
+
+#   make gate-exact   have MACs, parameters or operator counts changed that nobody has accepted? times nothing
+gate-exact: $(VENV)/.installed
+	$(BIN)/benchsuite gate --baseline baselines/exact.json $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ BenchsuiteError
 ├── Mismatch                this cell computes something else than its reference, so it is not timed
 ├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more; the command line exits with 3
+├── SideFailed              one side of a gate cannot be measured at all; the command line exits with 3
 ├── EngineError             an engine has no workers any more; the command line exits with 3
 ├── WorkerLost              a worker of an engine is gone, with its machine perhaps
 ├── WorkerDied              a worker process ended without an answer
@@ -125,6 +126,10 @@ class Recompiled(BenchsuiteError):  # noqa: N818  names what happened
 
 class StorageError(BenchsuiteError):
     """A record could not be written: the disk is full, say. What is written already is whole."""
+
+
+class SideFailed(BenchsuiteError):  # noqa: N818  names what happened
+    """One side of a gate could not be measured at all. Says which, and what it printed last."""
 
 
 class EngineError(BenchsuiteError):

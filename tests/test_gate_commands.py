@@ -132,7 +132,7 @@ def test_a_simulation_prints_a_row_for_every_machine(cli: Cli) -> None:
 def test_the_rule_is_that_of_the_scenario(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("name: s\ntitle: S\nsweep: {mixer: msa}\ngate: {delta: 0.08, pairs: 4, screen: 0}\n")
-    code, out, _ = cli("gate", "--simulate", "--trials", 10, "--scenario", path)
+    code, out, _ = cli("gate", path, "--simulate", "--trials", 10)
     assert code == 0
     assert out.splitlines()[0] == (
         "slower: the 99 % interval of the ratio lies above 1.08; every cell gets 4 pairs of processes"
@@ -142,9 +142,11 @@ def test_the_rule_is_that_of_the_scenario(cli: Cli, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((), "gate needs --simulate"),
+        ((), "name a scenario"),
+        (("ci_gate",), "gate compares two things: name revisions"),
+        (("ci_gate", "--candidate", "HEAD"), "--candidate HEAD is held against what?"),
         (("--simulate", "--trials", "0"), "--trials must be 1 or more"),
-        (("--simulate", "--scenario", "nowhere.yaml"), "nowhere.yaml"),
+        (("nowhere.yaml", "--simulate"), "nowhere.yaml"),
     ],
 )
 def test_what_the_gate_cannot_do_exits_with_2(cli: Cli, words: tuple[str, ...], message: str) -> None:

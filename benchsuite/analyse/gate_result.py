@@ -50,6 +50,7 @@ class GateCell:
         accepted: those of `changes` that somebody has accepted by name.
         pairs_s: (base, candidate) seconds of each pair of processes, in order of measurement, the screen
             first.
+        screen_pairs: how many of `pairs_s` are of the screen.
     """
 
     id: str
@@ -64,6 +65,7 @@ class GateCell:
     changes: tuple[Change, ...] = ()
     accepted: tuple[Change, ...] = ()
     pairs_s: tuple[tuple[float, float], ...] = ()
+    screen_pairs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class GateResult:
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
         command: what repeats it.
         seconds: wall time of the measurement.
+        missing_fails: whether a cell that only one side has is a failure, or only named.
     """
 
     scenario: str
@@ -95,6 +98,7 @@ class GateResult:
     notes: tuple[str, ...] = ()
     command: str = ""
     seconds: float = 0.0
+    missing_fails: bool = True
 
     def of(self, *verdicts: CellVerdict) -> tuple[GateCell, ...]:
         """The cells with one of these verdicts, in order."""
@@ -110,7 +114,8 @@ class GateResult:
             return 4
         if self.of(*REGRESSIONS):
             return 1
-        return 3 if self.of("failed", "missing") else 0
+        unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
+        return 3 if unmeasured else 0
 
     @property
     def strict_exit_code(self) -> int:

@@ -15,7 +15,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, merge, profile, results, run, scenarios, selftest, status, zoo
+from benchsuite.cli import (
+    baseline,
+    doctor,
+    gate,
+    gate_measured,
+    gate_output,
+    merge,
+    profile,
+    results,
+    run,
+    scenarios,
+    selftest,
+    status,
+    zoo,
+)
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -56,6 +70,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "claims": results.claims,
     "compare": gate.compare,
     "gate": gate.gate,
+    "noise": gate_measured.noise,
+    "gate-report": gate_output.gate_report,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
 }
@@ -63,6 +79,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 for _name, _function in COMMANDS.items():
     app.command(_name)(_function)
+app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> NoReturn:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchsuite.cli.gate_output import Bencher, Comment, Csv, Files, GitHubBenchmark, JUnit, Summary
+from benchsuite.cli.options import Overrides, Profiles
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,22 +62,150 @@ def compare(
 
 
 def gate(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SCENARIO|RUN...", help="A scenario; with --baseline run folders, or scenarios to count."
+        ),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="REF", help="Revision that the candidate is held against.")
+    ] = None,
+    candidate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF", help="Revision to judge; WORKTREE or . for the files as they are.  [HEAD]"
+        ),
+    ] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[
+        str, typer.Option("--filter", help='Only these cells: "mixer=hilo,msa resolution<=448".')
+    ] = "",
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    pythonpath: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pythonpath", metavar="DIR", help="Where your modules are in either revision: src; repeatable."
+        ),
+    ] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC", help="A change that is meant: macs, or CELL:macs; repeatable."),
+    ] = None,
+    noise: Annotated[
+        Path | None, typer.Option(help="What `benchsuite noise` wrote here: limits for each cell.")
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Hold runs or counts against this, of `benchsuite baseline`."),
+    ] = None,
+    missing: Annotated[
+        str | None, typer.Option(help="With --baseline, cells of one side: fail or warn.")
+    ] = None,
+    base_python: Annotated[str | None, typer.Option(metavar="P", help="Interpreter of the base.")] = None,
+    candidate_python: Annotated[
+        str | None, typer.Option(metavar="P", help="Interpreter of the candidate.")
+    ] = None,
+    setup: Annotated[
+        str | None, typer.Option(metavar="CMD", help="Run this in the folder of either side first.")
+    ] = None,
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Compare commits although files are not committed.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 if a cell is inconclusive.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the result and all records; default runs/gate-….")
+    ] = None,
+    junit: JUnit = None,
+    markdown: Summary = None,
+    comment: Comment = None,
+    github_benchmark: GitHubBenchmark = None,
+    bencher: Bencher = None,
+    csv: Csv = None,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Say how often the rule errs on machines of known noise.")
     ] = False,
-    scenario: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Take the rule from this scenario's `gate`.")
-    ] = None,
-    trials: Annotated[int, typer.Option(help="Simulated comparisons for each number.")] = 1000,
+    trials: Annotated[int, typer.Option(help="Of --simulate: comparisons for each number.")] = 1000,
 ) -> None:
-    """Say how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
+    """Say which cells a change makes slower or larger, and fail only then.
+
+    Two revisions of the repository here (--base main --candidate HEAD) are checked out beside each other and
+    measured in turns, process by process: three pairs of processes look at every cell, and a cell that seems
+    slower gets nine fresh ones, which decide. MACs, parameters, operators and bytes are compared exactly.
+
+    With --baseline nothing is measured in turns: run folders are held against a run of before on the same
+    machine, or scenarios are counted without any timing.
+
+    Exit codes: 0 no regression, 1 regression, 2 bad input, 3 something could not be measured, 4 not
+    comparable, 5 inconclusive (with --strict), 130 stopped.
+    """
+    from benchsuite.analyse.exact_policy import parse_accepted
+    from benchsuite.cli.gate_baseline import against
+    from benchsuite.cli.gate_measured import command_line, default_folder, measure
+    from benchsuite.run.gate_question import Request
+
+    files: Files = {
+        "junit": junit,
+        "markdown": markdown,
+        "comment": comment,
+        "github_benchmark": github_benchmark,
+        "bencher": bencher,
+        "csv": csv,
+    }
+    if baseline is not None:
+        for option, value in (("--base", base), ("--candidate", candidate), ("--simulate", simulate)):
+            if value:
+                raise UsageError(f"give --baseline or {option}, not both")
+        against(
+            baseline, names or (), accept=accept or (), pythonpath=pythonpath or (), noise=noise,
+            missing=missing, strict=strict, command=command_line(), out=out, files=files,
+        )  # fmt: skip
+    if len(names or ()) > 1:
+        raise UsageError(f"one scenario at a time, not {len(names or ())}; several go with --baseline FILE")
+    if missing is not None:
+        raise UsageError("--missing goes with --baseline; else say: --set gate.missing=warn")
+    scenario = names[0] if names else None
+    if simulate:
+        _simulate(scenario, trials)
+        return
+    if scenario is None:
+        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
+    if base is None and candidate is None and base_python == candidate_python:
+        raise UsageError(
+            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
+            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
+            "its rule errs (--simulate)"
+        )
+    if base is None and candidate is not None:
+        raise UsageError(f"--candidate {candidate} is held against what? Name the other side: --base main")
+    request = Request(
+        reference=scenario,
+        out=out or default_folder(scenario),
+        base=base,
+        candidate=candidate,
+        base_python=base_python,
+        candidate_python=candidate_python,
+        profiles=tuple(profile or ()),
+        overrides=tuple(set_ or ()),
+        filter=filter,
+        device=device,
+        pythonpath=tuple(pythonpath or ()),
+        setup=setup,
+        allow_dirty=allow_dirty,
+        accepted=parse_accepted(accept or ()),
+        command=command_line(),
+    )
+    measure(request, noise=noise, strict=strict, files=files)
+
+
+def _simulate(scenario: str | None, trials: int) -> None:
+    """Print how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
     from benchsuite.analyse.gate import expected_by_chance
     from benchsuite.analyse.simulate import table
     from benchsuite.run.fitted import fitted
     from benchsuite.scenario.gate import Gate
 
-    if not simulate:
-        raise UsageError("gate needs --simulate: it measures nothing yet")
     if trials < 1:
         raise UsageError(f"--trials must be 1 or more, not {trials}")
     rule = _rule(scenario) if scenario else Gate()

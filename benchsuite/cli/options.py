@@ -16,6 +16,8 @@ FAILED_CELLS = 3
 NOT_COMPARABLE = 4
 INCONCLUSIVE = 5
 INTERRUPTED = 130
+_WIDTH = 160
+"""Of tables where stdout is no terminal."""
 
 Profiles = Annotated[
     list[str] | None, typer.Option("--profile", help="Apply a profile of the scenario; repeatable.")
@@ -31,6 +33,13 @@ Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders.
 Figures = Annotated[
     Path | None, typer.Option("--figures", help="Also write each figure as PDF, PNG and SVG here.")
 ]
+
+
+def width() -> int:
+    """Columns of a table on stdout."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
 
 
 def warn(warnings: tuple[str, ...]) -> None:

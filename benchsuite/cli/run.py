@@ -17,7 +17,7 @@ from benchsuite.cli.options import (
     Profiles,
     PythonPath,
 )
-from benchsuite.errors import StorageError, UsageError
+from benchsuite.errors import EngineError, StorageError, UsageError
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
@@ -129,6 +129,8 @@ def run(
         hint = f"; go on with: {_going_on(folder, executor)}" if folder and folder.is_dir() else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
+    except EngineError as error:
+        raise EngineError(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
     finally:
         engine.close()
     _conclude(sweep, figures, executor, quiet=quiet)

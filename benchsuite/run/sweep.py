@@ -172,10 +172,12 @@ def _ceilings(prepared: Prepared) -> dict[str, tuple[str, ...]]:
 def _environment(prepared: Prepared, engine: Engine) -> dict[str, Any]:
     """The machine as described, and what its devices do at most, if cells are to be timed on them."""
     wanted = _ceilings(prepared)
+    gpus = {cell.device for cell in prepared.cells if cell.device.startswith("cuda")}
+    shared = {"groups_on_host": max(1, len(gpus))}  # GPUs work side by side
     if not wanted:
-        return dict(prepared.environment)
+        return {**prepared.environment, **shared}
     found = [engine.planner.ceilings(device, dtypes) for device, dtypes in wanted.items()]
-    return {**prepared.environment, "ceilings": found}
+    return {**prepared.environment, **shared, "ceilings": found}
 
 
 def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> InOrder:

@@ -106,6 +106,13 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
             node,
             f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone",
         )
+    if document.gate.max_s < document.gate.warmup_s:
+        key = "max_s" if root.at(("gate", "max_s")) else "warmup_s"
+        node, _ = root.deepest(("gate", key))
+        least = document.gate.warmup_s
+        yield problem_at(
+            node, f"max_s {document.gate.max_s:g} is less than warmup_s {least:g}, the warm-up alone"
+        )
     if measure.timeout_s < measure.warmup_s:
         node, _ = root.deepest(("measure", "timeout_s"))
         yield problem_at(node, f"timeout_s {measure.timeout_s:g} is less than warmup_s {measure.warmup_s:g}")

@@ -1,12 +1,27 @@
-"""When a scenario's gate calls a cell slower: the numbers of the rule in `analyse/gate.py`."""
+"""When a scenario's gate calls a cell slower or larger, and how long a process of the gate samples a cell."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, WithJsonSchema
 
-from benchsuite.scenario.kinds import Count, Part, is_number, is_whole, must_be
+from benchsuite.scenario.kinds import (
+    Count,
+    Limit,
+    Part,
+    Positive,
+    Seconds,
+    is_number,
+    is_whole,
+    must_be,
+    one_of,
+)
+
+ExactPolicy = Literal["increase", "any", "ignore"]
+EXACT_POLICIES: tuple[ExactPolicy, ...] = get_args(ExactPolicy)
+MissingPolicy = Literal["fail", "warn"]
+MISSING_POLICIES: tuple[MissingPolicy, ...] = get_args(MissingPolicy)
 
 _SHARE = must_be("a share between 0 and 1", lambda v: is_number(v) and 0 < v < 1)
 _Share = Annotated[
@@ -17,6 +32,10 @@ _Enough = Annotated[
     must_be("a whole number, 2 or more", lambda v: is_whole(v) and v >= 2),
     WithJsonSchema({"type": "integer", "minimum": 2}),
 ]
+_ExactWord = Annotated[ExactPolicy, one_of(EXACT_POLICIES), WithJsonSchema({"enum": list(EXACT_POLICIES)})]
+_MissingWord = Annotated[
+    MissingPolicy, one_of(MISSING_POLICIES), WithJsonSchema({"enum": list(MISSING_POLICIES)})
+]
 
 
 class Gate(Part):
@@ -25,6 +44,9 @@ class Gate(Part):
     A pair is one process of the old code and one of the new, run next to each other. `screen` pairs look at
     every cell; a cell whose median ratio is above the limit gets `pairs` fresh ones, which alone decide. The
     limit is `delta`, or the cell's own noise where that is larger.
+
+    A process samples a cell for `max_s` seconds, and takes `min_samples` whatever the time, after a warm-up
+    of `warmup_s`: many short processes say more than a few long ones.
     """
 
     delta: _Share = Field(default=0.02, description="Smallest slowdown that matters, as a share.")
@@ -34,3 +56,14 @@ class Gate(Part):
     false_discovery: _Share = Field(
         default=0.05, description="Share of false ones that is tolerated among cells called slower."
     )
+    exact: _ExactWord = Field(
+        default="increase",
+        description="Which changes of numbers without noise (MACs, parameters, operators, bytes) count: "
+        "those that are larger, any, or none.",
+    )
+    missing: _MissingWord = Field(
+        default="fail", description="Whether a cell that only one side has fails the gate, or is only named."
+    )
+    max_s: Limit = Field(default=0.5, description="Seconds that a process samples a cell.")
+    min_samples: Positive = Field(default=5, description="Samples of a process whatever the time.")
+    warmup_s: Seconds = Field(default=0.1, description="Seconds of warm-up of a cell in a process.")

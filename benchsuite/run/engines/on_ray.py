@@ -45,13 +45,19 @@ _LOCAL_STORE_BYTES = 100 << 20
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Where an actor goes: a node and what it takes of it."""
+    """Where an actor goes: a node and what it takes of it.
+
+    Attributes:
+        share: which of how many sets of the node's cores it uses.
+        groups: how many actors the node has.
+    """
 
     node: str
     host: str
     cpus: float
     gpus: int
     share: tuple[int, int]
+    groups: int
 
 
 class RayEngine:
@@ -153,7 +159,7 @@ def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str,
             )
         for i in range(many):
             share = (0, 1) if gpu else (i, many)
-            found.append(Slot(node["NodeID"], _host(node), float(cpus // many), int(gpu), share))
+            found.append(Slot(node["NodeID"], _host(node), float(cpus // many), int(gpu), share, many))
     return found
 
 
@@ -176,7 +182,7 @@ class _Actor:
             max_concurrency=2,  # one that measures, one that can be told to stop
             scheduling_strategy=strategy,
         )(Station)
-        self._actor = remote.remote(slot.share, os.environ.get(THREADS))
+        self._actor = remote.remote(slot.share, slot.groups, os.environ.get(THREADS))
 
     def open(self, setup: Setup) -> Mapping[str, Any]:
         timeout = self._ray.exceptions.GetTimeoutError
@@ -241,17 +247,26 @@ def _connected(address: Value | None, timeout_s: float) -> Any:
     where = str(address) if address else os.environ.get("RAY_ADDRESS")
     if where and where not in ("auto", "local"):
         _require_answer(where, timeout_s)
-    quiet: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
         if where and where != "local":
-            quiet.pop("include_dashboard")
             ray.init(address=where, **quiet)
-        else:
-            ray.init(address="local" if where else None, object_store_memory=_LOCAL_STORE_BYTES, **quiet)
+        elif where or not _joined(ray, quiet):
+            own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _LOCAL_STORE_BYTES}
+            ray.init(address="local", **own, **quiet)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExecutorError(f"--executor ray: no cluster at {where or 'this machine'}: {reason}") from error
     return ray
+
+
+def _joined(ray: Any, quiet: Mapping[str, Any]) -> bool:
+    """Join the Ray that this machine runs, if it does."""
+    try:
+        ray.init(address="auto", **quiet)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _require_answer(address: str, timeout_s: float) -> None:
@@ -263,7 +278,7 @@ def _require_answer(address: str, timeout_s: float) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
     except (OSError, OverflowError) as error:
         raise ExecutorError(
-            f"--ray-address {address}: no Ray cluster answers there within {timeout_s:g} s ({error})"
+            f"--ray-address {address}: no Ray cluster answers there ({error}); it was given {timeout_s:g} s"
         ) from None
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +80,7 @@ class _Running:
     environment: Mapping[str, Any] | None = None
     session: int = 0
     host: str = ""
+    pid: int = 0
     doing: str = "waits"
     over: bool = False
 
@@ -146,7 +150,7 @@ class SlurmEngine:
             (folder / STOP).touch()
             for running in self._running:
                 with contextlib.suppress(Exception):
-                    running.job.cancel(check=False)
+                    self._end(running)
             raise
         shutil.rmtree(sink.folder / STREAMS, ignore_errors=True)
 
@@ -191,7 +195,7 @@ class SlurmEngine:
             if "place" in event:
                 running.environment = event["place"]
                 running.session = sink.place(event["place"])
-                running.host = str(event.get("host", ""))
+                running.host, running.pid = str(event["host"]), int(event["pid"])
             elif "begins" in event:
                 running.doing = f"{event['cells']} cells of the group of {event['begins']}"
                 if (cell := known.get(event["begins"])) is not None:
@@ -233,7 +237,7 @@ class SlurmEngine:
             tasks.append(Task(str(folder), self._started, work, setup))
         try:
             executor = self._executor(folder, gpu=setup.device != "cpu", count=len(tasks))
-            with executor.batch():
+            with _deaf_to_interrupts(), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except Exception as error:
             reason = str(error).strip().splitlines()
@@ -265,6 +269,13 @@ class SlurmEngine:
         settings |= {f"slurm_{key}": options[key] for key in _PASSED_ON if key in options}
         executor.update_parameters(**settings)
         return executor
+
+    def _end(self, running: _Running) -> None:
+        """End a job at once."""
+        if self._cluster == "slurm":
+            running.job.cancel(check=False)
+        elif running.pid and not running.over:
+            os.kill(running.pid, signal.SIGKILL)
 
     def _cancel_waiting(self) -> None:
         """Take back jobs that have not begun; the others see the file."""
@@ -307,6 +318,20 @@ def _cluster(word: str) -> str:
             "--slurm cluster=local tries the same without it"
         )
     return word
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Jobs that are started on this machine within do not notice Ctrl-C, which reaches all of a terminal's
+    processes; a file asks them to stop."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _cut_short(outcome: Outcome) -> bool:

@@ -22,12 +22,13 @@ class Station:
 
     Args:
         share: which of how many sets of this machine's cores to use; (0, 1) for all.
+        groups: how many groups are measured on this machine at a time.
         threads: what the driver has in OMP_NUM_THREADS. Ray puts a number of its own there, and records would
             differ from those of other engines.
     """
 
-    def __init__(self, share: tuple[int, int], threads: str | None) -> None:
-        self._share = share
+    def __init__(self, share: tuple[int, int], groups: int, threads: str | None) -> None:
+        self._share, self._groups = share, groups
         self._stop = threading.Event()
         self._site: Site | None = None
         os.environ.pop(THREADS, None)
@@ -42,7 +43,7 @@ class Station:
             self._site = Site(replace(setup, cores=cores))
         except (BenchsuiteError, ValueError) as error:
             return False, error if isinstance(error, BenchsuiteError) else str(error)
-        return True, {**self._site.environment, "groups_on_host": count}
+        return True, {**self._site.environment, "groups_on_host": self._groups}
 
     def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[str, Outcome]]:
         """Measure a group; cells by their id, as they come."""

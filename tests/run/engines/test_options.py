@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchsuite.cli import main
-from benchsuite.errors import ExecutorError
+from benchsuite.errors import EngineError, ExecutorError
+from benchsuite.results.store import read_run
 from benchsuite.run.engines import on_ray, on_slurm
-from benchsuite.run.engines.local import LocalPoolEngine
+from benchsuite.run.engines.local import LocalEngine, LocalPoolEngine
 from benchsuite.run.engines.options import minutes, parse, yes
 from benchsuite.run.engines.planner import one_device
 from benchsuite.run.engines.site import core_sets
-from benchsuite.run.engines.table import open_engine
+from benchsuite.run.engines.table import ENGINES, open_engine
+from benchsuite.run.executor import InlineExecutor
+from tests.run.engines.sweeps import FAKE, SCENARIO, SLOW, sweep
 
 
 def test_options_are_read_as_their_kinds_and_the_last_counts() -> None:
@@ -158,3 +163,32 @@ def test_the_command_line_refuses_in_one_message(
     if "slurm" in words:
         pytest.importorskip("submitit", reason="submitit is not installed")
     assert message in command(words, capsys)
+
+
+def test_a_run_whose_workers_are_gone_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(LocalEngine):
+        def run(self, *arguments: Any) -> None:
+            raise EngineError("no worker is left, 2 groups were not measured")
+
+    monkeypatch.setitem(ENGINES, "ray", lambda *_: Gone(InlineExecutor((), FAKE), "ray"))
+    (tmp_path / "a.yaml").write_text(SLOW)
+    words = ["run", str(tmp_path / "a.yaml"), "--executor", "ray", "--out", str(tmp_path / "run"), "--quiet"]
+    monkeypatch.setattr("sys.argv", ["benchsuite", *words])
+    with pytest.raises(SystemExit) as raised:
+        main()
+    assert raised.value.code == 3
+    assert capsys.readouterr().err.strip() == (
+        "benchsuite: no worker is left, 2 groups were not measured; "
+        f"go on with: benchsuite run --resume {tmp_path / 'run'} --executor ray"
+    )
+
+
+@pytest.mark.parametrize(("devices", "groups"), [("cpu", 1), ("['cuda:0', 'cuda:1']", 2)])
+def test_the_environment_says_how_many_groups_share_the_host(
+    tmp_path: Path, devices: str, groups: int
+) -> None:
+    text = SCENARIO.replace("device: cpu", f"device: {devices}")
+    sweep(LocalEngine(InlineExecutor((), FAKE)), tmp_path / "run", text)
+    assert read_run(tmp_path / "run").environment["groups_on_host"] == groups

@@ -145,6 +145,27 @@ def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: P
     assert deterministic(folder) == expected["slow"]
 
 
+def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again(
+    tmp_path: Path, expected: Any
+) -> None:
+    folder = tmp_path / "run"
+
+    class Interrupts(QuietProgress):
+        def cell_ends(self, record: Record) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(engine(), folder, SLOW, observer=Interrupts())
+    (stream,) = (folder / ".slurm" / "1").glob("job-*.jsonl")
+    deadline = time.monotonic() + 60
+    while StreamReader(stream).written:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert "over" not in stream.read_text()
+    assert sweep(engine(), folder, None).missing == 0
+    assert deterministic(folder) == expected["slow"]
+
+
 def test_a_job_that_cannot_begin_is_tried_again_and_then_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

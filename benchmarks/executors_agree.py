@@ -1,0 +1,131 @@
+"""Does a real scenario come out alike through every executor?
+
+    python benchmarks/executors_agree.py --profile quick --filter resolution=224
+    python benchmarks/executors_agree.py scenarios/hilo.yaml --profile cpu --only process,ray --keep agree
+
+Runs the scenario as a user does, once through each. Cells, statuses, MACs, parameters and peak memory must be
+the same. Times are measured anew each time: two agree where their 95 % intervals of the median overlap. On a
+machine that does other things meanwhile they need not, so the first executor is run once more at the end, and
+how often it disagrees with itself is said beside. Exit code 1 if anything but times differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchsuite.results.record import Record
+from benchsuite.results.store import read_run
+from benchsuite.results.summary import quantile, sampled_interval
+
+EXECUTORS: Mapping[str, Sequence[str]] = {
+    "process": (),
+    "inline": ("--executor", "inline"),
+    "ray": ("--executor", "ray", "--ray-address", "local"),
+    "slurm": ("--executor", "slurm", "--slurm", "cluster=local"),
+}
+
+
+def exact(record: Record) -> dict[str, Any]:
+    """What must be the same whoever runs the cell."""
+    return {
+        "status": record.status,
+        "MACs": record.cost and record.cost.macs,
+        "parameters": record.cost and record.cost.params,
+        "memory": record.memory and record.memory.peak_allocated_bytes,
+    }
+
+
+def differences(one: Mapping[str, Record], other: Mapping[str, Record]) -> list[str]:
+    """What differs that must not, a line each."""
+    lines = [f"{cell}: only in one of them" for cell in sorted(one.keys() ^ other.keys())]
+    for cell in sorted(one.keys() & other.keys()):
+        here, there = exact(one[cell]), exact(other[cell])
+        lines += [f"{cell}: {key} {here[key]} and {there[key]}" for key in here if here[key] != there[key]]
+    return lines
+
+
+def times(one: Mapping[str, Record], other: Mapping[str, Record]) -> tuple[int, int, float | None]:
+    """Cells whose intervals overlap, cells that have two intervals, and the median ratio other / one."""
+    overlapping, ratios = 0, []
+    for cell in one.keys() & other.keys():
+        here, there = one[cell].timing, other[cell].timing
+        if here is None or there is None:
+            continue
+        ends = [sampled_interval(timing.samples_s, timing.stopped_by) for timing in (here, there)]
+        if ends[0] is None or ends[1] is None:
+            continue
+        overlapping += ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
+        ratios.append(quantile(there.samples_s, 0.5) / quantile(here.samples_s, 0.5))
+    return overlapping, len(ratios), quantile(ratios, 0.5) if ratios else None
+
+
+def run(name: str, words: Sequence[str], folder: Path) -> dict[str, Record]:
+    """Run the scenario through one executor; its records by cell.
+
+    Raises:
+        RuntimeError: it did not run; failed cells are no reason.
+    """
+    command = [sys.executable, "-m", "benchsuite", "run", *words, *EXECUTORS[name], "--out", str(folder)]
+    done = subprocess.run([*command, "--quiet"], capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(f"{name}: {done.stderr.strip() or f'exit code {done.returncode}'}")
+    return {record.id: record for record in read_run(folder).records}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenario", nargs="?", default="scenarios/hilo.yaml")
+    parser.add_argument("--profile", action="append", default=[])
+    parser.add_argument("--filter", default="")
+    parser.add_argument("--only", default=",".join(EXECUTORS), help="executors, with commas between them")
+    parser.add_argument("--keep", type=Path, help="leave the run folders here")
+    arguments = parser.parse_args()
+    names = [name for name in arguments.only.split(",") if name]
+    if unknown := [name for name in names if name not in EXECUTORS]:
+        parser.error(f"no executor {unknown[0]!r}; allowed: {', '.join(EXECUTORS)}")
+    words = [arguments.scenario, *(word for name in arguments.profile for word in ("--profile", name))]
+    words += ["--filter", arguments.filter] if arguments.filter else []
+    folder = arguments.keep or Path(tempfile.mkdtemp(prefix="benchsuite-agree-"))
+    try:
+        return compared(names, words, folder)
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def compared(names: Sequence[str], words: Sequence[str], folder: Path) -> int:
+    """Run through all, print the table, and return the exit code."""
+    first: dict[str, Record] = {}
+    wrong = 0
+    print(f"{'executor':14} {'cells':>6} {'differ':>7} {'times agree':>12} {'median ratio':>13}")
+    for number, name in enumerate([*names, names[0]]):
+        label = name if number < len(names) else f"{name} again"
+        try:
+            found = run(name, words, folder / label.replace(" ", "-"))
+        except RuntimeError as error:
+            print(f"{label:14} did not run: {error}")
+            wrong += 1
+            continue
+        first = first or found
+        lines = differences(first, found)
+        overlapping, timed, ratio = times(first, found)
+        print(
+            f"{label:14} {len(found):6} {len(lines):7} {f'{overlapping} of {timed}':>12} "
+            f"{'–' if ratio is None else f'{ratio:.3f}':>13}",
+            flush=True,
+        )
+        print("".join(f"  {line}\n" for line in lines), end="")
+        wrong += len(lines)
+    print("only times differ" if not wrong else "THEY DIFFER")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

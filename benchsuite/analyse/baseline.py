@@ -1,0 +1,170 @@
+"""A baseline: what cells were once, small enough for git. Pure.
+
+Two kinds. "exact" has only what was counted on "meta": it holds on every machine. "run" also has what one
+machine measured: a log median for each process, so that it holds on that machine alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchsuite.analyse.exact import GROUPS, Change
+from benchsuite.analyse.fingerprint import PROPERTIES
+from benchsuite.analyse.gate import log_median
+from benchsuite.analyse.student import t_quantile
+from benchsuite.results.record import Cell, Record, Status
+from benchsuite.results.store import Run
+from benchsuite.scenario.gate import Gate
+
+Kind = Literal["exact", "run"]
+_BY_CALLS = ("other_ops", "uncounted")
+"""Groups that have a number for each operator: one that is not there is called 0 times."""
+_ENOUGH = 3
+"""Processes from which the noise of a cell can be told at all."""
+_LEFT_OUT = ("command", "started_at", "ceilings")
+"""Of a machine's description: what says nothing of whether two may be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineCell:
+    """One cell.
+
+    Attributes:
+        log_medians: of each process, the logarithm of the median of its samples in seconds.
+        numbers: exact numbers by name: "macs", "other_ops.softmax".
+        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
+        reason: why there are no numbers; empty if there are.
+    """
+
+    id: str
+    cell: Cell
+    status: Status = "ok"
+    log_medians: tuple[float, ...] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    ways: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def noise(self) -> float | None:
+        """By how much two of its processes differ: a share that 95 % stay below; None if too few ran."""
+        if len(self.log_medians) < _ENOUGH:
+            return None
+        spread = math.sqrt(2) * statistics.stdev(self.log_medians)
+        return math.expm1(t_quantile(0.95, len(self.log_medians) - 1) * spread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A whole baseline.
+
+    Attributes:
+        name: of the scenario, or of what is counted.
+        sources: scenarios that are counted anew to compare with it: names, or paths from the file's folder.
+        machine: as `environment.json` has it; empty for kind "exact".
+        measure: settings under which it was measured.
+        noise: by how much two processes differ on the machine, as a share; None if nobody knows.
+    """
+
+    kind: Kind
+    name: str
+    cells: tuple[BaselineCell, ...]
+    sources: tuple[str, ...] = ()
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    measure: Mapping[str, Any] = field(default_factory=dict)
+    rule: Gate = field(default_factory=Gate)
+    noise: float | None = None
+
+
+def cell_of(records: Sequence[Record]) -> BaselineCell:
+    """What several processes say of one cell; the exact numbers are of the first that has any.
+
+    Raises:
+        ValueError: there are no records.
+    """
+    if not records:
+        raise ValueError("a cell of a baseline needs a record")
+    timed = [one.timing.samples_s for one in records if one.status == "ok" and one.timing]
+    best = next((one for one in records if one.status == "ok"), records[0])
+    ways = {name: how for name, group in GROUPS.items() if (how := group.means(best))}
+    return BaselineCell(
+        id=best.id,
+        cell=best.cell,
+        status=best.status,
+        log_medians=tuple(round(log_median(samples), 6) for samples in timed if samples),
+        numbers=numbers_of(best),
+        ways={name: how for name, how in ways.items() if name not in _BY_CALLS},  # as of "macs"
+        reason="" if best.status == "ok" else best.reason or "",
+    )
+
+
+def numbers_of(record: Record) -> dict[str, int]:
+    """The exact numbers of a record, by name."""
+    return {
+        f"{name}.{key}" if key else name: number
+        for name, group in GROUPS.items()
+        for key, number in (group.read(record) or {}).items()
+    }
+
+
+def changes_of(old: BaselineCell, new: BaselineCell) -> tuple[Change, ...]:
+    """Every exact number that differs. A group that only one side has is no change of a number."""
+    groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
+    for group in groups:
+        group.update(_BY_CALLS if "macs" in group else ())
+    found = []
+    for name in dict.fromkeys((*old.numbers, *new.numbers)):
+        kind = name.partition(".")[0]
+        was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
+        if was != now and all(kind in known for known in groups):
+            found.append(Change(new.cell, name, was, now, _note(kind, old, new)))
+    return tuple(found)
+
+
+def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
+    """A baseline of kind "run": each run is one process of every cell.
+
+    Raises:
+        ValueError: there are no runs.
+    """
+    if not runs:
+        raise ValueError("a baseline needs a run")
+    by_cell: dict[str, list[Record]] = {}
+    for run in runs:
+        for record in run.records:
+            if record.status != "skipped":
+                by_cell.setdefault(record.id, []).append(record)
+    first = runs[0]
+    return Baseline(
+        kind="run",
+        name=str(first.scenario.get("name", first.path.name)),
+        cells=tuple(cell_of(records) for _, records in sorted(by_cell.items())),
+        machine={key: value for key, value in first.environment.items() if key not in _LEFT_OUT},
+        measure=dict(first.scenario.get("measure") or {}),
+        rule=Gate.model_validate(first.scenario.get("gate") or {}),
+        noise=noise,
+    )
+
+
+def machine_digest(machine: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that two machines share if nothing differs for which a gate refuses."""
+    gpu = bool(machine.get("gpu"))
+    told: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
+    for row in PROPERTIES:
+        if (row.gpu if gpu else row.cpu) == "refuse" and row.path != "device":
+            value: Any = machine
+            for key in row.path.split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            told[row.path] = value
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _note(group: str, old: BaselineCell, new: BaselineCell) -> str:
+    where = "macs" if group in _BY_CALLS else group
+    ways = old.ways.get(where, ""), new.ways.get(where, "")
+    return f"counted by {ways[1]}, formerly by {ways[0]}" if all(ways) and ways[0] != ways[1] else ""

@@ -1,0 +1,143 @@
+"""`benchsuite gate … --baseline FILE`: cells held against what they were once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from benchsuite.cli.gate_output import Files, write_formats
+from benchsuite.cli.options import width
+from benchsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.analyse.gate_result import GateResult
+
+
+def against(
+    file: Path,
+    names: Sequence[str],
+    *,
+    accept: Sequence[str] = (),
+    pythonpath: Sequence[str] = (),
+    noise: Path | None = None,
+    missing: str | None = None,
+    strict: bool = False,
+    out: Path | None = None,
+    command: str = "",
+    files: Files,
+) -> NoReturn:
+    """Hold runs, or counts, against a baseline, print what was found, and exit with what that means.
+
+    Args:
+        names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
+            where none means those that the baseline names.
+        noise: what `benchsuite noise` wrote: by how much two processes differ on this machine.
+        out: folder that the result goes to.
+        missing: "fail" or "warn"; None takes the baseline's.
+    """
+    from benchsuite.analyse.gate_store import RESULT, write
+
+    result = judge(
+        file, names, accept=accept, pythonpath=pythonpath, noise=noise, missing=missing,
+        command=command,
+    )  # fmt: skip
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write(result, out / RESULT)
+    write_formats(result, files)
+    _print(result, file, strict=strict)
+    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+
+
+def judge(
+    file: Path,
+    names: Sequence[str],
+    *,
+    accept: Sequence[str] = (),
+    pythonpath: Sequence[str] = (),
+    noise: Path | None = None,
+    missing: str | None = None,
+    command: str = "",
+) -> GateResult:
+    """What holding runs, or counts, against a baseline finds.
+
+    Raises:
+        UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
+    """
+    from benchsuite.analyse.baseline_store import read
+    from benchsuite.analyse.exact_policy import parse_accepted
+    from benchsuite.analyse.gate_noise import read_noise
+    from benchsuite.report.baseline_gate import exact_result, run_result
+    from benchsuite.results.store import read_run
+    from benchsuite.run.exact import count_scenarios
+    from benchsuite.scenario.gate import MISSING_POLICIES
+
+    if missing is not None and missing not in MISSING_POLICIES:
+        raise UsageError(f"--missing {missing}: allowed: {', '.join(MISSING_POLICIES)}")
+    baseline = read(file)
+    accepted = parse_accepted(accept)
+    if baseline.kind == "exact":
+        now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
+        return exact_result(
+            baseline, now, accepted=accepted, missing=missing, command=command, base=str(file)
+        )
+    if not names:
+        raise UsageError(f"{file} is a baseline of a run: name the run folders to hold against it")
+    return run_result(
+        baseline,
+        [read_run(Path(name)) for name in names],
+        accepted=accepted,
+        noise=read_noise(noise) if noise else None,
+        missing=missing,
+        command=command,
+        base=str(file),
+    )
+
+
+def _print(result: GateResult, file: Path, *, strict: bool) -> None:
+    from benchsuite.cli.gate_table import conclusion, rows
+    from benchsuite.report.gate_formats.words import headline
+    from benchsuite.run.fitted import fitted
+
+    print(f"base       {result.base}")
+    print(f"candidate  {result.candidate}")
+    print(f"machine    {result.machine}")
+    for one in result.differences:
+        print(f"{one.level:<9}  {one.label}: {one.old} in the baseline, {one.new} now; {one.why}")
+    for note in result.notes:
+        print(f"note       {note}")
+    shown = [row for row in rows(result) if row["verdict"] != "equal" or row["why"]]
+    if shown and not result.refused:
+        print()
+        print(fitted(shown, width()))
+    print()
+    print(headline(result))
+    if strict and result.strict_exit_code == 5:
+        print(conclusion(result, strict=strict))
+    print(_what_to_do(result, file), end="", file=sys.stderr)
+
+
+def _what_to_do(result: GateResult, file: Path) -> str:
+    """How to accept what changed, by name; empty if there is nothing to accept."""
+    names = [
+        f"{cell.id}:{change.metric}"
+        for cell in result.of("larger")
+        for change in cell.changes
+        if change not in cell.accepted
+    ]
+    exact = result.rule is None
+    text = ""
+    if names:
+        text = "If these changes are meant, accept each by name and commit the file:\n"
+        verb = f"benchsuite baseline accept {file}" if exact else "benchsuite gate … --accept"
+        text += "".join(f"  {verb} {name}\n" for name in names[:10])
+        if len(names) > 10:
+            text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
+    if exact and (cells := result.of("missing", "broken", "failed")):
+        text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
+        text += f"  benchsuite baseline accept {file} --cells\n"
+    return text

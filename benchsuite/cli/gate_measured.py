@@ -1,0 +1,232 @@
+"""`benchsuite gate SCENARIO --base REF …` and `benchsuite noise`: what measures, prints and exits."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchsuite.cli.gate_output import Files, write_formats
+from benchsuite.cli.options import INTERRUPTED, Overrides, Profiles, PythonPath
+from benchsuite.errors import UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.analyse.gate_noise import Noise
+    from benchsuite.analyse.gate_result import GateResult
+    from benchsuite.results.record import Cell
+    from benchsuite.run.gate_question import Request
+    from benchsuite.run.interleave import Turn
+
+_WIDTH = 160
+"""Of tables where stdout is no terminal."""
+
+
+def measure(request: Request, *, noise: Path | None, strict: bool, files: Files) -> None:
+    """Measure a gate, say what it found, and exit with what that means."""
+    from benchsuite.analyse.gate_noise import read_noise, require_fitting
+    from benchsuite.analyse.gate_store import RESULT
+    from benchsuite.results.store import check_free
+    from benchsuite.run.gate import measure_gate
+    from benchsuite.run.gate_question import question
+
+    check_free(request.out)
+    known = read_noise(noise) if noise else None
+    with _stopped_at_once():
+        asked = question(request)
+        notes: tuple[str, ...] = ()
+        if known is not None and noise is not None:
+            pairs = asked.scenario.gate.pairs
+            notes = require_fitting(known, noise, asked.environment, asked.cells, pairs)
+        for note in (*asked.notes, *notes):
+            print(note, file=sys.stderr)
+        result = measure_gate(request, asked, _Lines(asked.cells), known.shares if known else {})
+    _write(result, request.out)
+    write_formats(result, files)
+    _print(result, request.out / RESULT, strict=strict)
+    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+
+
+def _write(result: GateResult, out: Path) -> None:
+    """Write the result, from which `benchsuite gate-report` makes every format."""
+    from benchsuite.analyse.gate_store import RESULT, write
+
+    out.mkdir(parents=True, exist_ok=True)
+    write(result, out / RESULT)
+
+
+def _print(result: GateResult, file: Path, *, strict: bool) -> None:
+    from benchsuite.cli.gate_table import conclusion, rows, rule_words, summary
+    from benchsuite.run.fitted import fitted
+
+    print(f"base       {result.base}")
+    print(f"candidate  {result.candidate}")
+    print(f"machine    {result.machine}")
+    if result.rule is not None:
+        print(f"limit      {rule_words(result.rule)}")
+    for one in result.differences:
+        print(f"{one.level:<9}  {one.label}: {one.old} on the base, {one.new} on the candidate; {one.why}")
+    for note in result.notes:
+        print(f"note       {note}")
+    print()
+    print(fitted(rows(result), _width()))
+    print()
+    print(f"{conclusion(result, strict=strict)}: {summary(result)}")
+    print(f"result     {file}")
+    print(f"again      {result.command}")
+
+
+def noise(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of a shipped one.")],
+    pairs: Annotated[int, typer.Option(help="Pairs of processes; more know the noise better.")] = 9,
+    out: Annotated[Path | None, typer.Option(help="File to write; default noise-<scenario>.json.")] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[str, typer.Option("--filter", help="Only these cells.")] = "",
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    pythonpath: PythonPath = None,
+) -> None:
+    """Hold a scenario's code against itself on this machine, and propose limits for its gate.
+
+    The file goes to `benchsuite gate --noise FILE`: no cell is then called slower within its own noise.
+    """
+    from benchsuite.analyse.gate_noise import write_noise
+    from benchsuite.run.gate_noise import measure_noise
+    from benchsuite.run.gate_question import Request, question
+
+    if pairs < 3:
+        raise UsageError(f"--pairs must be 3 or more, not {pairs}: noise is the spread of several")
+    request = Request(
+        reference=scenario,
+        out=Path(),
+        profiles=tuple(profile or ()),
+        overrides=tuple(set_ or ()),
+        filter=filter,
+        device=device,
+        pythonpath=tuple(pythonpath or ()),
+    )
+    with _stopped_at_once():
+        asked = question(request)
+        for note in asked.notes:
+            print(note, file=sys.stderr)
+        found = measure_noise(request, asked, _Lines(asked.cells), pairs)
+    file = out or Path(f"noise-{found.scenario}.json")
+    write_noise(found, file)
+    _print_noise(found, file)
+
+
+def _print_noise(noise: Noise, file: Path) -> None:
+    from benchsuite.cli.gate_table import noise_rows
+    from benchsuite.run.fitted import fitted
+
+    print(f"machine    {noise.machine}")
+    for name, reason in noise.unmeasured:
+        print(f"no time    {name}: {reason}")
+    if not noise.cells:
+        raise UsageError(f"{noise.scenario}: no cell could be timed, so there is no noise to speak of")
+    print()
+    print(fitted(noise_rows(noise), _width()))
+    print()
+    print(
+        f"A limit for all cells that their noise stays below: gate: {{delta: {noise.proposed:g}}} (it is "
+        f"{noise.floor:g})."
+    )
+    print(f"A limit for each cell: benchsuite gate {noise.scenario} --noise {file} …")
+    print(f"noise      {file}")
+
+
+class _Lines:
+    """Progress as lines on stderr, so that stdout holds the result alone."""
+
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        from benchsuite.results.cell_names import cell_names
+
+        self._names = cell_names(cells)
+        self._began = 0.0
+
+    def begins(self, turn: Turn) -> None:
+        import time
+
+        if not self._began:
+            stage = "which all decide" if turn.fresh else "and more for what they flag"
+            cells = "1 cell" if len(self._names) == 1 else f"{len(self._names)} cells"
+            pairs = "1 pair" if turn.pairs == 1 else f"{turn.pairs} pairs"
+            self._say(f"measuring {cells} in {pairs} of processes, {stage}")
+        self._began = time.monotonic()
+
+    def ends(self, turn: Turn) -> None:
+        import time
+
+        stage = "fresh pair" if turn.fresh else "pair"
+        cells = "1 cell" if len(turn.cells) == 1 else f"{len(turn.cells)} cells"
+        took = time.monotonic() - self._began
+        self._say(f"{stage} {turn.pair}/{turn.pairs}  {turn.side:<9}  {cells}  {took:.1f} s")
+
+    def flagged(self, cells: Sequence[Cell], of: int) -> None:
+        if not cells:
+            self._say(f"the screen flags none of {of} cells")
+            return
+        names = "; ".join(self._names[cell.id] for cell in cells)
+        self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stopped_at_once() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end a gate at once: half a gate is worth nothing. What it made is taken away first,
+    in peace: further signals are ignored meanwhile.
+
+    Raises:
+        typer.Exit: with 130, if it was stopped.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped: nothing was decided", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def default_folder(scenario: str) -> Path:
+    """Where a gate goes that nobody has named a folder for."""
+    return Path("runs") / f"gate-{Path(scenario).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def command_line() -> str:
+    """The command as it was given, quoted; without its folder, which is taken when it is given again."""
+    words = iter(sys.argv[1:])
+    kept = ["benchsuite"]
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(kept)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH

@@ -1,0 +1,79 @@
+"""The cells of scenarios, counted on "meta": exact numbers without a GPU, without time and without memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchsuite.analyse.baseline import Baseline, BaselineCell, cell_of
+from benchsuite.errors import UsageError
+from benchsuite.results.record import Cell, Record
+from benchsuite.run.catalogue import known_parameters
+from benchsuite.run.executor import InlineExecutor
+from benchsuite.run.own import require_folders
+from benchsuite.scenario import find
+from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.load import load
+
+_DEVICE = "cpu"
+"""What "auto" becomes in the cells' names; nothing runs on it."""
+
+
+def count_scenarios(
+    references: Sequence[str], *, beside: Path = Path(), pythonpath: Sequence[str] = ()
+) -> Baseline:
+    """Count every cell of some scenarios, as they are without a profile.
+
+    Args:
+        references: names of shipped scenarios, or files.
+        beside: folder that relative paths begin at.
+        pythonpath: folders with modules of the user's own mixers.
+
+    Raises:
+        UsageError: no such scenario or folder, nothing to count, or a subject that does not take its
+            arguments.
+    """
+    require_folders(pythonpath)
+    cells = [cell for one in references for cell in _cells(_file(one, beside), pythonpath)]
+    if not cells:
+        raise UsageError("nothing to count: name a scenario that has cells")
+    executor = InlineExecutor(pythonpath)
+    try:
+        counted = tuple(_counted(cells))
+    finally:
+        executor.close()
+    name = ", ".join(dict.fromkeys(Path(one).stem for one in references))
+    return Baseline(kind="exact", name=name, cells=counted, sources=tuple(references))
+
+
+def _file(reference: str, beside: Path) -> str:
+    path = beside / reference
+    return str(path) if path.is_file() else reference
+
+
+def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
+    scenario = load(find.resolve(reference), known_parameters(pythonpath))
+    return list(expand_detailed(scenario, device=_DEVICE).cells)
+
+
+def _counted(cells: Sequence[Cell]) -> Iterator[BaselineCell]:
+    """Each cell once; cells that differ in nothing that the graph sees (batch, dtype) are counted once."""
+    from benchsuite.run import worker  # which imports torch
+
+    known: dict[str, Record] = {}
+    for cell in {cell.id: cell for cell in cells}.values():
+        key = repr(
+            (cell.subject, cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads,
+             cell.kernel)
+        )  # fmt: skip
+        if key not in known:
+            answer = worker.count(cell)
+            known[key] = Record(
+                id=cell.id, cell=cell, status=answer.status, failure=answer.failure, cost=answer.value,
+                started_at="", seconds=0.0,
+            )  # fmt: skip
+        first = known[key]
+        yield cell_of(
+            [Record(id=cell.id, cell=cell, status=first.status, failure=first.failure, cost=first.cost,
+                    started_at="", seconds=0.0)]
+        )  # fmt: skip

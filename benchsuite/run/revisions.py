@@ -1,0 +1,183 @@
+"""Two revisions of a repository side by side: what git knows, and worktrees that are always removed again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchsuite.errors import BenchsuiteError, UsageError
+
+WORKTREE = "WORKTREE"
+"""Stands for the files as they are, committed or not; so does "."."""
+_PREFIX = "benchsuite-gate-"
+_OWNER = "owner.pid"
+"""File beside the worktrees of a gate: the process that will remove them."""
+_GIT = ("git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
+"""Hooks of the repository are for its people, and may do anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One side as git sees it.
+
+    Attributes:
+        name: as the user wrote it.
+        commit: full hash; of WORKTREE that of HEAD, which its files may differ from.
+        files: whether the files as they are are meant, and not a commit.
+    """
+
+    name: str
+    commit: str
+    files: bool = False
+
+    @property
+    def words(self) -> str:
+        """ "main (a1b2c3d)"."""
+        short = self.commit[:7]
+        if self.files:
+            return f"working tree (on {short})"
+        return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The repository that a folder belongs to.
+
+    Attributes:
+        root: its top folder.
+        prefix: where in it the folder is; empty at the top.
+    """
+
+    root: Path
+    prefix: str
+
+    @classmethod
+    def of(cls, folder: Path) -> Repository:
+        """Raises UsageError if the folder is in no repository, or git is not there."""
+        try:
+            root = _git(folder, "rev-parse", "--show-toplevel")
+            return cls(Path(root), _git(folder, "rev-parse", "--show-prefix"))
+        except FileNotFoundError:
+            raise UsageError("a gate of two revisions needs git, which is not installed") from None
+        except _GitError as error:
+            raise UsageError(
+                f"{folder} is in no git repository, so there are no revisions to compare ({error})\n"
+                "  go to the repository first, or compare two interpreters: --base-python P "
+                "--candidate-python P"
+            ) from None
+
+    def revision(self, name: str) -> Revision:
+        """What a name stands for.
+
+        Raises:
+            UsageError: it stands for no commit.
+        """
+        if name in (WORKTREE, "."):
+            return Revision(name, self._commit("HEAD"), files=True)
+        return Revision(name, self._commit(name))
+
+    def _commit(self, name: str) -> str:
+        try:
+            return _git(
+                self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+            )
+        except _GitError:
+            raise UsageError(
+                f'unknown revision "{name}" in {self.root}\n'
+                f"  allowed: a branch, a tag, a commit, HEAD~1, or {WORKTREE} for the files as they are\n"
+                "  a CI checkout often holds one commit only: fetch the other first (git fetch origin "
+                "BRANCH), then name origin/BRANCH"
+            ) from None
+
+    def changed(self) -> list[str]:
+        """Tracked files that differ from HEAD."""
+        listed = _git(self.root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        return [line[2:].strip() for line in listed.splitlines() if line]
+
+    @contextlib.contextmanager
+    def checked_out(self, *revisions: Revision) -> Iterator[tuple[Path, ...]]:
+        """For each revision the folder in it that corresponds to this one; its worktrees are gone afterwards.
+
+        The files as they are stay where they are. The paths of worktrees are of one length, since the size of
+        the environment may move the stack of a process, and with it its times.
+
+        Raises:
+            BenchsuiteError: git cannot check a revision out.
+            UsageError: a revision does not have the folder.
+        """
+        self.remove_leftovers()
+        home = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        try:
+            (home / _OWNER).write_text(str(os.getpid()), encoding="ascii")
+            yield tuple(
+                self._checked_out(revision, home / letter)
+                for revision, letter in zip(revisions, "abcdefgh", strict=False)
+            )
+        finally:
+            self._remove(home)
+
+    def _checked_out(self, revision: Revision, path: Path) -> Path:
+        if revision.files:
+            return self.root / self.prefix
+        try:
+            _git(self.root, "worktree", "add", "--quiet", "--detach", "--force", str(path), revision.commit)
+        except _GitError as error:
+            raise BenchsuiteError(f"git cannot check out {revision.words}: {error}") from None
+        folder = path / self.prefix
+        if not folder.is_dir():
+            raise UsageError(f"{revision.words} has no folder {self.prefix}")
+        return folder
+
+    def remove_leftovers(self) -> None:
+        """Remove worktrees of gates that were killed before they could do it themselves."""
+        homes = {path.parent for path in self.worktrees() if path.parent.name.startswith(_PREFIX)}
+        for home in homes:
+            if not _has_owner(home):
+                self._remove(home)
+
+    def worktrees(self) -> list[Path]:
+        """The folders of all worktrees, gone or not."""
+        listed = _git(self.root, "worktree", "list", "--porcelain").splitlines()
+        return [Path(line.removeprefix("worktree ")) for line in listed if line.startswith("worktree ")]
+
+    def _remove(self, home: Path) -> None:
+        self._forget(home)
+        shutil.rmtree(home, ignore_errors=True)
+        self._forget(home)  # git leaves one that was half made alone until its folder is gone
+
+    def _forget(self, home: Path) -> None:
+        for path in self.worktrees():
+            if path.parent == home:
+                with contextlib.suppress(_GitError):
+                    _git(self.root, "worktree", "remove", "--force", "--force", str(path))
+
+
+class _GitError(Exception):
+    """What git said, in its first line."""
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [*_GIT, *words], cwd=folder, capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"git {words[0]} exited with {done.returncode}"]
+        raise _GitError(said[-1].removeprefix("fatal: "))
+    return done.stdout.strip("\n")
+
+
+def _has_owner(home: Path) -> bool:
+    """Whether the gate that made these worktrees still runs."""
+    try:
+        os.kill(int((home / _OWNER).read_text(encoding="ascii")), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True

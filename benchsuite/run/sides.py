@@ -1,0 +1,203 @@
+"""The two sides of a gate as processes: each run of one is a `benchsuite run` of its own, in its own folder.
+
+What passes between a gate and its sides are scenario files and run folders, whose versions are known, so that
+a side may be of an older or a newer benchsuite.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import benchsuite
+from benchsuite.errors import SideFailed, UsageError
+from benchsuite.results.record import Record
+from benchsuite.results.store import RECORDS, REPORT, read_run
+
+_ROOT = Path(benchsuite.__file__).resolve().parents[1]
+"""Where this benchsuite can be imported from."""
+_LAST_LINES = 12
+"""Of what a side printed, in the message when it failed."""
+_PROBE = """
+import importlib.util, json, sys
+def place(name):
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    return spec.origin or next(iter(spec.submodule_search_locations or ()), None)
+from benchsuite import __version__, backbones, mixers
+tables = (mixers.MIXERS, getattr(mixers, "BLOCKS", {}), getattr(backbones, "BACKBONES", {}))
+known = [name for table in tables for name in table]
+places = {name: place(name) for name in ("benchsuite", *sys.argv[1:])}
+print(json.dumps({"version": __version__, "known": known, "places": places}))
+"""
+"""Says where a side finds modules, and what its zoo has. Imports no torch and nothing of the user's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One side of a gate.
+
+    Attributes:
+        name: "base" or "candidate".
+        words: what it is, for a reader: "main (a1b2c3d)".
+        folder: where its processes run; the first place in which they look for modules.
+        top: the top of its checkout; None where no revision is compared.
+        pythonpath: folders relative to `folder`, the next places.
+    """
+
+    name: str
+    words: str
+    folder: Path
+    python: str
+    top: Path | None = None
+    pythonpath: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables of its processes."""
+        own = [str(self.folder / path) for path in self.pythonpath]
+        ours = [] if _ROOT.name in ("site-packages", "dist-packages") else [str(_ROOT)]
+        paths = [*own, *filter(None, [os.environ.get("PYTHONPATH")]), *ours]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+    def holds(self, place: str | None) -> bool:
+        """Whether a file belongs to its checkout."""
+        return place is not None and self.top is not None and Path(place).resolve().is_relative_to(self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a side says of itself.
+
+    Attributes:
+        version: of its benchsuite.
+        known: names of its zoo.
+        places: top-level module → the file that it is imported from; None where there is none.
+    """
+
+    version: str
+    known: frozenset[str]
+    places: Mapping[str, str | None]
+
+
+def interpreter(word: str | None, folder: Path) -> str:
+    """The python that a word names: one on PATH, or a path from the side's folder or from here.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if word is None:
+        return sys.executable
+    if os.sep not in word:
+        found = shutil.which(word)
+    else:
+        tried = (folder / word, Path.cwd() / word)
+        # Not resolved: a virtual environment's python is a link, and known by where the link is.
+        found = next((str(path.absolute()) for path in tried if path.is_file()), None)
+    if found is None:
+        raise UsageError(f"no interpreter {word!r}: not on PATH, in {folder} or in {Path.cwd()}")
+    return found
+
+
+def probe(side: Side, modules: Sequence[str]) -> Probe:
+    """Ask a side where it finds these top-level modules.
+
+    Raises:
+        SideFailed: it cannot import benchsuite.
+    """
+    done = subprocess.run(
+        [side.python, "-c", _PROBE, *modules],
+        cwd=side.folder,
+        env=side.environment,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode:
+        raise _failed(side, f"{side.python} cannot import benchsuite", done.stderr)
+    found = json.loads(done.stdout.splitlines()[-1])
+    return Probe(found["version"], frozenset(found["known"]), found["places"])
+
+
+def set_up(side: Side, command: str, log: Path) -> None:
+    """Run a user's command in a side's folder.
+
+    Raises:
+        SideFailed: it failed.
+    """
+    with log.open("wb") as file:
+        code = _wait(subprocess.Popen(
+            command, shell=True, cwd=side.folder, env=side.environment,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+        ))  # fmt: skip
+    if code:
+        raise _failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What one run of a side left."""
+
+    records: tuple[Record, ...]
+    environment: Mapping[str, Any]
+
+
+def run_process(side: Side, document: Mapping[str, Any], folder: Path) -> Process:
+    """Measure a scenario on a side, in processes that begin and end with it.
+
+    Args:
+        document: of `side_scenario`.
+        folder: of the run; stays.
+
+    Raises:
+        SideFailed: it ended without having measured anything.
+        KeyboardInterrupt: what it ran is gone.
+    """
+    log = folder.with_suffix(".log")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="benchsuite-scenario-") as home:
+        scenario = Path(home) / "scenario.json"
+        scenario.write_text(json.dumps(document), encoding="utf-8")
+        words = ("-m", "benchsuite", "run", str(scenario), "--out", str(folder.resolve()), "--quiet")
+        with log.open("wb") as file:
+            code = _wait(subprocess.Popen(
+                [side.python, *words], cwd=side.folder, env=side.environment,
+                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+            ))  # fmt: skip
+    if code not in (0, 3) or not (folder / RECORDS).is_file():
+        said = log.read_text(encoding="utf-8", errors="replace")
+        raise _failed(side, f"benchsuite run exited with {code}", said.replace(str(scenario), "the scenario"))
+    (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
+    if not log.stat().st_size:
+        log.unlink()
+    run = read_run(folder)
+    return Process(run.records, run.environment)
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit code; a wait that is broken off ends the process and all that it started."""
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+
+
+def _failed(side: Side, what: str, said: str) -> SideFailed:
+    lines = [f"  {line}" for line in said.strip().splitlines()[-_LAST_LINES:]]
+    return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))

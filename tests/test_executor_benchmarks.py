@@ -1,0 +1,64 @@
+"""The benchmarks of executors: what they count as the same, and that they run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.builders import make_cell, make_record
+
+
+@pytest.fixture
+def agree(repository: Path) -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        yield importlib.import_module("executors_agree")
+
+
+@pytest.fixture
+def executors(repository: Path) -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        yield importlib.import_module("executors")
+
+
+def test_statuses_and_counts_must_be_equal_and_absent_cells_are_named(agree: ModuleType) -> None:
+    here = {"a": make_record(), "b": make_record()}
+    assert agree.differences(here, dict(here)) == []
+    there = {"a": make_record(status="oom"), "c": make_record()}
+    assert agree.differences(here, there) == [
+        "b: only in one of them",
+        "c: only in one of them",
+        "a: status ok and oom",
+        "a: MACs 1000 and None",
+        "a: parameters 4224 and None",
+        "a: memory 300 and None",
+    ]
+
+
+def test_times_agree_where_their_intervals_overlap(agree: ModuleType) -> None:
+    slow = [2 * sample for sample in range(100, 120)]
+    fast = list(range(100, 120))
+    one = {"a": make_record(samples=fast), "b": make_record(samples=fast), "c": make_record(status="oom")}
+    other = {"a": make_record(samples=fast), "b": make_record(samples=slow), "c": make_record()}
+    assert agree.times(one, other) == (1, 2, pytest.approx(1.5))
+    assert agree.times({}, {}) == (0, 0, None)
+
+
+def test_the_synthetic_sweep_has_about_as_many_cells_as_asked_for(executors: ModuleType) -> None:
+    sweep = executors.scenario(10_000)["sweep"]
+    cells = len(sweep["mixer"]) * len(sweep["resolution"]) * len(sweep["batch"])
+    assert cells == 10_000
+
+
+def test_a_sweep_through_one_executor_gives_its_figures(executors: ModuleType) -> None:
+    found = executors.one("inline", 20)
+    assert (found["cells"], found["sessions"]) == (20, 1)
+    assert found["sweep_s"] > 0
+    assert found["digest"] == executors.one("inline", 20)["digest"]
+    record = make_record(make_cell())
+    assert executors.deterministic(record)[:2] == (record.id, "ok")
