@@ -177,8 +177,11 @@ class RunWriter:
         self.session = session
         return session
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record) -> int:
         """Write one record and wait until the disk has it.
+
+        Returns:
+            Where its line begins in the file.
 
         Raises:
             StorageError: it could not be written; the file is as it was before.
@@ -198,6 +201,7 @@ class RunWriter:
                 f"measured before is safe; when there is room again, go on with: "
                 f"benchsuite run --resume {self.path}"
             ) from error
+        return before
 
     def close(self) -> None:
         self._file.close()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.analyse.flags import flags
 from benchsuite.results.record import Cell, Failure, Record
-from benchsuite.results.store import RunWriter
+from benchsuite.results.store import RECORDS, RunWriter
+from benchsuite.results.stored import StoredRecords
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.outcome import Outcome, now
 from benchsuite.run.prepare import Prepared
@@ -32,7 +33,7 @@ class Keeper:
     """
 
     def __init__(self, prepared: Prepared, writer: RunWriter, observer: Observer, engine: str = "") -> None:
-        self.records: dict[str, Record] = dict(prepared.kept)
+        self.records = StoredRecords(writer.path / RECORDS, prepared.kept)
         self.measured = 0
         self.session = writer.session
         self.folder = writer.path
@@ -72,9 +73,8 @@ class Keeper:
         with self._lock:
             if self.broken.is_set():
                 return
-            self._writer.append(record)
             again = record.id in self.records  # its group was measured anew, on another device
-            self.records[record.id] = record
+            self.records.add(record.id, self._writer.append(record))
             if not again:
                 self.measured += 1
                 self._progress.ended(record)

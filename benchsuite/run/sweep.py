@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import RunWriter, check_free
+from benchsuite.results.stored import InOrder
 from benchsuite.run.engines.local import LocalEngine
 from benchsuite.run.engines.protocol import Engine, Job, Setup, place
 from benchsuite.run.executor import Executor
@@ -47,13 +48,14 @@ class Sweep:
     """What a sweep left.
 
     Attributes:
-        records: one for every cell that was measured, now or earlier, in the order of the scenario.
+        records: one for every cell that was measured, now or earlier, in the order of the scenario; those of
+            now are read from disk when they are asked for.
         missing: cells without a record, because the sweep was asked to stop.
         stopped: whether it was, and left something to do.
     """
 
     folder: Path
-    records: tuple[Record, ...]
+    records: Sequence[Record]
     measured: int
     missing: int = 0
     stopped: bool = False
@@ -178,5 +180,6 @@ def _environment(prepared: Prepared, engine: Engine) -> dict[str, Any]:
     return {**prepared.environment, **shared, "ceilings": found}
 
 
-def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> tuple[Record, ...]:
-    return tuple(records[cell.id] for cell in prepared.cells if cell.id in records)
+def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> InOrder:
+    ids = (cell.id for cell in prepared.cells)
+    return InOrder(records, [id for id in ids if id in records])
