@@ -28,8 +28,8 @@ def shifted(by: float, logs: tuple[float, ...] = CALM) -> tuple[float, ...]:
     return tuple(log + math.log1p(by) for log in logs)
 
 
-# Noise 10 %: log 0.09531. Its standard error is that over t(95 %, 4) = 2.7764, and the interval of 99 % reaches
-# 4.6041 of them, 0.15805. So slower begins where log ratio - 0.15805 exceeds 0.09531: at a ratio of 1.2884.
+# Noise 10 %: log 0.09531. Its standard error is that over t(95 %, 4) = 2.7764, and the interval of 99 %
+# reaches 4.6041 of them, 0.15805. So slower begins where log ratio - 0.15805 exceeds 0.09531: at 1.2884.
 @pytest.mark.parametrize(
     ("ratio", "verdict"),
     [

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
 from gated_mixers.diffusion import Diffusion
 
 DIM, TOKENS = 64, 14 * 14
