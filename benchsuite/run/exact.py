@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def count_scenarios(
 
 
 def _file(reference: str, beside: Path) -> str:
-    path = beside / reference
+    path = Path(os.path.normpath(beside / reference))  # "new/../a.yaml" is there before the folder "new" is
     return str(path) if path.is_file() else reference
 
 

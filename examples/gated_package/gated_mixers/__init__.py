@@ -1,0 +1,1 @@
+"""Token mixers of one's own, of which benchsuite watches what they cost."""

@@ -1,0 +1,73 @@
+"""The plugin in other people's test runs: it costs nothing unless asked, and says what is wrong if it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchsuite.analyse.baseline import Baseline
+from benchsuite.analyse.baseline_store import write
+from benchsuite_pytest.gate import counted
+
+WATCH = """
+import sys
+
+def test_nothing_was_imported_for_it():
+    assert "benchsuite_pytest" in sys.modules
+    assert not {"torch", "benchsuite", "numpy", "yaml"} & sys.modules.keys()
+"""
+
+
+def run_pytest(folder: Path, *words: str) -> tuple[int, str]:
+    # Without COVERAGE_PROCESS_START and the like: what coverage imports is not what is asked for here.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_run_that_does_not_ask_for_it_imports_neither_torch_nor_benchsuite(tmp_path: Path) -> None:
+    (tmp_path / "test_watch.py").write_text(WATCH, encoding="utf-8")
+    code, said = run_pytest(tmp_path)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("run", "is a baseline of a run, and a test run is one process"), ("none", "cannot be read")],
+)
+def test_a_file_that_is_no_baseline_of_counts_is_refused(tmp_path: Path, kind: str, said: str) -> None:
+    if kind == "run":
+        write(Baseline(kind="run", name="tiny", cells=()), tmp_path / "b.json")
+    (tmp_path / "test_watch.py").write_text("def test_it(): pass\n", encoding="utf-8")
+    code, text = run_pytest(tmp_path, "--benchsuite-gate", "b.json")
+    assert code == int(pytest.ExitCode.USAGE_ERROR), text
+    assert said in text
+    assert "Traceback" not in text
+
+
+def test_one_mixer_is_counted_with_its_own_options() -> None:
+    cost = counted("window", {"dim": 32, "num_heads": 2, "resolution": (64, 128), "window_size": 2})
+    # 4 × 8 tokens, 4C² each for qkv and projection, and 2 · 4 keys · C
+    assert cost.macs == 32 * (4 * 32 * 32 + 2 * 4 * 32)
+
+
+@pytest.mark.parametrize(
+    ("target", "arguments"),
+    [
+        ("window", {"dim": 32, "num_heads": 2, "window_sise": 2}),
+        ("window", {"dim": 33, "num_heads": 2}),
+        ("no.such:A", {"dim": 8}),
+    ],
+)
+def test_a_mixer_that_cannot_be_built_fails_the_test_that_asks(
+    target: str, arguments: dict[str, int]
+) -> None:
+    with pytest.raises(pytest.fail.Exception):
+        counted(target, arguments)
