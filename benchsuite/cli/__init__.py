@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import doctor, extract, gate, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -51,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "parity": zoo.parity,
     "export": results.export,
     "report": results.report,
+    "extract": extract.extract,
     "claims": results.claims,
     "compare": gate.compare,
     "gate": gate.gate,

@@ -15,6 +15,8 @@ from benchsuite.report import claims, method, names, tables
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
+from benchsuite.report.explore.embed import ROOM_BYTES
+from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
@@ -111,32 +113,42 @@ class RunPart:
     troubles: list[method.Trouble]
     rules: list[method.Fact]
     warnings: list[str]
+    data: RunData
 
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page; `styles` are the rules of all figures."""
+    """The whole page; `styles` are the rules of all figures, `explorer` what scripts make of it."""
 
     title: str
     runs: list[RunPart]
     styles: Markup
+    explorer: Explorer
 
 
 def build(runs: Sequence[Run]) -> Page:
     """The page of these runs, in order. Call it with `theme.applied()`."""
     sheet = StyleSheet()
     parts = [
-        _run(run, f"run{number}", "cell-" if number == 1 else f"run{number}-cell-", sheet)
+        _run(
+            run,
+            f"run{number}",
+            "cell-" if number == 1 else f"run{number}-cell-",
+            sheet,
+            room=ROOM_BYTES // len(runs),
+        )
         for number, run in enumerate(runs, start=1)
     ]
-    return Page(" · ".join(dict.fromkeys(part.title for part in parts)), parts, sheet.css())
+    title = " · ".join(dict.fromkeys(part.title for part in parts))
+    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]))
 
 
-def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
+def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, room: int) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     frame = with_profiles(to_frame(records), records)
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
+    title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
     tips = {point.cell: tip(point) for point in points(frame)}
 
     def draw(drawing: Drawing, name: str) -> Markup:
@@ -149,7 +161,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
     ]
     return RunPart(
         key=key,
-        title=str(run.scenario.get("title") or run.scenario.get("name") or run.path.name),
+        title=title,
         question=str(run.scenario.get("question") or ""),
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
@@ -164,6 +176,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
         troubles=method.troubles(run.records, prefix),
         rules=method.rules(run),
         warnings=method.warnings(run),
+        data=run_data(run, frame, key=key, title=title, prefix=prefix, names=list(style), room=room),
     )
 
 
