@@ -22,7 +22,7 @@ async function mountExplorer(data, store) {
     const axes = data.varied.map((a) => [a.key, a.label]);
     const field = (key, label, options) => select(label, options, state[key], (value) => set({ [key]: value }, "control"));
     const log = (key, label) => make("label", { class: "check" }, make("input", { type: "checkbox", checked: state[key] === "log", onchange: (event) => set({ [key]: event.target.checked ? "log" : "linear" }, "control") }), label);
-    const picks = data.varied.filter((a) => a.values.length <= 40).map((axis) =>
+    const picks = data.varied.filter((a) => a.key !== "tokens" && a.values.length <= 40).map((axis) =>
       select(axis.label, [["", "all"], ...axis.values.map((v) => [String(v), wordOf(axis, v)])], state.pick[axis.key] ?? "", (value) => {
         const pick = { ...state.pick };
         if (value) pick[axis.key] = value;

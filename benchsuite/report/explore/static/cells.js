@@ -7,6 +7,7 @@ function columnsOf(data, rows) {
   const shownAxes = data.varied.filter((a) => !["resolution", "kernel", "tokens", "run"].includes(a.key));
   const measured = (key) => {
     const column = data.columns[key];
+    if (key === "throughput") return { ...number(key, (row) => (row[key] === null ? "–" : digits(row[key], 4))), label: "Throughput (images/s)" };
     return number(key, (row) => (key === "macs" && row.exact === false ? "≥ " : "") + spread(row[key], row[column.lo], row[column.hi], column.unit));
   };
   return [
@@ -32,7 +33,7 @@ function mountCells(host, data, rows, store, isolate) {
   const heads = columns.map((column) => make("th", { scope: "col", class: column.numeric ? "number" : null },
     make("button", { type: "button", onclick: () => sortBy(column.key) }, column.label)));
   const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, "All cells. Brackets: 95 % interval of the median. A name isolates it everywhere; Details shows the samples and the command that repeats the row.")),
-    make("thead", {}, make("tr", {}, ...heads, make("th", { scope: "col" }, make("span", { class: "unseen" }, "Details")))), body);
+    make("thead", {}, make("tr", {}, heads[0], make("th", { scope: "col" }, make("span", { class: "unseen" }, "Details")), ...heads.slice(1))), body);
   const text = make("input", { type: "search", placeholder: "words that a row holds", value: state.q, oninput: () => set({ q: text.value }) });
   const pages = make("div", { class: "pages" });
   const box = make("div", { class: "explore cells-box" }, make("div", { class: "controls" }, make("label", {}, make("span", {}, "Filter"), text)), count,
@@ -86,7 +87,7 @@ function mountCells(host, data, rows, store, isolate) {
     const cells = columns.map((column, i) => i === 0
       ? make("th", { scope: "row" }, make("button", { type: "button", class: "name", "aria-pressed": String(state.only === row.name), title: `Isolate ${row.name}`, onclick: () => isolate(row.name) }, row.name))
       : make("td", { class: column.numeric ? "number" : column.key === "status" ? "status" : null }, column.text(row)));
-    const line = make("tr", { id: row.link, class: [row.status === "ok" ? "" : "failed", chosenRow ? "chosen" : ""].join(" ").trim() || null }, ...cells, make("td", {}, toggle));
+    const line = make("tr", { id: row.link, class: [row.status === "ok" ? "" : "failed", chosenRow ? "chosen" : ""].join(" ").trim() || null }, cells[0], make("td", {}, toggle), ...cells.slice(1));
     if (!open) return [line];
     const detail = detailOf(row, data, { close: () => choose("", row.link), isolate });
     return [line, make("tr", { class: "detail-row" }, make("td", { colspan: columns.length + 1 }, detail))];

@@ -118,8 +118,13 @@ function range(start, end, step) {
 }
 
 function scaleFor(column, scale, found) {
-  if (found.ordinal) return { type: "point", domain: found.domain, tickFormat: (v) => wordOf(column, v), padding: 0.5 };
-  return { type: scale, domain: found.domain, ticks: found.ticks, tickFormat: (v) => tick(v, column.unit) };
+  if (found.ordinal) return { type: "point", domain: found.domain, padding: 0.5 };
+  return { type: scale, domain: found.domain };
+}
+
+function axisFor(column, found) {
+  if (found.ordinal) return { label: null, tickSize: 4, tickFormat: (value) => wordOf(column, value) };
+  return { label: null, tickSize: 4, ticks: found.ticks, tickFormat: (value) => tick(value, column.unit) };
 }
 
 function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
@@ -168,10 +173,10 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
     r: { type: "identity" },
     marks: [
       ...marks,
-      Plot.axisX({ ticks: shared.x.ordinal ? undefined : shared.x.ticks, label: null, tickSize: 4 }),
-      Plot.axisY({ ticks: shared.y.ordinal ? undefined : shared.y.ticks, label: null, tickSize: 4 }),
-      Plot.text([`${y.label}${better(y)}`], { frameAnchor: "top-left", dx: -66, dy: -20, textAnchor: "start", fontWeight: 600 }),
-      Plot.text([`${x.label} →`], { frameAnchor: "bottom-right", dy: 38, textAnchor: "end", fontWeight: 600 }),
+      Plot.axisX(axisFor(x, shared.x)),
+      Plot.axisY(axisFor(y, shared.y)),
+      Plot.text([`${named(y)}${better(y)}`], { frameAnchor: "top-left", dx: -66, dy: -20, textAnchor: "start", fontWeight: 600 }),
+      Plot.text([`${named(x)} →`], { frameAnchor: "bottom-right", dy: 38, textAnchor: "end", fontWeight: 600 }),
     ],
   });
   svg.setAttribute("role", "group");
@@ -181,6 +186,11 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
   if (title) figure.append(make("p", { class: "panel-title" }, title));
   figure.append(svg);
   return figure;
+}
+
+// Ticks of times and bytes carry their unit, the others' stands here.
+function named(column) {
+  return column.unit && !["s", "B"].includes(column.unit) ? `${column.label} (${column.unit})` : column.label;
 }
 
 function better(column) {
@@ -227,6 +237,7 @@ function connect(svg, seen, data, x, y, act) {
     }
   });
   for (const group of svg.querySelectorAll(":scope > g")) if (!groups.includes(group)) group.setAttribute("aria-hidden", "true");
+  unlabelled(svg, groups);
   const left = new Map(marks.map(([mark]) => [mark, Number(/translate\(([-\d.]+)/.exec(mark.getAttribute("transform"))?.[1] ?? mark.getAttribute("cx") ?? 0)]));
   marks.sort((a, b) => left.get(a[0]) - left.get(b[0]));
   marks[0]?.[0].setAttribute("tabindex", "0");
@@ -252,6 +263,15 @@ function connect(svg, seen, data, x, y, act) {
     } else return;
     event.preventDefault();
   });
+}
+
+// The library labels groups that have no role, which assistive technology may not read; the word stays as data.
+function unlabelled(svg, kept = []) {
+  for (const group of svg.querySelectorAll("g[aria-label]")) {
+    if (kept.includes(group)) continue;
+    group.dataset.mark = group.getAttribute("aria-label");
+    group.removeAttribute("aria-label");
+  }
 }
 
 function spoken(row, x, y) {

@@ -95,6 +95,7 @@ async function drawSamples(row, host) {
     ],
   });
   for (const [svg, text] of [[histogram, "Histogram of the samples"], [order, "Samples in order of measurement"]]) {
+    unlabelled(svg);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `${text}: ${values.length} samples, median ${shown(row.latency_s, "s")}`);
   }

@@ -45,6 +45,7 @@ function spread(value, lo, hi, unit) {
 
 // Short text of a tick: "10 ms", "1 G".
 function tick(value, unit) {
-  const [factor, name] = scaleOf(value, unit === "images/s" ? "" : unit);
+  if (unit === "px" || unit === "count") return String(value);
+  const [factor, name] = scaleOf(value, ["s", "B"].includes(unit) ? unit : "");
   return `${Number((value / factor).toPrecision(3))}${name ? ` ${name}` : ""}`;
 }
