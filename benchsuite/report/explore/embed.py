@@ -147,15 +147,25 @@ def _fitting(records: Sequence[Record], samples: Mapping[str, Any], room: int) -
     packed = pack(samples)
     if len(packed) <= room:
         return len(samples), packed
-    order = sorted(
-        (record for record in records if record.id in samples), key=lambda record: not record.flags
-    )
+    timed = [record for record in records if record.id in samples]
+    order = sorted(timed, key=lambda record: not record.flags)
+    share = max(room, 0) / len(packed)
+    while True:
+        kept = _first(order, samples, share)
+        packed = pack(kept)
+        if len(packed) <= room or not kept:
+            return len(kept), packed
+        share *= 0.9  # fewer samples may be packed less tightly
+
+
+def _first(order: Sequence[Record], samples: Mapping[str, Any], share: float) -> dict[str, Any]:
+    """The samples of the first records that together have this share of all samples."""
     numbers = [len(samples[record.id]["samples_s"]) for record in order]
-    allowed = sum(numbers) * max(room, 0) * 0.97 / len(packed)
+    allowed = sum(numbers) * share
     kept: dict[str, Any] = {}
     for record, number in zip(order, numbers, strict=True):
         allowed -= number
         if allowed < 0:
             break
         kept[record.id] = samples[record.id]
-    return len(kept), pack(kept)
+    return kept

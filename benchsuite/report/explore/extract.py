@@ -71,11 +71,12 @@ def write(found: list[Extracted], out: Path) -> list[Path]:
     """Write each run as a run folder: into `out` if there is one, else into folders below it.
 
     Raises:
-        RunFolderError: `out` is not empty, or cannot be written.
+        UsageError: `out` is a file or not empty, or cannot be written.
     """
     folders = [out] if len(found) == 1 else [out / one.key for one in found]
-    if len(found) > 1 and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: is not empty; name a new folder with --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        what = "is not empty" if out.is_dir() else "is a file"
+        raise UsageError(f"{out}: {what}; name a new folder with --out")
     for one, folder in zip(found, folders, strict=True):
         write_run(one.run, folder)
         if one.partial:

@@ -67,13 +67,11 @@ async function mountExplorer(data, store) {
 
   function symbolOf(name, number) {
     if (!window.Plot) return make("span", { class: "swatch", style: `background:var(--series-${number})` });
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", d3.symbol(symbolType((data.looks[name] ?? [1, "circle"])[1]), 70)());
-    for (const [key, value] of Object.entries({ viewBox: "-8 -8 16 16", width: 14, height: 14, "aria-hidden": "true" })) svg.setAttribute(key, value);
-    path.setAttribute("style", `fill:var(--series-${number});stroke:var(--series-${number});stroke-width:1.5`);
-    svg.append(path);
-    return svg;
+    const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("width", 14).attr("height", 14).attr("aria-hidden", "true");
+    svg.append("path")
+      .attr("d", d3.symbol(symbolType((data.looks[name] ?? [1, "circle"])[1]), 70)())
+      .attr("style", `fill:var(--series-${number});stroke:var(--series-${number});stroke-width:1.5`);
+    return svg.node();
   }
 
   let seen = false;
