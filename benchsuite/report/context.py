@@ -58,16 +58,23 @@ SECTIONS: tuple[Section, ...] = (
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
+MOST_DRAWN = 400
+"""Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
+ms a cell. The explorer draws the others, and `--figures` writes the files of all."""
+
 TABLE = "table"
 """The word for the table of all numbers in a scenario's `report.sections`."""
 
 
 @dataclass(frozen=True)
 class FigurePart:
-    """A figure with its words; `drawing` is kept for writing it to a file called `name`."""
+    """A figure with its words; `drawing` is kept for writing it to a file called `name`.
+
+    `svg` is None where the page has no room for it.
+    """
 
     title: str
-    svg: Markup
+    svg: Markup | None
     caption: str
     name: str
     drawing: Drawing
@@ -75,13 +82,18 @@ class FigurePart:
 
 @dataclass(frozen=True)
 class GroupPart:
-    """Findings and figures of cells that can be compared."""
+    """Findings and figures of cells that can be compared.
+
+    Attributes:
+        undrawn: why figures are missing on the page; empty if none are.
+    """
 
     title: str
     conditions: str
     findings: list[Finding]
     fastest: Table | None
     figures: list[FigurePart]
+    undrawn: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,8 +138,12 @@ class Page:
     explorer: Explorer
 
 
-def build(runs: Sequence[Run]) -> Page:
-    """The page of these runs, in order. Call it with `theme.applied()`."""
+def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
+    """The page of these runs, in order. Call it with `theme.applied()`.
+
+    Args:
+        every_figure: also draw the figures that the page has no room for, to write them to files.
+    """
     sheet = StyleSheet()
     parts = [
         _run(
@@ -136,6 +152,7 @@ def build(runs: Sequence[Run]) -> Page:
             "cell-" if number == 1 else f"run{number}-cell-",
             sheet,
             room=ROOM_BYTES // len(runs),
+            every_figure=every_figure,
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -143,7 +160,7 @@ def build(runs: Sequence[Run]) -> Page:
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]))
 
 
-def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, room: int) -> RunPart:
+def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     frame = with_profiles(to_frame(records), records)
     wanted = _sections(run.scenario)
@@ -155,10 +172,15 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, room: int) -> RunPa
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
     reference = (run.scenario.get("report") or {}).get("reference")
-    groups = [
-        _group(group, f"{key}-{number}", wanted, style, draw, reference)
-        for number, group in enumerate(split(frame), start=1)
-    ]
+    groups, drawn = [], 0
+    for number, group in enumerate(split(frame), start=1):
+        fits = drawn + len(group.frame) <= MOST_DRAWN
+        drawn += len(group.frame) if fits else 0
+        if fits or every_figure:
+            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference)
+        else:
+            part = _group(group, f"{key}-{number}", (), style, None, reference)
+        groups.append(part)
     return RunPart(
         key=key,
         title=title,
@@ -185,7 +207,7 @@ def _group(
     key: str,
     wanted: Sequence[str],
     style: Mapping[str, Look],
-    draw: Callable[[Drawing, str], Markup],
+    draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
 ) -> GroupPart:
     cells = points(group.frame)
@@ -193,7 +215,7 @@ def _group(
     for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
         drawing = section.draw(group.frame, style)
         if drawing is not None:
-            svg = draw(drawing, f"{key}-{section.name}")
+            svg = draw(drawing, f"{key}-{section.name}") if draw else None
             figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing))
     fields = contests(cells)
     return GroupPart(
@@ -202,6 +224,14 @@ def _group(
         findings=findings(cells, reference),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         figures=figures,
+        undrawn="" if draw else _undrawn(len(cells)),
+    )
+
+
+def _undrawn(cells: int) -> str:
+    return (
+        f"The figures of these {counted(cells, 'cell')} are not in this file, which would have become too "
+        "large. Where scripts run, the explorer draws them; benchsuite report --figures DIR writes all."
     )
 
 

@@ -11,20 +11,20 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
 from benchsuite.results.codec import encode
-from benchsuite.results.record import Record
+from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 
 FORMAT = 1
 """Of the blocks; `extract` reads this one and older ones."""
 MANIFEST = "benchsuite-manifest"
 TABLE = "benchsuite-table"
-ROOM_BYTES = 3_000_000
+ROOM_BYTES = 2_200_000
 """Of base64 that the records of a page may take, so that one of 10,000 cells stays below 5 MB. Records
 without their samples are never left out."""
 
@@ -87,9 +87,12 @@ def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:
         key: of the run on its page, unique there.
         room: bytes that its blocks may take; samples are left out to keep to it, records never.
     """
-    plain = [json.loads(encode(record)) for record in run.records]
-    samples = {record.id: _cut(data) for record, data in zip(run.records, plain, strict=True)}
-    samples = {id: taken for id, taken in samples.items() if taken}
+    plain = [_without_samples(record) for record in run.records]
+    samples = {
+        record.id: {"samples_s": record.timing.samples_s, "parts_s": record.timing.parts_s}
+        for record in run.records
+        if record.timing and _has_samples(record.timing)
+    }
     environments = run.environments or {1: run.environment}
     records = pack(
         {
@@ -131,15 +134,18 @@ def inert(data: Any) -> Markup:
     return Markup(text)
 
 
-def _cut(data: dict[str, Any]) -> dict[str, Any]:
-    """Take the samples out of a record; their number stays, so that a reader knows of them."""
-    timing = data["timing"]
-    if timing is None or not (timing["samples_s"] or timing["parts_s"]):
-        return {}
-    taken = {"samples_s": timing["samples_s"], "parts_s": timing["parts_s"]}
-    timing["left_out"] = len(timing["samples_s"])
-    timing["samples_s"], timing["parts_s"] = [], {}
-    return taken
+def _has_samples(timing: Timing) -> bool:
+    return bool(timing.samples_s or timing.parts_s)
+
+
+def _without_samples(record: Record) -> Any:
+    """A record as data without its samples; their number stays, so that a reader knows of them."""
+    timing = record.timing
+    if timing is None or not _has_samples(timing):
+        return json.loads(encode(record))
+    plain = json.loads(encode(replace(record, timing=replace(timing, samples_s=(), parts_s={}))))
+    plain["timing"]["left_out"] = len(timing.samples_s)
+    return plain
 
 
 def _fitting(records: Sequence[Record], samples: Mapping[str, Any], room: int) -> tuple[int, str]:
