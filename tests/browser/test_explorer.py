@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchsuite.results.frame import load
 from tests.browser.conftest import Opened
 from tests.report.synthetic import make_record, make_run, realistic
 
@@ -72,6 +73,7 @@ def test_failures_are_drawn_where_they_happen_and_say_why(failing: Path, opened:
     top = marks.first.bounding_box()["y"]
     boxes = page.page.locator('.explorer .panel:first-of-type .mark:not([aria-label*="out of memory"])')
     assert all(top < boxes.nth(i).bounding_box()["y"] for i in range(boxes.count()))
+    assert "failed cells (1 oom, " in page.page.locator(".explorer").inner_text()
     page.shot("failures")
 
 
@@ -155,6 +157,39 @@ def test_a_column_sorts_by_its_numbers_up_down_and_back(hilo: Path, opened: Open
     page.page.keyboard.press("Enter")
     assert head.get_attribute("aria-sort") is None
     assert page.rows() == first
+
+
+def test_the_numbers_of_a_row_are_those_of_the_frame(hilo: Path, opened: Open, repository: Path) -> None:
+    frame = load(repository / "reports" / "hilo-cpu").frame().set_index("cell")
+    page = opened(hilo)
+    heads = page.page.locator("table.cells thead th").all_inner_texts()
+    column = heads.index(next(head for head in heads if head.startswith("Latency")))
+    texts = page.page.eval_on_selector_all(
+        "table.cells tbody tr[id]", f"rows => rows.map(r => [r.id, r.cells[{column}].innerText])"
+    )
+    assert len(texts) == 45
+    for row, text in texts:
+        match = re.fullmatch(r"([\d.]+) \[([\d.]+), ([\d.]+)\] (ms|µs|s)", text)
+        assert match, text
+        unit = {"s": 1.0, "ms": 1e-3, "µs": 1e-6}[match[4]]
+        found = frame.loc[row.removeprefix("cell-")]
+        last_digit = unit * 10.0 ** -len(match[1].partition(".")[2])
+        half = (found["latency_hi_s"] - found["latency_lo_s"]) / 2
+        assert last_digit <= half / 5  # as many digits as the interval allows, and not many more
+        assert last_digit >= half / 200
+        for said, key in zip(match.groups()[:3], ("latency_s", "latency_lo_s", "latency_hi_s"), strict=True):
+            assert abs(float(said) * unit - found[key]) <= 0.51 * last_digit
+
+
+def test_a_lower_bound_of_macs_is_marked_and_said(report: Callable[..., Path], opened: Open) -> None:
+    few = [
+        make_record(name, macs=10**9 * (1 + i), exact=name != "t_msa")
+        for i, name in enumerate(("a", "t_msa"))
+    ]
+    page = opened(report(make_run(few)))
+    explorer(page)
+    assert page.page.locator(".explorer svg text", has_text="≥").count() == 1
+    assert "MACs of 1 cell are a lower bound" in page.page.locator(".explorer").inner_text()
 
 
 def test_a_link_to_a_cell_shows_its_row_with_samples_and_command(hilo: Path, opened: Open) -> None:

@@ -68,7 +68,9 @@ function mountCells(host, data, rows, store, isolate) {
     const last = Math.max(0, Math.ceil(listed.length / PER_PAGE) - 1);
     page = Math.min(page, last);
     const part = listed.slice(page * PER_PAGE, (page + 1) * PER_PAGE);
+    const held = body.contains(document.activeElement) ? [document.activeElement.closest("tr").id, document.activeElement.className] : null;
     body.replaceChildren(...part.flatMap(rowsOf));
+    if (held?.[0]) [...(document.getElementById(held[0])?.querySelectorAll("button") ?? [])].find((button) => button.className === held[1])?.focus();
     count.textContent = listed.length === rows.length ? `${rows.length} cells.` : `${listed.length} of ${rows.length} cells.`;
     pages.replaceChildren();
     if (last > 0) {

@@ -50,7 +50,9 @@ function prepare(data, rows, x, y, spec) {
   const unsized = size ? drawn.filter((row) => row[size.key] === null).length : 0;
   if (size && largest) notes.push(`Area of a mark: ${size.label}, the largest ${shown(largest, size.unit)}${unsized ? `; unknown for ${unsized} ${unsized === 1 ? "cell" : "cells"}, drawn smallest` : ""}.`);
   if (data.columns.kernel?.values.length > 1) notes.push("Hollow: math kernel; filled: fused kernels.");
-  if (failed.length > unplaced.length) notes.push("×: failed cells, at the edge where they would have been worst; they have no value.");
+  if (failed.length > unplaced.length) notes.push(`×: failed cells (${tally(failed)}), at the edge where they would have been worst; they have no value.`);
+  const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false).length : 0;
+  if (bounds) notes.push(`≥: MACs of ${bounds} ${bounds === 1 ? "cell" : "cells"} are a lower bound, since the counter has no rule for some operators.`);
   if (y.lo || x.lo) notes.push("Bars: 95 % interval of the median within the run.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
@@ -60,6 +62,17 @@ function prepare(data, rows, x, y, spec) {
     y: extent(drawn, y, spec.ys),
     fails: placed.length > 0,
   };
+}
+
+function isCount(column) {
+  return column.key === "macs" || column.key === "flops";
+}
+
+// "3 oom, 1 unsupported"
+function tally(rows) {
+  const counts = new Map();
+  for (const row of rows) counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
+  return [...counts].map(([status, count]) => `${count} ${status}`).join(", ");
 }
 
 function isOrdinal(column) {
@@ -156,6 +169,8 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
     }));
     seen.push(sorted);
   }
+  const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false) : [];
+  if (bounds.length) marks.push(Plot.text(bounds, { x: x.key, y: y.key, text: () => "≥", dx: -13, fill: "var(--muted)", pointerEvents: "none" }));
   const up = y.better !== "higher";
   stacked(failed, x.key).forEach((level, height) => {
     marks.push(Plot.dot(level, {
