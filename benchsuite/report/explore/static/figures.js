@@ -31,10 +31,13 @@ function upgrade(figure, printed, rows, preset, data, store) {
     host, notes);
   swap.addEventListener("click", () => {
     const on = printed.classList.toggle("show");
+    caption?.classList.toggle("show", on);
     host.hidden = notes.hidden = on;
     swap.setAttribute("aria-pressed", String(on));
   });
+  const caption = figure.querySelector("figcaption"); // speaks of the printed one
   printed.classList.add("as-printed");
+  caption?.classList.add("as-printed");
   figure.insertBefore(live, printed);
 
   function toExplorer() {
