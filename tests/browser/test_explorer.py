@@ -141,6 +141,16 @@ def test_what_an_old_link_names_and_is_not_there_is_left_at_its_usual_value(hilo
     assert page.marks() == 45
 
 
+def test_a_filter_leaves_the_reader_where_he_is_although_a_cell_is_chosen(hilo: Path, opened: Open) -> None:
+    page = opened(hilo, "#cell-msa-224-b1-fp32-math-41217b54")
+    explorer(page)
+    page.page.get_by_label("Words").fill("math")
+    page.page.wait_for_function("document.querySelectorAll('.explorer .mark').length === 24")
+    assert page.page.get_by_label("Words").bounding_box()["y"] > 0
+    assert "q=math" in page.page.url
+    assert "cell=cell-msa" in page.page.url
+
+
 def test_a_column_sorts_by_its_numbers_up_down_and_back(hilo: Path, opened: Open) -> None:
     page = opened(hilo)
     head = page.page.locator("table.cells th", has_text="Latency per step")
@@ -220,6 +230,9 @@ def test_a_figure_is_a_chart_and_its_printed_form_a_button_away(hilo: Path, open
     figure = page.page.locator('figure[data-figure="macs-vs-throughput"]')
     figure.scroll_into_view_if_needed()
     page.page.wait_for_selector('figure[data-figure="macs-vs-throughput"] .mark')
+    figure.locator(".mark").first.click()
+    figure.locator(".detail").wait_for()
+    assert page.page.locator(".detail").count() == 1
     assert not figure.locator(".scroll.as-printed").is_visible()
     assert not figure.locator("figcaption").is_visible()  # it speaks of what only the printed one draws
     figure.get_by_role("button", name="Show the figure as printed").click()

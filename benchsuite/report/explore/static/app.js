@@ -2,7 +2,7 @@
 async function mountExplorer(data, store) {
   const { state, set } = store;
   const section = document.querySelector(".explorer");
-  const isolate = (name) => set({ only: state.only === name ? "" : name }, "name");
+  const isolate = (name) => set({ only: state.only === name ? "" : name });
   for (const host of document.querySelectorAll("[data-cells]")) {
     const rows = data.rows.filter((row) => row.run === host.dataset.cells);
     if (rows.length && host.querySelector(".scroll")) mountCells(host, data, rows, store, isolate);
@@ -20,14 +20,14 @@ async function mountExplorer(data, store) {
   function drawControls() {
     const measures = data.measures.map((m) => [m.key, m.label]);
     const axes = data.varied.map((a) => [a.key, a.label]);
-    const field = (key, label, options) => select(label, options, state[key], (value) => set({ [key]: value }, "control"));
-    const log = (key, label) => make("label", { class: "check" }, make("input", { type: "checkbox", checked: state[key] === "log", onchange: (event) => set({ [key]: event.target.checked ? "log" : "linear" }, "control") }), label);
+    const field = (key, label, options) => select(label, options, state[key], (value) => set({ [key]: value }));
+    const log = (key, label) => make("label", { class: "check" }, make("input", { type: "checkbox", checked: state[key] === "log", onchange: (event) => set({ [key]: event.target.checked ? "log" : "linear" }) }), label);
     const picks = data.varied.filter((a) => a.key !== "tokens" && a.values.length <= 40).map((axis) =>
       select(axis.label, [["", "all"], ...axis.values.map((v) => [String(v), wordOf(axis, v)])], state.pick[axis.key] ?? "", (value) => {
         const pick = { ...state.pick };
         if (value) pick[axis.key] = value;
         else delete pick[axis.key];
-        set({ pick }, "control");
+        set({ pick });
       }));
     const group = (name, ...fields) => make("fieldset", {}, make("legend", {}, name), ...fields);
     const focused = controls.contains(document.activeElement) ? [...controls.querySelectorAll("select,input,button")].indexOf(document.activeElement) : -1;
@@ -39,7 +39,7 @@ async function mountExplorer(data, store) {
   }
 
   function reset() {
-    set({ ...store.usual, off: new Set(), pick: {} }, "control");
+    set({ ...store.usual, off: new Set(), pick: {} });
   }
 
   function drawLegend() {
@@ -48,13 +48,13 @@ async function mountExplorer(data, store) {
       const box = make("input", { type: "checkbox", checked: !state.off.has(name), "aria-label": `Show ${name}`, onchange: () => {
         const off = new Set(state.off);
         if (!off.delete(name)) off.add(name);
-        set({ off, only: "" }, "legend");
+        set({ off, only: "" });
       } });
       return make("span", { class: `item${state.only && state.only !== name ? " dim" : ""}` }, box,
         make("button", { type: "button", "data-name": name, "aria-pressed": String(state.only === name), onclick: () => isolate(name) },
           state.color === "name" ? symbolOf(name, number) : null, name));
     });
-    const all = (off, word) => make("button", { type: "button", class: "small", onclick: () => set({ off: new Set(off), only: "" }, "legend") }, word);
+    const all = (off, word) => make("button", { type: "button", class: "small", onclick: () => set({ off: new Set(off), only: "" }) }, word);
     const held = legend.contains(document.activeElement) ? document.activeElement.dataset.name ?? document.activeElement.getAttribute("aria-label") : null;
     legend.replaceChildren(...items, make("span", { class: "item" }, all([], "Show all"), all(data.names, "Hide all")));
     if (state.color !== "name") {
@@ -86,7 +86,8 @@ async function mountExplorer(data, store) {
   }
 
   function drawDetail() {
-    const row = state.from === "chart" && data.rows.find((one) => one.link === state.cell);
+    const here = state.home === "chart" || !document.querySelector("table.cells");
+    const row = here && data.rows.find((one) => one.link === state.cell);
     detail.replaceChildren(...(row ? [detailOf(row, data, { isolate, close: () => set({ cell: "" }, "chart") })] : []));
     for (const mark of document.querySelectorAll(".mark")) mark.classList.toggle("chosen", mark.dataset.cell === state.cell);
   }

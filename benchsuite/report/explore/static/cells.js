@@ -84,7 +84,7 @@ function mountCells(host, data, rows, store, isolate) {
 
   function rowsOf(row) {
     const chosenRow = state.cell === row.link;
-    const open = chosenRow && state.from !== "chart";
+    const open = chosenRow && state.home === "table";
     const toggle = make("button", { type: "button", class: "small", "aria-expanded": String(open), onclick: () => choose(open ? "" : row.link, row.link) }, "Details", make("span", { class: "unseen" }, ` of ${row.name}`));
     const cells = columns.map((column, i) => i === 0
       ? make("th", { scope: "row" }, make("button", { type: "button", class: "name", "aria-pressed": String(state.only === row.name), title: `Isolate ${row.name}`, onclick: () => isolate(row.name) }, row.name))
@@ -112,12 +112,12 @@ function mountCells(host, data, rows, store, isolate) {
     page = Math.floor(listed.indexOf(row) / PER_PAGE);
   }
 
-  function update(first) {
+  function update() {
     if (text.value !== state.q) text.value = state.q;
     arrange();
-    if (state.cell && state.from === null) reveal();
+    if (state.cell && state.from === "link") reveal();
     draw();
-    if (state.cell && (first || state.from === null)) {
+    if (state.cell && state.from === "link") {
       const line = document.getElementById(state.cell);
       if (line && body.contains(line)) line.scrollIntoView({ block: "center" });
     }
@@ -125,7 +125,7 @@ function mountCells(host, data, rows, store, isolate) {
 
   store.listen((_, changed) => {
     if (changed.some((key) => ["q", "only", "off", "pick", "sort"].includes(key)) && !changed.includes("cell")) page = 0;
-    update(false);
+    update();
   });
-  update(true);
+  update();
 }

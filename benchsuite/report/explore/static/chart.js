@@ -56,12 +56,19 @@ function prepare(data, rows, x, y, spec) {
   if (y.lo || x.lo) notes.push("Bars: 95 % interval of the median within the run.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
-  return {
-    notes, radius,
-    x: extent([...drawn, ...placed], x, spec.xs),
-    y: extent(drawn, y, spec.ys),
-    fails: placed.length > 0,
-  };
+  const found = extent(drawn, y, spec.ys);
+  if (placed.length) found.domain = withRoom(found.domain, spec.ys, y.better === "higher");
+  return { notes, radius, x: extent([...drawn, ...placed], x, spec.xs), y: found };
+}
+
+// Room for the crosses of failed cells at the worse edge, so that they lie on no value.
+function withRoom([lo, hi], scale, below) {
+  if (scale === "log") {
+    const room = Math.pow(hi / lo, 0.12);
+    return below ? [lo / room, hi] : [lo, hi * room];
+  }
+  const room = (hi - lo) * 0.12;
+  return below ? [lo - room, hi] : [lo, hi + room];
 }
 
 function isCount(column) {

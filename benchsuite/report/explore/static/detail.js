@@ -83,7 +83,7 @@ async function drawSamples(row, host) {
     ...usual, height: 130, x: { label: `${unit} per step` }, y: { label: "samples", grid: true, ticks: 3 },
     marks: [
       Plot.rectX(band, { x1: "0", x2: "1", fill: "var(--accent)", fillOpacity: 0.18 }),
-      Plot.rectY(scaled, Plot.binX({ y: "count" }, { x: (d) => d, fill: "var(--series-1)", fillOpacity: 0.75, inset: 0.5 })),
+      Plot.rectY(scaled, Plot.binX({ y: "count" }, { x: (d) => d, thresholds: 24, fill: "var(--series-1)", fillOpacity: 0.75, inset: 0.5 })),
       Plot.ruleX(median, { stroke: "var(--ink)", strokeWidth: 1.5 }), Plot.ruleY([0], { stroke: "var(--muted)" }),
     ],
   });

@@ -21,14 +21,14 @@ function upgradeFigures(data, store) {
 function upgrade(figure, printed, rows, preset, data, store) {
   const varied = preset.facets.find((key) => new Set(rows.map((row) => row[key])).size > 1 && preset.x !== key);
   const spec = { ...preset, color: "name", facet: varied ?? "" };
-  const host = make("div", { class: "chart" }), notes = make("p", { class: "note" });
+  const host = make("div", { class: "chart" }), notes = make("p", { class: "note" }), detail = make("div");
   const measures = data.measures.filter((m) => rows.some((row) => typeof row[m.key] === "number")).map((m) => [m.key, m.label]);
   const swap = make("button", { type: "button", "aria-pressed": "false" }, "Show the figure as printed");
   const live = make("div", { class: "explore live" },
     make("div", { class: "controls" },
       select("y", measures, spec.y, (y) => { spec.y = y; draw(); }),
       make("button", { type: "button", onclick: () => toExplorer() }, "Open in the explorer"), swap),
-    host, notes);
+    host, notes, detail);
   swap.addEventListener("click", () => {
     const on = printed.classList.toggle("show");
     caption?.classList.toggle("show", on);
@@ -51,10 +51,18 @@ function upgrade(figure, printed, rows, preset, data, store) {
     const Plot = await loadLibrary();
     const { off, only } = store.state;
     const left = rows.filter((row) => (only ? row.name === only : !off.has(row.name)));
-    notes.textContent = drawChart(Plot, host, data, left, spec, (row) => store.set({ cell: row.link }, "figure")).join(" ");
+    notes.textContent = drawChart(Plot, host, data, left, spec, (row) => store.set({ cell: row.link }, figure)).join(" ");
+  }
+  function drawDetail() {
+    const row = store.state.home === figure && rows.find((one) => one.link === store.state.cell);
+    const isolate = (name) => store.set({ only: store.state.only === name ? "" : name });
+    detail.replaceChildren(...(row ? [detailOf(row, data, { isolate, close: () => store.set({ cell: "" }, figure) })] : []));
   }
   whenSeen(live, () => { seen = true; draw(); });
-  store.listen((_, changed) => changed.some((key) => key === "only" || key === "off") && draw());
+  store.listen((_, changed) => {
+    if (changed.some((key) => key === "only" || key === "off")) draw();
+    if (changed.includes("cell")) drawDetail();
+  });
   resized(host, draw);
 }
 

@@ -13,7 +13,8 @@ function makeState(data) {
     facet: facets.find((key) => data.varied.some((a) => a.key === key && a.values.length <= 4)) ?? "",
     xs: "log", ys: "log", q: "", only: "", cell: "", sort: "",
   };
-  const state = { ...usual, off: new Set(), pick: {}, from: null };
+  const state = { ...usual, off: new Set(), pick: {}, from: "link", home: "table" };
+  // from: what the last change came from; home: where the details of the chosen cell are shown.
 
   function read() {
     const fragment = decodeFragment(location.hash.slice(1));
@@ -57,8 +58,9 @@ function makeState(data) {
     history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
   }
 
-  function set(changes, from = null) {
+  function set(changes, from = "control") {
     Object.assign(state, changes, { from });
+    if ("cell" in changes) state.home = from;
     write();
     for (const listener of listeners) listener(state, Object.keys(changes));
   }
@@ -66,7 +68,7 @@ function makeState(data) {
   addEventListener("hashchange", () => {
     if (location.hash && !location.hash.includes("=") && !data.rows.some((r) => `#${r.link}` === location.hash)) return;
     read();
-    state.from = null;
+    Object.assign(state, { from: "link", home: "table" });
     for (const listener of listeners) listener(state, [...PLAIN, "off", "pick"]);
   });
   read();
