@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench gate-exact test test-compile selftest gpu-check check format schema clean
+.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check check format schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,8 +33,24 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(BIN)/benchsuite run $(SCENARIO) $(ARGS)
 
-test: $(VENV)/.installed-dev
+test: $(VENV)/.installed-dev .chromium-or-none
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
+
+#   make browser   what the tests of reports need: Debian's Chromium where apt and root are; then run those tests
+# Playwright's own browsers are not fetched. Where Chromium cannot be had, the tests are skipped and say so.
+browser: $(VENV)/.installed-dev .chromium-or-none
+	$(BIN)/python -m pytest -n 0 -rs tests/browser $(PYTEST_ARGS)
+
+.PHONY: .chromium-or-none
+.chromium-or-none:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no Chromium and no way to install one here: tests/browser will be skipped"
+
+#   make vendor    fetch the charts' library again with npm and compare it with its sums
+vendor:
+	$(PYTHON) benchmarks/vendor_charts.py
 
 #   make test-compile   torch.compile on every mixer, which `make test` leaves out; minutes
 test-compile: $(VENV)/.installed-dev

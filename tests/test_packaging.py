@@ -26,6 +26,11 @@ def test_the_wheel_carries_every_scenario_and_template(wheel: Path, repository: 
     assert {f"benchsuite/_shipped/{name}.yaml" for name in shipped()} <= names
     templates = repository / "benchsuite" / "report" / "templates"
     assert {f"benchsuite/report/templates/{path.name}" for path in templates.iterdir()} <= names
+    explore = repository / "benchsuite" / "report" / "explore"
+    for folder in ("static", "vendor"):
+        wanted = {f"benchsuite/report/explore/{folder}/{path.name}" for path in (explore / folder).iterdir()}
+        assert len(wanted) >= 5
+        assert wanted <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "reports/"))]
 
 

@@ -18,6 +18,7 @@ import typer
 from benchsuite.cli import (
     baseline,
     doctor,
+    extract,
     gate,
     gate_measured,
     gate_output,
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "merge": merge.merge,
     "export": results.export,
     "report": results.report,
+    "extract": extract.extract,
     "claims": results.claims,
     "compare": gate.compare,
     "gate": gate.gate,

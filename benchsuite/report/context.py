@@ -15,6 +15,8 @@ from benchsuite.report import claims, method, names, tables
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
+from benchsuite.report.explore.embed import ROOM_BYTES
+from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
@@ -56,16 +58,23 @@ SECTIONS: tuple[Section, ...] = (
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
+MOST_DRAWN = 400
+"""Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
+ms a cell. The explorer draws the others, and `--figures` writes the files of all."""
+
 TABLE = "table"
 """The word for the table of all numbers in a scenario's `report.sections`."""
 
 
 @dataclass(frozen=True)
 class FigurePart:
-    """A figure with its words; `drawing` is kept for writing it to a file called `name`."""
+    """A figure with its words; `drawing` is kept for writing it to a file called `name`.
+
+    `svg` is None where the page has no room for it.
+    """
 
     title: str
-    svg: Markup
+    svg: Markup | None
     caption: str
     name: str
     drawing: Drawing
@@ -73,13 +82,18 @@ class FigurePart:
 
 @dataclass(frozen=True)
 class GroupPart:
-    """Findings and figures of cells that can be compared."""
+    """Findings and figures of cells that can be compared.
+
+    Attributes:
+        undrawn: why figures are missing on the page; empty if none are.
+    """
 
     title: str
     conditions: str
     findings: list[Finding]
     fastest: Table | None
     figures: list[FigurePart]
+    undrawn: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,45 +125,65 @@ class RunPart:
     troubles: list[method.Trouble]
     rules: list[method.Fact]
     warnings: list[str]
+    data: RunData
 
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page; `styles` are the rules of all figures."""
+    """The whole page; `styles` are the rules of all figures, `explorer` what scripts make of it."""
 
     title: str
     runs: list[RunPart]
     styles: Markup
+    explorer: Explorer
 
 
-def build(runs: Sequence[Run]) -> Page:
-    """The page of these runs, in order. Call it with `theme.applied()`."""
+def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
+    """The page of these runs, in order. Call it with `theme.applied()`.
+
+    Args:
+        every_figure: also draw the figures that the page has no room for, to write them to files.
+    """
     sheet = StyleSheet()
     parts = [
-        _run(run, f"run{number}", "cell-" if number == 1 else f"run{number}-cell-", sheet)
+        _run(
+            run,
+            f"run{number}",
+            "cell-" if number == 1 else f"run{number}-cell-",
+            sheet,
+            room=ROOM_BYTES // len(runs),
+            every_figure=every_figure,
+        )
         for number, run in enumerate(runs, start=1)
     ]
-    return Page(" · ".join(dict.fromkeys(part.title for part in parts)), parts, sheet.css())
+    title = " · ".join(dict.fromkeys(part.title for part in parts))
+    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]))
 
 
-def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
+def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     frame = with_profiles(to_frame(records), records)
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
+    title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
     tips = {point.cell: tip(point) for point in points(frame)}
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
     reference = (run.scenario.get("report") or {}).get("reference")
-    groups = [
-        _group(group, f"{key}-{number}", wanted, style, draw, reference)
-        for number, group in enumerate(split(frame), start=1)
-    ]
+    groups, drawn = [], 0
+    for number, group in enumerate(split(frame), start=1):
+        fits = drawn + len(group.frame) <= MOST_DRAWN
+        drawn += len(group.frame) if fits else 0
+        if fits or every_figure:
+            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference)
+        else:
+            part = _group(group, f"{key}-{number}", (), style, None, reference)
+        groups.append(part)
     return RunPart(
         key=key,
-        title=str(run.scenario.get("title") or run.scenario.get("name") or run.path.name),
+        title=title,
         question=str(run.scenario.get("question") or ""),
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
@@ -164,6 +198,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
         troubles=method.troubles(run.records, prefix),
         rules=method.rules(run),
         warnings=method.warnings(run),
+        data=run_data(run, frame, key=key, title=title, prefix=prefix, names=list(style), room=room),
     )
 
 
@@ -172,7 +207,7 @@ def _group(
     key: str,
     wanted: Sequence[str],
     style: Mapping[str, Look],
-    draw: Callable[[Drawing, str], Markup],
+    draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
 ) -> GroupPart:
     cells = points(group.frame)
@@ -180,7 +215,7 @@ def _group(
     for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
         drawing = section.draw(group.frame, style)
         if drawing is not None:
-            svg = draw(drawing, f"{key}-{section.name}")
+            svg = draw(drawing, f"{key}-{section.name}") if draw else None
             figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing))
     fields = contests(cells)
     return GroupPart(
@@ -189,6 +224,14 @@ def _group(
         findings=findings(cells, reference),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         figures=figures,
+        undrawn="" if draw else _undrawn(len(cells)),
+    )
+
+
+def _undrawn(cells: int) -> str:
+    return (
+        f"The figures of these {counted(cells, 'cell')} are not in this file, which would have become too "
+        "large. Where scripts run, the explorer draws them; benchsuite report --figures DIR writes all."
     )
 
 

@@ -25,7 +25,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None) -> Pa
         `out`.
     """
     with theme.applied():
-        page = build(runs)
+        page = build(runs, every_figure=figures is not None)
         if figures is not None:
             _save_figures(page, figures)
     write(to_html(page), out)

@@ -77,7 +77,7 @@ def inline(
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "style": f"--width:{width:.0f}",
-        "role": "img",
+        "role": "graphics-document",  # an image could not hold links
         "aria-label": alt,
     }
     # Markup: the serialiser has escaped every text and attribute of the tree.

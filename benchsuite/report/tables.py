@@ -77,8 +77,12 @@ class Table:
     sortable: bool = False
 
 
+MOST_ROWS = 500
+"""Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
+
+
 def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | None = None) -> Table:
-    """Every cell of a run with all its metrics.
+    """Every cell of a run with all its metrics; of many the first `MOST_ROWS`, and the caption says so.
 
     Args:
         prefix: of the ids of rows, before the id of the cell.
@@ -112,9 +116,14 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
             id=f"{prefix}{point.cell}",
             failed=point.status != "ok",
         )
-        for i, (point, row) in enumerate(zip(cells, rows, strict=True))
+        for i, (point, row) in enumerate(zip(cells[:MOST_ROWS], rows[:MOST_ROWS], strict=True))
     )
     caption = f"All {counted(len(cells), 'cell')}." if len(cells) != 1 else "The only cell."
+    if len(cells) > MOST_ROWS:
+        caption = (
+            f"The first {MOST_ROWS} of {len(cells)} cells. The rest shows where scripts run; "
+            "`benchsuite extract` on this file gives all of them."
+        )
     if any(point.latency.bounded for point in cells):
         caption += " Brackets: 95 % interval of the median."
     if not all(point.exact for point in cells):

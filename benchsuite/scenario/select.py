@@ -5,7 +5,8 @@
 Terms are separated by spaces and all must hold; a comma means any of. `!=` holds exactly where `=` does not,
 so it also holds for a mixer that has no such parameter. `resolution=448` is the square, `448x672` that height
 and width; an order compares the longer sides. `mixer` (or `backbone`) is a name or a label, `device=cuda` any
-CUDA device, and `params.alpha` what the scenario sets, not the mixer's default.
+CUDA device, and `params.alpha` what the scenario sets, not the mixer's default. `cell` is the id of one cell,
+as in records and reports: it says everything, the device included, so it selects this cell or none.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ AXES = (
     "protocol",
     "threads",
     "tokens",
+    "cell",
     "params.NAME",
 )
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
@@ -54,6 +56,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
 _OTHER_WORDS = {"backbone": "mixer"}
 """Axes that may be called something else."""
 _ALIASES = {("kernel", "auto"): "sdpa"}
+_UNORDERED = ("mixer", "backbone", "device", "cell")
 _AXES_NOT_PARAMS = ("dim", "num_heads", "kernel")
 
 _ORDER: dict[str, Callable[[Any, Any], bool]] = {
@@ -66,6 +69,7 @@ _CHUNK = re.compile(r'(?:"[^"]*"|[^\s"])+|"')
 _TERM = re.compile(r"(?P<axis>[^=!<>\"]*)(?P<operator><=|>=|!=|=|<|>)(?P<values>.*)")
 _VALUE = re.compile(r'"[^"]*"|[^,"]+')
 _SIZE = re.compile(r"(\d{1,9})(?:x(\d{1,9}))?")
+_CELL = re.compile(r"[a-z0-9-]*[0-9a-f]{8}")
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -109,7 +113,8 @@ class Term:
             return self._param_equal(cell, value)
         if self.axis in _NUMBERS:
             return bool(getattr(cell, self.axis) == int(value))
-        return bool(getattr(cell, self.axis) == _ALIASES.get((self.axis, value), value))
+        field = "id" if self.axis == "cell" else self.axis
+        return bool(getattr(cell, field) == _ALIASES.get((self.axis, value), value))
 
     def _param_equal(self, cell: Cell, value: str) -> bool:
         name = self.axis.removeprefix("params.")
@@ -213,7 +218,7 @@ def _mistakes_of(term: Term, chunk: str, *, well_formed: bool) -> Iterator[Mista
         yield Mistake(f'unknown operator in "{chunk}"', allowed=OPERATORS)
     elif not well_formed or not values or not all(values):
         yield Mistake(f'a value is missing in "{chunk}"')
-    elif term.operator in _ORDER and (axis in _WORDS or axis in ("mixer", "backbone", "device")):
+    elif term.operator in _ORDER and (axis in _WORDS or axis in _UNORDERED):
         yield Mistake(f'{axis} has no order in "{chunk}"', allowed=OPERATORS[:2])
     elif term.operator in _ORDER and len(values) > 1:
         yield Mistake(f'"{term.operator}" takes one value in "{chunk}"; only = and != take several')
@@ -231,10 +236,19 @@ def _mistake_of_value(term: Term, value: str, chunk: str) -> Mistake | None:
         return Mistake(
             f'resolution is compared with a side or HEIGHTxWIDTH, not with "{value}", in "{chunk}"'
         )
-    if axis == "device" and not _DEVICE.fullmatch(value):
-        return Mistake(f'unknown device "{value}" in "{chunk}"', allowed=("cpu", "cuda", "cuda:N"))
+    if axis in ("device", "cell"):
+        return _mistake_of_word(axis, value, chunk)
     if axis.startswith("params.") and term.operator in _ORDER and not _NUMBER.fullmatch(value):
         return Mistake(f'"{term.operator}" compares with a number, not with "{value}", in "{chunk}"')
+    return None
+
+
+def _mistake_of_word(axis: str, value: str, chunk: str) -> Mistake | None:
+    """The same for the axes whose words no list holds."""
+    if axis == "device" and not _DEVICE.fullmatch(value):
+        return Mistake(f'unknown device "{value}" in "{chunk}"', allowed=("cpu", "cuda", "cuda:N"))
+    if axis == "cell" and not _CELL.fullmatch(value):
+        return Mistake(f'"{value}" is no id of a cell in "{chunk}"; records and reports print them')
     return None
 
 

@@ -41,7 +41,7 @@ def tree(key: str = "k", prefix: str | None = "cell-", sheet: StyleSheet | None 
 def test_the_image_has_a_role_a_description_and_a_size_that_scales() -> None:
     root = tree()
     assert root.tag == "svg"
-    assert root.attrib["role"] == "img"
+    assert root.attrib["role"] == "graphics-document"
     assert root.attrib["aria-label"] == 'so "it" is'
     assert "width" not in root.attrib
     assert root.attrib["viewBox"].startswith("0 0 720 ")

@@ -62,6 +62,9 @@ CELL = Cell(
         "params.scale=null",
         'params.sizes="[2, 4]"',
         "params.absent!=3",
+        f"cell={CELL.id}",
+        f"cell=msa-224-b1-fp32-math-00000000,{CELL.id}",
+        "cell!=msa-224-b1-fp32-math-00000000",
     ],
 )
 def test_a_filter_holds(text: str) -> None:
@@ -94,6 +97,9 @@ def test_a_filter_holds(text: str) -> None:
         "params.absent=3",
         "params.absent<3",
         "params.absent>3",
+        "cell=msa-224-b1-fp32-math-00000000",
+        f"cell!={CELL.id}",
+        f"cell={replace(CELL, batch=1).id}",
     ],
 )
 def test_a_filter_does_not_hold(text: str) -> None:
@@ -107,6 +113,8 @@ AXES = ", ".join(select.AXES)
     ("text", "expected"),
     [
         ("mxer=hilo", f'unknown axis "mxer" in "mxer=hilo"; did you mean "mixer"?\n  allowed: {AXES}'),
+        ("cell=hilo", '"hilo" is no id of a cell in "cell=hilo"; records and reports print them'),
+        ("cell<1234abcd", 'cell has no order in "cell<1234abcd"\n  allowed: =, !='),
         ("=hilo", f'unknown axis "" in "=hilo"\n  allowed: {AXES}'),
         ("params.=1", f'unknown axis "params." in "params.=1"\n  allowed: {AXES}'),
         ("params.num_heads=6", 'num_heads is an axis; write "num_heads=6" instead of "params.num_heads=6"'),

@@ -1,0 +1,135 @@
+"""All that the interactive part adds to a page: data, library, scripts and styles."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from benchsuite import __version__
+from benchsuite.report.explore import embed
+from benchsuite.report.explore.embed import Block, Embedded
+from benchsuite.report.explore.repeat import base_command
+from benchsuite.report.explore.table import looks_of, to_table
+from benchsuite.report.words import counted
+from benchsuite.results.nouns import noun
+from benchsuite.results.store import Run
+
+SCRIPTS = ("numbers", "dom", "data", "state", "chart", "detail", "cells", "figures", "app")
+"""In the order in which they build on each other."""
+_LIBRARY = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
+_HOME = resources.files("benchsuite.report.explore")
+
+
+@dataclass(frozen=True)
+class RunData:
+    """What the browser gets of one run.
+
+    Attributes:
+        table: see `table.to_table`, with what tells the run from others.
+        names: in the order in which figures show them.
+        repeat: the command that `--filter 'cell=…'` goes behind; None where the run does not say.
+    """
+
+    key: str
+    table: dict[str, Any]
+    names: tuple[str, ...]
+    heading: str
+    embedded: Embedded
+    repeat: str | None
+
+    @property
+    def left_out(self) -> str:
+        """What of the records is not in the page, in a sentence; empty if all is."""
+        missing = self.embedded.timed - self.embedded.kept
+        if not missing:
+            return ""
+        return (
+            f"The samples of {missing} of {counted(self.embedded.timed, 'timed cell')} are not in this file, "
+            "which would have become too large. Their medians and intervals are, computed from all samples; "
+            "flagged cells kept theirs first."
+        )
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Everything that the template puts into the page, once."""
+
+    manifest: Markup
+    blocks: tuple[Block, ...]
+    script: Markup
+    style: Markup
+    notices: str
+
+
+def run_data(run: Run, frame: pd.DataFrame, *, key: str, title: str, prefix: str, names: Sequence[str],
+             room: int = embed.ROOM_BYTES) -> RunData:  # fmt: skip
+    """What the page shows and holds of one run.
+
+    Args:
+        frame: of its records, the one that tables and figures are made of.
+        key: of the run on the page; `prefix` begins the ids of its rows.
+        room: bytes that its records may take.
+    """
+    repeat = base_command(run.environment)
+    table = to_table(frame) | {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
+    return RunData(
+        key=key,
+        table=table,
+        names=tuple(names),
+        heading=noun(frame["subject"]).heading,
+        embedded=embed.embed(run, key, title, room),
+        repeat=repeat,
+    )
+
+
+def assemble(runs: Sequence[RunData]) -> Explorer:
+    """The interactive part of the page of these runs."""
+    names = list(dict.fromkeys(name for run in runs for name in run.names))
+    headings = dict.fromkeys(run.heading for run in runs)
+    table = {
+        "runs": [run.table for run in runs],
+        "looks": looks_of(names),
+        "noun": next(iter(headings)) if len(headings) == 1 else "Name",
+    }
+    blocks = [Block(embed.TABLE, embed.pack(table))]
+    blocks += [block for run in runs for block in run.embedded.blocks]
+    return Explorer(
+        manifest=embed.manifest([run.embedded for run in runs], __version__),
+        blocks=(*blocks, *_library()),
+        script=_script(),
+        # Markup: style sheets and scripts are files of this package.
+        style=Markup(_text("static/explore.css")),
+        notices="\n\n".join(
+            f"{name}\n{_text(f'vendor/{file}.LICENSE.txt').strip()}"
+            for name, file in (("D3", "d3"), ("Observable Plot", "plot"))
+        ),
+    )
+
+
+@functools.cache
+def _library() -> tuple[Block, ...]:
+    """The charts' library, packed like the data: 0.2 MB instead of 0.5; unpacked when a chart is drawn."""
+    return tuple(
+        Block(f"benchsuite-library-{name}", embed.pack_text(_text(f"vendor/{file}")))
+        for name, file in _LIBRARY.items()
+    )
+
+
+@functools.cache
+def _script() -> Markup:
+    parts = "\n".join(_text(f"static/{name}.js") for name in SCRIPTS)
+    return Markup(f"(() => {{\n{parts}}})();")
+
+
+@functools.cache
+def _text(path: str) -> str:
+    found = _HOME
+    for part in path.split("/"):
+        found = found / part
+    return found.read_text(encoding="utf-8")

@@ -1,0 +1,122 @@
+// Puts it together. Without scripting, or in a browser that cannot unpack, the page stays as it was written.
+async function mountExplorer(data, store) {
+  const { state, set } = store;
+  const section = document.querySelector(".explorer");
+  const isolate = (name) => set({ only: state.only === name ? "" : name });
+  for (const host of document.querySelectorAll("[data-cells]")) {
+    const rows = data.rows.filter((row) => row.run === host.dataset.cells);
+    if (rows.length && host.querySelector(".scroll")) mountCells(host, data, rows, store, isolate);
+  }
+  upgradeFigures(data, store);
+  if (!section) return;
+  section.hidden = false;
+  const host = make("div", { class: "chart" }), notes = make("p", { class: "note" }), detail = make("div");
+  const controls = make("div", { class: "controls" });
+  const legend = make("div", { class: "legend", role: "group", "aria-label": `${data.noun}: shown and isolated` });
+  const text = make("input", { type: "search", placeholder: "words that a row holds", oninput: () => set({ q: text.value }) });
+  const count = make("p", { class: "note", role: "status" });
+  section.querySelector(".explorer-body").append(controls, legend, count, host, notes, detail);
+
+  function drawControls() {
+    const measures = data.measures.map((m) => [m.key, m.label]);
+    const axes = data.varied.map((a) => [a.key, a.label]);
+    const field = (key, label, options) => select(label, options, state[key], (value) => set({ [key]: value }));
+    const log = (key, label) => make("label", { class: "check" }, make("input", { type: "checkbox", checked: state[key] === "log", onchange: (event) => set({ [key]: event.target.checked ? "log" : "linear" }) }), label);
+    const picks = data.varied.filter((a) => a.key !== "tokens" && a.values.length <= 40).map((axis) =>
+      select(axis.label, [["", "all"], ...axis.values.map((v) => [String(v), wordOf(axis, v)])], state.pick[axis.key] ?? "", (value) => {
+        const pick = { ...state.pick };
+        if (value) pick[axis.key] = value;
+        else delete pick[axis.key];
+        set({ pick });
+      }));
+    const group = (name, ...fields) => make("fieldset", {}, make("legend", {}, name), ...fields);
+    const focused = controls.contains(document.activeElement) ? [...controls.querySelectorAll("select,input,button")].indexOf(document.activeElement) : -1;
+    controls.replaceChildren(
+      group("Axes", field("x", "x", [...axes, ...measures]), log("xs", "log x"), field("y", "y", measures), log("ys", "log y")),
+      group("Marks", field("size", "Size", [["", "all alike"], ...measures]), field("color", "Colour", [["name", data.noun], ...axes]), field("facet", "Panels", [["", "one"], ["name", data.noun], ...axes])),
+      group("Only", ...picks, make("label", {}, make("span", {}, "Words"), text), make("button", { type: "button", onclick: reset }, "Reset all")));
+    if (focused >= 0) [...controls.querySelectorAll("select,input,button")][focused]?.focus();
+  }
+
+  function reset() {
+    set({ ...store.usual, off: new Set(), pick: {} });
+  }
+
+  function drawLegend() {
+    const items = data.names.map((name) => {
+      const number = (data.looks[name] ?? [1])[0];
+      const box = make("input", { type: "checkbox", checked: !state.off.has(name), "aria-label": `Show ${name}`, onchange: () => {
+        const off = new Set(state.off);
+        if (!off.delete(name)) off.add(name);
+        set({ off, only: "" });
+      } });
+      return make("span", { class: `item${state.only && state.only !== name ? " dim" : ""}` }, box,
+        make("button", { type: "button", "data-name": name, "aria-pressed": String(state.only === name), onclick: () => isolate(name) },
+          state.color === "name" ? symbolOf(name, number) : null, name));
+    });
+    const all = (off, word) => make("button", { type: "button", class: "small", onclick: () => set({ off: new Set(off), only: "" }) }, word);
+    const held = legend.contains(document.activeElement) ? document.activeElement.dataset.name ?? document.activeElement.getAttribute("aria-label") : null;
+    legend.replaceChildren(...items, make("span", { class: "item" }, all([], "Show all"), all(data.names, "Hide all")));
+    if (state.color !== "name") {
+      const axis = data.columns[state.color];
+      legend.append(make("span", { class: "keys" }, `${axis.label}: `, ...axis.values.map((value, i) =>
+        make("span", { class: "key" }, make("span", { class: "swatch", style: `background:var(--series-${(i % NUMBERED) + 1})` }), wordOf(axis, value)))));
+    }
+    if (held) [...legend.querySelectorAll("button,input")].find((one) => (one.dataset.name ?? one.getAttribute("aria-label")) === held)?.focus();
+  }
+
+  function symbolOf(name, number) {
+    if (!window.Plot) return make("span", { class: "swatch", style: `background:var(--series-${number})` });
+    const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("width", 14).attr("height", 14).attr("aria-hidden", "true");
+    svg.append("path")
+      .attr("d", d3.symbol(symbolType((data.looks[name] ?? [1, "circle"])[1]), 70)())
+      .attr("style", `fill:var(--series-${number});stroke:var(--series-${number});stroke-width:1.5`);
+    return svg.node();
+  }
+
+  let seen = false;
+  async function draw() {
+    if (!seen) return;
+    const Plot = await loadLibrary();
+    const rows = chosen(data.rows, state);
+    count.textContent = `${rows.length} of ${data.rows.length} cells.`;
+    const lines = drawChart(Plot, host, data, rows, state, (row) => set({ cell: state.cell === row.link ? "" : row.link }, "chart"));
+    notes.textContent = lines.join(" ");
+    if (!rows.length) host.replaceChildren(make("p", { class: "note" }, "No cell is left. Reset the filters to see all."));
+  }
+
+  function drawDetail() {
+    const here = state.home === "chart" || !document.querySelector("table.cells");
+    const row = here && data.rows.find((one) => one.link === state.cell);
+    detail.replaceChildren(...(row ? [detailOf(row, data, { isolate, close: () => set({ cell: "" }, "chart") })] : []));
+    for (const mark of document.querySelectorAll(".mark")) mark.classList.toggle("chosen", mark.dataset.cell === state.cell);
+  }
+
+  store.listen((_, changed) => {
+    if (text.value !== state.q) text.value = state.q;
+    const only = (...keys) => changed.every((key) => keys.includes(key));
+    if (!only("cell", "sort")) {
+      if (!only("q", "only", "off")) drawControls();
+      if (!only("q", "pick")) drawLegend();
+      draw().then(drawDetail);
+    } else drawDetail();
+  });
+  text.value = state.q;
+  drawControls();
+  drawLegend();
+  whenSeen(section, () => { seen = true; draw().then(() => { drawLegend(); drawDetail(); }); });
+  resized(host, draw);
+}
+
+async function start() {
+  if (typeof DecompressionStream === "undefined") return;
+  const packed = await unpacked("benchsuite-table");
+  if (packed === null) return;
+  const data = readTable(packed);
+  if (!data.rows.length) return;
+  const store = makeState(data);
+  await mountExplorer(data, store);
+  document.documentElement.classList.add("explored");
+  document.documentElement.dataset.ready = "yes";
+}
+start();

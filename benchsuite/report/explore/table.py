@@ -1,0 +1,167 @@
+"""The frame as columns for the browser: constants said once, words as codes, numbers at seven digits."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.report.tables import FACTORS
+from benchsuite.report.theme import MARKERS, SERIES
+from benchsuite.report.words import MODE_WORDS
+from benchsuite.results.metrics import METRICS
+
+DIGITS = 7
+"""More than any interval allows and any screen shows; the records beside the table hold all of them."""
+
+AXES: Mapping[str, str] = {
+    "resolution": "Resolution (px)",
+    "tokens": "Tokens",
+    "kernel": "Kernel",
+    **FACTORS,
+}
+"""Axes of a cell that charts can be drawn over, and how they are called."""
+
+_MEASURES: Mapping[str, tuple[str, str]] = {
+    "flops": ("FLOPs per image (2 × MACs)", "FLOP"),
+    "latency_p5_s": ("Latency, 5th percentile", "s"),
+    "latency_p95_s": ("Latency, 95th percentile", "s"),
+    "busy_s": ("Device busy per step", "s"),
+    "forward_s": ("Forward part of a step", "s"),
+    "backward_s": ("Backward part of a step", "s"),
+    "optimizer_s": ("Optimiser's part of a step", "s"),
+    "compile_s": ("Time to compile", "s"),
+    "seconds": ("Wall time of the cell", "s"),
+    "peak_reserved_bytes": ("Peak memory reserved", "B"),
+    "weights_bytes": ("Memory of weights", "B"),
+    "input_bytes": ("Memory of the input", "B"),
+    "output_bytes": ("Memory of the output", "B"),
+    "activations_bytes": ("Memory of activations at the peak", "B"),
+    "gradient_bytes": ("Memory of gradients", "B"),
+    "optimizer_bytes": ("Memory of the optimiser", "B"),
+    "achieved_flops_per_s": ("Achieved FLOP/s", "FLOP/s"),
+    "ceiling_share": ("Share of the measured ceiling", ""),
+    "intensity": ("Operations per byte", "FLOP/B"),
+    "precision": ("Precision reached (half interval ÷ median)", ""),
+    "samples": ("Samples", ""),
+    "rounds": ("Rounds", ""),
+    "check_error": ("Error against math in fp32", ""),
+    "joules": ("Energy per step", "J"),
+    "joules_per_image": ("Energy per image", "J"),
+    "idle_w": ("Idle power", "W"),
+    "graphs": ("Compiled graphs", ""),
+    "graph_breaks": ("Graph breaks", ""),
+}
+"""Columns of the frame beyond `METRICS` → label and unit. A numeric column that is in neither is offered by
+its own name."""
+
+_NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
+               "attempts", "calls_per_sample", "recompiles"}  # fmt: skip
+_PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target")
+
+_SYMBOLS = {
+    "o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "wye", "P": "cross", "X": "star",
+    "<": "asterisk", ">": "plus", "p": "square2", "h": "diamond2",
+}  # fmt: skip
+"""Marker of a static figure → the nearest symbol that the charts' library draws."""
+
+
+def looks_of(names: Sequence[str]) -> dict[str, list[Any]]:
+    """Name → [number of its colour, symbol], as `theme.looks` gives them to the figures."""
+    return {
+        name: [number % len(SERIES) + 1, _SYMBOLS[MARKERS[number % len(MARKERS)]]]
+        for number, name in enumerate(names)
+    }
+
+
+def to_table(frame: pd.DataFrame) -> dict[str, Any]:
+    """The frame of one run for the browser.
+
+    Returns:
+        `rows`, the number of rows; `columns`, key → {kind, label, unit, ...} with either `value`, which all
+        rows share, `values`, or `words` and `codes`.
+    """
+    columns: dict[str, dict[str, Any]] = {key: _packed(frame[key]) for key in _PLAIN}
+    columns["exact"] = _packed(frame["macs_exact"])
+    columns["expected"] = _packed(frame["expected"])
+    for key, label in AXES.items():
+        if frame[key].notna().any():
+            columns[key] = _packed(frame[key], MODE_WORDS if key == "mode" else {}) | {
+                "kind": "axis", "label": label.removesuffix(" (px)"), "unit": "px" if "(px)" in label else "",
+            }  # fmt: skip
+    for key, values in _params(frame).items():
+        columns[key] = _packed(values) | {"kind": "axis", "label": key.removeprefix("params."), "unit": ""}
+    for key in frame.columns:
+        if _is_measure(frame, key):
+            columns[key] = _packed(frame[key]) | _measure(key)
+    for metric in METRICS.values():
+        for end in metric.interval or ():
+            columns[end] = _packed(frame[end])
+    return {"rows": len(frame), "columns": columns}
+
+
+def _is_measure(frame: pd.DataFrame, key: str) -> bool:
+    ends = {end for metric in METRICS.values() for end in metric.interval or ()}
+    if key in _NO_MEASURE or key in ends or not pd.api.types.is_numeric_dtype(frame[key]):
+        return False
+    values = frame[key].dropna()
+    return not pd.api.types.is_bool_dtype(values) and bool((values != 0).any())
+
+
+def _measure(key: str) -> dict[str, Any]:
+    if key in METRICS:
+        metric = METRICS[key]
+        ends = {"lo": metric.interval[0], "hi": metric.interval[1]} if metric.interval else {}
+        unit = "" if metric.unit == "MAC" else metric.unit
+        return {"kind": "metric", "label": metric.label, "unit": unit, "better": metric.better} | ends
+    label, unit = _MEASURES.get(key, (key, ""))
+    return {"kind": "other", "label": label, "unit": unit}
+
+
+def _params(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+    """The parameters that a scenario varies, as `params.alpha`; missing for who has no such parameter."""
+    texts = {text: json.loads(text) for text in dict.fromkeys(frame["config"])}
+    values: dict[str, set[Any]] = {}
+    for config in texts.values():
+        for key, value in config.items():
+            if isinstance(value, int | float | str):
+                values.setdefault(key, set()).add(value)
+    varied = [key for key, found in values.items() if len(found) > 1]
+    return {
+        f"params.{key}": pd.Series([_scalar(texts[text].get(key)) for text in frame["config"]], dtype=object)
+        for key in varied
+    }
+
+
+def _scalar(value: Any) -> Any:
+    return value if isinstance(value, int | float | str) else None
+
+
+def _packed(values: pd.Series[Any], words: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A column; `words` says how its words are shown."""
+    plain = [_plain(value) for value in values]
+    distinct = list(dict.fromkeys(plain))
+    shown = {value: words[value] for value in distinct if value in words} if words else {}
+    extra: dict[str, Any] = {"shown": shown} if shown else {}
+    if len(distinct) == 1:
+        return {"value": distinct[0]} | extra
+    if any(isinstance(value, str) for value in distinct) and len(distinct) < len(plain):
+        codes = {value: code for code, value in enumerate(distinct)}
+        return {"words": distinct, "codes": [codes[value] for value in plain]} | extra
+    return {"values": plain} | extra
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it; None for missing."""
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return None
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value

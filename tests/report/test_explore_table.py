@@ -1,0 +1,101 @@
+"""The table of the charts: the same numbers as the frame, and the command that repeats a row."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchsuite.report.explore.repeat import base_command
+from benchsuite.report.explore.table import looks_of, to_table
+from benchsuite.report.theme import MARKERS, looks
+from benchsuite.results.frame import to_frame
+from benchsuite.scenario.select import parse
+from tests.report.synthetic import make_record, realistic
+
+
+def column(table: dict[str, Any], key: str) -> list[Any]:
+    """The values of a column, unpacked as the browser does it."""
+    found = table["columns"][key]
+    if "values" in found:
+        return list(found["values"])
+    if "codes" in found:
+        return [found["words"][code] for code in found["codes"]]
+    return [found["value"]] * table["rows"]
+
+
+def test_every_number_is_that_of_the_frame_and_missing_stays_missing() -> None:
+    frame = to_frame(realistic())
+    table = to_table(frame)
+    assert table["rows"] == len(frame)
+    for key in ("macs", "latency_s", "latency_lo_s", "latency_hi_s", "throughput", "peak_memory_bytes"):
+        for value, expected in zip(column(table, key), frame[key], strict=True):
+            if pd.isna(expected):
+                assert value is None
+            else:
+                assert math.isclose(value, expected, rel_tol=1e-6)
+    for key in ("cell", "name", "status", "kernel"):
+        assert column(table, key) == list(frame[key])
+
+
+def test_metrics_carry_label_unit_and_interval_and_empty_columns_are_absent() -> None:
+    columns = to_table(to_frame(realistic()))["columns"]
+    assert columns["latency_s"]["label"] == "Latency per step"
+    assert (columns["latency_s"]["unit"], columns["latency_s"]["better"]) == ("s", "lower")
+    assert (columns["latency_s"]["lo"], columns["latency_s"]["hi"]) == ("latency_lo_s", "latency_hi_s")
+    assert columns["kernel"]["kind"] == "axis"
+    assert "joules" not in columns
+    assert "threads" not in columns
+
+
+def test_parameters_that_vary_are_axes() -> None:
+    records = [make_record(f"α={a}", config={"alpha": a, "window_size": 2}) for a in (0.1, 0.5)]
+    records.append(make_record("msa"))
+    table = to_table(to_frame(records))
+    assert column(table, "params.alpha") == [0.1, 0.5, None]
+    assert "params.window_size" not in table["columns"]
+
+
+def test_a_run_in_which_everything_failed_has_a_table_too() -> None:
+    table = to_table(to_frame([make_record("a", status="oom", macs=None)]))
+    assert column(table, "status") == ["oom"]
+    assert not [key for key, found in table["columns"].items() if found.get("kind") == "metric"]
+
+
+def test_a_name_has_the_colour_of_its_figures_and_every_marker_has_a_symbol() -> None:
+    names = [f"m{i}" for i in range(len(MARKERS))]
+    found = looks_of(names)
+    assert len({symbol for _, symbol in found.values()}) == len(MARKERS)
+    assert found["m0"] == [1, "circle"]
+    assert [number for number, _ in found.values()] == [*range(1, 11), 1]
+    assert looks(names)["m10"].color == looks(names)["m0"].color
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["benchsuite", "run", "hilo", "--profile", "cpu", "--out", "/tmp/x", "-q"],
+         "benchsuite run hilo --profile cpu"),
+        (["benchsuite", "run", "-q", "--profile=cpu", "a b.yaml", "--set", "sweep.batch=[1, 2]"],
+         "benchsuite run 'a b.yaml' --profile=cpu --set 'sweep.batch=[1, 2]'"),
+        (["benchsuite", "run", "hilo", "--filter", "mixer=hilo", "--filter=x", "--device", "cuda:1"],
+         "benchsuite run hilo --device cuda:1"),
+        ("benchsuite run hilo --timeout 3", "benchsuite run hilo --timeout 3"),
+        ("benchsuite run 'hilo", None),
+        (["benchsuite", "run", "--resume", "r1"], None),
+        (["benchsuite", "run", "hilo", "--new-option", "3"], None),
+        (["benchsuite", "selftest"], None),
+        (["python", "x.py"], None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_the_command_of_a_row_keeps_what_decides_its_cell(command: object, expected: str | None) -> None:
+    assert base_command({"command": command}) == expected
+
+
+def test_the_filter_of_a_row_selects_this_row_and_no_other() -> None:
+    cells = [record.cell for record in realistic()]
+    for cell in cells:
+        assert [other for other in cells if parse(f"cell={cell.id}").matches(other)] == [cell]
