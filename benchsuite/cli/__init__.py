@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import compare, doctor, gate, history, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -52,7 +52,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": results.export,
     "report": results.report,
     "claims": results.claims,
-    "compare": gate.compare,
+    "compare": compare.compare,
+    "history": history.history,
     "gate": gate.gate,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
