@@ -15,7 +15,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import compare, doctor, gate, history, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import (
+    compare,
+    doctor,
+    gate,
+    history,
+    profile,
+    publish,
+    results,
+    run,
+    scenarios,
+    selftest,
+    zoo,
+)
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -54,6 +66,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "claims": results.claims,
     "compare": compare.compare,
     "history": history.history,
+    "publish": publish.publish,
     "gate": gate.gate,
     "doctor": doctor.doctor,
     "selftest": selftest.selftest,
