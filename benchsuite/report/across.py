@@ -211,8 +211,13 @@ def _shared(tables: Sequence[Mapping[Key, Point]]) -> list[Key]:
 
 
 def _reference(runs: Sequence[Run], tables: Sequence[Mapping[Key, Point]]) -> tuple[str | None, str | None]:
-    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted."""
-    timed = [dict.fromkeys(p.name for p in table.values() if p.throughput.known) for table in tables]
+    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted.
+
+    A run that shares no cell with another one is not asked.
+    """
+    shared = set(_shared(tables))
+    concerned = [table for table in tables if shared.intersection(table)] or tables
+    timed = [dict.fromkeys(p.name for p in table.values() if p.throughput.known) for table in concerned]
     common = [name for name in timed[0] if all(name in names for names in timed)]
     wishes = [(run.scenario.get("report") or {}).get("reference") for run in runs]
     wish = next((str(one) for one in wishes if one), None)

@@ -31,10 +31,10 @@ def sections(found: Sequence[Series]) -> list[Section]:
 
 
 def named(found: Sequence[Series]) -> dict[int, str]:
-    """Place of a series → its cell in words; what varies between the cells of a scenario is said."""
+    """Place of a series → its cell in words; what varies in its scenario on its machine is said."""
     words: dict[int, str] = {}
-    for scenario in dict.fromkeys(series.scenario for series in found):
-        places = [i for i, series in enumerate(found) if series.scenario == scenario]
+    for group in dict.fromkeys((series.scenario, series.machine) for series in found):
+        places = [i for i, series in enumerate(found) if (series.scenario, series.machine) == group]
         frame = to_frame(found[i].points[-1].record for i in places)
         varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
         for i, row in zip(places, frame.to_dict("records"), strict=True):

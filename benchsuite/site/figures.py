@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.analyse.history import Series
+from benchsuite.report.canvas import Drawing
 from benchsuite.report.context import SECTIONS
 from benchsuite.report.groups import split
 from benchsuite.report.history import percent
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.theme import DARK, LIGHT, looks
+from benchsuite.report.theme import DARK, LIGHT, Look, looks
 from benchsuite.report.words import counted, scale_of, spread
 from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
@@ -24,20 +26,34 @@ LEAST_SPAN = math.log(1.1)
 
 
 def thumbnail(run: Run) -> bytes | None:
-    """The first figure of a run as an SVG file with colours for light and dark; None if it has none.
+    """A figure of a run as an SVG file with colours for light and dark; None if it has none.
 
-    Call it with `theme.applied()`.
+    It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
+    else the first. Call it with `theme.applied()`.
     """
     frame = to_frame(record for record in run.records if record.status != "skipped")
     style = looks(list(dict.fromkeys(frame["name"])))
+    first: Drawing | None = None
+    for drawing in _drawings(frame, style):
+        first = first or drawing
+        width, height = drawing.figure.get_size_inches()
+        if width >= height:
+            return _picture(drawing)
+    return _picture(first) if first else None
+
+
+def _drawings(frame: pd.DataFrame, style: Mapping[str, Look]) -> Iterator[Drawing]:
     for group in split(frame):
         for section in SECTIONS:
             drawing = section.draw(group.frame, style)
             if drawing is not None:
-                sheet = StyleSheet()
-                svg = str(inline(drawing.figure, "thumb", drawing.alt, {}, sheet, None))
-                return _file(svg, str(sheet.css())).encode()
-    return None
+                yield drawing
+
+
+def _picture(drawing: Drawing) -> bytes:
+    sheet = StyleSheet()
+    svg = str(inline(drawing.figure, "thumb", drawing.alt, {}, sheet, None))
+    return _file(svg, str(sheet.css())).encode()
 
 
 def _file(svg: str, css: str) -> str:

@@ -51,8 +51,8 @@ def owned(folder: Path) -> frozenset[str]:
         return frozenset()
     try:
         data = json.loads(marker.read_text(encoding="utf-8"))
-        version, files = data["site"], data["files"]
-        names = frozenset(str(name) for name in files)
+        version = data["site"]
+        names = frozenset(str(name) for name in data["files"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{marker}: cannot be read as the list of a site's files") from error
     if version != VERSION:
@@ -62,6 +62,14 @@ def owned(folder: Path) -> frozenset[str]:
         if path.is_absolute() or ".." in path.parts:
             raise UsageError(f"{marker}: lists {name!r}, which is not inside the site")
     return names
+
+
+def made(folder: Path) -> dict[str, str]:
+    """Name of a run → what its report in the site was made from and by, as a digest."""
+    if not owned(folder):
+        return {}
+    found = json.loads((folder / MARKER).read_text(encoding="utf-8")).get("made") or {}
+    return {str(name): str(digest) for name, digest in found.items()}
 
 
 def published(folder: Path) -> dict[str, Path]:
@@ -138,8 +146,11 @@ def data_files(name: str, run: Run) -> dict[str, bytes]:
     return files
 
 
-def write(folder: Path, files: Mapping[str, bytes]) -> None:
+def write(folder: Path, files: Mapping[str, bytes], made: Mapping[str, str]) -> None:
     """Make the site hold these files and no other of its own. What is the same is not touched.
+
+    Args:
+        made: run → digest of what its report was made from.
 
     The list is written first with old and new names, so that after a kill every file is still known as ours.
 
@@ -155,19 +166,19 @@ def write(folder: Path, files: Mapping[str, bytes]) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _list(folder, before | set(files))
+        _list(folder, before | set(files), {})
         for name, data in files.items():
             _put(folder / name, data)
         for name in sorted(before - set(files)):
             (folder / name).unlink(missing_ok=True)
             _prune(folder, (folder / name).parent)
-        _list(folder, files)
+        _list(folder, files, made)
     except OSError as error:
         raise UsageError(f"{error.filename or folder}: cannot be written: {error.strerror}") from error
 
 
-def _list(folder: Path, names: Iterable[str]) -> None:
-    data = {"site": VERSION, "files": sorted(names)}
+def _list(folder: Path, names: Iterable[str], made: Mapping[str, str]) -> None:
+    data = {"site": VERSION, "made": dict(sorted(made.items())), "files": sorted(names)}
     _put(folder / MARKER, (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode())
 
 

@@ -14,6 +14,8 @@ from benchsuite import __version__
 from benchsuite.analyse.history import Series
 from benchsuite.report import across_page, theme
 from benchsuite.report.across import across
+from benchsuite.report.claims import setting_words
+from benchsuite.report.groups import describe, shared
 from benchsuite.report.history import named, percent, reasons, sections
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section
@@ -112,9 +114,8 @@ def _mixer_link(cells: pd.DataFrame, target: str, name: str) -> Link:
 def _mixer(cells: pd.DataFrame, target: str) -> str:
     """The latest result of every cell of a mixer, machine by machine."""
     latest = cells.sort_values("date", kind="stable").drop_duplicates(["machine", "cell"], keep="last")
-    varying = [axis for axis in FACTORS if latest[axis].nunique(dropna=axis != "threads") > 1]
     machines = [
-        (str(part["label"].iloc[0]), list(_results(part, varying)))
+        (str(part["label"].iloc[0]), describe(shared(part)), list(_results(part)))
         for _, part in latest.groupby("machine", sort=False)
     ]
     word = noun(cells["subject"]).single
@@ -126,9 +127,8 @@ def _mixer(cells: pd.DataFrame, target: str) -> str:
     return _filled("site_mixer.html.j2", "../", title=target, summary=summary, machines=machines)
 
 
-def _results(cells: pd.DataFrame, varying: Sequence[str]) -> Iterator[Result]:
-    from benchsuite.report.claims import setting_words
-
+def _results(cells: pd.DataFrame) -> Iterator[Result]:
+    varying = [axis for axis in FACTORS if cells[axis].nunique(dropna=axis != "threads") > 1]
     cells = cells.sort_values(["name", "kernel", "height", "batch"], kind="stable")
     found = points(cells)
     factor, unit = scale_of((point.latency.value for point in found), "s")
