@@ -69,7 +69,7 @@ def made(folder: Path) -> dict[str, str]:
     if not owned(folder):
         return {}
     found = json.loads((folder / MARKER).read_text(encoding="utf-8")).get("made") or {}
-    return {str(name): str(digest) for name, digest in found.items()}
+    return {str(name): str(digest) for name, digest in found.items()} if isinstance(found, dict) else {}
 
 
 def published(folder: Path) -> dict[str, Path]:
