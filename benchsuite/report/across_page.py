@@ -151,7 +151,8 @@ def _merged(reversals: Sequence[Reversal]) -> list[tuple[_Pair, list[str]]]:
 
 def _reversed(pair: _Pair, settings: Sequence[str]) -> str:
     first, second, faster, slower = pair
-    where = settings[0] if len(settings) == 1 else f"{len(settings)} settings ({some(settings, 3)})"
+    listed = "; ".join(settings[:3]) + (f"; {len(settings) - 3} more" if len(settings) > 3 else "")
+    where = settings[0] if len(settings) == 1 else f"{len(settings)} settings ({listed})"
     return f"{first} is faster than {second} on {joined(faster)} and slower on {joined(slower)}: {where}."
 
 

@@ -119,6 +119,25 @@ def test_an_order_that_differs_is_said_in_words() -> None:
     )
 
 
+def test_settings_that_say_the_same_are_said_once() -> None:
+    sides = [
+        on([one for px in (224, 448, 672, 896) for one in mixers(side, resolution=px)], path=str(i))
+        for i, side in enumerate((HERE, THERE))
+    ]
+    assert (
+        "hilo is faster than window on A and slower on B: 4 settings (224 px, math; 448 px, math; "
+        "672 px, math; 1 more)."
+    ) in said(sides, "The order of the mixers")
+
+
+def test_many_pairs_are_a_table() -> None:
+    there = {name: 0.001 * (i + 1) for i, name in enumerate("abcde")}
+    sides = runs(there, dict(zip(there, reversed(there.values()), strict=True)))
+    section = by_title(across(sides))["The order of the mixers"]
+    assert len(section.sentences) == 7
+    assert len(section.tables[0].rows) == 10
+
+
 def test_an_order_that_is_the_same_is_said_too() -> None:
     text = said(runs(HERE, {name: 3 * s for name, s in HERE.items()}), "The order of the mixers")
     assert text == "The order is the same in all 3 pairs of mixers that two runs tell apart in a setting."

@@ -66,6 +66,9 @@ def test_searching_hides_the_runs_without_the_word(cli: Cli, runs: list[Path], t
     if "<main>" not in page:
         pytest.skip("Chromium does not start here")
     cards = re.findall(r"<li data-words=[^>]*>", page)
-    assert [" hidden" in card for card in cards] == [True, False]  # h200 comes first: of one day, the name decides
+    assert [" hidden" in card for card in cards] == [
+        True,
+        False,
+    ]  # h200 comes first: of one day, the name decides
     assert '<div class="search">' in page
     assert "1 of 2 runs" in page
