@@ -9,7 +9,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check check format schema clean
+.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check check format reports schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -82,6 +82,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+#   make reports   make the reports of reports/ again from their records, and the table of its README
+reports: $(VENV)/.installed
+	$(BIN)/python benchmarks/reports.py reports $(ARGS)
 
 #   make schema   write scenarios/schema.json, which editors read
 schema: $(VENV)/.installed

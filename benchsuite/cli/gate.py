@@ -1,4 +1,4 @@
-"""Commands about changes: compare, and gate."""
+"""The command gate."""
 
 from __future__ import annotations
 
@@ -16,49 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchsuite.analyse.simulate import Rates
-    from benchsuite.report.comparison_page import ComparisonPage
     from benchsuite.scenario.gate import Gate
 
 _MANY = 200
 """Cells of a large scenario."""
-FORMATS = ("text", "markdown", "json")
 _WIDTH = 160
 """Of tables where stdout is no terminal."""
-_READABLE = 100
-"""Of sentences at most."""
-
-
-def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A run folder.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another, which is held against A.")],
-    format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
-    out: Annotated[Path | None, typer.Option(help="Also write an HTML report here.")] = None,
-) -> None:
-    """Hold one run against another: whether they may be compared, times with intervals, exact numbers.
-
-    One process a side is no evidence about code, so the exit code is 0 whatever is found.
-    """
-    import json
-
-    from benchsuite.report.comparison import compare as compared
-    from benchsuite.report.comparison import plain
-    from benchsuite.report.comparison_page import page, to_html
-    from benchsuite.report.html import write
-    from benchsuite.results.store import read_run
-
-    if format not in FORMATS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(FORMATS)}")
-    found = compared(read_run(a), read_run(b))
-    if format == "json":
-        print(json.dumps(plain(found), indent=2, ensure_ascii=False))
-    else:
-        _print_page(page(found), format)
-    if out is not None:
-        try:
-            write(to_html(found), out)
-        except OSError as error:
-            raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
-        print(f"report   {out}", file=sys.stderr)
 
 
 def gate(
@@ -258,33 +221,6 @@ def _row(rates: Sequence[Rates]) -> dict[str, str]:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _print_page(page: ComparisonPage, format: str) -> None:
-    from benchsuite.report.comparison_page import texts
-    from benchsuite.run.fitted import fitted
-    from benchsuite.run.listing import markdown
-
-    plain = format == "text"
-    if not plain:
-        print(f"# {page.title}\n")
-    print(f"{page.summary}\n")  # holds paths, which are not to be torn
-    print(f"{_wrapped(page.caveat) if plain else page.caveat}\n")
-    for section in page.sections:
-        print(f"{'' if plain else '## '}{section.title}\n")
-        for sentence in section.sentences:
-            print(_wrapped(sentence) if plain else f"{sentence}\n")
-        for table in section.tables:
-            rows = texts(table)
-            print(f"\n{fitted(rows, _width())}" if plain else f"{markdown(rows)}\n")
-        if plain:
-            print()
-
-
-def _wrapped(text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(text, min(_width(), _READABLE), break_long_words=False, break_on_hyphens=False)
 
 
 def _width() -> int:

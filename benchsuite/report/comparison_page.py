@@ -9,15 +9,19 @@ from typing import Any
 
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding
-from benchsuite.report.comparison import CAVEAT, SEEN, Comparison, Pair
+from benchsuite.report import across_page
+from benchsuite.report.across import across
+from benchsuite.report.across import plain as plain_across
+from benchsuite.report.comparison import CAVEAT, SEEN, Comparison, Pair, compare, plain
+from benchsuite.report.differences import LEVEL_WORDS, known
 from benchsuite.report.html import filled
 from benchsuite.report.points import Value
+from benchsuite.report.prose import Section, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, joined, scale_of, some, spread
-from benchsuite.units import byte_size, significant
+from benchsuite.results.store import Run
+from benchsuite.units import significant
 
-LEVEL_WORDS = {"refuse": "not comparable", "warn": "warning", "note": "note"}
-"""Level of a finding → how the table says it."""
 COUNTED = {
     "params": "Parameters",
     "macs": "MACs per image",
@@ -31,16 +35,6 @@ COUNTED = {
 """Metric of `analyse/exact.py` → how the table says it."""
 OUTSIDE = 0.1
 """At most so often a ratio is outside its interval; see `comparison.Pair`."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, what is said under it, and its tables."""
-
-    key: str
-    title: str
-    sentences: tuple[str, ...]
-    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,13 +61,33 @@ def page(comparison: Comparison) -> ComparisonPage:
 
 def to_html(comparison: Comparison) -> str:
     """The page as one HTML file that loads nothing."""
-    return filled("comparison.html.j2", page(comparison))
+    return to_html_of(page(comparison))
 
 
-def texts(table: Table) -> list[dict[str, str]]:
-    """The rows of a table by heading, as text."""
-    heads = [header.text for header in table.headers]
-    return [dict(zip(heads, (cell.text for cell in row.cells), strict=True)) for row in table.rows]
+def of_runs(runs: Sequence[Run]) -> ComparisonPage:
+    """The page of two runs or more: two are held against each other, more by machine, order and reference."""
+    beside = across(runs)
+    if len(runs) == 2:
+        both = page(compare(*runs))
+        return replace(both, sections=(*both.sections, *across_page.relative_sections(beside)))
+    sides = [f"{side.letter} is {side.name}" for side in beside.sides]
+    return ComparisonPage(
+        title=f"{len(runs)} runs beside each other",
+        summary=f"{'; '.join(sides)}.",
+        caveat=CAVEAT,
+        sections=tuple(across_page.sections(beside)),
+    )
+
+
+def plain_of(runs: Sequence[Run]) -> dict[str, Any]:
+    """The same as JSON-able data; what two runs have beyond more is beside the key `across`."""
+    beside = plain_across(across(runs))
+    return plain(compare(*runs)) | {"across": beside} if len(runs) == 2 else beside | {"caveat": CAVEAT}
+
+
+def to_html_of(made: ComparisonPage) -> str:
+    """A page as one HTML file."""
+    return filled("comparison.html.j2", made)
 
 
 def _comparable(comparison: Comparison) -> Section:
@@ -95,18 +109,8 @@ def _comparable(comparison: Comparison) -> Section:
 
 
 def _difference(one: Finding) -> Row:
-    values = (_known(one.path, value) for value in (one.old, one.new))
+    values = (known(one.path, value) for value in (one.old, one.new))
     return Row(tuple(TableCell(text) for text in (one.label, LEVEL_WORDS[one.level], *values, one.why)))
-
-
-def _known(path: str, value: Any) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if path.endswith("bytes"):
-        return byte_size(value)
-    return significant(value, 4) if isinstance(value, float) else str(value)
 
 
 def _times(comparison: Comparison) -> Section:
@@ -128,7 +132,7 @@ def _times(comparison: Comparison) -> Section:
         "the ends of both, hold it with at least 90 % as far as one run can know."
     )
     table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
-    return Section("times", "Times", sentences, (_trimmed(table),))
+    return Section("times", "Times", sentences, (trimmed(table),))
 
 
 def _timed(pair: Pair, factor: float) -> Row:
@@ -191,7 +195,7 @@ def _exact(comparison: Comparison) -> Section:
     rows = tuple(_changed(words, change) for words, change in comparison.changes)
     said = f"{counted(len(rows), 'number')} of {counted(cells, 'cell')} changed; none of them has noise."
     caption = "Numbers that are counted, and are not what they were."
-    return Section("exact", title, (said,), (_trimmed(Table(caption, heads, rows, sortable=True)),))
+    return Section("exact", title, (said,), (trimmed(Table(caption, heads, rows, sortable=True)),))
 
 
 def _changed(words: str, change: Change) -> Row:
@@ -204,13 +208,6 @@ def _changed(words: str, change: Change) -> Row:
     name, _, part = change.metric.partition(".")
     metric = f"{COUNTED[name]}: {part}" if part else COUNTED[name]
     return Row((TableCell(words, words), TableCell(metric, metric), *sides, ratio, TableCell(change.note)))
-
-
-def _trimmed(table: Table) -> Table:
-    """The table without columns that say nothing."""
-    kept = [i for i in range(len(table.headers)) if any(row.cells[i].text for row in table.rows)]
-    rows = tuple(replace(row, cells=tuple(row.cells[i] for i in kept)) for row in table.rows)
-    return replace(table, headers=tuple(table.headers[i] for i in kept), rows=rows)
 
 
 def _missing(comparison: Comparison) -> Section | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import claims, method, names, tables
+from benchsuite.report import across_page, claims, method, names, tables
+from benchsuite.report.across import across
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
@@ -22,6 +23,7 @@ from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.points import Point, points
+from benchsuite.report.prose import Section as Prose
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.tables import Table
@@ -130,12 +132,19 @@ class RunPart:
 
 @dataclass(frozen=True)
 class Page:
-    """The whole page; `styles` are the rules of all figures, `explorer` what scripts make of it."""
+    """The whole page.
+
+    Attributes:
+        styles: the rules of all figures.
+        explorer: what scripts make of it.
+        across: compares several runs; empty for one.
+    """
 
     title: str
     runs: list[RunPart]
     styles: Markup
     explorer: Explorer
+    across: list[Prose] = field(default_factory=list)
 
 
 def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
@@ -157,7 +166,8 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
         for number, run in enumerate(runs, start=1)
     ]
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]))
+    beside = across_page.sections(across(runs)) if len(runs) > 1 else []
+    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
 
 
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:

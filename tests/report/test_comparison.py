@@ -12,7 +12,8 @@ import pytest
 
 from benchsuite.analyse.exact import GROUPS
 from benchsuite.report.comparison import CAVEAT, Comparison, Pair, compare, plain
-from benchsuite.report.comparison_page import COUNTED, page, texts, to_html
+from benchsuite.report.comparison_page import COUNTED, page, to_html
+from benchsuite.report.prose import texts
 from benchsuite.results.record import Record
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run, realistic
 from tests.report.test_html import Page

@@ -1,0 +1,211 @@
+"""Many runs over time: one series for each cell on each machine, its steps, and its exact numbers. Pure.
+
+A series has one number a run, the log of the median: runs are what varies between processes, and samples of
+one process say nothing of that.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from benchsuite.analyse import exact, fingerprint
+from benchsuite.analyse.exact import Change
+from benchsuite.analyse.fingerprint import Finding
+from benchsuite.analyse.steps import Step, Trend, trend
+from benchsuite.results.record import Cell, Record
+from benchsuite.results.store import Run
+from benchsuite.results.summary import quantile
+
+SHORT = 7
+"""Letters of a commit that are shown."""
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What times may be put into one series of.
+
+    Attributes:
+        key: short and the same for the same machine, for names of files.
+        label: in words: "NVIDIA H200", "Intel Xeon, AVX512, 2 threads".
+    """
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run of one cell.
+
+    Attributes:
+        run: name of the run's folder.
+        time: UTC, ISO 8601.
+        commit: of benchsuite; None if the run does not say.
+        dirty: whether there were changes beside the commit.
+        latency_s: median; None if the cell was not timed.
+        record: without its samples.
+        environment: the machine and its software.
+    """
+
+    run: str
+    time: str
+    commit: str | None
+    dirty: bool
+    latency_s: float | None
+    record: Record
+    environment: Mapping[str, Any]
+
+    @property
+    def revision(self) -> str:
+        """ "abc1234"; "abc1234+" with uncommitted changes; "unknown"."""
+        return f"{self.commit[:SHORT]}{'+' if self.dirty else ''}" if self.commit else UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A step with what is known of its reasons.
+
+    Attributes:
+        before, after: the last run on the old level, and the first on the new one.
+        differences: in what machine and software of these two runs differ, but for the commit.
+        counted: exact numbers that changed between the two.
+    """
+
+    step: Step
+    before: Point
+    after: Point
+    differences: tuple[Finding, ...]
+    counted: tuple[Change, ...]
+
+    @property
+    def revisions(self) -> str:
+        """ "abc1234..def5678"; the one commit if it is the same on both sides."""
+        return revision_range(self.before, self.after)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One cell of one scenario on one machine, in order of time."""
+
+    scenario: str
+    machine: Machine
+    cell: Cell
+    points: tuple[Point, ...]
+
+    @cached_property
+    def timed(self) -> tuple[Point, ...]:
+        """The runs that have a time."""
+        return tuple(point for point in self.points if point.latency_s is not None)
+
+    @cached_property
+    def trend(self) -> Trend:
+        """Steps and drift of the log medians."""
+        return trend([math.log(point.latency_s) for point in self.timed if point.latency_s is not None])
+
+    @cached_property
+    def shifts(self) -> tuple[Shift, ...]:
+        """The steps, with what else changed there."""
+        return tuple(self._shift(step) for step in self.trend.steps)
+
+    @cached_property
+    def changes(self) -> tuple[tuple[Point, Point, Change], ...]:
+        """Every exact number that is not what it was in the run before."""
+        return tuple(
+            (before, after, change)
+            for before, after in pairwise(self.points)
+            for change in exact.changes([before.record], [after.record])
+        )
+
+    def _shift(self, step: Step) -> Shift:
+        before, after = self.timed[step.at - 1], self.timed[step.at]
+        found = fingerprint.findings(before.environment, after.environment)
+        return Shift(
+            step=step,
+            before=before,
+            after=after,
+            differences=tuple(one for one in found if one.path != "git.commit"),
+            counted=tuple(exact.changes([before.record], [after.record])),
+        )
+
+
+def revision_range(before: Point, after: Point) -> str:
+    """ "abc1234..def5678"; the one revision if it is the same on both sides."""
+    if before.revision == after.revision != UNKNOWN:
+        return before.revision
+    return f"{before.revision}..{after.revision}"
+
+
+def machine_of(environment: Mapping[str, Any]) -> Machine:
+    """The machine that an environment describes."""
+    identity = fingerprint.identity(environment)
+    digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()[:8]
+    known = dict(identity)
+    if name := known.get("gpu.name"):
+        return Machine(digest, str(name))
+    threads = known.get("cpu.threads")
+    words = (
+        known.get("cpu.model"),
+        known.get("cpu.instructions"),
+        f"{threads} thread{'' if threads == 1 else 's'}" if threads else None,
+    )
+    return Machine(
+        digest, ", ".join(str(word) for word in words if word) or "a machine that is not described"
+    )
+
+
+def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
+    """Scenario, machine and point of every record of a run, samples left behind; skipped cells are none."""
+    scenario = str(run.scenario.get("name") or run.path.name)
+    machines = {session: machine_of(environment) for session, environment in run.environments.items()}
+    for record in run.records:
+        if record.status == "skipped":
+            continue
+        environment = run.environments.get(record.session, run.environment)
+        git = environment.get("git") or {}
+        samples = record.timing.samples_s if record.timing else ()
+        median = quantile(samples, 0.5) if samples else None
+        yield (
+            scenario,
+            machines.get(record.session) or machine_of(environment),
+            Point(
+                run=run.path.resolve().name,
+                time=str(environment.get("started_at") or record.started_at),
+                commit=git.get("commit"),
+                dirty=bool(git.get("dirty")),
+                latency_s=median if median and median > 0 else None,
+                record=replace(record, timing=None, profile=(), conditions=None),
+                environment=environment,
+            ),
+        )
+
+
+def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
+    """A series for every cell on every machine, runs read one after the other.
+
+    A record that stands in two folders (a copy) counts once: same cell, machine and time of start.
+
+    Args:
+        scenario: take the runs of this one only.
+    """
+    found: dict[tuple[str, Machine, str], list[Point]] = {}
+    for run in runs:
+        for name, machine, point in points_of(run):
+            if scenario is None or name == scenario:
+                found.setdefault((name, machine, point.record.id), []).append(point)
+    return [
+        Series(name, machine, points[0].record.cell, tuple(_in_order(points)))
+        for (name, machine, _), points in found.items()
+    ]
+
+
+def _in_order(points: Sequence[Point]) -> list[Point]:
+    once = {(point.time, point.record.started_at): point for point in reversed(points)}
+    return sorted(once.values(), key=lambda point: (point.time, point.record.started_at, point.run))

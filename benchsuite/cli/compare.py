@@ -1,0 +1,58 @@
+"""The command compare."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchsuite.errors import UsageError, nearest
+
+FORMATS = ("text", "markdown", "json")
+
+
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="A B...", help="Run folders; the others are held against A.")
+    ],
+    format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
+    out: Annotated[Path | None, typer.Option(help="Also write an HTML report here.")] = None,
+) -> None:
+    """Hold runs against each other: whether they may be compared, times with intervals, exact numbers.
+
+    Of more than two runs, and of two machines, it tells each mixer's speed relative to a reference mixer of
+    the same run, and where the order of mixers differs. One process a side is no evidence about code, so the
+    exit code is 0 whatever is found.
+    """
+    import json
+
+    from benchsuite.cli.sections import print_sections, wrapped
+    from benchsuite.report.comparison_page import of_runs, plain_of, to_html_of
+    from benchsuite.report.html import write
+    from benchsuite.results.store import read_run
+
+    if format not in FORMATS:
+        guess = nearest(format, FORMATS)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise UsageError(f"no format {format!r}{hint}; allowed: {', '.join(FORMATS)}")
+    if len(runs) < 2:
+        raise UsageError("compare wants two runs or more: benchsuite compare A B")
+    loaded = [read_run(path) for path in runs]
+    page = of_runs(loaded)
+    if format == "json":
+        print(json.dumps(plain_of(loaded), indent=2, ensure_ascii=False))
+    else:
+        text = format == "text"
+        if not text:
+            print(f"# {page.title}\n")
+        print(f"{page.summary}\n")  # holds paths, which are not to be torn
+        print(f"{wrapped(page.caveat) if text else page.caveat}\n")
+        print_sections(page.sections, plain=text)
+    if out is not None:
+        try:
+            write(to_html_of(page), out)
+        except OSError as error:
+            raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+        print(f"report   {out}", file=sys.stderr)

@@ -1,0 +1,314 @@
+"""Several runs beside each other, of machines or versions: what makes two machines comparable at all.
+
+Seconds of two machines say which is faster, and nothing of mixers. So each mixer is put beside a reference
+mixer of the same run and setting; these ratios can be compared, and so can the order of the mixers. A cell of
+one run is a cell of another if all but device and threads is the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.analyse import fingerprint
+from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.analyse.history import machine_of
+from benchsuite.report.claims import setting_words
+from benchsuite.report.points import MISSING, Point, Value, points
+from benchsuite.report.tables import FACTORS
+from benchsuite.report.words import joined
+from benchsuite.results.frame import to_frame
+from benchsuite.results.store import Run
+
+_MACHINE = ("device", "threads")
+"""Axes that are a machine's rather than a cell's, but where one run varies them."""
+_AXES = ("subject", "resolution", "kernel", *(axis for axis in FACTORS if axis not in _MACHINE))
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the runs.
+
+    Attributes:
+        letter: A, B, C, by which tables name it.
+        findings: in what machine, software and settings differ from those of A, the gravest first.
+    """
+
+    letter: str
+    name: str
+    machine: str
+    torch: str
+    commit: str
+    date: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def level(self) -> Level | None:
+        """The gravest difference from A; None if there is none."""
+        return fingerprint.gravest(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One cell of all runs.
+
+    Attributes:
+        words: "HiLo, 224 px, math".
+        setting: "224 px, math".
+        points: letter → the cell there; absent where that run does not have it.
+        relative: letter → throughput as a multiple of the reference's in the same run and setting.
+    """
+
+    words: str
+    name: str
+    setting: str
+    points: Mapping[str, Point]
+    relative: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """Two mixers whose order differs beyond doubt: by disjoint intervals on each of the runs named.
+
+    Attributes:
+        faster, slower: letters of the runs where `first` is faster than `second`, and where it is slower.
+    """
+
+    setting: str
+    first: str
+    second: str
+    faster: tuple[str, ...]
+    slower: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Across:
+    """Runs beside each other.
+
+    Attributes:
+        reference: name that speeds are multiples of; None if the runs have no timed name in common.
+        wanted: the scenario's reference, where it could not be taken.
+        entries: cells that at least two runs have, setting by setting.
+        ordered: pairs of mixers in a setting that at least two runs tell apart.
+        reversals: those of them whose order differs.
+        alone: letter → how many of its cells no other run has.
+    """
+
+    sides: tuple[Side, ...]
+    reference: str | None
+    wanted: str | None
+    entries: tuple[Entry, ...]
+    ordered: int
+    reversals: tuple[Reversal, ...]
+    alone: Mapping[str, int]
+    warnings: tuple[str, ...]
+
+    @property
+    def level(self) -> Level | None:
+        """The gravest difference of any run from A."""
+        return fingerprint.gravest(finding for side in self.sides for finding in side.findings)
+
+
+def across(runs: Sequence[Run]) -> Across:
+    """These runs, in order; A is the first. Cells that a rule excludes are left out."""
+    letters = [_letter(i) for i in range(len(runs))]
+    frames = [to_frame(record for record in run.records if record.status != "skipped") for run in runs]
+    axes = _AXES if not any(_ambiguous(frame) for frame in frames) else (*_AXES, *_MACHINE)
+    tables = [_table(frame, axes) for frame in frames]
+    reference, wanted = _reference(runs, tables)
+    shared = _shared(tables)
+    every = pd.concat(frames) if any(len(frame) for frame in frames) else frames[0]
+    varying = [a for a in FACTORS if a in axes and every[a].nunique(dropna=a != "threads") > 1]
+    entries = [_entry(key, axes, varying, letters, tables, reference) for key in shared]
+    ordered, reversals = _orders(entries, letters)
+    return Across(
+        sides=tuple(_side(letter, runs[0], run) for letter, run in zip(letters, runs, strict=True)),
+        reference=reference,
+        wanted=wanted,
+        entries=tuple(entries),
+        ordered=ordered,
+        reversals=tuple(reversals),
+        alone={
+            letter: sum(key not in set(shared) for key in table)
+            for letter, table in zip(letters, tables, strict=True)
+        },
+        warnings=tuple(warning for run in runs for warning in run.warnings),
+    )
+
+
+def plain(found: Across) -> dict[str, Any]:
+    """Everything as JSON-able data; null where there is no number."""
+    return {
+        "runs": [
+            {
+                "letter": side.letter,
+                "run": side.name,
+                "machine": side.machine,
+                "comparable_with_a": {None: "yes", "refuse": "no"}.get(side.level, "with care"),
+                "differences": [
+                    {"property": one.path, "level": one.level, "a": one.old, "here": one.new, "why": one.why}
+                    for one in side.findings
+                ],
+            }
+            for side in found.sides
+        ],
+        "reference": found.reference,
+        "cells": [
+            {
+                "words": entry.words,
+                "latency_s": {letter: _ends(point.latency) for letter, point in entry.points.items()},
+                "relative_throughput": {letter: _ends(value) for letter, value in entry.relative.items()},
+            }
+            for entry in found.entries
+        ],
+        "reversals": [
+            {
+                "setting": one.setting,
+                "first": one.first,
+                "second": one.second,
+                "first_faster_on": list(one.faster),
+                "first_slower_on": list(one.slower),
+            }
+            for one in found.reversals
+        ],
+        "ordered_pairs": found.ordered,
+        "warnings": list(found.warnings),
+    }
+
+
+def _letter(place: int) -> str:
+    return chr(ord("A") + place) if place < 26 else f"R{place + 1}"
+
+
+def _ambiguous(frame: pd.DataFrame) -> bool:
+    """Whether one run has a cell on several devices or thread counts."""
+    return bool(frame.duplicated(["name", "target", "config", *_AXES]).any())
+
+
+def _table(frame: pd.DataFrame, axes: Sequence[str]) -> dict[Key, Point]:
+    columns = ("name", "target", "config", *axes)
+    rows = frame.to_dict("records")
+    return {
+        tuple(None if pd.isna(row[column]) else row[column] for column in columns): point
+        for row, point in zip(rows, points(frame), strict=True)
+    }
+
+
+def _shared(tables: Sequence[Mapping[Key, Point]]) -> list[Key]:
+    """Keys that two tables have at least, setting by setting in order of appearance."""
+    counts: dict[Key, int] = {}
+    for key in (key for table in tables for key in table):
+        counts[key] = counts.get(key, 0) + 1
+    keys = [key for key, count in counts.items() if count > 1]
+    settings = list(dict.fromkeys(key[3:] for key in keys))
+    return sorted(keys, key=lambda key: settings.index(key[3:]))
+
+
+def _reference(runs: Sequence[Run], tables: Sequence[Mapping[Key, Point]]) -> tuple[str | None, str | None]:
+    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted.
+
+    A run that shares no cell with another one is not asked.
+    """
+    shared = set(_shared(tables))
+    concerned = [table for table in tables if shared.intersection(table)] or tables
+    timed = [dict.fromkeys(p.name for p in table.values() if p.throughput.known) for table in concerned]
+    common = [name for name in timed[0] if all(name in names for names in timed)]
+    wishes = [(run.scenario.get("report") or {}).get("reference") for run in runs]
+    wish = next((str(one) for one in wishes if one), None)
+    if wish in common:
+        return wish, None
+    return next(iter(common), None), wish
+
+
+def _entry(
+    key: Key,
+    axes: Sequence[str],
+    varying: Sequence[str],
+    letters: Sequence[str],
+    tables: Sequence[Mapping[Key, Point]],
+    reference: str | None,
+) -> Entry:
+    here = {letter: table[key] for letter, table in zip(letters, tables, strict=True) if key in table}
+    bases = {
+        letter: next(
+            (p for other, p in table.items() if other[0] == reference and other[3:] == key[3:]), None
+        )
+        for letter, table in zip(letters, tables, strict=True)
+        if letter in here
+    }
+    setting = setting_words(dict(zip(axes, key[3:], strict=True)), varying)
+    return Entry(
+        words=f"{key[0]}, {setting}",
+        name=str(key[0]),
+        setting=setting,
+        points=here,
+        relative={letter: _relative(point, bases[letter]) for letter, point in here.items()},
+    )
+
+
+def _relative(point: Point, base: Point | None) -> Value:
+    if base is None or not (point.throughput.known and base.throughput.known):
+        return MISSING
+    return Value(1.0, 1.0, 1.0) if point is base else point.throughput.over(base.throughput)
+
+
+def _orders(entries: Iterable[Entry], letters: Sequence[str]) -> tuple[int, list[Reversal]]:
+    """How many pairs of mixers two runs tell apart, and those whose order is not the same."""
+    settings: dict[str, list[Entry]] = {}
+    for entry in entries:
+        settings.setdefault(entry.setting, []).append(entry)
+    ordered, found = 0, []
+    for setting, here in settings.items():
+        for one, other in combinations(here, 2):
+            faster = tuple(_where(one, other, letters))
+            slower = tuple(_where(other, one, letters))
+            if len(faster) + len(slower) > 1:
+                ordered += 1
+                if faster and slower:
+                    found.append(Reversal(setting, one.name, other.name, faster, slower))
+    return ordered, found
+
+
+def _where(one: Entry, other: Entry, letters: Sequence[str]) -> Iterator[str]:
+    """The runs where the one is faster beyond doubt."""
+    for letter in letters:
+        if letter in one.points and letter in other.points:
+            mine, its = one.points[letter].throughput, other.points[letter].throughput
+            if mine.above(its):
+                yield letter
+
+
+def _side(letter: str, first: Run, run: Run) -> Side:
+    environment = run.environment
+    differences = [
+        *fingerprint.over_sessions(_machines(first), _machines(run)),
+        *fingerprint.settings(first.scenario, run.scenario),
+    ]
+    differences.sort(key=lambda one: fingerprint.LEVELS.index(one.level))
+    machines = list(dict.fromkeys(machine_of(one).label for one in _machines(run)))
+    return Side(
+        letter=letter,
+        name=str(run.path),
+        machine=joined(machines),
+        torch=str(environment.get("torch") or ""),
+        commit=str((environment.get("git") or {}).get("commit") or "")[:7],
+        date=str(environment.get("started_at") or "")[:10],
+        findings=() if run is first else tuple(differences),
+    )
+
+
+def _machines(run: Run) -> list[Mapping[str, Any]]:
+    """The machines that its records are from; that of the first session if there are none."""
+    sessions = sorted({record.session for record in run.records}) or [1]
+    return [run.environments.get(session, run.environment) for session in sessions]
+
+
+def _ends(value: Value) -> dict[str, float | None]:
+    ends = {"median": value.value, "lo": value.lo, "hi": value.hi}
+    return {name: None if math.isnan(end) else end for name, end in ends.items()}

@@ -1,0 +1,231 @@
+"""Runs beside each other in sentences and tables: what differs, whose order differs, speed by a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchsuite.analyse import fingerprint
+from benchsuite.analyse.fingerprint import Finding
+from benchsuite.report.across import Across, Reversal
+from benchsuite.report.differences import LEVEL_WORDS, known
+from benchsuite.report.points import MISSING, Value
+from benchsuite.report.prose import Section, present
+from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, some, spread
+
+
+def sections(found: Across) -> list[Section]:
+    """What is to be said of these runs, doubts first."""
+    return list(present(_runs(found), _order(found), _relative(found), _times(found)))
+
+
+def relative_sections(found: Across) -> list[Section]:
+    """Order and speed by a reference only, for a page that says already what differs."""
+    return list(present(_order(found), _relative(found)))
+
+
+def _runs(found: Across) -> Section:
+    heads = tuple(
+        Header(text) for text in ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Beside A")
+    )
+    rows = tuple(
+        Row(
+            tuple(
+                TableCell(text)
+                for text in (
+                    side.letter,
+                    side.name,
+                    side.machine,
+                    side.torch or "–",
+                    side.commit or "–",
+                    side.date or "–",
+                    "–" if side is found.sides[0] else LEVEL_WORDS.get(side.level or "", "alike"),
+                )
+            )
+        )
+        for side in found.sides
+    )
+    tables = [Table("The runs; the tables below name them by letter.", heads, rows)]
+    if any(side.findings for side in found.sides):
+        tables.append(_differences(found))
+    return Section("comparable", "May they be compared", tuple(_comparable(found)), tuple(tables))
+
+
+def _comparable(found: Across) -> list[str]:
+    said = []
+    for level, text in (
+        ("refuse", "Times of {runs} are not comparable with those of A: what decides them differs, {what}."),
+        ("warn", "Differences of time between {runs} and A may come from elsewhere than the code: {what}."),
+    ):
+        sides = [side for side in found.sides if side.level == level]
+        if sides:
+            labels = [one.label for side in sides for one in side.findings if one.level == level]
+            letters = joined([side.letter for side in sides])
+            said.append(text.format(runs=letters, what=some(list(dict.fromkeys(labels)))))
+    if not said:
+        said.append(
+            "The runs differ in nothing that usually moves times."
+            if found.level
+            else "Machines, software and settings are the same in all runs."
+        )
+    alone = [f"{counted(n, 'cell')} of {letter}" for letter, n in found.alone.items() if n]
+    if not found.entries:
+        said.append("No cell is in two of the runs: all of its settings but device and threads must agree.")
+    elif alone:
+        verb = "is" if len(alone) == 1 and alone[0].startswith("1 ") else "are"
+        said.append(f"{joined(alone)} {verb} in no other run, and left out here.")
+    return [*said, *found.warnings]
+
+
+def _differences(found: Across) -> Table:
+    """A row for each property; a run that does not differ has what A has."""
+    rows: dict[str, dict[str, list[Finding]]] = {}
+    for side in found.sides:
+        for one in side.findings:
+            rows.setdefault(one.path, {}).setdefault(side.letter, []).append(one)
+    ordered = sorted(
+        rows.items(),
+        key=lambda row: min(fingerprint.LEVELS.index(o.level) for them in row[1].values() for o in them),
+    )
+    heads = ("Property", "Level", *(side.letter for side in found.sides), "Why it matters")
+    body = []
+    for path, by_side in ordered:
+        every = [one for them in by_side.values() for one in them]
+        first = joined(list(dict.fromkeys(known(path, one.old) for one in every)), "or")
+        values = [
+            joined(list(dict.fromkeys(known(path, one.new) for one in by_side[side.letter])), "or")
+            if side.letter in by_side
+            else first
+            for side in found.sides
+        ]
+        level = fingerprint.gravest(every)
+        why = every[0].why
+        texts = (every[0].label, LEVEL_WORDS[str(level)], *values, why)
+        body.append(Row(tuple(TableCell(text) for text in texts)))
+    caption = "In what the runs differ from A, the gravest first."
+    return Table(caption, tuple(Header(text) for text in heads), tuple(body))
+
+
+def _order(found: Across) -> Section | None:
+    if len({entry.name for entry in found.entries}) < 2:
+        return None
+    if not found.ordered:
+        said = "In no setting do two of the runs tell two mixers apart beyond doubt, so orders say nothing."
+        return Section("order", "The order of the mixers", (said,))
+    same = found.ordered - len(found.reversals)
+    pairs = f"{counted(found.ordered, 'pair')} of mixers that two runs tell apart in a setting"
+    if not found.reversals:
+        said = f"The order is the same in all {pairs}."
+        return Section("order", "The order of the mixers", (said,))
+    sentences = [f"Of {pairs}, {same} have the same order and {len(found.reversals)} do not."]
+    merged = _merged(found.reversals)
+    sentences += [_reversed(key, settings) for key, settings in merged[:6]]
+    if len(merged) <= 6:
+        return Section("order", "The order of the mixers", tuple(sentences))
+    heads = (Header("Mixers"), Header("First is faster on"), Header("Slower on"), Header("Settings"))
+    rows = tuple(
+        Row(
+            (
+                TableCell(f"{first}, {second}"),
+                TableCell(joined(faster)),
+                TableCell(joined(slower)),
+                TableCell("; ".join(settings)),
+            )
+        )
+        for (first, second, faster, slower), settings in merged
+    )
+    table = Table("Every pair whose order differs beyond doubt.", heads, rows, True)
+    return Section("order", "The order of the mixers", tuple(sentences), (table,))
+
+
+_Pair = tuple[str, str, tuple[str, ...], tuple[str, ...]]
+
+
+def _merged(reversals: Sequence[Reversal]) -> list[tuple[_Pair, list[str]]]:
+    """Reversals that say the same in several settings, those of the most settings first."""
+    found: dict[_Pair, list[str]] = {}
+    for one in reversals:
+        found.setdefault((one.first, one.second, one.faster, one.slower), []).append(one.setting)
+    return sorted(found.items(), key=lambda item: -len(item[1]))
+
+
+def _reversed(pair: _Pair, settings: Sequence[str]) -> str:
+    first, second, faster, slower = pair
+    listed = "; ".join(settings[:3]) + (f"; {len(settings) - 3} more" if len(settings) > 3 else "")
+    where = settings[0] if len(settings) == 1 else f"{len(settings)} settings ({listed})"
+    return f"{first} is faster than {second} on {joined(faster)} and slower on {joined(slower)}: {where}."
+
+
+def _relative(found: Across) -> Section | None:
+    title = "Beside a reference mixer"
+    if len({entry.name for entry in found.entries}) < 2:
+        return None
+    if found.reference is None:
+        said = "The runs have no timed mixer in common, so there is none to hold the others against."
+        return Section("relative", title, (said,))
+    said = (
+        f"Throughput as a multiple of that of {found.reference} in the same run and setting; above 1 is "
+        "faster. Machines can be compared by these ratios, where their seconds cannot."
+    )
+    wish = (
+        f"The scenario's reference, {found.wanted}, was not timed in all runs; {found.reference} is the "
+        "first that was."
+        if found.wanted
+        else ""
+    )
+    letters = [side.letter for side in found.sides]
+    rows = []
+    for entry in found.entries:
+        values = [entry.relative.get(letter, MISSING) for letter in letters]
+        if entry.name != found.reference and any(value.known for value in values):
+            told = TableCell(_told(values, letters))
+            rows.append(Row((TableCell(entry.words), *map(_ratio, values), told)))
+    if not rows:
+        return Section("relative", title, (said, "No other cell was timed beside it."))
+    heads = (
+        Header("Cell"),
+        *(Header(letter, numeric=True) for letter in letters),
+        Header("Beyond doubt"),
+    )
+    caption = (
+        f"Throughput over that of {found.reference}. Brackets are made of the ends of both 95 % intervals; "
+        "beyond doubt is what they leave disjoint from A's."
+    )
+    sentences = tuple(text for text in (said, wish) if text)
+    return Section("relative", title, sentences, (Table(caption, heads, tuple(rows), True),))
+
+
+def _ratio(value: Value) -> TableCell:
+    return TableCell(spread(value.value, value.lo, value.hi), value.value if value.known else None)
+
+
+def _told(values: Sequence[Value], letters: Sequence[str]) -> str:
+    """ "B higher, C lower"; nothing where no interval is disjoint from that of A."""
+    higher = [letter for value, letter in zip(values, letters, strict=True) if value.above(values[0])]
+    lower = [letter for value, letter in zip(values, letters, strict=True) if values[0].above(value)]
+    said = [f"{joined(them)} {word}" for them, word in ((higher, "higher"), (lower, "lower")) if them]
+    return ", ".join(said)
+
+
+def _times(found: Across) -> Section | None:
+    letters = [side.letter for side in found.sides]
+    shown = [entry for entry in found.entries if any(p.latency.known for p in entry.points.values())]
+    if not shown:
+        return None
+    factor, unit = scale_of((p.latency.value for e in shown for p in e.points.values()), "s")
+    heads = (Header("Cell"), *(Header(f"{letter} ({unit})", numeric=True) for letter in letters))
+    rows = []
+    for entry in shown:
+        cells = []
+        for letter in letters:
+            point = entry.points.get(letter)
+            if point is None:
+                cells.append(TableCell("–"))
+            elif not point.latency.known:
+                cells.append(TableCell(STATUS_WORDS[point.status]))
+            else:
+                value = point.latency
+                cells.append(TableCell(spread(value.value, value.lo, value.hi, factor), value.value))
+        rows.append(Row((TableCell(entry.words), *cells)))
+    caption = "Median latency per step with its 95 % interval, which holds what varies within a run only."
+    return Section("times", "Times", (), (Table(caption, heads, tuple(rows), True),))

@@ -1,0 +1,230 @@
+"""The pages of a site but for the reports: index, mixers, machines side by side, history, trends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from benchsuite import __version__
+from benchsuite.analyse.history import Series
+from benchsuite.report import across_page, theme
+from benchsuite.report.across import across
+from benchsuite.report.claims import setting_words
+from benchsuite.report.groups import describe, shared
+from benchsuite.report.history import named, percent, reasons, sections
+from benchsuite.report.points import Point, points
+from benchsuite.report.prose import Section
+from benchsuite.report.tables import FACTORS
+from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
+from benchsuite.results.nouns import noun
+from benchsuite.results.store import Run
+from benchsuite.site.figures import line
+from benchsuite.site.shelf import Book, Shelf, addresses
+from benchsuite.units import byte_size, si
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A name and where it leads, seen from the top of the site."""
+
+    text: str
+    url: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One cell of a mixer on one machine, as its page shows it; `sort` holds seconds for the table."""
+
+    words: str
+    latency: str
+    throughput: str
+    memory: str
+    macs: str
+    run: str
+    date: str
+    url: str
+    sort: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One cell of a trend page."""
+
+    words: str
+    picture: Markup
+    first: str
+    last: str
+    change: str
+    sort: float
+    steps: str
+
+
+def pages(shelf: Shelf, runs: Mapping[str, Run]) -> dict[str, str]:
+    """Every page but the reports, by path inside the site."""
+    mixers = addresses(sorted(set(shelf.cells["target"])))
+    links = [_mixer_link(shelf.cells, target, name) for target, name in mixers.items()]
+    beside = _machine_pages(shelf, runs)
+    trends = _trends(shelf.series)
+    found = {
+        "index.html": _filled(
+            "site_index.html.j2", "", title="Benchmark reports", books=shelf.books, mixers=links,
+            machines=[link for link, _ in beside], summary=_summary(shelf),
+        ),
+        "history.html": _filled(
+            "site_history.html.j2", "", title="History",
+            sections=sections(shelf.series) if shelf.series else [],
+            trends=[link for link, _ in trends],
+        ),
+    }  # fmt: skip
+    for target, name in mixers.items():
+        found[f"mixers/{name}.html"] = _mixer(shelf.cells[shelf.cells["target"] == target], target)
+    for link, parts in beside:
+        found[link.url] = _filled("site_sections.html.j2", "../", title=link.text, sections=parts)
+    for link, series in trends:
+        found[link.url] = _filled(
+            "site_trend.html.j2", "../", title=link.text, note=link.note, lines=list(_lines(series))
+        )
+    return found
+
+
+def _summary(shelf: Shelf) -> str:
+    machines = shelf.cells["machine"].nunique()
+    measured = int((shelf.cells["status"] == "ok").sum())
+    mixers = noun(shelf.cells["subject"]).counted(shelf.cells["target"].nunique())
+    return (
+        f"{counted(len(shelf.books), 'run')} on {counted(machines, 'machine')}: {mixers}, "
+        f"{counted(measured, 'measured cell')}."
+    )
+
+
+def _mixer_link(cells: pd.DataFrame, target: str, name: str) -> Link:
+    here = cells[cells["target"] == target]
+    names = list(dict.fromkeys(here["name"]))
+    shown = joined(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    on = counted(here["machine"].nunique(), "machine")
+    return Link(target, f"mixers/{name}.html", f"as {shown}; {on}" if names != [target] else on)
+
+
+def _mixer(cells: pd.DataFrame, target: str) -> str:
+    """The latest result of every cell of a mixer, machine by machine."""
+    latest = cells.sort_values("date", kind="stable").drop_duplicates(["machine", "cell"], keep="last")
+    machines = [
+        (str(part["label"].iloc[0]), describe(shared(part)), list(_results(part)))
+        for _, part in latest.groupby("machine", sort=False)
+    ]
+    word = noun(cells["subject"]).single
+    summary = (
+        f"A {word}, measured in {counted(cells['run'].nunique(), 'run')} on "
+        f"{counted(len(machines), 'machine')}. Where several runs have a cell, the latest is shown; seconds "
+        "of different machines say nothing of the mixer."
+    )
+    return _filled("site_mixer.html.j2", "../", title=target, summary=summary, machines=machines)
+
+
+def _results(cells: pd.DataFrame) -> Iterator[Result]:
+    varying = [axis for axis in FACTORS if cells[axis].nunique(dropna=axis != "threads") > 1]
+    cells = cells.sort_values(["name", "kernel", "height", "batch"], kind="stable")
+    found = points(cells)
+    factor, unit = scale_of((point.latency.value for point in found), "s")
+    for row, point in zip(cells.to_dict("records"), found, strict=True):
+        setting = setting_words({str(key): row[key] for key in row}, varying)
+        value = point.latency
+        text = spread(value.value, value.lo, value.hi, factor, unit)
+        yield Result(
+            words=f"{point.name}, {setting}",
+            latency=text if value.known else STATUS_WORDS[point.status],
+            throughput=rate(point.throughput.value),
+            memory=_bytes(point),
+            macs="–" if point.macs != point.macs else ("" if point.exact else "≥ ") + si(point.macs),
+            run=row["run"],
+            date=str(row["date"])[:10],
+            url=f"../runs/{row['run']}/report.html#cell-{point.cell}",
+            sort=value.value if value.known else None,
+        )
+
+
+def _bytes(point: Point) -> str:
+    value = point.metrics["peak_memory_bytes"]
+    return byte_size(value.value) if value.known else "–"
+
+
+def _machine_pages(shelf: Shelf, runs: Mapping[str, Run]) -> list[tuple[Link, list[Section]]]:
+    """For each scenario that ran on several machines, the latest run of each beside the others."""
+    names = addresses(sorted({book.scenario for book in shelf.books}))
+    found = []
+    for scenario, name in names.items():
+        latest: dict[str, Book] = {}
+        for book in shelf.books:  # the latest come first
+            if book.scenario == scenario:
+                latest.setdefault(book.machines, book)
+        if len(latest) > 1:
+            link = Link(f"{scenario} on {len(latest)} machines", f"machines/{name}.html")
+            chosen = [runs[book.name] for book in latest.values()]
+            found.append((link, across_page.sections(across(chosen))))
+    return found
+
+
+def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
+    """Scenario and machine of which at least one cell was timed twice."""
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for one in series:
+        if len(one.timed) > 1:
+            groups.setdefault((one.scenario, one.machine.key), []).append(one)
+    names = addresses([f"{scenario}-{key}" for scenario, key in groups])
+    found = []
+    for (scenario, key), alike in groups.items():
+        runs = len({point.run for one in alike for point in one.timed})
+        stepped = sum(bool(one.trend.steps) for one in alike)
+        note = f"{counted(runs, 'run')}, {counted(len(alike), 'cell')}, {stepped} with a step"
+        link = Link(
+            f"{scenario} on {alike[0].machine.label}", f"trends/{names[f'{scenario}-{key}']}.html", note
+        )
+        found.append((link, alike))
+    return found
+
+
+def _lines(series: Sequence[Series]) -> Iterator[Line]:
+    words = named(series)
+    for i, one in enumerate(series):
+        times = [point.latency_s for point in one.timed if point.latency_s is not None]
+        factor, unit = scale_of(times, "s")
+        nan = float("nan")
+        ratio = times[-1] / times[0]
+        said = []
+        for shift in one.shifts:
+            why = reasons(shift)
+            said.append(f"{percent(shift.step.size)} at {shift.revisions}" + (f" ({why})" if why else ""))
+        if one.trend.drift is not None:
+            said.append(f"drifts by {percent(one.trend.drift)} from the first third to the last")
+        yield Line(
+            words=words[i],
+            picture=line(one),
+            first=spread(times[0], nan, nan, factor, unit),
+            last=spread(times[-1], nan, nan, factor, unit),
+            change=f"{ratio:.3f}",
+            sort=ratio,
+            steps="; ".join(said) or ("–" if len(times) >= 6 else "too few runs to tell"),
+        )
+
+
+def _filled(template: str, up: str, **values: Any) -> str:
+    """A page as text.
+
+    Args:
+        up: the way to the top of the site: "" or "../".
+    """
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("benchsuite.site"), PackageLoader("benchsuite.report")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found = environment.get_template(template)
+    return found.render(up=up, light=theme.LIGHT, dark=theme.DARK, version=__version__, **values)
