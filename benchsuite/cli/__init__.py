@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli import doctor, gate, profile, results, run, scenarios, selftest, zoo
+from benchsuite.cli import analyse, doctor, gate, profile, results, run, scenarios, selftest, zoo
 from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
 from benchsuite.errors import BenchsuiteError, UsageError
 
@@ -52,6 +52,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": results.export,
     "report": results.report,
     "claims": results.claims,
+    "analyse": analyse.analyse,
     "compare": gate.compare,
     "gate": gate.gate,
     "doctor": doctor.doctor,

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import claims, method, names, tables
+from benchsuite.report import analyses, claims, method, names, tables
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
@@ -105,6 +105,7 @@ class RunPart:
     groups: list[GroupPart]
     numbers: Table | None
     names: Table
+    analyses: analyses.AnalysesPart | None
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -158,6 +159,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet) -> RunPart:
         groups=groups,
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         names=names.names(frame),
+        analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
         environment=method.environment(run),
         protocol=method.protocol(run),
         command=method.command(run),
