@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator
 from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, text
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
 from benchsuite.report.words import counted, fixed
-from benchsuite.results.analyses import AttentionLayer, Subject
+from benchsuite.results.analyses import AttentionLayer, Spectrum, Subject
 
 PANEL = 190.0
 """Height of a panel in points."""
@@ -38,12 +38,13 @@ def attention_figure(subject: Subject) -> Drawing | None:
         return None
     handles = _handles(branches) if len(branches) > 1 else []
     canvas, (left, right) = _panels(subject, handles)
-    over_heads = all(len(layers) == 1 for layers in branches.values())
+    order = _order(subject.attention)
+    over_heads = len(order) == 1
     for ax, label, values_of in (
         (left, "Entropy over ln(keys)", lambda layer: layer.entropy),
         (right, "Distance, share of the image's side", lambda layer: layer.distance),
     ):
-        drawn = _over(ax, branches, values_of, over_heads=over_heads)
+        drawn = _over(ax, branches, values_of, order)
         ax.set_ylabel(label)
         ax.set_xlabel("Head" if over_heads else LAYER)
         ax.set_ylim(0, 1.04 if ax is left else 1.08 * ax.dataLim.y1 if drawn else 1)
@@ -65,6 +66,7 @@ def spectrum_figure(subject: Subject) -> Drawing | None:
     if not subject.spectra:
         return None
     branches = list(dict.fromkeys(one.branch for one in subject.spectra))
+    order = _order(subject.spectra)
     handles = [
         Line2D([], [], color=SERIES[i], label=branch, linewidth=1.8) for i, branch in enumerate(branches)
     ]
@@ -75,12 +77,13 @@ def spectrum_figure(subject: Subject) -> Drawing | None:
             pairs = [(f, math.log(a)) for f, a in zip(one.frequency, one.amplitude, strict=True) if a]
             left.plot([f for f, _ in pairs], [a for _, a in pairs], color=SERIES[i], linewidth=1.1)
         shares = [math.nan if one.high_share is None else one.high_share for one in alike]
-        right.plot(range(1, len(shares) + 1), shares, color=SERIES[i], marker=MARKERS[i], markersize=5)
+        places = [order.index(one.layer) + 1 for one in alike]
+        right.plot(places, shares, color=SERIES[i], marker=MARKERS[i], markersize=5)
     left.set_xlabel("Frequency, share of the Nyquist frequency")
     left.set_ylabel("ln of the Fourier magnitude")
     right.set_ylabel("Share of energy at high frequencies")
     right.set_ylim(0, 1.04)
-    _count_layers(len(subject.spectra) // len(branches), right)
+    _count_layers(len(order), right)
     caption = (
         "Left: two-dimensional Fourier transform of what each branch puts out after its projection; "
         "magnitude, mean over images, channels and all directions of a frequency, natural logarithm; one "
@@ -219,6 +222,11 @@ def _branches(layers: Iterable[AttentionLayer]) -> dict[str, list[AttentionLayer
     return found
 
 
+def _order(found: Sequence[AttentionLayer] | Sequence[Spectrum]) -> list[str]:
+    """The layers in the order of execution, each once."""
+    return list(dict.fromkeys(one.layer for one in found))
+
+
 def _handle(number: int, label: str) -> Line2D:
     return Line2D([], [], color=SERIES[number % len(SERIES)], marker=_marker(number), label=label)
 
@@ -235,11 +243,10 @@ def _over(
     ax: Axes,
     branches: Mapping[str, Sequence[AttentionLayer]],
     values_of: Callable[[AttentionLayer], tuple[float, ...] | None],
-    *,
-    over_heads: bool,
+    order: Sequence[str],
 ) -> bool:
-    """Draw what there is; whether there was anything."""
-    order = list(dict.fromkeys(layer.layer for layers in branches.values() for layer in layers))
+    """Draw what there is, by head where there is one layer; whether there was anything."""
+    over_heads = len(order) == 1
     drawn = False
     for number, layers in enumerate(branches.values()):
         color, marker = SERIES[number % len(SERIES)], _marker(number)

@@ -10,7 +10,7 @@ from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.analyses import RANDOM, of_run, part
 from benchsuite.report.analyses_page import render
-from benchsuite.report.analysis_figures import FIGURES, attention_figure, paths_figure
+from benchsuite.report.analysis_figures import FIGURES, attention_figure, paths_figure, spectrum_figure
 from benchsuite.report.html import render as render_report
 from benchsuite.report.svg import StyleSheet
 from benchsuite.results.analyses import (
@@ -111,6 +111,32 @@ def test_the_marks_of_one_layer_are_its_heads_and_lines_join_the_means_of_severa
     assert list(single.figure.axes[0].lines[0].get_ydata()) == [0.5, 1.0]
     assert several.figure.axes[0].get_xlabel() == "Layer, in the order of execution"
     assert list(several.figure.axes[0].lines[-1].get_ydata()) == [0.75, 0.5]
+
+
+def test_layers_of_two_kinds_stand_in_the_order_of_execution() -> None:
+    turns = (layer("a"), layer("b", over="channels"), layer("c"), layer("d", over="channels"))
+    with theme.applied():
+        drawing = attention_figure(subject(attention=turns))
+    assert drawing is not None
+    means = [
+        line
+        for line in drawing.figure.axes[0].lines
+        if len(line.get_xdata()) == 2 and line.get_linestyle() == "-"
+    ]
+    assert [list(line.get_xdata()) for line in means] == [[1, 3], [2, 4]]
+
+
+def test_a_layer_without_hifi_keeps_its_place_in_the_spectra() -> None:
+    def spectrum(path: str, branch: str) -> Spectrum:
+        return Spectrum(
+            layer=path, branch=branch, grid=(2, 2), frequency=(0, 1), amplitude=(1, 1), high_share=0.5
+        )
+
+    found = (spectrum("a", "Lo-Fi"), spectrum("b", "Hi-Fi"), spectrum("b", "Lo-Fi"))
+    with theme.applied():
+        drawing = spectrum_figure(subject(spectra=found))
+    assert drawing is not None
+    assert [list(line.get_xdata()) for line in drawing.figure.axes[1].lines] == [[1, 2], [2]]
 
 
 def test_keys_without_a_place_leave_a_panel_that_says_so() -> None:
