@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchsuite.cli import (
+    analyse,
     baseline,
     compare,
     doctor,
@@ -73,6 +74,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "report": results.report,
     "extract": extract.extract,
     "claims": results.claims,
+    "analyse": analyse.analyse,
     "compare": compare.compare,
     "history": history.history,
     "publish": publish.publish,

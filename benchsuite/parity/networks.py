@@ -23,6 +23,16 @@ def find_network(repository: str, cls: str) -> NetworkPort | None:
     return _all_ports().get((repository, cls))
 
 
+def ports_of_file(network: str) -> dict[tuple[str, str], NetworkPort]:
+    """Every authors' class that maps on a network, or on others of its file, by repository and class.
+
+    Args:
+        network: key in `BACKBONES`. A network of one's own has none.
+    """
+    target = BACKBONES.get(network)
+    return _ports_in(target.partition(":")[0]) if target else {}
+
+
 def load_authors_network(
     repository: str,
     cls: str,
@@ -60,7 +70,11 @@ def load_authors_network(
 def _all_ports() -> dict[tuple[str, str], NetworkPort]:
     ports: dict[tuple[str, str], NetworkPort] = {}
     for name in dict.fromkeys(target.partition(":")[0] for target in BACKBONES.values()):
-        # A network whose authors' code is not at hand has no ports.
-        of_file: Mapping[str, NetworkPort] = getattr(importlib.import_module(name), "PORTS", {})
-        ports |= {(port.repo, cls): port for cls, port in of_file.items()}
+        ports |= _ports_in(name)
     return ports
+
+
+def _ports_in(module: str) -> dict[tuple[str, str], NetworkPort]:
+    # A network whose authors' code is not at hand has no ports.
+    of_file: Mapping[str, NetworkPort] = getattr(importlib.import_module(module), "PORTS", {})
+    return {(port.repo, cls): port for cls, port in of_file.items()}

@@ -37,6 +37,15 @@ def find_port(golden_mixer: str) -> tuple[str, MixerClass, Port] | None:
     return port.mixer, cls, port
 
 
+def ports_of(mixer: str) -> dict[str, Port]:
+    """Every authors' version that maps on one of ours, by its name.
+
+    Args:
+        mixer: key in `MIXERS` or `BLOCKS`. A class of one's own has none.
+    """
+    return {name: port for name, port in _all_ports().items() if port.mixer == mixer}
+
+
 def load_authors_weights(
     golden_mixer: str, kwargs: Mapping[str, Any], state: Mapping[str, Tensor], kernel: str = "math"
 ) -> nn.Module:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import across_page, claims, method, names, tables
+from benchsuite.report import across_page, analyses, claims, method, names, tables
 from benchsuite.report.across import across
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
@@ -121,6 +121,7 @@ class RunPart:
     groups: list[GroupPart]
     numbers: Table | None
     names: Table
+    analyses: analyses.AnalysesPart | None
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -202,6 +203,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         groups=groups,
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         names=names.names(frame),
+        analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
         environment=method.environment(run),
         protocol=method.protocol(run),
         command=method.command(run),
