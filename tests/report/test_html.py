@@ -228,7 +228,7 @@ def test_groups_that_cannot_be_compared_have_figures_of_their_own(tmp_path: Path
 
 def test_several_runs_come_one_after_the_other(tmp_path: Path) -> None:
     found = page(tmp_path, make_run([make_record()], title="One"), make_run([make_record()], title="Two"))
-    assert found.within("h1") == ["One", "Two"]
+    assert found.within("h1") == ["2 runs beside each other", "One", "Two"]
     assert found.within("title")[0] == "One · Two"
     assert {"#run1", "#run2"} <= set(found.attributes("href"))
 
