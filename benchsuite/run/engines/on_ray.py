@@ -131,23 +131,30 @@ def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str,
     """Where actors for a device go: one a GPU, or `workers` (1) on each node for a CPU.
 
     Raises:
-        ExecutorError: no node has what is asked for; says what there is.
+        ExecutorError: no node has what is asked for, or GPUs are of several types and none was chosen; says
+            what there is.
     """
     gpu = device != "cpu"
-    wanted = []
-    if gpu:
-        wanted.append(("GPU", "a GPU"))
-    if kind := options.get("gpu_type"):
-        wanted.append((f"accelerator_type:{kind}", f"a GPU of type {kind}"))
-    if name := options.get("resource"):
-        wanted.append((str(name), f'the resource "{name}"'))
-    if not gpu:
-        wanted.append(("CPU", "a CPU to give"))
-    fit = [node for node in nodes if all(node["Resources"].get(key, 0) >= 1 for key, _ in wanted[:1])]
-    fit = [node for node in fit if all(node["Resources"].get(key, 0) > 0 for key, _ in wanted)]
+    kind, name = options.get("gpu_type"), options.get("resource")
+    wanted: list[tuple[str, Callable[[Mapping[str, Any]], bool]]] = []
+    wanted.append(
+        ("a GPU", lambda node: node["Resources"].get("GPU", 0) >= 1)
+        if gpu
+        else ("a CPU to give", lambda node: node["Resources"].get("CPU", 0) >= 1)
+    )
+    if kind:
+        wanted.append((f"a GPU of type {kind}", lambda node: str(kind) in _gpu_types(node)))
+    if name:
+        wanted.append((f'the resource "{name}"', lambda node: node["Resources"].get(str(name), 0) > 0))
+    fit = [node for node in nodes if all(has(node) for _, has in wanted)]
     if not fit:
-        names = " and ".join(words for _, words in wanted)
+        names = " and ".join(words for words, _ in wanted)
         raise ExecutorError(f"no node of the Ray cluster has {names}; there is: {_there(nodes)}")
+    if gpu and not kind and len(types := {each for node in fit for each in _gpu_types(node)}) > 1:
+        raise ExecutorError(
+            f"the Ray cluster has GPUs of several types ({', '.join(sorted(types))}), whose numbers do not "
+            f"belong into one run; choose one: --executor-option gpu_type={min(types)}"
+        )
     workers = int(options.get("workers", 1))
     found = []
     for node in fit:
@@ -280,6 +287,13 @@ def _require_answer(address: str, timeout_s: float) -> None:
         raise ExecutorError(
             f"--ray-address {address}: no Ray cluster answers there ({error}); it was given {timeout_s:g} s"
         ) from None
+
+
+def _gpu_types(node: Mapping[str, Any]) -> set[str]:
+    """What a node says of its GPUs: as a resource, as a label, or not at all."""
+    named = {key.partition(":")[2] for key in node["Resources"] if key.startswith("accelerator_type:")}
+    label = (node.get("Labels") or {}).get("ray.io/accelerator-type")
+    return named | ({str(label)} if label else set())
 
 
 def _there(nodes: Sequence[Mapping[str, Any]]) -> str:

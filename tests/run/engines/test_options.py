@@ -106,6 +106,15 @@ def test_a_gpu_has_an_actor_and_a_cpu_node_as_many_as_are_asked_for() -> None:
     assert [slot.host for slot in on_ray.slots(CLUSTER, "cuda:0", {"gpu_type": "H100"})] == ["big"] * 2
 
 
+def test_gpus_of_several_types_are_not_mixed_in_one_run() -> None:
+    labelled = node("new", GPU=1, CPU=2) | {"Labels": {"ray.io/accelerator-type": "H200"}}
+    mixed = [*CLUSTER, labelled]
+    with pytest.raises(ExecutorError, match=r"GPUs of several types \(H100, H200\), .* gpu_type=H100"):
+        on_ray.slots(mixed, "cuda:0", {})
+    assert [slot.host for slot in on_ray.slots(mixed, "cuda:0", {"gpu_type": "H200"})] == ["new"]
+    assert len(on_ray.slots(mixed, "cpu", {})) == 3
+
+
 @pytest.mark.parametrize(
     ("nodes", "device", "options", "message"),
     [
@@ -121,7 +130,7 @@ def test_a_gpu_has_an_actor_and_a_cpu_node_as_many_as_are_asked_for() -> None:
             {"gpu_type": "A100"},
             "has a GPU and a GPU of type A100; .*accelerator_type:H100 1",
         ),
-        (CLUSTER, "cpu", {"resource": "slow"}, 'has the resource "slow" and a CPU to give'),
+        (CLUSTER, "cpu", {"resource": "slow"}, 'has a CPU to give and the resource "slow"'),
         (CLUSTER, "cpu", {"workers": 5}, "workers=5: node small has 4 CPUs to give"),
         ([], "cpu", {}, "there is: no node"),
     ],
