@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -226,3 +229,9 @@ def test_a_remark_stands_in_the_last_cell_of_a_short_row(
 def test_unfolding_gives_the_same_on_cuda(zoo_unfold: ModuleType) -> None:
     apart = {case: zoo_unfold.difference(small_cell(**given), "cuda:0") for case, given in SMALL.items()}
     assert max(apart.values()) < 1e-9, apart
+
+
+def test_the_size_of_a_report_is_measured_in_a_process_of_its_own(repository: Path) -> None:
+    command = [sys.executable, "benchmarks/report_size.py", "--cells", "20"]
+    done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert re.match(r"20 cells: [\d.]+ s, 0\.\d+ GB at the peak, 0\.\d+ MB", done.stdout), done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,9 @@ from benchsuite.report.explore.repeat import base_command
 from benchsuite.report.explore.table import looks_of, to_table
 from benchsuite.report.theme import MARKERS, looks
 from benchsuite.results.frame import to_frame
+from benchsuite.results.store import read_run
+from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.select import parse
 from tests.report.synthetic import make_record, realistic
 
@@ -95,7 +99,11 @@ def test_the_command_of_a_row_keeps_what_decides_its_cell(command: object, expec
     assert base_command({"command": command}) == expected
 
 
-def test_the_filter_of_a_row_selects_this_row_and_no_other() -> None:
-    cells = [record.cell for record in realistic()]
-    for cell in cells:
-        assert [other for other in cells if parse(f"cell={cell.id}").matches(other)] == [cell]
+def test_the_filter_of_a_row_selects_this_row_of_its_scenario_and_no_other(repository: Path) -> None:
+    run = read_run(repository / "reports" / "hilo-cpu")
+    document = {key: value for key, value in run.scenario.items() if key != "run"}
+    cells = expand_detailed(Scenario.from_dict(document), device="cpu").cells
+    measured = [record for record in run.records if record.status != "skipped"]
+    assert len(measured) == 45
+    for record in measured:
+        assert [cell for cell in cells if parse(f"cell={record.id}").matches(cell)] == [record.cell]
