@@ -79,7 +79,8 @@ class Test(pytest.Item):
         return f"{cell.id}: {change_words(cell.changes, len(cell.changes))}{self._accept(names)}"
 
     def _accept(self, what: str) -> str:
-        return f"\nif that is meant: benchsuite baseline accept {self.path} {what}"
+        search = "".join(f" --pythonpath {folder}" for folder in self.baseline.pythonpath)
+        return f"\nif that is meant: benchsuite baseline accept {self.path} {what}{search}"
 
 
 def tests_of(session: pytest.Session, file: Path, pythonpath: Sequence[str]) -> list[pytest.Item]:

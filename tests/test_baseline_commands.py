@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchsuite.analyse.gate_noise import CellNoise, Noise, write_noise
 from benchsuite.analyse.gate_store import write as write_result
 from benchsuite.cli import main
 from benchsuite.results.record import Cost, Record
@@ -107,6 +108,22 @@ def test_the_self_test_of_the_machine_says_its_noise(cli: Cli) -> None:
     assert code == 1
     assert "two processes are taken to differ by up to 5 %" in out
     assert "5 %, from the self-test" in cli("baseline", "show", file)[1]
+
+
+def test_measured_noise_of_the_cells_decides_where_a_run_stands_alone(cli: Cli) -> None:
+    cli("baseline", "update", folder("old", [timed(0.01)]))
+    (file,) = Path("baselines").iterdir()
+    new = folder("new", [timed(0.0125)])
+    cell = make_cell()
+    for spread, code in ((0.01, 1), (0.20, 0)):
+        pairs = (spread, -spread, spread)
+        noise = CellNoise(id=cell.id, name="MSA", noise=0.0, spread=spread, log_ratios=pairs)
+        write_noise(
+            Noise(scenario="tiny", machine="A", environment=MACHINE, pairs=9, floor=0.02, cells=(noise,)),
+            Path("noise.json"),
+        )
+        found, out, _ = cli("gate", new, "--baseline", file, "--noise", "noise.json")
+        assert found == code, out
 
 
 def test_another_machine_is_refused_and_that_is_no_pass(cli: Cli, baseline: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,7 +50,8 @@ def against(
         out.mkdir(parents=True, exist_ok=True)
         write(result, out / RESULT)
     write_formats(result, files)
-    _print(result, file, strict=strict)
+    _print(result, strict=strict)
+    print(_what_to_do(result, file, pythonpath), end="", file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
@@ -98,7 +100,7 @@ def judge(
     )
 
 
-def _print(result: GateResult, file: Path, *, strict: bool) -> None:
+def _print(result: GateResult, *, strict: bool) -> None:
     from benchsuite.cli.gate_table import conclusion, rows
     from benchsuite.report.gate_formats.words import headline
     from benchsuite.run.fitted import fitted
@@ -118,10 +120,9 @@ def _print(result: GateResult, file: Path, *, strict: bool) -> None:
     print(headline(result))
     if strict and result.strict_exit_code == 5:
         print(conclusion(result, strict=strict))
-    print(_what_to_do(result, file), end="", file=sys.stderr)
 
 
-def _what_to_do(result: GateResult, file: Path) -> str:
+def _what_to_do(result: GateResult, file: Path, pythonpath: Sequence[str]) -> str:
     """How to accept what changed, by name; empty if there is nothing to accept."""
     names = [
         f"{cell.id}:{change.metric}"
@@ -130,14 +131,15 @@ def _what_to_do(result: GateResult, file: Path) -> str:
         if change not in cell.accepted
     ]
     exact = result.rule is None
+    search = "".join(f" --pythonpath {shlex.quote(one)}" for one in pythonpath)
     text = ""
     if names:
         text = "If these changes are meant, accept each by name and commit the file:\n"
         verb = f"benchsuite baseline accept {file}" if exact else "benchsuite gate … --accept"
-        text += "".join(f"  {verb} {name}\n" for name in names[:10])
+        text += "".join(f"  {verb} {name}{search if exact else ''}\n" for name in names[:10])
         if len(names) > 10:
             text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
     if exact and (cells := result.of("missing", "broken", "failed")):
         text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
-        text += f"  benchsuite baseline accept {file} --cells\n"
+        text += f"  benchsuite baseline accept {file} --cells{search}\n"
     return text
