@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 RECORD_VERSION = 2
@@ -96,13 +96,15 @@ class Cell:
         """
         height, width = self.resolution
         size = str(height) if height == width else f"{height}x{width}"
-        fields = {key: value for key, value in asdict(self).items() if _LATER.get(key, _NEVER) != value}
-        canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=list)
+        values = ((key, getattr(self, key)) for key in _CELL_FIELDS)  # `asdict` would copy deeply
+        found = {key: value for key, value in values if _LATER.get(key, _NEVER) != value}
+        canonical = json.dumps(found, sort_keys=True, separators=(",", ":"), default=list)
         digest = hashlib.sha256(canonical.encode()).hexdigest()[:8]
         readable = f"{self.name}-{size}-b{self.batch}-{self.dtype}-{self.kernel}"
         return f"{re.sub(r'[^a-z0-9]+', '-', readable.lower()).strip('-')}-{digest}"
 
 
+_CELL_FIELDS: tuple[str, ...] = tuple(one.name for one in fields(Cell))
 _NEVER = object()
 _LATER: Mapping[str, Any] = {
     "memory_format": "contiguous",
