@@ -6,6 +6,7 @@ reader takes the folder that stands for "/".
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,7 @@ def load_1min() -> float | None:
 
 def cpu_mhz(cores: Sequence[int], root: Path = ROOT) -> float | None:
     """Mean present clock of some of these cores."""
-    step = max(1, -(-len(cores) // _ASKED_CLOCKS))
-    files = [root / _CPU / f"cpu{core}" / "cpufreq" / "scaling_cur_freq" for core in cores[::step]]
+    files = _clock_files(tuple(cores), root)
     known = [int(text) / 1000 for text in map(read, files) if text.isdigit()]  # kHz
     if not known:
         lines = read(root / "proc/cpuinfo").splitlines()
@@ -54,10 +54,20 @@ def cpu_mhz(cores: Sequence[int], root: Path = ROOT) -> float | None:
 
 def thermal_throttles(cores: Sequence[int], root: Path = ROOT) -> int | None:
     """How often heat slowed down these cores, and the package of the first, since the machine began."""
-    files = [root / _CPU / f"cpu{core}" / "thermal_throttle" / "core_throttle_count" for core in cores]
-    files += [file.with_name("package_throttle_count") for file in files[:1]]
-    counts = [int(text) for text in map(read, files) if text.isdigit()]
+    counts = [int(text) for text in map(read, _throttle_files(tuple(cores), root)) if text.isdigit()]
     return sum(counts) if counts else None
+
+
+@functools.cache
+def _clock_files(cores: tuple[int, ...], root: Path) -> tuple[Path, ...]:
+    step = max(1, -(-len(cores) // _ASKED_CLOCKS))
+    return tuple(root / _CPU / f"cpu{core}" / "cpufreq" / "scaling_cur_freq" for core in cores[::step])
+
+
+@functools.cache
+def _throttle_files(cores: tuple[int, ...], root: Path) -> tuple[Path, ...]:
+    files = [root / _CPU / f"cpu{core}" / "thermal_throttle" / "core_throttle_count" for core in cores]
+    return (*files, *(file.with_name("package_throttle_count") for file in files[:1]))
 
 
 def busy_seconds(cores: Sequence[int], root: Path = ROOT) -> float | None:
@@ -69,7 +79,7 @@ def busy_seconds(cores: Sequence[int], root: Path = ROOT) -> float | None:
     ticks = 0
     found = False
     for line in read(root / "proc/stat").splitlines():
-        name, *columns = line.split()
+        name, *columns = line.split() if line.startswith("cpu") else ("",)  # one line counts every interrupt
         if name in wanted:
             found = True
             ticks += sum(int(one) for i, one in enumerate(columns[:_WORK]) if i not in _IDLE)
@@ -161,7 +171,8 @@ def shares(
 def read(file: Path) -> str:
     """A file's text without white space around it; empty if there is none or it may not be read."""
     try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
+        with file.open("rb", buffering=0) as opened:
+            return opened.readall().decode("utf-8", errors="replace").strip()
     except OSError:
         return ""
 

@@ -113,11 +113,11 @@ def _cuda_peak(step: Step, device: torch.device) -> tuple[int, int]:
 
 def _cpu_peak(step: Step) -> int:
     """Largest sum of bytes allocated and not yet freed during the step."""
-    from torch.profiler import ProfilerActivity, profile
+    from torch.autograd.profiler import profile
 
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+    with profile(use_kineto=True, profile_memory=True) as profiler:  # the one inside of `torch.profiler`'s
         step()
-    results = profiler.profiler.kineto_results if profiler.profiler else None
+    results = profiler.kineto_results
     events = [event for event in results.events() if event.name() == "[memory]"] if results else []
     live = peak = 0
     for event in sorted(events, key=lambda event: event.start_ns()):

@@ -93,7 +93,7 @@ class Worker:
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        kills = _oom_kills()
+        before = _oom_counts()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._broken_off = True
         try:
@@ -101,7 +101,7 @@ class Worker:
             ok, value = receive(self._process.stdout, deadline)
             self._broken_off = False
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
-            raise self._obituary(kills) from error
+            raise self._obituary(before) from error
         except TimeoutError:
             self.kill()
             assert timeout_s is not None
@@ -125,7 +125,7 @@ class Worker:
                     stream.close()
         self._stderr.close()
 
-    def _obituary(self, kills: int) -> WorkerDied:
+    def _obituary(self, before: Sequence[bytes]) -> WorkerDied:
         code = self._process.wait()
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _LAST_WORDS))
@@ -134,7 +134,7 @@ class Worker:
         if code >= 0:
             return WorkerDied(f"the worker process exited with code {code}{last}", kind=f"exit code {code}")
         name = signal.Signals(-code).name
-        if code == -signal.SIGKILL and _oom_kills() > kills:
+        if code == -signal.SIGKILL and _oom_kills(_oom_counts()) > _oom_kills(before):
             message = "the system ran out of memory and killed the worker process"
             return WorkerDied(message, kind=name, out_of_memory=True)
         return WorkerDied(f"the worker process was killed by {name}{last}", kind=name)
@@ -189,13 +189,20 @@ def _read(pipe: IO[bytes], size: int, deadline: float | None) -> bytes:
     return bytes(data)
 
 
-def _oom_kills() -> int:
+def _oom_counts() -> list[bytes]:
+    """What the kernel counts just now. Read around every call, and parsed only where a worker has died."""
+    found = []
+    for path in _OOM_COUNTERS:
+        with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
+            found.append(file.readall())
+    return found
+
+
+def _oom_kills(counts: Sequence[bytes]) -> int:
     """How many processes the kernel has killed for want of memory; 0 where it does not say."""
     found = 0
-    for path in _OOM_COUNTERS:
-        with contextlib.suppress(OSError):
-            for line in path.read_text(encoding="ascii", errors="replace").splitlines():
-                name, _, value = line.partition(" ")
-                if name == "oom_kill" and value.isdigit():
-                    found += int(value)
+    for line in b"\n".join(counts).splitlines():
+        name, _, value = line.partition(b" ")
+        if name == b"oom_kill" and value.isdigit():
+            found += int(value)
     return found
