@@ -66,6 +66,8 @@ RETRIES = 2
 REQUEUES = 3
 GRACE_S = 60.0
 """How long jobs of an earlier driver are waited for that were asked to stop."""
+LEAVING_S = 10.0
+"""How long processes of this machine that have nothing more to do are waited for."""
 _A_DAY_MIN = 24 * 60
 _PASSED_ON = ("partition", "account", "qos", "constraint", "mem", "exclusive", "exclude", "nodelist")
 
@@ -151,6 +153,7 @@ class SlurmEngine:
             for running in self._running:
                 with contextlib.suppress(Exception):
                     self._end(running)
+            self._see_off()
             raise
         shutil.rmtree(sink.folder / STREAMS, ignore_errors=True)
 
@@ -176,6 +179,14 @@ class SlurmEngine:
                     self._follow(running, known, setup, folder, sink, stopping)
             sink.workers({_called(one): one.doing for one in self._running if not one.over})
             time.sleep(float(self._options.get("poll", 0.1 if self._cluster == "local" else 2.0)))
+        self._see_off()
+
+    def _see_off(self) -> None:
+        """Let go of jobs; those of this machine are waited for, since they are children of this process."""
+        deadline = time.monotonic() + LEAVING_S
+        for running in self._running:
+            while self._cluster == "local" and not running.job.done() and time.monotonic() < deadline:
+                time.sleep(0.02)
         self._running.clear()
 
     def _follow(

@@ -119,7 +119,9 @@ def test_a_killed_node_leaves_its_work_to_another(cluster: Any, tmp_path: Path, 
     doomed = cluster.add_node(num_cpus=2, object_store_memory=80 << 20)
 
     def kill() -> None:
-        doomed.all_processes["raylet"][0].process.kill()  # as if its machine had gone
+        raylet = doomed.all_processes["raylet"][0].process
+        raylet.kill()  # as if its machine had gone
+        raylet.wait()
 
     watch = Disturbs(kill)
     result = sweep(engine(cluster.address), tmp_path / "run", SLOW, observer=watch)
