@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
@@ -46,7 +48,7 @@ class Canvas:
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         return self.figure.add_axes(box)
 
-    def legend(self, handles: Sequence[Line2D], left: float = 0.0) -> None:
+    def legend(self, handles: Sequence[Artist], left: float = 0.0) -> None:
         """A legend in rows at the top of the figure, over its whole width; nothing for no handles."""
         if not handles:
             return
@@ -71,12 +73,12 @@ def measure(text: str, size: float) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def legend_height(handles: Sequence[Line2D]) -> float:
+def legend_height(handles: Sequence[Artist]) -> float:
     """Height of a legend in points, with the gap below; 0 for no handles."""
     return math.ceil(len(handles) / _legend_columns(handles)) * 13.0 + 8.0 if handles else 0.0
 
 
-def _legend_columns(handles: Sequence[Line2D]) -> int:
+def _legend_columns(handles: Sequence[Artist]) -> int:
     widest = max(measure(str(handle.get_label()), 8.5)[0] for handle in handles)
     return max(1, min(len(handles), int((WIDTH - 60) // (widest + 36))))
 
@@ -121,6 +123,22 @@ def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None
     line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
     line.set_gid(f"cell:{cell}")
     ax.add_artist(line)
+
+
+def ring(ax: Axes, x: float, y: float, color: str, *, dashed: bool, label: str = "") -> PathCollection:
+    """A ring around the mark at a place, to set it apart without colour: solid or dashed."""
+    return ax.scatter(
+        [x],
+        [y],
+        s=121,
+        facecolors="none",
+        edgecolors=color,
+        linewidths=1.1,
+        linestyles=[(0, (1.6, 1.4)) if dashed else "-"],
+        zorder=2.8,
+        clip_on=False,
+        label=label,
+    )
 
 
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:

@@ -21,6 +21,7 @@ from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
+from benchsuite.report.growing import growth_table
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section as Prose
@@ -94,6 +95,7 @@ class GroupPart:
     conditions: str
     findings: list[Finding]
     fastest: Table | None
+    growth: Table | None
     figures: list[FigurePart]
     undrawn: str = ""
 
@@ -235,6 +237,7 @@ def _group(
         conditions=group.conditions,
         findings=findings(cells, reference),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
+        growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
         undrawn="" if draw else _undrawn(len(cells)),
     )

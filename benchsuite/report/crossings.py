@@ -19,6 +19,7 @@ class Crossing:
     Attributes:
         first: the one that is faster at the smallest resolution where the order is clear.
         faster, slower: where `first` is clearly faster or slower than `second`, the smallest first.
+        once: whether every size where `first` is faster lies below all where it is slower.
         swing: largest over smallest ratio of their throughputs, by which crossings are ordered.
     """
 
@@ -27,6 +28,7 @@ class Crossing:
     second: str
     faster: tuple[int | str, ...]
     slower: tuple[int | str, ...]
+    once: bool
     swing: float
 
 
@@ -64,6 +66,7 @@ def _crossing(kernel: str, one: dict[int | str, Point], other: dict[int | str, P
         second.name,
         tuple(p.resolution for p in faster),
         tuple(p.resolution for p in slower),
+        math.prod(faster[-1].size) < math.prod(slower[0].size),
         max(ratios) / min(ratios),
     )
 
@@ -85,12 +88,19 @@ def crossed(fields: Sequence[Contest], most: int = 3) -> str:
             f"Between {joined(spans, 'or')} no two {noun_of(fields).plural} change places beyond what the "
             "intervals leave open."
         )
-    texts = [
-        f"{crossing.first} is faster than {crossing.second} at {places(crossing.faster)}, slower at "
-        f"{places(crossing.slower)} ({crossing.kernel})"
-        for crossing in found[:most]
-    ]
+    texts = [_told(crossing) for crossing in found[:most]]
     rest = len(found) - most
     if rest > 0:
         texts.append(f"{counted(rest, 'more pair')} {'changes' if rest == 1 else 'change'} places")
     return sentence("; ".join(texts))
+
+
+def _told(crossing: Crossing) -> str:
+    """Between which sizes the places change; or, if they do so more than once, who is faster where."""
+    if crossing.once:
+        span = places((crossing.faster[-1], crossing.slower[0]))
+        return f"{crossing.second} passes {crossing.first} between {span} ({crossing.kernel})"
+    return (
+        f"{crossing.first} is faster than {crossing.second} at {places(crossing.faster)}, slower at "
+        f"{places(crossing.slower)} ({crossing.kernel})"
+    )

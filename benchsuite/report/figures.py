@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchsuite.analyse.pareto import pareto_front
@@ -16,6 +18,7 @@ from benchsuite.report.axes import apply_x, apply_y, scale, title_of
 from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, measure
 from benchsuite.report.labels import Box, around, place, segment
 from benchsuite.report.points import Point, kernels_of, names_of, points, resolutions_of
+from benchsuite.report.ranking import front_of
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, rate
 from benchsuite.results.metrics import METRICS
@@ -41,8 +44,8 @@ def cost_versus_speed(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
         return None
     resolutions = evenly(resolutions_of(drawn))
     filled = fills(kernels_of(cells))
-    handles = draw.kernel_handles(kernels_of(drawn), filled)
-    handles.append(Line2D([], [], color=MUTED, linewidth=1, label="Pareto front"))
+    handles: list[Artist] = [*draw.kernel_handles(kernels_of(drawn), filled)]
+    handles += _front_handles(drawn)
     canvas, complete = _draw(drawn, resolutions, looks, filled, handles)
     if not complete:  # once more, with room for a legend of the mixers
         handles += [draw.mixer_handle(looks[name]) for name in looks if name in names_of(drawn)]
@@ -55,7 +58,7 @@ def _draw(
     resolutions: Sequence[int | str],
     looks: Mapping[str, Look],
     filled: Mapping[str, str],
-    handles: Sequence[Line2D],
+    handles: Sequence[Artist],
 ) -> tuple[Canvas, bool]:
     """The figure, and whether every mixer got its label in every panel."""
     # Three panels beside each other are too small for the labels of many mixers.
@@ -98,6 +101,7 @@ def _panel(
         return x.share(macs) * size[0], y.share(speed) * size[1]
 
     lines = _front(ax, panel, x.hi, at)
+    ringed = _rings(ax, panel, looks)
     arrows: list[Box] = []
     anchors: dict[str, list[tuple[float, float]]] = {}
     for point in sorted(panel, key=lambda point: -point.throughput.value):
@@ -122,13 +126,42 @@ def _panel(
         list(anchors.values()),
         [measure(text, 8) for text in texts],
         Box(0, 0, size[0] + 10, size[1]),
-        taken=[*arrows, *(around(*here, 4) for spots in anchors.values() for here in spots)],
+        taken=[
+            *arrows,
+            *(around(*here, 4) for spots in anchors.values() for here in spots),
+            *(around(*at(macs, speed), 5.5) for macs, speed in ringed),
+        ],
         avoid=lines,
     )
     for text, spot in zip(texts, found, strict=True):
         if spot is not None:
             _label(ax, text, *spot)
     return None not in found
+
+
+def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
+    """Legend entries of the front: its line, and the rings that some point in some panel has."""
+    stands = {
+        stand
+        for resolution in resolutions_of(drawn)
+        for stand in front_of([point for point in drawn if point.resolution == resolution])
+    }
+    axes = Figure().add_subplot()  # rings are collections, which need axes to be made in
+    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="Pareto front of the medians")]
+    for stand, label, dashed in (("certain", "certainly on it", False), ("possible", "possibly on it", True)):
+        if stand in stands:
+            handles.append(draw.ring(axes, 0, 0, MUTED, dashed=dashed, label=label))
+    return handles
+
+
+def _rings(ax: Axes, panel: Sequence[Point], looks: Mapping[str, Look]) -> list[tuple[float, float]]:
+    """A solid ring around what is certainly on the front, a dashed one where it may be; where they are."""
+    ringed = []
+    for point, stand in zip(panel, front_of(panel), strict=True):
+        if stand in ("certain", "possible"):
+            ringed.append((point.macs, point.throughput.value))
+            draw.ring(ax, *ringed[-1], looks[point.name].color, dashed=stand == "possible")
+    return ringed
 
 
 def _front(ax: Axes, panel: Sequence[Point], end: float, at: _Place) -> list[Box]:
@@ -139,11 +172,25 @@ def _front(ax: Axes, panel: Sequence[Point], end: float, at: _Place) -> list[Box
         return []
     xs = [*(macs for macs, _ in front), end]
     ys = [*(speed for _, speed in front), front[-1][1]]
+    _band(ax, panel, end, at)
     ax.plot(xs, ys, drawstyle="steps-post", color=MUTED, linewidth=1, zorder=1.5)
     corners = [at(xs[0], ys[0])]
     for i in range(1, len(xs)):
         corners += [at(xs[i], ys[i - 1]), at(xs[i], ys[i])]
     return [segment(a, b) for a, b in pairwise(corners)]
+
+
+def _band(ax: Axes, panel: Sequence[Point], end: float, at: _Place) -> None:
+    """Between what the lower and what the upper ends of the intervals reach, where that can be seen."""
+    known = sorted((p for p in panel if p.exact and p.throughput.bounded), key=lambda p: p.macs)
+    if not known:
+        return
+    xs = [*(point.macs for point in known), end]
+    low = list(accumulate([point.throughput.lo for point in known], max))
+    high = list(accumulate([point.throughput.hi for point in known], max))
+    low, high = [*low, low[-1]], [*high, high[-1]]
+    if any(at(x, hi)[1] - at(x, lo)[1] > 2 for x, lo, hi in zip(xs, low, high, strict=True)):
+        ax.fill_between(xs, low, high, step="post", color=MUTED, alpha=0.16, linewidth=0, zorder=1.2)
 
 
 def _label(ax: Axes, text: str, box: Box, point: tuple[float, float]) -> None:
@@ -162,14 +209,24 @@ def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequen
         f"Each point is a {called.single}: MACs for one image against images per second at the median "
         "latency."
     ]
-    parts.append("The grey staircase is the Pareto front: no other point has both fewer MACs and more speed.")
+    parts.append(
+        "The grey staircase is the Pareto front of the medians: no other point has both fewer MACs and more "
+        "speed."
+    )
+    if any(point.exact for point in drawn):
+        parts.append(
+            "A solid ring marks what is on the front for all speeds within the intervals, a dashed one what "
+            "may be; points without a ring are dominated. The band lies between the fronts of the lower and "
+            "the upper ends."
+        )
     if len(kernels) > 1:
         parts.append(f"A dotted line joins the kernels of one {called.single}.")
     if any(point.throughput.bounded for point in drawn):
         parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
     if not all(point.exact for point in drawn):
         parts.append(
-            "An arrow to the right marks MACs that are a lower bound; such points are not on the front."
+            "An arrow to the right marks MACs that are a lower bound; such points are not on the front and "
+            "dominate no other."
         )
     all_resolutions = resolutions_of(drawn)
     if len(resolutions) < len(all_resolutions):

@@ -12,6 +12,7 @@ from benchsuite.report.beside import beside
 from benchsuite.report.contests import Contest, contests, speed
 from benchsuite.report.crossings import crossed
 from benchsuite.report.dots import speedups
+from benchsuite.report.growing import grows
 from benchsuite.report.points import Point, Value, kernels_of, names_of
 from benchsuite.report.ranking import correlation, fewest, front, moved
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, some, spread
@@ -38,6 +39,7 @@ def findings(cells: Sequence[Point], reference: str | None = None) -> list[Findi
         Finding(f"Beside {reference}", beside(reference, fields)),
         Finding("Fewest MACs", fewest(cells, fields)),
         Finding("MACs and speed", correlation(fields)),
+        Finding("Growth", grows(cells)),
         Finding("Crossings", crossed(fields)),
         Finding("Pareto front", front(fields)),
         Finding("Largest moves", moved(fields)),

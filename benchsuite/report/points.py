@@ -53,6 +53,7 @@ class Point:
     Attributes:
         subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
+        tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
     """
@@ -62,6 +63,7 @@ class Point:
     name: str
     resolution: int | str
     size: tuple[int, int]
+    tokens: int
     kernel: str
     status: str
     reason: str | None
@@ -115,6 +117,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         name=row["name"],
         resolution=row["resolution"],
         size=(row["height"], row["width"]),
+        tokens=int(row["tokens"]),
         kernel=row["kernel"],
         status=row["status"],
         reason=None if pd.isna(row["reason"]) else row["reason"],

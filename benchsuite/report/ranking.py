@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from benchsuite.analyse.correlation import ranks, spearman
-from benchsuite.analyse.pareto import pareto_front
+from benchsuite.analyse.pareto import Candidate, Standing, standings
 from benchsuite.report.contests import Contest, noun_of
 from benchsuite.report.points import Point, names_of, resolutions_of
 from benchsuite.report.words import joined, ordinal, places, sentence, signed, some
@@ -62,24 +62,36 @@ def _speeds(name: str, resolution: int | str, fields: Sequence[Contest]) -> str:
 
 
 def front(fields: Sequence[Contest]) -> str:
-    """Who is on the front, by median; and who might be, since no one there is clearly faster."""
-    found: dict[tuple[str, str], list[int | str]] = {}
+    """Who is on the front whatever the true speeds within the intervals are, and who may be."""
+    found: dict[tuple[str, str, str], list[int | str]] = {}
     for contest in fields:
-        known = contest.countable
+        known = sorted(contest.countable, key=lambda p: p.macs)
         if len(known) < 2:
             continue
-        on = [known[i] for i in pareto_front([(p.macs, p.throughput.value) for p in known])]
-        perhaps = [
-            p.name
-            for p in known
-            if p not in on and not any(q.macs <= p.macs and q.throughput.above(p.throughput) for q in on)
-        ]
-        every = len(on) == len(known) > 3
-        text = f"all {noun_of([contest]).counted(len(on))}" if every else some([p.name for p in on])
-        text += f" (perhaps {some(perhaps)} too)" if perhaps else ""
-        found.setdefault((contest.kernel, text), []).append(contest.resolution)
-    return sentence(
-        "; ".join(f"{text} at {places(where)} with {kernel}" for (kernel, text), where in found.items())
+        stands = front_of(known)
+        certain, possible = (
+            [p.name for p, stand in zip(known, stands, strict=True) if stand == wanted]
+            for wanted in ("certain", "possible")
+        )
+        every = len(certain) == len(known) > 3
+        names = f"all {noun_of([contest]).counted(len(certain))}" if every else some(certain)
+        found.setdefault((contest.kernel, names, some(possible)), []).append(contest.resolution)
+    return " ".join(
+        _front_text(f"on the Pareto front at {places(where)} with {kernel}", certain, possible)
+        for (kernel, certain, possible), where in found.items()
+    )
+
+
+def _front_text(where: str, certain: str, possible: str) -> str:
+    if not certain:
+        return f"Possibly {where}, and none for certain: {possible}."
+    return f"Certainly {where}: {certain}{f'; possibly: {possible}' if possible else ''}."
+
+
+def front_of(cells: Sequence[Point]) -> list[Standing | None]:
+    """Where each cell stands to the Pareto front of MACs against throughput among these."""
+    return standings(
+        [Candidate(cost=p.macs, lo=p.throughput.lo, hi=p.throughput.hi, exact=p.exact) for p in cells]
     )
 
 

@@ -23,14 +23,22 @@ def said(*records: Record) -> str:
     return crossed(contests(points(to_frame(records))))
 
 
-def test_a_pair_that_changes_places_is_told_with_its_sides() -> None:
-    assert said(*sweep(a=(10, 20, 90), b=(12, 30, 60))) == (
-        "a is faster than b at 224 and 448 px, slower at 896 px (math)."
+def test_a_pair_that_changes_places_is_told_with_the_sizes_between_which_it_does() -> None:
+    assert said(*sweep(a=(10, 20, 90), b=(12, 30, 60))) == "b passes a between 448 and 896 px (math)."
+
+
+def test_sizes_where_intervals_leave_the_order_open_widen_the_span() -> None:
+    assert said(*sweep(a=(10, 20, 90), b=(12, 20.01, 60))) == "b passes a between 224 and 896 px (math)."
+
+
+def test_a_pair_that_changes_places_twice_is_told_with_its_sides() -> None:
+    assert said(*sweep(a=(10, 40, 60), b=(12, 30, 90))) == (
+        "a is faster than b at 224 and 896 px, slower at 448 px (math)."
     )
 
 
 def test_the_order_of_records_does_not_decide_who_is_named_first() -> None:
-    assert said(*sweep(b=(12, 30, 60), a=(10, 20, 90))).startswith("a is faster than b at 224 and 448 px")
+    assert said(*sweep(b=(12, 30, 60), a=(10, 20, 90))).startswith("b passes a between 448 and 896 px")
 
 
 def test_orders_that_intervals_leave_open_do_not_cross() -> None:
@@ -43,7 +51,7 @@ def test_orders_that_intervals_leave_open_do_not_cross() -> None:
 
 def test_a_pair_that_crosses_on_one_kernel_only_is_told_with_that_kernel() -> None:
     records = [*sweep(a=(10, 20), b=(12, 24)), *sweep("sdpa", a=(10, 20), b=(12, 15))]
-    assert said(*records) == "a is faster than b at 224 px, slower at 448 px (sdpa)."
+    assert said(*records) == "b passes a between 224 and 448 px (sdpa)."
 
 
 def test_the_largest_crossings_come_first_and_the_rest_is_counted() -> None:

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -68,6 +69,8 @@ def panels(figure: Figure) -> dict[str, Axes]:
 
 # MACs against throughput
 
+FRONT = ("Pareto front of the medians", "certainly on it")
+
 
 def test_a_point_stands_at_its_macs_and_its_throughput() -> None:
     record = make_record("a", latency=0.02, macs=3 * 10**9)
@@ -83,7 +86,7 @@ def test_math_is_hollow_and_fused_is_filled_and_the_legend_says_so() -> None:
     assert hollow.get_markerfacecolor() == theme.PAPER
     assert filled.get_markerfacecolor() == filled.get_color() == hollow.get_color()
     assert hollow.get_marker() == filled.get_marker()
-    assert legend(figure) == ["hollow: math kernel", "filled: flash kernel", "Pareto front"]
+    assert legend(figure) == ["hollow: math kernel", "filled: flash kernel", *FRONT]
 
 
 def test_the_staircase_goes_through_the_front_and_nothing_else() -> None:
@@ -146,6 +149,47 @@ def test_many_failures_are_counted_and_not_all_listed() -> None:
     assert "broken 08" not in caption
 
 
+def rings(axes: Axes) -> dict[tuple[float, float], bool]:
+    """Where rings are, and whether they are dashed."""
+    return {
+        tuple(ring.get_offsets()[0]): ring.get_linestyles()[0][1] is not None
+        for ring in axes.collections
+        if isinstance(ring, PathCollection)
+    }
+
+
+def test_rings_tell_what_is_certainly_on_the_front_from_what_may_be() -> None:
+    records = [
+        make_record("a", macs=1, latency=0.02),
+        make_record("b", macs=2, latency=0.0199, noise=0.05),
+        make_record("dominated", macs=3, latency=0.08),
+        make_record("lower bound", macs=1, latency=0.001, exact=False),
+    ]
+    figure = drawn(cost_versus_speed, records).figure
+    assert {x: dashed for (x, _), dashed in rings(figure.axes[0]).items()} == {1: False, 2: True}
+    assert legend(figure)[-2:] == ["certainly on it", "possibly on it"]
+
+
+def test_a_front_that_is_certain_has_no_dashed_ring_in_its_legend() -> None:
+    figure = drawn(cost_versus_speed, [make_record("a", latency=0.02), make_record("b", macs=9**9)]).figure
+    assert "possibly on it" not in legend(figure)
+
+
+def test_the_band_lies_between_the_fronts_of_the_ends_of_intervals() -> None:
+    def bands(noise: float) -> list[PolyCollection]:
+        records = [
+            make_record("a", macs=1, noise=noise),
+            make_record("b", macs=2, noise=noise, latency=0.002),
+        ]
+        (axes,) = drawn(cost_versus_speed, records).figure.axes
+        return [band for band in axes.collections if isinstance(band, PolyCollection)]
+
+    assert bands(0.0001) == []
+    (band,) = bands(0.3)
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert heights.min() < 6400 < 32000 < heights.max()
+
+
 def test_without_an_exact_count_there_is_no_front() -> None:
     records = [make_record(name, exact=False) for name in "ab"]
     (axes,) = drawn(cost_versus_speed, records).figure.axes
@@ -163,7 +207,7 @@ def test_mixers_go_to_the_legend_where_there_is_no_room() -> None:
     ]
     figure = drawn(cost_versus_speed, records).figure
     assert "a long name of mixer 29" in legend(figure)
-    assert len(legend(figure)) == 32  # the kernel, the front and the mixers
+    assert len(legend(figure)) == 33  # the kernel, the front, its rings and the mixers
 
 
 def test_one_mixer_makes_no_scatter_plot() -> None:

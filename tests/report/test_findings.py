@@ -82,20 +82,36 @@ def test_a_mixer_alone_wins_nothing() -> None:
 
 
 def test_the_front_is_named_and_leaves_out_what_is_dominated() -> None:
-    assert said(race(20, 10, 30), "Pareto front") == "a and b at 224 px with math."
+    text = said(race(20, 10, 30), "Pareto front")
+    assert text == "Certainly on the Pareto front at 224 px with math: a and b."
 
 
-def test_a_mixer_that_may_be_as_fast_is_perhaps_on_the_front() -> None:
-    assert said(race(10, 10.01, 30), "Pareto front") == "a (perhaps b too) at 224 px with math."
+def test_a_mixer_that_may_be_as_fast_is_possibly_on_the_front() -> None:
+    text = said(race(10, 10.01, 30), "Pareto front")
+    assert text == "Certainly on the Pareto front at 224 px with math: a; possibly: b."
 
 
 def test_a_front_of_all_mixers_is_said_in_a_word() -> None:
-    assert said(race(40, 30, 20, 10), "Pareto front") == "all 4 mixers at 224 px with math."
+    text = said(race(40, 30, 20, 10), "Pareto front")
+    assert text == "Certainly on the Pareto front at 224 px with math: all 4 mixers."
 
 
-def test_a_mixer_with_uncounted_operators_is_not_on_the_front() -> None:
+def test_a_mixer_with_uncounted_operators_is_not_on_the_front_and_takes_nothing_off_it() -> None:
     records = [make_record("cheat", macs=1, exact=False, latency=1e-3), *race(10, 20)]
-    assert said(records, "Pareto front") == "a at 224 px with math."
+    assert said(records, "Pareto front") == "Certainly on the Pareto front at 224 px with math: a."
+
+
+def test_without_intervals_nothing_is_certainly_on_the_front() -> None:
+    text = said(race(10, 20, samples=5), "Pareto front")
+    assert text == "Possibly on the Pareto front at 224 px with math, and none for certain: a and b."
+
+
+def test_settings_with_the_same_front_share_a_sentence() -> None:
+    records = [*race(10, 20), *race(30, 40, resolution=448), *race(20, 10, resolution=896)]
+    assert said(records, "Pareto front") == (
+        "Certainly on the Pareto front at 224 and 448 px with math: a. "
+        "Certainly on the Pareto front at 896 px with math: a and b."
+    )
 
 
 # MACs and speed

@@ -152,7 +152,7 @@ def test_figures_are_described_and_captioned(usual: Page) -> None:
 
 def test_tables_have_captions_and_scopes(usual: Page) -> None:
     tables = [tag for tag, _ in usual.tags].count("table")
-    assert tables == [tag for tag, _ in usual.tags].count("caption") == 4
+    assert tables == [tag for tag, _ in usual.tags].count("caption") == 5
     assert all("scope" in attrs for tag, attrs in usual.tags if tag == "th")
 
 
@@ -292,7 +292,7 @@ def test_a_page_of_networks_speaks_of_networks_and_names_what_differs(tmp_path: 
 
 
 def test_a_page_of_mixers_speaks_of_mixers(usual: Page) -> None:
-    assert usual.within("th").count("Mixer") == 2
+    assert usual.within("th").count("Mixer") == 3
     assert not [text for _, text in usual.text if "network" in text.lower()]
 
 
