@@ -24,6 +24,7 @@ from benchsuite.report.groups import Group, describe, shared, split
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section as Prose
+from benchsuite.report.roof import under_the_roof, with_roofs
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
@@ -58,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("scaling", "all-metrics", "All metrics", at_one_resolution),
     Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
     Section(PROFILE, "time-by-operator", "Where the time goes", time_by_operator),
+    Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
     Section("memory", "memory-split", "What memory is made of", memory_split),
     Section("training", "training-split", "What a training step is made of", training_split),
 )
@@ -182,7 +184,8 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
 
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
-    frame = with_profiles(to_frame(records), records)
+    measured = to_frame(records, run.environments)
+    frame = with_roofs(with_profiles(measured, records), run.environments)
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
