@@ -25,7 +25,9 @@ from benchsuite.report.growing import growth_table
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section as Prose
+from benchsuite.report.roof import under_the_roof, with_roofs
 from benchsuite.report.scaling import over_resolution
+from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look, looks
@@ -58,6 +60,9 @@ SECTIONS: tuple[Section, ...] = (
     Section("scaling", "all-metrics", "All metrics", at_one_resolution),
     Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
     Section(PROFILE, "time-by-operator", "Where the time goes", time_by_operator),
+    Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
+    Section("memory", "memory-split", "What memory is made of", memory_split),
+    Section("training", "training-split", "What a training step is made of", training_split),
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
@@ -67,6 +72,12 @@ ms a cell. The explorer draws the others, and `--figures` writes the files of al
 
 TABLE = "table"
 """The word for the table of all numbers in a scenario's `report.sections`."""
+
+_USUAL = (
+    ["scatter", "scaling", "kernels", TABLE],
+    ["scatter", "scaling", "kernels", "memory", "training", TABLE],
+)
+"""What the stored scenario of a run holds if it named no sections: before memory and training, and now."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +186,8 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
 
 def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
-    frame = with_profiles(to_frame(records), records)
+    measured = to_frame(records, run.environments)
+    frame = with_roofs(with_profiles(measured, records), run.environments)
     wanted = _sections(run.scenario)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
@@ -258,7 +270,10 @@ def _sections(scenario: Mapping[str, Any]) -> list[str]:
     wanted = (scenario.get("report") or {}).get("sections")
     if isinstance(wanted, str):
         return [wanted, PROFILE]
-    return [*wanted, PROFILE] if wanted else [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+    chosen = list(wanted or ())
+    if chosen and chosen not in _USUAL:
+        return [*chosen, PROFILE]
+    return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
 
 
 def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchsuite.report import trust
+from benchsuite.report import noise, trust
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, joined
 from benchsuite.results.record import Record
@@ -143,7 +143,13 @@ def command(run: Run) -> str | None:
 
 def protocol(run: Run) -> list[Fact]:
     """How samples were taken and counted, from the records; then the scenario's own settings."""
-    facts = [*_timing(run.records), *_trust(run.records), *_counting(run.records), *_memory(run.records)]
+    facts = [
+        *_timing(run.records),
+        *_sureness(run),
+        *_trust(run.records),
+        *_counting(run.records),
+        *_memory(run.records),
+    ]
     settings = dict(_flat(run.scenario.get("measure") or {}))
     if settings:
         facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
@@ -180,6 +186,17 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
         "assumed about the distribution. They hold what varies within a run, not between runs or machines. "
         "Below 6 samples there is none.",
     )
+
+
+def _sureness(run: Run) -> Iterator[Fact]:
+    wanted = (run.scenario.get("measure") or {}).get("precision")
+    precision = noise.reached(run.records, wanted if isinstance(wanted, float) else None)
+    if precision:
+        yield Fact("Precision", precision)
+    machines = [run.environment, *run.environments.values()]
+    told = dict.fromkeys(text for machine in machines if (text := noise.of_machine(machine)))
+    if told:
+        yield Fact("Noise of the machine", " ".join(told))
 
 
 def _trust(records: Sequence[Record]) -> Iterator[Fact]:

@@ -61,7 +61,7 @@ def time_by_operator(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing 
     if not bars:
         return None
     drawn, kinds = bars[:MOST_CELLS], _largest(bars[:MOST_CELLS])
-    labels = _labels([bar.point for bar in drawn], looks)
+    labels = row_labels([bar.point for bar in drawn], looks)
     colors = {kind: SERIES[number] for number, kind in enumerate(kinds)} | {OTHER: MUTED}
     handles = [
         Line2D([], [], linestyle="none", marker="s", markersize=7, color=color, label=kind)
@@ -103,7 +103,7 @@ def _largest(bars: Sequence[_Bar]) -> list[str]:
     return [kind for kind, _ in total.most_common(MOST_KINDS)]
 
 
-def _labels(cells: Sequence[Point], looks: Mapping[str, Look]) -> list[str]:
+def row_labels(cells: Sequence[Point], looks: Mapping[str, Look]) -> list[str]:
     """Names, and what tells cells of one name apart."""
     sizes, kernels = resolutions_of(cells), kernels_of(cells)
     return [

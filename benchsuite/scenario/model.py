@@ -22,8 +22,8 @@ from benchsuite.scenario.kinds import FailureWord, Label, Listed, Name, OneOrMor
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.sweep import Backbone, Include, Mixer, Sweep
 
-Section = Literal["scatter", "scaling", "kernels", "table"]
-SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "table")
+Section = Literal["scatter", "scaling", "kernels", "memory", "training", "table"]
+SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "memory", "training", "table")
 
 _SectionWord = Annotated[Section, one_of(SECTIONS), WithJsonSchema({"enum": list(SECTIONS)})]
 

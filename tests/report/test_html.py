@@ -79,6 +79,7 @@ def test_the_page_has_its_sections_in_order(usual: Page) -> None:
         "MACs against throughput",
         "Growth with resolution",
         "Fused kernels against math",
+        "What memory is made of",
         "Explore",
         "All numbers",
         "How it was measured",
@@ -145,9 +146,9 @@ def test_a_quote_cannot_end_an_attribute(tmp_path: Path) -> None:
 
 def test_figures_are_described_and_captioned(usual: Page) -> None:
     images = [attrs for tag, attrs in usual.tags if tag == "svg"]
-    assert len(images) == 3
+    assert len(images) == 4
     assert all(image["role"] == "graphics-document" and len(image["aria-label"]) > 60 for image in images)
-    assert len(usual.within("figcaption")) == 3
+    assert len(usual.within("figcaption")) == 4
 
 
 def test_tables_have_captions_and_scopes(usual: Page) -> None:
@@ -329,7 +330,7 @@ def test_figures_are_written_for_papers_under_names_that_speak(tmp_path: Path) -
     render([make_run(records)], out=tmp_path / "report.html", figures=tmp_path / "figures")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         f"{name}-batch-{batch}.{format}"
-        for name in ("all-metrics", "macs-vs-throughput")
+        for name in ("all-metrics", "macs-vs-throughput", "memory-split")
         for batch in (1, 64)
         for format in ("pdf", "png", "svg")
     ]
@@ -341,6 +342,8 @@ def test_figures_of_several_runs_do_not_overwrite_each_other(tmp_path: Path) -> 
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
         "all-metrics-run1",
         "all-metrics-run2",
+        "memory-split-run1",
+        "memory-split-run2",
     }
 
 

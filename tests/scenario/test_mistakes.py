@@ -120,7 +120,7 @@ MISTAKES = {
     "an unknown section of the report": (
         "sweep: {mixer: msa}\nreport: {sections: scater}",
         'f.yaml:4:20  report.sections\n  unknown section "scater"; did you mean "scatter"?\n'
-        "  allowed: scatter, scaling, kernels, table",
+        "  allowed: scatter, scaling, kernels, memory, training, table",
     ),
     "a time that is negative": (
         "sweep: {mixer: msa}\nmeasure: {warmup_s: -1}",

@@ -47,7 +47,7 @@ def test_defaults_are_those_of_the_language() -> None:
         memory_limit=None,
         retry={},
     )
-    assert scenario.report.sections == ("scatter", "scaling", "kernels", "table")
+    assert scenario.report.sections == ("scatter", "scaling", "kernels", "memory", "training", "table")
     assert (scenario.report.reference, scenario.question, scenario.subject) == (None, None, "mixer")
     assert (scenario.profiles, scenario.applied, scenario.overrides) == ((), (), ())
 

@@ -1,0 +1,67 @@
+"""What the report says of precision and of the machine's noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from benchsuite.report import method, noise
+from benchsuite.results.record import Record
+from tests.report.synthetic import ENVIRONMENT, make_record, make_run
+
+
+def precise(share: float | None) -> Record:
+    record = make_record("a")
+    assert record.timing is not None
+    return replace(record, timing=replace(record.timing, precision=share))
+
+
+def test_cells_that_missed_the_wanted_precision_are_counted() -> None:
+    records = [precise(share) for share in (0.005, 0.008, 0.04)]
+    assert noise.reached(records, 0.01) == (
+        "The 95 % interval reaches ±0.80 % of the median in the median cell and ±4.0 % in the worst; "
+        "±1.0 % was wanted, and 1 cell missed it."
+    )
+
+
+def test_nobody_missed_what_every_cell_kept_to() -> None:
+    text = noise.reached([precise(0.005), precise(0.01)], 0.01)
+    assert text is not None
+    assert text.endswith("±1.0 % was wanted, and every cell with an interval kept to it.")
+
+
+def test_cells_without_an_interval_are_counted_and_alone_say_nothing() -> None:
+    assert noise.reached([precise(None)], 0.01) is None
+    assert noise.reached([make_record("a", status="oom")], 0.01) is None
+    text = noise.reached([precise(0.02), precise(None)], None)
+    assert text is not None
+    assert "wanted" not in text
+    assert text.endswith("1 cell without an interval.")
+
+
+def test_the_self_test_says_what_a_difference_must_exceed() -> None:
+    found = {"date": "2026-01-04T09:00:00Z", "noise_percent": 2.5, "passed": True, "age_days": 1.0}
+    told = noise.of_machine({"selftest": found})
+    assert told == (
+        "The self-test of 2026-01-04 timed one cell against itself: on this machine a difference within a "
+        "run must exceed 2.5 % to mean something."
+    )
+    failed = noise.of_machine({"selftest": found | {"passed": False}})
+    assert failed == f"{told} The self-test did not pass."
+
+
+def test_without_a_self_test_nothing_is_said_and_an_unknown_noise_is_no_number() -> None:
+    assert noise.of_machine({}) is None
+    assert noise.of_machine({"selftest": {"noise_percent": None}}) == (
+        "The self-test could not tell the noise of this machine."
+    )
+
+
+def test_both_stand_in_the_protocol_where_they_are_known() -> None:
+    assert {"Precision", "Noise of the machine"}.isdisjoint(
+        fact.term for fact in method.protocol(make_run([make_record()]))
+    )
+    machine = ENVIRONMENT | {"selftest": {"noise_percent": 3.0, "passed": True}}
+    run = replace(make_run([precise(0.02)]), environment=machine, environments={1: machine})
+    facts = {fact.term: fact.text for fact in method.protocol(run)}
+    assert facts["Noise of the machine"].count("3.0 %") == 1
+    assert "1 cell missed it" in facts["Precision"]

@@ -1,0 +1,62 @@
+"""The roofline of a run, read from the artists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchsuite.report import theme
+from benchsuite.report.html import render
+from benchsuite.report.roof import under_the_roof, with_roofs
+from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
+from tests.report.synthetic import ENVIRONMENT, make_record, make_run
+
+CEILINGS = {"device": "cuda", "macs_per_s": {"fp16": 50e12}, "copy_bytes_per_s": 1e12}
+MACHINE: dict[str, Any] = ENVIRONMENT | {"ceilings": CEILINGS}
+
+
+@pytest.fixture(autouse=True)
+def _settings() -> Iterator[None]:
+    with theme.applied():
+        yield
+
+
+def moving(name: str, output_bytes: int, latency: float) -> Record:
+    """64 images of 1 G MACs each: 128 GFLOP a step. Weights and input are 5 MiB."""
+    record = make_record(name, latency=latency, mode="inference")
+    assert record.memory is not None
+    return replace(record, memory=replace(record.memory, output_bytes=output_bytes))
+
+
+def test_cells_lie_under_the_measured_roof() -> None:
+    # 128 GFLOP in 2.56 ms is half of 100 TFLOP/s, and in 5.12 ms a quarter.
+    records = [moving("a", 1 << 20, 2.56e-3), moving("b", 1 << 20, 5.12e-3)]
+    frame = with_roofs(to_frame(records, {1: MACHINE}), {1: MACHINE})
+    drawing = under_the_roof(frame, theme.looks(["a", "b"]))
+    assert drawing is not None
+    text = "Nearest to the roof is a at 224 px on math (50 %), farthest from it b at 224 px on math (25 %)."
+    assert drawing.caption.startswith(text)
+    assert "0 of 2 cells lie left of the ridge" in drawing.caption
+    roof = drawing.figure.axes[0].lines[0]
+    assert list(roof.get_ydata())[1:] == [100e12, 100e12]
+    assert list(roof.get_xdata())[1] == pytest.approx(100)
+
+
+def test_cells_that_bytes_limit_are_counted() -> None:
+    frame = with_roofs(to_frame([moving("a", 10**10, 0.1)], {1: MACHINE}), {1: MACHINE})
+    drawing = under_the_roof(frame, theme.looks(["a"]))
+    assert drawing is not None
+    assert "1 of 1 cell lies left" in drawing.caption
+
+
+def test_without_ceilings_there_is_no_roof(tmp_path: Path) -> None:
+    run = make_run([moving("a", 1 << 20, 2.56e-3)])
+    heading = "Under the roof of the machine"
+    assert heading not in render([run], out=tmp_path / "a.html").read_text()
+    run = replace(run, environment=MACHINE, environments={1: MACHINE})
+    assert heading in render([run], out=tmp_path / "b.html").read_text()
