@@ -89,6 +89,6 @@ def test_networks_are_called_networks() -> None:
     )
     fields = contests(cells)
     assert correlation(fields).startswith("Networks with more MACs tend to be faster here")
-    assert front(fields) == "all 4 networks at 224 px with math."
+    assert front(fields) == "Certainly on the Pareto front at 224 px with math: all 4 networks."
     close = points(to_frame([make_network(n, macs=i + 1, latency=1.0) for i, n in enumerate("abcd")]))
     assert "no network moves" in moved(contests(close))
