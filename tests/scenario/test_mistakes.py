@@ -9,7 +9,7 @@ from .documents import told
 ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, gate, report"
 FILTER_AXES = (
     "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, memory_format,\n"
-    "    compile, cache, protocol, threads, tokens, params.NAME"
+    "    compile, cache, protocol, threads, tokens, cell, params.NAME"
 )
 
 MISTAKES = {
