@@ -16,6 +16,7 @@ from benchsuite.report.operators import LINE, row_labels
 from benchsuite.report.points import Point, points, resolutions_of
 from benchsuite.report.theme import INK, MUTED, PAPER, SERIES, Look
 from benchsuite.report.words import counted, fixed, joined, pixels, scale_of
+from benchsuite.results.nouns import noun
 from benchsuite.units import byte_size, si
 
 MOST_ROWS = 24
@@ -180,5 +181,6 @@ def _draw(
     for key in _MARKS:
         if most[key] and key not in marks:
             caption += f" Too far out to be marked: {_MARKS[key][0]}, up to {formatted(most[key])}."
-    alt = f"Stacked bars of {what} by {joined(parts)} for {counted(len(drawn), 'cell')}. {said}"
+    measured = noun(bar.point.subject for bar in drawn).counted(len({bar.point.name for bar in drawn}))
+    alt = f"Stacked bars of {what} by {joined(parts)} for {counted(len(drawn), 'cell')} of {measured}. {said}"
     return Drawing(canvas.figure, caption, alt)
