@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import across_page, analyses, claims, method, names, tables
+from benchsuite.report import across_page, analyses, claims, method, names, over, tables
 from benchsuite.report.across import across
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.contests import contests, speed
@@ -132,6 +132,7 @@ class RunPart:
     summary: str
     claims: claims.Panel | None
     groups: list[GroupPart]
+    over: list[over.OverPart]
     numbers: Table | None
     names: Table
     analyses: analyses.AnalysesPart | None
@@ -215,6 +216,9 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         summary=_summary(run, frame),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
+        over=over.of_run(frame, key, style, draw, room=MOST_DRAWN - drawn, every_figure=every_figure)
+        if "scaling" in wanted
+        else [],
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         names=names.names(frame),
         analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),

@@ -49,13 +49,17 @@ class Group:
     frame: pd.DataFrame
 
 
-def split(frame: pd.DataFrame) -> list[Group]:
+def split(frame: pd.DataFrame, *, over: str = "") -> list[Group]:
     """The groups of a run, by device, dtype, mode, batch, and by shape where one mixer has several shapes.
 
     Mixers may differ in heads or width among themselves, that is a choice of the scenario; one mixer swept
     over widths is several comparisons.
+
+    Args:
+        over: a factor that may differ within a group, because it is looked at over its values.
     """
     factors = [*_said(frame), *(factor for factor in _SHAPE if _varies_within_a_mixer(frame, factor))]
+    factors = [factor for factor in factors if factor != over]
     if frame.empty:
         return []
     varying = [factor for factor in factors if frame[factor].nunique(dropna=False) > 1]

@@ -97,7 +97,7 @@ def _row(name: str, kernel: str, laws: dict[str, Growth], shown: Sequence[str]) 
     texts = [TableCell(name), TableCell(kernel)]
     for metric in shown:
         law = laws.get(metric)
-        texts.append(TableCell(_interval(law), law.exponent) if law else TableCell("–"))
+        texts.append(TableCell(interval(law), law.exponent) if law else TableCell("–"))
         texts.append(TableCell(f"{100 * law.residual:.1f} %", law.residual) if law else TableCell("–"))
     widest = max(laws.values(), key=lambda law: law.sizes)
     sizes = f"{widest.sizes}: {widest.first:,.0f} to {widest.last:,.0f}"
@@ -107,10 +107,11 @@ def _row(name: str, kernel: str, laws: dict[str, Growth], shown: Sequence[str]) 
 def _text(one: Fitted, unit: str) -> str:
     """MSA grows as tokens^1.86 [1.80, 1.92]."""
     few = f" (3 sizes, at most {100 * one.law.residual:.1f} % off)" if one.law.sizes < FEW else ""
-    return f"{one.name} grows as {unit}^{_interval(one.law)}{few}"
+    return f"{one.name} grows as {unit}^{interval(one.law)}{few}"
 
 
-def _interval(law: Growth) -> str:
+def interval(law: Growth) -> str:
+    """An exponent with its interval: "1.86 [1.80, 1.92]"."""
     rounded = (round(number, 2) + 0.0 for number in (law.exponent, law.lo, law.hi))  # no −0.00
     numbers = (f"{number:.2f}".replace("-", "−") for number in rounded)
     return "{} [{}, {}]".format(*numbers)

@@ -67,3 +67,7 @@ def _save_figures(page: Page, folder: Path) -> None:
             for part in group.figures:
                 name = file_name(part, run, group, several_runs=len(page.runs) > 1)
                 save(part.drawing.figure, folder, name)
+        for over in run.over:
+            if over.drawing is not None:
+                name = f"{run.key}-{over.name}" if len(page.runs) > 1 else over.name
+                save(over.drawing.figure, folder, name)

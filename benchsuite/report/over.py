@@ -1,0 +1,78 @@
+"""The parts of a page that look over batch, width, heads, threads or a parameter: words and a figure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+from markupsafe import Markup
+
+from benchsuite.report.canvas import Drawing
+from benchsuite.report.findings import Finding
+from benchsuite.report.over_axis import over_axis, shown_lines
+from benchsuite.report.over_words import called, findings_over, law_table
+from benchsuite.report.sweeps import sweeps
+from benchsuite.report.tables import Table
+from benchsuite.report.theme import Look
+
+
+@dataclass(frozen=True)
+class OverPart:
+    """What a run shows over one axis, under one set of conditions.
+
+    Attributes:
+        svg, drawing: None where the page has no room for the figure.
+        name: of the figure's files.
+    """
+
+    key: str
+    title: str
+    conditions: str
+    findings: list[Finding]
+    growth: Table | None
+    svg: Markup | None
+    caption: str
+    name: str
+    drawing: Drawing | None
+
+
+def of_run(
+    frame: pd.DataFrame,
+    key: str,
+    style: Mapping[str, Look],
+    draw: Callable[[Drawing, str], Markup],
+    *,
+    room: int,
+    every_figure: bool = False,
+) -> list[OverPart]:
+    """Every sweep of a run, in order.
+
+    Args:
+        style: looks of the run's names.
+        room: cells that may still be drawn into the page; a figure that needs more is left out.
+        every_figure: draw the others as well, for files.
+    """
+    parts = []
+    for number, sweep in enumerate(sweeps(frame), start=1):
+        size = sum(len(line.spots) for line in shown_lines(sweep))
+        fits = size <= room
+        room -= size if fits else 0
+        drawing = over_axis(sweep, style) if fits or every_figure else None
+        title = f"Over {called(sweep)}{f': {sweep.apart}' if sweep.apart else ''}"
+        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        parts.append(
+            OverPart(
+                key=f"{key}-over-{number}",
+                title=title,
+                conditions=sweep.conditions,
+                findings=findings_over(sweep),
+                growth=law_table(sweep),
+                svg=draw(drawing, f"{key}-over-{number}") if drawing and fits else None,
+                caption=drawing.caption if drawing else "",
+                name=name,
+                drawing=drawing,
+            )
+        )
+    return parts
