@@ -25,7 +25,7 @@ LABELS: Mapping[str, str] = {
 """Axes of a cell that a line may go over → the title of such an axis. Parameters go by their own name."""
 
 _SHAPE = ("dim", "num_heads", "stride")
-_VALUE, _LABEL = "over value", "over label"
+_VALUE, _LABEL, _OTHERS = "over value", "over label", "over others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,12 @@ def _parameters(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
             for config in rows["config"]
         ]
         ats = [float(flat[config][path]) for config in rows["config"]]
-        rows = rows.assign(**{_VALUE: ats, "over others": others})
+        rows = rows.copy()
+        rows[_VALUE], rows[_OTHERS] = ats, others
         labels = _labels(rows, path.rpartition(".")[2])
         if labels:
-            keys = list(zip(rows["target"], rows["over others"], strict=True))
-            rows = rows.assign(**{_LABEL: [labels.get(key) for key in keys]})
+            keys = list(zip(rows["target"], rows[_OTHERS], strict=True))
+            rows[_LABEL] = [labels.get(key) for key in keys]
             yield path.rpartition(".")[2], rows[rows[_LABEL].notna()].reset_index(drop=True)
 
 
@@ -150,7 +151,7 @@ def _labels(rows: pd.DataFrame, leaf: str) -> dict[tuple[str, str], str]:
     told from itself by a number.
     """
     found: dict[tuple[str, str], str] = {}
-    for (target, others), part in rows.groupby(["target", "over others"], sort=False):
+    for (target, others), part in rows.groupby(["target", _OTHERS], sort=False):
         if part[_VALUE].nunique() < LEAST:
             continue
         bare = {
@@ -159,7 +160,7 @@ def _labels(rows: pd.DataFrame, leaf: str) -> dict[tuple[str, str], str]:
         }
         label = next(iter(bare)) if len(bare) == 1 else str(target)
         number = sum(other.partition(" #")[0] == label for other in found.values()) + 1
-        found[target, others] = label if number == 1 else f"{label} #{number}"
+        found[str(target), str(others)] = label if number == 1 else f"{label} #{number}"
     return found
 
 
