@@ -77,6 +77,34 @@ def test_failures_are_drawn_where_they_happen_and_say_why(failing: Path, opened:
     page.shot("failures")
 
 
+def test_rings_tell_who_is_on_the_front_where_macs_stand_against_speed(
+    report: Callable[..., Path], opened: Open
+) -> None:
+    cells = [("a", 10**9, 0.02, 0.01), ("b", 2 * 10**9, 0.0199, 0.05), ("c", 3 * 10**9, 0.08, 0.01)]
+    records = [make_record(name, macs=m, latency=t, noise=n) for name, m, t, n in cells]
+    page = opened(report(make_run(records)), "#x=macs&y=throughput")
+    explorer(page)
+    rings = page.page.locator('.explorer g[data-mark^="ring"]')
+    assert [ring.get_attribute("data-mark") for ring in rings.all()] == ["ring certain", "ring possible"]
+    assert [ring.locator("circle, path").count() for ring in rings.all()] == [1, 1]
+    assert [bool(ring.get_attribute("stroke-dasharray")) for ring in rings.all()] == [False, True]
+    said = page.page.locator(".explorer .mark").evaluate_all(
+        "all => all.map(m => m.getAttribute('aria-label'))"
+    )
+    assert [text.rpartition(", ")[2] for text in said if "on the Pareto front" in text] == [
+        "certainly on the Pareto front", "possibly on the Pareto front",
+    ]  # fmt: skip
+    assert (
+        "Ring: solid, certainly on the Pareto front; dashed, possibly"
+        in page.page.locator(".explorer").inner_text()
+    )
+    page.shot("rings")
+    choose(page, "y", "peak_memory_bytes")
+    page.page.wait_for_selector(".explorer .panel svg[aria-label^='Peak memory']")
+    assert rings.count() == 0
+    assert "Ring:" not in page.page.locator(".explorer").inner_text()
+
+
 def test_a_name_isolates_in_chart_and_table_and_again_undoes(hilo: Path, opened: Open) -> None:
     page = opened(hilo)
     explorer(page)

@@ -107,3 +107,19 @@ def test_the_filter_of_a_row_selects_this_row_of_its_scenario_and_no_other(repos
     assert len(measured) == 45
     for record in measured:
         assert [cell for cell in cells if parse(f"cell={record.id}").matches(cell)] == [record.cell]
+
+
+def test_the_standing_is_that_of_all_kernels_at_a_resolution_under_the_same_conditions() -> None:
+    records = [
+        make_record("a", macs=1, latency=0.02),
+        make_record("b", macs=2, latency=0.0199, noise=0.05),
+        make_record("beaten", macs=3, latency=0.08),
+        make_record("fused", macs=4, latency=0.001, kernel="flash"),
+        make_record("bound", macs=1, latency=0.0001, exact=False),
+        make_record("untimed", macs=0, status="oom"),
+        make_record("beaten", macs=3, latency=0.08, resolution=448),
+        make_record("beaten", macs=3, latency=0.08, dtype="fp32"),
+    ]
+    assert column(to_table(to_frame(records)), "standing") == [
+        "certain", "possible", "dominated", "certain", None, None, "certain", "certain",
+    ]  # fmt: skip

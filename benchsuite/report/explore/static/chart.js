@@ -53,6 +53,9 @@ function prepare(data, rows, x, y, spec) {
   if (failed.length > unplaced.length) notes.push(`×: failed cells (${tally(failed)}), at the edge where they would have been worst; they have no value.`);
   const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false).length : 0;
   if (bounds) notes.push(`≥: MACs of ${bounds} ${bounds === 1 ? "cell" : "cells"} are a lower bound, since the counter has no rule for some operators.`);
+  const rings = RINGS.filter(([standing]) => isFront(x, y) && drawn.some((row) => row.standing === standing));
+  const ways = rings.map(([standing, dash]) => `${dash ? "dashed" : "solid"}, ${FRONT[standing]}`);
+  if (ways.length) notes.push(`Ring: ${ways.join("; ")}, among all kernels at the same resolution and conditions, filtered away or not.`);
   if (y.lo || x.lo) notes.push("Bars: 95 % interval of the median within the run.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
@@ -80,6 +83,14 @@ function tally(rows) {
   const counts = new Map();
   for (const row of rows) counts.set(row.status, (counts.get(row.status) ?? 0) + 1);
   return [...counts].map(([status, count]) => `${count} ${status}`).join(", ");
+}
+
+// Rings mean something only where MACs stand against speed.
+const RINGS = [["certain", null], ["possible", "2.5 2.2"]];
+const FRONT = { certain: "certainly on the Pareto front", possible: "possibly on the Pareto front" };
+function isFront(x, y) {
+  const keys = [x.key, y.key];
+  return keys.includes("macs") && (keys.includes("throughput") || keys.includes("latency_s"));
 }
 
 function isOrdinal(column) {
@@ -176,6 +187,17 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
     }));
     seen.push(sorted);
   }
+  if (isFront(x, y)) {
+    for (const [standing, dash] of RINGS) {
+      const ringed = drawn.filter((row) => row.standing === standing);
+      if (!ringed.length) continue;
+      marks.push(Plot.dot(ringed, {
+        x: x.key, y: y.key, r: { value: (row) => shared.radius(row) + 4, scale: null }, stroke, fill: "none", strokeWidth: 1.4,
+        strokeDasharray: dash, pointerEvents: "none",
+      }));
+      seen.push(`ring ${standing}`);
+    }
+  }
   const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false) : [];
   if (bounds.length) marks.push(Plot.text(bounds, { x: x.key, y: y.key, text: () => "≥", dx: -13, fill: "var(--muted)", pointerEvents: "none" }));
   const up = y.better !== "higher";
@@ -242,7 +264,12 @@ function stacked(rows, key) {
 
 // Marks answer to pointer and keyboard: one stop of the tab key a chart, arrow keys from mark to mark.
 function connect(svg, seen, data, x, y, act) {
-  const groups = [...svg.querySelectorAll('g[aria-label="dot"]')];
+  const dots = [...svg.querySelectorAll('g[aria-label="dot"]')]; // in the order of `seen`, where a word stands for no cells
+  const groups = dots.filter((_, number) => typeof seen[number] !== "string");
+  dots.forEach((group, number) => {
+    if (typeof seen[number] === "string") group.setAttribute("aria-label", seen[number]);
+  });
+  seen = seen.filter((rows) => typeof rows !== "string");
   const marks = [];
   groups.forEach((group, number) => {
     group.setAttribute("role", "group");
@@ -298,5 +325,5 @@ function unlabelled(svg, kept = []) {
 
 function spoken(row, x, y) {
   const value = row[y.key] === null ? `${row.status}${row.reason ? `, ${row.reason}` : ""}` : `${y.label} ${shown(row[y.key], y.unit)}`;
-  return `${row.name}, ${row.resolution} px, ${row.kernel}: ${x.label} ${shown(row[x.key], x.unit)}, ${value}`;
+  return `${row.name}, ${row.resolution} px, ${row.kernel}: ${x.label} ${shown(row[x.key], x.unit)}, ${value}${isFront(x, y) && FRONT[row.standing] ? `, ${FRONT[row.standing]}` : ""}`;
 }
