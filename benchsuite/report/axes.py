@@ -12,8 +12,9 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 
 from benchsuite.report.canvas import measure
 from benchsuite.report.points import Point, resolutions_of
+from benchsuite.report.theme import MUTED
 from benchsuite.results.metrics import Metric
-from benchsuite.units import byte_size, si
+from benchsuite.units import byte_size, si, significant
 
 ALIKE = 1e-9
 """Share by which values differ that are one value to a reader, and nearly one to a float."""
@@ -28,10 +29,15 @@ def title_of(metric: Metric) -> str:
 
 
 def tick_text(value: float, unit: str) -> str:
-    """10 ms, 2 GiB, 500 M; "images/s" and "MAC" stand in the axis title."""
+    """10 ms, 2 GiB, 500 M, 0.25; "images/s" and "MAC" stand in the axis title, so nothing there is "milli".
+
+    Ticks are round numbers, so five digits are as many as they have: 3.025 must not read 3.03.
+    """
     if unit == "B":
-        return byte_size(value, 3)
-    return si(value, unit if unit == "s" else "", 3)
+        return byte_size(value, 5)
+    if unit == "s" or abs(value) >= 1:
+        return si(value, unit if unit == "s" else "", 5)
+    return significant(value, 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,43 @@ def apply_x(ax: Axes, scale: Scale, unit: str) -> None:
     ax.xaxis.set_major_locator(FixedLocator(list(scale.ticks)))
     ax.xaxis.set_minor_locator(NullLocator())
     ax.xaxis.set_major_formatter(FixedFormatter([tick_text(tick, unit) for tick in scale.ticks]))
+
+
+@dataclass(frozen=True, slots=True)
+class CostScale:
+    """An axis of MACs.
+
+    Attributes:
+        slot: where 0 stands on a logarithmic axis; 0 on an axis that needs no such place.
+        wall: where the line stands that parts it from the others.
+    """
+
+    scale: Scale
+    slot: float = 0.0
+    wall: float = 0.0
+
+    def place(self, macs: float) -> float:
+        """The value to draw at."""
+        return macs or self.slot
+
+    def apply(self, ax: Axes) -> None:
+        """Give the x axis of `ax` this scale."""
+        apply_x(ax, self.scale, "MAC")
+        if self.slot:
+            ticks = [tick for tick in self.scale.ticks if tick > self.wall]
+            ax.xaxis.set_major_locator(FixedLocator([self.slot, *ticks]))
+            ax.xaxis.set_major_formatter(FixedFormatter(["0", *(tick_text(tick, "MAC") for tick in ticks)]))
+            ax.axvline(self.wall, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+
+
+def cost_scale(values: Sequence[float], spread: float = 30.0) -> CostScale:
+    """The axis for these MACs: logarithmic with a place for 0 where the others span more than `spread`."""
+    positive = [value for value in values if value > 0]
+    if len(positive) == len(values) or not positive or max(positive) / min(positive) <= spread:
+        return CostScale(scale(values, "MAC", pad=0.12))
+    share = (max(positive) / min(positive)) ** 0.12
+    slot, wall = min(positive) / share, min(positive) / math.sqrt(share)
+    return CostScale(scale([slot, *positive], "MAC", pad=0.06), slot, wall)
 
 
 @dataclass(frozen=True, slots=True)

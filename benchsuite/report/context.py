@@ -30,7 +30,7 @@ from benchsuite.report.scaling import over_resolution
 from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.tables import Table
-from benchsuite.report.theme import Look, looks
+from benchsuite.report.theme import Look, looks, start_said
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
 from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
@@ -190,14 +190,14 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
     measured = to_frame(records, run.environments)
     frame = with_roofs(with_profiles(measured, records), run.environments)
     wanted = _sections(run.scenario)
-    style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))))
+    reference = (run.scenario.get("report") or {}).get("reference")
+    style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))), reference)
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
     tips = {point.cell: tip(point) for point in points(frame)}
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
-    reference = (run.scenario.get("report") or {}).get("reference")
     groups, drawn = [], 0
     for number, group in enumerate(split(frame), start=1):
         fits = drawn + len(group.frame) <= MOST_DRAWN
@@ -246,7 +246,8 @@ def _group(
         drawing = section.draw(group.frame, style)
         if drawing is not None:
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
-            figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing))
+            caption = f"{drawing.caption}{start_said(style)}"
+            figures.append(FigurePart(section.title, svg, caption, section.name, drawing))
     fields = contests(cells)
     return GroupPart(
         title=group.title,

@@ -25,11 +25,11 @@ LINE = 20.0  # height of a mixer's line, in points
 def at_one_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     """Every metric side by side, the fastest mixer on top.
 
-    None where resolution is swept or nothing is known.
+    None where resolution is swept, nothing is known, or there is nobody to compare with.
     """
     cells = points(frame)
     keys = [key for key in SHOWN if any(point.metrics[key].known for point in cells)]
-    if len(resolutions_of(cells)) != 1 or not keys:
+    if len(resolutions_of(cells)) != 1 or len({(p.name, p.kernel) for p in cells}) < 2 or not keys:
         return None
     kernels = kernels_of(cells)
     filled = fills(kernels)
@@ -142,7 +142,7 @@ def _layout(
     filled: Mapping[str, str],
 ) -> tuple[Canvas, list[tuple[Axes, float]], float]:
     """Columns of axes that share their lines, with their width; and the height of each."""
-    left = 12 + max(measure(looks[name].label, 8.5)[0] for name in names)
+    left = 17 + max(measure(looks[name].label, 8.5)[0] for name in names)
     gap, right = 30.0, 12.0
     handles = draw.kernel_handles(kernels, filled)
     top = legend_height(handles) + 20
@@ -163,7 +163,7 @@ def _lines(ax: Axes, names: Sequence[str], looks: Mapping[str, Look], *, labels:
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
     ax.yaxis.set_major_formatter(FixedFormatter([looks[name].label if labels else "" for name in names]))
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
     ax.spines["left"].set_visible(False)
 
 

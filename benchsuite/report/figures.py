@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, pairwise
 
 import pandas as pd
@@ -12,12 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchsuite.analyse.pareto import pareto_front
+from benchsuite.analyse.pareto import Standing, pareto_front
 from benchsuite.report import canvas as draw
-from benchsuite.report.axes import apply_x, apply_y, scale, title_of
+from benchsuite.report.axes import apply_y, cost_scale, scale, title_of
 from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, measure
+from benchsuite.report.crowd import crowded, faded, told
 from benchsuite.report.labels import Box, around, place, segment
-from benchsuite.report.points import Point, kernels_of, names_of, points, resolutions_of
+from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
 from benchsuite.report.ranking import front_of
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, rate
@@ -25,6 +27,8 @@ from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
 MOST_PANELS = 6
+
+_JUDGED = "All kernels of a panel are judged together. "
 
 _Place = Callable[[float, float], tuple[float, float]]
 
@@ -46,8 +50,9 @@ def cost_versus_speed(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
     filled = fills(kernels_of(cells))
     handles: list[Artist] = [*draw.kernel_handles(kernels_of(drawn), filled)]
     handles += _front_handles(drawn)
+    many = crowded(drawn)
     canvas, complete = _draw(drawn, resolutions, looks, filled, handles)
-    if not complete:  # once more, with room for a legend of the mixers
+    if not complete and not many:  # once more, with room for a legend of the mixers
         handles += [draw.mixer_handle(looks[name]) for name in looks if name in names_of(drawn)]
         canvas, _ = _draw(drawn, resolutions, looks, filled, handles)
     return Drawing(canvas.figure, _caption(cells, drawn, resolutions), _alt(drawn, resolutions))
@@ -79,7 +84,7 @@ def _draw(
         if column == 0:
             ax.set_ylabel(title_of(METRICS["throughput"]))
         panel = [point for point in drawn if point.resolution == resolution]
-        complete &= _panel(ax, panel, looks, filled, (width, height))
+        complete &= _panel(ax, panel, looks, filled, (width, height), many=crowded(drawn))
     return canvas, complete
 
 
@@ -89,19 +94,25 @@ def _panel(
     looks: Mapping[str, Look],
     filled: Mapping[str, str],
     size: tuple[float, float],
+    *,
+    many: bool,
 ) -> bool:
-    """Draw one panel; whether every mixer got its label."""
+    """Draw one panel; whether every mixer got its label. Of many only some are named."""
+    named = told(panel, looks) if many else set(names_of(panel))
+    looks = faded(looks, named)
     ends = [end for point in panel for end in (point.throughput.lo, point.throughput.hi)]
-    x = scale([point.macs for point in panel], "MAC", pad=0.12, most_ticks=6)
+    x = cost_scale([point.macs for point in panel])
     y = scale([*(point.throughput.value for point in panel), *ends], "images/s", pad=0.12, most_ticks=6)
-    apply_x(ax, x, "MAC")
+    x.apply(ax)
     apply_y(ax, y, "images/s")
+    stands = front_of(panel)
+    panel = [replace(p, metrics={**p.metrics, "macs": Value(x.place(p.macs))}) for p in panel]
 
     def at(macs: float, speed: float) -> tuple[float, float]:
-        return x.share(macs) * size[0], y.share(speed) * size[1]
+        return x.scale.share(macs) * size[0], y.share(speed) * size[1]
 
-    lines = _front(ax, panel, x.hi, at)
-    ringed = _rings(ax, panel, looks)
+    lines = _front(ax, panel, x.scale.hi, at)
+    ringed = _rings(ax, panel, stands, looks)
     arrows: list[Box] = []
     anchors: dict[str, list[tuple[float, float]]] = {}
     for point in sorted(panel, key=lambda point: -point.throughput.value):
@@ -121,9 +132,9 @@ def _panel(
             arrows.append(around(here[0] + 12, here[1], 5))
         draw.mark(ax, point.macs, point.throughput.value, look, filled[point.kernel], point.cell)
 
-    texts = [looks[name].label for name in anchors]
+    texts = [looks[name].label for name in anchors if name in named]
     found = place(
-        list(anchors.values()),
+        [spots for name, spots in anchors.items() if name in named],
         [measure(text, 8) for text in texts],
         Box(0, 0, size[0] + 10, size[1]),
         taken=[
@@ -154,10 +165,12 @@ def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
     return handles
 
 
-def _rings(ax: Axes, panel: Sequence[Point], looks: Mapping[str, Look]) -> list[tuple[float, float]]:
+def _rings(
+    ax: Axes, panel: Sequence[Point], stands: Sequence[Standing | None], looks: Mapping[str, Look]
+) -> list[tuple[float, float]]:
     """A solid ring around what is certainly on the front, a dashed one where it may be; where they are."""
     ringed = []
-    for point, stand in zip(panel, front_of(panel), strict=True):
+    for point, stand in zip(panel, stands, strict=True):
         if stand in ("certain", "possible"):
             ringed.append((point.macs, point.throughput.value))
             draw.ring(ax, *ringed[-1], looks[point.name].color, dashed=stand == "possible")
@@ -216,8 +229,17 @@ def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequen
     if any(point.exact for point in drawn):
         parts.append(
             "A solid ring marks what is on the front for all speeds within the intervals, a dashed one what "
-            "may be; points without a ring are dominated. The band lies between the fronts of the lower and "
-            "the upper ends."
+            f"may be; points without a ring are dominated. {_JUDGED if len(kernels) > 1 else ''}The band "
+            "lies between the fronts of the lower and the upper ends."
+        )
+    if crowded(drawn):
+        parts.append(
+            "Named are those on the front or perhaps on it, the extremes and the reference; the grey ones "
+            f"are in the table of all numbers, among {called.counted(len(names_of(drawn)))}."
+        )
+    if any(cost_scale([p.macs for p in drawn if p.resolution == one]).slot for one in resolutions):
+        parts.append(
+            "Left of the dotted line stands what needs no MACs, for which a logarithmic axis has no place."
         )
     if len(kernels) > 1:
         parts.append(f"A dotted line joins the kernels of one {called.single}.")

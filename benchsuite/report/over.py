@@ -61,7 +61,7 @@ def of_run(
         room -= size if fits else 0
         drawing = over_axis(sweep, style) if fits or every_figure else None
         title = f"Over {called(sweep)}{f': {sweep.apart}' if sweep.apart else ''}"
-        name = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", f"over {sweep.axis} {sweep.apart}".lower()).strip("-")
         parts.append(
             OverPart(
                 key=f"{key}-over-{number}",

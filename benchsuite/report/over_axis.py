@@ -14,7 +14,7 @@ from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, meas
 from benchsuite.report.figures import evenly
 from benchsuite.report.points import kernels_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
-from benchsuite.report.theme import MUTED, Look, fills, looks
+from benchsuite.report.theme import MUTED, Look, fills, looks, start_said
 from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, pixels, places
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.results.nouns import noun
@@ -52,20 +52,22 @@ def over_axis(sweep: Sweep, style: Mapping[str, Look]) -> Drawing:
     filled = fills(kernels)
     handles: list[Artist] = [*draw.kernel_handles(kernels, filled)]
     handles += [draw.mixer_handle(own[name]) for name in names]
-    left, right, gap, between = 64.0, 14.0, 48.0, 48.0
-    columns = len(resolutions)
+    single = len(resolutions) == 1  # then metrics stand beside each other, and each needs its title
+    columns = len(metrics) if single else len(resolutions)
+    left, right, gap, between = 64.0, 14.0, 76.0 if single else 48.0, 48.0
     width = (WIDTH - left - right - gap * (columns - 1)) / columns
-    height = (190.0, 165.0, 140.0)[columns - 1]
+    height = (190.0, 165.0, 140.0)[min(columns, 3) - 1]
     top = legend_height(handles) + 24
-    canvas = Canvas(WIDTH, top + len(metrics) * (height + between))
+    canvas = Canvas(WIDTH, top + (1 if single else len(metrics)) * (height + between))
     canvas.legend(handles, left)
     x = positions([spot.at for line in lines for spot in line.spots])
-    for row, metric in enumerate(metrics):
-        for column, resolution in enumerate(resolutions):
+    for i, metric in enumerate(metrics):
+        for j, resolution in enumerate(resolutions):
+            row, column = (0, i) if single else (i, j)
             ax = canvas.axes(left + column * (width + gap), top + row * (height + between), width, height)
-            if row == 0:
+            if row == 0 and (column == 0 or not single):
                 ax.set_title(pixels(resolution))
-            if column == 0:
+            if column == 0 or single:
                 ax.set_ylabel(title_of(metric))
             x.apply(ax, width)
             ax.set_xlabel(sweep.title)
@@ -92,7 +94,7 @@ def number(at: float) -> str:
 
 def axis_named(sweep: Sweep) -> str:
     """The axis inside a sentence: "the width", "alpha"."""
-    return sweep.axis if sweep.is_parameter else f"the {WORDS[sweep.axis]}"
+    return sweep.title if sweep.is_parameter else f"the {WORDS[sweep.axis]}"
 
 
 def _worth(key: str, sweep: Sweep, lines: Sequence[Line]) -> bool:
@@ -216,7 +218,7 @@ def _caption(sweep: Sweep, lines: Sequence[Line]) -> str:
     resolutions = resolutions_of(sweep.cells)
     if len(resolutions) > MOST_COLUMNS:
         parts.append(f"{MOST_COLUMNS} of {len(resolutions)} resolutions, spread evenly.")
-    return " ".join(parts)
+    return " ".join(parts) + start_said(names)
 
 
 def _alt(sweep: Sweep, lines: Sequence[Line], metrics: Sequence[Metric]) -> str:

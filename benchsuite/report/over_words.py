@@ -38,14 +38,14 @@ def findings_over(sweep: Sweep, most: int = 4) -> list[Finding]:
 
 def called(sweep: Sweep) -> str:
     """The axis inside a sentence."""
-    return WORDS.get(sweep.axis, sweep.axis)
+    return WORDS.get(sweep.axis, sweep.title)
 
 
 def valued(sweep: Sweep, ats: Sequence[float]) -> str:
     """Values with their axis: "alpha = 0.5 and 0.9", "batch 64", "8 heads"."""
     text = joined([number(at) for at in ats])
     if sweep.is_parameter:
-        return f"{sweep.axis} = {text}"
+        return f"{sweep.title} = {text}"
     units = {"num_heads": "head", "threads": "thread"}
     if sweep.axis in units:
         return f"{text} {units[sweep.axis]}{'' if list(ats) == [1] else 's'}"

@@ -6,12 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from benchsuite.analyse.roofline import roofline
-from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, mark, mixer_handle
-from benchsuite.report.points import points
-from benchsuite.report.theme import MUTED, Look
+from benchsuite.report.axes import tick_text
+from benchsuite.report.canvas import (
+    WIDTH,
+    Canvas,
+    Drawing,
+    kernel_handles,
+    legend_height,
+    mark,
+    mixer_handle,
+)
+from benchsuite.report.crowd import crowded, faded
+from benchsuite.report.points import kernels_of, points
+from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import counted, fixed, pixels
 from benchsuite.units import si
 
@@ -34,7 +46,11 @@ def under_the_roof(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
     if rows.empty:
         return None
     used = [look for name, look in looks.items() if name in set(rows["name"])]
-    handles = [mixer_handle(look) for look in used]
+    many = crowded(list(cells.values()))
+    filled = fills(kernels_of(cells.values()))
+    kernels = kernels_of(cells[cell] for cell in rows["cell"])
+    handles: list[Artist] = [*kernel_handles(kernels, filled)]
+    handles += [] if many else [mixer_handle(look) for look in used]
     top = legend_height(handles) + 6
     canvas = Canvas(WIDTH, top + HEIGHT + 40)
     canvas.legend(handles, 56)
@@ -52,21 +68,22 @@ def under_the_roof(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
     for ridge, peak in roofs:
         ax.plot([left, ridge, right], [peak * left / ridge, peak, peak], color=MUTED, linewidth=1.4)
     ax.set_xlim(left, right)
+    ordered = sorted(rows.to_dict("records"), key=lambda row: float(row["roof_share"]))
+    worst, best = ordered[0], ordered[-1]
+    if many:
+        looks = faded(looks, {best["name"], worst["name"], *(n for n in looks if looks[n].reference)})
     for row in rows.to_dict("records"):
         look = looks[row["name"]]
-        fill = "none" if row["kernel"] == "math" else "full"
-        mark(ax, row["intensity"], row["achieved_flops_per_s"], look, fill, row["cell"])
+        mark(ax, row["intensity"], row["achieved_flops_per_s"], look, filled[row["kernel"]], row["cell"])
     floor = min(float(rows["achieved_flops_per_s"].min()), *(p * left / r for r, p in roofs))
     ceiling = max(float(rows["achieved_flops_per_s"].max()), *(p for _, p in roofs))
     ax.set_ylim(floor / 1.5, ceiling * 1.5)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: si(value, "", 3)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value, "")))
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("Operations per byte that must move [FLOP/B]")
     ax.set_ylabel("Achieved [FLOP/s]")
-    ordered = sorted(rows.to_dict("records"), key=lambda row: float(row["roof_share"]))
-    worst, best = ordered[0], ordered[-1]
 
     def told(row: Any) -> str:
         point = cells[row["cell"]]
@@ -77,13 +94,28 @@ def under_the_roof(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
         said = f"{told(best)} is the only cell with a place under the roof."
     else:
         said = f"Nearest to the roof is {told(best)}, farthest from it {told(worst)}."
+    if many:
+        _name(ax, {row["cell"]: row for row in (best, worst)}, looks)
     bound = int((rows["limited_by"] == "bandwidth").sum())
     lie = "lies" if bound == 1 else "lie"
     peaks = " and ".join(si(peak, "FLOP/s", 3) for _, peak in sorted(roofs))
     caption = (
         f"{said} {bound} of {counted(len(rows), 'cell')} {lie} left of the ridge, where "
         "moving bytes limits. The "
-        f"roof is measured: a large matrix product ({peaks}) and a large copy. Hollow marks are the math "
-        "kernel. Bytes are the fewest that must move; above the roof, data stayed in the caches."
+        f"roof is measured: a large matrix product ({peaks}) and a large copy. Bytes are the fewest "
+        "that must move; above the roof, data stayed in the caches."
     )
     return Drawing(canvas.figure, caption, f"Roofline of {counted(len(rows), 'cell')}. {said}")
+
+
+def _name(ax: Axes, cells: Mapping[str, Any], looks: Mapping[str, Look]) -> None:
+    """Names beside marks, where a legend of all would be too long."""
+    for row in cells.values():
+        ax.annotate(
+            looks[row["name"]].label,
+            (row["intensity"], row["achieved_flops_per_s"]),
+            (0, 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=8,
+        )

@@ -151,14 +151,12 @@ def _draw(
     low, high = (0.0, height - strip) if top_edge else (strip, height)
     placed = stack(wanted, ROW, low + ROW / 2, high - ROW / 2) or wanted
     for (name, point), old, new in zip(ends.items(), wanted, placed, strict=True):
-        if abs(old - new) > 2 or x.across(point.resolution, width) < width * 0.9:
-            draw.stroke(
-                ax,
-                (x.across(point.resolution, width) + 4, old),
-                (width + 8, new),
-                looks[name].color,
-                width=0.6,
-            )
+        here = x.across(point.resolution, width)
+        early = here < width * 0.9
+        if early or abs(old - new) > 2:
+            # A line that ends early must not seem to go on.
+            color = MUTED if early else looks[name].color
+            draw.stroke(ax, (here + 4, old), (width + 8, new), color, width=0.6, dotted=early)
         draw.text(ax, width + 10, new, looks[name].label)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from benchsuite.report.groups import split
 from benchsuite.report.points import Point, points
+from benchsuite.report.words import argument
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
@@ -73,7 +74,7 @@ class Sweep:
     @property
     def title(self) -> str:
         """Title of the axis."""
-        return LABELS.get(self.axis, self.axis)
+        return LABELS.get(self.axis, argument(self.axis))
 
     @property
     def cells(self) -> list[Point]:

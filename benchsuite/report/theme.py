@@ -16,6 +16,8 @@ from typing import Any
 
 import matplotlib as mpl
 
+from benchsuite.report.words import argument
+
 logger = logging.getLogger(__name__)
 
 INK = "#1b1b1f"
@@ -114,31 +116,60 @@ _RC: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colour and marker of one mixer, and the name as figures print it."""
+    """Colour and marker of one mixer, the name as figures print it, whether others are held against it."""
 
     color: str
     marker: str
     label: str
+    reference: bool = False
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
-    """A look for every name, in order; the first 110 all differ."""
+def looks(names: Iterable[str], reference: str | None = None) -> dict[str, Look]:
+    """A look for every name, in order; the first 110 all differ.
+
+    Args:
+        reference: a name that the others are held against.
+    """
     names = list(dict.fromkeys(names))
     labels = shortened(names)
     return {
-        name: Look(SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], labels[name])
+        name: Look(
+            SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], labels[name], name == reference
+        )
         for number, name in enumerate(names)
     }
 
 
-def shortened(names: Sequence[str], limit: int = 30) -> dict[str, str]:
-    """Names on one line of at most `limit` characters, cut in the middle and still distinct.
+def common_start(names: Sequence[str]) -> str:
+    """The words that all of several names begin with, if something follows them everywhere: "HiLo"."""
+    words = [name.split() for name in dict.fromkeys(names)]
+    if len(words) < 2:
+        return ""
+    shared = 0
+    while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
+        shared += 1
+    return " ".join(words[0][:shared])
 
+
+def start_said(names: Iterable[str]) -> str:
+    """A sentence for a caption, with a space before it, if figures leave out how all names begin."""
+    start = common_start(list(names))
+    return f" All names begin with “{start}”, which is left out." if start else ""
+
+
+def shortened(names: Sequence[str], limit: int = 32) -> dict[str, str]:
+    """Names on one line of at most `limit` characters, without their common start, and still distinct.
+
+    Names that are too long are cut in the middle. Arguments become equations, "alpha=0.5" is "α = 0.5".
     Control characters, which SVG cannot hold, become spaces.
     """
+    start = len(common_start(names).split())
     result: dict[str, str] = {}
     for name in names:
-        text = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+        text = " ".join(
+            _equation(word) if start else word
+            for word in "".join(c if c.isprintable() else " " for c in name).split()[start:]
+        )
         if len(text) > limit:
             tail = (limit - 1) // 2
             text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
@@ -148,6 +179,11 @@ def shortened(names: Sequence[str], limit: int = 30) -> dict[str, str]:
             text, number = f"{taken[: limit - len(suffix)]}{suffix}", number + 1
         result[name] = text
     return result
+
+
+def _equation(word: str) -> str:
+    key, equals, value = word.partition("=")
+    return f"{argument(key)} = {value}" if equals and key and value else word
 
 
 def fills(kernels: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.report.axes import resolution_axis, scale, tick_text, title_of
+from benchsuite.report.axes import cost_scale, resolution_axis, scale, tick_text, title_of
 from benchsuite.report.points import Point, points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.metrics import METRICS
@@ -95,3 +95,22 @@ def test_resolutions_stand_at_the_logarithm_of_their_side() -> None:
 def test_resolutions_of_one_area_stand_side_by_side() -> None:
     positions = resolution_axis(cells((480, 640), (640, 480), 224)).positions
     assert positions == {224: 0, "480x640": 0.5, "640x480": 1}
+
+
+def test_ticks_below_one_have_no_prefix_unless_they_are_times() -> None:
+    assert [tick_text(0.65, unit) for unit in ("images/s", "", "s")] == ["0.65", "0.65", "650 ms"]
+    assert tick_text(0.0, "images/s") == "0"
+
+
+def test_a_tick_says_all_its_digits() -> None:
+    assert [tick_text(tick, "images/s") for tick in (2.975, 3.0, 3.025)] == ["2.975", "3", "3.025"]
+    assert tick_text(158.5 * (1 << 20), "B") == "158.5 MiB"
+
+
+def test_zero_has_a_place_on_a_cost_axis_only_where_the_others_are_far_apart() -> None:
+    near, far, none = cost_scale([0, 10, 300]), cost_scale([0, 10, 301]), cost_scale([10, 301])
+    assert (near.scale.log, near.slot, near.place(0)) == (False, 0, 0)
+    assert far.scale.log
+    assert far.scale.lo < far.place(0) < far.wall < 10
+    assert (none.slot, none.place(10)) == (0, 10)
+    assert cost_scale([0, 0]).slot == 0

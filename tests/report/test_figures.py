@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -204,11 +205,79 @@ def test_mixers_are_labelled_at_their_points_where_there_is_room() -> None:
 
 def test_mixers_go_to_the_legend_where_there_is_no_room() -> None:
     records = [
-        make_record(f"a long name of mixer {i:02}", resolution=r) for i in range(30) for r in (1, 2, 3)
+        make_record(f"a very, very long name {i:02}", resolution=r) for i in range(20) for r in (1, 2, 3)
     ]
-    figure = drawn(cost_versus_speed, records).figure
-    assert "a long name of mixer 29" in legend(figure)
-    assert len(legend(figure)) == 33  # the kernel, the front, its rings and the mixers
+    records += [make_record("b")]  # so that names have no common start
+    figure = drawn(cost_versus_speed, records[:57] + records[-1:]).figure
+    assert "a very, very long name 18" in legend(figure)
+    assert len(legend(figure)) == 24  # the kernel, the front, its rings and the mixers
+
+
+def many(**changes: Any) -> list[Record]:
+    """25 mixers, the more MACs the slower, but for the 13th."""
+    return [
+        make_record(f"m{n}", macs=n * 10**9, latency=0.001 if n == 13 else 0.01 * (1 + n), **changes)
+        for n in range(1, 26)
+    ]
+
+
+def test_of_more_than_twenty_names_only_the_telling_ones_are_named_and_coloured() -> None:
+    records = many()
+    frame = to_frame(records)
+    drawing = cost_versus_speed(frame, theme.looks(frame["name"], "m7"))
+    assert drawing is not None
+    assert sorted(texts(drawing.figure)) == ["m1", "m13", "m25", "m7"]
+    assert legend(drawing.figure) == ["hollow: math kernel", *FRONT]
+    colors = {name: marks(drawing.figure, records[int(name[1:]) - 1])[0].get_color() for name in ("m7", "m8")}
+    assert colors["m8"] == theme.MUTED
+    assert colors["m7"] != theme.MUTED
+    assert "the grey ones are in the table of all numbers, among 25 mixers." in drawing.caption
+
+
+def test_up_to_twenty_names_all_are_named() -> None:
+    drawing = drawn(cost_versus_speed, many()[:20])
+    assert len(texts(drawing.figure)) == 20
+    assert "grey" not in drawing.caption.replace("grey staircase", "")
+
+
+def test_no_macs_have_a_place_on_a_logarithmic_axis() -> None:
+    none, few, most = (make_record(n, macs=m) for n, m in (("none", 0), ("few", 10**6), ("most", 10**9)))
+    drawing = drawn(cost_versus_speed, [none, few, most])
+    (axes,) = drawing.figure.axes
+    assert axes.get_xscale() == "log"
+    left, right = (marks(axes, record)[0].get_xdata()[0] for record in (none, few))
+    assert axes.get_xlim()[0] < left < right == 10**6
+    labels = [axes.xaxis.get_major_formatter()(tick, i) for i, tick in enumerate(axes.get_xticks())]
+    assert labels[:2] == ["0", "1 M"]
+    assert axes.get_xticks()[0] == left
+    assert "what needs no MACs" in drawing.caption
+
+
+def test_no_macs_stand_at_0_where_the_others_are_near_each_other() -> None:
+    none, few, most = (make_record(n, macs=m) for n, m in (("none", 0), ("few", 10**8), ("most", 10**9)))
+    drawing = drawn(cost_versus_speed, [none, few, most])
+    (axes,) = drawing.figure.axes
+    assert axes.get_xscale() == "linear"
+    assert marks(axes, none)[0].get_xdata()[0] == 0
+    assert "what needs no MACs" not in drawing.caption
+
+
+def test_rings_of_several_kernels_are_judged_together_and_the_caption_says_so() -> None:
+    math, fused = make_record("a"), make_record("a", kernel="flash", latency=0.001)
+    drawing = drawn(cost_versus_speed, [math, fused, make_record("b", macs=10**12)])
+    assert len(rings(drawing.figure.axes[0])) == 1
+    assert "All kernels of a panel are judged together." in drawing.caption
+    assert "judged" not in drawn(cost_versus_speed, [math, make_record("b")]).caption
+
+
+def test_a_line_that_ends_early_is_led_to_its_name_by_dots() -> None:
+    early = make_record("early")
+    figure = drawn(over_resolution, [early, *(make_record("b", resolution=r) for r in (224, 448))]).figure
+    styles = {
+        text.arrow_patch.get_linestyle() for text in figure.axes[1].texts if text.arrow_patch is not None
+    }
+    assert styles == {(0, (1, 2)), "-"}  # the other is only moved
+    assert len([text for text in figure.axes[1].texts if text.arrow_patch is not None]) == 2
 
 
 def test_one_mixer_makes_no_scatter_plot() -> None:

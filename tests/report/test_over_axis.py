@@ -70,6 +70,12 @@ def test_a_parameter_is_drawn_in_throughput_macs_and_memory() -> None:
     assert [list(marks(axes[1], r)[0].get_xdata()) for r in records] == [[0.0], [0.5], [1.0]]
 
 
+def test_at_one_resolution_metrics_stand_beside_each_other() -> None:
+    axes = drawn(*batches(power=0.5)).figure.axes
+    assert [ax.get_title("left") for ax in axes] == ["224 px", ""]
+    assert axes[0].get_position().y0 == axes[1].get_position().y0
+
+
 def test_values_that_double_are_evenly_spaced_and_shares_are_not_logarithms() -> None:
     assert list(positions([1, 2, 4]).positions.values()) == pytest.approx([0, 0.5, 1])
     assert list(positions([0.0, 0.2, 1.0]).positions.values()) == pytest.approx([0, 0.2, 1])
@@ -143,20 +149,20 @@ def test_the_fastest_value_is_named_where_intervals_bear_it_out() -> None:
         *alphas(0.01, 0.01, 0.01, 0.01, resolution=896),
     ]
     assert over_words.fastest(sweep_of(*records)) == (
-        "HiLo window_size=2 with math: at 224 px alpha = 0.5 to 1 cannot be told apart as the fastest; "
-        "alpha = 0.9 is fastest at 448 px; at 896 px no alpha can be told to be the fastest."
+        "HiLo window_size=2 with math: at 224 px α = 0.5 to 1 cannot be told apart as the fastest; "
+        "α = 0.9 is fastest at 448 px; at 896 px no α can be told to be the fastest."
     )
 
 
 def test_values_apart_are_listed_and_not_spanned() -> None:
     text = over_words.fastest(sweep_of(*alphas(0.01, 0.02, 0.02, 0.01)))
-    assert "at 224 px alpha = 0 and 1 cannot be told apart as the fastest" in text
-    assert "alpha = 0, 0.9 and 1 cannot" in over_words.fastest(sweep_of(*alphas(0.01, 0.02, 0.01, 0.01)))
+    assert "at 224 px α = 0 and 1 cannot be told apart as the fastest" in text
+    assert "α = 0, 0.9 and 1 cannot" in over_words.fastest(sweep_of(*alphas(0.01, 0.02, 0.01, 0.01)))
 
 
 def test_without_intervals_nothing_is_the_fastest() -> None:
     records = alphas(0.04, 0.03, 0.02, 0.01, samples=3)
-    assert "no alpha can be told to be the fastest" in over_words.fastest(sweep_of(*records))
+    assert "no α can be told to be the fastest" in over_words.fastest(sweep_of(*records))
 
 
 def test_the_best_batch_is_that_with_most_images_per_second() -> None:
@@ -185,9 +191,9 @@ def test_many_names_are_counted() -> None:
 def test_the_fewest_macs_are_named_and_a_lower_bound_keeps_silent() -> None:
     exact = [hilo(a, macs=m) for a, m in ((0.0, 30), (0.5, 10), (1.0, 10))]
     assert over_words.fewest(sweep_of(*exact)) == (
-        "HiLo window_size=2 with math: alpha = 0.5 and 1 need the fewest MACs at 224 px."
+        "HiLo window_size=2 with math: α = 0.5 and 1 need the fewest MACs at 224 px."
     )
-    assert "MACs are the same for every alpha" in over_words.fewest(sweep_of(*alphas(1, 2, 3, 4)))
+    assert "MACs are the same for every α" in over_words.fewest(sweep_of(*alphas(1, 2, 3, 4)))
     assert over_words.fewest(sweep_of(*(hilo(a, exact=False) for a in (0.0, 0.5, 1.0)))) == ""
     assert over_words.fewest(sweep_of(*batches())) == ""
 

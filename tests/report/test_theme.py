@@ -85,12 +85,12 @@ def test_looks_go_by_order_and_ignore_repeats() -> None:
 def test_short_names_are_short_distinct_and_printable(names: list[str]) -> None:
     short = theme.shortened(names)
     assert len(set(short.values())) == len(names)
-    assert all(len(text) <= 30 and text.isprintable() for text in short.values())
+    assert all(len(text) <= 32 and text.isprintable() for text in short.values())
 
 
 def test_a_long_name_keeps_both_of_its_ends() -> None:
     name = "a mixer with many parameters alpha=0.5 window_size=7"
-    assert theme.shortened([name])[name] == "a mixer with ma… window_size=7"
+    assert theme.shortened([name])[name] == "a mixer with man…5 window_size=7"
     assert theme.shortened(["short"])["short"] == "short"
 
 
@@ -114,3 +114,23 @@ def test_characters_that_the_font_lacks_are_logged_once(caplog: pytest.LogCaptur
         measure("混合器", 8)
     assert len(caplog.records) == 1
     assert "not in the figures' font" in caplog.text
+
+
+def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -> None:
+    names = ["HiLo alpha=0.5 window_size=2", "HiLo alpha=1.0 window_size=2"]
+    assert theme.shortened(names) == {
+        names[0]: "α = 0.5 window_size = 2",
+        names[1]: "α = 1.0 window_size = 2",
+    }
+    assert theme.start_said(names) == " All names begin with “HiLo”, which is left out."
+
+
+@pytest.mark.parametrize("names", [["msa", "msa fused"], ["a x", "b x"], ["HiLo alpha=1"], []])
+def test_without_a_common_start_that_something_follows_names_stay_whole(names: list[str]) -> None:
+    assert list(theme.shortened(names).values()) == names
+    assert theme.start_said(names) == ""
+
+
+def test_the_reference_is_known_by_its_look() -> None:
+    assert [look.reference for look in theme.looks(["a", "b"], "b").values()] == [False, True]
+    assert not any(look.reference for look in theme.looks(["a", "b"]).values())

@@ -1,0 +1,34 @@
+"""Many names in one figure: a few are told, the rest are grey marks that the table names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from benchsuite.report.points import Point, names_of
+from benchsuite.report.ranking import front_of
+from benchsuite.report.theme import MUTED, Look
+
+MANY = 20
+"""Names beyond which colours and markers repeat too closely for a legend to be read."""
+
+
+def told(panel: Sequence[Point], looks: Mapping[str, Look]) -> set[str]:
+    """Names that a panel of MACs against speed tells: on the front or perhaps, extremes, the reference."""
+    stands = zip(panel, front_of(panel), strict=True)
+    found = {point.name for point, stand in stands if stand in ("certain", "possible")}
+    for key in (lambda p: p.macs, lambda p: p.throughput.value):
+        found |= {min(panel, key=key).name, max(panel, key=key).name}
+    return found | {point.name for point in panel if looks[point.name].reference}
+
+
+def faded(looks: Mapping[str, Look], kept: set[str]) -> dict[str, Look]:
+    """The same looks with everything but the kept names as grey circles."""
+    return {
+        name: look if name in kept else replace(look, color=MUTED, marker="o") for name, look in looks.items()
+    }
+
+
+def crowded(cells: Sequence[Point]) -> bool:
+    """Whether there are too many names to tell all of them."""
+    return len(names_of(cells)) > MANY
