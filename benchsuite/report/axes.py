@@ -168,7 +168,7 @@ def cost_scale(values: Sequence[float], spread: float = 30.0) -> CostScale:
         return CostScale(scale(values, "MAC", pad=0.12))
     share = (max(positive) / min(positive)) ** 0.12
     slot, wall = min(positive) / share, min(positive) / math.sqrt(share)
-    return CostScale(scale([slot, *positive], "MAC", pad=0.06), slot, wall)
+    return CostScale(scale([slot, *positive], "MAC", pad=0.12), slot, wall)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ def told(panel: Sequence[Point], looks: Mapping[str, Look]) -> set[str]:
     """Names that a panel of MACs against speed tells: on the front or perhaps, extremes, the reference."""
     stands = zip(panel, front_of(panel), strict=True)
     found = {point.name for point, stand in stands if stand in ("certain", "possible")}
-    for key in (lambda p: p.macs, lambda p: p.throughput.value):
-        found |= {min(panel, key=key).name, max(panel, key=key).name}
+    by_speed = sorted(panel, key=lambda point: point.throughput.value)
+    by_cost = sorted((point for point in panel if point.exact), key=lambda point: point.macs)
+    found |= {end.name for ordered in (by_speed, by_cost) for end in (*ordered[:1], *ordered[-1:])}
     return found | {point.name for point in panel if looks[point.name].reference}
 
 

@@ -52,9 +52,9 @@ def cost_versus_speed(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
     handles += _front_handles(drawn)
     many = crowded(drawn)
     canvas, complete = _draw(drawn, resolutions, looks, filled, handles)
-    if not complete and not many:  # once more, with room for a legend of the mixers
+    if not complete and not many:  # once more, with a legend of the mixers and few names at points
         handles += [draw.mixer_handle(looks[name]) for name in looks if name in names_of(drawn)]
-        canvas, _ = _draw(drawn, resolutions, looks, filled, handles)
+        canvas, _ = _draw(drawn, resolutions, looks, filled, handles, few=True)
     return Drawing(canvas.figure, _caption(cells, drawn, resolutions), _alt(drawn, resolutions))
 
 
@@ -64,8 +64,10 @@ def _draw(
     looks: Mapping[str, Look],
     filled: Mapping[str, str],
     handles: Sequence[Artist],
+    *,
+    few: bool = False,
 ) -> tuple[Canvas, bool]:
-    """The figure, and whether every mixer got its label in every panel."""
+    """The figure, and whether every mixer got its label in every panel; `few` asks for telling ones only."""
     # Three panels beside each other are too small for the labels of many mixers.
     columns = min(len(resolutions), 2 if len(resolutions) == 4 or len(names_of(drawn)) > 10 else 3)
     rows = math.ceil(len(resolutions) / columns)
@@ -84,7 +86,7 @@ def _draw(
         if column == 0:
             ax.set_ylabel(title_of(METRICS["throughput"]))
         panel = [point for point in drawn if point.resolution == resolution]
-        complete &= _panel(ax, panel, looks, filled, (width, height), many=crowded(drawn))
+        complete &= _panel(ax, panel, looks, filled, (width, height), few=few, many=crowded(drawn))
     return canvas, complete
 
 
@@ -95,11 +97,18 @@ def _panel(
     filled: Mapping[str, str],
     size: tuple[float, float],
     *,
+    few: bool,
     many: bool,
 ) -> bool:
-    """Draw one panel; whether every mixer got its label. Of many only some are named."""
-    named = told(panel, looks) if many else set(names_of(panel))
-    looks = faded(looks, named)
+    """Draw one panel; whether every mixer got its label.
+
+    Args:
+        few: name telling ones only.
+        many: so, too, and the others are grey.
+    """
+    named = told(panel, looks) if few or many else set(names_of(panel))
+    if many:
+        looks = faded(looks, named)
     ends = [end for point in panel for end in (point.throughput.lo, point.throughput.hi)]
     x = cost_scale([point.macs for point in panel])
     y = scale([*(point.throughput.value for point in panel), *ends], "images/s", pad=0.12, most_ticks=6)
@@ -139,10 +148,13 @@ def _panel(
         Box(0, 0, size[0] + 10, size[1]),
         taken=[
             *arrows,
-            *(around(*here, 4) for spots in anchors.values() for here in spots),
+            *(around(*here, 4) for name in anchors for here in anchors[name] if name in named or not many),
             *(around(*at(macs, speed), 5.5) for macs, speed in ringed),
         ],
-        avoid=lines,
+        avoid=[
+            *lines,
+            *(around(*here, 4) for name in anchors for here in anchors[name] if name not in named),
+        ],
     )
     for text, spot in zip(texts, found, strict=True):
         if spot is not None:

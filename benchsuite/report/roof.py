@@ -23,7 +23,7 @@ from benchsuite.report.canvas import (
 )
 from benchsuite.report.crowd import crowded, faded
 from benchsuite.report.points import kernels_of, points
-from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.theme import MUTED, PAPER, Look, fills
 from benchsuite.report.words import counted, fixed, pixels
 from benchsuite.units import si
 
@@ -118,4 +118,5 @@ def _name(ax: Axes, cells: Mapping[str, Any], looks: Mapping[str, Look]) -> None
             textcoords="offset points",
             ha="center",
             fontsize=8,
+            bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},  # the roof may be behind it
         )

@@ -141,13 +141,18 @@ def looks(names: Iterable[str], reference: str | None = None) -> dict[str, Look]
 
 
 def common_start(names: Sequence[str]) -> str:
-    """The words that all of several names begin with, if something follows them everywhere: "HiLo"."""
+    """The words that all of several names begin with, if a word follows them everywhere: "HiLo".
+
+    A number or a sign says nothing alone, so "α = 0.5" and "α = 0.9" have no common start.
+    """
     words = [name.split() for name in dict.fromkeys(names)]
     if len(words) < 2:
         return ""
     shared = 0
     while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
         shared += 1
+    while shared and not all(one[shared][:1].isalpha() for one in words):
+        shared -= 1
     return " ".join(words[0][:shared])
 
 

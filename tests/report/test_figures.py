@@ -210,6 +210,7 @@ def test_mixers_go_to_the_legend_where_there_is_no_room() -> None:
     records += [make_record("b")]  # so that names have no common start
     figure = drawn(cost_versus_speed, records[:57] + records[-1:]).figure
     assert "a very, very long name 18" in legend(figure)
+    assert "a very, very long name 07" not in texts(figure)  # neither on the front nor an extreme
     assert len(legend(figure)) == 24  # the kernel, the front, its rings and the mixers
 
 

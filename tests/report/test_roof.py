@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 
 from benchsuite.report import theme
 from benchsuite.report.html import render
@@ -60,3 +61,24 @@ def test_without_ceilings_there_is_no_roof(tmp_path: Path) -> None:
     assert heading not in render([run], out=tmp_path / "a.html").read_text()
     run = replace(run, environment=MACHINE, environments={1: MACHINE})
     assert heading in render([run], out=tmp_path / "b.html").read_text()
+
+
+def test_the_kernels_are_in_the_legend_and_of_many_names_only_the_nearest_and_the_farthest_are_told() -> None:
+    def figure(number: int) -> Figure:
+        records = [moving(f"m{n:02}", 10**10, 0.1 * (1 + n)) for n in range(number)]
+        frame = with_roofs(to_frame(records, {1: MACHINE}), {1: MACHINE})
+        drawing = under_the_roof(frame, theme.looks(frame["name"]))
+        assert drawing is not None
+        return drawing.figure
+
+    few, many = figure(3), figure(25)
+    assert [text.get_text() for text in few.legends[0].get_texts()] == [
+        "hollow: math kernel", "m00", "m01", "m02",
+    ]  # fmt: skip
+    assert few.axes[0].texts == []
+    assert [text.get_text() for text in many.legends[0].get_texts()] == ["hollow: math kernel"]
+    assert sorted(text.get_text() for text in many.axes[0].texts) == ["m00", "m24"]
+    grey = [
+        line for line in many.axes[0].get_children() if line.get_gid() and line.get_color() == theme.MUTED
+    ]  # type: ignore[attr-defined]
+    assert len(grey) == 23

@@ -125,7 +125,9 @@ def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -
     assert theme.start_said(names) == " All names begin with “HiLo”, which is left out."
 
 
-@pytest.mark.parametrize("names", [["msa", "msa fused"], ["a x", "b x"], ["HiLo alpha=1"], []])
+@pytest.mark.parametrize(
+    "names", [["msa", "msa fused"], ["a x", "b x"], ["α = 0.5", "α = 0.9"], ["HiLo alpha=1"], []]
+)
 def test_without_a_common_start_that_something_follows_names_stay_whole(names: list[str]) -> None:
     assert list(theme.shortened(names).values()) == names
     assert theme.start_said(names) == ""
