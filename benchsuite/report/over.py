@@ -12,10 +12,11 @@ from markupsafe import Markup
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.findings import Finding
 from benchsuite.report.over_axis import over_axis, shown_lines
-from benchsuite.report.over_words import called, findings_over, law_table
+from benchsuite.report.over_words import MOST_LINES, called, findings_over, law_table
 from benchsuite.report.sweeps import sweeps
 from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look
+from benchsuite.report.words import counted
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OverPart:
     """What a run shows over one axis, under one set of conditions.
 
     Attributes:
-        svg, drawing: None where the page has no room for the figure.
+        svg, drawing: None where the page has no room for the figure; `note` says so.
         name: of the figure's files.
     """
 
@@ -34,8 +35,17 @@ class OverPart:
     growth: Table | None
     svg: Markup | None
     caption: str
+    note: str
     name: str
     drawing: Drawing | None
+
+
+def _left_out(lines: int) -> str:
+    few = "" if lines <= MOST_LINES else " Nothing is said of so many in words."
+    return (
+        f"The figure of {counted(lines, 'line')} is not in this file, which would have become too large. Where "
+        f"scripts run, the explorer draws it; benchsuite report --figures DIR writes it.{few}"
+    )
 
 
 def of_run(
@@ -71,6 +81,7 @@ def of_run(
                 growth=law_table(sweep),
                 svg=draw(drawing, f"{key}-over-{number}") if drawing and fits else None,
                 caption=drawing.caption if drawing else "",
+                note="" if fits else _left_out(len(sweep.lines)),
                 name=name,
                 drawing=drawing,
             )

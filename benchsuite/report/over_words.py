@@ -17,7 +17,7 @@ from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
 MOST_LINES = 400
-"""Lines beyond which nothing is said in words: nobody reads it, and pairs are many."""
+"""Lines beyond which nothing is said in words or a table: nobody reads it, and pairs are many."""
 
 _GROWING = ("batch", "dim", "threads")
 """Axes over which a power law is a fair question."""
@@ -189,7 +189,7 @@ def law_table(sweep: Sweep) -> Table | None:
     """Every exponent with its interval; None for a parameter, and where no line has three values."""
     found = {metric: {id(line): law for line, law in laws(sweep, metric)} for metric in FITTED}
     shown = [metric for metric in FITTED if found[metric]]
-    if sweep.axis not in _GROWING or not shown:
+    if sweep.axis not in _GROWING or not shown or len(sweep.lines) > MOST_LINES:
         return None
     headers = [
         Header(noun(p.subject for p in sweep.cells).heading),

@@ -302,7 +302,19 @@ def test_a_figure_that_the_page_has_no_room_for_is_drawn_for_files_only() -> Non
         )[0]
 
     assert part(4).svg is not None
+    assert part(4).note == ""
+    assert part(3).note.startswith("The figure of 1 line is not in this file")
+    assert "in words" not in part(3).note
     assert (part(3).svg, part(3).drawing) == (None, None)
     assert part(3).findings != []
     assert part(3, every_figure=True).svg is None
     assert part(3, every_figure=True).drawing is not None
+
+
+def test_of_more_lines_than_anybody_reads_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (over, over_words):
+        monkeypatch.setattr(module, "MOST_LINES", 1)
+    frame = to_frame([*batches("a", 0.5), *batches("b", 0.9)])
+    (part,) = over.of_run(frame, "run1", theme.looks(["a", "b"]), lambda *_: Markup(), room=0)
+    assert (part.findings, part.growth) == ([], None)
+    assert part.note.endswith("Nothing is said of so many in words.")

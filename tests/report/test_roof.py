@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from benchsuite.report import theme
 from benchsuite.report.html import render
@@ -75,10 +76,12 @@ def test_the_kernels_are_in_the_legend_and_of_many_names_only_the_nearest_and_th
     assert [text.get_text() for text in few.legends[0].get_texts()] == [
         "hollow: math kernel", "m00", "m01", "m02",
     ]  # fmt: skip
-    assert few.axes[0].texts == []
+    assert list(few.axes[0].texts) == []
     assert [text.get_text() for text in many.legends[0].get_texts()] == ["hollow: math kernel"]
     assert sorted(text.get_text() for text in many.axes[0].texts) == ["m00", "m24"]
     grey = [
-        line for line in many.axes[0].get_children() if line.get_gid() and line.get_color() == theme.MUTED
-    ]  # type: ignore[attr-defined]
+        line
+        for line in many.axes[0].get_children()
+        if isinstance(line, Line2D) and line.get_gid() and line.get_color() == theme.MUTED
+    ]
     assert len(grey) == 23
