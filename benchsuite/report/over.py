@@ -43,8 +43,8 @@ class OverPart:
 def _left_out(lines: int) -> str:
     few = "" if lines <= MOST_LINES else " Nothing is said of so many in words."
     return (
-        f"The figure of {counted(lines, 'line')} is not in this file, which would have become too large. Where "
-        f"scripts run, the explorer draws it; benchsuite report --figures DIR writes it.{few}"
+        f"The figure of {counted(lines, 'line')} is not in this file, which would have become too large. "
+        f"Where scripts run, the explorer draws it; benchsuite report --figures DIR writes it.{few}"
     )
 
 
