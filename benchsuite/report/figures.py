@@ -135,6 +135,7 @@ def _panel(
         lo, hi = point.throughput.lo, point.throughput.hi
         if point.throughput.bounded and at(point.macs, hi)[1] - at(point.macs, lo)[1] > 8:
             draw.bar(ax, (point.macs, point.macs), (lo, hi), look.color)
+            lines.append(segment(at(point.macs, lo), at(point.macs, hi)))
         if not point.exact:
             tip = (here[0] + 17, here[1])
             draw.stroke(ax, (here[0] + 4, here[1]), tip, look.color, arrow=True)

@@ -69,5 +69,5 @@ def _save_figures(page: Page, folder: Path) -> None:
                 save(part.drawing.figure, folder, name)
         for over in run.over:
             if over.drawing is not None:
-                name = f"{run.key}-{over.name}" if len(page.runs) > 1 else over.name
+                name = f"{over.name}-{run.key}" if len(page.runs) > 1 else over.name
                 save(over.drawing.figure, folder, name)

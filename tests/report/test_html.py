@@ -337,13 +337,14 @@ def test_figures_are_written_for_papers_under_names_that_speak(tmp_path: Path) -
 
 
 def test_figures_of_several_runs_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    run = make_run([make_record()])
-    render([run, run], out=tmp_path / "report.html", figures=tmp_path / "figures")
+    run = make_run([make_record(batch=batch) for batch in (1, 2, 4)], report={"sections": ["scaling"]})
+    one = make_run([make_record()])
+    render([run, one, run, one], out=tmp_path / "report.html", figures=tmp_path / "figures")
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
-        "all-metrics-run1",
-        "all-metrics-run2",
-        "memory-split-run1",
+        "over-batch-run1",
         "memory-split-run2",
+        "over-batch-run3",
+        "memory-split-run4",
     }
 
 

@@ -273,7 +273,7 @@ def test_more_crossings_than_three_are_counted() -> None:
 
 
 def test_a_run_has_a_part_for_each_axis_with_words_figure_and_exponents(tmp_path: Any) -> None:
-    run = make_run([*batches("a", 0.5), *batches("b", 0.9)])
+    run = make_run([*batches("a", 0.5), *batches("b", 0.9)], report={"sections": ["scaling"]})
     (part,) = build([run]).runs[0].over
     assert (part.title, part.name) == ("Over batch", "over-batch")
     assert [finding.topic for finding in part.findings] == ["Fastest", "Growth", "Crossings"]
