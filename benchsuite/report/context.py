@@ -14,6 +14,7 @@ from markupsafe import Markup
 from benchsuite.report import across_page, analyses, claims, method, names, tables
 from benchsuite.report.across import across
 from benchsuite.report.canvas import Drawing
+from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.explore.embed import ROOM_BYTES
@@ -46,21 +47,23 @@ class Section:
         key: the word for it in a scenario's `report.sections`, or `PROFILE`.
         name: of the files that `--figures` writes.
         draw: frame of one group, looks → figure, or None where there is nothing to show.
+        chapter: the heading that it stands under; that of its key in `CHAPTERS` if empty.
     """
 
     key: str
     name: str
     title: str
     draw: Callable[[pd.DataFrame, Mapping[str, Look]], Drawing | None]
+    chapter: str = ""
 
 
 SECTIONS: tuple[Section, ...] = (
     Section("scatter", "macs-vs-throughput", "MACs against throughput", cost_versus_speed),
     Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
-    Section("scaling", "all-metrics", "All metrics", at_one_resolution),
-    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
-    Section(PROFILE, "time-by-operator", "Where the time goes", time_by_operator),
+    Section("scaling", "all-metrics", "All metrics", at_one_resolution, SPEED),
     Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
+    Section(PROFILE, "time-by-operator", "Time by operator", time_by_operator),
+    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
     Section("memory", "memory-split", "What memory is made of", memory_split),
     Section("training", "training-split", "What a training step is made of", training_split),
 )
@@ -78,20 +81,6 @@ _USUAL = (
     ["scatter", "scaling", "kernels", "memory", "training", TABLE],
 )
 """What the stored scenario of a run holds if it named no sections: before memory and training, and now."""
-
-
-@dataclass(frozen=True)
-class FigurePart:
-    """A figure with its words; `drawing` is kept for writing it to a file called `name`.
-
-    `svg` is None where the page has no room for it.
-    """
-
-    title: str
-    svg: Markup | None
-    caption: str
-    name: str
-    drawing: Drawing
 
 
 @dataclass(frozen=True)
@@ -121,6 +110,7 @@ class RunPart:
         apart: what tells variants of one implementation apart; empty where there are several.
         summary: one line under the title: how much, on what, when.
         claims: None if the scenario has none.
+        chapters: the figures of all groups, by what they are about.
         numbers: None if the scenario does not want the table.
     """
 
@@ -132,6 +122,7 @@ class RunPart:
     summary: str
     claims: claims.Panel | None
     groups: list[GroupPart]
+    chapters: list[Chapter]
     numbers: Table | None
     names: Table
     analyses: analyses.AnalysesPart | None
@@ -215,6 +206,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         summary=_summary(run, frame),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
+        chapters=chapters((part.title, part.conditions, part.figures) for part in groups),
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         names=names.names(frame),
         analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
@@ -242,7 +234,8 @@ def _group(
         drawing = section.draw(group.frame, style)
         if drawing is not None:
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
-            figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing))
+            chapter = section.chapter or CHAPTERS[section.key]
+            figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing, chapter))
     fields = contests(cells)
     return GroupPart(
         title=group.title,
