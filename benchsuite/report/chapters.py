@@ -1,4 +1,4 @@
-"""Figures under the question that they answer: cost against speed, growth, where the time goes, what is used up.
+"""Figures under the question that they answer: cost against speed, growth, where time and memory go.
 
 The order of the page is argued for in `docs/design/0010-order-of-the-report.md`.
 """

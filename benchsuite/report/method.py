@@ -11,7 +11,7 @@ from typing import Any
 
 from benchsuite.report import noise, trust
 from benchsuite.report.tables import Header, Row, Table, TableCell
-from benchsuite.report.words import STATUS_WORDS, counted, joined
+from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, significant
@@ -24,14 +24,6 @@ _TIMING: Mapping[str, str] = {
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
-}
-_STOPPED: Mapping[str, str] = {
-    "precision": "the wanted precision was reached",
-    "samples": "the largest number of samples was taken",
-    "time": "the time was up",
-    "entropy": "new samples said nothing new",
-    "protocol": "the protocol says how many",
-    "interrupted": "the run was asked to stop",
 }
 _WORDS: Mapping[str, str] = {
     "os": "Operating system",
@@ -170,7 +162,9 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     few, many = min(counts), max(counts)
     number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
     reasons = Counter(timing.stopped_by for timing in timed)
-    stops = [f"{_STOPPED.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()]
+    stops = [
+        f"{STOPPED_WORDS.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()
+    ]
     yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
     threads = sorted({timing.threads for timing in timed})

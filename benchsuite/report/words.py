@@ -17,6 +17,16 @@ STATUS_WORDS: dict[str, str] = {
 }
 """Status of a record → how it is written in tables and figures."""
 
+STOPPED_WORDS: dict[str, str] = {
+    "precision": "the wanted precision was reached",
+    "samples": "the largest number of samples was taken",
+    "time": "the time was up",
+    "entropy": "new samples said nothing new",
+    "protocol": "the protocol says how many",
+    "interrupted": "the run was asked to stop",
+}
+"""What ended the sampling of a cell → the words for it after "because"."""
+
 MODE_WORDS: dict[str, str] = {
     "inference": "inference",
     "forward_backward": "forward and backward",
