@@ -21,12 +21,13 @@ CHAPTERS: dict[str, str] = {
     "scatter": SPEED,
     "scaling": "Scaling",
     "kernels": TIME,
+    "device": TIME,
     "profile": TIME,
     "memory": _USED,
     "training": _USED,
     "energy": _USED,
 }
-"""Key of a section → the heading that its figures stand under, unless the section names another."""
+"""Key of a section → the heading that its figures stand under, unless a section names another."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from markupsafe import Markup
 
 from benchsuite.report import across_page, analyses, claims, method, names, tables
 from benchsuite.report.across import across
+from benchsuite.report.busy import waits, wall_and_busy
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
+from benchsuite.report.energy import energy, thrift
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
@@ -44,7 +46,7 @@ class Section:
     """A figure of the page.
 
     Attributes:
-        key: the word for it in a scenario's `report.sections`, or `PROFILE`.
+        key: the word for it in a scenario's `report.sections`, or one of `UNASKED`.
         name: of the files that `--figures` writes.
         draw: frame of one group, looks → figure, or None where there is nothing to show.
         chapter: the heading that it stands under; that of its key in `CHAPTERS` if empty.
@@ -57,15 +59,21 @@ class Section:
     chapter: str = ""
 
 
+DEVICE, ENERGY = "device", "energy"
+UNASKED = (DEVICE, PROFILE, ENERGY)
+"""Keys that are no words of a scenario: whoever has a device watched or a cell profiled wants to see it."""
+
 SECTIONS: tuple[Section, ...] = (
     Section("scatter", "macs-vs-throughput", "MACs against throughput", cost_versus_speed),
     Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
     Section("scaling", "all-metrics", "All metrics", at_one_resolution, SPEED),
+    Section(DEVICE, "wall-and-busy", "Wall time and device time", wall_and_busy),
     Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
     Section(PROFILE, "time-by-operator", "Time by operator", time_by_operator),
     Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
     Section("memory", "memory-split", "What memory is made of", memory_split),
     Section("training", "training-split", "What a training step is made of", training_split),
+    Section(ENERGY, "energy", "Energy of an image", energy),
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
@@ -240,12 +248,17 @@ def _group(
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells, reference),
+        findings=findings(cells, reference, watched(group.frame)),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
         undrawn="" if draw else _undrawn(len(cells)),
     )
+
+
+def watched(frame: pd.DataFrame) -> list[Finding]:
+    """What was read from the device itself, in sentences; those about nothing are empty."""
+    return [Finding("Launch-bound", waits(frame)), Finding("Energy", thrift(frame))]
 
 
 def _undrawn(cells: int) -> str:
@@ -256,16 +269,13 @@ def _undrawn(cells: int) -> str:
 
 
 def _sections(scenario: Mapping[str, Any]) -> list[str]:
-    """Which sections the scenario wants, in its order; all of them if it does not say.
-
-    No scenario says `PROFILE`: whoever has cells profiled wants to see it.
-    """
+    """Which sections the scenario wants, in its order, and those of `UNASKED`; all if it does not say."""
     wanted = (scenario.get("report") or {}).get("sections")
     if isinstance(wanted, str):
-        return [wanted, PROFILE]
+        return [wanted, *UNASKED]
     chosen = list(wanted or ())
     if chosen and chosen not in _USUAL:
-        return [*chosen, PROFILE]
+        return [*chosen, *UNASKED]
     return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
 
 

@@ -28,7 +28,8 @@ def test_cells_that_missed_it_are_counted_by_what_ended_their_sampling() -> None
     text = noise.reached(late, 0.01)
     assert text is not None
     assert text.endswith(
-        "and 3 cells missed it: 2 because the largest number of samples was taken and 1 because the time was up."
+        "and 3 cells missed it: 2 because the largest number of samples was taken and 1 because the time was "
+        "up."
     )
 
 
