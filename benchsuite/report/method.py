@@ -12,9 +12,9 @@ from typing import Any
 from benchsuite.report import noise, trust
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
-from benchsuite.results.record import Record
+from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
-from benchsuite.units import byte_size, significant
+from benchsuite.units import byte_size, si, significant
 
 _TIMING: Mapping[str, str] = {
     "cuda_events": "pairs of CUDA events around each step, read after the last",
@@ -99,10 +99,24 @@ def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if key == "ceilings":
+            several = [value] if isinstance(value, Mapping) else value or ()
+            yield from (_ceilings(name, one) for one in several)
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{name}.")
         elif value is not None and value != "":
             yield name, _text(key, value)
+
+
+def _ceilings(name: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """What one device with so many threads reached, in words."""
+    threads = found.get("threads")
+    where = f"{found.get('device', '')}" + (f", {counted(threads, 'thread')}" if threads else "")
+    rates = found.get("macs_per_s")
+    parts = [f"{dtype} {si(rate, 'MAC/s')}" for dtype, rate in rates.items()] if rates else []
+    if found.get("copy_bytes_per_s"):
+        parts.append(f"copy {si(found['copy_bytes_per_s'], 'B/s')}")
+    return f"{name} ({where})", "; ".join([*parts, *([str(found["method"])] if found.get("method") else [])])
 
 
 def _text(key: str, value: Any) -> str:
@@ -258,6 +272,11 @@ def rules(run: Run) -> list[Fact]:
     return facts
 
 
+def _within(timing: Timing, asked: object) -> bool:
+    """Whether the last sample that there was time for brought the wanted precision."""
+    return isinstance(asked, float) and timing.precision is not None and timing.precision <= asked
+
+
 def warnings(run: Run) -> list[str]:
     """What a reader should know before trusting the numbers."""
     found = list(run.warnings)
@@ -266,7 +285,10 @@ def warnings(run: Run) -> list[str]:
     if few:
         found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
     asked = (run.scenario.get("measure") or {}).get("precision")
-    short = sum(timing.stopped_by not in ("precision", "protocol", "entropy") for timing in timed)
+    short = sum(
+        timing.stopped_by not in ("precision", "protocol", "entropy") and not _within(timing, asked)
+        for timing in timed
+    )
     if asked and short:
         wanted = f" of {asked:g}" if isinstance(asked, float) else ""
         found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")

@@ -32,13 +32,17 @@ def reached(records: Sequence[Record], wanted: float | None) -> str | None:
     return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
 
 
+_EARLY = "although sampling had reached it"
+"""An interval over all rounds may be wider again than the one that ended the sampling."""
+
+
 def missed(timed: Sequence[Timing], wanted: float) -> str:
     """How many cells with an interval missed the wanted precision, by what ended their sampling."""
     late = [timing for timing in timed if timing.precision is not None and timing.precision > wanted]
     if not late:
         return ""
     ends = Counter(timing.stopped_by for timing in late).most_common()
-    because = [f"because {STOPPED_WORDS.get(end, end)}" for end, _ in ends]
+    because = [_EARLY if end == "precision" else f"because {STOPPED_WORDS.get(end, end)}" for end, _ in ends]
     if len(ends) > 1:
         because = [f"{number} {why}" for (_, number), why in zip(ends, because, strict=True)]
         return f"{counted(len(late), 'cell')} missed it: {joined(because)}"

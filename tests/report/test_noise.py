@@ -75,3 +75,9 @@ def test_both_stand_in_the_protocol_where_they_are_known() -> None:
     facts = {fact.term: fact.text for fact in method.protocol(run)}
     assert facts["Noise of the machine"].count("3.0 %") == 1
     assert "1 cell missed it" in facts["Precision"]
+
+
+def test_an_interval_that_grew_again_is_not_said_to_have_missed_because_it_was_reached() -> None:
+    text = noise.reached([precise(0.02, "precision")], 0.01)
+    assert text is not None
+    assert text.endswith("and 1 cell missed it, although sampling had reached it.")
