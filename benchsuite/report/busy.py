@@ -19,6 +19,7 @@ from benchsuite.results.nouns import noun
 from benchsuite.units import si
 
 MOST_ROWS = 24
+WORKS, WAITS = "device works", "device waits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Waiting:
     def share(self) -> float:
         """Of the wall time, in which the device works; above 1 where kernels overlap."""
         return self.busy_s / self.wall_s
+
+    @property
+    def wall_text(self) -> str:
+        """The wall time, to stand beside a bar."""
+        return si(self.wall_s, "s", 3)
 
     @property
     def launch_bound(self) -> bool:
@@ -78,7 +84,7 @@ def wall_and_busy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | N
     if not cells:
         return None
     drawn = cells[:MOST_ROWS]
-    parts = {"device works": SERIES[0], "device waits": GRID}
+    parts = {WORKS: SERIES[0], WAITS: GRID}
     handles = [
         Line2D([], [], linestyle="none", marker="s", markersize=7, color=color, label=part)
         for part, color in parts.items()
@@ -101,7 +107,7 @@ def wall_and_busy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | N
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
     for level, one in enumerate(drawn):
-        pieces = {"device works": (0.0, one.share), "device waits": (one.share, max(0.0, 1 - one.share))}
+        pieces = {WORKS: (0.0, one.share), WAITS: (one.share, max(0.0, 1 - one.share))}
         for part, (start, share) in pieces.items():
             if share > 0:
                 (piece,) = ax.barh(
@@ -109,7 +115,7 @@ def wall_and_busy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | N
                 )
                 piece.set_gid(f"cell:{one.point.cell}")
         y = height * (1 - (level + 0.5) / len(drawn))
-        text(ax, width + 8, y, si(one.wall_s, "s", 3), color=MUTED)
+        text(ax, width + 8, y, one.wall_text, color=MUTED)
     ax.axvline(1 / LAUNCH_BOUND, color=INK, linewidth=1, linestyle="--", zorder=2.5)
     caption = f"{waits(frame)} On the right the wall time of a step."
     if len(drawn) < len(cells):

@@ -77,6 +77,9 @@ SECTIONS: tuple[Section, ...] = (
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
 
+Filed = Callable[[str, pd.DataFrame, Mapping[str, Look]], Drawing | None]
+"""Name of a figure, frame of one group, looks → the figure for a file, or None for that of the page."""
+
 MOST_DRAWN = 400
 """Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
 ms a cell. The explorer draws the others, and `--figures` writes the files of all."""
@@ -160,11 +163,12 @@ class Page:
     across: list[Prose] = field(default_factory=list)
 
 
-def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
+def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | None = None) -> Page:
     """The page of these runs, in order. Call it with `theme.applied()`.
 
     Args:
         every_figure: also draw the figures that the page has no room for, to write them to files.
+        filed: draws the figures that are written to files, where those are to look unlike the page's.
     """
     sheet = StyleSheet()
     parts = [
@@ -175,6 +179,7 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
             sheet,
             room=ROOM_BYTES // len(runs),
             every_figure=every_figure,
+            filed=filed,
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -183,7 +188,9 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
 
 
-def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
+def _run(
+    run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool, filed: Filed | None
+) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     measured = to_frame(records, run.environments)
     frame = with_roofs(with_profiles(measured, records), run.environments)
@@ -201,7 +208,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         fits = drawn + len(group.frame) <= MOST_DRAWN
         drawn += len(group.frame) if fits else 0
         if fits or every_figure:
-            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference)
+            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference, filed)
         else:
             part = _group(group, f"{key}-{number}", (), style, None, reference)
         groups.append(part)
@@ -235,6 +242,7 @@ def _group(
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
+    filed: Filed | None = None,
 ) -> GroupPart:
     cells = points(group.frame)
     figures = []
@@ -243,7 +251,10 @@ def _group(
         if drawing is not None:
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
             chapter = section.chapter or CHAPTERS[section.key]
-            figures.append(FigurePart(section.title, svg, drawing.caption, section.name, drawing, chapter))
+            file = filed(section.name, group.frame, style) if filed else None
+            figures.append(
+                FigurePart(section.title, svg, drawing.caption, section.name, file or drawing, chapter)
+            )
     fields = contests(cells)
     return GroupPart(
         title=group.title,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.splits import Bar, bars_of, draw_bars, named
+from benchsuite.report.splits import Bar, Drawer, bars_of, draw_bars, named
 from benchsuite.report.theme import Look
 from benchsuite.report.words import fixed, pixels
 from benchsuite.units import si
@@ -16,7 +16,7 @@ from benchsuite.units import si
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
 
 
-def energy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+def energy(frame: pd.DataFrame, looks: Mapping[str, Look], draw: Drawer = draw_bars) -> Drawing | None:
     """Joules per image, the idle draw apart; None where no counter was read, as on a CPU."""
     bars = _sorted(frame)
     if not bars:
@@ -27,7 +27,7 @@ def energy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     )
     if any(bar.parts[IDLE] for bar in bars):
         said += " The idle draw is the power before the cell ran, for as long as the median step takes."
-    return draw_bars(bars, looks, "J", "Energy of an image", said, "energy", _joules)
+    return draw(bars, looks, "J", "Energy of an image", said, "energy", _joules)
 
 
 def thrift(frame: pd.DataFrame) -> str:

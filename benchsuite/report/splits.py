@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -41,7 +41,25 @@ PartsOf = Callable[[Mapping[Any, Any]], dict[str, float] | None]
 """Row of the frame → its parts, always the same ones, in order; None where they are not known."""
 
 
-def memory_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+class Drawer(Protocol):
+    """Draws bars as `draw_bars` does."""
+
+    def __call__(
+        self,
+        found: Sequence[Bar],
+        looks: Mapping[str, Look],
+        unit: str,
+        axis: str,
+        said: str,
+        what: str,
+        formatted: Callable[[float], str],
+        /,
+    ) -> Drawing: ...
+
+
+def memory_split(
+    frame: pd.DataFrame, looks: Mapping[str, Look], draw: Drawer | None = None
+) -> Drawing | None:
     """Weights, input, activations, gradients and optimizer's state at the peak; None without memory."""
     bars = bars_of(frame, _memory_of)
     if not bars:
@@ -56,12 +74,14 @@ def memory_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | No
     )
     if any(bar.parts["gradients"] for bar in bars):
         said += " Gradients are those that exist after the step."
-    return draw_bars(
+    return (draw or draw_bars)(
         bars, looks, "B", "Peak memory of a step", said, "memory", lambda value: byte_size(value, 3)
     )
 
 
-def training_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+def training_split(
+    frame: pd.DataFrame, looks: Mapping[str, Look], draw: Drawer | None = None
+) -> Drawing | None:
     """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
     bars = bars_of(frame, _step_of)
     if not bars:
@@ -75,7 +95,7 @@ def training_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
         least, most = named(ordered[0], bars), named(ordered[-1], bars)
         said = f"{part.capitalize()} takes from {low} ({least}) to {high} ({most}) of a step."
     said += " A bar is the sum of the medians of the parts."
-    return draw_bars(
+    return (draw or draw_bars)(
         bars, looks, "s", "Time of a training step", said, "time", lambda value: si(value, "s", 3)
     )
 
