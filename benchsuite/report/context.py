@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -349,4 +349,21 @@ def file_name(part: FigurePart, run: RunPart, group: GroupPart, *, several_runs:
         words.append(run.key)
     if len(run.groups) > 1:
         words.append(group.title)
+    return _slug(words)
+
+
+def analysis_files(run: RunPart, *, several_runs: bool) -> Iterator[tuple[str, Drawing]]:
+    """The figures of its analyses, with the names of their files: what they show, then of whom."""
+    taken: set[str] = set()
+    for subject in run.analyses.subjects if run.analyses else ():
+        for figure in subject.figures:
+            words = ["analysis", figure.title, *([run.key] if several_runs else []), subject.title]
+            name, number = _slug(words), 2
+            while name in taken:
+                name, number = _slug([*words, str(number)]), number + 1
+            taken.add(name)
+            yield name, figure.drawing
+
+
+def _slug(words: Sequence[str]) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")

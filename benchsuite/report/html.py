@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchsuite import __version__
 from benchsuite.report import litv2, theme
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.context import Page, build, file_name
+from benchsuite.report.context import Page, analysis_files, build, file_name
 from benchsuite.report.styles import LITV2, REPORT
 from benchsuite.report.svg import save
 from benchsuite.report.theme import Look
@@ -38,8 +38,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         if figures is not None:
             if style == LITV2:
                 _warn(page)
-            with litv2.applied() if style == LITV2 else nullcontext():
-                _save_figures(page, figures)
+            _save_figures(page, figures, style)
     write(to_html(page), out)
     return out
 
@@ -55,6 +54,7 @@ def _column(name: str, frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawin
 def _warn(page: Page) -> None:
     names = dict.fromkeys(part.name for run in page.runs for group in run.groups for part in group.figures)
     wide = [name for name in names if name not in litv2.DRAWN]
+    wide += ["those of analyses"] if any(run.analyses for run in page.runs) else []
     if wide:
         logger.warning("no litv2 form, so ten inches wide as on the page: %s", ", ".join(wide))
 
@@ -88,9 +88,13 @@ def filled(template: str, page: object) -> str:
     return found.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
 
 
-def _save_figures(page: Page, folder: Path) -> None:
+def _save_figures(page: Page, folder: Path, style: str) -> None:
+    several = len(page.runs) > 1
     for run in page.runs:
         for group in run.groups:
             for part in group.figures:
-                name = file_name(part, run, group, several_runs=len(page.runs) > 1)
-                save(part.drawing.figure, folder, name)
+                narrow = style == LITV2 and part.name in litv2.DRAWN
+                with litv2.applied() if narrow else nullcontext():
+                    save(part.drawing.figure, folder, file_name(part, run, group, several_runs=several))
+        for name, drawing in analysis_files(run, several_runs=several):
+            save(drawing.figure, folder, name)
