@@ -99,8 +99,10 @@ def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if key == "ceilings":
-            several = [value] if isinstance(value, Mapping) else value or ()
+        if key == "ceilings" and isinstance(
+            value, Mapping | list | tuple
+        ):  # a setting of that name is a bool
+            several = [value] if isinstance(value, Mapping) else value
             yield from (_ceilings(name, one) for one in several)
         elif isinstance(value, Mapping):
             yield from _flat(value, f"{name}.")

@@ -149,6 +149,10 @@ def test_measured_ceilings_are_rates_and_no_data_structure() -> None:
     }
 
 
+def test_the_setting_that_asks_for_ceilings_stays_a_setting() -> None:
+    assert facts(make_run([make_record()], measure={"ceilings": True}))["Settings"] == "ceilings yes"
+
+
 def test_a_cell_that_reached_the_precision_with_its_last_sample_is_not_short_of_it() -> None:
     record = make_record("a")
     assert record.timing is not None
