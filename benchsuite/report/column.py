@@ -31,22 +31,24 @@ class Column:
         *,
         between: float = 0.0,
         titled: bool = False,
+        left: float = LEFT,
     ) -> None:
         """Lay out panels of these heights in points.
 
         Args:
             between: points for what stands from one panel to the next.
             titled: whether there is a title over the first.
+            left: points for what stands left of the panels.
         """
         self._columns = _columns(handles)
         rows = math.ceil(len(handles) / self._columns)
         top = rows * LINE + (8.0 if handles else 4.0) + (LINE if titled else 0.0)
         total = top + sum(heights) + between * (len(heights) - 1) + BELOW
         self.canvas = Canvas(COLUMN, total)
-        self.width = COLUMN - LEFT - RIGHT
+        self.width = COLUMN - left - RIGHT
         self.axes: list[Axes] = []
         for height in heights:
-            ax = self.canvas.axes(LEFT, top, self.width, height)
+            ax = self.canvas.axes(left, top, self.width, height)
             ax.tick_params(direction="in", top=True, right=True)
             self.axes.append(ax)
             top += height + between

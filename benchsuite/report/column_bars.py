@@ -6,18 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchsuite.report.busy import WAITS, WORKS, waiting, waits
 from benchsuite.report.canvas import Drawing, text
 from benchsuite.report.column import COLUMN, SMALL, Column
-from benchsuite.report.operators import row_labels
+from benchsuite.report.operators import largest, profiled, row_labels
 from benchsuite.report.points import Point
 from benchsuite.report.splits import Bar
 from benchsuite.report.theme import INK, MUTED, SERIES, Look
 from benchsuite.report.words import counted, pixels, scale_of
+from benchsuite.report.work import OTHER
 from benchsuite.results.launch import LAUNCH_BOUND
+from benchsuite.units import si
 
 MOST_ROWS = 12
 ROW = 18.0  # points: a line of text and the bar under it
@@ -68,12 +71,41 @@ def device(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     ]
     column = _draw(rows, {WORKS: SERIES[0], WAITS: "#d9d9de"}, looks)
     (ax,) = column.axes
-    ax.set_xlabel("Share of the wall time of a step")
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
-    ax.set_xlim(0, max(1.0, drawn[-1].share))
+    _shares(ax, "Share of the wall time of a step", max(1.0, drawn[-1].share))
     ax.axvline(1 / LAUNCH_BOUND, color=INK, linewidth=0.8, linestyle="--", zorder=2.5)
     caption = f"{waits(frame)} The dashed line is where a step becomes launch-bound."
     return Drawing(column.canvas.figure, caption, f"Bars of device time. {waits(frame)}")
+
+
+def operators(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+    """What `operators.time_by_operator` draws, for a column."""
+    found, what = profiled(frame)
+    if not found:
+        return None
+    drawn = found[:MOST_ROWS]
+    kinds = largest(drawn)
+    rows = [
+        _Row(
+            bar.point,
+            {kind: bar.shares.get(kind, 0.0) for kind in kinds}
+            | {OTHER: 1 - sum(bar.shares.get(kind, 0.0) for kind in kinds)},
+            si(bar.seconds, "s", 3),
+        )
+        for bar in drawn
+    ]
+    column = _draw(rows, dict(zip(kinds, SERIES, strict=False)) | {OTHER: MUTED}, looks)
+    _shares(column.axes[0], f"Share of the own time of all {what}s", 1.0)
+    caption = f"Own time of the {what}s of a step by kind of work; on the right that of all {what}s."
+    if len(drawn) < len(found):
+        caption += f" The first {len(drawn)} of {counted(len(found), 'cell')}."
+    return Drawing(column.canvas.figure, caption, caption)
+
+
+def _shares(ax: Axes, title: str, end: float) -> None:
+    ax.set_xlabel(title)
+    ax.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
+    ax.set_xlim(0, end)
 
 
 def _draw(rows: Sequence[_Row], colors: Mapping[str, str], looks: Mapping[str, Look]) -> Column:

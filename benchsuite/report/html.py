@@ -56,7 +56,7 @@ def _warn(page: Page) -> None:
     wide = [name for name in names if name not in litv2.DRAWN]
     wide += ["those of analyses"] if any(run.analyses for run in page.runs) else []
     if wide:
-        logger.warning("no litv2 form, so ten inches wide as on the page: %s", ", ".join(wide))
+        logger.warning("no litv2 form, so ten inches wide as on the page: %s", ", ".join(sorted(wide)))
 
 
 def write(text: str, out: Path) -> None:

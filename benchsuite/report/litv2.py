@@ -15,7 +15,7 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 
-from benchsuite.report import column_bars, column_lines
+from benchsuite.report import column_bars, column_dots, column_lines
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.energy import energy
 from benchsuite.report.splits import memory_split, training_split
@@ -24,7 +24,11 @@ from benchsuite.report.theme import INK, Look
 DRAWN: Mapping[str, Callable[[pd.DataFrame, Mapping[str, Look]], Drawing | None]] = {
     "macs-vs-throughput": column_lines.scatter,
     "over-resolution": column_lines.scaling,
+    "all-metrics": column_dots.metrics,
     "wall-and-busy": column_bars.device,
+    "roofline": column_dots.roofline,
+    "time-by-operator": column_bars.operators,
+    "kernel-speedup": column_dots.kernels,
     "memory-split": partial(memory_split, draw=column_bars.bars),
     "training-split": partial(training_split, draw=column_bars.bars),
     "energy": partial(energy, draw=column_bars.bars),

@@ -17,9 +17,11 @@ from benchsuite.report import column_bars, column_lines, litv2, theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.context import SECTIONS
 from benchsuite.report.html import render
+from benchsuite.report.operators import with_profiles
+from benchsuite.report.roof import with_roofs
 from benchsuite.report.styles import LITV2, REPORT, require_style
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Busy, Energy, Record
+from benchsuite.results.record import Busy, Energy, OpShare, Record
 from tests.report.synthetic import make_record, make_run, realistic
 
 
@@ -34,8 +36,12 @@ def whole(record: Record) -> Record:
     if record.timing is None:
         return record
     parts = {"forward": record.timing.samples_s, "backward": record.timing.samples_s}
+    assert record.memory is not None
+    shares = {"sm90_gemm": 0.6, "flash_fwd": 0.3}
     return replace(
         record,
+        memory=replace(record.memory, output_bytes=1 << 20),
+        profile=tuple(OpShare(name=n, kind="kernel", seconds=s, share=s, calls=1) for n, s in shares.items()),
         timing=replace(record.timing, busy=Busy(seconds=1e-5, method="cuda_graph"), parts_s=parts),
         energy=Energy(joules=1.0, idle_w=90.0, seconds=1.0, method="nvml_energy_counter"),
     )
@@ -44,8 +50,13 @@ def whole(record: Record) -> Record:
 RECORDS = [whole(record) for record in realistic((64, 224, 448, 896), names=("msa", "hilo", "t_msa"))]
 
 
+MACHINE = {1: {"ceilings": {"device": "cuda", "macs_per_s": {"fp16": 300e12}, "copy_bytes_per_s": 3e12}}}
+
+
 def drawn(name: str, records: list[Record] = RECORDS) -> Drawing:
-    frame = to_frame(records)
+    if name == "all-metrics":
+        records = [record for record in records if record.cell.resolution[0] == 224]
+    frame = with_roofs(with_profiles(to_frame(records, MACHINE), records), MACHINE)
     drawing = litv2.DRAWN[name](frame, theme.looks(frame["name"]))
     assert drawing is not None
     return drawing
@@ -128,10 +139,10 @@ def test_files_have_their_fonts_inside_and_the_page_keeps_its_own_figures(
     wide = render([run], out=tmp_path / "a.html").read_text()
     page = render([run], out=tmp_path / "b.html", figures=tmp_path / "f", style=LITV2).read_text()
     assert page == wide
-    assert [message for message in caplog.messages if "litv2" in message] == [
-        "no litv2 form, so ten inches wide as on the page: kernel-speedup"
-    ]
-    for name in litv2.DRAWN:
+    assert not [message for message in caplog.messages if "litv2" in message]
+    written = {path.stem for path in (tmp_path / "f").iterdir()}
+    assert written == set(litv2.DRAWN) - {"all-metrics", "roofline"}  # one size each, and no ceilings
+    for name in written:
         pdf = (tmp_path / "f" / f"{name}.pdf").read_bytes()
         assert b"/FontFile2" in pdf  # TrueType, embedded
         assert b"/Type3" not in pdf
@@ -140,7 +151,37 @@ def test_files_have_their_fonts_inside_and_the_page_keeps_its_own_figures(
         assert "<text" not in svg  # outlines
         png = (tmp_path / "f" / f"{name}.png").read_bytes()
         assert struct.unpack(">I", png[16:20]) == (990,)  # 3.3 inches at 300 dpi
-    assert len({path.stem for path in (tmp_path / "f").iterdir()}) == len(litv2.DRAWN) + 1
+
+
+def test_what_has_no_form_for_a_column_is_as_on_the_page_and_said_to_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litv2, "DRAWN", {"energy": litv2.DRAWN["energy"]})
+    run = make_run([whole(make_record(name)) for name in "ab"], report={"sections": ["scatter"]})
+    render([run], out=tmp_path / "a.html", figures=tmp_path / "f", style=LITV2)
+    wide = "wall-and-busy, time-by-operator, macs-vs-throughput"
+    assert [message for message in caplog.messages if "litv2" in message] == [
+        f"no litv2 form, so ten inches wide as on the page: {', '.join(sorted(wide.split(', ')))}"
+    ]
+    assert b"0 0 720" in (tmp_path / "f" / "macs-vs-throughput.pdf").read_bytes()
+    assert b"0 0 237.6" in (tmp_path / "f" / "energy.pdf").read_bytes()
+
+
+def test_dots_are_what_they_are_on_the_page_and_lines_that_find_no_room_are_counted() -> None:
+    records = [make_record("a", latency=0.02), make_record("a", latency=0.01, kernel="flash")]
+    (ax,) = drawn("kernel-speedup", records).figure.axes
+    assert [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"] == [[2.0]]
+    many = [make_record(f"m{i}", latency=0.01 + i / 1e4) for i in range(20)]
+    drawing = drawn("all-metrics", [*many, make_record("lost", status="oom", macs=None)])
+    names = [label.get_text() for label in drawing.figure.axes[0].get_yticklabels()]
+    assert names == [f"m{i}" for i in range(14)]
+    assert "Drawn are the fastest, 14 of 21 mixers." in drawing.caption
+
+
+def test_profiled_kinds_and_what_is_left_make_a_whole_bar() -> None:
+    (ax,) = drawn("time-by-operator", [whole(make_record("a"))]).figure.axes
+    widths = [patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle)]
+    assert sorted(widths) == pytest.approx([0.1, 0.3, 0.6])
 
 
 def test_an_unknown_style_is_refused_with_the_nearest_word() -> None:
