@@ -42,7 +42,7 @@ class Column:
         """
         self._columns = _columns(handles)
         rows = math.ceil(len(handles) / self._columns)
-        top = rows * LINE + (8.0 if handles else 4.0) + (LINE if titled else 0.0)
+        top = rows * 1.33 * SMALL + (8.0 if handles else 4.0) + (LINE if titled else 0.0)
         total = top + sum(heights) + between * (len(heights) - 1) + BELOW
         self.canvas = Canvas(COLUMN, total)
         self.width = COLUMN - left - RIGHT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,8 +63,13 @@ def plot(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
     floor = min(float(rows["achieved_flops_per_s"].min()), *(p * left / r for r, p in roofs))
     ceiling = max(float(rows["achieved_flops_per_s"].max()), *(p for _, p in roofs))
     ax.set_ylim(floor / 1.5, ceiling * 1.5)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    box = ax.get_window_extent()
+    for axis, (lo, hi), room in (
+        (ax.xaxis, ax.get_xlim(), box.width / 30),
+        (ax.yaxis, ax.get_ylim(), box.height / 14),
+    ):
+        subs = (1.0, 2.0, 5.0) if 3 * math.log10(hi / lo) < room else (1.0,)
+        axis.set_major_locator(LogLocator(subs=subs))
         axis.set_major_formatter(FuncFormatter(lambda value, _: si(value, "", 3)))
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("Operations per byte that must move [FLOP/B]")
