@@ -70,12 +70,26 @@ def waits(frame: pd.DataFrame) -> str:
             f"{none} launch-bound: no step takes more than {limit}. The device works for at least "
             f"{_percent(least.share)} of the wall time ({_told(least, cells)})."
         )
-    told = some([f"{_told(one, cells)} ({one.wall_s / one.busy_s:.2f} times)" for one in bound])
+    told = some(_named(cells))
     return (
         f"{len(bound)} of {counted(len(cells), 'cell')} {'is' if len(bound) == 1 else 'are'} launch-bound, "
         f"with a step that takes more than {limit}: {told}. Such a time says more of the host than of the "
         "device."
     )
+
+
+def _named(cells: Sequence[Waiting]) -> list[str]:
+    """The launch-bound cells: together where all of a resolution are and that saves names, else by name."""
+    sizes = resolutions_of(one.point for one in cells)
+    wholes, singles = [], []
+    for size in sizes:
+        here = [one for one in cells if one.point.resolution == size]
+        if len(sizes) > 1 and len(here) > 2 and all(one.launch_bound for one in here):
+            wholes.append(f"all {len(here)} at {pixels(size)} (up to {_times(here[0])})")
+        else:
+            singles += [one for one in here if one.launch_bound]
+    singles.sort(key=lambda one: one.share)
+    return [*wholes, *(f"{_told(one, cells)} ({_times(one)})" for one in singles)]
 
 
 def wall_and_busy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
@@ -126,6 +140,10 @@ def wall_and_busy(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | N
         f"{names}. {waits(frame)}"
     )
     return Drawing(canvas.figure, caption, alt)
+
+
+def _times(one: Waiting) -> str:
+    return f"{one.wall_s / one.busy_s:.2f} times"
 
 
 def _told(one: Waiting, cells: Sequence[Waiting]) -> str:

@@ -75,6 +75,16 @@ def test_size_and_kernel_are_said_where_there_are_several() -> None:
     assert "a at 224 px on math (2.50 times)." in waits(to_frame(cells))
 
 
+def test_a_resolution_at_which_all_are_launch_bound_is_named_as_a_whole() -> None:
+    small = [busy(name, 0.01, works) for name, works in zip("abc", (0.002, 0.004, 0.005), strict=True)]
+    large = [busy("a", 0.10, 0.05, resolution=448), busy("b", 0.10, 0.10, resolution=448)]
+    told = waits(to_frame([*small, *large]))
+    assert told.startswith("4 of 5 cells are launch-bound")
+    assert "works: all 3 at 224 px (up to 5.00 times) and a at 448 px (2.00 times)." in told
+    singly = waits(to_frame([*small[:2], busy("c", 0.01, 0.01), *large]))
+    assert "works: a at 224 px (5.00 times), b at 224 px (2.50 times) and a at 448 px (2.00 times)." in singly
+
+
 def test_cells_that_were_not_watched_are_not_spoken_of() -> None:
     assert waits(to_frame([make_record("a"), make_record("b", status="oom")])) == ""
     assert waits(to_frame([make_record("a"), busy("b", 0.01, 0.004)])).startswith("1 of 1 cell is")
