@@ -60,3 +60,16 @@ def test_without_ceilings_there_is_no_roof(tmp_path: Path) -> None:
     assert heading not in render([run], out=tmp_path / "a.html").read_text()
     run = replace(run, environment=MACHINE, environments={1: MACHINE})
     assert heading in render([run], out=tmp_path / "b.html").read_text()
+
+
+def test_ticks_of_many_decades_are_powers_of_ten_so_that_their_labels_do_not_touch() -> None:
+    def ticks(*latencies: float) -> set[str]:
+        names = [f"m{i}" for i in range(len(latencies))]
+        cells = [moving(name, 1 << 20, latency) for name, latency in zip(names, latencies, strict=True)]
+        drawing = under_the_roof(with_roofs(to_frame(cells, {1: MACHINE}), {1: MACHINE}), theme.looks(names))
+        assert drawing is not None
+        drawing.figure.draw_without_rendering()
+        return {label.get_text().partition(" ")[0] for label in drawing.figure.axes[0].get_yticklabels()}
+
+    assert {"20", "50"} <= ticks(2.56e-3, 5.12e-3)
+    assert ticks(2.56e-3, 2.56e5) <= {"1", "10", "100", "1000"}
