@@ -3,16 +3,23 @@
     python benchmarks/executors_agree.py --profile quick --filter resolution=224
     python benchmarks/executors_agree.py scenarios/hilo.yaml --profile cpu --only process,ray --keep agree
 
+    python benchmarks/executors_agree.py --profile quick --rounds 4
+
 Runs the scenario as a user does, once through each. Cells, statuses, MACs, parameters and peak memory must be
-the same. Times are measured anew each time: two agree where their 95 % intervals of the median overlap. On a
-machine that does other things meanwhile they need not, so the first executor is run once more at the end, and
-how often it disagrees with itself is said beside. Exit code 1 if anything but times differs.
+the same. Times are measured anew each time: two agree where their 95 % intervals of the median overlap. Those
+hold what varies within a run and not between two, so the first executor is run once more at the end, and how
+often it disagrees with itself is said beside. With --rounds the executors take turns, the run is the unit of
+evidence, and times agree where the 99 % interval of the mean log ratio of a round (Student's t) holds 0. Exit
+code 1 if anything but times differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,6 +27,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchsuite.analyse.gate import log_median
+from benchsuite.analyse.student import mean_interval
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.results.summary import quantile, sampled_interval
@@ -66,6 +75,26 @@ def times(one: Mapping[str, Record], other: Mapping[str, Record]) -> tuple[int, 
     return overlapping, len(ratios), quantile(ratios, 0.5) if ratios else None
 
 
+def over_rounds(
+    one: Sequence[Mapping[str, Record]], other: Sequence[Mapping[str, Record]]
+) -> tuple[int, int, float | None]:
+    """Cells whose times agree over rounds, cells timed in all rounds, and the median of their ratios.
+
+    Args:
+        one, other: records by cell of each round's run through either executor.
+    """
+    agreeing, ratios = 0, []
+    for cell in sorted(one[0].keys() & other[0].keys()):
+        pairs = [(here[cell].timing, there[cell].timing) for here, there in zip(one, other, strict=True)]
+        logs = [log_median(b.samples_s) - log_median(a.samples_s) for a, b in pairs if a and b]
+        if len(logs) < max(2, len(pairs)):
+            continue
+        low, high = mean_interval(logs, 0.99)
+        agreeing += low <= 0 <= high
+        ratios.append(math.exp(statistics.fmean(logs)))
+    return agreeing, len(ratios), quantile(ratios, 0.5) if ratios else None
+
+
 def run(name: str, words: Sequence[str], folder: Path) -> dict[str, Record]:
     """Run the scenario through one executor; its records by cell.
 
@@ -85,6 +114,7 @@ def main() -> int:
     parser.add_argument("--profile", action="append", default=[])
     parser.add_argument("--filter", default="")
     parser.add_argument("--only", default=",".join(EXECUTORS), help="executors, with commas between them")
+    parser.add_argument("--rounds", type=int, default=1, help="runs through each, in turns")
     parser.add_argument("--keep", type=Path, help="leave the run folders here")
     arguments = parser.parse_args()
     names = [name for name in arguments.only.split(",") if name]
@@ -94,7 +124,11 @@ def main() -> int:
     words += ["--filter", arguments.filter] if arguments.filter else []
     folder = arguments.keep or Path(tempfile.mkdtemp(prefix="benchsuite-agree-"))
     try:
-        return compared(names, words, folder)
+        return (
+            compared(names, words, folder)
+            if arguments.rounds < 2
+            else turns(names, words, folder, arguments.rounds)
+        )
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -121,6 +155,30 @@ def compared(names: Sequence[str], words: Sequence[str], folder: Path) -> int:
             f"{'–' if ratio is None else f'{ratio:.3f}':>13}",
             flush=True,
         )
+        print("".join(f"  {line}\n" for line in lines), end="")
+        wrong += len(lines)
+    print("only times differ" if not wrong else "THEY DIFFER")
+    return int(bool(wrong))
+
+
+def turns(names: Sequence[str], words: Sequence[str], folder: Path, rounds: int) -> int:
+    """Run through all in every round, the first of them twice; print the table, and return the exit code."""
+    labels = [*names, f"{names[0]} again"]
+    found: dict[str, list[dict[str, Record]]] = {label: [] for label in labels}
+    for number in range(rounds):
+        for label in random.Random(number).sample(labels, len(labels)):
+            kept = folder / f"{label.replace(' ', '-')}-{number}"
+            found[label].append(run(label.removesuffix(" again"), words, kept))
+            print(f"round {number + 1}/{rounds}  {label}", file=sys.stderr, flush=True)
+    first = found[labels[0]]
+    wrong = 0
+    print(f"{'executor':14} {'cells':>6} {'differ':>7} {'times agree':>12} {'median ratio':>13}")
+    for label in labels:
+        lines = sorted({line for one in found[label] for line in differences(first[0], one)})
+        agreeing, timed, ratio = over_rounds(first, found[label])
+        told = "–" if label == labels[0] else f"{agreeing} of {timed}"
+        shown = "–" if ratio is None else f"{ratio:.3f}"
+        print(f"{label:14} {len(found[label][0]):6} {len(lines):7} {told:>12} {shown:>13}")
         print("".join(f"  {line}\n" for line in lines), end="")
         wrong += len(lines)
     print("only times differ" if not wrong else "THEY DIFFER")

@@ -352,6 +352,19 @@ def test_report_writes_where_it_is_told_and_figures_beside(cli: Cli, finished: P
     assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".pdf", ".png", ".svg"}
 
 
+def test_figures_of_a_style_are_written_and_an_unknown_style_is_refused(
+    cli: Cli, finished: Path, tmp_path: Path
+) -> None:
+    out, folder = tmp_path / "page.html", tmp_path / "figures"
+    assert cli("report", finished, "--out", out, "--figures", folder, "--style", "litv2").code == 0
+    assert b"237.6" in next(folder.glob("macs*.pdf")).read_bytes()
+    answer = cli("report", finished, "--out", out, "--figures", folder, "--style", "lit2")
+    assert answer.code == 2
+    assert 'did you mean "litv2"?' in answer.err
+    assert cli("run", "hilo", "--out", tmp_path / "run", "--style", "litv2").code == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_parity_passes_on_the_data_that_is_shipped(cli: Cli, repository: Path) -> None:
     answer = cli("parity", repository / "tests" / "data" / "golden", "--kernel", "math")
     assert answer.code == 0

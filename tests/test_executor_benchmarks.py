@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from benchsuite.results.record import Record
 from tests.builders import make_cell, make_record
 
 
@@ -47,6 +48,21 @@ def test_times_agree_where_their_intervals_overlap(agree: ModuleType) -> None:
     other = {"a": make_record(samples=fast), "b": make_record(samples=slow), "c": make_record()}
     assert agree.times(one, other) == (1, 2, pytest.approx(1.5))
     assert agree.times({}, {}) == (0, 0, None)
+
+
+def test_over_rounds_times_agree_where_the_runs_and_not_the_samples_say_so(agree: ModuleType) -> None:
+    def rounds(*medians: float) -> list[dict[str, Record]]:
+        return [{"a": make_record(samples=[median] * 7)} for median in medians]
+
+    # Each run is precise to nothing, and runs differ by a tenth: what they have in common is 1.
+    assert agree.over_rounds(rounds(1.0, 1.1, 1.0), rounds(1.1, 1.0, 1.0)) == (1, 1, pytest.approx(1.0))
+    assert agree.over_rounds(rounds(1.0, 1.1, 1.2), rounds(2.0, 2.2, 2.41)) == (
+        0,
+        1,
+        pytest.approx(2.0, rel=0.01),
+    )
+    failed = [{"a": make_record(status="oom")}, *rounds(1.0, 1.0)]
+    assert agree.over_rounds(failed, rounds(1.0, 1.0, 1.0)) == (0, 0, None)
 
 
 def test_the_synthetic_sweep_has_about_as_many_cells_as_asked_for(executors: ModuleType) -> None:

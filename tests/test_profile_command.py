@@ -63,7 +63,7 @@ def test_a_scenario_gives_a_run_with_traces_a_report_and_how_to_see_them(
     for record in records:
         assert len(record.profile) == 4
         assert (out / "traces" / record.id / "benchsuite.pt.trace.json.gz").is_file()
-    assert "Where the time goes" in (out / REPORT).read_text()
+    assert "Time by operator" in (out / REPORT).read_text()
     assert "operator  aten::addmm" in said
     assert "read by  torch-tb-profiler (2 traces)" in said
     assert f"tensorboard --logdir {out / 'traces'}" in said
@@ -89,7 +89,7 @@ def test_a_run_folder_gets_profiles_beside_its_timings(cli: Cli, tmp_path: Path)
     assert after.profile
     assert replace(after, profile=()) == before
     assert len((folder / RECORDS).read_text().splitlines()) == 2
-    assert "Where the time goes" in (folder / REPORT).read_text()
+    assert "Time by operator" in (folder / REPORT).read_text()
 
 
 def a_run(folder: Path, record: Record) -> Path:

@@ -34,6 +34,10 @@ Figures = Annotated[
     Path | None, typer.Option("--figures", help="Also write each figure as PDF, PNG and SVG here.")
 ]
 
+Style = Annotated[
+    str | None, typer.Option("--style", help="Look of the files of --figures: report (default) or litv2.")
+]
+
 
 def width() -> int:
     """Columns of a table on stdout."""

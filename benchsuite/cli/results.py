@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchsuite.cli.options import Figures, Runs, write
+from benchsuite.cli.options import Figures, Runs, Style, write
 from benchsuite.errors import UsageError
 
 
@@ -31,15 +31,18 @@ def report(
     runs: Runs,
     out: Annotated[Path | None, typer.Option(help="HTML file; default report.html in the first run.")] = None,
     figures: Figures = None,
+    style: Style = None,
 ) -> None:
     """Render one HTML file that opens offline from one or more runs."""
     from benchsuite.report.html import render
+    from benchsuite.report.styles import require_style
     from benchsuite.results.store import REPORT, read_run
 
+    look = require_style(style, figures)
     loaded = [read_run(path) for path in runs]
     for warning in (text for one in loaded for text in one.warnings):
         print(warning, file=sys.stderr)
-    print(render(loaded, out=out or runs[0] / REPORT, figures=figures))
+    print(render(loaded, out=out or runs[0] / REPORT, figures=figures, style=look))
 
 
 def claims(

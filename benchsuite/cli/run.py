@@ -16,6 +16,7 @@ from benchsuite.cli.options import (
     Overrides,
     Profiles,
     PythonPath,
+    Style,
 )
 from benchsuite.errors import EngineError, StorageError, UsageError
 
@@ -76,6 +77,7 @@ def run(
         str | None, typer.Option(metavar="HOST:PORT", help="A Ray cluster, with --executor ray.")
     ] = None,
     figures: Figures = None,
+    style: Style = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
@@ -85,6 +87,7 @@ def run(
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.report.styles import require_style
     from benchsuite.run.engines.table import open_engine, require_engine
     from benchsuite.run.own import require_folders
     from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
@@ -92,6 +95,7 @@ def run(
     from benchsuite.scenario.shards import parse_shard
 
     require_engine(executor)
+    look = require_style(style, figures)
     options = _options(executor, executor_option, ray_address)
     _check_folders(out if not dry_run else None, resume)
     limits = _limits(timeout, memory_limit)
@@ -133,7 +137,7 @@ def run(
         raise EngineError(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
     finally:
         engine.close()
-    _conclude(sweep, figures, executor, quiet=quiet)
+    _conclude(sweep, figures, look, executor, quiet=quiet)
 
 
 def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:
@@ -191,14 +195,14 @@ def _going_on(folder: Path, executor: str) -> str:
     return f"benchsuite run --resume {folder}{where}"
 
 
-def _conclude(sweep: Sweep, figures: Path | None, executor: str, *, quiet: bool) -> None:
+def _conclude(sweep: Sweep, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
 
     page = sweep.folder / REPORT
     if sweep.measured or figures or not _up_to_date(page, sweep.folder / RECORDS):
-        _render(sweep.folder, page, figures)
+        _render(sweep.folder, page, figures, style)
     if not quiet:
         if sweep.measured:
             terminal.print_summary(sweep.records)
@@ -226,13 +230,13 @@ def _up_to_date(page: Path, records: Path) -> bool:
     return page.is_file() and page.stat().st_mtime_ns >= records.stat().st_mtime_ns
 
 
-def _render(folder: Path, page: Path, figures: Path | None) -> None:
+def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
     """Make the report; raises StorageError if it cannot be written."""
     from benchsuite.report.html import render
     from benchsuite.results.store import read_run
 
     try:
-        render([read_run(folder)], out=page, figures=figures)
+        render([read_run(folder)], out=page, figures=figures, style=style)
     except OSError as error:
         raise StorageError(
             f"{page}: the report cannot be written: {error.strerror}. All records are safe; make it with: "

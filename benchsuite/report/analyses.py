@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from benchsuite.report.analysis_figures import FIGURES, weights_words
+from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import fixed, joined, pixels
@@ -21,11 +22,12 @@ RANDOM = (
 
 @dataclass(frozen=True)
 class Figured:
-    """A figure of one subject with its definition."""
+    """A figure of one subject with its definition; `drawing` is kept for writing it to a file."""
 
     title: str
     svg: Markup
     caption: str
+    drawing: Drawing
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def _subject(subject: Subject, key: str, sheet: StyleSheet) -> SubjectPart:
         drawing = draw(subject)
         if drawing is not None:
             svg = inline(drawing.figure, f"{key}-{number}", drawing.alt, {}, sheet, None)
-            figures.append(Figured(title, svg, drawing.caption))
+            figures.append(Figured(title, svg, drawing.caption, drawing))
     height, width = subject.resolution
     size = pixels(height if height == width else f"{height}×{width}")
     return SubjectPart(

@@ -83,7 +83,7 @@ class ClaimRow:
         tone: the verdict as a class of the style sheet.
         compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
         summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
-        brief: all that was measured, in a line: "1.15 to 1.29, in both settings".
+        brief: all that was measured, in a line: "1.15 [1.13, 1.17] to 1.29 [1.27, 1.31], in both settings".
     """
 
     id: str
@@ -186,7 +186,7 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
         says=claim.says,
         compared=compared(claim),
         summary=summary,
-        brief=_brief(judgement.outcomes, measured, summary, digits=6 if _is_fine(claim) else 3),
+        brief=_brief(judgement.outcomes, measured, summary),
         measured=measured,
         printed=tuple(_printed(published) for published in claim.published or ()),
         source=claim.source,
@@ -237,12 +237,16 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     return "; ".join(parts)
 
 
-def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str, digits: int) -> str:
-    """The ratio with its setting, or the range of the ratios with the verdicts of the settings."""
+def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
+    """The ratio with its setting, or the least and the largest one with the verdicts of the settings."""
     if len(measured) == 1:
         return f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
-    ratios = sorted(outcome.ratio for outcome in outcomes if not math.isnan(outcome.ratio))
-    ends = dict.fromkeys(fixed(ratio, digits) for ratio in (ratios[:1] + ratios[-1:]))
+    known = [
+        (outcome.ratio, one.ratio)
+        for outcome, one in zip(outcomes, measured, strict=True)
+        if not math.isnan(outcome.ratio)
+    ]
+    ends = dict.fromkeys(text for _, text in (min(known), max(known))) if known else ()
     return ", ".join(text for text in (" to ".join(ends), summary) if text)
 
 

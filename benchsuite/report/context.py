@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,12 @@ from markupsafe import Markup
 
 from benchsuite.report import across_page, analyses, claims, method, names, over, tables
 from benchsuite.report.across import across
+from benchsuite.report.busy import waits, wall_and_busy
 from benchsuite.report.canvas import Drawing
+from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
+from benchsuite.report.energy import energy, thrift
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
@@ -43,28 +46,39 @@ class Section:
     """A figure of the page.
 
     Attributes:
-        key: the word for it in a scenario's `report.sections`, or `PROFILE`.
+        key: the word for it in a scenario's `report.sections`, or one of `UNASKED`.
         name: of the files that `--figures` writes.
         draw: frame of one group, looks → figure, or None where there is nothing to show.
+        chapter: the heading that it stands under; that of its key in `CHAPTERS` if empty.
     """
 
     key: str
     name: str
     title: str
     draw: Callable[[pd.DataFrame, Mapping[str, Look]], Drawing | None]
+    chapter: str = ""
 
+
+DEVICE, ENERGY = "device", "energy"
+UNASKED = (DEVICE, PROFILE, ENERGY)
+"""Keys that are no words of a scenario: whoever has a device watched or a cell profiled wants to see it."""
 
 SECTIONS: tuple[Section, ...] = (
     Section("scatter", "macs-vs-throughput", "MACs against throughput", cost_versus_speed),
     Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
-    Section("scaling", "all-metrics", "All metrics", at_one_resolution),
-    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
-    Section(PROFILE, "time-by-operator", "Where the time goes", time_by_operator),
+    Section("scaling", "all-metrics", "All metrics", at_one_resolution, SPEED),
+    Section(DEVICE, "wall-and-busy", "Wall time and device time", wall_and_busy),
     Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
+    Section(PROFILE, "time-by-operator", "Time by operator", time_by_operator),
+    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
     Section("memory", "memory-split", "What memory is made of", memory_split),
     Section("training", "training-split", "What a training step is made of", training_split),
+    Section(ENERGY, "energy", "Energy of an image", energy),
 )
 """Figures of the page, one row each. To add one, write its function and one line here."""
+
+Filed = Callable[[str, pd.DataFrame, Mapping[str, Look]], Drawing | None]
+"""Name of a figure, frame of one group, looks → the figure for a file, or None for that of the page."""
 
 MOST_DRAWN = 400
 """Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
@@ -78,20 +92,6 @@ _USUAL = (
     ["scatter", "scaling", "kernels", "memory", "training", TABLE],
 )
 """What the stored scenario of a run holds if it named no sections: before memory and training, and now."""
-
-
-@dataclass(frozen=True)
-class FigurePart:
-    """A figure with its words; `drawing` is kept for writing it to a file called `name`.
-
-    `svg` is None where the page has no room for it.
-    """
-
-    title: str
-    svg: Markup | None
-    caption: str
-    name: str
-    drawing: Drawing
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,7 @@ class RunPart:
         apart: what tells variants of one implementation apart; empty where there are several.
         summary: one line under the title: how much, on what, when.
         claims: None if the scenario has none.
+        chapters: the figures of all groups, by what they are about.
         numbers: None if the scenario does not want the table.
     """
 
@@ -133,6 +134,7 @@ class RunPart:
     claims: claims.Panel | None
     groups: list[GroupPart]
     over: list[over.OverPart]
+    chapters: list[Chapter]
     numbers: Table | None
     names: Table
     analyses: analyses.AnalysesPart | None
@@ -162,11 +164,12 @@ class Page:
     across: list[Prose] = field(default_factory=list)
 
 
-def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
+def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | None = None) -> Page:
     """The page of these runs, in order. Call it with `theme.applied()`.
 
     Args:
         every_figure: also draw the figures that the page has no room for, to write them to files.
+        filed: draws the figures that are written to files, where those are to look unlike the page's.
     """
     sheet = StyleSheet()
     parts = [
@@ -177,6 +180,7 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
             sheet,
             room=ROOM_BYTES // len(runs),
             every_figure=every_figure,
+            filed=filed,
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -185,7 +189,9 @@ def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
 
 
-def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
+def _run(
+    run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool, filed: Filed | None
+) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     measured = to_frame(records, run.environments)
     frame = with_roofs(with_profiles(measured, records), run.environments)
@@ -203,7 +209,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         fits = drawn + len(group.frame) <= MOST_DRAWN
         drawn += len(group.frame) if fits else 0
         if fits or every_figure:
-            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference)
+            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference, filed)
         else:
             part = _group(group, f"{key}-{number}", (), style, None, reference)
         groups.append(part)
@@ -219,6 +225,7 @@ def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every
         over=over.of_run(frame, key, style, draw, room=MOST_DRAWN - drawn, every_figure=every_figure)
         if "scaling" in wanted
         else [],
+        chapters=chapters((part.title, part.conditions, part.figures) for part in groups),
         numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
         names=names.names(frame),
         analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
@@ -239,6 +246,7 @@ def _group(
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
+    filed: Filed | None = None,
 ) -> GroupPart:
     cells = points(group.frame)
     figures = []
@@ -246,18 +254,25 @@ def _group(
         drawing = section.draw(group.frame, style)
         if drawing is not None:
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
+            chapter = section.chapter or CHAPTERS[section.key]
+            file = filed(section.name, group.frame, style) if filed else None
             caption = f"{drawing.caption}{start_said(style)}"
-            figures.append(FigurePart(section.title, svg, caption, section.name, drawing))
+            figures.append(FigurePart(section.title, svg, caption, section.name, file or drawing, chapter))
     fields = contests(cells)
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells, reference),
+        findings=findings(cells, reference, watched(group.frame)),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
         undrawn="" if draw else _undrawn(len(cells)),
     )
+
+
+def watched(frame: pd.DataFrame) -> list[Finding]:
+    """What was read from the device itself, in sentences; those about nothing are empty."""
+    return [Finding("Launch-bound", waits(frame)), Finding("Energy", thrift(frame))]
 
 
 def _undrawn(cells: int) -> str:
@@ -268,16 +283,13 @@ def _undrawn(cells: int) -> str:
 
 
 def _sections(scenario: Mapping[str, Any]) -> list[str]:
-    """Which sections the scenario wants, in its order; all of them if it does not say.
-
-    No scenario says `PROFILE`: whoever has cells profiled wants to see it.
-    """
+    """Which sections the scenario wants, in its order, and those of `UNASKED`; all if it does not say."""
     wanted = (scenario.get("report") or {}).get("sections")
     if isinstance(wanted, str):
-        return [wanted, PROFILE]
+        return [wanted, *UNASKED]
     chosen = list(wanted or ())
     if chosen and chosen not in _USUAL:
-        return [*chosen, PROFILE]
+        return [*chosen, *UNASKED]
     return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
 
 
@@ -340,4 +352,21 @@ def file_name(part: FigurePart, run: RunPart, group: GroupPart, *, several_runs:
         words.append(run.key)
     if len(run.groups) > 1:
         words.append(group.title)
+    return _slug(words)
+
+
+def analysis_files(run: RunPart, *, several_runs: bool) -> Iterator[tuple[str, Drawing]]:
+    """The figures of its analyses, with the names of their files: what they show, then of whom."""
+    taken: set[str] = set()
+    for subject in run.analyses.subjects if run.analyses else ():
+        for figure in subject.figures:
+            words = ["analysis", figure.title, *([run.key] if several_runs else []), subject.title]
+            name, number = _slug(words), 2
+            while name in taken:
+                name, number = _slug([*words, str(number)]), number + 1
+            taken.add(name)
+            yield name, figure.drawing
+
+
+def _slug(words: Sequence[str]) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-")

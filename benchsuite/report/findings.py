@@ -27,11 +27,14 @@ class Finding:
     text: str
 
 
-def findings(cells: Sequence[Point], reference: str | None = None) -> list[Finding]:
+def findings(
+    cells: Sequence[Point], reference: str | None = None, more: Sequence[Finding] = ()
+) -> list[Finding]:
     """Statements about one group of comparable cells, the most important first; empty for no cells.
 
     Args:
         reference: a name that the others are held against.
+        more: of what points do not hold; stands before what is missing.
     """
     fields = contests(cells)
     found = [
@@ -44,6 +47,7 @@ def findings(cells: Sequence[Point], reference: str | None = None) -> list[Findi
         Finding("Pareto front", front(fields)),
         Finding("Largest moves", moved(fields)),
         Finding("Kernels", _kernels(cells)),
+        *more,
         Finding("Lower bounds", _inexact(cells)),
         Finding("Failures", _failures(cells)),
     ]

@@ -11,10 +11,10 @@ from typing import Any
 
 from benchsuite.report import noise, trust
 from benchsuite.report.tables import Header, Row, Table, TableCell
-from benchsuite.report.words import STATUS_WORDS, counted, joined
-from benchsuite.results.record import Record
+from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
+from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
-from benchsuite.units import byte_size, significant
+from benchsuite.units import byte_size, si, significant
 
 _TIMING: Mapping[str, str] = {
     "cuda_events": "pairs of CUDA events around each step, read after the last",
@@ -24,14 +24,6 @@ _TIMING: Mapping[str, str] = {
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
-}
-_STOPPED: Mapping[str, str] = {
-    "precision": "the wanted precision was reached",
-    "samples": "the largest number of samples was taken",
-    "time": "the time was up",
-    "entropy": "new samples said nothing new",
-    "protocol": "the protocol says how many",
-    "interrupted": "the run was asked to stop",
 }
 _WORDS: Mapping[str, str] = {
     "os": "Operating system",
@@ -107,10 +99,26 @@ def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
 def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for key, value in data.items():
         name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
+        if key == "ceilings" and isinstance(
+            value, Mapping | list | tuple
+        ):  # a setting of that name is a bool
+            several = [value] if isinstance(value, Mapping) else value
+            yield from (_ceilings(name, one) for one in several)
+        elif isinstance(value, Mapping):
             yield from _flat(value, f"{name}.")
         elif value is not None and value != "":
             yield name, _text(key, value)
+
+
+def _ceilings(name: str, found: Mapping[str, Any]) -> tuple[str, str]:
+    """What one device with so many threads reached, in words."""
+    threads = found.get("threads")
+    where = f"{found.get('device', '')}" + (f", {counted(threads, 'thread')}" if threads else "")
+    rates = found.get("macs_per_s")
+    parts = [f"{dtype} {si(rate, 'MAC/s')}" for dtype, rate in rates.items()] if rates else []
+    if found.get("copy_bytes_per_s"):
+        parts.append(f"copy {si(found['copy_bytes_per_s'], 'B/s')}")
+    return f"{name} ({where})", "; ".join([*parts, *([str(found["method"])] if found.get("method") else [])])
 
 
 def _text(key: str, value: Any) -> str:
@@ -170,7 +178,9 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     few, many = min(counts), max(counts)
     number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
     reasons = Counter(timing.stopped_by for timing in timed)
-    stops = [f"{_STOPPED.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()]
+    stops = [
+        f"{STOPPED_WORDS.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()
+    ]
     yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
     threads = sorted({timing.threads for timing in timed})
@@ -264,6 +274,11 @@ def rules(run: Run) -> list[Fact]:
     return facts
 
 
+def _within(timing: Timing, asked: object) -> bool:
+    """Whether the last sample that there was time for brought the wanted precision."""
+    return isinstance(asked, float) and timing.precision is not None and timing.precision <= asked
+
+
 def warnings(run: Run) -> list[str]:
     """What a reader should know before trusting the numbers."""
     found = list(run.warnings)
@@ -272,7 +287,10 @@ def warnings(run: Run) -> list[str]:
     if few:
         found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
     asked = (run.scenario.get("measure") or {}).get("precision")
-    short = sum(timing.stopped_by not in ("precision", "protocol", "entropy") for timing in timed)
+    short = sum(
+        timing.stopped_by not in ("precision", "protocol", "entropy") and not _within(timing, asked)
+        for timing in timed
+    )
     if asked and short:
         wanted = f" of {asked:g}" if isinstance(asked, float) else ""
         found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from benchsuite.report.words import counted, fixed
-from benchsuite.results.record import Record
+from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined
+from benchsuite.results.record import Record, Timing
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:
@@ -25,11 +26,27 @@ def reached(records: Sequence[Record], wanted: float | None) -> str | None:
         f"±{_percent(max(known))} in the worst"
     )
     if wanted is not None:
-        missed = sum(share > wanted for share in known)
-        told = f"{counted(missed, 'cell')} missed it" if missed else "every cell with an interval kept to it"
+        told = missed(timed, wanted) or "every cell with an interval kept to it"
         text += f"; ±{_percent(wanted)} was wanted, and {told}"
     without = len(timed) - len(known)
     return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
+
+
+_EARLY = "although sampling had reached it"
+"""An interval over all rounds may be wider again than the one that ended the sampling."""
+
+
+def missed(timed: Sequence[Timing], wanted: float) -> str:
+    """How many cells with an interval missed the wanted precision, by what ended their sampling."""
+    late = [timing for timing in timed if timing.precision is not None and timing.precision > wanted]
+    if not late:
+        return ""
+    ends = Counter(timing.stopped_by for timing in late).most_common()
+    because = [_EARLY if end == "precision" else f"because {STOPPED_WORDS.get(end, end)}" for end, _ in ends]
+    if len(ends) > 1:
+        because = [f"{number} {why}" for (_, number), why in zip(ends, because, strict=True)]
+        return f"{counted(len(late), 'cell')} missed it: {joined(because)}"
+    return f"{counted(len(late), 'cell')} missed it, {because[0]}"
 
 
 def of_machine(environment: Mapping[str, Any]) -> str | None:

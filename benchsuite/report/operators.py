@@ -28,7 +28,7 @@ _LEAST_LABELLED = 26.0  # points that a share's number takes
 
 
 @dataclass(frozen=True)
-class _Bar:
+class Profiled:
     """One cell.
 
     Attributes:
@@ -53,14 +53,10 @@ def time_by_operator(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing 
 
     Kernels are counted where there are any, on a GPU, and operators elsewhere.
     """
-    if PROFILE not in frame:
-        return None
-    profiled = [(p, ops) for p, ops in zip(points(frame), frame[PROFILE], strict=True) if ops]
-    what = "kernel" if any(op.kind == "kernel" for _, ops in profiled for op in ops) else "operator"
-    bars = [bar for bar in (_bar(p, ops, what) for p, ops in profiled) if bar is not None]
+    bars, what = profiled(frame)
     if not bars:
         return None
-    drawn, kinds = bars[:MOST_CELLS], _largest(bars[:MOST_CELLS])
+    drawn, kinds = bars[:MOST_CELLS], largest(bars[:MOST_CELLS])
     labels = row_labels([bar.point for bar in drawn], looks)
     colors = {kind: SERIES[number] for number, kind in enumerate(kinds)} | {OTHER: MUTED}
     handles = [
@@ -81,7 +77,16 @@ def time_by_operator(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing 
     return Drawing(canvas.figure, _caption(bars, drawn, kinds, what, len(frame)), _alt(drawn, what))
 
 
-def _bar(point: Point, ops: Sequence[OpShare], what: str) -> _Bar | None:
+def profiled(frame: pd.DataFrame) -> tuple[list[Profiled], str]:
+    """The cells that have a profile, and whether it is of kernels or of operators."""
+    if PROFILE not in frame:
+        return [], ""
+    found = [(p, ops) for p, ops in zip(points(frame), frame[PROFILE], strict=True) if ops]
+    what = "kernel" if any(op.kind == "kernel" for _, ops in found for op in ops) else "operator"
+    return [bar for bar in (_bar(p, ops, what) for p, ops in found) if bar is not None], what
+
+
+def _bar(point: Point, ops: Sequence[OpShare], what: str) -> Profiled | None:
     """The bar of a cell; what its profile does not name is other work. None if it names nothing."""
     alike = [op for op in ops if op.kind == what and op.share > 0]
     if not alike:
@@ -92,10 +97,10 @@ def _bar(point: Point, ops: Sequence[OpShare], what: str) -> _Bar | None:
         of_kind[op.name] = of_kind.get(op.name, 0.0) + op.share
     shares = {kind: sum(named.values()) for kind, named in members.items()}
     shares[OTHER] = shares.get(OTHER, 0.0) + max(0.0, 1.0 - sum(shares.values()))
-    return _Bar(point, shares, members, alike[0].seconds / alike[0].share)
+    return Profiled(point, shares, members, alike[0].seconds / alike[0].share)
 
 
-def _largest(bars: Sequence[_Bar]) -> list[str]:
+def largest(bars: Sequence[Profiled]) -> list[str]:
     """The kinds of work that most time goes to, over all cells alike, the largest first."""
     total: Counter[str] = Counter()
     for bar in bars:
@@ -131,7 +136,7 @@ def _axes(ax: Axes, labels: Sequence[str], what: str) -> None:
     ax.spines["left"].set_visible(False)
 
 
-def _draw(ax: Axes, level: int, bar: _Bar, colors: Mapping[str, str], width: float) -> None:
+def _draw(ax: Axes, level: int, bar: Profiled, colors: Mapping[str, str], width: float) -> None:
     """The pieces of a bar in the order of the legend, so that colour is not all that tells them apart."""
     shares = {kind: bar.shares.get(kind, 0.0) for kind in colors if kind != OTHER}
     shares[OTHER] = max(0.0, 1.0 - sum(shares.values()))
@@ -156,7 +161,9 @@ def _draw(ax: Axes, level: int, bar: _Bar, colors: Mapping[str, str], width: flo
         start += share
 
 
-def _caption(bars: Sequence[_Bar], drawn: Sequence[_Bar], kinds: Sequence[str], what: str, cells: int) -> str:
+def _caption(
+    bars: Sequence[Profiled], drawn: Sequence[Profiled], kinds: Sequence[str], what: str, cells: int
+) -> str:
     where = "on the GPU" if what == "kernel" else "on the CPU"
     parts = [
         f"Own time of the {what}s of a step {where}, by kind of work, as torch's profiler saw it: mean of "
@@ -175,7 +182,7 @@ def _caption(bars: Sequence[_Bar], drawn: Sequence[_Bar], kinds: Sequence[str], 
     return " ".join(parts)
 
 
-def _spelled(bars: Sequence[_Bar], kinds: Sequence[str], most: int = 3) -> str:
+def _spelled(bars: Sequence[Profiled], kinds: Sequence[str], most: int = 3) -> str:
     """ "matrix products are addmm and bmm; copies are copy_ and cat": the largest of each kind."""
     texts = []
     for kind in kinds:
@@ -187,7 +194,7 @@ def _spelled(bars: Sequence[_Bar], kinds: Sequence[str], most: int = 3) -> str:
     return "; ".join(texts)
 
 
-def _alt(bars: Sequence[_Bar], what: str) -> str:
+def _alt(bars: Sequence[Profiled], what: str) -> str:
     names = list(dict.fromkeys(bar.point.name for bar in bars))
     called = noun(bar.point.subject for bar in bars)
     parts = [f"Stacked bars of the own time of {what}s by kind of work for {called.counted(len(names))}."]

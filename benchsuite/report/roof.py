@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ from benchsuite.report.canvas import (
     mixer_handle,
 )
 from benchsuite.report.crowd import crowded, faded
-from benchsuite.report.points import kernels_of, points
+from benchsuite.report.points import kernels_of, names_of, points
 from benchsuite.report.theme import MUTED, PAPER, Look, fills
 from benchsuite.report.words import counted, fixed, pixels
 from benchsuite.units import si
@@ -39,73 +40,78 @@ def with_roofs(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]
 
 def under_the_roof(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     """A point a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
-    if "roof_share" not in frame:
-        return None
-    cells = {point.cell: point for point in points(frame)}
-    rows = frame[frame["roof_share"].notna()]
+    rows = placed(frame)
     if rows.empty:
         return None
-    used = [look for name, look in looks.items() if name in set(rows["name"])]
-    many = crowded(list(cells.values()))
-    filled = fills(kernels_of(cells.values()))
-    kernels = kernels_of(cells[cell] for cell in rows["cell"])
-    handles: list[Artist] = [*kernel_handles(kernels, filled)]
-    handles += [] if many else [mixer_handle(look) for look in used]
+    cells = points(rows)
+    many = crowded(points(frame))
+    handles: list[Artist] = [*kernel_handles(kernels_of(cells), fills(kernels_of(cells)))]
+    if not many:
+        handles += [mixer_handle(look) for name, look in looks.items() if name in names_of(cells)]
     top = legend_height(handles) + 6
     canvas = Canvas(WIDTH, top + HEIGHT + 40)
     canvas.legend(handles, 56)
     ax = canvas.axes(56, top, WIDTH - 72, HEIGHT)
+    if many:
+        ends = _ends(rows)
+        kept = {str(row["name"]) for row in ends} | {name for name in looks if looks[name].reference}
+        plot(ax, rows, faded(looks, kept))
+        _name(ax, {row["cell"]: row for row in ends}, looks)
+    else:
+        plot(ax, rows, looks)
+    said, caption = words(rows)
+    return Drawing(canvas.figure, caption, f"Roofline of {counted(len(rows), 'cell')}. {said}")
+
+
+def placed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The cells that have a place under the roof of their machine."""
+    return frame[frame["roof_share"].notna()] if "roof_share" in frame else frame.iloc[:0]
+
+
+def plot(ax: Axes, rows: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+    """Draw roofs and cells into these axes, hollow for the math kernel."""
     ax.set_xscale("log")
     ax.set_yscale("log")
     low, high = float(rows["intensity"].min()), float(rows["intensity"].max())
-    roofs = {
-        (float(f"{ridge:.4g}"), float(f"{achieved / share:.4g}"))
-        for ridge, achieved, share in zip(
-            rows["ridge"], rows["achieved_flops_per_s"], rows["ceiling_share"], strict=True
-        )
-    }
+    roofs = _roofs(rows)
     left, right = min(low, *dict(roofs)) / 2, max(high, *dict(roofs)) * 2
     for ridge, peak in roofs:
         ax.plot([left, ridge, right], [peak * left / ridge, peak, peak], color=MUTED, linewidth=1.4)
     ax.set_xlim(left, right)
-    ordered = sorted(rows.to_dict("records"), key=lambda row: float(row["roof_share"]))
-    worst, best = ordered[0], ordered[-1]
-    if many:
-        looks = faded(looks, {best["name"], worst["name"], *(n for n in looks if looks[n].reference)})
+    filled = fills(kernels_of(points(rows)))
     for row in rows.to_dict("records"):
         look = looks[row["name"]]
         mark(ax, row["intensity"], row["achieved_flops_per_s"], look, filled[row["kernel"]], row["cell"])
     floor = min(float(rows["achieved_flops_per_s"].min()), *(p * left / r for r, p in roofs))
     ceiling = max(float(rows["achieved_flops_per_s"].max()), *(p for _, p in roofs))
     ax.set_ylim(floor / 1.5, ceiling * 1.5)
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    box = ax.get_window_extent()
+    for axis, (lo, hi), room in (
+        (ax.xaxis, ax.get_xlim(), box.width / 30),
+        (ax.yaxis, ax.get_ylim(), box.height / 14),
+    ):
+        subs = (1.0, 2.0, 5.0) if 3 * math.log10(hi / lo) < room else (1.0,)
+        axis.set_major_locator(LogLocator(subs=subs))
         axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value, "")))
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("Operations per byte that must move [FLOP/B]")
     ax.set_ylabel("Achieved [FLOP/s]")
 
-    def told(row: Any) -> str:
-        point = cells[row["cell"]]
-        share = fixed(100 * row["roof_share"], 2)
-        return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({share} %)"
 
-    if len(rows) == 1:
-        said = f"{told(best)} is the only cell with a place under the roof."
-    else:
-        said = f"Nearest to the roof is {told(best)}, farthest from it {told(worst)}."
-    if many:
-        _name(ax, {row["cell"]: row for row in (best, worst)}, looks)
-    bound = int((rows["limited_by"] == "bandwidth").sum())
-    lie = "lies" if bound == 1 else "lie"
-    peaks = " and ".join(si(peak, "FLOP/s", 3) for _, peak in sorted(roofs))
-    caption = (
-        f"{said} {bound} of {counted(len(rows), 'cell')} {lie} left of the ridge, where "
-        "moving bytes limits. The "
-        f"roof is measured: a large matrix product ({peaks}) and a large copy. Bytes are the fewest "
-        "that must move; above the roof, data stayed in the caches."
-    )
-    return Drawing(canvas.figure, caption, f"Roofline of {counted(len(rows), 'cell')}. {said}")
+def _roofs(rows: pd.DataFrame) -> set[tuple[float, float]]:
+    """(ridge, FLOP/s) of each machine."""
+    return {
+        (float(f"{ridge:.4g}"), float(f"{achieved / share:.4g}"))
+        for ridge, achieved, share in zip(
+            rows["ridge"], rows["achieved_flops_per_s"], rows["ceiling_share"], strict=True
+        )
+    }
+
+
+def _ends(rows: pd.DataFrame) -> tuple[Any, Any]:
+    """The cell that is farthest from its roof, and the one that is nearest."""
+    ordered = sorted(rows.to_dict("records"), key=lambda row: float(row["roof_share"]))
+    return ordered[0], ordered[-1]
 
 
 def _name(ax: Axes, cells: Mapping[str, Any], looks: Mapping[str, Look]) -> None:
@@ -120,3 +126,29 @@ def _name(ax: Axes, cells: Mapping[str, Any], looks: Mapping[str, Look]) -> None
             fontsize=8,
             bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5},  # the roof may be behind it
         )
+
+
+def words(rows: pd.DataFrame) -> tuple[str, str]:
+    """Who is nearest to the roof and who farthest; and that with how to read the figure."""
+    cells = {point.cell: point for point in points(rows)}
+    worst, best = _ends(rows)
+
+    def told(row: Any) -> str:
+        point = cells[row["cell"]]
+        share = fixed(100 * row["roof_share"], 2)
+        return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({share} %)"
+
+    if len(rows) == 1:
+        said = f"{told(best)} is the only cell with a place under the roof."
+    else:
+        said = f"Nearest to the roof is {told(best)}, farthest from it {told(worst)}."
+    bound = int((rows["limited_by"] == "bandwidth").sum())
+    lie = "lies" if bound == 1 else "lie"
+    peaks = " and ".join(si(peak, "FLOP/s", 3) for _, peak in sorted(_roofs(rows)))
+    caption = (
+        f"{said} {bound} of {counted(len(rows), 'cell')} {lie} left of the ridge, where "
+        "moving bytes limits. The "
+        f"roof is measured: a large matrix product ({peaks}) and a large copy. Hollow marks are the math "
+        "kernel. Bytes are the fewest that must move; above the roof, data stayed in the caches."
+    )
+    return said, caption

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 from matplotlib.lines import Line2D
@@ -25,8 +25,8 @@ _MARKS = {"peak_reserved_bytes": ("reserved by the allocator", "|"), "process_by
 
 
 @dataclass(frozen=True)
-class _Bar:
-    """One cell: its parts in order, in bytes or seconds, and what is marked beside them."""
+class Bar:
+    """One cell: its parts in order, in bytes, seconds or joules, and what is marked beside them."""
 
     point: Point
     parts: Mapping[str, float]
@@ -37,30 +37,53 @@ class _Bar:
         return sum(self.parts.values())
 
 
-_PartsOf = Callable[[Mapping[Any, Any]], dict[str, float] | None]
+PartsOf = Callable[[Mapping[Any, Any]], dict[str, float] | None]
+"""Row of the frame → its parts, always the same ones, in order; None where they are not known."""
 
 
-def memory_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+class Drawer(Protocol):
+    """Draws bars as `draw_bars` does."""
+
+    def __call__(
+        self,
+        found: Sequence[Bar],
+        looks: Mapping[str, Look],
+        unit: str,
+        axis: str,
+        said: str,
+        what: str,
+        formatted: Callable[[float], str],
+        /,
+    ) -> Drawing: ...
+
+
+def memory_split(
+    frame: pd.DataFrame, looks: Mapping[str, Look], draw: Drawer | None = None
+) -> Drawing | None:
     """Weights, input, activations, gradients and optimizer's state at the peak; None without memory."""
-    bars = _bars(frame, _memory_of)
+    bars = bars_of(frame, _memory_of)
     if not bars:
         return None
     largest = bars[0]
     part = max(largest.parts, key=lambda name: largest.parts[name])
     share = fixed(100 * largest.parts[part] / largest.total, 2)
     said = (
-        f"{_where(largest, bars)} needs most, {byte_size(largest.total, 3)}, of which {share} % are {part}. "
+        f"{named(largest, bars)} needs most, {byte_size(largest.total, 3)}, of which {share} % are {part}. "
         "A bar is the peak of live tensors in one step. Activations are what the step adds and nothing else "
         "accounts for."
     )
     if any(bar.parts["gradients"] for bar in bars):
         said += " Gradients are those that exist after the step."
-    return _draw(bars, looks, "B", "Peak memory of a step", said, "memory", lambda value: byte_size(value, 3))
+    return (draw or draw_bars)(
+        bars, looks, "B", "Peak memory of a step", said, "memory", lambda value: byte_size(value, 3)
+    )
 
 
-def training_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
+def training_split(
+    frame: pd.DataFrame, looks: Mapping[str, Look], draw: Drawer | None = None
+) -> Drawing | None:
     """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
-    bars = _bars(frame, _step_of)
+    bars = bars_of(frame, _step_of)
     if not bars:
         return None
     part = max(bars[0].parts, key=lambda name: sum(bar.parts[name] for bar in bars))
@@ -69,10 +92,12 @@ def training_split(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
     if low == high:
         said = f"{part.capitalize()} takes {low} of {'the' if len(bars) == 1 else 'every'} step."
     else:
-        least, most = _where(ordered[0], bars), _where(ordered[-1], bars)
+        least, most = named(ordered[0], bars), named(ordered[-1], bars)
         said = f"{part.capitalize()} takes from {low} ({least}) to {high} ({most}) of a step."
     said += " A bar is the sum of the medians of the parts."
-    return _draw(bars, looks, "s", "Time of a training step", said, "time", lambda value: si(value, "s", 3))
+    return (draw or draw_bars)(
+        bars, looks, "s", "Time of a training step", said, "time", lambda value: si(value, "s", 3)
+    )
 
 
 def _memory_of(row: Mapping[Any, Any]) -> dict[str, float] | None:
@@ -95,16 +120,14 @@ def _step_of(row: Mapping[Any, Any]) -> dict[str, float] | None:
     return None if math.isnan(parts["forward"]) or math.isnan(parts["backward"]) else known
 
 
-def _bars(
-    frame: pd.DataFrame, parts_of: Callable[[Mapping[Any, Any]], dict[str, float] | None]
-) -> list[_Bar]:
+def bars_of(frame: pd.DataFrame, parts_of: PartsOf) -> list[Bar]:
     """Bars of the resolution that most cells have one at, the larger of two; the longest first."""
-    found: list[_Bar] = []
+    found: list[Bar] = []
     for point, row in zip(points(frame), frame.to_dict("records"), strict=True):
         parts = parts_of(row)
         if parts is not None and sum(parts.values()) > 0:
             marks = {key: float(row[key]) for key in _MARKS if not pd.isna(row[key])}
-            found.append(_Bar(point, parts, marks))
+            found.append(Bar(point, parts, marks))
     by_size = {
         size: [bar for bar in found if bar.point.resolution == size]
         for size in resolutions_of(bar.point for bar in found)
@@ -113,13 +136,14 @@ def _bars(
     return sorted(chosen, key=lambda bar: -bar.total)
 
 
-def _where(bar: _Bar, bars: Sequence[_Bar]) -> str:
+def named(bar: Bar, bars: Sequence[Bar]) -> str:
+    """The name of a bar's cell, with its kernel where the bars are of several."""
     several = len({other.point.kernel for other in bars}) > 1
     return f"{bar.point.name} on {bar.point.kernel}" if several else bar.point.name
 
 
-def _draw(
-    bars: Sequence[_Bar],
+def draw_bars(
+    bars: Sequence[Bar],
     looks: Mapping[str, Look],
     unit: str,
     axis: str,
@@ -127,6 +151,14 @@ def _draw(
     what: str,
     formatted: Callable[[float], str],
 ) -> Drawing:
+    """Stacked bars, the first on top, with their totals on the right.
+
+    Args:
+        unit: of the parts; they are scaled to be shown.
+        axis: what a bar is the length of.
+        said: the sentences of the caption, after the resolution.
+        what: the same in a word: "memory", which is what has marks.
+    """
     drawn = bars[:MOST_ROWS]
     parts = [part for part in drawn[0].parts if any(bar.parts[part] for bar in drawn)]
     colors = dict(zip(parts, SERIES, strict=False))

@@ -94,7 +94,8 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
     columns = [_macs(cells), _params(cells), _latency(cells), _throughput()]
     if reference is not None:
         columns.append(_relative(cells, rows, reference))
-    columns += [_memory(cells), _samples(rows)]
+    columns += [_memory(cells), *_watched(rows, "busy_s", "Device busy", "s")]
+    columns += [*_watched(rows, "joules_per_image", "Energy per image", "J"), _samples(rows)]
     headers = (
         Header(noun(point.subject for point in cells).heading),
         Header("Resolution (px)", numeric=True),
@@ -187,6 +188,15 @@ def _relative(cells: Sequence[Point], rows: Sequence[Mapping[Any, Any]], referen
 def _memory(cells: Sequence[Point]) -> _Column:
     factor, unit = scale_of((point.metrics["peak_memory_bytes"].value for point in cells), "B")
     return f"Peak memory ({unit})", lambda _, point: _number(point.metrics["peak_memory_bytes"], factor)
+
+
+def _watched(rows: Sequence[Mapping[Any, Any]], key: str, title: str, unit: str) -> list[_Column]:
+    """A column of the frame where some cell has a number in it: what only some devices tell."""
+    values = [Value(math.nan if pd.isna(row[key]) else float(row[key])) for row in rows]
+    if not any(value.known for value in values):
+        return []
+    factor, name = scale_of((value.value for value in values), unit)
+    return [(f"{title} ({name})", lambda i, _: _number(values[i], factor))]
 
 
 def _samples(rows: Sequence[Mapping[Any, Any]]) -> _Column:

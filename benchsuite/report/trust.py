@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchsuite.analyse.flags import FLAGS
-from benchsuite.report.words import counted, joined, some
+from benchsuite.report.words import counted, joined, some, tiny
 from benchsuite.results.record import Record
-from benchsuite.units import si, significant
+from benchsuite.units import si
 
 
 def rounds(records: Sequence[Record]) -> str | None:
@@ -34,8 +34,8 @@ def comparison(records: Sequence[Record]) -> str | None:
         text = (
             f"{counted(len(compared), 'cell')} computed the same as {check.reference} on the same weights "
             f"and input before being timed; the nearest to its limit was {worst.cell.name} with "
-            f"{worst.cell.kernel} {worst.cell.dtype}: {significant(check.error or 0.0, 2)} of the norm, of "
-            f"{significant(check.tolerance, 2)} allowed."
+            f"{worst.cell.kernel} {worst.cell.dtype}: {tiny(check.error or 0.0)} of the norm, of "
+            f"{tiny(check.tolerance)} allowed."
         )
     without = dict.fromkeys(check.reason for _, check in checks if check.error is None)
     count = len(checks) - len(compared)

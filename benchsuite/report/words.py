@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from benchsuite.units import significant
+
 STATUS_WORDS: dict[str, str] = {
     "ok": "ok",
     "oom": "OOM",
@@ -16,6 +18,16 @@ STATUS_WORDS: dict[str, str] = {
     "skipped": "skipped",
 }
 """Status of a record → how it is written in tables and figures."""
+
+STOPPED_WORDS: dict[str, str] = {
+    "precision": "the wanted precision was reached",
+    "samples": "the largest number of samples was taken",
+    "time": "the time was up",
+    "entropy": "new samples said nothing new",
+    "protocol": "the protocol says how many",
+    "interrupted": "the run was asked to stop",
+}
+"""What ended the sampling of a cell → the words for it after "because"."""
 
 MODE_WORDS: dict[str, str] = {
     "inference": "inference",
@@ -119,6 +131,16 @@ def rate(value: float) -> str:
         return f"{fixed(value, 4)} images/s"
     return f"{round(value, 3 - math.floor(math.log10(value))):,.0f} images/s"
 
+
+def tiny(value: float) -> str:
+    """A share that may be very small, with two digits: 0.006, 4.6 × 10⁻⁷."""
+    if value == 0 or abs(value) >= 1e-4:
+        return significant(value, 2)
+    digits, _, exponent = f"{value:.1e}".partition("e")
+    return f"{digits} × 10{str(int(exponent)).translate(_RAISED)}"
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _STEPS = (
     (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"),

@@ -221,3 +221,16 @@ def test_names_and_notes_are_escaped(tmp_path: Path) -> None:
 
 def test_a_run_without_analyses_has_no_section(tmp_path: Path) -> None:
     assert of_run(tmp_path, "a", StyleSheet()) is None
+
+
+def test_their_figures_are_written_with_those_of_the_run_under_names_of_their_own(tmp_path: Path) -> None:
+    run = make_run([make_record()])
+    object.__setattr__(run, "path", tmp_path)
+    write_analyses(Analyses(subjects=(FULL, FULL)), tmp_path / ANALYSES)
+    render_report([run], out=tmp_path / "a.html", figures=tmp_path / "figures")
+    names = [path.stem for path in (tmp_path / "figures").glob("analysis-*.pdf")]
+    assert len(names) == 2 * len(FIGURES)
+    again = [name for name in names if name.endswith("-2")]
+    assert len(again) == len(FIGURES)
+    assert {name.removesuffix("-2") for name in again} == set(names) - set(again)
+    assert any(name.startswith("analysis-effective-receptive-field-") for name in names)

@@ -103,7 +103,7 @@ def test_many_claims_get_a_line_each_that_unfolds(tmp_path: Path) -> None:
         f"Claim {i}." for i in range(FULL + 1)
     ]
     assert lines.within("summary")[-1] == "1 claim not testable here, and why"
-    assert lines.within("td").count("1.20, in both settings") == FULL + 1
+    assert lines.within("td").count("1.200 [1.199, 1.201], in both settings") == FULL + 1
     assert lines.within("td").count("1.16") == FULL + 1
     # What a line leaves out is behind it.
     smalls = lines.within("small")
@@ -114,12 +114,13 @@ def test_many_claims_get_a_line_each_that_unfolds(tmp_path: Path) -> None:
     assert full.within("summary") == []
 
 
-def test_a_line_has_the_ratio_with_its_setting_or_the_range_with_the_verdicts() -> None:
+def test_a_line_has_the_ratio_with_its_setting_or_the_range_with_intervals_and_verdicts() -> None:
     assert of(cells(), claim(metric="macs")).rows[0].brief == "1.000 (224 px)"
     assert of(DIFFERING, claim()).rows[0].brief == (
-        "0.667 to 1.20, holds in 1 of 2 settings (224 px); does not hold in 1 (448 px)"
+        "0.667 [0.660, 0.673] to 1.20 [1.19, 1.21], holds in 1 of 2 settings (224 px); "
+        "does not hold in 1 (448 px)"
     )
-    assert of(cells(sizes=(224, 448)), claim()).rows[0].brief == "1.20, in both settings"
+    assert of(cells(sizes=(224, 448)), claim()).rows[0].brief == "1.20 [1.19, 1.21], in both settings"
 
 
 def test_a_scenario_without_claims_has_no_panel(tmp_path: Path) -> None:

@@ -17,10 +17,9 @@ from matplotlib.lines import Line2D
 
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.context import SECTIONS
+from benchsuite.report.context import SECTIONS, UNASKED
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed, evenly
-from benchsuite.report.operators import PROFILE
 from benchsuite.report.scaling import over_resolution
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -495,7 +494,7 @@ def _stepping(record: Record) -> Record:
 
 
 @pytest.mark.parametrize(
-    "section", [one for one in SECTIONS if one.key != PROFILE], ids=lambda section: section.name
+    "section", [one for one in SECTIONS if one.key not in UNASKED], ids=lambda section: section.name
 )
 def test_every_figure_is_described_for_those_who_do_not_see_it(section) -> None:  # type: ignore[no-untyped-def]
     records = realistic() if section.name != "all-metrics" else realistic(resolutions=(224,))

@@ -75,16 +75,19 @@ def test_the_page_has_its_sections_in_order(usual: Page) -> None:
     assert usual.within("h1", "h2", "h3") == [
         "HiLo against the attention of its time",
         "What was found",
-        "Figures",
+        "MACs against speed",
         "MACs against throughput",
+        "Scaling",
         "Growth with resolution",
+        "Where the time goes",
         "Fused kernels against math",
+        "Memory, training steps and energy",
         "What memory is made of",
-        "Explore",
-        "All numbers",
         "How it was measured",
         "To repeat it",
-        "Failures and warnings",
+        "Explore",
+        "All cells",
+        "Failures and what was left out",
     ]
     assert usual.within("p")[:1] == ["Do fewer MACs make a faster layer?"]
     assert usual.within("title")[0] == "HiLo against the attention of its time"
@@ -183,13 +186,13 @@ def test_light_dark_and_print_each_set_every_colour(tmp_path: Path) -> None:
         ),
         ([make_record("a"), make_record("b")], ["Growth with resolution", "Fused kernels against math"]),
         ([make_record("a", resolution=r) for r in (224, 448)], ["All metrics", "MACs against throughput"]),
-        ([make_record("a", status="oom", macs=None)], ["Figures", "All metrics"]),
+        ([make_record("a", status="oom", macs=None)], ["MACs against speed", "Scaling", "All metrics"]),
     ],
 )
 def test_a_section_without_data_is_absent(tmp_path: Path, records: list[Record], missing: list[str]) -> None:
     headings = of(tmp_path, records).within("h2", "h3")
     assert set(headings).isdisjoint(missing)
-    assert "All numbers" in headings
+    assert "All cells" in headings
 
 
 def test_a_run_in_which_all_cells_failed_says_so(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_a_run_in_which_all_cells_failed_says_so(tmp_path: Path) -> None:
 def test_an_empty_run_renders(tmp_path: Path) -> None:
     found = of(tmp_path, [])
     assert "The run holds no records." in found.within("p")
-    assert "All numbers" not in found.within("h2")
+    assert "All cells" not in found.within("h2")
 
 
 def test_a_bare_scenario_and_an_unknown_machine_render(tmp_path: Path) -> None:
@@ -219,12 +222,14 @@ def test_the_same_run_gives_the_same_page(tmp_path: Path) -> None:
 
 def test_groups_that_cannot_be_compared_have_figures_of_their_own(tmp_path: Path) -> None:
     records = [make_record(n, batch=b, resolution=r) for n in "ab" for b in (1, 64) for r in (224, 448)]
-    headings = of(tmp_path, records).within("h2", "h3")
-    assert [text for text in headings if text.startswith("Figures")] == [
-        "Figures: batch 1",
-        "Figures: batch 64",
-    ]
+    found = of(tmp_path, records)
+    headings = found.within("h2", "h3")
     assert headings[1:3] == ["batch 1", "batch 64"]
+    start = headings.index("MACs against speed")
+    assert headings[start : start + 6] == [
+        "MACs against speed", "batch 1", "batch 64", "Scaling", "batch 1", "batch 64",
+    ]  # fmt: skip
+    assert found.within("h4")[:3] == ["MACs against throughput"] * 2 + ["Growth with resolution"]
 
 
 def test_several_runs_come_one_after_the_other(tmp_path: Path) -> None:
@@ -236,8 +241,10 @@ def test_several_runs_come_one_after_the_other(tmp_path: Path) -> None:
 
 def test_the_scenario_chooses_the_sections_and_their_order(tmp_path: Path) -> None:
     found = of(tmp_path, REALISTIC, report={"sections": ["kernels", "scatter"]})
-    assert found.within("h2", "h3")[2:4] == ["Fused kernels against math", "MACs against throughput"]
-    assert "All numbers" not in found.within("h2")
+    assert found.within("h2", "h3")[1:5] == [
+        "Where the time goes", "Fused kernels against math", "MACs against speed", "MACs against throughput",
+    ]  # fmt: skip
+    assert "All cells" not in found.within("h2")
     assert "Growth with resolution" not in found.within("h3")
     assert not any(target.startswith("#cell") for target in found.attributes("href"))
 
@@ -359,3 +366,29 @@ def test_a_report_of_three_hundred_cells_is_below_one_and_a_half_megabytes(tmp_p
     records = [record for batch in (1, 8, 64, 128) for record in realistic(batch=batch)]
     assert len(records) == 288
     assert render([make_run(records)], out=tmp_path / "report.html").stat().st_size < 1_500_000
+
+
+def test_what_all_numbers_rest_on_comes_before_them_and_failures_after(tmp_path: Path) -> None:
+    records = [make_record("a", samples=3), make_record("a", resolution=448, status="oom")]
+    headings = of(tmp_path, records).within("h2", "h3")
+    assert headings[-6:] == [
+        "Warnings", "Protocol and precision", "To repeat it", "Explore", "All cells",
+        "Failures and what was left out",
+    ]  # fmt: skip
+    calm = of(tmp_path, [make_record("a"), make_record("b")]).within("h2", "h3")
+    assert {"Warnings", "Failures and what was left out"}.isdisjoint(calm)
+
+
+def test_growth_of_more_than_fifteen_rows_is_folded(tmp_path: Path) -> None:
+    def records(names: int) -> list[Record]:
+        return [
+            make_record(f"m{i}", resolution=size, latency=size**2 * 1e-8 * (i + 1))
+            for i in range(names)
+            for size in (224, 448, 896)
+        ]
+
+    few, many = of(tmp_path, records(15)), of(tmp_path, records(16))
+    assert not any(text.startswith("Growth of") for text in few.within("summary"))
+    assert "Growth of all 16, as exponents with their intervals" in many.within("summary")
+    assert sum("as a power of the tokens" in text for text in many.within("span")) == 1
+    assert sum("as a power of the tokens" in text for text in few.within("span")) == 1

@@ -134,3 +134,32 @@ def test_warnings_name_what_weakens_the_numbers() -> None:
 
 def test_a_sound_run_has_no_warnings() -> None:
     assert method.warnings(make_run([make_record()])) == []
+
+
+def test_measured_ceilings_are_rates_and_no_data_structure() -> None:
+    one = {
+        "device": "cpu", "threads": 2, "macs_per_s": {"fp32": 134_846_779_799.8}, "method": "median of 3",
+        "copy_bytes_per_s": 25_983_163_798.0,
+    }  # fmt: skip
+    found = rows(with_sessions({"ceilings": [one, {"device": "cuda", "macs_per_s": {"fp16": 3e14}}]}))
+    assert found["Ceilings (cpu, 2 threads)"] == ["fp32 134.8 GMAC/s; copy 25.98 GB/s; median of 3"]
+    assert found["Ceilings (cuda)"] == ["fp16 300 TMAC/s"]
+    assert rows(with_sessions({"ceilings": one})) == {
+        "Ceilings (cpu, 2 threads)": [next(iter(found.values()))[0]]
+    }
+
+
+def test_the_setting_that_asks_for_ceilings_stays_a_setting() -> None:
+    assert facts(make_run([make_record()], measure={"ceilings": True}))["Settings"] == "ceilings yes"
+
+
+def test_a_cell_that_reached_the_precision_with_its_last_sample_is_not_short_of_it() -> None:
+    record = make_record("a")
+    assert record.timing is not None
+
+    def warned(precision: float) -> list[str]:
+        timing = dataclasses.replace(record.timing, stopped_by="samples", precision=precision)  # type: ignore[type-var]
+        return method.warnings(make_run([dataclasses.replace(record, timing=timing)]))
+
+    assert warned(0.009) == []
+    assert warned(0.011) == ["1 cell ended before the wanted precision of 0.01 was reached"]

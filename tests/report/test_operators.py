@@ -1,4 +1,4 @@
-"""The bars of "Where the time goes", read from the artists."""
+"""The bars of "Time by operator", read from the artists."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_the_report_shows_it_for_profiled_runs_whatever_sections_the_scenario_na
     plain = make_record("a")
     with_one = profiled(make_record("b"), {"aten::mm": 1.0})
     page = render([make_run([plain, with_one], **report)], out=tmp_path / "a.html").read_text()
-    assert "Where the time goes" in page
+    assert "Time by operator" in page
     assert f'href="#cell-{with_one.id}"' in page
     without = render([make_run([plain], **report)], out=tmp_path / "b.html").read_text()
-    assert "Where the time goes" not in without
+    assert "Time by operator" not in without

@@ -85,3 +85,16 @@ def test_the_kernels_are_in_the_legend_and_of_many_names_only_the_nearest_and_th
         if isinstance(line, Line2D) and line.get_gid() and line.get_color() == theme.MUTED
     ]
     assert len(grey) == 23
+
+
+def test_ticks_of_many_decades_are_powers_of_ten_so_that_their_labels_do_not_touch() -> None:
+    def ticks(*latencies: float) -> set[str]:
+        names = [f"m{i}" for i in range(len(latencies))]
+        cells = [moving(name, 1 << 20, latency) for name, latency in zip(names, latencies, strict=True)]
+        drawing = under_the_roof(with_roofs(to_frame(cells, {1: MACHINE}), {1: MACHINE}), theme.looks(names))
+        assert drawing is not None
+        drawing.figure.draw_without_rendering()
+        return {label.get_text().partition(" ")[0] for label in drawing.figure.axes[0].get_yticklabels()}
+
+    assert {"20", "50"} <= ticks(2.56e-3, 5.12e-3)
+    assert ticks(2.56e-3, 2.56e5) <= {"1", "10", "100", "1000"}

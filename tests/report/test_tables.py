@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from benchsuite.report.contests import contests
 from benchsuite.report.points import points
 from benchsuite.report.tables import Table, TableCell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Record
+from benchsuite.results.record import Busy, Energy, Record
 from tests.report.synthetic import make_record
 
 
@@ -124,3 +125,17 @@ def test_the_table_of_the_fastest_does_not_rank_what_overlaps() -> None:
     row = fastest([make_record("a", latency=0.01), make_record("b", latency=0.010001)])
     assert row[2] == "a and b (not distinguishable)"
     assert row[4] == "–"
+
+
+def test_device_time_and_energy_are_columns_where_a_device_tells_them() -> None:
+    record = make_record("a", latency=0.01)
+    assert record.timing is not None
+    watched = replace(
+        record,
+        timing=replace(record.timing, busy=Busy(seconds=0.004, method="cuda_graph")),
+        energy=Energy(joules=6.4, idle_w=None, seconds=1.0, method="nvml_energy_counter"),
+    )
+    table = numbers(watched, make_record("b"))
+    assert [cell.text for cell in column(table, "Device busy (ms)")] == ["4.000", "–"]
+    assert [cell.sort for cell in column(table, "Energy per image (mJ)")] == [0.1, None]
+    assert not any("busy" in head or "Energy" in head for head in heads(numbers(make_record("b"))))

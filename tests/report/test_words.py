@@ -106,3 +106,11 @@ def test_kernels_are_counted() -> None:
     assert words.the_kernels(["math", "flash"]) == "the math and flash kernels"
     assert words.counted(1, "cell") == "1 cell"
     assert words.counted(2, "cell") == "2 cells"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (0.006, "0.006"), (1e-4, "0.0001"), (4.6e-7, "4.6 × 10⁻⁷"), (9.96e-6, "1.0 × 10⁻⁵")],
+)
+def test_very_small_shares_are_written_with_a_power_of_ten(value: float, text: str) -> None:
+    assert words.tiny(value) == text

@@ -8,7 +8,7 @@ from typing import Any
 
 _KEPT = ("--profile", "--set", "--device", "--timeout", "--memory-limit", "--pythonpath", "--executor")
 """Options that decide what a cell is and how it is measured."""
-_DROPPED = ("--filter", "--out", "--figures", "--resume", "--retry")
+_DROPPED = ("--filter", "--out", "--figures", "--style", "--resume", "--retry")
 _SWITCHES = ("--quiet", "-q", "--verbose", "-v", "--dry-run")
 
 
