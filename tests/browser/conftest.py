@@ -88,7 +88,7 @@ class Opened:
 
 
 @pytest.fixture(scope="session")
-def context(browser: Any) -> Callable[..., Any]:
+def browsing(browser: Any) -> Callable[..., Any]:
     """A context of the browser with these settings, made once. Reports keep nothing but their address."""
     made: dict[str, Any] = {}
 
@@ -103,12 +103,12 @@ def context(browser: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def opened(context: Callable[..., Any]) -> Iterator[Callable[..., Opened]]:
+def opened(browsing: Callable[..., Any]) -> Iterator[Callable[..., Opened]]:
     """Opens a report and waits until its scripts have built the page; whatever goes wrong fails the test."""
     pages: list[Opened] = []
 
     def open_page(file: Path, fragment: str = "", *, ready: bool = True, **settings: Any) -> Opened:
-        page = context(**settings).new_page()
+        page = browsing(**settings).new_page()
         found = Opened(page, file)
         page.on("console", lambda message: found.errors.append(message.text))
         page.on("pageerror", lambda error: found.errors.append(str(error)))
