@@ -12,6 +12,7 @@ from benchsuite.report import roof
 from benchsuite.report.axes import apply_x, scale, title_of
 from benchsuite.report.canvas import Drawing, measure
 from benchsuite.report.column import LINE, SMALL, Column, kernel_handles, marker, mixer_handles
+from benchsuite.report.crowd import crowded, faded
 from benchsuite.report.dots import speedups
 from benchsuite.report.figures import evenly
 from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
@@ -92,7 +93,12 @@ def roofline(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     rows = roof.placed(frame)
     if rows.empty:
         return None
-    used = [look for name, look in looks.items() if name in set(rows["name"])]
+    if crowded(points(frame)):
+        named = roof.named(rows, looks)
+        looks = faded(looks, named)
+    else:
+        named = set(rows["name"])
+    used = [look for name, look in looks.items() if name in named]
     column = Column(mixer_handles(used), [170.0])
     (ax,) = column.axes
     roof.plot(ax, rows, looks)

@@ -13,6 +13,7 @@ from benchsuite.analyse.pareto import pareto_front
 from benchsuite.report.axes import Scale, apply_x, apply_y, resolution_axis, scale, title_of
 from benchsuite.report.canvas import Drawing, cross
 from benchsuite.report.column import Column, kernel_handles, marker, mixer_handles
+from benchsuite.report.crowd import crowded, faded, told
 from benchsuite.report.figures import evenly
 from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
 from benchsuite.report.scaling import SHOWN
@@ -37,7 +38,13 @@ def scatter(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
     shown = [point for point in drawn if point.resolution in resolutions]
     filled = fills(kernels_of(cells))
     most = max((_memory(point) for point in shown), default=0.0)
-    handles = mixer_handles([looks[name] for name in looks if name in names_of(shown)])
+    named = set(names_of(shown))
+    if crowded(shown):
+        named = {
+            name for one in resolutions for name in told([p for p in shown if p.resolution == one], looks)
+        }
+        looks = faded(looks, named)
+    handles = mixer_handles([looks[name] for name in looks if name in named])
     handles += kernel_handles(kernels_of(shown), filled)
     if not all(point.exact for point in shown):
         # 5 is a caret to the right.

@@ -53,10 +53,8 @@ def under_the_roof(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
     canvas.legend(handles, 56)
     ax = canvas.axes(56, top, WIDTH - 72, HEIGHT)
     if many:
-        ends = _ends(rows)
-        kept = {str(row["name"]) for row in ends} | {name for name in looks if looks[name].reference}
-        plot(ax, rows, faded(looks, kept))
-        _name(ax, {row["cell"]: row for row in ends}, looks)
+        plot(ax, rows, faded(looks, named(rows, looks)))
+        _name(ax, {row["cell"]: row for row in _ends(rows)}, looks)
     else:
         plot(ax, rows, looks)
     said, caption = words(rows)
@@ -112,6 +110,11 @@ def _ends(rows: pd.DataFrame) -> tuple[Any, Any]:
     """The cell that is farthest from its roof, and the one that is nearest."""
     ordered = sorted(rows.to_dict("records"), key=lambda row: float(row["roof_share"]))
     return ordered[0], ordered[-1]
+
+
+def named(rows: pd.DataFrame, looks: Mapping[str, Look]) -> set[str]:
+    """Whom to tell where there are many: the nearest, the farthest, the reference."""
+    return {str(row["name"]) for row in _ends(rows)} | {name for name in looks if looks[name].reference}
 
 
 def _name(ax: Axes, cells: Mapping[str, Any], looks: Mapping[str, Look]) -> None:

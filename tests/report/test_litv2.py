@@ -197,3 +197,16 @@ def test_a_style_without_files_is_refused() -> None:
     with pytest.raises(UsageError, match="--figures DIR"):
         require_style("litv2", None)
     assert require_style(None, None) == require_style("report", Path("f")) == REPORT
+
+
+@pytest.mark.parametrize("name", ["macs-vs-throughput", "roofline"])
+def test_of_many_names_a_column_tells_a_few_and_of_few_all(name: str) -> None:
+    def told(number: int) -> set[str]:
+        records = [
+            whole(make_record(f"m{n:02}", macs=(1 + n) * 10**9, latency=0.01 * (1 + n) ** 2))
+            for n in range(number)
+        ]
+        return {label for label in labels(drawn(name, records).figure) if label.startswith("m")}
+
+    assert told(5) == {"m00", "m01", "m02", "m03", "m04"}
+    assert told(25) == {"m00", "m24"}
