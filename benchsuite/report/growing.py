@@ -85,9 +85,9 @@ def growth_table(cells: Sequence[Point]) -> Table | None:
     headers += [Header(f"Sizes ({unit})", numeric=True)]
     return Table(
         f"{' and '.join(METRICS[metric].label for metric in shown)} as a power of the {unit}: least squares "
-        "in logarithms, with the 95 % interval of the exponent by Student's t, and how far the worst point "
-        "is from the power law. A wide interval or a large residual means that the growth is no power law "
-        "over these sizes.",
+        "in logarithms, with the 95 % interval of the exponent by Student's t from four sizes on, and how far "
+        "the worst point is from the power law. A wide interval or a large residual means that the growth is "
+        "no power law over these sizes.",
         tuple(headers),
         tuple(_row(name, kernel, laws, shown) for (name, kernel), laws in rows.items()),
     )
@@ -97,7 +97,7 @@ def _row(name: str, kernel: str, laws: dict[str, Growth], shown: Sequence[str]) 
     texts = [TableCell(name), TableCell(kernel)]
     for metric in shown:
         law = laws.get(metric)
-        texts.append(TableCell(interval(law), law.exponent) if law else TableCell("–"))
+        texts.append(TableCell(_told(law), law.exponent) if law else TableCell("–"))
         texts.append(TableCell(f"{100 * law.residual:.1f} %", law.residual) if law else TableCell("–"))
     widest = max(laws.values(), key=lambda law: law.sizes)
     sizes = f"{widest.sizes}: {widest.first:,.0f} to {widest.last:,.0f}"
@@ -108,6 +108,11 @@ def _text(one: Fitted, unit: str) -> str:
     """MSA grows as tokens^1.86 [1.80, 1.92]."""
     few = f" (3 sizes, at most {100 * one.law.residual:.1f} % off)" if one.law.sizes < FEW else ""
     return f"{one.name} grows as {unit}^{interval(one.law)}{few}"
+
+
+def _told(law: Growth) -> str:
+    """The exponent, and its interval unless a single degree of freedom makes it absurdly wide."""
+    return interval(law) if law.sizes >= FEW else interval(law).partition(" ")[0]
 
 
 def interval(law: Growth) -> str:

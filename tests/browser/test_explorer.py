@@ -122,6 +122,25 @@ def test_a_name_isolates_in_chart_and_table_and_again_undoes(hilo: Path, opened:
     assert page.rows() == all_rows
 
 
+def test_the_chart_of_a_figure_has_a_panel_a_resolution_names_its_front_and_isolates(
+    hilo: Path, opened: Open
+) -> None:
+    page = opened(hilo)
+    figure = page.page.locator('figure[data-figure="macs-vs-throughput"]')
+    figure.scroll_into_view_if_needed()
+    figure.locator(".panel").first.wait_for()
+    titles = figure.locator(".panel-title").all_inner_texts()
+    assert titles == ["Resolution: 224 px", "Resolution: 448 px", "Resolution: 672 px"]
+    assert "HiLo" in figure.locator(".panel").first.locator("svg text").all_text_contents()
+    button = figure.locator(".names button", has_text="Performer")
+    button.click()
+    page.page.wait_for_function(
+        "document.querySelectorAll('figure[data-figure=macs-vs-throughput] .mark').length === 3"
+    )
+    assert button.get_attribute("aria-pressed") == "true"
+    assert {re.sub(r"-\d+-b1.*", "", row) for row in page.rows()} == {"cell-performer"}
+
+
 def test_words_and_axes_filter_chart_and_table(hilo: Path, opened: Open) -> None:
     page = opened(hilo)
     explorer(page)

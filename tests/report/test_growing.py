@@ -90,3 +90,14 @@ def test_the_table_has_every_exponent() -> None:
 def test_networks_grow_with_pixels() -> None:
     records = [make_network(resolution=side, latency=1e-6 * side**2) for side in SIDES]
     assert "LITv2-S grows as pixels^1.00" in grows(cells(*records))
+
+
+def test_the_table_states_an_interval_from_four_sizes_on() -> None:
+    def exponent(sides: tuple[int, ...]) -> str:
+        table = growth_table(cells(*sweep("msa", 1.9, sides=sides)))
+        assert table is not None
+        return table.rows[0].cells[2].text
+
+    assert "[" not in exponent(SIDES[:3])
+    assert exponent(SIDES[:3])
+    assert "[" in exponent(SIDES[:4])

@@ -44,7 +44,6 @@ async function mountExplorer(data, store) {
 
   function drawLegend() {
     const items = data.names.map((name) => {
-      const number = (data.looks[name] ?? [1])[0];
       const box = make("input", { type: "checkbox", checked: !state.off.has(name), "aria-label": `Show ${name}`, onchange: () => {
         const off = new Set(state.off);
         if (!off.delete(name)) off.add(name);
@@ -52,7 +51,7 @@ async function mountExplorer(data, store) {
       } });
       return make("span", { class: `item${state.only && state.only !== name ? " dim" : ""}` }, box,
         make("button", { type: "button", "data-name": name, "aria-pressed": String(state.only === name), onclick: () => isolate(name) },
-          state.color === "name" ? symbolOf(name, number) : null, name));
+          state.color === "name" ? symbolOf(data, name) : null, name));
     });
     const all = (off, word) => make("button", { type: "button", class: "small", onclick: () => set({ off: new Set(off), only: "" }) }, word);
     const held = legend.contains(document.activeElement) ? document.activeElement.dataset.name ?? document.activeElement.getAttribute("aria-label") : null;
@@ -63,15 +62,6 @@ async function mountExplorer(data, store) {
         make("span", { class: "key" }, make("span", { class: "swatch", style: `background:var(--series-${(i % NUMBERED) + 1})` }), wordOf(axis, value)))));
     }
     if (held) [...legend.querySelectorAll("button,input")].find((one) => (one.dataset.name ?? one.getAttribute("aria-label")) === held)?.focus();
-  }
-
-  function symbolOf(name, number) {
-    if (!window.Plot) return make("span", { class: "swatch", style: `background:var(--series-${number})` });
-    const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("width", 14).attr("height", 14).attr("aria-hidden", "true");
-    svg.append("path")
-      .attr("d", d3.symbol(symbolType((data.looks[name] ?? [1, "circle"])[1]), 70)())
-      .attr("style", `fill:var(--series-${number});stroke:var(--series-${number});stroke-width:1.5`);
-    return svg.node();
   }
 
   let seen = false;

@@ -12,6 +12,17 @@ function symbolType(kind) {
   return d3[`symbol${kind[0].toUpperCase()}${kind.slice(1)}`] ?? d3.symbolCircle;
 }
 
+// The mark of a name, for legends; a round swatch until the library is there.
+function symbolOf(data, name) {
+  const [number, kind] = data.looks[name] ?? [1, "circle"];
+  if (!window.Plot) return make("span", { class: "swatch", style: `background:var(--series-${number})` });
+  const svg = d3.create("svg").attr("viewBox", "-8 -8 16 16").attr("width", 14).attr("height", 14).attr("aria-hidden", "true");
+  svg.append("path")
+    .attr("d", d3.symbol(symbolType(kind), 70)())
+    .attr("style", `fill:var(--series-${number});stroke:var(--series-${number});stroke-width:1.5`);
+  return svg.node();
+}
+
 function colorOf(look) {
   return `var(--series-${look[0]})`;
 }
@@ -24,7 +35,8 @@ function drawChart(Plot, host, data, rows, spec, act) {
   const facet = spec.facet && (data.columns[spec.facet] ?? { key: "name", label: "Name" });
   const values = facet ? ordered(new Set(rows.map((row) => row[facet.key] ?? null))) : [null];
   const shared = prepare(data, rows, x, y, spec);
-  const wide = values.length > 1 && host.clientWidth >= 700 ? 2 : 1;
+  const fit = values.length % 3 === 0 && host.clientWidth >= 960 ? 3 : 2;
+  const wide = values.length > 1 && host.clientWidth >= 700 ? fit : 1;
   host.style.setProperty("--columns", wide);
   const width = Math.max(280, Math.floor(host.clientWidth / wide) - (wide > 1 ? 12 : 0));
   for (const value of values.slice(0, 24)) {
@@ -91,6 +103,11 @@ const FRONT = { certain: "certainly on the Pareto front", possible: "possibly on
 function isFront(x, y) {
   const keys = [x.key, y.key];
   return keys.includes("macs") && (keys.includes("throughput") || keys.includes("latency_s"));
+}
+
+// Whether a value lies in the nearer half of an axis, so that there is room for a name behind it.
+function before(value, [lo, hi], scale) {
+  return scale === "log" ? value < Math.sqrt(lo * hi) : value < (lo + hi) / 2;
 }
 
 function isOrdinal(column) {
@@ -196,6 +213,17 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
         strokeDasharray: dash, pointerEvents: "none",
       }));
       seen.push(`ring ${standing}`);
+    }
+  }
+  if (isFront(x, y)) { // who is on the front is what one looks for first, so it needs no hover
+    const front = drawn.filter((row) => row.standing === "certain" || row.standing === "possible");
+    const left = (row) => usable(row[x.key], x, spec.xs) && before(row[x.key], shared.x.domain, spec.xs);
+    for (const side of [true, false]) {
+      const part = front.filter((row) => left(row) === side);
+      if (part.length) marks.push(Plot.text(part, {
+        x: x.key, y: y.key, text: "name", dx: side ? 13 : -13, dy: -9, textAnchor: side ? "start" : "end",
+        fill: "var(--ink)", stroke: "var(--paper)", strokeWidth: 3, pointerEvents: "none",
+      }));
     }
   }
   const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false) : [];

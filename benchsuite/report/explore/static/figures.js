@@ -1,6 +1,6 @@
 // Static figures of the page with a chart of the same cells in front of them; the static one is a button away.
 const PRESETS = {
-  "macs-vs-throughput": { x: "macs", y: "throughput", size: "peak_memory_bytes", xs: "log", ys: "log", facets: ["kernel", "resolution"] },
+  "macs-vs-throughput": { x: "macs", y: "throughput", size: "peak_memory_bytes", xs: "log", ys: "log", facets: ["resolution", "kernel"] },
   "over-resolution": { x: "resolution", y: "latency_s", size: "", xs: "log", ys: "log", facets: ["kernel"] },
 };
 
@@ -21,18 +21,19 @@ function upgradeFigures(data, store) {
 function upgrade(figure, printed, rows, preset, data, store) {
   const varied = preset.facets.find((key) => new Set(rows.map((row) => row[key])).size > 1 && preset.x !== key);
   const spec = { ...preset, color: "name", facet: varied ?? "" };
+  const legend = make("div", { class: "names", role: "group", "aria-label": `${data.noun}: isolate` });
   const host = make("div", { class: "chart" }), notes = make("p", { class: "note" }), detail = make("div");
   const measures = data.measures.filter((m) => rows.some((row) => typeof row[m.key] === "number")).map((m) => [m.key, m.label]);
   const swap = make("button", { type: "button", "aria-pressed": "false" }, "Show the figure as printed");
   const live = make("div", { class: "explore live" },
     make("div", { class: "controls" },
-      select("y", measures, spec.y, (y) => { spec.y = y; draw(); }),
+      select("Vertical axis", measures, spec.y, (y) => { spec.y = y; draw(); }),
       make("button", { type: "button", onclick: () => toExplorer() }, "Open in the explorer"), swap),
-    host, notes, detail);
+    legend, host, notes, detail);
   swap.addEventListener("click", () => {
     const on = printed.classList.toggle("show");
     caption?.classList.toggle("show", on);
-    host.hidden = notes.hidden = on;
+    host.hidden = notes.hidden = legend.hidden = on;
     swap.setAttribute("aria-pressed", String(on));
   });
   const caption = figure.querySelector("figcaption"); // speaks of the printed one
@@ -51,7 +52,18 @@ function upgrade(figure, printed, rows, preset, data, store) {
     const Plot = await loadLibrary();
     const { off, only } = store.state;
     const left = rows.filter((row) => (only ? row.name === only : !off.has(row.name)));
+    drawLegend();
     notes.textContent = drawChart(Plot, host, data, left, spec, (row) => store.set({ cell: row.link }, figure)).join(" ");
+  }
+  function drawLegend() {
+    const { only } = store.state;
+    const held = legend.contains(document.activeElement) ? document.activeElement.textContent : null;
+    legend.replaceChildren(...data.names.filter((name) => rows.some((row) => row.name === name)).map((name) =>
+      make("button", {
+        type: "button", class: only && only !== name ? "dim" : "", "aria-pressed": String(only === name),
+        onclick: () => store.set({ only: only === name ? "" : name }),
+      }, symbolOf(data, name), name)));
+    if (held) [...legend.children].find((one) => one.textContent === held)?.focus();
   }
   function drawDetail() {
     const row = store.state.home === figure && rows.find((one) => one.link === store.state.cell);
