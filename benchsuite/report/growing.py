@@ -85,9 +85,9 @@ def growth_table(cells: Sequence[Point]) -> Table | None:
     headers += [Header(f"Sizes ({unit})", numeric=True)]
     return Table(
         f"{' and '.join(METRICS[metric].label for metric in shown)} as a power of the {unit}: least squares "
-        "in logarithms, with the 95 % interval of the exponent by Student's t from four sizes on, and how far "
-        "the worst point is from the power law. A wide interval or a large residual means that the growth is "
-        "no power law over these sizes.",
+        "in logarithms, with the 95 % interval of the exponent by Student's t from four sizes on, and how "
+        "far the worst point is from the power law. A wide interval or a large residual means that the "
+        "growth is no power law over these sizes.",
         tuple(headers),
         tuple(_row(name, kernel, laws, shown) for (name, kernel), laws in rows.items()),
     )
