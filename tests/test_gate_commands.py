@@ -147,6 +147,8 @@ def test_the_rule_is_that_of_the_scenario(cli: Cli, tmp_path: Path) -> None:
         (("ci_gate", "--candidate", "HEAD"), "--candidate HEAD is held against what?"),
         (("--simulate", "--trials", "0"), "--trials must be 1 or more"),
         (("nowhere.yaml", "--simulate"), "nowhere.yaml"),
+        ((".",), "a run is held against a baseline (--baseline FILE"),
+        ((".", "--base", "HEAD"), "a run is held against a baseline (--baseline FILE"),
     ],
 )
 def test_what_the_gate_cannot_do_exits_with_2(cli: Cli, words: tuple[str, ...], message: str) -> None:

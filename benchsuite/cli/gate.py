@@ -134,6 +134,11 @@ def gate(
         return
     if scenario is None:
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
+    if Path(scenario).is_dir():
+        raise UsageError(
+            f"{scenario} is a folder: a run is held against a baseline (--baseline FILE, which `benchsuite "
+            "baseline update` writes); what --base and --candidate measure is a scenario"
+        )
     if base is None and candidate is None and base_python == candidate_python:
         raise UsageError(
             "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
