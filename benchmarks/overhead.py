@@ -8,36 +8,32 @@ are warm. Time spent measuring is what the records say, warm-up and samples, and
 builds the cell once more and runs it five times. All else after planning is overhead; the table says where it
 goes. The ceilings of the device, kept for a week unless the machine was busy, stand apart. The second starts
 the command as a user does, interpreter and report included, and says what share of its wall time was spent
-measuring. The target is 20 ms a tiny cell, and four
-fifths of a real run.
+measuring, in the same sense. The target is 20 ms a tiny cell, and four fifths of a real run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from _clocked import Clocked
 from _paired import Table
 
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.results.summary import quantile
-from benchsuite.run.answer import Answer, Inspected, Plan, Visited
-from benchsuite.run.executor import ProcessExecutor
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.sweep import run as run_sweep
-from benchsuite.scenario.measure import Measure
 from benchsuite.terminal import QuietProgress
 from benchsuite.units import si
 
@@ -56,61 +52,6 @@ TINY: dict[str, Any] = {
 }
 A_BATCH = 4
 """Cells of one batch size: two mixers on two grids."""
-PINGS = 200
-
-
-class Clocked(ProcessExecutor):
-    """Worker processes that notes how long its parent waits for which call."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.calls: dict[str, int] = defaultdict(int)
-
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        with self._clocked("plan"):
-            return super().plan(cells)
-
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
-        with self._clocked("ceilings"):
-            return super().ceilings(device, dtypes)
-
-    def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
-        timeout_s: float | None = None,
-    ) -> Answer[Visited]:
-        with self._clocked("visit"):
-            return super().visit(cell, measure, turn, earlier, timeout_s)
-
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
-        with self._clocked("inspect"):
-            return super().inspect(cell, measure, timeout_s)
-
-    def release(self) -> None:
-        with self._clocked("release"):
-            super().release()
-
-    def ping_s(self) -> float:
-        """Median seconds of a call that does nothing: what messages cost."""
-        durations = []
-        for _ in range(PINGS):
-            start = time.perf_counter()
-            self._timer.call("release")
-            durations.append(time.perf_counter() - start)
-        return quantile(durations, 0.5)
-
-    @contextmanager
-    def _clocked(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - start
-            self.calls[name] += 1
 
 
 def measuring_s(record: Record) -> float:
@@ -175,33 +116,30 @@ def tiny_cells(cells: int, rounds: int, folder: Path, style: str) -> None:
 
 
 def whole_command(scenario: str, profiles: Sequence[str], folder: Path) -> None:
-    """Run the command as a user does and print what share of its time was spent measuring."""
+    """Run the command as a user does and print where its time went."""
+    clocks, out = folder / "clocks.json", folder / "run"
     words = [word for profile in profiles for word in ("--profile", profile)]
-    command = [
-        sys.executable,
-        "-m",
-        "benchsuite",
-        "run",
-        scenario,
-        *words,
-        "--out",
-        str(folder / "run"),
-        "-q",
-    ]
+    command = [str(Path(__file__).with_name("_clocked.py")), str(clocks), "run", scenario, *words]
     start = time.perf_counter()
-    code = subprocess.run(command, check=False).returncode
+    code = subprocess.run([sys.executable, *command, "--out", str(out), "-q"], check=False).returncode
     wall = time.perf_counter() - start
     if code not in (0, 3):
         raise SystemExit(code)
-    records = read_run(folder / "run").records
+    records = read_run(out).records
+    waited: dict[str, float] = json.loads(clocks.read_text(encoding="utf-8"))
     ran = [record for record in records if record.timing is not None]
-    measured, spent = sum(map(measuring_s, ran)), sum(record.seconds for record in records)
-    print(
-        f"{len(ran)} cells in {si(wall, 's', 3)}: {measured / wall:.1%} of it warm-up and samples\n"
-        f"  cells, from first to last     {si(spent, 's', 3)}  {spent / wall:.1%}\n"
-        f"    of it warm-up and samples   {si(measured, 's', 3)}  {measured / wall:.1%}\n"
-        f"  start, planning, report       {si(wall - spent, 's', 3)}  {(wall - spent) / wall:.1%}"
-    )
+    samples, memory = sum(map(measuring_s, ran)), waited.get("inspect", 0.0)
+    visits, spent = waited.get("visit", 0.0), sum(record.seconds for record in records)
+    print(f"{len(ran)} cells in {si(wall, 's', 3)}: {(samples + memory) / wall:.1%} of it measuring")
+    for part, seconds in (
+        ("warm-up and samples", samples),
+        ("memory pass", memory),
+        ("building, checking, machine state", visits - samples),
+        ("the parent, between cells", spent - visits - memory),
+        ("ceilings of the device", waited.get("ceilings", 0.0)),
+        ("start, planning, report", wall - spent - waited.get("ceilings", 0.0)),
+    ):
+        print(f"  {part:34} {si(seconds, 's', 3):>8}  {seconds / wall:6.1%}")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 from tests.builders import make_record
 
@@ -39,3 +40,21 @@ def test_the_parts_of_the_overhead_make_it_up(
     assert sum(whole.values()) == pytest.approx(100, abs=0.11)
     assert list(parts)[:2] == ["building, checking, machine state", "messages"]
     assert sum(parts.values()) == pytest.approx(whole["overhead"], abs=1)
+
+
+def test_the_parts_of_a_whole_run_make_it_up(
+    overhead: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    document = overhead.TINY | {"sweep": overhead.TINY["sweep"] | {"batch": 2}}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    assert overhead.main(["--scenario", str(tmp_path / "tiny.yaml")]) == 0
+    out = capsys.readouterr().out
+    (told,) = re.findall(r"^4 cells in .*: ([\d.]+)% of it measuring$", out, flags=re.MULTILINE)
+    parts = {
+        name: float(share)
+        for name, share in re.findall(r"^  (\w.*?)  .* ([-\d.]+)%$", out, flags=re.MULTILINE)
+    }
+    assert sum(parts.values()) == pytest.approx(100, abs=0.4)
+    assert parts["warm-up and samples"] + parts["memory pass"] == pytest.approx(float(told), abs=0.11)
+    assert parts["memory pass"] > 0
+    assert min(parts.values()) >= 0
