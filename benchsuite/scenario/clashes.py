@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from benchsuite.errors import Problem
 from benchsuite.results.record import SETTINGS
+from benchsuite.results.rounds import LEAST_ROUNDS
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import Point, points, variants
 from benchsuite.scenario.model import Document
@@ -119,6 +120,21 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
     if measure.threads is not None and document.sweep.threads != (None,):
         node, _ = root.deepest(("measure", "threads"))
         yield problem_at(node, "threads is an axis of the sweep already; say it in one of the two places")
+    if measure.allocator is not None and document.sweep.allocator != (None,):
+        node, _ = root.deepest(("measure", "allocator"))
+        yield problem_at(node, "allocator is an axis of the sweep already; say it in one of the two places")
+    if isinstance(measure.precision, float) and measure.rounds < LEAST_ROUNDS:
+        key = "rounds" if root.at(("measure", "rounds")) else "precision"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(
+            node,
+            f"precision {measure.precision:g} is that of an interval between rounds, which needs at least "
+            f"{LEAST_ROUNDS}, not {measure.rounds}; leave precision out, or ask for more rounds",
+        )
+    if measure.max_rounds is not None and measure.max_rounds < measure.rounds:
+        key = "max_rounds" if root.at(("measure", "max_rounds")) else "rounds"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(node, f"max_rounds {measure.max_rounds} is less than rounds {measure.rounds}")
 
 
 def _size(document: Document) -> int:
