@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.summary import quantile, sampled_interval
+from benchsuite.stats.summary import quantile, sampled_interval
 from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchsuite.analyse.student import mean_interval, t_quantile
 from benchsuite.analyse.verdict import Level, Verdict, share, signed
+from benchsuite.stats.student import mean_interval, t_quantile
 
 NOISY = 0.05
 """Noise within a run above which a machine deserves a warning: most differences worth telling are larger."""

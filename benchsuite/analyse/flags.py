@@ -8,7 +8,7 @@ from typing import Any
 from benchsuite.analyse.shape import far_out, two_modes
 from benchsuite.results.launch import launch_bound
 from benchsuite.results.record import Cell, Conditions, Timing
-from benchsuite.results.summary import median_interval, quantile
+from benchsuite.stats.summary import median_interval, quantile
 
 FLAGS: Mapping[str, str] = {
     "thermal": "The device was slowed down by heat, or by its power supply, while it was timed: times are "

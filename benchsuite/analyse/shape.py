@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from benchsuite.results.summary import quantile
+from benchsuite.stats.summary import quantile
 
 LEAST = 20
 """Fewer samples than this have no shape that could be told."""

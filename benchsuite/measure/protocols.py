@@ -18,7 +18,7 @@ from benchsuite.measure.timing import ALONE, measure_time
 from benchsuite.measure.warmup import WarmUp
 from benchsuite.results.record import Protocol as Word
 from benchsuite.results.record import Timing
-from benchsuite.results.summary import relative_half_width
+from benchsuite.stats.summary import relative_half_width
 
 HOST_CLOCK = "host_clock"
 """Method of a timing whose samples were read on the host, the device idle before and after."""

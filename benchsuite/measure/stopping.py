@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from benchsuite.measure.entropy import settled
-from benchsuite.results.summary import STOPPED_CONFIDENCE, median_interval, quantile
 from benchsuite.scenario.measure import RULES as WORDS
 from benchsuite.scenario.measure import Measure, Rule
+from benchsuite.stats.summary import STOPPED_CONFIDENCE, median_interval, quantile
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class FixedCount:
 class RelativeInterval(FixedCount):
     """Stop when the interval of the median is narrow enough, or a budget ends.
 
-    The interval is the one that a reader is shown later (`results/summary.py`). It is looked at after every
+    The interval is the one that a reader is shown later (`stats/summary.py`). It is looked at after every
     block, which favours moments at which it happens to be too narrow; so it is made a little wider.
 
     Attributes:

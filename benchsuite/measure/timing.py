@@ -10,7 +10,7 @@ from benchsuite.measure.device import Device, Step
 from benchsuite.measure.stopping import StoppingRule, Visit
 from benchsuite.measure.warmup import WarmUp, warm
 from benchsuite.results.record import Timing
-from benchsuite.results.summary import relative_half_width
+from benchsuite.stats.summary import relative_half_width
 
 ALONE = Visit()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from benchsuite.measure.blocks import BLOCK_CALLS, block_size
 from benchsuite.measure.device import Device, Step
-from benchsuite.results.summary import quantile
+from benchsuite.stats.summary import quantile
 
 FIRST_CALLS = 2
 """Calls that say nothing about the next ones: they allocate, compile and choose algorithms."""

@@ -1,12 +1,13 @@
-"""The visits of a cell in several rounds, joined to one timing. Pure."""
+"""The rounds of a cell: its visits joined to one timing, and the timing taken apart again. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate, pairwise
 
 from benchsuite.results.record import Timing
-from benchsuite.results.summary import relative_half_width
+from benchsuite.stats.summary import quantile, relative_half_width
 
 
 def combined(timings: Sequence[Timing]) -> Timing:
@@ -39,3 +40,11 @@ def combined(timings: Sequence[Timing]) -> Timing:
         },
         busy=busy[-1] if busy else None,
     )
+
+
+def round_medians(timing: Timing) -> tuple[float, ...]:
+    """The median of each round, in seconds, in order; of all samples where nobody wrote down the rounds."""
+    samples = timing.samples_s
+    counts = timing.rounds if sum(timing.rounds) == len(samples) else (len(samples),)
+    ends = accumulate((0, *counts))
+    return tuple(quantile(samples[begin:end], 0.5) for begin, end in pairwise(ends) if begin < end)

@@ -16,9 +16,9 @@ from benchsuite import __version__
 from benchsuite.analyse.aa import Trial, noise_of, verdicts
 from benchsuite.analyse.verdict import Verdict, passed
 from benchsuite.results.record import Cell
-from benchsuite.results.summary import quantile
 from benchsuite.run.turns import take_turns
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 
 if TYPE_CHECKING:
     from benchsuite.run.executor import Executor

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from benchsuite.measure.entropy import settled
-from benchsuite.results.summary import STOPPED_CONFIDENCE, median_interval
+from benchsuite.stats.summary import STOPPED_CONFIDENCE, median_interval
 
 Array = npt.NDArray[np.float64]
 RUNS = 3000

@@ -12,7 +12,6 @@ import pytest
 from benchsuite.errors import RunFolderError, UsageError
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.results.summary import quantile
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.estimate import cell_seconds, estimate
 from benchsuite.run.prepare import INTERRUPTED, Request, busy, prepare
@@ -20,6 +19,7 @@ from benchsuite.run.sweep import Sweep
 from benchsuite.run.sweep import run as run_sweep
 from benchsuite.run.turns import _Going, order
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 from tests.builders import make_cell
 
 SCENARIO = """
