@@ -1,4 +1,4 @@
-"""The rounds of a cell: its visits joined to one timing, and the timing taken apart again. Pure."""
+"""The rounds of a cell joined to one timing, and the timing taken apart again. Pure."""
 
 from __future__ import annotations
 
@@ -7,33 +7,38 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from benchsuite.results.record import Timing
-from benchsuite.stats.summary import quantile, relative_half_width
+from benchsuite.stats.evidence import half_width
+from benchsuite.stats.levels import levels
+from benchsuite.stats.summary import quantile
 
 
-def combined(timings: Sequence[Timing]) -> Timing:
-    """One timing of all visits, in order.
+def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
+    """One timing of all rounds, in order.
 
-    What ended the last visit ended the sampling, since the rule sees the samples of all. The precision is
-    that of all samples together.
+    Args:
+        stopped_by: why no more rounds were taken.
 
     Raises:
-        ValueError: there are no visits.
+        ValueError: there are no rounds.
     """
     if not timings:
         raise ValueError("a cell that was never visited has no timing")
-    samples = tuple(sample for timing in timings for sample in timing.samples_s)
+    samples = [timing.samples_s for timing in timings]
     known = [timing.warmup_stable for timing in timings if timing.warmup_stable is not None]
     parts = dict.fromkeys(part for timing in timings for part in timing.parts_s)
     busy = [timing.busy for timing in timings if timing.busy is not None]
-    last = timings[-1]
+    spread = levels(samples)
     return replace(
-        last,
-        samples_s=samples,
+        timings[-1],
+        samples_s=tuple(sample for one in samples for sample in one),
         warmup_calls=sum(timing.warmup_calls for timing in timings),
         warmup_s=sum(timing.warmup_s for timing in timings),
         warmup_stable=all(known) if known else None,
-        precision=relative_half_width(samples, last.stopped_by),
-        rounds=tuple(len(timing.samples_s) for timing in timings) if len(timings) > 1 else (),
+        stopped_by=stopped_by,
+        precision=half_width([quantile(one, 0.5) for one in samples]),
+        rounds=tuple(map(len, samples)) if len(samples) > 1 else (),
+        usage=tuple(usage for timing in timings for usage in timing.usage),
+        varies_most=spread.varies_most if spread else "",
         parts_s={
             part: tuple(sample for timing in timings for sample in timing.parts_s.get(part, ()))
             for part in parts
