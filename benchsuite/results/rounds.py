@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
@@ -49,7 +49,23 @@ def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
 
 def round_medians(timing: Timing) -> tuple[float, ...]:
     """The median of each round, in seconds, in order; of all samples where nobody wrote down the rounds."""
+    return tuple(quantile(samples, 0.5) for samples in _samples_of_rounds(timing))
+
+
+def within_rounds(timing: Timing) -> tuple[float, ...]:
+    """Every sample over the median of its round, so that only what varies within rounds is left."""
+    return tuple(
+        sample / middle
+        for samples in _samples_of_rounds(timing)
+        for middle in (quantile(samples, 0.5),)
+        for sample in samples
+        if middle
+    )
+
+
+def _samples_of_rounds(timing: Timing) -> Iterator[Sequence[float]]:
     samples = timing.samples_s
     counts = timing.rounds if sum(timing.rounds) == len(samples) else (len(samples),)
-    ends = accumulate((0, *counts))
-    return tuple(quantile(samples[begin:end], 0.5) for begin, end in pairwise(ends) if begin < end)
+    for begin, end in pairwise(accumulate((0, *counts))):
+        if begin < end:
+            yield samples[begin:end]
