@@ -17,9 +17,9 @@ from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing, Usage
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.rounds import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
-from benchsuite.stats.evidence import confidence_of, estimate, half_width
+from benchsuite.stats.evidence import confidence_of, half_width
 from benchsuite.stats.summary import quantile
 
 _DTYPES: dict[str, str] = {
@@ -255,8 +255,7 @@ def _held_against(record: Record, environment: Mapping[str, Any], latency_s: flo
 
 def _timed(timing: Timing, batch: int, drift: float) -> dict[str, Any]:
     ordered = sorted(timing.samples_s)  # once: what follows sorts again, and sorted samples take no time
-    rounds, confidence = round_medians(timing), confidence_of(timing.stopped_by)
-    latency = estimate(rounds, 0.0 if math.isnan(drift) else drift, confidence)
+    rounds, latency = round_medians(timing), latency_of(timing, 0.0 if math.isnan(drift) else drift)
     return {
         "latency_s": latency.value,
         "latency_lo_s": latency.lo,
@@ -268,7 +267,7 @@ def _timed(timing: Timing, batch: int, drift: float) -> dict[str, Any]:
         "throughput_lo": batch / latency.hi,
         "throughput_hi": batch / latency.lo,
         "stopped_by": timing.stopped_by,
-        "precision": half_width(rounds, confidence),
+        "precision": half_width(rounds, confidence_of(timing.stopped_by)),
         "rounds": len(rounds),
         "rounds_s": rounds,
         "threads_used": timing.threads,
