@@ -60,9 +60,10 @@ ROUNDS = [[0.9, 1.0, 1.2], [1.05], [0.98, 1.02], [0.9, 0.95, 5.0], [1.1, 1.1]]
 
 def visited(rounds: Sequence[Sequence[float]] = ROUNDS, batch: int = 2, **timing: Any) -> Record:
     """A record of these rounds."""
-    record = make_record(make_cell(batch=batch), samples=[one for samples in rounds for one in samples])
+    samples = [one for samples in rounds for one in samples]
+    record = make_record(make_cell(batch=batch), samples, rounds=[len(samples) for samples in rounds])
     assert record.timing is not None
-    return replace(record, timing=replace(record.timing, rounds=tuple(map(len, rounds)), **timing))
+    return replace(record, timing=replace(record.timing, **timing))
 
 
 def test_latency_is_the_median_of_rounds_with_their_interval_and_the_tails_of_all_samples() -> None:
