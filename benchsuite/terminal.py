@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.rounds import latency_of
+from benchsuite.streams import beneath
+from benchsuite.text import printable
 from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
 
     from benchsuite.parity.compare import ParityRow
@@ -26,11 +28,20 @@ if TYPE_CHECKING:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that wraps nothing when it is not a terminal, so that lines can be searched."""
+    """A console that wraps nothing when it is not a terminal, so that lines can be searched, and that gives
+    it no control characters but its own."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
+    class Escaping(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for part in super().render(renderable, options):
+                yield part if part.control else Segment(printable(part.text), part.style)
+
+    stream = beneath(sys.stderr if stderr else sys.stdout)
+    return Escaping(
         file=stream, soft_wrap=not stream.isatty(), highlight=False, width=None if stream.isatty() else 200
     )
 
