@@ -18,7 +18,7 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.run.gate_question import Question, Request, machine_words
 from benchsuite.run.gate_scope import missing_targets, modules_of, require_ours
 from benchsuite.run.gate_sides import opened_sides
-from benchsuite.run.interleave import Observer, SideName, Turn, interleaved
+from benchsuite.run.interleave import SIDES, Observer, SideName, Turn, interleaved
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.side_scenario import side_scenario
 from benchsuite.run.sides import Probe, Side, probe, run_process, set_up
@@ -119,7 +119,7 @@ class Measured:
         self.environments.setdefault(turn.side, process.environment)
         if turn.side not in self.seen:
             self.seen[turn.side] = process.records
-            require_alike([(f"the {side}", records) for side, records in self.seen.items()])
+            require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
         return {
             record.id: replace(record, expected=expected(scenario, record.cell, record.status))
             for record in process.records

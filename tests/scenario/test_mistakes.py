@@ -137,7 +137,7 @@ MISTAKES = {
     ),
     "a precision that few rounds cannot state": (
         "sweep: {mixer: msa}\nmeasure: {rounds: 2, precision: 0.02}",
-        "f.yaml:4:20  measure.rounds\n  precision 0.02 is that of an interval between rounds, which needs at "
+        "f.yaml:4:19  measure.rounds\n  precision 0.02 is that of an interval between rounds, which needs at "
         "least 3, not 2; leave precision out, or ask for more rounds",
     ),
     "fewer rounds at most than at least": (
