@@ -240,7 +240,7 @@ def decide(
     for key, believed in zip(family, sure, strict=True):
         side = found[key].side
         if not believed and (side == "above" or (side == "below" and tested == "both")):
-            why = f"{side} by itself, but not surely enough among {len(family)} that were tested"
+            why = f"not sure enough among {len(family)} comparisons"
             found[key] = replace(found[key], side="undecided", reason=why)
     return found
 
