@@ -26,7 +26,7 @@ Array = npt.NDArray[np.float64]
 Shape = tuple[int, int]
 Interval = tuple[Array, Array]
 
-ROUNDS = (5, 6, 7, 9)
+ROUNDS = (5, 6, 7, 10)
 LEAST, MOST = ROUNDS[0], ROUNDS[-1]
 SAMPLES = 20
 """Of a round, at most."""
@@ -109,7 +109,7 @@ KINDS = {
     "drift over the run": Noise(drifting, white, 0.010),
     "autocorrelated samples": Noise(lambda rng, shape: 0.5 * normal(rng, shape), red, 0.015),
     "two modes, near": Noise(modes(3, 1), white, 0.016),
-    "two modes, far": Noise(modes(10, 0.3), white, 0.045, held=(5, 6, 9)),
+    "two modes, far": Noise(modes(10, 0.3), white, 0.045, held=(5, 6, 10)),
     "unequal rounds": Noise(lambda rng, shape: 0.3 * normal(rng, shape), unequal, 0.017),
     "t3 rounds": Noise(lambda rng, shape: SPREAD * rng.standard_t(3, shape), white, 0.011),
     "t3 samples": Noise(
