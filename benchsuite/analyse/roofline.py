@@ -1,7 +1,8 @@
 """The roofline of a machine as measured, and where the cells of a run lie under it.
 
-Below the ridge a forward pass could at best run as fast as its bytes can move, above it as fast as the fastest
-kernel of known cost multiplies. Both ceilings are rates that torch reached on the machine, not a data sheet's.
+Below the ridge a forward pass could at best run as fast as its bytes can move, above it as fast as the
+fastest kernel of known cost multiplies. Both ceilings are rates that torch reached on the machine, not a data
+sheet's.
 
 Only forward passes have a place: what a backward pass multiplies is not counted. Bytes are the fewest that
 must move, so an intensity is the highest there can be, and a roof is never too low for want of bytes.
@@ -104,7 +105,7 @@ def _above_multiplication(row: Mapping[Any, Any], top: Ceilings) -> str:
 
 
 def _ceilings(row: Mapping[Any, Any], environments: Mapping[int, Mapping[str, Any]]) -> Ceilings:
-    threads = row.get("threads_used", row["threads"])
+    threads = row["threads_used"]
     machine = environments.get(row["session"], {})
     return ceilings_of(machine, row["device"], row["dtype"], None if pd.isna(threads) else int(threads))
 

@@ -34,7 +34,7 @@ TURNS = 2
 FEWEST = 3
 """Calls at least: the first may find a kernel, and the pages of its output."""
 PARTS = (16, 8, 4, 2, 1)
-"""A kernel is tried at these fractions of its size, to see what fits the budget: some CPUs emulate a format."""
+"""A kernel is tried at these parts of its size, to see what fits the budget: CPUs emulate some formats."""
 
 
 def ceilings(
@@ -102,7 +102,7 @@ def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: S
         "counted": inexact,
         "copy_bytes_per_s": copy_rate(timer, device, sizes),
         "method": (
-            f"fastest call of the fastest of {sum(kernel.exact for kernel in KERNELS.values())} kernels of known "
+            f"fastest call of the fastest of {sum(one.exact for one in KERNELS.values())} kernels of known "
             f"cost, on random numbers, in {TURNS} turns of {sizes.budget_s:g} s each; "
             f"copy of {sizes.copied_bytes >> 20} MiB, read and written; {timer.method}"
         ),

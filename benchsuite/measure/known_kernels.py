@@ -1,8 +1,8 @@
 """Products and convolutions whose multiply–adds are known: what a roof of multiplication is measured with.
 
 One product is not enough. torch takes matrix products of fp32 on a CPU from MKL, which runs 256-bit code on
-CPUs that are not Intel's, and most convolutions from oneDNN, which runs 512-bit code on the same CPU: twice as
-fast. Which of them is fastest differs from machine to machine, so all are tried.
+CPUs that are not Intel's, and most convolutions from oneDNN, which runs 512-bit code on the same CPU, at more
+than twice the rate. Which of them is fastest differs from machine to machine, so all are tried.
 
 The roof's convolutions of 3 × 3 have a stride of 2: Winograd's algorithm, which needs fewer multiplications
 than are counted, is of unit stride. That of unit stride is measured beside the roof, to see whether the
@@ -99,7 +99,7 @@ def _random(device: str, dtype: torch.dtype, *shape: int) -> torch.Tensor:
 KERNELS: dict[str, Kernel] = {
     "square product": Kernel(_square),
     **{f"linear layer of {c} channels": Kernel(partial(_linear, c)) for c in (96, 384, 768)},
-    **{f"1 × 1 convolution of {c} channels": Kernel(partial(_convolution, c, 1)) for c in (96, 192, 384, 768)},
+    **{f"1 × 1 convolution of {c} channels": Kernel(partial(_convolution, c, 1)) for c in (96, 384, 768)},
     "3 × 3 convolution of 128 channels, stride 2": Kernel(partial(_convolution, 128, 3, stride=2)),
     "3 × 3 convolution of 384 channels, stride 2": Kernel(partial(_convolution, 384, 3, stride=2)),
     "7 × 7 depth-wise convolution of 384 channels": Kernel(partial(_convolution, 384, 7, groups=384)),

@@ -97,7 +97,9 @@ def test_a_clock_that_stands_still_ends_too() -> None:
 
 
 @pytest.mark.parametrize(("fits", "side"), [(5, 64), (4, 32), (1, 4), (0, 4)])
-def test_a_slow_format_is_multiplied_in_the_largest_matrices_that_fit_the_budget(fits: int, side: int) -> None:
+def test_a_slow_format_is_multiplied_in_the_largest_matrices_that_fit_the_budget(
+    fits: int, side: int
+) -> None:
     tried = [0.9] * 2 * fits + ([9.0, 9.0] if fits < 5 else [])
     device = scripted(*tried, then=2.0)
     assert kernel_rates(device, "cpu", "fp32", SMALL, SQUARE) == {"square": pytest.approx(side**3 / 2.0)}
@@ -165,7 +167,8 @@ DAY = 24 * 3600.0
 def kept(form: int = 2, **changes: Any) -> str:
     """A file of the cache; sound without changes."""
     own = {"macs_per_s": {"fp32": 9}, "kernels": {"fp32": {}}, "counted": {"fp32": {}}}
-    return json.dumps({"form": form, "ceilings": {"measured_at": "2001-09-09T01:46:40+00:00"} | own | changes})
+    ceilings = {"measured_at": "2001-09-09T01:46:40+00:00"} | own | changes
+    return json.dumps({"form": form, "ceilings": ceilings})
 
 
 class Machine:
