@@ -211,7 +211,7 @@ def denormals() -> None:
         seen.append(int(((out > 0) & (out < tiny)).sum()))
         return out
 
-    torch.Tensor.softmax = counting  # type: ignore[assignment, method-assign]
+    torch.Tensor.softmax = counting  # type: ignore[method-assign]
     try:
         with torch.inference_mode():
             built("msa", "math")()
