@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from typing import Any
 
@@ -31,14 +32,14 @@ def storable(text: str) -> str:
 
 
 def all_storable(data: Any) -> Any:
-    """Plain data in which every text, keys included, is `storable`."""
+    """Plain data that JSON can hold: every text, keys included, is `storable`, and no number is infinite."""
     if isinstance(data, str):
         return storable(data)
     if isinstance(data, dict):
         return {all_storable(key): all_storable(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [all_storable(value) for value in data]
-    return data
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def printable(text: str) -> str:
@@ -47,11 +48,25 @@ def printable(text: str) -> str:
 
 
 def bounded(text: str, most: int) -> str:
-    """The text, or its beginning and its end with the number of characters that are left out between them."""
+    """The text in at most so many characters: of a longer one its beginning, its end and what they lack."""
     if len(text) <= most:
         return text
-    end = most // 4
-    return f"{text[: most - end]} … [{len(text) - most} characters left out] … {text[len(text) - end :]}"
+    mark = f" … [{len(text) - most} characters and more left out] … "
+    end = (most - len(mark)) // 4
+    return f"{text[: most - len(mark) - end]}{mark}{text[len(text) - end :]}"
+
+
+def in_spreadsheet(text: str) -> str:
+    """Text of a cell in a CSV file, which no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def in_markdown(text: str) -> str:
+    """Text on one line in Markdown, or in a cell of its table: HTML in it is shown and not obeyed."""
+    line = " ".join(text.split())
+    for character, escape in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\\", "\\\\"), ("|", "\\|")):
+        line = line.replace(character, escape)
+    return line
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

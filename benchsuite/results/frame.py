@@ -18,6 +18,7 @@ from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, cei
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run, read_run
 from benchsuite.results.summary import quantile, sampled_interval
+from benchsuite.text import in_markdown, in_spreadsheet
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -283,7 +284,9 @@ def export(results: Results, format: str) -> str | bytes:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, lineterminator="\n")
+    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
+    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in frame[key]] for key in texts}
+    return frame.assign(**inert).to_csv(index=False, lineterminator="\n")
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
@@ -304,7 +307,7 @@ def _markdown(frame: pd.DataFrame) -> str:
         cells = [_shown(row[column]) for column in columns]
         if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
             cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
+        lines.append(f"| {' | '.join(in_markdown(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -313,11 +316,3 @@ def _shown(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escaped(cell: object) -> str:
-    """Text in one cell of a Markdown table: names and reasons are a user's, and may hold any character."""
-    text = " ".join(str(cell).split())
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|")):
-        text = text.replace(character, escape)
-    return text

@@ -99,6 +99,7 @@ class Measured:
     sides: Mapping[SideName, Side]
     asked: Question
     environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
 
     def __call__(self, turn: Turn) -> Records:
         if not turn.cells:
@@ -109,6 +110,7 @@ class Measured:
         )
         process = run_process(self.sides[turn.side], document, self.home / turn.name)
         self.environments.setdefault(turn.side, process.environment)
+        self.unread += process.unread
         return {
             record.id: replace(record, expected=expected(scenario, record.cell, record.status))
             for record in process.records
@@ -148,6 +150,7 @@ def _result(
         command=request.command,
         seconds=round(seconds, 3),
         missing_fails=rule.missing == "fail",
+        unread=tuple(measured.unread),
     )
 
 

@@ -12,6 +12,7 @@ from benchsuite.analyse.gate_result import CELL_VERDICTS, REGRESSIONS, CellVerdi
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "slower": "slower",
     "larger": "counts changed",
+    "smaller": "counts fell",
     "broken": "fails now",
     "missing": "on one side only",
     "failed": "not measured",
@@ -85,6 +86,8 @@ def headline(result: GateResult) -> str:
     counts = [f"{len(found)} {VERDICT_WORDS[v]}" for v in CELL_VERDICTS if (found := result.of(v))]
     bad = len(result.of(*REGRESSIONS))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
+    if result.unread:
+        unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
     said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
     return f"{said}: {', '.join(counts)}.{unmeasured}"
 
