@@ -16,6 +16,8 @@ _UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
 
 def escaped(text: str) -> str:
     """Every character as JSON escapes it, so that a JSON text stays one: "\\u001b"."""
@@ -61,9 +63,14 @@ def in_spreadsheet(text: str) -> str:
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
+def in_xml(text: str) -> str:
+    """The text with a replacement mark for every character that XML does not allow, and for C1 controls."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def in_markdown(text: str) -> str:
     """Text on one line in Markdown, or in a cell of its table: HTML in it is shown and not obeyed."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     for character, escape in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\\", "\\\\"), ("|", "\\|")):
         line = line.replace(character, escape)
     return line
