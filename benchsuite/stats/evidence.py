@@ -44,6 +44,7 @@ Side = Literal["above", "below", "same", "undecided"]
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
+NO_DRIFT = "no self-test says how far two runs of this machine differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +157,10 @@ def estimate(medians: Sequence[float], drift: float = 0.0, confidence: float = C
     return Estimate(value, min(lo, value), max(hi, value), len(logs))
 
 
-def half_width(medians: Sequence[float], confidence: float = CONFIDENCE) -> float | None:
+def half_width(medians: Sequence[float], confidence: float = STOPPED_CONFIDENCE) -> float | None:
     """Half width of the interval between rounds as a share of the value, by which precision is stated and
-    sampling stops; None below `LEAST_ROUNDS`."""
+    sampling stops; None below `LEAST_ROUNDS`. The machine's drift, which more rounds cannot lessen, is left
+    out."""
     if len(medians) < LEAST_ROUNDS:
         return None
     found = estimate(medians, confidence=confidence)
@@ -197,7 +199,8 @@ def unpaired(a: Sequence[float], b: Sequence[float], drift: float = 0.0) -> Rati
     """A ÷ b from the medians of rounds of two runs, by Welch's rule on logarithms.
 
     Args:
-        drift: as for `estimate`; it counts once for each side.
+        drift: as for `estimate`; it counts once for each side. NaN where nobody knows, and then there is no
+            error.
 
     Raises:
         ValueError: a side has no round, or a median is not positive.
@@ -247,7 +250,8 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.noise)
     lo, hi = ratio.interval(confidence)
     if math.isnan(lo):
-        return Decision("undecided", ratio.value, lo, hi, math.nan, TOO_FEW)
+        reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
+        return Decision("undecided", ratio.value, lo, hi, math.nan, reason)
     reach = t_quantile(confidence, ratio.freedom) * ratio.error
     low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
     side: Side = "undecided"
