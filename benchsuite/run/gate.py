@@ -101,6 +101,7 @@ class Measured:
     sides: Mapping[SideName, Side]
     asked: Question
     environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
     seen: dict[SideName, Sequence[Record]] = field(default_factory=dict)
 
     def __call__(self, turn: Turn) -> Records:
@@ -117,6 +118,7 @@ class Measured:
         )
         process = run_process(self.sides[turn.side], document, self.home / turn.name)
         self.environments.setdefault(turn.side, process.environment)
+        self.unread += process.unread
         if turn.side not in self.seen:
             self.seen[turn.side] = process.records
             require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
@@ -159,6 +161,7 @@ def _result(
         command=request.command,
         seconds=round(seconds, 3),
         missing_fails=rule.missing == "fail",
+        unread=tuple(measured.unread),
     )
 
 
