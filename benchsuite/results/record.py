@@ -110,13 +110,15 @@ class Cost:
     """What the forward pass of one image costs, counted on the graph and not timed.
 
     Attributes:
-        params: number of learnable parameters.
+        params: number of parameters, those that do not learn included.
+        trainable_params: of those that learn; None in records that counted no others.
         macs: multiply–accumulates of convolutions, linear layers, matrix products and attention; a
             multiply–add is 1.
         other_ops: operations that are no multiply–adds (norms, softmax, elementwise, pooling), by kind.
         uncounted: operators that may hold multiply–adds and that the counter has no rule for, with
             their number of calls; if there are any, `macs` is a lower bound.
         counter: what counted, with its version.
+        cross_check_macs: what another counter found, where both are exact; None if there is no such number.
     """
 
     params: int
@@ -124,6 +126,8 @@ class Cost:
     other_ops: Mapping[str, int] = field(default_factory=dict)
     uncounted: Mapping[str, int] = field(default_factory=dict)
     counter: str = ""
+    trainable_params: int | None = None
+    cross_check_macs: int | None = None
 
     @property
     def complete(self) -> bool:
