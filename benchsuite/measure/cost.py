@@ -42,10 +42,8 @@ def count_cost(
         Exception: the module does not run on such tensors.
     """
     with _as_in_inference(module):
+        traced, _ = _tried(lambda: count_traced(module, inputs))  # first: what a module keeps was made here
         dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s))
-        if isinstance(error, TimeoutError):
-            raise error
-        traced, _ = _tried(lambda: count_traced(module, inputs))
     if error is not None and traced is None:
         raise error
     if traced is not None and (dispatched is None or not traced.unknown or dispatched.unknown):
