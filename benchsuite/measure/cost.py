@@ -93,4 +93,5 @@ def _eager() -> AbstractContextManager[object]:
     """Compiled parts run as they were written. Where nothing was compiled, the compiler is not imported."""
     if "torch._dynamo" not in sys.modules:
         return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ def count_dispatched(module: nn.Module, inputs: tuple[object, ...], limit_s: flo
         Exception: the module does not run on such tensors.
     """
     calls = _Calls(limit_s)
-    with warnings.catch_warnings(), torch._C._AutoDispatchBelowAutograd(), calls:  # type: ignore[attr-defined]
+    with warnings.catch_warnings(), torch._C._AutoDispatchBelowAutograd(), calls:
         warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
         module(*inputs)
     return calls.tally
@@ -47,7 +47,7 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives
     def __init__(self, limit_s: float | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.tally = Tally()
-        self._products: Mapping[Tensor, Product] = WeakTensorKeyDictionary()  # type: ignore[no-untyped-call]
+        self._products: MutableMapping[Tensor, Product] = WeakTensorKeyDictionary()
         self._limit_s, self._begun = limit_s, time.monotonic()
 
     def __torch_dispatch__(
@@ -89,5 +89,5 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives
 
 def _name(func: Callable[..., Any]) -> str:
     if isinstance(func, HigherOrderOperator):
-        return f"higher_order::{func.name()}"
+        return f"higher_order::{func.name()}"  # type: ignore[no-untyped-call]
     return str(func._schema.name) if isinstance(func, OpOverload) else str(func)

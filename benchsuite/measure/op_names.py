@@ -62,7 +62,7 @@ def _known(name: str) -> Rule | None:
 
 def _overloads(name: str) -> list[Any]:
     namespace, _, operator = name.partition("::")
-    packet = getattr(getattr(torch.ops, namespace, None), operator, None)
+    packet: Any = getattr(getattr(torch.ops, namespace, None), operator, None)
     return [getattr(packet, one) for one in packet.overloads()] if hasattr(packet, "overloads") else []
 
 

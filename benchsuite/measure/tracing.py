@@ -96,7 +96,7 @@ def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
     on_meta = tracing_on_meta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
     with warnings.catch_warnings(), on_meta:
         warnings.simplefilter("ignore")  # of traces that hold for one input only, as this one does
-        graph, _ = torch.jit._get_trace_graph(_Constant(module, inputs), tensors)  # type: ignore[no-untyped-call]
+        graph, _ = torch.jit._get_trace_graph(_Constant(module, inputs), tensors)  # type: ignore[attr-defined,no-untyped-call]
     tally = Tally()
     products: dict[int, Product] = {}
     for node in graph.nodes():
@@ -130,7 +130,7 @@ def _value(value: torch._C.Value, products: Mapping[int, Product]) -> Any:
     """A value of the graph as rules see it."""
     type_, node = value.type(), value.node()
     if isinstance(type_, torch._C.TensorType):
-        sizes = type_.sizes()  # type: ignore[attr-defined]
+        sizes = type_.sizes()
         return Shaped(None if sizes is None else tuple(sizes), products.get(value.unique()))
     if node.kind() in ("prim::ListConstruct", "prim::TupleConstruct"):
         return [_value(one, products) for one in node.inputs()]

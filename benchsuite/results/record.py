@@ -284,6 +284,7 @@ class Record:
         session: 1 for the first run into the folder, counting up with each resume; its machine is
             described in `environment.json`, or `environment-<session>.json` from the second on.
         attempts: how often it was tried; more than 1 where a retry rule applied.
+        not_counted: why there is no `cost`, where counting was tried; the cell may be measured all the same.
         flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
         profile: operators and kernels of a profiled step, the largest first.
     """
@@ -307,6 +308,7 @@ class Record:
     conditions: Conditions | None = None
     flags: tuple[str, ...] = ()
     profile: tuple[OpShare, ...] = ()
+    not_counted: str = ""
 
     @property
     def reason(self) -> str | None:
