@@ -32,7 +32,8 @@ def count_cost(
     Args:
         inputs: tensors, and plain values such as the grid size, which are held constant.
         images: how many images the input holds; all counts are divided by it.
-        limit_s: seconds after which it gives up.
+        limit_s: seconds after which it gives up. Then only the dispatched operators count, since the tracer
+            knows no limit.
 
     Returns:
         The cost of one image. Operators without a rule are listed in `uncounted` with their number of calls.
@@ -42,7 +43,8 @@ def count_cost(
         Exception: the module does not run on such tensors.
     """
     with _as_in_inference(module):
-        traced, _ = _tried(lambda: count_traced(module, inputs))  # first: what a module keeps was made here
+        # The graph first: what a module makes at its first call and keeps is counted in it.
+        traced, _ = _tried(lambda: count_traced(module, inputs)) if limit_s is None else (None, None)
         dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s))
     if error is not None and traced is None:
         raise error

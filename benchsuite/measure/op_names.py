@@ -49,10 +49,10 @@ def _known(name: str) -> Rule | None:
             return RULES[one]
     if plain in FREE:
         return free
-    overloads = _overloads(name)
+    overloads = _overloads(plain)
     if overloads and all(map(_is_view, overloads)):
         return free
-    tags = {tag for overload in overloads for tag in overload.tags}
+    tags = {tag for overload in overloads or _overloads(name) for tag in overload.tags}
     if torch.Tag.pointwise in tags:
         return per_output("elementwise")
     if getattr(torch.Tag, "reduction", None) in tags:  # torch 2.10 and later
