@@ -19,19 +19,22 @@ CellVerdict = Literal[
     "slower",
     "larger",
     "broken",
+    "no longer counted",
     "missing",
     "failed",
     "inconclusive",
     "faster",
     "same",
     "not flagged",
+    "not counted",
     "equal",
 ]
 CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
 """The worst first. `larger`: an exact number went the wrong way and nobody accepted it. `broken`: measured on
-the base, failed on the candidate. `missing`: only one side has the cell. `failed`: it could not be measured
-on the base, so nothing can be said. `equal`: exact numbers alone were compared, and none went the wrong
-way."""
+the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
+cannot be compared; `not counted`: on both sides. `missing`: only one side has the cell. `failed`: it could
+not be measured on the base, so nothing can be said. `equal`: exact numbers alone were compared, and none went
+the wrong way."""
 
 REGRESSIONS: tuple[CellVerdict, ...] = ("slower", "larger", "broken")
 
@@ -106,7 +109,8 @@ class GateResult:
 
     @property
     def exit_code(self) -> int:
-        """0 no regression, 1 regression, 3 a cell could not be measured, 4 not comparable.
+        """0 no regression, 1 regression, 3 a cell could not be measured, 4 not comparable, as a whole or a
+        cell that is no longer counted.
 
         Inconclusive cells are no failure here; `--strict` makes them exit 5, see `strict_exit_code`.
         """
@@ -114,6 +118,8 @@ class GateResult:
             return 4
         if self.of(*REGRESSIONS):
             return 1
+        if self.of("no longer counted"):
+            return 4
         unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
         return 3 if unmeasured else 0
 
