@@ -65,7 +65,7 @@ def count_cost(
             if not kind.startswith("macs") and count // images
         },
         uncounted=dict(sorted(tally.unknown.items())),
-        counter=f"benchsuite's rules on the {how} of torch {torch.__version__}{real}",
+        counter=f"benchsuite's rules on the {how} of torch {torch.__version__.partition('+')[0]}{real}",
         cross_check_macs=other.macs // images if other and not other.unknown and not tally.unknown else None,
     )
 

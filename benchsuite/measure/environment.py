@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
+PACKAGES = ("benchsuite", "torch", "numpy", "triton")
 GPU_FIELDS = {
     "name": "name",
     "uuid": "uuid",

@@ -46,7 +46,7 @@ class Inner(nn.Module):
 
 
 class Scripted(Linear):
-    """fvcore 0.1.5: "Tried to trace <__torch__…> but it is not part of the active trace"."""
+    """To torch's tracer: "Tried to trace <__torch__…> but it is not part of the active trace"."""
 
     def __init__(self, dim: int) -> None:
         super().__init__(dim)
