@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.results.record import Cell
-from benchsuite.results.summary import quantile
 from benchsuite.run import executor
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 
 PINGS = 200
 

@@ -28,10 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.analyse.gate import log_median
-from benchsuite.analyse.student import mean_interval
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.results.summary import quantile, sampled_interval
+from benchsuite.stats.student import mean_interval
+from benchsuite.stats.summary import quantile, sampled_interval
 
 EXECUTORS: Mapping[str, Sequence[str]] = {
     "process": (),

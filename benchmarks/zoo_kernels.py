@@ -26,9 +26,9 @@ from benchsuite.measure.device import Step, open_device, resolve
 from benchsuite.measure.memory import measure_memory
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Kernel
-from benchsuite.results.summary import quantile
 from benchsuite.run.build import build, mixer_class
 from benchsuite.run.steps import step_of
+from benchsuite.stats.summary import quantile
 from benchsuite.units import byte_size, si
 
 CANNOT_RUN = ("No available kernel", "No viable backend")

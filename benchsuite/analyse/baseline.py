@@ -17,10 +17,10 @@ from typing import Any, Literal
 from benchsuite.analyse.exact import GROUPS, Change
 from benchsuite.analyse.fingerprint import PROPERTIES
 from benchsuite.analyse.gate import log_median
-from benchsuite.analyse.student import t_quantile
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate import Gate
+from benchsuite.stats.student import t_quantile
 
 Kind = Literal["exact", "run"]
 _BY_CALLS = ("other_ops", "uncounted")

@@ -18,8 +18,8 @@ from benchsuite.analyse.baseline import Baseline, BaselineCell, changes_of
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
 from benchsuite.analyse.gate import Decision, discoveries, expected_by_chance
 from benchsuite.analyse.gate_result import CellVerdict, GateCell
-from benchsuite.analyse.student import above, t_quantile
 from benchsuite.scenario.gate import ExactPolicy, Gate
+from benchsuite.stats.student import above, t_quantile
 
 _ENOUGH = 3
 """Processes a side from which their own spread makes the interval; that of two says next to nothing."""

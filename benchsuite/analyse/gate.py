@@ -22,9 +22,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchsuite.analyse.student import above, mean_interval, t_quantile
-from benchsuite.results.summary import quantile
 from benchsuite.scenario.gate import Gate
+from benchsuite.stats.student import above, mean_interval, t_quantile
+from benchsuite.stats.summary import quantile
 
 Verdict = Literal["slower", "faster", "same", "inconclusive", "not flagged"]
 VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "inconclusive", "not flagged")

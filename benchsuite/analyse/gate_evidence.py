@@ -16,10 +16,10 @@ from benchsuite.analyse.exact import Change, changes
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
 from benchsuite.analyse.gate import Decision, Evidence, flagged, gate, log_median
 from benchsuite.analyse.gate_result import CellVerdict, GateCell
-from benchsuite.analyse.student import t_quantile
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.scenario.gate import Gate
+from benchsuite.stats.student import t_quantile
 
 Records = Mapping[str, Record]
 """Cell id → what one process says of it."""

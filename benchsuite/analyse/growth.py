@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchsuite.analyse.student import t_quantile
+from benchsuite.stats.student import t_quantile
 
 LEAST = 3
 """Fewer different sizes than this leave nothing over to tell how well a power law fits."""

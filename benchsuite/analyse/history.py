@@ -21,7 +21,7 @@ from benchsuite.analyse.fingerprint import Finding
 from benchsuite.analyse.steps import Step, Trend, trend
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
-from benchsuite.results.summary import quantile
+from benchsuite.stats.summary import quantile
 
 SHORT = 7
 """Letters of a commit that are shown."""

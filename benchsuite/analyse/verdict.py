@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchsuite.analyse.student import mean_interval
+from benchsuite.stats.student import mean_interval
 
 Level = Literal["ok", "warn", "fail", "skip"]
 SURE = 0.99

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchsuite.measure.device import Device, Step
 from benchsuite.results.launch import LAUNCH_BOUND, launch_bound
 from benchsuite.results.record import Busy
-from benchsuite.results.summary import quantile
+from benchsuite.stats.summary import quantile
 
 __all__ = ["LAUNCH_BOUND", "launch_bound", "measure_busy"]
 

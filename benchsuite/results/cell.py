@@ -23,6 +23,10 @@ Cache = Literal["warm", "cold"]
 caches were flushed and on another input."""
 Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
 """How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
+Allocator = Literal["retain", "system"]
+"""How a process that times CPU cells keeps memory: `retain` hands nothing back to the system between calls,
+as torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large tensors
+anew."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
 is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
@@ -43,7 +47,8 @@ class Cell:
         batch: images per step.
         dim, num_heads: channels and attention heads; None for a backbone, whose stages have their own.
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
-        threads: intra-op CPU threads of torch; None leaves torch's choice.
+        threads: intra-op CPU threads of torch; None leaves it to the scenario.
+        allocator: what the timing process is asked for; what it had is in `Timing.allocator`.
     """
 
     subject: Subject = "mixer"
@@ -64,6 +69,7 @@ class Cell:
     cache: Cache = "warm"
     protocol: Protocol = "adaptive"
     threads: int | None = None
+    allocator: Allocator = "retain"
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -101,8 +107,9 @@ _LATER: Mapping[str, Any] = {
     "cache": "warm",
     "protocol": "adaptive",
     "threads": None,
+    "allocator": "retain",
 }
-"""Axes that the first records did not have → the value that all of them were measured with."""
+"""Axes that the first records did not have → the value that does not show in an id."""
 
 SETTINGS: tuple[str, ...] = (
     "device",
@@ -117,6 +124,7 @@ SETTINGS: tuple[str, ...] = (
     "cache",
     "protocol",
     "threads",
+    "allocator",
     "compile",
     "kernel",
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
-from benchsuite.results.record import Record, Timing
+from benchsuite.results.record import Record, Timing, Usage
+from benchsuite.results.rounds import round_medians
 from benchsuite.results.store import Run, read_run
-from benchsuite.results.summary import quantile, sampled_interval
+from benchsuite.stats.summary import quantile, sampled_interval
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -91,6 +92,13 @@ _DTYPES: dict[str, str] = {
     "intensity": "float64",
     "attempts": "int64",
     "flags": "object",
+    "rounds_s": "object",
+    "threads_used": "Int64",
+    "allocator": "object",
+    "allocator_used": "object",
+    "varies_most": "object",
+    "page_faults": "float64",
+    "system_share": "float64",
 }
 
 COLUMNS: tuple[str, ...] = tuple(_DTYPES)
@@ -178,6 +186,7 @@ def _row(record: Record) -> dict[str, Any]:
         "cache": cell.cache,
         "protocol": cell.protocol,
         "threads": cell.threads,
+        "allocator": cell.allocator,
         "attempts": record.attempts,
         "flags": " ".join(record.flags),
     }
@@ -253,9 +262,25 @@ def _timed(timing: Timing, batch: int) -> dict[str, Any]:
         "stopped_by": timing.stopped_by,
         "precision": (hi - lo) / 2 / median,
         "rounds": len(timing.rounds) or 1,
+        "rounds_s": round_medians(timing),
+        "threads_used": timing.threads,
+        "allocator_used": timing.allocator,
+        "varies_most": timing.varies_most,
+        **_used(timing.usage),
         "calls_per_sample": timing.calls_per_sample,
         "busy_s": timing.busy.seconds if timing.busy else math.nan,
         **{f"{part}_s": quantile(samples, 0.5) for part, samples in timing.parts_s.items() if samples},
+    }
+
+
+def _used(usage: Sequence[Usage]) -> dict[str, float]:
+    """What the system did for the steps of all rounds; nothing where nobody looked."""
+    calls, wall = sum(one.calls for one in usage), sum(one.wall_s for one in usage)
+    if not calls or not wall:
+        return {}
+    return {
+        "page_faults": sum(one.minor_faults + one.major_faults for one in usage) / calls,
+        "system_share": sum(one.system_s for one in usage) / wall,
     }
 
 
@@ -283,13 +308,21 @@ def export(results: Results, format: str) -> str | bytes:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    return frame.to_csv(index=False, lineterminator="\n")
+    return _spelled(frame).to_csv(index=False, lineterminator="\n")
+
+
+def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its tuples as texts: "0.0101 0.0102 0.0099"."""
+    spelled = [None if one is None else " ".join(map(repr, one)) for one in frame["rounds_s"]]
+    return frame.assign(rounds_s=pd.Series(spelled, index=frame.index, dtype="object"))
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     # A column of Parquet has one type: resolutions may be numbers and texts, and a column may be all missing.
     texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
-    frame = frame.assign(resolution=frame["resolution"].map(str)).astype(dict.fromkeys(texts, "string"))
+    frame = (
+        _spelled(frame).assign(resolution=frame["resolution"].map(str)).astype(dict.fromkeys(texts, "string"))
+    )
     try:
         return bytes(frame.to_parquet(index=False, engine="pyarrow"))
     except ImportError as error:

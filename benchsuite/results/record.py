@@ -1,7 +1,7 @@
 """The record of one cell: what was measured, or why there is nothing. Everything is in SI base units.
 
 A *cell* is one point of a sweep (`results/cell.py`), a *sample* one timing, a *record* one cell's result. A
-record keeps every sample; medians and intervals are derived on reading (`results/summary.py`).
+record keeps every sample; medians and intervals are derived on reading (`stats/summary.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 from benchsuite.results.cell import (
     SETTINGS,
     SUBJECTS,
+    Allocator,
     Cache,
     Cell,
     Compile,
@@ -29,6 +30,7 @@ __all__ = [
     "SETTINGS",
     "STATUSES",
     "SUBJECTS",
+    "Allocator",
     "Busy",
     "Cache",
     "Cell",
@@ -50,9 +52,10 @@ __all__ = [
     "Status",
     "Subject",
     "Timing",
+    "Usage",
 ]
 
-RECORD_VERSION = 2
+RECORD_VERSION = 3
 
 Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "crash", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -74,6 +77,29 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What the sampling of one round took of the system, summed over its blocks; read between them, never
+    inside.
+
+    Attributes:
+        calls: steps that were sampled.
+        wall_s: on the host's clock.
+        user_s, system_s: CPU time of the process, in itself and in the kernel.
+        minor_faults, major_faults: pages that were mapped, without and with reading a disk.
+        voluntary_switches, involuntary_switches: how often the process gave its core up, or lost it.
+    """
+
+    calls: int
+    wall_s: float
+    user_s: float
+    system_s: float
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
     """Timed samples of one cell, in order of measurement; none is ever dropped.
 
@@ -82,11 +108,18 @@ class Timing:
         method: "cuda_events", "monotonic_clock", or "host_clock" of protocols that wait for the device.
         warmup_calls, warmup_s: what ran before the first sample, over all rounds.
         warmup_stable: whether the samples had stopped drifting when warm-up ended; None if nobody looked.
-        stopped_by: what ended sampling: "precision", "entropy", "samples", "time", or "protocol".
-        precision: half width of the 95 % interval of the median as a share of it; None if there is none.
+        stopped_by: what ended it: "precision", "entropy", "samples", "time", "rounds" or "protocol".
+        precision: half width of the 95 % interval between rounds as a share of the median; None below three
+            rounds.
         threads: intra-op CPU threads of torch while timing.
+        allocator: how the process kept its memory: "retain", "system", or the name of a preloaded allocator.
         calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block.
-        rounds: number of samples of each round, in order; empty where there was one round only.
+        rounds: number of samples of each round, in order; empty where there was one round only. Every round
+            is a process of its own (in records before version 3 all were in one); those with the same place
+            in two records of one session are the same process.
+        usage: of each round; empty where the system does not say, and before version 3.
+        varies_most: which level has the larger share in the variance of the estimate, "rounds" or "samples";
+            empty where nobody can tell.
         parts_s: part of a training step ("forward", "backward", "optimizer") → seconds of each sample.
         busy: None where it cannot be told, as on a CPU.
     """
@@ -103,6 +136,9 @@ class Timing:
     rounds: tuple[int, ...] = ()
     parts_s: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     busy: Busy | None = None
+    allocator: str = "system"
+    usage: tuple[Usage, ...] = ()
+    varies_most: Literal["rounds", "samples", ""] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,12 @@ def _from_1(data: Data) -> Data:
     return data
 
 
-_STEPS: Mapping[int, Callable[[Data], Data]] = {1: _from_1}
+def _from_2(data: Data) -> Data:
+    """Version 3 adds fields only; before, the C library's allocator was left as it is."""
+    return data
+
+
+_STEPS: Mapping[int, Callable[[Data], Data]] = {1: _from_1, 2: _from_2}
 """Version → what makes the next one of it."""
 
 assert set(_STEPS) == set(range(1, RECORD_VERSION))

@@ -19,9 +19,9 @@ from benchsuite.measure.stopping import FixedCount
 from benchsuite.measure.timing import measure_time
 from benchsuite.measure.warmup import WarmUp
 from benchsuite.results.record import Memory
-from benchsuite.results.summary import quantile
 from benchsuite.run.known import Copy, FusedAttention, Product, Wait
 from benchsuite.run.precision import precision_of
+from benchsuite.stats.summary import quantile
 
 CLOCKS, REPLAY = 0.02, 0.1
 """How far two clocks may be apart on the same work, and a replay from what a profiler adds up: the profiler

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.summary import quantile
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.estimate import cell_seconds
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 
 MACS_PER_S = {"cpu": 3e10, "cuda": 3e12}
 BYTES_PER_S = {"cpu": 5e9, "cuda": 5e11}

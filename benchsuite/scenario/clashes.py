@@ -17,6 +17,7 @@ from benchsuite.scenario.subjects import axis_of, named
 from benchsuite.scenario.sweep import SWEPT
 from benchsuite.scenario.translate import problem_at, shown
 from benchsuite.scenario.tree import Node, Path
+from benchsuite.stats.evidence import LEAST_ROUNDS
 
 _DIVIDED = frozenset({"resolution", "stride", "dim", "num_heads"})
 """Axes whose values must divide each other; `tokens` of a filter are made of two of them."""
@@ -119,6 +120,21 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
     if measure.threads is not None and document.sweep.threads != (None,):
         node, _ = root.deepest(("measure", "threads"))
         yield problem_at(node, "threads is an axis of the sweep already; say it in one of the two places")
+    if measure.allocator is not None and document.sweep.allocator != (None,):
+        node, _ = root.deepest(("measure", "allocator"))
+        yield problem_at(node, "allocator is an axis of the sweep already; say it in one of the two places")
+    if isinstance(measure.precision, float) and measure.rounds < LEAST_ROUNDS:
+        key = "rounds" if root.at(("measure", "rounds")) else "precision"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(
+            node,
+            f"precision {measure.precision:g} is that of an interval between rounds, which needs at least "
+            f"{LEAST_ROUNDS}, not {measure.rounds}; leave precision out, or ask for more rounds",
+        )
+    if measure.max_rounds is not None and measure.max_rounds < measure.rounds:
+        key = "max_rounds" if root.at(("measure", "max_rounds")) else "rounds"
+        node, _ = root.deepest(("measure", key))
+        yield problem_at(node, f"max_rounds {measure.max_rounds} is less than rounds {measure.rounds}")
 
 
 def _size(document: Document) -> int:

@@ -150,6 +150,8 @@ def _values(block: Sweep | Include, scenario: Document, device: str) -> dict[str
     if scenario.subject == "backbone":
         values |= _OF_A_BACKBONE
     values["device"] = tuple(device if value == "auto" else value for value in values["device"])
+    usual = scenario.measure.allocator or "retain"
+    values["allocator"] = tuple(dict.fromkeys(value or usual for value in values["allocator"]))
     return values
 
 

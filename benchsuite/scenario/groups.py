@@ -18,6 +18,7 @@ SHARED = (
     "memory_format",
     "cache",
     "threads",
+    "allocator",
 )
 """What the cells of a group share. They differ in subject, heads, kernel, compilation and protocol."""
 

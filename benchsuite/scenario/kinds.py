@@ -24,6 +24,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.results.record import (
     STATUSES,
+    Allocator,
     Cache,
     Compile,
     DType,
@@ -193,6 +194,14 @@ Threads = Annotated[
     int | None,
     must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
     WithJsonSchema({"type": ["integer", "null"], "minimum": 1}),
+]
+MeasureThreads = Annotated[
+    int | Literal["all"] | None,
+    must_be("a positive whole number, all or null", lambda v: v in (None, "all") or (is_whole(v) and v > 0)),
+    WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"const": "all"}]}),
+]
+AllocatorWord = Annotated[
+    Allocator, one_of(get_args(Allocator)), WithJsonSchema({"enum": list(get_args(Allocator))})
 ]
 Resolution = Annotated[
     tuple[int, int],

@@ -7,20 +7,26 @@ from typing import Annotated, Literal
 from pydantic import Field, WithJsonSchema
 
 from benchsuite.scenario.kinds import (
+    AllocatorWord,
     Bytes,
     Count,
     FailureWord,
     Flag,
     Limit,
+    MeasureThreads,
     OneOrMore,
     Part,
     Positive,
     Precision,
     Seconds,
-    Threads,
+    is_whole,
+    must_be,
     one_of,
 )
+from benchsuite.stats.evidence import LEAST_ROUNDS
 
+Threads = int | Literal["all"] | None
+"""As `measure.threads` says it."""
 MetricGroup = Literal["cost", "latency", "memory"]
 METRIC_GROUPS: tuple[MetricGroup, ...] = ("cost", "latency", "memory")
 Rule = Literal["interval", "entropy", "fixed"]
@@ -33,25 +39,34 @@ PRECISIONS = {"cpu": 0.02, "cuda": 0.01}
 
 _MetricWord = Annotated[MetricGroup, one_of(METRIC_GROUPS), WithJsonSchema({"enum": list(METRIC_GROUPS)})]
 _RuleWord = Annotated[Rule, one_of(RULES), WithJsonSchema({"enum": list(RULES)})]
+_Rounds = Annotated[
+    int | None,
+    must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
+    WithJsonSchema({"type": ["integer", "null"], "minimum": 1}),
+]
 _OrderWord = Annotated[Order, one_of(ORDERS), WithJsonSchema({"enum": list(ORDERS)})]
 
 
 class Measure(Part):
     """What is measured and for how long.
 
-    The cells of one comparison group take turns, in `rounds` rounds. In a round a cell is warmed up for at
-    least `warmup_calls` calls and `warmup_s` seconds, longer while its samples still drift, and then sampled.
-    The rule "interval" ends sampling when the 95 % interval of the median has a half width of at most
-    `precision` × median, "entropy" when new samples say nothing new, "fixed" after `max_samples`. None of
-    them ends before `min_samples`, nor goes on after `max_samples` or `max_s` seconds; all three are for the
-    cell, over its rounds.
+    A round is a fresh process that visits every cell once: it builds it, warms it up for at least
+    `warmup_calls` calls and its part of `warmup_s`, longer while the samples still drift, and samples it.
+    Each round has an equal part of `warmup_s`, `min_samples`, `max_samples` and `max_s`, which are those of a
+    cell in `rounds` rounds. Within a round the rule "interval" ends sampling where more samples would say
+    less than another round, "entropy" when new samples say nothing new, "fixed" after `max_samples`.
+
+    With the rule "interval" more rounds follow, up to `max_rounds`, while the 95 % interval between rounds of
+    some cell of a comparison group is wider than ±`precision` × median.
     """
 
     metrics: OneOrMore[_MetricWord] = Field(
         default=METRIC_GROUPS, description="Which groups of metrics to take."
     )
-    warmup_calls: Count = Field(default=3, description="Warm up for at least so many calls.")
-    warmup_s: Seconds = Field(default=0.5, description="Warm up for at least so many seconds.")
+    warmup_calls: Count = Field(default=3, description="Warm up for at least so many calls in each round.")
+    warmup_s: Seconds = Field(
+        default=0.5, description="Warm up for at least so many seconds, over all rounds."
+    )
     min_samples: Positive = Field(
         default=10, description="Samples to take whatever the time and the precision."
     )
@@ -59,14 +74,27 @@ class Measure(Part):
     max_s: Limit = Field(default=5.0, description="Stop after so many seconds of sampling.")
     precision: Precision = Field(
         default="auto",
-        description="Stop when the interval's half width is this share of the median; null: never; auto: "
-        "0.01 on a GPU, 0.02 on a CPU.",
+        description="Half width of the interval between rounds, as a share of the median, that more rounds "
+        "are taken for; null: none are; auto: 0.01 on a GPU, 0.02 on a CPU.",
     )
     rule: _RuleWord = Field(default="interval", description="What ends sampling within the budgets.")
-    rounds: Positive = Field(default=3, description="How often the cells of a group take turns.")
-    order: _OrderWord = Field(default="shuffled", description="Their order in a round.")
-    threads: Threads = Field(
-        default=None, description="Intra-op CPU threads of torch; null leaves torch's choice."
+    rounds: Positive = Field(
+        default=5,
+        description="Fresh processes that each cell is measured in; below three there is no interval.",
+    )
+    max_rounds: _Rounds = Field(
+        default=None, description="Rounds that a cell has at most; null: twice as many as `rounds`."
+    )
+    order: _OrderWord = Field(default="shuffled", description="The order of cells in a round.")
+    threads: MeasureThreads = Field(
+        default=None,
+        description="Intra-op CPU threads of torch; null: on a CPU one fewer than there are cores, so that "
+        "the host has one; all: every core.",
+    )
+    allocator: AllocatorWord | None = Field(
+        default=None,
+        description="retain: a process that times on a CPU keeps its memory, as torch's allocator does on a "
+        "GPU; system: as the C library does it; null: retain where that can be had.",
     )
     seed: Count = Field(default=0, description="Seed of weights, input and the order of cells.")
     check: Flag = Field(
@@ -87,8 +115,14 @@ class Measure(Part):
         default_factory=dict, description="Status and how often a cell that ends so is tried again: crash: 1."
     )
 
+    @property
+    def most_rounds(self) -> int:
+        """Rounds that a cell has at most."""
+        adaptive = self.rule == "interval" and self.precision is not None and self.rounds >= LEAST_ROUNDS
+        return (self.max_rounds or 2 * self.rounds) if adaptive else self.rounds
+
     def precision_on(self, device: str) -> float | None:
-        """The share that sampling aims at on a device; None to use up the budget."""
+        """The share that rounds aim at on a device; None if there is none."""
         if self.precision != "auto":
             return self.precision
         return PRECISIONS["cuda" if device.startswith("cuda") else "cpu"]

@@ -19,7 +19,17 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from benchsuite.errors import SelectionError, nearest
-from benchsuite.results.record import Cache, Cell, Compile, DType, Kernel, MemoryFormat, Mode, Protocol
+from benchsuite.results.record import (
+    Allocator,
+    Cache,
+    Cell,
+    Compile,
+    DType,
+    Kernel,
+    MemoryFormat,
+    Mode,
+    Protocol,
+)
 
 AXES = (
     "mixer",
@@ -37,6 +47,7 @@ AXES = (
     "cache",
     "protocol",
     "threads",
+    "allocator",
     "tokens",
     "cell",
     "params.NAME",
@@ -52,6 +63,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "compile": get_args(Compile),
     "cache": get_args(Cache),
     "protocol": get_args(Protocol),
+    "allocator": get_args(Allocator),
 }
 _OTHER_WORDS = {"backbone": "mixer"}
 """Axes that may be called something else."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandle
 from pydantic_core import CoreSchema, core_schema
 
 from benchsuite.scenario.kinds import (
+    AllocatorWord,
     CacheWord,
     CompileWord,
     Device,
@@ -43,6 +44,7 @@ SWEPT = (
     "cache",
     "protocol",
     "threads",
+    "allocator",
 )
 """The axes of a sweep, without the mixer."""
 
@@ -208,6 +210,11 @@ class Sweep(Part):
     threads: OneOrMore[Threads] = Field(
         default=(None,), description="Intra-op CPU threads of torch; null leaves it to measure.threads."
     )
+    allocator: OneOrMore[AllocatorWord | None] = Field(
+        default=(None,),
+        description="Whether a process that times on a CPU retains its memory or hands it back to the "
+        "system; null leaves it to measure.allocator.",
+    )
 
     @property
     def entries(self) -> tuple[Mixer | Backbone, ...]:
@@ -243,3 +250,6 @@ class Include(Part):
     cache: OneOrMore[CacheWord] | None = Field(default=None, description="Instead of the sweep's.")
     protocol: OneOrMore[ProtocolWord] | None = Field(default=None, description="Instead of the sweep's.")
     threads: OneOrMore[Threads] | None = Field(default=None, description="Instead of the sweep's.")
+    allocator: OneOrMore[AllocatorWord | None] | None = Field(
+        default=None, description="Instead of the sweep's."
+    )

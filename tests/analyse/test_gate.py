@@ -21,8 +21,8 @@ from benchsuite.analyse.gate import (
     log_ratios,
     p_above,
 )
-from benchsuite.analyse.student import above, t_quantile
 from benchsuite.scenario.gate import Gate
+from benchsuite.stats.student import above, t_quantile
 
 RULE = Gate()
 SPREAD = (-0.004, 0.003, 0.001, -0.002, 0.002, 0.004, -0.003, 0.0, -0.001)

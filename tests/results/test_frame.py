@@ -6,6 +6,7 @@ import io
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,7 @@ from benchsuite.results.frame import COLUMNS, Results, export, load, to_frame
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Cost, Memory, Record
 from benchsuite.results.store import Run, RunWriter
-from benchsuite.results.summary import median_interval
+from benchsuite.stats.summary import median_interval
 from tests.builders import make_cell, make_record
 
 STEPS = tuple(0.010 + 0.001 * i for i in range(11))  # 10 to 20 ms, median 15 ms
@@ -133,6 +134,20 @@ def test_csv_reads_back_with_the_same_numbers() -> None:
     assert read["latency_s"][0] == pytest.approx(0.015)
     assert read["macs"][0] == 1000
     assert pd.isna(read["macs"][1])
+
+
+def test_rounds_are_told_by_their_medians_and_in_a_file_as_text() -> None:
+    record = make_record(samples=STEPS)
+    assert record.timing is not None
+    visited = replace(record, timing=replace(record.timing, rounds=(5, 2, 4)))
+    assert row(visited)["rounds_s"] == pytest.approx((0.012, 0.0155, 0.0185))
+    assert row(record)["rounds_s"] == pytest.approx((0.015,))
+    assert row(make_record(status="oom"))["rounds_s"] is None
+    text = export(results(visited, make_record(make_cell(batch=4), status="oom")), "csv")
+    assert isinstance(text, str)
+    told = pd.read_csv(io.StringIO(text))["rounds_s"]
+    assert [float(one) for one in told[0].split(" ")] == pytest.approx([0.012, 0.0155, 0.0185])
+    assert pd.isna(told[1])
 
 
 def test_parquet_reads_back_with_mixed_resolutions_and_columns_that_are_all_missing() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from benchsuite.results.record import Busy, Timing
 from benchsuite.results.rounds import combined
-from benchsuite.results.summary import sampled_interval
+from benchsuite.stats.summary import sampled_interval
 
 
 def visit(*samples: float, **fields: Any) -> Timing:

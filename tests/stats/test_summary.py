@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.results.summary import coverage, median_interval, quantile
+from benchsuite.stats.summary import coverage, median_interval, quantile
 
 SAMPLES = st.lists(st.floats(min_value=1e-6, max_value=1e3), min_size=1, max_size=60)
 
