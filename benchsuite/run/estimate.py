@@ -21,13 +21,18 @@ OVERHEAD_S = 0.1
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Rough seconds and bytes of one cell; None where it cannot be built, will not fit, or cannot be counted
-    or estimated, for a reason."""
+    or estimated, for a reason.
+
+    Attributes:
+        tried: whether it will be measured.
+    """
 
     cell: Cell
     macs: int | None
     seconds: float | None
     memory_bytes: int | None
     reason: str | None = None
+    tried: bool = True
 
 
 SAMPLED = 100
@@ -51,7 +56,7 @@ def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
         reason = _hindrance(cell, plan, prepared.scenario.measure.memory_limit)
         if plan.value is None or reason:
             memory = plan.value.memory_bytes if plan.value else None
-            estimates.append(Estimate(cell, None, None, memory, reason))
+            estimates.append(Estimate(cell, None, None, memory, reason, tried=False))
             continue
         macs, seconds = None, None
         if plan.value.cost is not None:
