@@ -139,11 +139,16 @@ def _exact(
 def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellVerdict, str]:
     if old is None or new is None:
         return "missing", "the baseline does not have it" if old is None else "only the baseline has it"
-    if old.status == new.status:
-        return "equal", "" if new.status == "ok" else f"{new.status} on both sides: {new.reason}"
-    if old.status == "ok":
-        return "broken", f"{new.status}: {new.reason}"
-    return "failed", f"in the baseline {old.status}: {old.reason}; now {new.status}"
+    was, now = old.outcome, new.outcome
+    if was == now == "not counted":
+        return "not counted", f"on both sides: {new.reason}"
+    if was == now:
+        return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
+    if old.status == "ok" != new.status:
+        return "broken", f"{now}: {new.reason}"
+    if was == "ok":
+        return "no longer counted", f"{now}: {new.reason}"
+    return "failed", f"in the baseline {was}: {old.reason}; now {now}"
 
 
 def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:

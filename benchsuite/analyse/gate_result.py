@@ -22,19 +22,23 @@ CellVerdict = Literal[
     "larger",
     "smaller",
     "broken",
+    "no longer counted",
     "missing",
     "failed",
     "inconclusive",
     "faster",
     "same",
     "not flagged",
+    "not counted",
     "equal",
 ]
 CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
 """The worst first. `larger`: an exact number went the wrong way and nobody accepted it; `smaller`: all that
 did so fell where none may, since a counter that misses operators looks like progress. `broken`: measured on
-the base, failed on the candidate. `missing`: only one side has the cell. `failed`: it could not be measured
-on the base, so nothing can be said. `equal`: only exact numbers were compared, none went the wrong way."""
+the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
+cannot be compared; `not counted`: on both sides. `missing`: only one side has the cell. `failed`: it could
+not be measured on the base, so nothing can be said. `equal`: only exact numbers were compared, none went the
+wrong way."""
 
 COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
 """Verdicts on exact numbers, of which each change can be accepted by name."""
@@ -122,7 +126,8 @@ class GateResult:
 
     @property
     def exit_code(self) -> int:
-        """One of `errors.EXIT_CODES`; FAILED if a cell could not be measured, or a record not be read.
+        """One of `errors.EXIT_CODES`; FAILED if a cell could not be measured, or a record not be read,
+        NOT_COMPARABLE also where a cell is no longer counted.
 
         Inconclusive cells are no failure here; `--strict` makes them one, see `strict_exit_code`.
         """
@@ -130,6 +135,8 @@ class GateResult:
             return NOT_COMPARABLE
         if self.of(*REGRESSIONS):
             return REGRESSION
+        if self.of("no longer counted"):
+            return NOT_COMPARABLE
         unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
         return FAILED if unmeasured or self.unread else FINE
 

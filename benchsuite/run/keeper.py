@@ -161,14 +161,18 @@ def _visit_of(record: Record) -> Visited:
 
 def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
     scenario = prepared.scenario
-    cost = outcome.cost or (plan.value.cost if plan.value else None)
+    cost, not_counted = outcome.cost, outcome.not_counted
+    if cost is None and plan.value:
+        cost, not_counted = plan.value.cost, plan.value.not_counted
+    counts = "cost" in scenario.measure.metrics
     return Record(
         id=cell.id,
         cell=cell,
         status=outcome.status,
         failure=outcome.failure,
         expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
-        cost=cost if "cost" in scenario.measure.metrics else None,
+        cost=cost if counts else None,
+        not_counted=not_counted if counts else "",
         timing=outcome.timing,
         memory=outcome.memory,
         started_at=outcome.started_at or now(),

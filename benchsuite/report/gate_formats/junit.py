@@ -63,5 +63,7 @@ def _case(suite: ET.Element, cell: GateCell, result: GateResult) -> None:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
     elif cell.verdict == "missing" and result.missing_fails:
         ET.SubElement(case, "error", {"type": "missing", "message": message})
-    elif cell.verdict in ("missing", "failed", "inconclusive") or cell.candidate != "ok":
+    elif cell.verdict == "no longer counted":
+        ET.SubElement(case, "error", {"type": "NoLongerCounted", "message": message})
+    elif cell.verdict in ("missing", "failed", "inconclusive", "not counted") or cell.candidate != "ok":
         ET.SubElement(case, "skipped", {"message": message})

@@ -14,12 +14,14 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "larger": "counts changed",
     "smaller": "counts fell",
     "broken": "fails now",
+    "no longer counted": "no longer counted",
     "missing": "on one side only",
     "failed": "not measured",
     "inconclusive": "cannot tell",
     "faster": "faster",
     "same": "same",
     "not flagged": "not flagged",
+    "not counted": "not counted",
     "equal": "counts equal",
 }
 NO_CELLS = "no cell was compared, which is no pass"
