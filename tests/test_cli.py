@@ -31,7 +31,7 @@ sweep:
   num_heads: 4
   kernel: [math, sdpa]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings: false}
 """
 
 Cli = Callable[..., "Answer"]
