@@ -158,7 +158,7 @@ def test_among_many_a_ratio_has_to_be_surer_than_alone() -> None:
     crowd = {i: Question(known(1.0)) for i in range(39)}
     found = decide({"it": Question(barely)} | crowd)
     assert (found["it"].side, found[0].side) == ("undecided", "undecided")
-    assert found["it"].reason == "above by itself, but not surely enough among 40 that were tested"
+    assert found["it"].reason == "not sure enough among 40 comparisons"
     assert decide({"it": Question(barely.inverse)} | crowd)["it"].side == "undecided"
     assert decide({"it": Question(known(2.0))} | crowd)["it"].side == "above"
 
