@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from matplotlib.artist import Artist
@@ -123,6 +123,25 @@ def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None
     line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
     line.set_gid(f"cell:{cell}")
     ax.add_artist(line)
+
+
+def flagged(drawing: Drawing, cells: Collection[str]) -> Drawing:
+    """The drawing with a ! beside the mark of each of these cells, and a line that says what it means."""
+    marks = [
+        line
+        for line in drawing.figure.findobj(Line2D)
+        if str(line.get_gid() or "").partition("cell:")[2] in cells and isinstance(line, Line2D)
+    ]
+    for line in marks:
+        assert line.axes is not None
+        (x, *_), (y, *_) = line.get_data()
+        line.axes.annotate(
+            "!", (float(x), float(y)), (4, 3), xycoords=line.get_transform(), textcoords="offset points",
+            fontsize=8, fontweight="bold", color=INK, annotation_clip=False,
+        )  # fmt: skip
+    if not marks:
+        return drawing
+    return replace(drawing, caption=f"{drawing.caption} A ! marks a cell whose samples have a flag.")
 
 
 def ring(ax: Axes, x: float, y: float, color: str, *, dashed: bool, label: str = "") -> PathCollection:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
+import pandas as pd
+
 from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined
 from benchsuite.results.record import Record, Timing
+from benchsuite.results.rounds import round_medians
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:
@@ -49,23 +53,97 @@ def missed(timed: Sequence[Timing], wanted: float) -> str:
     return f"{counted(len(late), 'cell')} missed it, {because[0]}"
 
 
-def of_machine(environment: Mapping[str, Any]) -> str | None:
-    """What a difference must exceed to mean something; None where no self-test of the machine is known.
-
-    The threshold is that of `benchsuite selftest`, which times one cell against itself.
-    """
-    found = environment.get("selftest")
-    if not isinstance(found, Mapping):
-        return None
-    noise, day = found.get("noise_percent"), str(found.get("date") or "")[:10]
-    when = f"The self-test of {day}" if day else "The self-test"
-    if not isinstance(noise, int | float):
-        return f"{when} could not tell the noise of this machine."
-    text = (
-        f"{when} timed one cell against itself: on this machine a difference within a run must exceed "
-        f"{_percent(noise / 100)} to mean something."
+def with_noise(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+    """The frame with what the self-test found on each cell's machine, as shares: `noise`, 0 where nobody knows,
+    and `drift`, NaN where nobody knows."""
+    found = {session: _selftest(environments.get(session, {})) for session in set(frame["session"])}
+    sessions = list(frame["session"])
+    noise, drift = ([_share(found[session], key) for session in sessions] for key in (NOISE, DRIFT))
+    return frame.assign(
+        noise=pd.Series(noise, dtype="float64").fillna(0.0), drift=pd.Series(drift, dtype="float64")
     )
-    return text if found.get("passed", True) else f"{text} The self-test did not pass."
+
+
+NOISE, DRIFT = "noise_percent", "drift_percent"
+
+
+def drift_of(environment: Mapping[str, Any]) -> float:
+    """Share by which runs of a machine differ; NaN where no self-test looked."""
+    return _share(_selftest(environment), DRIFT)
+
+
+def noise_of(environment: Mapping[str, Any]) -> float:
+    """Share that a difference must exceed on a machine; 0 where no self-test looked."""
+    found = _share(_selftest(environment), NOISE)
+    return 0.0 if math.isnan(found) else found
+
+
+def _selftest(environment: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = environment.get("selftest")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _share(found: Mapping[str, Any], key: str) -> float:
+    value = found.get(key)
+    return value / 100 if isinstance(value, int | float) else math.nan
+
+
+def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]]) -> str:
+    """What the numbers rest on, in a line: flags, agreement of rounds, the self-test; empty if nothing was timed.
+
+    Args:
+        environments: the machines that the records are from.
+    """
+    timed = [record for record in records if record.timing is not None and record.timing.samples_s]
+    if not timed:
+        return ""
+    clean = sum(not record.flags for record in timed)
+    spreads = [
+        max(rounds) / min(rounds) - 1
+        for record in timed
+        if record.timing and len(rounds := round_medians(record.timing)) > 1
+    ]
+    said = [f"{clean} of {counted(len(timed), 'timed cell')} without a flag"]
+    if spreads:
+        said.append(
+            f"rounds of a cell differ by {_percent(median(spreads))} in the median and {_percent(max(spreads))} "
+            "at most"
+        )
+    else:
+        said.append("a single round each, so no interval")
+    told = dict.fromkeys(of_machine(one) for one in environments)
+    return f"{', '.join(said)}. {' '.join(told)}"
+
+
+def of_machine(environment: Mapping[str, Any]) -> str:
+    """What the self-test of a machine found, and whether intervals hold what differs between its runs."""
+    found = _selftest(environment)
+    if not found:
+        return (
+            "No self-test of this machine is known: what differences mean on it and how far its runs differ "
+            "is open, and intervals hold only what varies within the run."
+        )
+    day, age = str(found.get("date") or "")[:10], found.get("age_days")
+    when = f"Self-test of {day}" if day else "Self-test"
+    when += f", {counted_days(age)} before the run" if isinstance(age, int | float) else ""
+    parts = [] if found.get("passed", True) else ["did not pass"]
+    noise, drift = (_share(found, key) for key in (NOISE, DRIFT))
+    parts.append(
+        "could not tell the noise"
+        if math.isnan(noise)
+        else f"within a run a difference must exceed {_percent(noise)} to mean anything"
+    )
+    parts.append(
+        "how far runs differ is unknown, and intervals hold only what varies within the run"
+        if math.isnan(drift)
+        else f"runs drift by {_percent(drift)}, which the 95 % intervals of latencies include"
+    )
+    return f"{when}: {'; '.join(parts)}."
+
+
+def counted_days(age: float) -> str:
+    """less than a day; 2 days."""
+    return "less than a day" if age < 1 else counted(round(age), "day")
 
 
 def _percent(share: float) -> str:

@@ -22,6 +22,7 @@ def make_record(
     latency: float | None = 0.01,
     noise: float = 0.01,
     samples: int = 20,
+    rounds: int = 5,
     macs: int | None = 1_000_000_000,
     exact: bool = True,
     memory: int | None = 100 << 20,
@@ -31,7 +32,9 @@ def make_record(
     seed: int = 0,
     **cell: Any,
 ) -> Record:
-    """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact."""
+    """A record whose rounds are spread evenly within ± `noise` of `latency`, in an order of its own, so that the
+    median is exact; the samples of a round lie within a tenth of that.
+    """
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     fields: dict[str, Any] = {
         "target": "hilo",
@@ -46,10 +49,16 @@ def make_record(
     ok = status == "ok"
     timing = None
     if ok and latency is not None:
-        steps = [latency * (1 + noise * (2 * i / max(1, samples - 1) - 1)) for i in range(samples)]
-        random.Random(seed).shuffle(steps)
+        counts = [len(range(i, samples, rounds)) for i in range(rounds)]
+        centres = _even(rounds)
+        random.Random(f"{made.id} {seed}").shuffle(centres)
         timing = Timing(
-            samples_s=tuple(steps),
+            samples_s=tuple(
+                latency * (1 + noise * (centre + step / 10))
+                for centre, count in zip(centres, counts, strict=True)
+                for step in _even(count)
+            ),
+            rounds=tuple(counts) if rounds > 1 else (),
             method="cuda_events",
             warmup_calls=12,
             warmup_s=0.5,
@@ -81,6 +90,11 @@ def make_record(
         started_at="2026-01-05T10:00:00Z",
         seconds=2.5,
     )
+
+
+def _even(count: int) -> list[float]:
+    """So many numbers from −1 to 1; 0 alone."""
+    return [2 * i / (count - 1) - 1 for i in range(count)] if count > 1 else [0.0] * count
 
 
 MIXERS: Mapping[str, tuple[float, float, float]] = {

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.report.explore.fronts import standing_of
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.theme import MARKERS, SERIES
 from benchsuite.report.words import MODE_WORDS
@@ -88,7 +87,7 @@ def to_table(frame: pd.DataFrame) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {key: _packed(frame[key]) for key in _PLAIN}
     columns["exact"] = _packed(frame["macs_exact"])
     columns["expected"] = _packed(frame["expected"])
-    columns["standing"] = _packed(pd.Series(standing_of(frame), dtype=object))
+    columns["standing"] = _packed(frame["standing"])
     for key, label in AXES.items():
         if frame[key].notna().any():
             columns[key] = _packed(frame[key], MODE_WORDS if key == "mode" else {}) | {

@@ -1,0 +1,143 @@
+"""Which of two cells is faster, and by how much: the one rule of evidence, asked for all that a page compares.
+
+Every two cells of a group at one resolution are a question, and those of a group are one family, so that no
+two places of a page decide the same pair in different ways.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TypeVar
+
+import pandas as pd
+
+from benchsuite.report.groups import split
+from benchsuite.report.points import Point, Value, points
+from benchsuite.report.words import joined
+from benchsuite.stats.evidence import (
+    DISAGREE,
+    LEAST_ROUNDS,
+    TOO_FEW,
+    Decision,
+    Question,
+    Ratio,
+    Side,
+    decide,
+    paired,
+    unpaired,
+)
+
+NO_DIFFERENCE = "no difference that means anything on this machine"
+NO_DRIFT = "no self-test says how far two runs of this machine differ"
+_MANY = "not sure enough among so many comparisons"
+
+_Key = TypeVar("_Key", bound=Hashable)
+_OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which of two cells is faster, for every pair that was asked."""
+
+    decisions: Mapping[tuple[str, str], Decision]
+
+    def between(self, one: Point, other: Point) -> Decision:
+        """The speed of one cell over that of another: "above" where it is faster.
+
+        Raises:
+            KeyError: nobody asked for this pair.
+        """
+        found = self.decisions.get((one.cell, other.cell))
+        return found or _turned(self.decisions[other.cell, one.cell])
+
+    def side(self, one: Point, other: Point) -> Side:
+        """`between` in a word."""
+        found = self.decisions.get((one.cell, other.cell))
+        if found:
+            return found.side
+        side = self.decisions[other.cell, one.cell].side
+        return _OPPOSITE.get(side, side)
+
+    def faster(self, one: Point, other: Point) -> bool:
+        """Whether one cell is faster than another, surely and by more than the noise."""
+        return one.cell != other.cell and self.side(one, other) == "above"
+
+
+def ratio(one: Point, other: Point) -> Ratio:
+    """How many times as fast one cell is as another of the same run; both were timed.
+
+    Rounds of the same processes are paired. Of two sessions or allocators they are not, and the drift of the
+    machine comes in; where nobody knows it, there is no interval.
+    """
+    mine, its = ([seconds / point.batch for seconds in point.rounds_s] for point in (one, other))
+    if (one.session, one.allocator) == (other.session, other.allocator):
+        return paired(its, mine)
+    return unpaired(its, mine, max(one.drift, other.drift, key=_unknown_last))
+
+
+def _unknown_last(drift: float) -> float:
+    return math.inf if math.isnan(drift) else drift
+
+
+def valued(found: Ratio | Decision) -> Value:
+    """A ratio with its 95 % interval."""
+    if isinstance(found, Decision):
+        return Value(found.ratio, found.lo, found.hi)
+    return Value(found.value, *found.interval())
+
+
+def decided(questions: Mapping[_Key, Question]) -> dict[_Key, Decision]:
+    """The decisions on one family of questions, with reasons that a reader understands."""
+    return {
+        key: replace(found, reason=_reason(found, questions[key].ratio))
+        for key, found in decide(questions).items()
+    }
+
+
+def _reason(found: Decision, asked: Ratio) -> str:
+    if found.side == "undecided" and math.isnan(found.lo) and asked.rounds >= LEAST_ROUNDS:
+        return NO_DRIFT
+    return found.reason if found.side != "undecided" or found.reason in (TOO_FEW, DISAGREE) else _MANY
+
+
+def of_pairs(pairs: Iterable[tuple[Point, Point]]) -> Order:
+    """The order of these pairs, which are one family; those without times on both sides are left out."""
+    return Order(
+        decided(
+            {
+                (one.cell, other.cell): Question(ratio(one, other), noise=max(one.noise, other.noise))
+                for one, other in pairs
+                if one.rounds_s and other.rounds_s
+            }
+        )
+    )
+
+
+def among(cells: Sequence[Point]) -> Order:
+    """The order of cells that can be compared, of every two at the same resolution."""
+    sizes: dict[int | str, list[Point]] = {}
+    for point in cells:
+        sizes.setdefault(point.resolution, []).append(point)
+    return of_pairs(pair for here in sizes.values() for pair in combinations(here, 2))
+
+
+def within(frame: pd.DataFrame) -> Order:
+    """The order within each group of a run; a group is a family of its own."""
+    found: dict[tuple[str, str], Decision] = {}
+    for group in split(frame):
+        found |= among(points(group.frame)).decisions
+    return Order(found)
+
+
+def doubt(decisions: Iterable[Decision]) -> str:
+    """Why some of these are undecided, in words; empty if none is."""
+    return joined(list(dict.fromkeys(one.reason for one in decisions if one.side == "undecided")))
+
+
+def _turned(found: Decision) -> Decision:
+    """The same decision, seen from the other side."""
+    side = _OPPOSITE.get(found.side, found.side)
+    return replace(found, side=side, ratio=1 / found.ratio, lo=1 / found.hi, hi=1 / found.lo)
