@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
-from benchsuite.results.record import Record, Timing
+from benchsuite.results.record import Record, Timing, Usage
 from benchsuite.results.rounds import round_medians
 from benchsuite.results.store import Run, read_run
 from benchsuite.stats.summary import quantile, sampled_interval
@@ -95,6 +95,7 @@ _DTYPES: dict[str, str] = {
     "rounds_s": "object",
     "threads_used": "Int64",
     "allocator": "object",
+    "allocator_used": "object",
     "varies_most": "object",
     "page_faults": "float64",
     "system_share": "float64",
@@ -185,7 +186,7 @@ def _row(record: Record) -> dict[str, Any]:
         "cache": cell.cache,
         "protocol": cell.protocol,
         "threads": cell.threads,
-        "allocator": getattr(cell, "allocator", "system"),
+        "allocator": cell.allocator,
         "attempts": record.attempts,
         "flags": " ".join(record.flags),
     }
@@ -263,15 +264,16 @@ def _timed(timing: Timing, batch: int) -> dict[str, Any]:
         "rounds": len(timing.rounds) or 1,
         "rounds_s": round_medians(timing),
         "threads_used": timing.threads,
-        "varies_most": getattr(timing, "varies_most", ""),
-        **_used(getattr(timing, "usage", ())),
+        "allocator_used": timing.allocator,
+        "varies_most": timing.varies_most,
+        **_used(timing.usage),
         "calls_per_sample": timing.calls_per_sample,
         "busy_s": timing.busy.seconds if timing.busy else math.nan,
         **{f"{part}_s": quantile(samples, 0.5) for part, samples in timing.parts_s.items() if samples},
     }
 
 
-def _used(usage: Sequence[Any]) -> dict[str, float]:
+def _used(usage: Sequence[Usage]) -> dict[str, float]:
     """What the system did for the steps of all rounds; nothing where nobody looked."""
     calls, wall = sum(one.calls for one in usage), sum(one.wall_s for one in usage)
     if not calls or not wall:
