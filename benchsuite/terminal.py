@@ -73,6 +73,9 @@ class QuietProgress:
     def begin(self, total: int, done: int) -> None:
         """Nothing to show."""
 
+    def round_begins(self, number: int, cells: int) -> None:
+        """Nothing to show."""
+
     def cell_begins(self, cell: Cell) -> None:
         """Nothing to show."""
 
@@ -98,6 +101,9 @@ class PlainProgress(QuietProgress):
         already = f", {done} of them measured earlier" if done else ""
         print(f"{total} cells{already}", flush=True)
 
+    def round_begins(self, number: int, cells: int) -> None:
+        print(f"round {number}: {cells} cells, in a fresh process", flush=True)
+
     def cell_begins(self, cell: Cell) -> None:
         if self._verbose:
             print(f"{describe_cell(cell)} …", flush=True)
@@ -118,8 +124,8 @@ class LiveProgress(QuietProgress):
     """A bar with the cell in work, position, rate, failures so far, elapsed and remaining time, and a line
     for each worker where there are several; failures stay above it as lines.
 
-    The cells of a group end together, after their last round; until then each visit counts for a part of its
-    cell, so that the bar moves and the remaining time means something.
+    All cells end after the last round; until then each visit counts for a part of its cell, so that the bar
+    moves and the remaining time means something.
     """
 
     def __init__(self, *, verbose: bool) -> None:

@@ -1,62 +1,52 @@
-"""A/A: what two identical cells, timed in turns in several processes, say of machine and intervals.
+"""A/A: what identical cells, measured in several runs of several rounds, say of machine and intervals. Pure.
 
-Pure. In each process the ratio of the two medians ought to be 1, and the stated intervals ought to know how
-far from it chance can take it. Over processes the medians of one cell differ by more than that: memory is
-laid out anew and clocks have moved on, which no interval of a single run can know.
+Within a run the ratio of two identical cells ought to be 1, and its interval ought to know how far from it
+chance can take it. From run to run, minutes apart, the machine itself drifts, which no interval of one run
+can know: that part is measured here and becomes a part of every stated interval of a latency.
+
 Source of the idea: Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchsuite.analyse.verdict import Level, Verdict, share, signed
+from benchsuite.stats.evidence import estimate, paired
 from benchsuite.stats.student import mean_interval, t_quantile
 
 NOISY = 0.05
-"""Noise within a run above which a machine deserves a warning: most differences worth telling are larger."""
-OPTIMISTIC = 5.0
-"""The medians of processes may spread so many times as much as one process states. With five processes chance
-alone makes it 2.2 times once in a thousand, and the layout of memory and clocks add to it on any machine;
-beyond 5 the interval of one run says nothing of the next one."""
+"""Noise of a ratio above which a machine deserves a warning: most differences worth telling are larger."""
 UNLIKELY = 0.01
 """Probability below which chance is not what told identical cells apart so often."""
 BIAS = 0.02
 """A systematic difference of identical cells that is no noise: where precision of a CPU's medians ends."""
 SURE = 0.999
 """Confidence with which such a difference is called a fault."""
-_HALF_WIDTHS = 1.96
-"""Half width of a 95 % interval in standard errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One process in which two identical cells took turns.
+    """A run in which identical cells were measured.
 
     Attributes:
-        first_s, second_s: their medians, in seconds.
-        first_half, second_half: half widths of the stated 95 % intervals as shares of the medians; None where
-            none was stated.
+        cells: of each cell the medians of its rounds in seconds, two rounds or more.
     """
 
-    first_s: float
-    second_s: float
-    first_half: float | None
-    second_half: float | None
+    cells: tuple[tuple[float, ...], ...]
 
     @property
-    def log_ratio(self) -> float:
-        return math.log(self.second_s / self.first_s)
+    def log_mean(self) -> float:
+        """Logarithm of what a step took, over cells and rounds."""
+        return statistics.fmean(math.log(median) for cell in self.cells for median in cell)
 
     @property
-    def told_apart(self) -> bool:
-        """Whether the two intervals, taken together, see a difference where there is none."""
-        if self.first_half is None or self.second_half is None:
-            return False
-        return abs(self.log_ratio) > math.hypot(self.first_half, self.second_half)
+    def pairs(self) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
+        return list(itertools.combinations(self.cells, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,53 +54,81 @@ class Noise:
     """What differences of identical cells come to; all of them shares, not per cent.
 
     Attributes:
-        within: what the ratio of two cells of one run must be away from 1 to mean something: 95 % of
-            identical pairs stay below.
-        between: the same for a cell in one run and in another.
-        spread, reach: of the medians over processes: relative standard deviation, and largest less smallest.
-        stated: median of the half widths that the processes state; None if none does.
-        bias: how much longer the second cell took, the mean over processes.
-        told_apart: in how many processes the intervals saw a difference.
+        rounds: of a run.
+        ratio: what the ratio of two cells of a run must be away from 1 to mean something: 95 % of identical
+            pairs stay below.
+        drift: half width of the 95 % interval of a latency in another run, minutes or days away.
+        spread: relative standard deviation of the rounds of a run.
+        reach: of the estimates of runs, largest less smallest.
+        bias: how much longer the second cell took than the first, the mean over rounds.
+        told_apart, asked: of so many paired intervals, how many saw a difference.
+        runs_apart, runs_asked: of so many pairs of runs, in how many the stated latencies are disjoint.
     """
 
-    processes: int
-    within: float
-    between: float
+    runs: int
+    rounds: int
+    ratio: float
+    drift: float
     spread: float
     reach: float
-    stated: float | None
     bias: float
     told_apart: int
+    asked: int
+    runs_apart: int
+    runs_asked: int
+
+    @property
+    def between(self) -> float:
+        """What the latency of a cell in one run and that in another must differ by to mean something."""
+        return math.expm1(math.sqrt(2) * math.log1p(self.drift))
 
 
-def noise_of(trials: Sequence[Trial]) -> Noise:
-    """What trials in different processes say.
+def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
+    """What trials of as many rounds each say.
+
+    Args:
+        earlier: `Trial.log_mean` of former self-tests of the machine, which its drift over days is in.
 
     Raises:
         ValueError: there are fewer than two.
     """
     if len(trials) < 2:
-        raise ValueError("noise needs two processes")
-    count = len(trials)
-    ratios = [trial.log_ratio for trial in trials]
-    cells = [[trial.first_s for trial in trials], [trial.second_s for trial in trials]]
-    variance = statistics.fmean(statistics.variance(map(math.log, cell)) for cell in cells)
-    halves = [half for one in trials for half in (one.first_half, one.second_half) if half is not None]
-    around = math.sqrt(statistics.fmean(ratio**2 for ratio in ratios))  # around 1, which is known to be true
+        raise ValueError("noise needs two runs")
+    rounds = len(trials[0].cells[0])
+    pairs = [pair for trial in trials for pair in trial.pairs]
+    logs = [math.log(b / a) for first, second in pairs for a, b in zip(first, second, strict=True)]
+    around = math.sqrt(statistics.fmean(log**2 for log in logs))  # around 1, which is known to be true
+    independent = sum(len(trial.cells) - 1 for trial in trials) * rounds
+    means = [*earlier, *(trial.log_mean for trial in trials)]
+    drift = math.expm1(t_quantile(0.95, len(means) - 1) * statistics.stdev(means))
+    within = [statistics.variance(map(math.log, cell)) for trial in trials for cell in trial.cells]
+    intervals = [[estimate(cell, drift) for cell in trial.cells] for trial in trials]
+    disjoint = [
+        max(one.lo, other.lo) > min(one.hi, other.hi)
+        for left, right in itertools.combinations(intervals, 2)
+        for one, other in zip(left, right, strict=True)
+    ]
+    told = [paired(second, first).interval() for first, second in pairs]
+    values = [one.value for run in intervals for one in run]
+    firsts = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
     return Noise(
-        processes=count,
-        within=math.expm1(t_quantile(0.95, count) * around),
-        between=math.expm1(t_quantile(0.95, count - 1) * math.sqrt(2 * variance)),
-        spread=math.sqrt(variance),
-        reach=max((max(cell) - min(cell)) / statistics.median(cell) for cell in cells),
-        stated=statistics.median(halves) if halves else None,
-        bias=statistics.fmean(ratios),
-        told_apart=sum(trial.told_apart for trial in trials),
+        runs=len(trials),
+        rounds=rounds,
+        ratio=math.expm1(t_quantile(0.95, independent) * around / math.sqrt(rounds)),
+        drift=drift,
+        spread=math.sqrt(statistics.fmean(within)),
+        reach=max(values) / min(values) - 1,
+        bias=statistics.fmean(firsts),
+        told_apart=sum(lo > 1 or hi < 1 for lo, hi in told),
+        asked=len(told),
+        runs_apart=sum(disjoint),
+        runs_asked=len(disjoint),
     )
 
 
 def chance(count: int) -> int:
-    """How many of so many processes may tell identical cells apart at 95 % without anything being wrong."""
+    """How many of so many comparisons of identical cells may see a difference at 95 % without anything being
+    wrong."""
     for allowed in range(count):
         beyond = sum(
             math.comb(count, k) * 0.05**k * 0.95 ** (count - k) for k in range(allowed + 1, count + 1)
@@ -120,69 +138,86 @@ def chance(count: int) -> int:
     return count
 
 
-def verdicts(trials: Sequence[Trial]) -> list[Verdict]:
-    """What the trials come to, the noise figure first."""
-    noise = noise_of(trials)
-    return [_noise(noise, trials), _intervals(noise), _processes(noise, trials), _order(noise, trials)]
+def verdicts(trials: Sequence[Trial], noise: Noise) -> list[Verdict]:
+    """What the trials come to, the noise of a ratio first."""
+    return [
+        _ratio(noise, trials),
+        _intervals(noise),
+        _rounds(noise, trials),
+        _runs(noise, trials),
+        _order(noise, trials),
+    ]
 
 
-def _noise(noise: Noise, trials: Sequence[Trial]) -> Verdict:
-    level: Level = "ok" if noise.within <= NOISY else "warn"
-    means = (
-        f"smaller differences within a run mean nothing here; between two runs, below {share(noise.between)}"
-    )
+def _ratio(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+    level: Level = "ok" if noise.ratio <= NOISY else "warn"
+    means = f"smaller differences of cells of one run mean nothing here, in {noise.rounds} rounds"
     if level == "warn":
-        means += "; end what else runs (benchsuite doctor names it), use more rounds and a longer max_s"
-    ratios = tuple(math.exp(trial.log_ratio) for trial in trials)
-    return Verdict("A/A: noise of a ratio", level, share(noise.within), f"{NOISY:.0%}", means, ratios)
+        means += "; end what else runs (benchsuite doctor names it), or take more rounds"
+    numbers = tuple(paired(b, a).value for trial in trials for a, b in trial.pairs)
+    return Verdict("A/A: noise of a ratio", level, share(noise.ratio), f"{NOISY:.0%}", means, numbers)
 
 
 def _intervals(noise: Noise) -> Verdict:
-    allowed = chance(noise.processes)
-    value = f"{noise.told_apart} of {noise.processes} tell A from A"
-    limit = f"{allowed} of {noise.processes}"
-    if noise.stated is None:
-        means = "no interval was stated: too few samples; allow more time"
-        return Verdict("A/A: stated intervals", "warn", value, limit, means)
-    if noise.told_apart > allowed:
-        means = (
-            "intervals are too narrow: the machine changes between visits; more rounds, or an idle machine"
-        )
-        return Verdict("A/A: stated intervals", "warn", value, limit, means, (float(noise.told_apart),))
-    means = f"intervals (half width {share(noise.stated)}) see no difference where there is none"
-    return Verdict("A/A: stated intervals", "ok", value, limit, means, (float(noise.told_apart),))
+    allowed = chance(noise.asked)
+    level: Level = "ok" if noise.told_apart <= allowed else "warn"
+    means = (
+        "the intervals of ratios see no difference where there is none"
+        if level == "ok"
+        else "intervals are too narrow: something changes between cells and not between rounds"
+    )
+    value = f"{noise.told_apart} of {noise.asked} tell A from A"
+    return Verdict(
+        "A/A: stated intervals",
+        level,
+        value,
+        f"{allowed} of {noise.asked}",
+        means,
+        (float(noise.told_apart),),
+    )
 
 
-def _processes(noise: Noise, trials: Sequence[Trial]) -> Verdict:
-    name, medians = "A/A: over processes", tuple(trial.first_s for trial in trials)
-    value = f"spread {share(noise.spread)}, range {share(noise.reach)}"
-    if noise.stated is None:
-        return Verdict(name, "warn", value, "–", "there is no interval to hold it against", medians)
-    limit = OPTIMISTIC * noise.stated / _HALF_WIDTHS
-    text = f"spread {share(limit)}"
-    if noise.spread <= limit:
-        return Verdict(name, "ok", value, text, "a second run finds about what the first one did", medians)
-    means = "runs differ by far more than they state: compare within one run only"
-    return Verdict(name, "warn", value, text, means, medians)
+def _rounds(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+    medians = tuple(median for trial in trials for cell in trial.cells for median in cell)
+    level: Level = "ok" if noise.spread <= NOISY else "warn"
+    means = "how far fresh processes of one run are apart; intervals are made of this"
+    return Verdict(
+        "A/A: over rounds, each a process",
+        level,
+        f"spread {share(noise.spread)}",
+        f"{NOISY:.0%}",
+        means,
+        medians,
+    )
+
+
+def _runs(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+    allowed = chance(noise.runs_asked)
+    value = f"{noise.runs_apart} of {noise.runs_asked} pairs disjoint, range {share(noise.reach)}"
+    level: Level = "ok" if noise.runs_apart <= allowed else "warn"
+    means = (
+        f"a latency is stated with the machine's drift, ±{share(noise.drift)}"
+        if level == "ok"
+        else "runs differ by more than they state: compare cells of one run only"
+    )
+    numbers = tuple(math.exp(trial.log_mean) for trial in trials)
+    return Verdict("A/A: over runs", level, value, f"{allowed} of {noise.runs_asked}", means, numbers)
 
 
 def _order(noise: Noise, trials: Sequence[Trial]) -> Verdict:
-    name, ratios = "A/A: second cell", [trial.log_ratio for trial in trials]
+    name = "A/A: second cell"
+    logs = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
     value = signed(noise.bias)
-    low, high = mean_interval(ratios)
+    low, high = mean_interval(logs)
     interval = f"{signed(low)} to {signed(high)}"
-    numbers = tuple(math.exp(ratio) for ratio in ratios)
+    numbers = tuple(map(math.exp, logs))
     limit = f"± {BIAS:.0%}"
     if abs(noise.bias) <= math.log1p(BIAS):
         means = f"the order of cells does not show ({interval})"
         return Verdict(name, "ok", value, limit, means, numbers)
-    if _excludes_zero(ratios, SURE):
+    low, high = mean_interval(logs, SURE)
+    if low > 0 or high < 0:
         means = f"one of two identical cells is always the slower ({interval}): their order shows in results"
         return Verdict(name, "fail", value, limit, means, numbers)
     means = f"noise hides whether the order of cells shows ({interval}): run it again on an idle machine"
     return Verdict(name, "warn", value, limit, means, numbers)
-
-
-def _excludes_zero(values: Sequence[float], confidence: float) -> bool:
-    low, high = mean_interval(values, confidence)
-    return low > 0 or high < 0

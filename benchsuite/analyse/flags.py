@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchsuite.analyse.shape import far_out, two_modes
+from benchsuite.analyse.shape import far_out, trend, two_modes
 from benchsuite.results.launch import launch_bound
 from benchsuite.results.record import Cell, Conditions, Timing
+from benchsuite.results.rounds import round_medians, within_rounds
+from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.stats.summary import median_interval, quantile
 
 FLAGS: Mapping[str, str] = {
@@ -19,17 +21,21 @@ FLAGS: Mapping[str, str] = {
     "it, or take another GPU.",
     "busy_host": "Others used more than a tenth of the CPU time: timed work had to wait for them. Stop "
     "them, or measure when the machine is quiet.",
-    "drift": "The last samples differ from the first by more than their spread explains. The device was "
-    "heating up, or something else began or ended: warm up for longer, measure in more rounds.",
-    "bimodal": "The samples fall into two groups, and the median is in one of them by chance. Two clocks, "
-    "two places in memory or two algorithms: look at the samples, measure again in new processes.",
+    "descheduled": "The process lost its core more than ten times a second while it was sampled: something "
+    "else wanted it. Leave a core to the host (threads), stop what else runs.",
+    "page_faults": "More than a fiftieth of the time went into mapping pages of memory, which depends on the "
+    "history of the process. Measure with allocator: retain.",
+    "drift": "The rounds got slower, or faster, one after the other. The device was heating up, or something "
+    "else began or ended: measure in more rounds, or when the machine is quiet.",
+    "bimodal": "The samples of a round fall into two groups, and its median is in one of them by chance. Two "
+    "clocks or two algorithms: look at the samples, take more rounds.",
     "outliers": "Many samples are far from the rest: something else interrupts the steps. The median bears "
     "it, a mean does not.",
-    "few_samples": "Fewer than six samples: their median has no interval. Raise max_s or min_samples.",
+    "few_rounds": "Fewer than three rounds: there is no interval. Raise rounds.",
     "unstable_warmup": "Steps were still getting faster or slower when warm-up ended: the first samples may "
     "belong to it. Raise warmup_s.",
-    "imprecise": "The interval of the median is wider than a tenth of it: differences smaller than that are "
-    "none. Raise max_s and max_samples, or make the machine quieter.",
+    "imprecise": "The interval between rounds is wider than a tenth of the median: smaller differences "
+    "cannot be seen. Take more rounds, or make the machine quieter.",
     "launch_bound": "The GPU waits for the host between kernels: the time says more of Python and the CPU "
     "than of the mixer. Measure larger batches, or compile.",
 }
@@ -46,6 +52,12 @@ MATTERS = 0.02
 """Differences below this share of the median are of no interest, however significant."""
 IMPRECISE = 0.05
 """Half width of the interval as a share of the median."""
+FAULT_S = 1.9e-6
+"""Seconds of a page fault: 109,398 of them made a step of 129 ms one of 340 ms (docs/design/0018)."""
+SWITCHES_PER_S = 10.0
+"""Involuntary switches; the kernel's own housekeeping causes a few."""
+ROUNDS_OF_A_TREND = 5
+"""Fewer rounds are in order by chance too often."""
 
 
 def flags(cell: Cell, timing: Timing | None, conditions: Conditions | None) -> tuple[str, ...]:
@@ -55,6 +67,8 @@ def flags(cell: Cell, timing: Timing | None, conditions: Conditions | None) -> t
         found |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
     if timing is not None and timing.samples_s:
         found |= {word for word, applies in _SAMPLES.items() if applies(timing)}
+        if cell.protocol == "adaptive" and len(round_medians(timing)) < LEAST_ROUNDS:
+            found.add("few_rounds")
     return tuple(word for word in FLAGS if word in found)
 
 
@@ -81,42 +95,36 @@ def _busy_host(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _drift(timing: Timing) -> bool:
-    first, last = _ends(timing)
-    was, now = median_interval(first), median_interval(last)
-    if was is None or now is None:
+    medians = round_medians(timing)
+    if len(medians) >= ROUNDS_OF_A_TREND:
+        ends = sum(medians[:2]), sum(medians[-2:])
+        return max(ends) > (1 + MATTERS) * min(ends) and trend(medians)
+    if len(medians) > 1:
+        return False
+    samples = timing.samples_s
+    third = max(6, len(samples) // 3)
+    was, now = median_interval(samples[:third]), median_interval(samples[-third:])
+    if was is None or now is None or 2 * third > len(samples):
         return False
     return now[0] > (1 + MATTERS) * was[1] or was[0] > (1 + MATTERS) * now[1]
 
 
-def _ends(timing: Timing) -> tuple[Sequence[float], Sequence[float]]:
-    """The samples of the first and of the last rounds, as few as have an interval; thirds of one round."""
-    samples = timing.samples_s
-    third = max(6, len(samples) // 3)
-    rounds = timing.rounds if sum(timing.rounds) == len(samples) else ()
-    head, tail = (_whole_rounds(one) for one in (rounds, rounds[::-1])) if rounds else (third, third)
-    return (samples[:head], samples[-tail:]) if head + tail <= len(samples) else ((), ())
+def _descheduled(timing: Timing) -> bool:
+    lost = sum(usage.involuntary_switches for usage in timing.usage)
+    return lost > SWITCHES_PER_S * sum(usage.wall_s for usage in timing.usage)
 
 
-def _whole_rounds(rounds: Sequence[int]) -> int:
-    """Samples of as many rounds as it takes to have six of them."""
-    taken = 0
-    for count in rounds:
-        taken += count
-        if taken >= 6:
-            break
-    return taken
+def _page_faults(timing: Timing) -> bool:
+    faults = sum(usage.minor_faults + usage.major_faults for usage in timing.usage)
+    return faults * FAULT_S > MATTERS * sum(usage.wall_s for usage in timing.usage)
 
 
 def _bimodal(timing: Timing) -> bool:
-    return two_modes(timing.samples_s, apart=MATTERS)
+    return two_modes(within_rounds(timing), apart=MATTERS)
 
 
 def _outliers(timing: Timing) -> bool:
-    return far_out(timing.samples_s, apart=MATTERS)
-
-
-def _few_samples(timing: Timing) -> bool:
-    return len(timing.samples_s) < 6
+    return far_out(within_rounds(timing), apart=MATTERS)
 
 
 def _unstable_warmup(timing: Timing) -> bool:
@@ -124,10 +132,7 @@ def _unstable_warmup(timing: Timing) -> bool:
 
 
 def _imprecise(timing: Timing) -> bool:
-    interval = median_interval(timing.samples_s)
-    if interval is None:
-        return False
-    return interval[1] - interval[0] > 2 * IMPRECISE * quantile(timing.samples_s, 0.5)
+    return timing.precision is not None and timing.precision > IMPRECISE
 
 
 def _launch_bound(timing: Timing) -> bool:
@@ -142,14 +147,15 @@ _STATE: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], bool]] = {
 }
 """Flags that the state of the machine raises, from the snapshots before and after."""
 _SAMPLES: Mapping[str, Callable[[Timing], bool]] = {
+    "descheduled": _descheduled,
+    "page_faults": _page_faults,
     "drift": _drift,
     "bimodal": _bimodal,
     "outliers": _outliers,
-    "few_samples": _few_samples,
     "unstable_warmup": _unstable_warmup,
     "imprecise": _imprecise,
     "launch_bound": _launch_bound,
 }
 """Flags that the samples raise."""
 
-assert set(FLAGS) == {*_STATE, *_SAMPLES}
+assert set(FLAGS) == {*_STATE, *_SAMPLES, "few_rounds"}

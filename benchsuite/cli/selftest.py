@@ -30,7 +30,7 @@ def selftest(
         Path | None, typer.Option(metavar="DIR", help=f"Also write {FILE} into this folder.")
     ] = None,
 ) -> None:
-    """Prove the instrument on this machine, in a minute or two: the same cell against itself, things of
+    """Prove the instrument on this machine, in some three minutes: the same cell against itself, things of
     known cost, and other people's clocks. Says what a difference must exceed here to mean something.
 
     Warnings are about the machine. A FAIL is about the instrument, and makes the exit code 1.
@@ -106,6 +106,9 @@ def _print_sum(done: Selftest) -> None:
     warned = sum(one.level == "warn" for one in done.verdicts)
     sound = "the instrument is sound" if done.passed else f"{failed} FAILED: do not trust numbers from here"
     warnings = f", {warned} warning{'s' if warned > 1 else ''} about the machine" if warned else ""
-    if done.noise is not None and done.between is not None:
-        print(f"noise: {share(done.noise)} within a run, {share(done.between)} between two runs")
+    if done.noise is not None:
+        print(
+            f"noise: {share(done.noise.ratio)} of a ratio within a run; "
+            f"drift: {share(done.noise.drift)} of a latency from run to run"
+        )
     print(f"{done.device}: {sound}{warnings}, {done.seconds:.0f} s")

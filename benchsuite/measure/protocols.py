@@ -1,8 +1,8 @@
 """How samples are taken: benchsuite's own way, and those that published numbers were taken in.
 
-A published protocol has its own counts and knows no rounds: it is run once. What it leaves out (spread,
-warm-up, a wait between the calls) is left out here, too, so that the difference to `adaptive` is what the
-protocol contributes to a number.
+A published protocol has its own counts and knows no rounds: it is run once, and has no interval. What it
+leaves out (spread, warm-up, a wait between the calls) is left out here, too, so that the difference to
+`adaptive` is what the protocol contributes to a number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from benchsuite.measure.timing import ALONE, measure_time
 from benchsuite.measure.warmup import WarmUp
 from benchsuite.results.record import Protocol as Word
 from benchsuite.results.record import Timing
-from benchsuite.stats.summary import relative_half_width
 
 HOST_CLOCK = "host_clock"
 """Method of a timing whose samples were read on the host, the device idle before and after."""
@@ -175,7 +174,6 @@ def _timing(
         warmup_calls=warmup_calls,
         warmup_s=warmup_s,
         stopped_by="protocol",
-        precision=relative_half_width(samples, "protocol"),
         threads=plan.threads,
         calls_per_sample=calls,
     )

@@ -17,7 +17,9 @@ from typing import Any
 
 from benchsuite.measure.ceilings_cache import cache_folder
 
-FORM = 1
+FORM = 2
+KEPT_RUNS = 20
+"""Runs of former self-tests that the drift of a machine is made of, beside those of the last."""
 _DAY_S = 24 * 3600.0
 
 
@@ -30,7 +32,8 @@ def latest(
         fingerprint: of the machine as it is now, `ceilings_cache.fingerprint`.
 
     Returns:
-        "date", ISO 8601; "noise_percent", what a difference within a run must exceed, or None; "passed";
+        "date", ISO 8601; "noise_percent", what the ratio of two cells of a run must exceed, or None;
+        "drift_percent", half width of what a latency differs by from run to run, or None; "passed";
         "age_days".
     """
     try:
@@ -40,12 +43,24 @@ def latest(
         age_s = now() - datetime.fromisoformat(found["date"]).timestamp()
         return {
             "date": str(found["date"]),
-            "noise_percent": None if found["noise_percent"] is None else float(found["noise_percent"]),
+            "noise_percent": _number(found["noise_percent"]),
+            "drift_percent": _number(found["drift_percent"]),
             "passed": bool(found["passed"]),
             "age_days": round(max(0.0, age_s) / _DAY_S, 1),
         }
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def log_means(fingerprint: Mapping[str, Any], *, folder: Path | None = None) -> tuple[float, ...]:
+    """Logarithms of what the cell of former self-tests took in each of their runs, the oldest first."""
+    try:
+        found = json.loads(file_of(fingerprint, folder).read_text(encoding="utf-8"))
+        if found["form"] != FORM or found["fingerprint"] != dict(fingerprint):
+            return ()
+        return tuple(float(value) for value in found["log_means"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
 
 
 def keep(document: Mapping[str, Any], folder: Path | None = None) -> None:
@@ -56,6 +71,10 @@ def keep(document: Mapping[str, Any], folder: Path | None = None) -> None:
         temporary = file.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(json.dumps(dict(document), indent=2) + "\n", encoding="utf-8")
         temporary.replace(file)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def file_of(fingerprint: Mapping[str, Any], folder: Path | None = None) -> Path:

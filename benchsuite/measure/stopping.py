@@ -10,22 +10,22 @@ from typing import Protocol
 from benchsuite.measure.entropy import settled
 from benchsuite.scenario.measure import RULES as WORDS
 from benchsuite.scenario.measure import Measure, Rule
-from benchsuite.stats.summary import STOPPED_CONFIDENCE, median_interval, quantile
+from benchsuite.stats.summary import median_interval, quantile
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The turn of a cell in one round.
+    """One round of a cell, as the process that takes it knows it.
 
     Attributes:
         round: 0 for the first.
-        rounds: how many there are.
-        earlier: samples of the rounds before, in order.
+        rounds: among how many the budgets are divided; more may follow, with parts as large.
+        wanted: samples from which on another round says more (`stats/levels.py`); None if nobody knows yet.
     """
 
     round: int = 0
     rounds: int = 1
-    earlier: tuple[float, ...] = ()
+    wanted: int | None = None
 
 
 class StoppingRule(Protocol):
@@ -37,16 +37,15 @@ class StoppingRule(Protocol):
         ...
 
     def share(self, visit: Visit) -> StoppingRule:
-        """The rule for one visit, with the part of the budgets that is its own. It, too, is shown the
-        samples of earlier visits."""
+        """The rule for one round, with its part of the budgets."""
         ...
 
     def reason(self, samples: Sequence[float], elapsed_s: float) -> str | None:
         """Why to stop now ("precision", "entropy", "samples", "time"), or None to take more samples.
 
         Args:
-            samples: all of the cell, those of earlier visits first.
-            elapsed_s: seconds of sampling in this visit.
+            samples: of this round.
+            elapsed_s: seconds of sampling in it.
         """
         ...
 
@@ -65,13 +64,13 @@ class FixedCount:
     max_s: float
 
     def share(self, visit: Visit) -> StoppingRule:
-        """Samples left over by an earlier visit may be taken by a later one; seconds may not, since samples
-        do not tell how long the host took for them. Every visit takes its part of `min_samples`, even where
-        the rule has been satisfied before, and at least one sample."""
-        seen, rounds = len(visit.earlier), visit.rounds
-        most = max(seen + 1, _up_to(self.max_samples, visit))
-        least = max(_up_to(self.min_samples, visit), seen + math.ceil(self.min_samples / rounds))
-        return replace(self, min_samples=min(least, most), max_samples=most, max_s=self.max_s / rounds)
+        """Equal parts for all rounds, at least one sample."""
+        return replace(
+            self,
+            min_samples=math.ceil(self.min_samples / visit.rounds),
+            max_samples=math.ceil(self.max_samples / visit.rounds),
+            max_s=self.max_s / visit.rounds,
+        )
 
     def reason(self, samples: Sequence[float], elapsed_s: float) -> str | None:
         if len(samples) < self.min_samples:
@@ -89,21 +88,31 @@ class FixedCount:
 
 @dataclass(frozen=True, slots=True)
 class RelativeInterval(FixedCount):
-    """Stop when the interval of the median is narrow enough, or a budget ends.
+    """Stop where more samples would not make the cell more precise, or a budget ends.
 
-    The interval is the one that a reader is shown later (`stats/summary.py`). It is looked at after every
-    block, which favours moments at which it happens to be too narrow; so it is made a little wider.
+    That is where the median of the round is known well enough, or where another round says more for the same
+    time. No interval is stated from the samples of one round, so that looking at it often does no harm.
 
     Attributes:
-        precision: largest half-width of the interval as a share of the median; None to use up the budget.
+        precision: largest half width of the interval of the round's median, as a share of it; None: use up
+            the budget.
+        wanted: as in `Visit`.
     """
 
     precision: float | None = None
+    wanted: int | None = None
+
+    def share(self, visit: Visit) -> StoppingRule:
+        shared = FixedCount.share(self, visit)
+        assert isinstance(shared, RelativeInterval)
+        return replace(shared, wanted=visit.wanted)
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
         if self.precision is None:
             return None
-        interval = median_interval(samples, STOPPED_CONFIDENCE)
+        if self.wanted is not None and len(samples) >= self.wanted:
+            return "precision"
+        interval = median_interval(samples)
         if interval is None:
             return None
         half_width = (interval[1] - interval[0]) / 2
@@ -112,7 +121,7 @@ class RelativeInterval(FixedCount):
 
 @dataclass(frozen=True, slots=True)
 class Entropy(FixedCount):
-    """Stop when new samples say nothing new (`entropy.py`), or a budget ends."""
+    """Stop when new samples of the round say nothing new (`entropy.py`), or a budget ends."""
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
         return "entropy" if settled(samples) else None
@@ -132,8 +141,3 @@ assert set(RULES) == set(WORDS)
 def rule_of(measure: Measure, device: str) -> StoppingRule:
     """The rule that a scenario asks for."""
     return RULES[measure.rule](measure, device)
-
-
-def _up_to(budget: int, visit: Visit) -> int:
-    """The part of a budget that is for this visit and those before it."""
-    return math.ceil(budget * (visit.round + 1) / visit.rounds)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from benchsuite.measure.blocks import block_size
 from benchsuite.measure.device import Device, Step
 from benchsuite.measure.stopping import StoppingRule, Visit
+from benchsuite.measure.usage import UsageMeter
 from benchsuite.measure.warmup import WarmUp, warm
 from benchsuite.results.record import Timing
-from benchsuite.stats.summary import relative_half_width
 
 ALONE = Visit()
 
@@ -26,26 +26,27 @@ def measure_time(
     parts: Mapping[str, Step] | None = None,
     cold: Sequence[Step] = (),
 ) -> Timing:
-    """Time `step` on `device`, in one visit of a cell.
+    """Time `step` on `device`, in one round of a cell.
 
     Args:
         step: one step of the cell; must not synchronise by itself.
         threads: the thread count in force, for the record.
-        visit: which turn of the cell this is. The rule and its budgets are for all of them.
+        visit: which round this is. The rule and its budgets are for all of them.
         parts: the parts that the step consists of, in order; then they are what is timed, and a sample is
             their sum.
         cold: the step on different inputs, two or more; then these are what is timed, each call on its own
             and after the caches were overwritten. Not with `parts`.
 
     Returns:
-        Every sample of this visit in order, what warmed up before it, and what ended the sampling.
-        `results/rounds.py` joins the visits.
+        Every sample of this round in order, what warmed up before it, and what ended the sampling.
+        `results/rounds.py` joins the rounds.
     """
     assert not (parts and cold)
     assert len(cold) != 1  # one input would be found in the caches
-    warmed = warm(_in_turns(cold) if cold else step, device, warm_up.in_round(visit.round))
+    warmed = warm(_in_turns(cold) if cold else step, device, warm_up.share(visit.rounds))
     rule = stopping.share(visit)
-    samples = list(visit.earlier)
+    samples: list[float] = []
+    meter = UsageMeter()
     pieces: dict[str, list[float]] = {name: [] for name in parts or ()}
     last = 0.0 if cold else warmed.call_s  # the warm-up knows nothing of the flush
     start = device.now()
@@ -53,19 +54,20 @@ def measure_time(
         block = block_size(last, left=rule.max_samples - len(samples))
         began = device.now()
         turn = len(samples) % len(cold) if cold else 0
+        meter.begin()
         taken = _take(step, device, block, parts, (*cold[turn:], *cold[:turn]), pieces)
+        meter.end(block)
         samples.extend(taken)
         last = max(*taken, (device.now() - began) / block)
-    own = tuple(samples[len(visit.earlier) :])
     return Timing(
-        samples_s=own,
+        samples_s=tuple(samples),
         method=device.method,
         warmup_calls=warmed.calls,
         warmup_s=warmed.seconds,
         warmup_stable=warmed.stable,
         stopped_by=stopped_by,
-        precision=relative_half_width(own, stopped_by),
         threads=threads,
+        usage=meter.total,
         parts_s={name: tuple(durations) for name, durations in pieces.items()},
     )
 

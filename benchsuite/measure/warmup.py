@@ -22,23 +22,19 @@ MOST_COMPARED = 1000
 """Durations that are looked at; of more, every so many-th, lest the device idles meanwhile."""
 EXTRA = 3
 """A drift prolongs a warm-up by at most so many times its seconds."""
-LATER_CALLS, LATER_SHARE = 2, 0.2
-"""Calls, and share of the seconds, that a cell warms up for in rounds after the first: what a first call does
-is done, and only caches and clocks have to come back."""
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Run at least `calls` calls and at least `seconds` before the first sample."""
+    """Run at least `calls` calls in each round, and at least `seconds` over all of them, before the first
+    sample."""
 
     calls: int
     seconds: float
 
-    def in_round(self, number: int) -> WarmUp:
-        """The warm-up of a round, the first being 0."""
-        if number == 0:
-            return self
-        return WarmUp(min(self.calls, LATER_CALLS), LATER_SHARE * self.seconds)
+    def share(self, rounds: int) -> WarmUp:
+        """The warm-up of each of so many rounds."""
+        return WarmUp(self.calls, self.seconds / rounds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ caches were flushed and on another input."""
 Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
 """How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
 Allocator = Literal["retain", "system"]
-"""How a process that times CPU cells keeps memory: `retain` hands nothing back to the system between calls, as
-torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large tensors anew."""
+"""How a process that times CPU cells keeps memory: `retain` hands nothing back to the system between calls,
+as torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large tensors
+anew."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
 is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""

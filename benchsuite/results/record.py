@@ -78,7 +78,8 @@ class Busy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the sampling of one round took of the system, summed over its blocks; read between them, never inside.
+    """What the sampling of one round took of the system, summed over its blocks; read between them, never
+    inside.
 
     Attributes:
         calls: steps that were sampled.

@@ -1,39 +1,44 @@
-"""The rounds of a cell: its visits joined to one timing, and the timing taken apart again. Pure."""
+"""The rounds of a cell joined to one timing, and the timing taken apart again. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from benchsuite.results.record import Timing
-from benchsuite.stats.summary import quantile, relative_half_width
+from benchsuite.stats.evidence import half_width
+from benchsuite.stats.levels import levels
+from benchsuite.stats.summary import quantile
 
 
-def combined(timings: Sequence[Timing]) -> Timing:
-    """One timing of all visits, in order.
+def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
+    """One timing of all rounds, in order.
 
-    What ended the last visit ended the sampling, since the rule sees the samples of all. The precision is
-    that of all samples together.
+    Args:
+        stopped_by: why no more rounds were taken.
 
     Raises:
-        ValueError: there are no visits.
+        ValueError: there are no rounds.
     """
     if not timings:
         raise ValueError("a cell that was never visited has no timing")
-    samples = tuple(sample for timing in timings for sample in timing.samples_s)
+    samples = [timing.samples_s for timing in timings]
     known = [timing.warmup_stable for timing in timings if timing.warmup_stable is not None]
     parts = dict.fromkeys(part for timing in timings for part in timing.parts_s)
     busy = [timing.busy for timing in timings if timing.busy is not None]
-    last = timings[-1]
+    spread = levels(samples)
     return replace(
-        last,
-        samples_s=samples,
+        timings[-1],
+        samples_s=tuple(sample for one in samples for sample in one),
         warmup_calls=sum(timing.warmup_calls for timing in timings),
         warmup_s=sum(timing.warmup_s for timing in timings),
         warmup_stable=all(known) if known else None,
-        precision=relative_half_width(samples, last.stopped_by),
-        rounds=tuple(len(timing.samples_s) for timing in timings) if len(timings) > 1 else (),
+        stopped_by=stopped_by,
+        precision=half_width([quantile(one, 0.5) for one in samples]),
+        rounds=tuple(map(len, samples)) if len(samples) > 1 else (),
+        usage=tuple(usage for timing in timings for usage in timing.usage),
+        varies_most=spread.varies_most if spread else "",
         parts_s={
             part: tuple(sample for timing in timings for sample in timing.parts_s.get(part, ()))
             for part in parts
@@ -44,7 +49,23 @@ def combined(timings: Sequence[Timing]) -> Timing:
 
 def round_medians(timing: Timing) -> tuple[float, ...]:
     """The median of each round, in seconds, in order; of all samples where nobody wrote down the rounds."""
+    return tuple(quantile(samples, 0.5) for samples in _samples_of_rounds(timing))
+
+
+def within_rounds(timing: Timing) -> tuple[float, ...]:
+    """Every sample over the median of its round, so that only what varies within rounds is left."""
+    return tuple(
+        sample / middle
+        for samples in _samples_of_rounds(timing)
+        for middle in (quantile(samples, 0.5),)
+        for sample in samples
+        if middle
+    )
+
+
+def _samples_of_rounds(timing: Timing) -> Iterator[Sequence[float]]:
     samples = timing.samples_s
     counts = timing.rounds if sum(timing.rounds) == len(samples) else (len(samples),)
-    ends = accumulate((0, *counts))
-    return tuple(quantile(samples[begin:end], 0.5) for begin, end in pairwise(ends) if begin < end)
+    for begin, end in pairwise(accumulate((0, *counts))):
+        if begin < end:
+            yield samples[begin:end]

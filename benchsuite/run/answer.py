@@ -67,7 +67,7 @@ class Visited:
     """What one visit of a round brought.
 
     Attributes:
-        check, compilation: of the visit in which the cell was built.
+        check: in the first round only.
     """
 
     timing: Timing

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from benchsuite.errors import WorkerDied, WorkerTimeout
+from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
-from benchsuite.results.record import Cell, Failure
+from benchsuite.results.record import Allocator, Cell, Failure
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.own import search_path
 from benchsuite.run.process import ANSWERS, Worker
-from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.measure import Measure, Threads
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class Executor(Protocol):
     """Measures cells one at a time."""
 
     def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         """The resolved device and the environment; sets threads and memory limit. Raises DeviceError."""
         ...
@@ -44,11 +45,10 @@ class Executor(Protocol):
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
-        """Time a cell in round `turn[0]` of `turn[1]`, with the samples of earlier rounds at hand."""
+        """Build a cell and time it in one round."""
         ...
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
@@ -67,8 +67,8 @@ class Executor(Protocol):
         """Where the time of a cell goes, in a pass of its own; its trace is written to `trace`."""
         ...
 
-    def release(self) -> None:
-        """Let go of the cells that were built for the rounds of a group."""
+    def begin_round(self) -> None:
+        """From now on cells are timed in a fresh process, where there are processes."""
         ...
 
     def another(self) -> Executor:
@@ -99,7 +99,7 @@ class InlineExecutor:
         return importlib.import_module(self._answers)  # torch comes with the first question
 
     def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         answer: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
         return answer
@@ -119,11 +119,10 @@ class InlineExecutor:
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
-        answer: Answer[Visited] = self._worker.visit(cell, measure, turn, earlier)
+        answer: Answer[Visited] = self._worker.visit(cell, measure, visit)
         return answer
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
@@ -142,8 +141,8 @@ class InlineExecutor:
         answer: Answer[Reading] = self._worker.profile_cell(cell, measure, trace, steps, top)
         return answer
 
-    def release(self) -> None:
-        self._worker.release()
+    def begin_round(self) -> None:
+        """There is one process, for all rounds."""
 
     def another(self) -> InlineExecutor:
         return self
@@ -154,9 +153,11 @@ class InlineExecutor:
 
 
 class ProcessExecutor:
-    """Two processes: one that only times, one that counts, estimates and profiles. Never both at once.
+    """One process that counts, estimates and profiles, and one that only times, fresh for every round. Never
+    both at once.
 
-    A process that dies, hangs or has lost its CUDA context takes one cell with it and is replaced.
+    A process that dies, hangs or has lost its CUDA context takes one cell with it and is replaced. Where a
+    sweep asks for several allocators, each has a process that times.
 
     Args:
         answers: module whose functions answer in the processes.
@@ -172,15 +173,16 @@ class ProcessExecutor:
         self._pythonpath = tuple(pythonpath)
         self._answers, self._cores = answers, cores
         self._setup: tuple[object, ...] | None = None
-        self._timer = self._started()
+        self._timers: dict[Allocator, Worker] = {}
         self._inspector = self._started()
 
     def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
-        self._setup = (device, threads, command, memory_limit)
-        self._inspector.call("describe", *self._setup)
-        answer: tuple[str, dict[str, Any]] = self._timer.call("describe", *self._setup)
+        self._setup = (device, threads, memory_limit)
+        answer: tuple[str, dict[str, Any]] = self._inspector.call(
+            "describe", device, threads, command, memory_limit
+        )
         return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
@@ -190,32 +192,32 @@ class ProcessExecutor:
         return answers
 
     def matmul_rate(self, device: str) -> float:
-        return float(self._timer.call("matmul_rate", device))
+        return float(self._timer("retain").call("matmul_rate", device))
 
     def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
-        found: dict[str, Any] = self._timer.call("ceilings", device, list(dtypes))
+        found: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes))
         return found
+
+    def begin_round(self) -> None:
+        while self._timers:
+            self._timers.popitem()[1].close()
 
     def visit(
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
-        if not self._timer.alive:  # it died between two calls, which is no fault of this cell
-            self._timer = self._replaced(self._timer)
+        timer = self._timer(cell.allocator)
 
         def ask() -> Answer[Visited]:
-            answer: Answer[Visited] = self._timer.call(
-                "visit", cell, measure, turn, earlier, timeout_s=timeout_s
-            )
+            answer: Answer[Visited] = timer.call("visit", cell, measure, visit, timeout_s=timeout_s)
             return answer
 
         answer, alive = _asked(ask, "time")
         if not alive:
-            self._timer = self._replaced(self._timer)
+            self._timers.pop(cell.allocator).close()
         return answer
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
@@ -256,34 +258,33 @@ class ProcessExecutor:
             self._inspector = self._replaced(self._inspector)
         return answer
 
-    def release(self) -> None:
-        if self._timer.broken_off:  # it measures on, and is about to be closed
-            return
-        try:
-            self._timer.call("release")
-        except WorkerDied:  # it holds nothing any more
-            self._timer = self._replaced(self._timer)
-
     def another(self) -> ProcessExecutor:
         sibling = ProcessExecutor(self._pythonpath, self._answers, self._cores)
         sibling._setup = self._setup
         if self._setup is not None:
-            sibling._timer.call("describe", *self._setup)
-            sibling._inspector.call("describe", *self._setup)
+            sibling._inspector.call("set_up", *self._setup)
         return sibling
 
     def close(self) -> None:
-        self._timer.close()
+        self.begin_round()
         self._inspector.close()
+
+    def _timer(self, allocator: Allocator) -> Worker:
+        """The process that times cells with this allocator, in this round."""
+        timer = self._timers.get(allocator)
+        if timer is None or not timer.alive:  # it died between two calls, which is no fault of the next cell
+            timer = self._timers[allocator] = self._replaced(timer)
+        return timer
 
     def _started(self) -> Worker:
         return Worker(self._pythonpath, self._answers, self._cores)
 
-    def _replaced(self, worker: Worker) -> Worker:
-        worker.close()
+    def _replaced(self, worker: Worker | None) -> Worker:
+        if worker is not None:
+            worker.close()
         fresh = self._started()
         if self._setup is not None:
-            fresh.call("describe", *self._setup)
+            fresh.call("set_up", *self._setup)
         return fresh
 
 

@@ -17,23 +17,28 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import DeviceError
+from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Timing
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
-from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.measure import Measure, Threads
 
 ABSENT = "cuda:9"
 SAMPLES = 12
 """A visit brings so many."""
 
 
-def describe(
-    device: str, threads: int | None, command: list[str], memory_limit: int | None = None
-) -> tuple[str, dict[str, Any]]:
+def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
     """Every device is there but `ABSENT`."""
     if device == ABSENT:
         raise DeviceError(f"device {device!r} is not present")
-    resolved = {"auto": "cpu", "cuda": "cuda:0"}.get(device, device)
+    return {"auto": "cpu", "cuda": "cuda:0"}.get(device, device)
+
+
+def describe(
+    device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    resolved = set_up(device, threads, memory_limit)
     environment = {
         "machine": platform.node(),
         "device": resolved,
@@ -52,7 +57,7 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
     ]
 
 
-def visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Answer[Visited]:
+def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
     if cell.name == "fails":
         return Answer(
             status="oom", failure=Failure(stage="time", kind="OutOfMemoryError", message="scripted")
@@ -61,7 +66,7 @@ def visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[fl
         os._exit(9)
     if cell.name == "slow":
         time.sleep(cell.batch / 100)
-    draw = random.Random(f"{cell.id} {turn[0]}")
+    draw = random.Random(f"{cell.id} {visit.round}")
     samples = tuple(round(1e-3 * (1 + 0.01 * draw.random()), 9) for _ in range(SAMPLES))
     timing = Timing(
         samples_s=samples, method="fake_clock", warmup_calls=1, warmup_s=0.0, stopped_by="samples", threads=1
@@ -79,10 +84,6 @@ def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
 def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
     """There is nothing to profile."""
     return Answer(status="unsupported", failure=Failure(stage="profile", kind="Fake", message="scripted"))
-
-
-def release() -> None:
-    """Nothing is held."""
 
 
 def matmul_rate(device: str) -> float:

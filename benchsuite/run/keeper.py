@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.analyse.flags import flags
 from benchsuite.results.record import Cell, Failure, Record
 from benchsuite.results.store import RECORDS, RunWriter
 from benchsuite.results.stored import StoredRecords
-from benchsuite.run.answer import Answer, Plan
+from benchsuite.results.visits import VisitJournal, read_visits, remove_visits
+from benchsuite.run.answer import Answer, Plan, Visited
+from benchsuite.run.engines.protocol import place
 from benchsuite.run.outcome import Outcome, now
 from benchsuite.run.prepare import Prepared
 from benchsuite.run.progress import ProgressFile
@@ -28,6 +31,7 @@ class Keeper:
         measured: how many cells were measured now.
         session: of the machine that was described last; 0 if none was.
         environments: session → machine, those of earlier sessions included.
+        earlier: rounds of a session that was broken off, by cell.
         broken: set when what still comes is worth nothing: a worker that was ended from here would look like
             a crash.
     """
@@ -44,6 +48,12 @@ class Keeper:
         self._writer = writer
         self._observer = observer
         self._lock = threading.RLock()
+        self._journal: VisitJournal | None = None
+        found = _rounds_here(prepared, writer.path, self.environments) if prepared.earlier else {}
+        self._began = {cell: visits[0].session for cell, visits in found.items()}
+        self.earlier: Mapping[str, Sequence[Visited]] = {
+            cell: list(map(_visit_of, visits)) for cell, visits in found.items()
+        }
         self._progress = ProgressFile(writer.path, engine, len(prepared.cells), len(self.records))
 
     def place(self, environment: Mapping[str, Any]) -> int:
@@ -62,6 +72,30 @@ class Keeper:
             if not worker:
                 self._progress.write({cell.device: cell.id})
 
+    def round_begins(self, number: int, cells: int) -> None:
+        with self._lock:
+            self._observer.round_begins(number, cells)
+
+    def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:
+        if self._prepared.scenario.measure.most_rounds == 1:  # its record says it all, at once
+            return
+        record = Record(
+            id=cell.id,
+            cell=cell,
+            status="ok",
+            timing=visit.timing,
+            check=visit.check,
+            compilation=visit.compilation,
+            conditions=visit.conditions,
+            started_at=now(),
+            seconds=round(seconds, 6),
+            session=self.session,
+        )
+        with self._lock:
+            if not self.broken.is_set():
+                self._journal = self._journal or VisitJournal(self.folder)
+                self._journal.append(record)
+
     def workers(self, doing: Mapping[str, str]) -> None:
         with self._lock:
             self._observer.workers(doing)
@@ -69,7 +103,7 @@ class Keeper:
 
     def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:
         plan = self._plans[cell.id]
-        record = _record(cell, plan, outcome, self._prepared, session)
+        record = _record(cell, plan, outcome, self._prepared, self._began.get(cell.id, session))
         with self._lock:
             if self.broken.is_set():
                 return
@@ -94,9 +128,35 @@ class Keeper:
                 self.begins(cell)
                 self.keep(cell, Outcome(plan.status, plan.failure, started_at=now()), self.session)
 
-    def close(self) -> None:
-        """The sweep is over."""
+    def close(self, *, unfinished: bool) -> None:
+        """The sweep is over; the rounds are kept as long as some cell needs them."""
         self._progress.close()
+        if self._journal is not None:
+            self._journal.close()
+        if not unfinished:
+            remove_visits(self.folder)
+
+
+def _rounds_here(
+    prepared: Prepared, folder: Path, environments: Mapping[int, Mapping[str, Any]]
+) -> dict[str, list[Record]]:
+    """Rounds of earlier sessions that this one goes on with: those that were measured on this machine."""
+    here = place(prepared.environment)
+    found = {
+        cell: [visit for visit in visits if place(environments.get(visit.session, {})) == here]
+        for cell, visits in read_visits(folder).items()
+    }
+    return {cell: visits for cell, visits in found.items() if visits}
+
+
+def _visit_of(record: Record) -> Visited:
+    assert record.timing is not None
+    return Visited(
+        timing=record.timing,
+        check=record.check,
+        compilation=record.compilation,
+        conditions=record.conditions,
+    )
 
 
 def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:

@@ -1,7 +1,7 @@
 """`benchsuite selftest`: is the instrument sound, and what must a difference exceed on this machine?
 
-First the same cell twice, in several processes, measured as any run measures its cells. Then things of known
-cost, and other people's clocks (`run/instrument.py`).
+First the same cell several times, in several runs some time apart, each measured as any run measures its
+cells. Then things of known cost, and other people's clocks (`run/instrument.py`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchsuite import __version__
-from benchsuite.analyse.aa import Trial, noise_of, verdicts
+from benchsuite.analyse.aa import Noise, Trial, noise_of, verdicts
 from benchsuite.analyse.verdict import Verdict, passed
+from benchsuite.measure.selftest_cache import FORM, KEPT_RUNS, log_means
 from benchsuite.results.record import Cell
-from benchsuite.run.turns import take_turns
+from benchsuite.results.rounds import round_medians
+from benchsuite.run.rounds import measure_in_rounds
 from benchsuite.scenario.measure import Measure
-from benchsuite.stats.summary import quantile
 
 if TYPE_CHECKING:
     from benchsuite.run.executor import Executor
@@ -30,13 +31,15 @@ class Settings:
     """How thorough a self-test is.
 
     Attributes:
-        processes: in which the same cell is timed twice, two at least.
+        runs: in which the same cell is measured `CELLS` times, two at least.
+        pause_s: between them, so that the drift of the machine over minutes shows.
         measure: as in a scenario, for each of them.
         turns, turn_s, waits: as in `run/instrument.py`.
         kept: whether the result may stand for the machine afterwards.
     """
 
-    processes: int
+    runs: int
+    pause_s: float
     measure: Measure
     turns: int
     turn_s: float
@@ -50,17 +53,22 @@ class Settings:
         return Effort(self.turns, self.turn_s, self.waits)
 
 
+CELLS = 3
+"""Identical cells of a run: three pairs of them."""
+
 FULL = Settings(
-    processes=5,
-    measure=Measure(metrics=("latency",), max_s=3.0),
+    runs=4,
+    pause_s=20.0,
+    measure=Measure(metrics=("latency",), precision=None, max_s=1.0),
     turns=8,
     turn_s=0.3,
     waits=100,
     kept=True,
 )
 QUICK = Settings(
-    processes=3,
-    measure=Measure(metrics=("latency",), warmup_s=0.1, max_s=0.5),
+    runs=2,
+    pause_s=0.0,
+    measure=Measure(metrics=("latency",), precision=None, rounds=3, warmup_s=0.1, max_s=0.3),
     turns=4,
     turn_s=0.05,
     waits=20,
@@ -75,8 +83,8 @@ class Selftest:
 
     Attributes:
         fingerprint: of the machine, `measure.ceilings_cache.fingerprint`.
-        noise: share that a difference within a run must exceed; None if the cell could not be timed.
-        between: the same for two runs.
+        noise: what identical cells come to; None if they could not be timed.
+        earlier: `Trial.log_mean` of the former runs that its drift was made of.
     """
 
     date: str
@@ -84,10 +92,10 @@ class Selftest:
     quick: bool
     environment: Mapping[str, Any]
     fingerprint: Mapping[str, Any]
-    noise: float | None
-    between: float | None
+    noise: Noise | None
     verdicts: tuple[Verdict, ...]
     trials: tuple[Trial, ...] = ()
+    earlier: tuple[float, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -98,14 +106,17 @@ class Selftest:
     def document(self) -> dict[str, Any]:
         """JSON-able, as it is kept."""
         return {
-            "form": 1,
+            "form": FORM,
             "benchsuite": __version__,
             "date": self.date,
             "device": self.device,
             "quick": self.quick,
             "passed": self.passed,
-            "noise_percent": _percent(self.noise),
-            "between_runs_percent": _percent(self.between),
+            "noise_percent": _percent(self.noise.ratio if self.noise else None),
+            "drift_percent": _percent(self.noise.drift if self.noise else None),
+            "between_runs_percent": _percent(self.noise.between if self.noise else None),
+            "rounds": self.noise.rounds if self.noise else None,
+            "log_means": [*self.earlier, *(trial.log_mean for trial in self.trials)][-KEPT_RUNS:],
             "seconds": round(self.seconds, 1),
             "verdicts": [asdict(one) | {"numbers": list(one.numbers)} for one in self.verdicts],
             "trials": [asdict(trial) for trial in self.trials],
@@ -114,8 +125,9 @@ class Selftest:
         }
 
 
-def cells_of(device: str) -> tuple[Cell, Cell]:
-    """The same cell twice; only their names differ. Large enough to be work, small enough to be quick."""
+def cells_of(device: str) -> tuple[Cell, ...]:
+    """The same cell `CELLS` times; only their names differ. Large enough to be work, small enough to be
+    quick."""
     cell = Cell(
         name="A",
         target="hilo",
@@ -127,7 +139,7 @@ def cells_of(device: str) -> tuple[Cell, Cell]:
         num_heads=12,
         device=device,
     )
-    return cell, replace(cell, name="A again")
+    return tuple(replace(cell, name=f"A{number + 1}") for number in range(CELLS))
 
 
 def selftest(
@@ -151,25 +163,29 @@ def selftest(
     trials: list[Trial] = []
     found: list[Verdict] = []
     environment: Mapping[str, Any] = {}
-    for number in range(settings.processes):
-        say(f"the same cell twice, process {number + 1} of {settings.processes}")
+    for number in range(settings.runs):
+        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
         executor = start()
         try:
             resolved, environment = executor.describe(device, settings.measure.threads, list(command))
-            trial = timed_twice(cells_of(resolved), settings.measure, executor)
+            trial = measured_alike(cells_of(resolved), settings.measure, executor)
         finally:
             executor.close()
         if isinstance(trial, Verdict):
             found.append(trial)
             break
         trials.append(trial)
-    noise = noise_of(trials) if not found else None
-    found += verdicts(trials) if noise else []
+        if number + 1 < settings.runs:
+            time.sleep(settings.pause_s)
     from benchsuite.measure.ceilings_cache import fingerprint  # they need torch, which the processes did not
     from benchsuite.run.instrument import examine
 
+    earlier = log_means(fingerprint(resolved)) if settings.kept else ()
+    noise = noise_of(trials, earlier) if not found else None
+    found += verdicts(trials, noise) if noise else []
+
     say("things of known cost, and other clocks")
-    for verdict in examine(resolved, noise.within if noise else 0.0, settings.effort):
+    for verdict in examine(resolved, noise.ratio if noise else 0.0, settings.effort):
         found.append(verdict)
     return Selftest(
         date=date,
@@ -177,27 +193,26 @@ def selftest(
         quick=not settings.kept,
         environment=environment,
         fingerprint=fingerprint(resolved),
-        noise=noise.within if noise else None,
-        between=noise.between if noise else None,
+        noise=noise,
         verdicts=tuple(found),
         trials=tuple(trials),
+        earlier=earlier,
         seconds=time.monotonic() - began,
     )
 
 
-def timed_twice(cells: tuple[Cell, Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
-    """Two identical cells in turns, as in a run; a verdict if one of them fails."""
-    found: dict[str, tuple[float, float | None]] = {}
-    for cell, outcome in take_turns(
+def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
+    """Identical cells in rounds, as in a run; a verdict if one of them fails."""
+    found: dict[str, tuple[float, ...]] = {}
+    for cell, outcome in measure_in_rounds(
         cells, measure, executor, begins=lambda cell: None, stopping=lambda: False
     ):
         if outcome.timing is None:
             assert outcome.failure is not None
             words = f"{outcome.status}: {outcome.failure.message}"
             return Verdict("A/A", "fail", "–", "–", f"the cell could not be timed; {words}")
-        found[cell.id] = (quantile(outcome.timing.samples_s, 0.5), outcome.timing.precision)
-    first, second = (found[cell.id] for cell in cells)
-    return Trial(first[0], second[0], first[1], second[1])
+        found[cell.id] = round_medians(outcome.timing)
+    return Trial(tuple(found[cell.id] for cell in cells))
 
 
 def _percent(share: float | None) -> float | None:

@@ -17,7 +17,7 @@ import sys
 from benchsuite.run.process import ANSWERS, STOPS, receive, send
 
 _PR_SET_PDEATHSIG = 1
-_BEFORE_CELLS = ("describe", "plan")
+_BEFORE_CELLS = ("set_up", "describe", "plan")
 """Calls that load modules and leave nothing of a cell."""
 _LOADS = ("inspect_cell",)
 """Calls of which the first loads parts of torch that stay."""

@@ -26,6 +26,10 @@ class Observer(Protocol):
         """The sweep has `total` cells, of which `done` are there already."""
         ...
 
+    def round_begins(self, number: int, cells: int) -> None:
+        """A round of so many cells begins, the first being 1."""
+        ...
+
     def cell_begins(self, cell: Cell) -> None:
         """A cell is about to be measured, or visited once more."""
         ...
@@ -99,6 +103,7 @@ def run_on(
     else:
         writer = RunWriter.resume(folder, environment)
     keeper = Keeper(prepared, writer, observer, engine.name)
+    unfinished = True
     observer.begin(total=len(prepared.cells), done=len(prepared.cells) - len(todo))
     try:
         if engine.one_place:
@@ -107,14 +112,15 @@ def run_on(
         engine.run(_jobs(prepared, keeper), _setups(prepared), keeper, stopping)
         if not keeper.session:  # nothing was tried, so no worker has described its machine
             keeper.place(prepared.environment)
+        records = _in_order(prepared, keeper.records)
+        missing = len(prepared.cells) - len(records)
+        cut = any(record.timing and record.timing.stopped_by == INTERRUPTED for record in records)
+        unfinished = bool(missing or cut)
     finally:
         observer.end()
-        keeper.close()
+        keeper.close(unfinished=unfinished)
         writer.close()
-    records = _in_order(prepared, keeper.records)
-    missing = len(prepared.cells) - len(records)
-    cut = any(record.timing and record.timing.stopped_by == INTERRUPTED for record in records)
-    return Sweep(folder, records, keeper.measured, missing=missing, stopped=bool(missing or cut))
+    return Sweep(folder, records, keeper.measured, missing=missing, stopped=unfinished)
 
 
 def _jobs(prepared: Prepared, keeper: Keeper) -> list[Job]:

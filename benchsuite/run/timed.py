@@ -11,9 +11,9 @@ from typing import TypeVar
 import torch
 
 from benchsuite.errors import Unsupported
+from benchsuite.measure import allocator
 from benchsuite.measure.conditions import Watch as Conditioned
 from benchsuite.measure.device import Device, Step, open_device
-from benchsuite.measure.memory import module_bytes, tensor_bytes
 from benchsuite.measure.nvml import for_device
 from benchsuite.measure.protocols import PROTOCOLS, Plan, Sampling
 from benchsuite.measure.stopping import RULES, Visit
@@ -22,7 +22,6 @@ from benchsuite.results.record import Cell, Check, Compilation, Conditions
 from benchsuite.run.answer import Visited
 from benchsuite.run.build import Subject, build
 from benchsuite.run.compiling import Watch, compiled
-from benchsuite.run.held import SHARE, Held
 from benchsuite.run.precision import precision_of
 from benchsuite.run.reference import check
 from benchsuite.run.steps import Steps, steps_of
@@ -59,20 +58,20 @@ class Ready:
 
 
 class Timer:
-    """Times cells, one visit at a time, and holds them from one round to the next where there is room.
+    """Times cells, one visit at a time; nothing of a cell is left when the next one comes.
 
-    Args:
-        capacity: bytes of memory that a device has, or None.
+    Attributes:
+        limited: whether this process may have so much memory only.
     """
 
-    def __init__(self, capacity: Callable[[str], int | None]) -> None:
-        self._capacity = capacity
-        self._held: Held[Ready] | None = None
+    def __init__(self) -> None:
+        self.limited = False
         self._conditions: dict[str, Conditioned] = {}
         self._threads = torch.get_num_threads()
+        self._allocator = allocator.in_use()
 
     def visit(self, cell: Cell, measure: Measure, visit: Visit) -> Visited:
-        """Time one cell in one round.
+        """Build and time one cell in one round; in the first it is compared with its reference before.
 
         Raises:
             Mismatch: it computes something else than its reference.
@@ -80,32 +79,28 @@ class Timer:
             Unsupported: it has no such kernel, dtype or size here.
             Exception: whatever the cell itself raises, out of memory among it.
         """
+        if cell.allocator == "retain" and cell.device == "cpu" and self._allocator != "retain":
+            self._allocator = allocator.retain(limited=self.limited)
         torch.set_num_threads(cell.threads or self._threads)
         try:
             with precision_of(cell.dtype, cell.device):
-                return self._visit(cell, measure, visit)
-        except Exception:
-            self._drop(cell)
-            raise
+                visited = self._visit(cell, measure, visit)
         finally:
             torch.set_num_threads(self._threads)
+        return replace(visited, timing=replace(visited.timing, allocator=self._allocator))
 
     def use_threads(self, threads: int) -> None:
         """Threads of cells that name no number of their own."""
         self._threads = threads
-
-    def release(self) -> bool:
-        """Let go of all cells; whether any were held."""
-        return self._held is not None and self._held.clear()
 
     def _visit(self, cell: Cell, measure: Measure, visit: Visit) -> Visited:
         sampling = PROTOCOLS[cell.protocol]
         device = open_device(cell.device)
         if cell.protocol == "hilo_single_layer":
             return self._untouched(cell, measure, visit, sampling, device)
-        ready, fresh = self._ready(cell, measure, sampling)
+        ready = _made_ready(cell, measure, sampling, compare=not visit.round)
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        return replace(visited, check=ready.check, compilation=ready.compilation) if fresh else visited
+        return replace(visited, check=ready.check, compilation=ready.compilation)
 
     def _untouched(
         self, cell: Cell, measure: Measure, visit: Visit, sampling: Sampling, device: Device
@@ -117,18 +112,6 @@ class Timer:
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
         found = _checked(cell, subject, steps.first(), measure)
         return replace(visited, check=found)
-
-    def _ready(self, cell: Cell, measure: Measure, sampling: Sampling) -> tuple[Ready, bool]:
-        if cell.compile != "eager":  # torch forgets what it has compiled when the next one begins
-            return _made_ready(cell, measure, sampling)[0], True
-        if self._held is None:
-            capacity = self._capacity(cell.device)
-            self._held = Held(None if capacity is None else int(SHARE * capacity))
-        return self._held.get(cell.id, lambda: _made_ready(cell, measure, sampling))
-
-    def _drop(self, cell: Cell) -> None:
-        if self._held is not None:
-            self._held.drop(cell.id)
 
     def _sampled(
         self,
@@ -162,23 +145,21 @@ class Timer:
         return self._conditions[device]
 
 
-def _made_ready(cell: Cell, measure: Measure, sampling: Sampling) -> tuple[Ready, int]:
-    """Build a cell, run it once and compare it; also how many bytes it holds between steps."""
+def _made_ready(cell: Cell, measure: Measure, sampling: Sampling, *, compare: bool) -> Ready:
+    """Build a cell, run it once and compare it."""
     subject = build(cell, cell.device, seed=measure.seed)
     watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
     subject = compiled(subject, cell.compile)
     steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
     output = (watch.first_call if watch else first_call)(steps.first)
-    found = _checked(cell, subject, output, measure)
+    found = _checked(cell, subject, output, measure) if compare else None
     del output
     if watch:
         watch.settle(steps.whole)
     else:
         first_call(steps.whole)
     cold = _cold_steps(cell, subject, steps) if cell.cache == "cold" else ()
-    copies = 4 if cell.mode == "training_step" else 2 if cell.mode == "forward_backward" else 1
-    size = copies * module_bytes(subject.module) + (1 + len(cold)) * tensor_bytes(subject.tensor)
-    return Ready(steps, cold, found, watch), size
+    return Ready(steps, cold, found, watch)
 
 
 def _checked(cell: Cell, subject: Subject, output: object, measure: Measure) -> Check | None:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
-from benchsuite.measure import ceilings_cache, environment, selftest_cache
+from benchsuite.measure import allocator, ceilings_cache, environment, host, selftest_cache
 from benchsuite.measure.cost import count_cost
 from benchsuite.measure.device import open_device, resolve
 from benchsuite.measure.memory import module_bytes
@@ -32,7 +32,7 @@ from benchsuite.run.foreseen import foreseen_bytes
 from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
 from benchsuite.run.timed import UNSUPPORTED, Timer
-from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.measure import Measure, Threads
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
@@ -43,21 +43,38 @@ _CONTEXT_LOST = re.compile(r"CUDA error|CUBLAS_STATUS_EXECUTION_FAILED|CUDNN_STA
 _TRACEBACK_LINES = 12
 
 
-def describe(
-    device: str, threads: int | None, command: list[str], memory_limit: int | None = None
-) -> tuple[str, dict[str, Any]]:
-    """Resolve the device, set thread count and memory limit of this process, and describe the machine.
+def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
+    """Resolve the device, and set thread count and memory limit of this process.
+
+    Args:
+        threads: null leaves a core of a CPU to the host, unless OMP_NUM_THREADS says how many to take.
 
     Raises:
         DeviceError: the device is not present.
     """
     _set_precision()
-    if threads is not None:
-        torch.set_num_threads(threads)
-        _TIMER.use_threads(threads)
-    if memory_limit is not None:
-        _limit_memory(memory_limit)
     resolved = resolve(device)
+    cores = len(host.usable_cores())
+    if threads is None and resolved == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        threads = max(1, min(torch.get_num_threads(), cores - 1))
+    if threads is not None:
+        torch.set_num_threads(cores if threads == "all" else threads)
+        _TIMER.use_threads(torch.get_num_threads())
+    if memory_limit is not None:
+        _TIMER.limited = True
+        _limit_memory(memory_limit)
+    return resolved
+
+
+def describe(
+    device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """`set_up`, and describe the machine.
+
+    Raises:
+        DeviceError: the device is not present.
+    """
+    resolved = set_up(device, threads, memory_limit)
     described = environment.describe(resolved, command)
     if (proved := selftest_cache.latest(ceilings_cache.fingerprint(resolved))) is not None:
         described["selftest"] = proved
@@ -112,22 +129,11 @@ def count(cell: Cell) -> Answer[Cost]:
     return _attempt("build", lambda: _count(cell))
 
 
-def visit(cell: Cell, measure: Measure, turn: tuple[int, int], earlier: tuple[float, ...]) -> Answer[Visited]:
-    """Time one cell in round `turn[0]` of `turn[1]`. Nothing else is measured in this process meanwhile."""
-
-    def work() -> Visited:
-        return _TIMER.visit(cell, measure, Visit(*turn, earlier))
-
-    answer = _attempt("time", work)
-    if answer.status == "oom" and _TIMER.release():  # once more, without the other cells of the group
-        answer = _attempt("time", work)
-    return answer
-
-
-def release() -> None:
-    """Let go of what was built for the rounds of a group."""
-    _TIMER.release()
-    _release()
+def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
+    """Build and time one cell in one round. Nothing else is measured in this process meanwhile."""
+    gc.collect()
+    allocator.trim()
+    return _attempt("time", lambda: _TIMER.visit(cell, measure, visit))
 
 
 def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
@@ -208,7 +214,7 @@ def _capacity(device: str) -> int | None:
         return None
 
 
-_TIMER = Timer(_capacity)
+_TIMER = Timer()
 
 
 def _limit_memory(limit: int) -> None:

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 
 from benchsuite.errors import Problem
 from benchsuite.results.record import SETTINGS
-from benchsuite.results.rounds import LEAST_ROUNDS
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import Point, points, variants
 from benchsuite.scenario.model import Document
@@ -18,6 +17,7 @@ from benchsuite.scenario.subjects import axis_of, named
 from benchsuite.scenario.sweep import SWEPT
 from benchsuite.scenario.translate import problem_at, shown
 from benchsuite.scenario.tree import Node, Path
+from benchsuite.stats.evidence import LEAST_ROUNDS
 
 _DIVIDED = frozenset({"resolution", "stride", "dim", "num_heads"})
 """Axes whose values must divide each other; `tokens` of a filter are made of two of them."""

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from benchsuite.results.rounds import LEAST_ROUNDS
 from benchsuite.scenario.kinds import (
     AllocatorWord,
     Bytes,
@@ -24,7 +23,10 @@ from benchsuite.scenario.kinds import (
     must_be,
     one_of,
 )
+from benchsuite.stats.evidence import LEAST_ROUNDS
 
+Threads = int | Literal["all"] | None
+"""As `measure.threads` says it."""
 MetricGroup = Literal["cost", "latency", "memory"]
 METRIC_GROUPS: tuple[MetricGroup, ...] = ("cost", "latency", "memory")
 Rule = Literal["interval", "entropy", "fixed"]
@@ -49,10 +51,10 @@ class Measure(Part):
     """What is measured and for how long.
 
     A round is a fresh process that visits every cell once: it builds it, warms it up for at least
-    `warmup_calls` calls and its part of `warmup_s`, longer while the samples still drift, and samples it. Each
-    round has an equal part of `warmup_s`, `min_samples`, `max_samples` and `max_s`, which are those of a cell in
-    `rounds` rounds. Within a round the rule "interval" ends sampling where more samples would say less than
-    another round, "entropy" when new samples say nothing new, "fixed" after `max_samples`.
+    `warmup_calls` calls and its part of `warmup_s`, longer while the samples still drift, and samples it.
+    Each round has an equal part of `warmup_s`, `min_samples`, `max_samples` and `max_s`, which are those of a
+    cell in `rounds` rounds. Within a round the rule "interval" ends sampling where more samples would say
+    less than another round, "entropy" when new samples say nothing new, "fixed" after `max_samples`.
 
     With the rule "interval" more rounds follow, up to `max_rounds`, while the 95 % interval between rounds of
     some cell of a comparison group is wider than ±`precision` × median.
@@ -62,7 +64,9 @@ class Measure(Part):
         default=METRIC_GROUPS, description="Which groups of metrics to take."
     )
     warmup_calls: Count = Field(default=3, description="Warm up for at least so many calls in each round.")
-    warmup_s: Seconds = Field(default=0.5, description="Warm up for at least so many seconds, over all rounds.")
+    warmup_s: Seconds = Field(
+        default=0.5, description="Warm up for at least so many seconds, over all rounds."
+    )
     min_samples: Positive = Field(
         default=10, description="Samples to take whatever the time and the precision."
     )
@@ -70,12 +74,13 @@ class Measure(Part):
     max_s: Limit = Field(default=5.0, description="Stop after so many seconds of sampling.")
     precision: Precision = Field(
         default="auto",
-        description="Half width of the interval between rounds, as a share of the median, that more rounds are "
-        "taken for; null: none are; auto: 0.01 on a GPU, 0.02 on a CPU.",
+        description="Half width of the interval between rounds, as a share of the median, that more rounds "
+        "are taken for; null: none are; auto: 0.01 on a GPU, 0.02 on a CPU.",
     )
     rule: _RuleWord = Field(default="interval", description="What ends sampling within the budgets.")
     rounds: Positive = Field(
-        default=5, description="Fresh processes that each cell is measured in; below three there is no interval."
+        default=5,
+        description="Fresh processes that each cell is measured in; below three there is no interval.",
     )
     max_rounds: _Rounds = Field(
         default=None, description="Rounds that a cell has at most; null: twice as many as `rounds`."
@@ -83,13 +88,13 @@ class Measure(Part):
     order: _OrderWord = Field(default="shuffled", description="The order of cells in a round.")
     threads: MeasureThreads = Field(
         default=None,
-        description="Intra-op CPU threads of torch; null: on a CPU one core fewer than there are, so that the "
-        "host has one; all: every core.",
+        description="Intra-op CPU threads of torch; null: on a CPU one fewer than there are cores, so that "
+        "the host has one; all: every core.",
     )
     allocator: AllocatorWord | None = Field(
         default=None,
-        description="retain: a process that times on a CPU keeps its memory, as torch's allocator does on a GPU; "
-        "system: as the C library does it; null: retain where that can be had.",
+        description="retain: a process that times on a CPU keeps its memory, as torch's allocator does on a "
+        "GPU; system: as the C library does it; null: retain where that can be had.",
     )
     seed: Count = Field(default=0, description="Seed of weights, input and the order of cells.")
     check: Flag = Field(

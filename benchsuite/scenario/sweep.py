@@ -212,8 +212,8 @@ class Sweep(Part):
     )
     allocator: OneOrMore[AllocatorWord | None] = Field(
         default=(None,),
-        description="Whether a process that times on a CPU retains its memory or hands it back to the system; "
-        "null leaves it to measure.allocator.",
+        description="Whether a process that times on a CPU retains its memory or hands it back to the "
+        "system; null leaves it to measure.allocator.",
     )
 
     @property

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchsuite.run.planned_turns import planned_turns
 
 from benchsuite.cli.run import _print_dry_run
 from benchsuite.errors import UsageError, WorkerDied
@@ -17,7 +18,6 @@ from benchsuite.run import planning
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import InlineExecutor
 from benchsuite.run.outcome import Outcome
-from benchsuite.run.planned_turns import planned_turns
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.schedule import cell_cost_s
 from benchsuite.run.sweep import run as run_sweep

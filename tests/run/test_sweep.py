@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from benchsuite.run.turns import _Going, order
 
 from benchsuite.errors import RunFolderError, UsageError
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
@@ -17,7 +18,6 @@ from benchsuite.run.estimate import cell_seconds, estimate
 from benchsuite.run.prepare import INTERRUPTED, Request, busy, prepare
 from benchsuite.run.sweep import Sweep
 from benchsuite.run.sweep import run as run_sweep
-from benchsuite.run.turns import _Going, order
 from benchsuite.scenario.measure import Measure
 from benchsuite.stats.summary import quantile
 from tests.builders import make_cell

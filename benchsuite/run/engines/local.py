@@ -17,13 +17,17 @@ from benchsuite.run.engines.site import Site, core_sets
 from benchsuite.run.executor import Executor
 from benchsuite.run.lanes import Lane, run_lanes
 from benchsuite.run.outcome import Outcome
-from benchsuite.run.planned_turns import planned_turns
+from benchsuite.run.planned_rounds import planned_rounds
 from benchsuite.run.process import ANSWERS
-from benchsuite.run.turns import take_turns
+from benchsuite.run.rounds import measure_in_rounds
+
+TOGETHER = 400
+"""Cells of whole groups that share their rounds, so that rounds are spread over the whole of most runs; of a
+larger sweep, what a kill can delay stays bounded."""
 
 
 class LocalEngine:
-    """Groups of one device after each other, in the order of the scenario: one lane a device.
+    """The cells of one device in rounds, groups in the order of the scenario: one lane a device.
 
     Args:
         executor: measures; it is the caller's to close.
@@ -45,16 +49,26 @@ class LocalEngine:
         session = sink.session
         for job in jobs:
             found.setdefault(job.device, []).append(job)
-        lanes = [Lane(device, tuple(work)) for device, work in found.items()]
+        lanes = [Lane(device, tuple(_together(work))) for device, work in found.items()]
 
-        def do(job: Job, executor: Executor) -> bool:
+        def do(cells: Sequence[Cell], executor: Executor) -> bool:
             if stopping():
                 return False
-            setup = setups[job.device]
-            take = take_turns if setup.planned else planned_turns
-            turns = take(job.cells, setup.measure, executor, begins=sink.begins, stopping=stopping)
-            with contextlib.closing(turns):  # not whenever it is collected: the workers may be gone by then
-                for cell, outcome in turns:
+            setup = setups[cells[0].device]
+            measured = (measure_in_rounds if setup.planned else planned_rounds)(
+                cells,
+                setup.measure,
+                executor,
+                begins=sink.begins,
+                stopping=stopping,
+                round_begins=sink.round_begins,
+                earlier=sink.earlier,
+                visited=sink.visited,
+            )
+            with contextlib.closing(
+                measured
+            ):  # not whenever it is collected: the workers may be gone by then
+                for cell, outcome in measured:
                     sink.keep(cell, outcome, session)
             return not stopping()
 
@@ -62,6 +76,18 @@ class LocalEngine:
 
     def close(self) -> None:
         self.planner.close()
+
+
+def _together(jobs: Sequence[Job]) -> Iterator[list[Cell]]:
+    """The cells of jobs, of so many whole groups as share their rounds."""
+    cells: list[Cell] = []
+    for job in jobs:
+        if cells and len(cells) + len(job.cells) > TOGETHER:
+            yield cells
+            cells = []
+        cells = [*cells, *job.cells]
+    if cells:
+        yield cells
 
 
 class LocalPoolEngine:

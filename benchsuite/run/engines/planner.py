@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import ExecutorError
+from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.process import ANSWERS, Worker
-from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.measure import Measure, Threads
 
 
 class Planner:
@@ -28,7 +29,7 @@ class Planner:
         self._worker = Worker(pythonpath, answers)
 
     def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         """The device; of the environment only the command, since workers describe their own machines."""
         return self._resolve(device), {"command": command}
@@ -49,8 +50,7 @@ class Planner:
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
         raise NotImplementedError(_ELSEWHERE)
@@ -69,8 +69,8 @@ class Planner:
     ) -> Answer[Reading]:
         raise NotImplementedError(_ELSEWHERE)
 
-    def release(self) -> None:
-        """Nothing is held."""
+    def begin_round(self) -> None:
+        raise NotImplementedError(_ELSEWHERE)
 
     def another(self) -> Planner:
         raise NotImplementedError(_ELSEWHERE)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchsuite.results.record import Cell
+from benchsuite.run.answer import Visited
 from benchsuite.run.executor import Executor
 from benchsuite.run.outcome import Outcome
 from benchsuite.scenario.measure import Measure
@@ -75,6 +76,8 @@ class Sink(Protocol):
     """Of the machine that was described last."""
     folder: Path
     """Of the run."""
+    earlier: Mapping[str, Sequence[Visited]]
+    """Cell → its rounds of a session that was broken off, on this machine."""
 
     def place(self, environment: Mapping[str, Any]) -> int:
         """The session of a place: describes it in the run folder where it is new."""
@@ -82,6 +85,14 @@ class Sink(Protocol):
 
     def begins(self, cell: Cell, worker: str = "") -> None:
         """A cell is about to be measured, or visited once more, by the only worker or by one of several."""
+        ...
+
+    def round_begins(self, number: int, cells: int) -> None:
+        """A round of so many cells begins, the first being 1."""
+        ...
+
+    def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:
+        """A round of a cell has ended; it is in the run folder when this returns."""
         ...
 
     def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:

@@ -11,12 +11,12 @@ from benchsuite.results.record import Cell
 from benchsuite.run.engines.protocol import Setup
 from benchsuite.run.executor import Executor, ProcessExecutor
 from benchsuite.run.outcome import Outcome
-from benchsuite.run.planned_turns import planned_turns
-from benchsuite.run.turns import take_turns
+from benchsuite.run.planned_rounds import planned_rounds
+from benchsuite.run.rounds import measure_in_rounds
 
 
 class Site:
-    """Worker processes on this machine that measure on one device; both stay warm from group to group.
+    """Worker processes on this machine that measure on one device.
 
     Attributes:
         environment: the machine as these processes see it, with the ceilings that were asked for.
@@ -40,11 +40,12 @@ class Site:
         stopping: Callable[[], bool],
         begins: Callable[[Cell], None] = lambda cell: None,
     ) -> Iterator[tuple[Cell, Outcome]]:
-        """Measure cells in turns; each is yielded as soon as nothing more is to be learnt of it."""
-        take = take_turns if self._setup.planned else planned_turns
-        turns = take(cells, self._setup.measure, self._executor, begins=begins, stopping=stopping)
-        with contextlib.closing(turns):
-            yield from turns
+        """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
+        measured = (measure_in_rounds if self._setup.planned else planned_rounds)(
+            cells, self._setup.measure, self._executor, begins=begins, stopping=stopping
+        )
+        with contextlib.closing(measured):
+            yield from measured
 
     def close(self) -> None:
         self._executor.close()

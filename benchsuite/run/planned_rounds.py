@@ -1,29 +1,34 @@
-"""A comparison group of a large sweep: planned when it is due, then measured in turns."""
+"""Cells of a large sweep: planned when they are due, then measured in rounds."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from benchsuite.errors import UsageError, WorkerDied
 from benchsuite.results.record import Cell, Failure
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
 from benchsuite.run.outcome import Outcome, now
-from benchsuite.run.turns import take_turns
+from benchsuite.run.rounds import measure_in_rounds
 from benchsuite.scenario.measure import Measure
 
 
-def planned_turns(
+def planned_rounds(
     cells: Sequence[Cell],
     measure: Measure,
     executor: Executor,
     *,
     begins: Callable[[Cell], None],
     stopping: Callable[[], bool],
+    **journal: Any,
 ) -> Generator[tuple[Cell, Outcome], None, None]:
-    """Plan a group, then `take_turns`; outcomes carry what was counted.
+    """Plan cells, then `measure_in_rounds`; outcomes carry what was counted.
+
+    Args:
+        journal: `round_begins`, `earlier` and `visited` of that.
 
     What cannot be built on "meta", or is too large, is yielded with the reason and not tried.
     """
@@ -39,9 +44,9 @@ def planned_turns(
         begins(cell)
         cost = plan.value.cost if plan.value else None
         yield cell, Outcome(plan.status, plan.failure, cost=cost, started_at=now())
-    turns = take_turns(tried, measure, executor, begins=begins, stopping=stopping)
-    with contextlib.closing(turns):
-        for cell, outcome in turns:
+    measured = measure_in_rounds(tried, measure, executor, begins=begins, stopping=stopping, **journal)
+    with contextlib.closing(measured):
+        for cell, outcome in measured:
             found = plans[cell.id].value
             yield cell, replace(outcome, cost=found.cost) if found else outcome
 
