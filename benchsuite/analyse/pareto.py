@@ -47,9 +47,7 @@ class Candidate:
     exact: bool = True
 
 
-def standings(
-    candidates: Sequence[Candidate], speed: Callable[[int, int], Side]
-) -> list[Standing | None]:
+def standings(candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> list[Standing | None]:
     """Where every candidate stands to the front of those with an exact cost; None where that is open.
 
     - dominated: one that costs less is surely faster, or as fast for all that the difference means; or one of
@@ -66,9 +64,7 @@ def standings(
     return [_standing(i, candidates, speed) for i in range(len(candidates))]
 
 
-def _standing(
-    i: int, candidates: Sequence[Candidate], speed: Callable[[int, int], Side]
-) -> Standing | None:
+def _standing(i: int, candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> Standing | None:
     one = candidates[i]
     if math.isnan(one.cost):
         return None

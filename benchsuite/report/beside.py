@@ -47,8 +47,12 @@ def _clause(contest: Contest, reference: str) -> str:
     ):
         found = [(p, gain.ratio) for p, gain in rivals if gain.side == side]
         if found:
-            names = _named(sorted(found, key=lambda one: one[1] if side == "below" else -one[1]), every, toward)
-            parts.append(f"{names} {word}" if parts else f"{names} {'is' if len(found) == 1 else 'are'} {first}")
+            names = _named(
+                sorted(found, key=lambda one: one[1] if side == "below" else -one[1]), every, toward
+            )
+            parts.append(
+                f"{names} {word}" if parts else f"{names} {'is' if len(found) == 1 else 'are'} {first}"
+            )
     doubts = doubt(gain for _, gain in rivals)
     return ", ".join(parts) + (f" ({doubts})" if doubts else "")
 

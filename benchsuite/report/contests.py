@@ -29,7 +29,7 @@ class Contest:
 
     @property
     def open(self) -> str:
-        """Why it is undecided which of the leaders is the fastest; empty if there is one, or no difference."""
+        """Why it is undecided which of the leaders is fastest; empty if there is one, or no difference."""
         return doubt(self.order.between(one, other) for one, other in combinations(self.leaders, 2))
 
     @property

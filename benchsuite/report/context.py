@@ -17,6 +17,7 @@ from benchsuite.report.busy import waits, wall_and_busy
 from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
+from benchsuite.report.differences import machines_of
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.energy import energy, thrift
 from benchsuite.report.explore.embed import ROOM_BYTES
@@ -41,7 +42,6 @@ from benchsuite.report.unfinished import missing, with_gaps
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
 from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
-from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
 
@@ -290,12 +290,6 @@ def _group(
         figures=figures,
         undrawn="" if draw else _undrawn(len(cells)),
     )
-
-
-def machines_of(run: Run, records: Sequence[Record]) -> list[Mapping[str, Any]]:
-    """The machines that these records are from; that of the first session if there are none."""
-    sessions = sorted({record.session for record in records}) or [1]
-    return [run.environments.get(session, run.environment) for session in sessions]
 
 
 def watched(frame: pd.DataFrame) -> list[Finding]:

@@ -54,8 +54,10 @@ def missed(timed: Sequence[Timing], wanted: float) -> str:
 
 
 def with_noise(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
-    """The frame with what the self-test found on each cell's machine, as shares: `noise`, 0 where nobody knows,
-    and `drift`, NaN where nobody knows."""
+    """The frame with what the self-test found on each cell's machine, as shares.
+
+    Its columns are `noise`, 0 where nobody knows, and `drift`, NaN where nobody knows.
+    """
     found = {session: _selftest(environments.get(session, {})) for session in set(frame["session"])}
     sessions = list(frame["session"])
     noise, drift = ([_share(found[session], key) for session in sessions] for key in (NOISE, DRIFT))
@@ -89,7 +91,7 @@ def _share(found: Mapping[str, Any], key: str) -> float:
 
 
 def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]]) -> str:
-    """What the numbers rest on, in a line: flags, agreement of rounds, the self-test; empty if nothing was timed.
+    """What the numbers rest on: flags, agreement of rounds, the self-test; empty if nothing was timed.
 
     Args:
         environments: the machines that the records are from.
@@ -106,8 +108,8 @@ def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]
     said = [f"{clean} of {counted(len(timed), 'timed cell')} without a flag"]
     if spreads:
         said.append(
-            f"rounds of a cell differ by {_percent(median(spreads))} in the median and {_percent(max(spreads))} "
-            "at most"
+            f"rounds of a cell differ by {_percent(median(spreads))} in the median cell and "
+            f"{_percent(max(spreads))} at most"
         )
     else:
         said.append("a single round each, so no interval")
@@ -125,7 +127,7 @@ def of_machine(environment: Mapping[str, Any]) -> str:
         )
     day, age = str(found.get("date") or "")[:10], found.get("age_days")
     when = f"Self-test of {day}" if day else "Self-test"
-    when += f", {counted_days(age)} before the run" if isinstance(age, int | float) else ""
+    when += f", {_days(age)} before the run" if isinstance(age, int | float) else ""
     parts = [] if found.get("passed", True) else ["did not pass"]
     noise, drift = (_share(found, key) for key in (NOISE, DRIFT))
     parts.append(
@@ -141,8 +143,8 @@ def of_machine(environment: Mapping[str, Any]) -> str:
     return f"{when}: {'; '.join(parts)}."
 
 
-def counted_days(age: float) -> str:
-    """less than a day; 2 days."""
+def _days(age: float) -> str:
+    """An age in words: "less than a day", "2 days"."""
     return "less than a day" if age < 1 else counted(round(age), "day")
 
 

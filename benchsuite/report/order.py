@@ -1,4 +1,4 @@
-"""Which of two cells is faster, and by how much: the one rule of evidence, asked for all that a page compares.
+"""Which of two cells is faster, and by how much: the one rule of evidence, for all that a page compares.
 
 Every two cells of a group at one resolution are a question, and those of a group are one family, so that no
 two places of a page decide the same pair in different ways.
@@ -26,7 +26,7 @@ from benchsuite.stats.evidence import (
     Ratio,
     Side,
     decide,
-    paired,
+    ratio_of,
     unpaired,
 )
 
@@ -62,24 +62,40 @@ class Order:
         return _OPPOSITE.get(side, side)
 
     def faster(self, one: Point, other: Point) -> bool:
-        """Whether one cell is faster than another, surely and by more than the noise."""
-        return one.cell != other.cell and self.side(one, other) == "above"
+        """Whether one cell is faster than another, surely and by more than the noise; False for cells without
+        times, for which nobody could ask."""
+        there, back = (one.cell, other.cell), (other.cell, one.cell)
+        if there in self.decisions:
+            return self.decisions[there].side == "above"
+        return back in self.decisions and self.decisions[back].side == "below"
+
+
+def multiples(one: Point, other: Point) -> list[float]:
+    """How many times as fast one cell is as another of the same run, in each round.
+
+    Empty where the two were timed by different processes: those of two sessions or allocators.
+    """
+    if (one.session, one.allocator) != (other.session, other.allocator):
+        return []
+    rounds = zip(one.rounds_s, other.rounds_s, strict=False)
+    return [one.batch / mine / (other.batch / its) for mine, its in rounds]
 
 
 def ratio(one: Point, other: Point) -> Ratio:
     """How many times as fast one cell is as another of the same run; both were timed.
 
-    Rounds of the same processes are paired. Of two sessions or allocators they are not, and the drift of the
-    machine comes in; where nobody knows it, there is no interval.
+    Rounds are paired where they were of the same processes. Else the drift of the machine comes in; where
+    nobody knows it, there is no interval.
     """
+    if found := multiples(one, other):
+        return ratio_of([math.log(multiple) for multiple in found])
     mine, its = ([seconds / point.batch for seconds in point.rounds_s] for point in (one, other))
-    if (one.session, one.allocator) == (other.session, other.allocator):
-        return paired(its, mine)
-    return unpaired(its, mine, max(one.drift, other.drift, key=_unknown_last))
+    return unpaired(its, mine, joint_drift(one, other))
 
 
-def _unknown_last(drift: float) -> float:
-    return math.inf if math.isnan(drift) else drift
+def joint_drift(one: Point, other: Point) -> float:
+    """That of the machine that drifts more; NaN where one is unknown."""
+    return math.nan if math.isnan(one.drift) else max(other.drift, one.drift)
 
 
 def valued(found: Ratio | Decision) -> Value:

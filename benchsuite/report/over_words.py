@@ -8,8 +8,8 @@ from itertools import combinations
 from benchsuite.analyse.growth import Growth, growth
 from benchsuite.report.findings import Finding
 from benchsuite.report.growing import FEW, FITTED, interval
-from benchsuite.report.over_axis import WORDS, axis_named, number
 from benchsuite.report.order import NO_DIFFERENCE, Order, doubt, of_pairs
+from benchsuite.report.over_axis import WORDS, axis_named, number
 from benchsuite.report.points import kernels_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
 from benchsuite.report.tables import Header, Row, Table, TableCell
@@ -78,8 +78,10 @@ def leaders(line: Line, order: Order) -> list[Spot]:
 
 
 def fastest(sweep: Sweep, order: Order, most: int = 4) -> str:
-    """Where each line is fastest, as far as the rounds tell; nothing for width, which always slows, and nothing
-    of lines on which values are still to be measured."""
+    """Where each line is fastest, as far as the rounds tell.
+
+    Nothing for width, which always slows, nor of lines on which values are still to be measured.
+    """
     if sweep.axis == "dim":
         return ""
     verb = "gives most images per second" if sweep.axis == "batch" else "is fastest"
@@ -104,7 +106,11 @@ def _fastest(sweep: Sweep, line: Line, order: Order, verb: str) -> tuple[str, st
         if run
         else valued(sweep, ats)
     )
-    said = f"which of {text} is fastest is undecided ({why})" if why else f"{text} are fastest, with {NO_DIFFERENCE}"
+    said = (
+        f"which of {text} is fastest is undecided ({why})"
+        if why
+        else f"{text} are fastest, with {NO_DIFFERENCE}"
+    )
     return "at", f" {said}"
 
 
@@ -188,7 +194,7 @@ def grows(sweep: Sweep) -> str:
 
 
 def _contrast(here: Sequence[tuple[Line, Growth]], sweep: Sweep, metric: str) -> str:
-    """Two are held against each other only over the same values, and where the intervals of both exponents tell."""
+    """Two are held against each other only over the same values, and where the intervals of both tell."""
     if not here:
         return ""
     spans = [(law.sizes, law.first, law.last) for _, law in here]
@@ -269,9 +275,7 @@ def crossed(sweep: Sweep, order: Order, most: int = 3) -> str:
 
 def _crossing(sweep: Sweep, order: Order, one: Line, other: Line) -> tuple[float, str] | None:
     theirs = {spot.at: spot.point for spot in other.known}
-    both = [
-        (spot.at, order.between(spot.point, theirs[spot.at])) for spot in one.known if spot.at in theirs
-    ]
+    both = [(spot.at, order.between(spot.point, theirs[spot.at])) for spot in one.known if spot.at in theirs]
     up, down = ([at for at, found in both if found.side == side] for side in ("above", "below"))
     if not up or not down:
         return None

@@ -51,9 +51,9 @@ class Point:
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise: share that a difference must exceed on its machine; 0 if unknown (`noise.with_noise`).
         drift: share by which runs of its machine differ; NaN if unknown.
-        standing: to the Pareto front of its group and resolution, all kernels together (`order.with_order`).
-        unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings, are
-            still to be measured (`unfinished.with_gaps`).
+        standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
+        unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
+            are still to be measured (`unfinished.with_gaps`).
     """
 
     cell: str

@@ -102,8 +102,10 @@ def front_of(cells: Sequence[Point], order: Order) -> list[Standing | None]:
 
 
 def with_standings(frame: pd.DataFrame, order: Order) -> pd.DataFrame:
-    """The frame with a column `standing`: that of each cell among all of its group and resolution, on whatever
-    kernel; None where MACs or speed are missing, or MACs are a lower bound that nothing beats."""
+    """The frame with a column `standing`: of each cell among all of its group and resolution, on any kernel.
+
+    None where MACs or speed are missing, or MACs are a lower bound that nothing beats.
+    """
     found: dict[str, Standing | None] = {}
     for group in split(frame):
         sizes: dict[int | str, list[Point]] = {}

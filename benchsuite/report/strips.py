@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 REACH = "a tenth"
-"""How far the strip goes to either side, in words; all strips of a page have this scale, so that they compare."""
+"""How far a strip goes to either side, in words; all of a page have this scale, so that they compare."""
 _REACH = math.log(1.1)
 _STEP, _HEIGHT, _EDGE = 7, 16, 2.5
 
@@ -21,7 +21,8 @@ def strip(medians: Sequence[float], centre: float, text: str) -> Markup:
         text: the same in words, for those who do not see it and as a tooltip.
     """
     width = _STEP * len(medians)
-    inside, beyond = [], []
+    inside: list[str] = []
+    beyond: list[str] = []
     for i, median in enumerate(medians):
         share = math.log(median / centre) / _REACH
         y = _HEIGHT / 2 - max(-1.0, min(1.0, share)) * (_HEIGHT / 2 - _EDGE)

@@ -142,7 +142,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
     if any(point.latency.bounded for point in cells):
         caption += " Brackets: 95 % interval."
     if any(len(point.rounds_s) > 1 for point in cells):
-        caption += f" Rounds: the median of each, in order; the strip is {strips.REACH} to either side of the cell's."
+        caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
     if not all(point.exact for point in cells):
         caption += " ≥: a lower bound, since the counter has no rule for some operators."
     return Table(caption, headers, body, sortable=True)
@@ -185,8 +185,10 @@ def _throughput() -> _Column:
 
 
 def relative(frame: pd.DataFrame, reference: str) -> list[Value]:
-    """The speed of every cell as a multiple of that of the reference in the same setting, paired by round; missing
-    where one of the two was not timed."""
+    """The speed of every cell as a multiple of that of the reference in the same setting, paired by round.
+
+    Missing where one of the two was not timed.
+    """
     keys = ("resolution", "kernel", *FACTORS)
     settings = [tuple(map(str, row)) for row in frame[list(keys)].itertuples(index=False)]
     cells = points(frame)

@@ -14,8 +14,10 @@ from benchsuite.scenario.stored import stored_cells
 
 
 def missing(run: Run) -> list[Cell]:
-    """Cells that the run's scenario asks for and that `--resume` would measure; none where nobody can tell, since
-    this version makes other cells of the scenario than those that were measured."""
+    """Cells that the run's scenario asks for and that `--resume` would measure.
+
+    None where nobody can tell, since this version makes other cells of the scenario than were measured.
+    """
     asked = {cell.id: cell for cell in stored_cells(run.scenario) or ()}
     done = _done(run)
     measured = {record.id for record in run.records if record.status != "skipped"}
@@ -32,8 +34,8 @@ def _cut_short(record: Record) -> bool:
 
 
 def with_gaps(frame: pd.DataFrame, run: Run, gaps: Sequence[Cell]) -> pd.DataFrame:
-    """The frame with two columns: whether cells are missing in each cell's setting, `unfinished`, and among those
-    of its name, kernel and size, `line_unfinished`."""
+    """The frame with two columns that say whether cells are missing: in the setting of each cell,
+    `unfinished`, and among those of its mixer, kernel and size, `line_unfinished`."""
     settings = {(key(cell), cell.kernel) for cell in gaps}
     lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
     cells = {record.id: record.cell for record in run.records}
@@ -52,6 +54,6 @@ def said(run: Run, gaps: Sequence[Cell]) -> str:
         return ""
     done = len(_done(run))
     return (
-        f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named where cells of the same "
-        f"setting are missing. Go on with: benchsuite run --resume {run.path}"
+        f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named where cells of the "
+        f"same setting are missing. Go on with: benchsuite run --resume {run.path}"
     )

@@ -10,7 +10,7 @@ from benchsuite.results.record import Cell
 
 
 def stored_cells(document: Mapping[str, Any]) -> tuple[Cell, ...] | None:
-    """The cells of a run, from its stored scenario with filter and shard; None if this version cannot tell."""
+    """The cells of a run, from its stored scenario, filter and shard; None if this version cannot tell."""
     from benchsuite.scenario.expand import expand
     from benchsuite.scenario.model import Scenario
     from benchsuite.scenario.select import parse

@@ -53,7 +53,9 @@ def test_no_points_have_no_front() -> None:
 # With decisions
 
 SIDES: list[Side] = ["above", "below", "same", "undecided"]
-CANDIDATES = st.lists(st.builds(Candidate, cost=st.integers(0, 4).map(float), exact=st.booleans()), max_size=8)
+CANDIDATES = st.lists(
+    st.builds(Candidate, cost=st.integers(0, 4).map(float), exact=st.booleans()), max_size=8
+)
 OPPOSITE: dict[Side, Side] = {"above": "below", "below": "above"}
 
 
@@ -65,7 +67,9 @@ def test_standings_follow_their_definition(candidates: list[Candidate], data: st
         sides |= {(i, j): side, (j, i): OPPOSITE.get(side, side)}
     found = standings(candidates, lambda i, j: sides[i, j])
     for i, (one, standing) in enumerate(zip(candidates, found, strict=True)):
-        rivals = [j for j, other in enumerate(candidates) if j != i and other.exact and other.cost <= one.cost]
+        rivals = [
+            j for j, other in enumerate(candidates) if j != i and other.exact and other.cost <= one.cost
+        ]
         worse = [j for j in rivals if sides[j, i] == "below"]
         equal = [j for j in rivals if sides[j, i] == "same"]
         expected: Standing | None = "possible"

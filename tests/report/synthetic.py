@@ -32,8 +32,9 @@ def make_record(
     seed: int = 0,
     **cell: Any,
 ) -> Record:
-    """A record whose rounds are spread evenly within ± `noise` of `latency`, in an order of its own, so that the
-    median is exact; the samples of a round lie within a tenth of that.
+    """A record whose rounds are spread evenly within ± `noise` of `latency`, in an order of their own.
+
+    The samples of a round lie within a tenth of that around it, so that medians are exact.
     """
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     fields: dict[str, Any] = {
