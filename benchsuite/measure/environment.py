@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from benchsuite.measure import allocator
+
 PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
 GPU_FIELDS = {
     "name": "name",
@@ -46,6 +48,7 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "packages": _versions(),
         "device": device,
         "cpu": _cpu(),
+        "allocator": {"library": allocator.library(), "can_retain": allocator.can_retain()},
         "gpu": _gpu(torch.device(device)),
         "flags": _flags(),
         "git": _git(Path(__file__).resolve().parent),

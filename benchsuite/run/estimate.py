@@ -15,7 +15,7 @@ from benchsuite.units import byte_size
 SHARE_OF_MATMUL = 0.3
 """A mixer's multiply–adds run at about this share of a large matrix product's rate."""
 OVERHEAD_S = 0.1
-"""Building a cell and passing it to its worker, and its memory pass beside the steps themselves."""
+"""Of a round: building a cell and its part of a fresh process; once, its memory pass beside the steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,11 @@ def _hindrance(cell: Cell, plan: Answer[Plan], limit: int | None) -> str | None:
 
 
 def cell_seconds(step_s: float, measure: Measure) -> float:
-    """Seconds that a cell takes whose step takes `step_s`: warm-up, sampling to its budget, memory pass."""
-    warm_up = max(measure.warmup_s, (measure.warmup_calls + 1) * step_s)
+    """Seconds that a cell takes whose step takes `step_s`: warm-up and sampling to its budget in each round,
+    and the memory pass. Rounds that precision may ask for are half counted: some cells get them."""
+    warm_up = max(measure.warmup_s, measure.rounds * (measure.warmup_calls + 2) * step_s)
     sampling = min(max(measure.max_s, measure.min_samples * step_s), measure.max_samples * step_s)
     memory = 3 * step_s if "memory" in measure.metrics else 0.0
-    timed = warm_up + sampling if "latency" in measure.metrics else 0.0
-    return OVERHEAD_S + timed + memory
+    rounds = (measure.rounds + measure.most_rounds) / 2
+    timed = rounds * OVERHEAD_S + rounds / measure.rounds * (warm_up + sampling)
+    return memory + (timed if "latency" in measure.metrics else OVERHEAD_S)

@@ -269,6 +269,7 @@ def _plan(
     if "shard" in settings:
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
+    _require_allocator(scenario, environment)
     plans, looked_at = planned(cells, executor, every=every)
     _require_room(scenario, looked_at)
     return Prepared(
@@ -287,9 +288,21 @@ def _plan(
 def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Mapping[str, Any]) -> None:
     """Raise UsageError if a cell asks for more threads than the machine has cores."""
     cores = (environment.get("cpu") or {}).get("usable_cores")
-    most = max([scenario.measure.threads or 0, *(cell.threads or 0 for cell in cells)])
+    wanted = scenario.measure.threads
+    most = max([wanted if isinstance(wanted, int) else 0, *(cell.threads or 0 for cell in cells)])
     if cores and most > cores:
         raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
+
+
+def _require_allocator(scenario: Scenario, environment: Mapping[str, Any]) -> None:
+    """Raise UsageError if the scenario asks for memory to be retained and this machine cannot do it."""
+    asked = (scenario.measure.allocator, *scenario.sweep.allocator)
+    allocator = environment.get("allocator") or {"can_retain": True}
+    if "retain" in asked and not allocator["can_retain"]:
+        raise UsageError(
+            f"{scenario.name}: allocator: retain cannot be had on {environment.get('os')} with "
+            f"{allocator['library']}: only glibc's own allocator can be told to; leave it out, or say system"
+        )
 
 
 def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, Answer[Plan]]]) -> None:

@@ -54,7 +54,7 @@ def test_adaptive_is_the_timing_loop_with_the_scenarios_wishes() -> None:
 
 
 def test_adaptive_hands_on_the_visit_the_parts_and_the_cold_inputs() -> None:
-    visit = Visit(round=1, rounds=2, earlier=(1.0, 1.0))
+    visit = Visit(round=1, rounds=2)
     parts = Plan(
         threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, visit=visit, parts={"forward": nothing}
     )

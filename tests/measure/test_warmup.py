@@ -59,11 +59,9 @@ def test_no_warm_up_makes_no_call() -> None:
     assert device.calls == 0
 
 
-def test_later_rounds_warm_up_for_two_calls_and_a_fifth_of_the_time() -> None:
-    warm_up = WarmUp(calls=10, seconds=1.0)
-    assert warm_up.in_round(0) == warm_up
-    assert warm_up.in_round(1) == warm_up.in_round(7) == WarmUp(calls=2, seconds=0.2)
-    assert WarmUp(calls=0, seconds=0.0).in_round(1) == WarmUp(calls=0, seconds=0.0)
+def test_every_round_warms_up_for_its_part_of_the_seconds_and_for_all_the_calls() -> None:
+    assert WarmUp(calls=10, seconds=1.0).share(5) == WarmUp(calls=10, seconds=0.2)
+    assert WarmUp(calls=0, seconds=0.0).share(3) == WarmUp(calls=0, seconds=0.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.analyse.aa import Trial
+from benchsuite.analyse.aa import Noise, Trial
 from benchsuite.analyse.verdict import Verdict
 from benchsuite.cli import main
 from benchsuite.measure.device import Step
@@ -24,15 +24,17 @@ from benchsuite.run.answer import Answer, Visited
 from benchsuite.run.executor import Executor, InlineExecutor
 from benchsuite.run.instrument import CHECKS, ON_CUDA, WAIT_S, Bench, Effort, examine
 from benchsuite.run.known import Wait
-from benchsuite.run.selftest import FULL, QUICK, Selftest, Settings, cells_of, selftest, timed_twice
+from benchsuite.run.selftest import CELLS, FULL, QUICK, Selftest, Settings, cells_of, measured_alike, selftest
 from benchsuite.scenario.measure import Measure
 
 LITTLE = Effort(turns=2, turn_s=0.001, waits=3)
 TINY = Settings(
-    processes=2,
+    runs=2,
+    pause_s=0.0,
     measure=Measure(
-        metrics=("latency",), warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, rounds=2, threads=1
-    ),
+        metrics=("latency",), warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, rounds=3, threads=1,
+        precision=None,
+    ),  # fmt: skip
     turns=2,
     turn_s=0.001,
     waits=3,
@@ -215,12 +217,12 @@ def test_turns_begin_with_ours_and_theirs_by_turns() -> None:
     assert " ".join(log[2:]) == "our their their our our their"  # the first two warm up
 
 
-def test_the_two_cells_differ_in_nothing_but_their_names() -> None:
+def test_the_cells_differ_in_nothing_but_their_names() -> None:
     from dataclasses import replace
 
-    first, second = cells_of("cuda:0")
-    assert first.id != second.id
-    assert replace(second, name=first.name) == first
+    cells = cells_of("cuda:0")
+    assert len({cell.id for cell in cells}) == len(cells) == CELLS
+    assert len({replace(cell, name="").id for cell in cells}) == 1
 
 
 class Scripted(InlineExecutor):
@@ -234,24 +236,25 @@ class Scripted(InlineExecutor):
         return self.answer(cell)
 
 
-def test_a_trial_has_the_medians_and_stated_half_widths_of_both_cells() -> None:
+def test_a_trial_has_the_medians_of_the_rounds_of_all_cells() -> None:
+    middles = {"A1": 0.010, "A2": 0.020, "A3": 0.030}
+
     def answer(cell: Cell) -> Answer[Visited]:
-        middle = 0.020 if cell.name == "A again" else 0.010
-        samples = tuple(middle + 0.001 * k for k in (-2, -1, 0, 1, 2))
+        samples = tuple(middles[cell.name] + 0.001 * k for k in (-2, -1, 0, 1, 2))
+        middles[cell.name] += 0.1
         return Answer(Visited(Timing(
             samples_s=samples, method="", warmup_calls=0, warmup_s=0.0, stopped_by="samples", threads=1
         )))  # fmt: skip
 
     executor = Scripted(answer)
     try:
-        trial = timed_twice(cells_of("cpu"), TINY.measure, executor)
+        trial = measured_alike(cells_of("cpu"), TINY.measure, executor)
     finally:
         executor.close()
     assert isinstance(trial, Trial)
-    assert (trial.first_s, trial.second_s) == pytest.approx((0.010, 0.020))
-    assert trial.first_half is not None
-    assert trial.second_half is not None
-    assert trial.first_half == pytest.approx(2 * trial.second_half)
+    assert [list(cell) for cell in trial.cells] == [
+        pytest.approx([first, first + 0.1, first + 0.2]) for first in (0.010, 0.020, 0.030)
+    ]
 
 
 def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_are_made() -> None:
@@ -272,11 +275,11 @@ def test_a_self_test_goes_from_end_to_end() -> None:
     said: list[str] = []
     found = selftest("cpu", TINY, InlineExecutor, said.append, ("benchsuite", "selftest"))
     names = [verdict.name for verdict in found.verdicts]
-    assert names[4:] == list(CHECKS)
-    assert all(name.startswith("A/A: ") for name in names[:4])
+    assert names[5:] == list(CHECKS)
+    assert all(name.startswith("A/A: ") for name in names[:5])
     assert [one.level for one in found.verdicts if one.name in EXACT] == ["ok"] * len(EXACT)
     assert len(found.trials) == 2
-    assert said[0] == "the same cell twice, process 1 of 2"
+    assert said[0] == "the same cell 3 times, run 1 of 2"
     document = found.document
     assert json.loads(json.dumps(document)) == document
     assert document["environment"]["command"] == ["benchsuite", "selftest"]
@@ -286,7 +289,7 @@ def test_a_self_test_goes_from_end_to_end() -> None:
 def test_what_is_kept_is_thorough_and_the_quick_one_is_not_kept() -> None:
     assert FULL.kept
     assert not QUICK.kept
-    assert FULL.processes > QUICK.processes
+    assert FULL.runs > QUICK.runs
 
 
 @pytest.mark.gpu
@@ -305,8 +308,7 @@ def ended(*levels: str, quick: bool = False) -> Selftest:
         quick=quick,
         environment={},
         fingerprint={"device": "cpu"},
-        noise=0.024,
-        between=0.043,
+        noise=Noise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
         verdicts=tuple(
             Verdict(f"check {k}", level, "1", "2", "this")  # type: ignore[arg-type]
             for k, level in enumerate(levels)
@@ -354,10 +356,10 @@ def test_the_command_prints_a_table_and_is_content_with_warnings(
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["check", "ok", "warn", "–"]
     assert "cpu: the instrument is sound, 1 warning about the machine, 3 s" in lines
-    assert "noise: 2.4% within a run, 4.3% between two runs" in lines
+    assert "noise: 2.4% of a ratio within a run; drift: 4.3% of a latency from run to run" in lines
     assert err == "beginning …\n"
     written = json.loads((tmp_path / "new" / "folder" / "selftest.json").read_text())
-    assert (written["noise_percent"], written["between_runs_percent"], written["passed"]) == (2.4, 4.3, True)
+    assert (written["noise_percent"], written["drift_percent"], written["passed"]) == (2.4, 4.3, True)
 
 
 def test_a_fault_of_the_instrument_is_loud_and_makes_the_exit_code_1(
@@ -379,7 +381,7 @@ def test_a_run_can_read_the_self_test_afterwards_unless_it_was_quick(
     command(ended("fail"))
     found = latest({"device": "cpu"})
     assert found is not None
-    assert (found["noise_percent"], found["passed"]) == (2.4, False)
+    assert (found["noise_percent"], found["drift_percent"], found["passed"]) == (2.4, 4.3, False)
 
 
 def test_ctrl_c_ends_it_with_130(command: Callable[..., tuple[int, str, str]]) -> None:

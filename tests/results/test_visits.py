@@ -1,0 +1,46 @@
+"""The journal of rounds: what is written is read, whatever a kill left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchsuite.results.record import Cell, Record, Timing
+from benchsuite.results.visits import VISITS, VisitJournal, read_visits, remove_visits
+
+
+def visit(name: str, number: int) -> Record:
+    cell = Cell(name=name, target="msa", resolution=(224, 224), stride=16, batch=1)
+    timing = Timing(
+        samples_s=(0.1 * number,), method="m", warmup_calls=1, warmup_s=0.0, stopped_by="time", threads=1
+    )
+    return Record(id=name, cell=cell, status="ok", timing=timing, started_at="now", seconds=1.0)
+
+
+def test_visits_are_read_by_cell_and_in_order(tmp_path: Path) -> None:
+    journal = VisitJournal(tmp_path)
+    for one in (visit("a", 1), visit("b", 1), visit("a", 2)):
+        journal.append(one)
+    journal.close()
+    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 2)], "b": [visit("b", 1)]}
+
+
+def test_a_torn_line_costs_that_visit_only_and_is_cut_off_before_the_next(tmp_path: Path) -> None:
+    journal = VisitJournal(tmp_path)
+    journal.append(visit("a", 1))
+    journal.append(visit("a", 2))
+    journal.close()
+    file = tmp_path / VISITS
+    file.write_bytes(file.read_bytes()[:-20])
+    assert read_visits(tmp_path) == {"a": [visit("a", 1)]}
+    journal = VisitJournal(tmp_path)
+    journal.append(visit("b", 1))
+    journal.close()
+    assert read_visits(tmp_path) == {"a": [visit("a", 1)], "b": [visit("b", 1)]}
+
+
+def test_a_run_without_a_journal_has_no_visits(tmp_path: Path) -> None:
+    assert read_visits(tmp_path) == {}
+    remove_visits(tmp_path)
+    VisitJournal(tmp_path).close()
+    remove_visits(tmp_path)
+    assert not list(tmp_path.iterdir())
