@@ -21,7 +21,7 @@ from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
 from benchsuite.report.noise import with_noise
-from benchsuite.report.order import Order, decided, multiples, of_pairs, ratio, valued
+from benchsuite.report.order import Order, beside, decided, multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import joined
@@ -261,19 +261,16 @@ def _entry(
         name=str(key[0]),
         setting=setting,
         points=here,
-        relative={letter: _relative(point, bases[letter]) for letter, point in here.items()},
+        relative={
+            letter: MISSING if (base := bases[letter]) is None else beside(point, base)
+            for letter, point in here.items()
+        },
         multiples={
             letter: multiples(point, base)
             for letter, point in here.items()
             if (base := bases[letter]) is not None and base is not point
         },
     )
-
-
-def _relative(point: Point, base: Point | None) -> Value:
-    if base is None or not (point.rounds_s and base.rounds_s):
-        return MISSING
-    return Value(1.0) if point is base else valued(ratio(point, base))
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:

@@ -36,12 +36,13 @@ from benchsuite.report.roof import under_the_roof, with_roofs
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.tables import Table
+from benchsuite.report.tables import Table, with_relative
 from benchsuite.report.theme import Look, looks, start_said
 from benchsuite.report.unfinished import missing, with_gaps
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
 from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
+from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
 
@@ -203,18 +204,15 @@ def _run(
 ) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
     gaps = missing(run)
-    measured = to_frame(records, run.environments)
-    frame = with_roofs(with_profiles(measured, records), run.environments)
-    frame = with_gaps(with_noise(frame, run.environments), run, gaps)
-    order = within(frame)
-    frame = with_standings(frame, order)
+    frame, order = _frame(run, records, gaps)
     wanted = _sections(run.scenario)
     reference = (run.scenario.get("report") or {}).get("reference")
+    base = reference or next(iter(_ordered(run.scenario, _timed_names(frame))), None)
+    frame = with_relative(frame, base)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))), reference)
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
-    cells = points(frame)
-    tips = {point.cell: tip(point) for point in cells}
-    suspicious = {point.cell for point in cells if point.flags}
+    tips = {point.cell: tip(point) for point in points(frame)}
+    suspicious = frozenset(frame["cell"][frame["flags"] != ""])
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
@@ -245,7 +243,7 @@ def _run(
         if "scaling" in wanted
         else [],
         chapters=chapters((part.title, part.conditions, part.figures) for part in groups),
-        numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
+        numbers=tables.all_numbers(frame, prefix, base) if TABLE in wanted else None,
         names=names.names(frame),
         analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
         environment=method.environment(run),
@@ -254,8 +252,19 @@ def _run(
         troubles=method.troubles(run.records, prefix),
         rules=method.rules(run),
         warnings=method.warnings(run),
-        data=run_data(run, frame, key=key, title=title, prefix=prefix, names=list(style), room=room),
+        data=run_data(
+            run, frame, key=key, title=title, prefix=prefix, names=list(style), reference=base, room=room
+        ),
     )
+
+
+def _frame(run: Run, records: Sequence[Record], gaps: Sequence[Cell]) -> tuple[pd.DataFrame, Order]:
+    """All that a page says of cells, a row a cell, and which of them are faster than which."""
+    machines = run.environments
+    frame = with_profiles(to_frame(records, machines), records)
+    frame = with_gaps(with_noise(with_roofs(frame, machines), machines), run, gaps)
+    order = within(frame)
+    return with_standings(frame, order), order
 
 
 def _group(
@@ -313,6 +322,12 @@ def _sections(scenario: Mapping[str, Any]) -> list[str]:
     if chosen and chosen not in _USUAL:
         return [*chosen, *UNASKED]
     return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+
+
+def _timed_names(frame: pd.DataFrame) -> list[str]:
+    """The names that were timed; none for a single one, which there is nothing to hold against."""
+    timed = list(dict.fromkeys(frame["name"][frame["latency_s"].notna()]))
+    return timed if len(timed) > 1 else []
 
 
 def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:

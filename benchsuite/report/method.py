@@ -218,10 +218,10 @@ def _sureness(run: Run) -> Iterator[Fact]:
         yield Fact(
             "Intervals",
             "95 %, by Student's t from the logarithms of the medians of the rounds, each of which counts "
-            "once, however many samples it took. Ratios are taken within each round and then treated alike, so "
-            "that what moves a whole process drops out. Words of comparison need an interval of the ratio that "
-            "lies beyond the noise of the machine, and Benjamini and Hochberg's test over all comparisons of a "
-            "group. "
+            "once, however many samples it took. Ratios are taken within each round and then treated alike, "
+            "so that what moves a whole process drops out. Words of comparison need an interval of the ratio "
+            "that lies beyond the noise of the machine, and Benjamini and Hochberg's test over all "
+            "comparisons of a group. "
             f"Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise of the machine", told)

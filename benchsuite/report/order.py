@@ -15,7 +15,7 @@ from typing import TypeVar
 import pandas as pd
 
 from benchsuite.report.groups import split
-from benchsuite.report.points import Point, Value, points
+from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import joined
 from benchsuite.stats.evidence import (
     DISAGREE,
@@ -117,6 +117,13 @@ def _reason(found: Decision, asked: Ratio) -> str:
     if found.side == "undecided" and math.isnan(found.lo) and asked.rounds >= LEAST_ROUNDS:
         return NO_DRIFT
     return found.reason if found.side != "undecided" or found.reason in (TOO_FEW, DISAGREE) else _MANY
+
+
+def beside(point: Point, base: Point) -> Value:
+    """The speed of a cell as a multiple of another's, with its interval; missing unless both were timed."""
+    if not (point.rounds_s and base.rounds_s):
+        return MISSING
+    return Value(1.0) if point is base else valued(ratio(point, base))
 
 
 def of_pairs(pairs: Iterable[tuple[Point, Point]]) -> Order:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from benchsuite.analyse.flags import FLAGS
 from benchsuite.report import strips
 from benchsuite.report.contests import Contest, noun_of, speed
-from benchsuite.report.order import ratio, valued
+from benchsuite.report.order import beside, valued
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import (
     MODE_WORDS,
@@ -102,10 +102,10 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
     cells = points(frame)
     rows = frame.to_dict("records")
     varying = [factor for factor in FACTORS if frame[factor].nunique(dropna=factor != "threads") > 1]
-    columns = [_macs(cells), _params(cells), _latency(cells)]
+    columns = [_macs(cells), _latency(cells)]
     if reference is not None:
-        columns.append(_relative(relative(frame, reference), reference))
-    columns += [_rounds(cells), _throughput(), _memory(cells)]
+        columns.append(_relative(rows, reference))
+    columns += [_rounds(cells), _throughput(), _memory(cells), _params(cells)]
     columns += _watched(rows, "busy_s", "Device busy", "s")
     columns += [*_watched(rows, "joules_per_image", "Energy per image", "J"), _samples(rows)]
     headers = (
@@ -184,10 +184,11 @@ def _throughput() -> _Column:
     return "Throughput (images/s)", show
 
 
-def relative(frame: pd.DataFrame, reference: str) -> list[Value]:
-    """The speed of every cell as a multiple of that of the reference in the same setting, paired by round.
+def with_relative(frame: pd.DataFrame, reference: str | None) -> pd.DataFrame:
+    """The frame with the speed of every cell as a multiple of that of the reference in the same setting.
 
-    Missing where one of the two was not timed.
+    The multiple is paired by round. Its columns are `relative`, `relative_lo` and `relative_hi`; missing
+    where one of the two was not timed.
     """
     keys = ("resolution", "kernel", *FACTORS)
     settings = [tuple(map(str, row)) for row in frame[list(keys)].itertuples(index=False)]
@@ -197,20 +198,22 @@ def relative(frame: pd.DataFrame, reference: str) -> list[Value]:
         for setting, point in zip(settings, cells, strict=True)
         if point.name == reference and point.rounds_s
     }
-    return [
-        MISSING
-        if setting not in base or not point.rounds_s
-        else Value(1.0)
-        if point is base[setting]
-        else valued(ratio(point, base[setting]))
+    found = [
+        beside(point, base[setting]) if setting in base else MISSING
         for setting, point in zip(settings, cells, strict=True)
     ]
+    return frame.assign(
+        relative=[value.value for value in found],
+        relative_lo=[value.lo for value in found],
+        relative_hi=[value.hi for value in found],
+    )
 
 
-def _relative(ratios: Sequence[Value], reference: str) -> _Column:
-    def show(i: int, _: Point) -> TableCell:
-        found = ratios[i]
-        return TableCell("1" if found == Value(1.0) else spread(found.value, found.lo, found.hi), _key(found))
+def _relative(rows: Sequence[Mapping[Any, Any]], reference: str) -> _Column:
+    def show(i: int, point: Point) -> TableCell:
+        value = Value(*(rows[i][key] for key in ("relative", "relative_lo", "relative_hi")))
+        own = point.name == reference and value.known
+        return TableCell("1" if own else spread(value.value, value.lo, value.hi), _key(value))
 
     return f"× {reference}", show
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchsuite.report.contests import Contest, contests
+from benchsuite.report.order import among
+from benchsuite.report.points import points
+from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
 
@@ -91,6 +96,19 @@ def make_record(
         started_at="2026-01-05T10:00:00Z",
         seconds=2.5,
     )
+
+
+def fields_of(records: Sequence[Record]) -> list[Contest]:
+    """The contests of these records, which can be compared."""
+    cells = points(to_frame(records))
+    return contests(cells, among(cells))
+
+
+def with_rounds(record: Record, medians: Sequence[float]) -> Record:
+    """The record with one sample in each of these rounds."""
+    assert record.timing is not None
+    timing = replace(record.timing, samples_s=tuple(medians), rounds=(1,) * len(medians))
+    return replace(record, timing=timing)
 
 
 def _even(count: int) -> list[float]:

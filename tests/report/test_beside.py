@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from benchsuite.report.beside import beside
-from benchsuite.report.contests import contests
-from benchsuite.report.points import points
-from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
-from tests.report.synthetic import make_record
+from tests.report.synthetic import fields_of, make_record
 
 END = " × is the ratio of median throughputs."
 
 
 def said(reference: str | None, *records: Record) -> str:
-    return beside(reference, contests(points(to_frame(records))))
+    return beside(reference, fields_of(records))
 
 
 def race(resolution: int = 224, **latencies: float) -> list[Record]:
