@@ -1,4 +1,4 @@
-"""Options that several commands share, the exit codes, and how output is written."""
+"""Options that several commands share, and how output is written."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ import typer
 
 from benchsuite.errors import UsageError
 
-REGRESSION = MISMATCH = 1
-BAD_INPUT = 2
-FAILED_CELLS = 3
-NOT_COMPARABLE = 4
-INCONCLUSIVE = 5
-INTERRUPTED = 130
 _WIDTH = 160
 """Of tables where stdout is no terminal."""
 

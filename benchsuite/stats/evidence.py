@@ -156,9 +156,10 @@ def estimate(medians: Sequence[float], drift: float = 0.0, confidence: float = C
     return Estimate(value, min(lo, value), max(hi, value), len(logs))
 
 
-def half_width(medians: Sequence[float], confidence: float = CONFIDENCE) -> float | None:
+def half_width(medians: Sequence[float], confidence: float = STOPPED_CONFIDENCE) -> float | None:
     """Half width of the interval between rounds as a share of the value, by which precision is stated and
-    sampling stops; None below `LEAST_ROUNDS`."""
+    sampling stops; None below `LEAST_ROUNDS`. The machine's drift, which more rounds cannot lessen, is left
+    out."""
     if len(medians) < LEAST_ROUNDS:
         return None
     found = estimate(medians, confidence=confidence)

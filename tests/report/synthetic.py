@@ -37,9 +37,11 @@ def make_record(
     seed: int = 0,
     **cell: Any,
 ) -> Record:
-    """A record whose rounds are spread evenly within ± `noise` of `latency`, in an order of their own.
+    """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact.
 
-    The samples of a round lie within a tenth of that around it, so that medians are exact.
+    They are of `rounds` rounds, whose interval is about ± `noise` / 2 for five; fewer than ten are of one.
+    Rounds are in
+    another order for every cell, so that no two cells scatter alike.
     """
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     fields: dict[str, Any] = {
@@ -55,16 +57,19 @@ def make_record(
     ok = status == "ok"
     timing = None
     if ok and latency is not None:
-        counts = [len(range(i, samples, rounds)) for i in range(rounds)]
-        centres = _even(rounds)
-        random.Random(f"{made.id} {seed}").shuffle(centres)
+        levels = [0.46 * level for level in evenly(rounds)] if samples >= 10 and rounds > 1 else [0.0]
+        counts = [len(range(i, samples, len(levels))) for i in range(len(levels))]
+        within = 0.5 if len(levels) > 1 else 1.0
+        steps = [
+            [latency * (1 + noise * (level + within * step)) for step in evenly(count)]
+            for level, count in zip(levels, counts, strict=True)
+        ]
+        order = random.Random(f"{seed} {made.id}")
+        for one in (steps, *steps):
+            order.shuffle(one)
         timing = Timing(
-            samples_s=tuple(
-                latency * (1 + noise * (centre + step / 10))
-                for centre, count in zip(centres, counts, strict=True)
-                for step in _even(count)
-            ),
-            rounds=tuple(counts) if rounds > 1 else (),
+            samples_s=tuple(step for one in steps for step in one),
+            rounds=tuple(map(len, steps)) if len(steps) > 1 else (),
             method="cuda_events",
             warmup_calls=12,
             warmup_s=0.5,
@@ -111,9 +116,9 @@ def with_rounds(record: Record, medians: Sequence[float]) -> Record:
     return replace(record, timing=timing)
 
 
-def _even(count: int) -> list[float]:
-    """So many numbers from −1 to 1; 0 alone."""
-    return [2 * i / (count - 1) - 1 for i in range(count)] if count > 1 else [0.0] * count
+def evenly(count: int) -> list[float]:
+    """So many numbers from −1 to 1."""
+    return [2 * i / max(1, count - 1) - 1 for i in range(count)]
 
 
 MIXERS: Mapping[str, tuple[float, float, float]] = {

@@ -65,7 +65,7 @@ def test_an_interval_holds_its_value_where_the_mean_lies_between_two_modes() -> 
 
 
 def test_half_width_is_a_share_of_the_value() -> None:
-    assert half_width(rounds(3.0)) == pytest.approx(math.sinh(REACH), rel=1e-6)
+    assert half_width(rounds(3.0), 0.95) == pytest.approx(math.sinh(REACH), rel=1e-6)
 
 
 def test_what_moves_a_whole_round_drops_out_of_a_paired_ratio() -> None:
