@@ -20,7 +20,6 @@ from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
-from benchsuite.report.noise import with_noise
 from benchsuite.report.order import Order, beside, decided, multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
@@ -126,7 +125,10 @@ class Across:
 def across(runs: Sequence[Run]) -> Across:
     """These runs, in order; A is the first. Cells that a rule excludes are left out."""
     letters = [_letter(i) for i in range(len(runs))]
-    frames = [_frame(run) for run in runs]
+    frames = [
+        to_frame((record for record in run.records if record.status != "skipped"), run.environments)
+        for run in runs
+    ]
     axes = _AXES if not any(_ambiguous(frame) for frame in frames) else (*_AXES, *_MACHINE)
     tables = [_table(frame, axes) for frame in frames]
     reference, wanted = _reference(runs, tables)
@@ -232,11 +234,6 @@ def _reference(runs: Sequence[Run], tables: Sequence[Mapping[Key, Point]]) -> tu
     if wish in common:
         return wish, None
     return next(iter(common), None), wish
-
-
-def _frame(run: Run) -> pd.DataFrame:
-    records = [record for record in run.records if record.status != "skipped"]
-    return with_noise(to_frame(records, run.environments), run.environments)
 
 
 def _entry(

@@ -17,7 +17,6 @@ from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
-from benchsuite.report.noise import with_noise
 from benchsuite.report.order import decided, joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
@@ -203,8 +202,7 @@ def _by_id(run: Run) -> dict[str, Record]:
 
 
 def _points(run: Run, records: Mapping[str, Record], ids: Sequence[str]) -> dict[str, Point]:
-    frame = to_frame((records[id] for id in ids), run.environments)
-    return {point.cell: point for point in points(with_noise(frame, run.environments))}
+    return {point.cell: point for point in points(to_frame((records[id] for id in ids), run.environments))}
 
 
 def _only(

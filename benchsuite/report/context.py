@@ -26,7 +26,7 @@ from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
 from benchsuite.report.growing import growth_table
-from benchsuite.report.noise import evidence, with_noise
+from benchsuite.report.noise import evidence
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
 from benchsuite.report.order import Order, within
 from benchsuite.report.points import Point, points
@@ -262,7 +262,7 @@ def _frame(run: Run, records: Sequence[Record], gaps: Sequence[Cell]) -> tuple[p
     """All that a page says of cells, a row a cell, and which of them are faster than which."""
     machines = run.environments
     frame = with_profiles(to_frame(records, machines), records)
-    frame = with_gaps(with_noise(with_roofs(frame, machines), machines), run, gaps)
+    frame = with_gaps(with_roofs(frame, machines), run, gaps)
     order = within(frame)
     return with_standings(frame, order), order
 

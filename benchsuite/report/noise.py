@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined
+from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.rounds import round_medians
 
@@ -53,43 +52,6 @@ def missed(timed: Sequence[Timing], wanted: float) -> str:
     return f"{counted(len(late), 'cell')} missed it, {because[0]}"
 
 
-def with_noise(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
-    """The frame with what the self-test found on each cell's machine, as shares.
-
-    Its columns are `noise`, 0 where nobody knows, and `drift`, NaN where nobody knows.
-    """
-    found = {session: _selftest(environments.get(session, {})) for session in set(frame["session"])}
-    sessions = list(frame["session"])
-    noise, drift = ([_share(found[session], key) for session in sessions] for key in (NOISE, DRIFT))
-    return frame.assign(
-        noise=pd.Series(noise, dtype="float64").fillna(0.0), drift=pd.Series(drift, dtype="float64")
-    )
-
-
-NOISE, DRIFT = "noise_percent", "drift_percent"
-
-
-def drift_of(environment: Mapping[str, Any]) -> float:
-    """Share by which runs of a machine differ; NaN where no self-test looked."""
-    return _share(_selftest(environment), DRIFT)
-
-
-def noise_of(environment: Mapping[str, Any]) -> float:
-    """Share that a difference must exceed on a machine; 0 where no self-test looked."""
-    found = _share(_selftest(environment), NOISE)
-    return 0.0 if math.isnan(found) else found
-
-
-def _selftest(environment: Mapping[str, Any]) -> Mapping[str, Any]:
-    found = environment.get("selftest")
-    return found if isinstance(found, Mapping) else {}
-
-
-def _share(found: Mapping[str, Any], key: str) -> float:
-    value = found.get(key)
-    return value / 100 if isinstance(value, int | float) else math.nan
-
-
 def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]]) -> str:
     """What the numbers rest on: flags, agreement of rounds, the self-test; empty if nothing was timed.
 
@@ -119,8 +81,8 @@ def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]
 
 def of_machine(environment: Mapping[str, Any]) -> str:
     """What the self-test of a machine found, and whether intervals hold what differs between its runs."""
-    found = _selftest(environment)
-    if not found:
+    found = environment.get("selftest")
+    if not isinstance(found, Mapping):
         return (
             "No self-test of this machine is known: what differences mean on it and how far its runs differ "
             "is open, and intervals hold only what varies within the run."
@@ -129,10 +91,10 @@ def of_machine(environment: Mapping[str, Any]) -> str:
     when = f"Self-test of {day}" if day else "Self-test"
     when += f", {_days(age)} before the run" if isinstance(age, int | float) else ""
     parts = [] if found.get("passed", True) else ["did not pass"]
-    noise, drift = (_share(found, key) for key in (NOISE, DRIFT))
+    noise, drift = noise_of(environment), drift_of(environment)
     parts.append(
         "could not tell the noise"
-        if math.isnan(noise)
+        if not noise
         else f"within a run a difference must exceed {_percent(noise)} to mean anything"
     )
     parts.append(

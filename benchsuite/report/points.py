@@ -49,8 +49,7 @@ class Point:
             was one process.
         flags: what makes its samples suspicious, as words of `analyse.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
-        noise: share that a difference must exceed on its machine; 0 if unknown (`noise.with_noise`).
-        drift: share by which runs of its machine differ; NaN if unknown.
+        noise, drift: of its machine, as shares (`results.machine`).
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
             are still to be measured (`unfinished.with_gaps`).
@@ -72,9 +71,9 @@ class Point:
     session: int
     allocator: str
     flags: tuple[str, ...]
+    noise: float
+    drift: float
     metrics: Mapping[str, Value]
-    noise: float = 0.0
-    drift: float = math.nan
     standing: Standing | None = None
     unfinished: bool = False
     line_unfinished: bool = False
@@ -136,8 +135,8 @@ def _point(row: Mapping[Any, Any]) -> Point:
         session=int(row["session"]),
         allocator=row["allocator"],
         flags=tuple(row["flags"].split()),
-        noise=row.get("noise", 0.0),
-        drift=row.get("drift", math.nan),
+        noise=row["noise"],
+        drift=row["drift"],
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
