@@ -10,25 +10,24 @@ from markupsafe import Markup
 REACH = "a tenth"
 """How far a strip goes to either side, in words; all of a page have this scale, so that they compare."""
 _REACH = math.log(1.1)
-_STEP, _HEIGHT, _EDGE = 7, 16, 2.5
+_STEP, _MIDDLE, _ROOM = 8, 8, 6
 
 
 def strip(medians: Sequence[float], centre: float, text: str) -> Markup:
-    """The strip as an `<svg>` element. A round beyond its reach is a hollow dot at its edge.
+    """The strip as an `<svg>` element. A round beyond its reach is a larger dot at its edge.
 
     Args:
         centre: the estimate of the cell.
-        text: the same in words, for those who do not see it and as a tooltip.
+        text: the same in words, as a tooltip and for those who do not see it.
     """
-    width = _STEP * len(medians)
-    inside: list[str] = []
+    within: list[str] = []
     beyond: list[str] = []
     for i, median in enumerate(medians):
         share = math.log(median / centre) / _REACH
-        y = _HEIGHT / 2 - max(-1.0, min(1.0, share)) * (_HEIGHT / 2 - _EDGE)
-        (inside if abs(share) <= 1 else beyond).append(f"M{_STEP * (i + 0.5):g} {y:.3g}h0")
-    rings = Markup('<path class="beyond" d="{}"/>').format("".join(beyond)) if beyond else ""
-    return Markup(
-        '<svg class="strip" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{text}">'
-        '<title>{text}</title><path class="middle" d="M0 {m}H{w}"/><path d="{inside}"/>{rings}</svg>'
-    ).format(w=width, h=_HEIGHT, m=_HEIGHT // 2, text=text, inside="".join(inside), rings=rings)
+        y = _MIDDLE - max(-1.0, min(1.0, share)) * _ROOM
+        (within if abs(share) <= 1 else beyond).append(f"M{_STEP * i + _STEP // 2} {y:.1f}h0")
+    paths = [Markup('<path d="{}"/>').format("".join(within))] if within else []
+    paths += [Markup('<path class="beyond" d="{}"/>').format("".join(beyond))] if beyond else []
+    return Markup('<svg class="strip" width="{}" height="16" role="img"><title>{}</title>{}</svg>').format(
+        _STEP * len(medians), text, Markup("").join(paths)
+    )

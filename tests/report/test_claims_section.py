@@ -82,7 +82,7 @@ def test_the_panel_comes_first_after_the_question(tmp_path: Path) -> None:
         "What was found",
     ]
     assert found.within("p")[0] == "Do fewer MACs make a faster layer?"
-    assert "Of 1 claim, 1 holds." in found.within("p")[:3]
+    assert "Of 1 claim, 1 holds." in found.within("p")[:4]
 
 
 def test_claims_that_cannot_be_tested_come_after_what_was_found(tmp_path: Path) -> None:
