@@ -9,6 +9,7 @@ BenchsuiteError
 │   ├── DeviceError         the device asked for is not there
 │   ├── ExecutorError       an executor cannot be had: no such extra, cluster or resources
 │   └── ParityDataError     a golden case cannot be read
+├── NotComparableError      two results were measured in ways that do not compare
 ├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
 ├── Mismatch                this cell computes something else than its reference, so it is not timed
 ├── Recompiled              this cell was compiled anew while it was timed
@@ -127,6 +128,12 @@ class ExecutorError(UsageError):
 
 class ParityDataError(UsageError):
     """A folder of golden cases, or one case in it, cannot be read."""
+
+
+class NotComparableError(BenchsuiteError):
+    """Results were measured in ways that do not compare: other threads, another allocator."""
+
+    exit_code = NOT_COMPARABLE
 
 
 class Unsupported(BenchsuiteError):  # noqa: N818  a state of a cell, not a fault

@@ -16,10 +16,11 @@ from dataclasses import replace
 
 from benchsuite.analyse.baseline import Baseline, BaselineCell, changes_of
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
-from benchsuite.analyse.gate import Decision, discoveries, expected_by_chance
+from benchsuite.analyse.gate import VERDICT_OF, Decision, expected_by_chance
 from benchsuite.analyse.gate_result import CellVerdict, GateCell
 from benchsuite.scenario.gate import ExactPolicy, Gate
-from benchsuite.stats.student import above, t_quantile
+from benchsuite.stats import evidence as stats
+from benchsuite.stats.student import t_quantile
 
 _ENOUGH = 3
 """Processes a side from which their own spread makes the interval; that of two says next to nothing."""
@@ -55,7 +56,7 @@ def timed_cells(
         known = (own_noise or {}).get(exact.id, noise)
         cells.append(_timed(exact, a, b, rule, known) if both and a and b else exact)
     tested = [i for i, one in enumerate(cells) if one.decision and not math.isnan(one.decision.p)]
-    sure = discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
+    sure = stats.discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
     for i, found in zip(tested, sure, strict=True):
         if cells[i].verdict == "slower" and not found:
             why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
@@ -77,32 +78,28 @@ def decide(old: Sequence[float], new: Sequence[float], rule: Gate, noise: float 
     expected = None if noise is None else share * math.log1p(noise)
     bound = max(math.log1p(rule.delta), expected or 0.0)
     delta = math.expm1(bound)
-    freedom, p = _FEW, math.nan
-    if processes >= _ENOUGH or (processes >= 2 and expected is None):
+    measured = processes >= _ENOUGH or (processes >= 2 and expected is None)
+    if measured:
         freedom = processes - 1
         error = math.sqrt(statistics.variance(old) / len(old) + statistics.variance(new) / len(new))
-        distance = log_ratio - bound
-        p = above(distance / error, freedom) if error else float(distance <= 0)
     elif expected is not None:
-        error = expected / t_quantile(0.95, _FEW)
+        freedom, error = _FEW, expected / t_quantile(0.95, _FEW)
     else:
         why = (
             "one process on a side, and nobody knows how far two differ on this machine: give three or more "
             "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
         )
         return Decision("inconclusive", delta, ratio, pairs=processes, reason=why)
-    reach = t_quantile(rule.confidence, freedom) * error
-    low, high = log_ratio - reach, log_ratio + reach
-    if low > bound:
-        return Decision("slower", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if high < -bound:
-        return Decision("faster", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if -bound < low and high < bound:
-        return Decision("same", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
-        return Decision("not flagged", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
-    return Decision("inconclusive", delta, ratio, math.exp(low), math.exp(high), p, processes, why)
+    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), noise=delta)
+    found = stats.decide({"it": asked}, confidence=rule.confidence, false_discovery=1.0, tested="above")["it"]
+    verdict, why = VERDICT_OF[found.side], ""
+    if verdict == "inconclusive":
+        if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
+            verdict = "not flagged"
+        else:
+            why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
+    p = found.p if measured else math.nan
+    return Decision(verdict, delta, ratio, found.lo, found.hi, p, processes, why)
 
 
 def _beside(

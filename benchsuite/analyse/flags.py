@@ -31,7 +31,7 @@ FLAGS: Mapping[str, str] = {
     "clocks or two algorithms: look at the samples, take more rounds.",
     "outliers": "Many samples are far from the rest: something else interrupts the steps. The median bears "
     "it, a mean does not.",
-    "few_rounds": "Fewer than three rounds: there is no interval. Raise rounds.",
+    "few_rounds": "Fewer than three rounds: they state no interval. Raise rounds, or let the run end.",
     "unstable_warmup": "Steps were still getting faster or slower when warm-up ended: the first samples may "
     "belong to it. Raise warmup_s.",
     "imprecise": "The interval between rounds is wider than a tenth of the median: smaller differences "

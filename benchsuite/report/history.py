@@ -39,7 +39,7 @@ def named(found: Sequence[Series]) -> dict[int, str]:
         varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
         for i, row in zip(places, frame.to_dict("records"), strict=True):
             setting = setting_words({str(key): row[key] for key in row}, varying)
-            words[i] = f"{row['name']}, {setting}"
+            words[i] = ", ".join(text for text in (row["name"], setting, found[i].manner) if text)
     return words
 
 

@@ -52,11 +52,17 @@ def round_medians(timing: Timing) -> tuple[float, ...]:
     return tuple(quantile(samples, 0.5) for samples in _samples_of_rounds(timing))
 
 
+_SHAPED = 8
+"""Samples of a round below which its own median lies too near to them to say what varies."""
+
+
 def within_rounds(timing: Timing) -> tuple[float, ...]:
-    """Every sample over the median of its round, so that only what varies within rounds is left."""
+    """Every sample over the median of its round, so that only what varies within rounds is left; those of
+    rounds with a handful of samples are left out."""
     return tuple(
         sample / middle
         for samples in _samples_of_rounds(timing)
+        if len(samples) >= _SHAPED
         for middle in (quantile(samples, 0.5),)
         for sample in samples
         if middle

@@ -179,7 +179,8 @@ def _environment(prepared: Prepared, engine: Engine) -> dict[str, Any]:
     """The machine as described, and what its devices do at most, if cells are to be timed on them."""
     wanted = _ceilings(prepared)
     gpus = {cell.device for cell in prepared.cells if cell.device.startswith("cuda")}
-    shared = {"groups_on_host": max(1, len(gpus))}  # GPUs work side by side
+    # GPUs work side by side
+    shared = {"groups_on_host": max(1, len(gpus)), "executor": engine.name}
     if not wanted:
         return {**prepared.environment, **shared}
     found = [engine.planner.ceilings(device, dtypes) for device, dtypes in wanted.items()]

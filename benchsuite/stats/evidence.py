@@ -44,6 +44,7 @@ Side = Literal["above", "below", "same", "undecided"]
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
+NO_DRIFT = "no self-test says how far two runs of this machine differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,8 @@ def unpaired(a: Sequence[float], b: Sequence[float], drift: float = 0.0) -> Rati
     """A ÷ b from the medians of rounds of two runs, by Welch's rule on logarithms.
 
     Args:
-        drift: as for `estimate`; it counts once for each side.
+        drift: as for `estimate`; it counts once for each side. NaN where nobody knows, and then there is no
+            error.
 
     Raises:
         ValueError: a side has no round, or a median is not positive.
@@ -238,7 +240,7 @@ def decide(
     for key, believed in zip(family, sure, strict=True):
         side = found[key].side
         if not believed and (side == "above" or (side == "below" and tested == "both")):
-            why = f"{side} by itself, but not surely enough among {len(family)} that were tested"
+            why = f"not sure enough among {len(family)} comparisons"
             found[key] = replace(found[key], side="undecided", reason=why)
     return found
 
@@ -248,7 +250,8 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.noise)
     lo, hi = ratio.interval(confidence)
     if math.isnan(lo):
-        return Decision("undecided", ratio.value, lo, hi, math.nan, TOO_FEW)
+        reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
+        return Decision("undecided", ratio.value, lo, hi, math.nan, reason)
     reach = t_quantile(confidence, ratio.freedom) * ratio.error
     low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
     side: Side = "undecided"

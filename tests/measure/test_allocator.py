@@ -12,7 +12,7 @@ import pytest
 
 from benchsuite.measure import allocator
 
-GLIBC = pytest.mark.skipif(not allocator.can_retain(), reason=f"memory is not retained by {allocator.library()}")
+GLIBC = pytest.mark.skipif(not allocator.can_retain(), reason=f"not retained by {allocator.library()}")
 _FAULTS = """
 import json, resource, sys
 import torch

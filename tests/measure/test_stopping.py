@@ -19,7 +19,7 @@ NOISY = [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 2.0]
     ("samples", "elapsed_s", "reason"),
     [
         ([1.0] * 4, 99.0, None),  # min_samples come first, even when the time is up
-        ([1.0] * 6, 0.0, None),  # six equal samples have no 97 % interval yet
+        ([1.0] * 5, 0.0, None),  # five equal samples have no interval yet
         (PRECISE, 0.0, "precision"),
         (PRECISE, 99.0, "precision"),
         (NOISY, 0.0, None),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import DeviceError, WorkerDied
+from benchsuite.measure.stopping import Visit
 from benchsuite.run import process
 from benchsuite.run.answer import Answer, Visited
 from benchsuite.run.executor import ProcessExecutor
@@ -30,11 +31,11 @@ def executor() -> Iterator[ProcessExecutor]:
 
 def visit(executor: ProcessExecutor, name: str, timeout_s: float | None = None) -> Answer[Visited]:
     cell = make_cell(name=name, target=f"tests.planted:{name}")
-    return executor.visit(cell, QUICK, (0, 1), (), timeout_s)
+    return executor.visit(cell, QUICK, Visit(), timeout_s)
 
 
 def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None:
-    timed = executor.visit(make_cell(), QUICK, (0, 1), ())
+    timed = executor.visit(make_cell(), QUICK, Visit())
     assert timed.status == "ok"
     assert timed.value is not None
     assert timed.value.timing.threads == 1

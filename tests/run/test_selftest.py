@@ -32,9 +32,15 @@ TINY = Settings(
     runs=2,
     pause_s=0.0,
     measure=Measure(
-        metrics=("latency",), warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, rounds=3, threads=1,
+        metrics=("latency",),
+        warmup_calls=1,
+        warmup_s=0.0,
+        min_samples=6,
+        max_samples=6,
+        rounds=3,
+        threads=1,
         precision=None,
-    ),  # fmt: skip
+    ),
     turns=2,
     turn_s=0.001,
     waits=3,

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from benchsuite.run.turns import _Going, order
 
 from benchsuite.errors import RunFolderError, UsageError
+from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import RunWriter, read_run
+from benchsuite.results.visits import VISITS
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.estimate import cell_seconds, estimate
 from benchsuite.run.prepare import INTERRUPTED, Request, busy, prepare
+from benchsuite.run.rounds import _Going, order
 from benchsuite.run.sweep import Sweep
 from benchsuite.run.sweep import run as run_sweep
 from benchsuite.scenario.measure import Measure
@@ -52,8 +57,8 @@ class Scripted:
         self.stop_after = stop_after
         self.measured: list[Cell] = []
         self.planned: list[Cell] = []
-        self.visits: list[tuple[str, tuple[int, int], int]] = []
-        self.released = 0
+        self.visits: list[tuple[str, int]] = []
+        self.processes = 0
         self.inspected = 0
         self.failures_left: int | None = None
 
@@ -88,14 +93,13 @@ class Scripted:
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
-        self.visits.append((cell.name, turn, len(earlier)))
+        self.visits.append((f"{cell.name} {cell.resolution[0]} {cell.batch}", visit.round))
         if len(self.visits) > self.stop_after:
             raise KeyboardInterrupt
-        if turn[0] == 0:
+        if visit.round == 0:
             self.measured.append(cell)
         status = self.script.get(cell.name, "ok")
         if self.failures_left is not None:
@@ -119,8 +123,8 @@ class Scripted:
         memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
         return Answer(Inspected(memory))
 
-    def release(self) -> None:
-        self.released += 1
+    def begin_round(self) -> None:
+        self.processes += 1
 
     def another(self) -> Scripted:
         return self
@@ -131,6 +135,9 @@ class Scripted:
 
 class Watching:
     """Notes what a sweep tells its observer."""
+
+    def round_begins(self, number: int, cells: int) -> None:
+        """Told by other tests."""
 
     def __init__(self) -> None:
         self.events: list[str] = []
@@ -189,18 +196,132 @@ def test_an_excluded_cell_is_a_record_with_the_rule_and_no_failure(scenario: str
     assert executor.measured == []
 
 
-def test_the_cells_of_a_group_take_turns_and_see_their_earlier_samples(scenario: str, tmp_path: Path) -> None:
+def test_a_round_is_a_process_that_visits_every_cell_once_group_by_group(
+    scenario: str, tmp_path: Path
+) -> None:
     executor = Scripted()
-    sweep(executor, tmp_path / "run", scenario, filter="resolution=64 batch=1")
-    assert executor.released == 1
-    rounds = [executor.visits[i : i + 2] for i in (0, 2, 4)]
-    for number, visits in enumerate(rounds):
-        assert {name for name, _, _ in visits} == {"msa", "HiLo"}
-        assert {turn for _, turn, _ in visits} == {(number, 3)}
-        assert {earlier for _, _, earlier in visits} == {10 * number}
+    sweep(executor, tmp_path / "run", scenario)
+    assert executor.processes == 5
+    assert [number for _, number in executor.visits] == [number for number in range(5) for _ in range(7)]
+    every = {f"{name} {size} {batch}" for name in ("msa", "HiLo") for size in (64, 128) for batch in (1, 2)}
+    for number in range(5):
+        visited = [cell for cell, at in executor.visits if at == number]
+        assert set(visited) == every - {"msa 128 2"}
+        groups = [cell.partition(" ")[2] for cell in visited]
+        assert (
+            len([1 for a, b in itertools.pairwise(groups) if a != b]) == 3
+        )  # four groups, each in one piece
     records = read_run(tmp_path / "run").records
-    assert [record.timing and record.timing.rounds for record in records] == [(10, 10, 10)] * 2
-    assert all(record.timing and record.timing.warmup_calls == 3 for record in records)
+    timed = [record.timing for record in records if record.timing]
+    assert {timing.rounds for timing in timed} == {(10,) * 5}
+    assert {timing.warmup_calls for timing in timed} == {5}
+    assert not (tmp_path / "run" / VISITS).exists()  # no record needs them any more
+
+
+class Noisy(Scripted):
+    """Rounds of HiLo at 64 pixels differ by a tenth; all others are alike."""
+
+    def visit(
+        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+    ) -> Answer[Visited]:
+        answer = super().visit(cell, measure, visit, timeout_s)
+        if answer.value is None or (cell.name, cell.resolution) != ("HiLo", (64, 64)):
+            return answer
+        samples = (0.1 * (1 + 0.1 * (visit.round % 2)),) * 10
+        return Answer(Visited(timing=replace(answer.value.timing, samples_s=samples)))
+
+
+def counts(folder: Path) -> dict[str, tuple[int, str]]:
+    """Cell → how many rounds it had, and what ended them."""
+    return {
+        f"{record.cell.name} {record.cell.resolution[0]}": (
+            len(record.timing.rounds),
+            record.timing.stopped_by,
+        )
+        for record in read_run(folder).records
+        if record.timing
+    }
+
+
+def test_a_group_in_which_a_cell_is_not_precise_gets_more_rounds_whole_and_the_others_do_not(
+    scenario: str, tmp_path: Path
+) -> None:
+    sweep(Noisy(), tmp_path / "run", scenario, filter="batch=1", overrides=("measure.max_rounds=8",))
+    assert counts(tmp_path / "run") == {
+        "msa 64": (8, "precision"),
+        "HiLo 64": (8, "rounds"),
+        "msa 128": (5, "precision"),
+        "HiLo 128": (5, "precision"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "rounds", "ended"),
+    [
+        ("measure.precision=null", 5, "samples"),
+        ("measure.rule=fixed", 5, "samples"),
+        ("measure.rounds=2", 2, "rounds"),
+    ],
+)
+def test_without_a_precision_to_reach_there_are_as_many_rounds_as_asked_for(
+    scenario: str, tmp_path: Path, override: str, rounds: int, ended: str
+) -> None:
+    sweep(Noisy(), tmp_path / "run", scenario, filter="batch=1", overrides=(override,))
+    assert counts(tmp_path / "run")["HiLo 64"] == (rounds, ended)
+
+
+def test_a_killed_run_goes_on_with_the_rounds_that_whole_groups_have_had(
+    scenario: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
+    assert read_run(folder).records == ()
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    # Two rounds of all four cells were written down, unless the second round of a group lacked a cell.
+    assert len(executor.visits) == 4 * 5 - 8
+    assert {number for _, number in executor.visits} == {2, 3, 4}
+    assert {timing for timing, _ in counts(folder).values()} == {5}
+    assert {record.session for record in read_run(folder).records if record.timing} == {1}
+    assert not (folder / VISITS).exists()
+
+
+def test_a_round_that_a_group_has_not_finished_is_measured_again(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=5), folder, scenario, filter="batch=1")
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    assert len(executor.visits) == 4 * 5 - 4
+    assert min(number for _, number in executor.visits) == 1
+
+
+def test_rounds_of_another_machine_are_not_gone_on_with(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
+    environment = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps(environment | {"machine": "another"}))
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    assert len(executor.visits) == 4 * 5
+
+
+def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
+    scenario: str, tmp_path: Path
+) -> None:
+    class Late(Scripted):
+        def visit(
+            self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+        ) -> Answer[Visited]:
+            self.script = {"HiLo": "crash"} if visit.round == 3 else {}
+            return super().visit(cell, measure, visit, timeout_s)
+
+    sweep(Late(), tmp_path / "run", scenario, filter="resolution=64 batch=1")
+    found = {record.cell.name: record for record in read_run(tmp_path / "run").records}
+    assert (found["HiLo"].status, found["HiLo"].timing) == ("crash", None)
+    assert counts(tmp_path / "run") == {"msa 64": (5, "precision")}
 
 
 def test_the_order_of_a_round_is_shuffled_there_and_back_or_as_written() -> None:
@@ -217,7 +338,7 @@ def test_the_order_of_a_round_is_shuffled_there_and_back_or_as_written() -> None
 
 
 def test_interleaving_takes_the_bias_of_drift_away() -> None:
-    """On a machine that slows down steadily, cells that are alike look alike only if they take turns."""
+    """On a machine that slows down steadily, cells that are alike look alike only in several rounds."""
 
     def ratio(rounds: int) -> float:
         clock = iter(1.0 + 0.001 * step for step in range(1000))
@@ -231,7 +352,7 @@ def test_interleaving_takes_the_bias_of_drift_away() -> None:
     assert abs(ratio(2) - 1) < 0.002
 
 
-def test_a_retry_starts_the_cell_anew_and_is_counted(scenario: str, tmp_path: Path) -> None:
+def test_a_retry_repeats_the_round_and_is_counted(scenario: str, tmp_path: Path) -> None:
     executor = Scripted({"HiLo": "crash"})
     executor.failures_left = 1
     result = sweep(
@@ -275,15 +396,14 @@ def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_th
     folder = tmp_path / "run"
     executor = Scripted()
     result = sweep(executor, folder, scenario, stopping=lambda: len(executor.visits) >= 8)
-    assert len(executor.visits) == 8  # one group is done, and of the second each cell was visited once
+    assert len(executor.visits) == 8  # every cell was visited once, and one of them twice
     assert result.stopped
-    assert [r.timing and r.timing.stopped_by for r in result.records] == ["samples"] * 2 + [INTERRUPTED] * 2
-    assert result.missing == 3
+    assert [r.timing and r.timing.stopped_by for r in result.records] == [INTERRUPTED] * 7
     again = Scripted()
     finished = sweep(again, folder, resume=folder)
-    assert len(again.measured) == 5  # what was cut short is measured anew
+    assert len(again.visits) == 7 * 5 - 8  # the eighth was the whole of a group of one
     assert not finished.stopped
-    assert {r.timing and r.timing.stopped_by for r in finished.records} == {"samples"}
+    assert {r.timing and r.timing.stopped_by for r in finished.records} == {"precision"}
 
 
 @pytest.mark.parametrize(("device", "inspected"), [("cuda:0", 7), ("cpu", 0)])
@@ -368,17 +488,27 @@ def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_pa
     assert all(record.cost and record.cost.macs == 1000 for record in hilo)
 
 
+class Broken(Scripted):
+    """Is ended after the memory of four cells was looked at."""
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        if self.inspected == 4:
+            raise KeyboardInterrupt
+        return super().inspect(cell, measure, timeout_s)
+
+
 def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
-        sweep(Scripted(stop_after=14), folder, scenario)  # in the last round of the third group
+        sweep(Broken(), folder, scenario)
     before = [record for record in read_run(folder).records if record.status == "ok"]
     executor = Scripted()
     result = sweep(executor, folder, resume=folder)
     assert len(before) == 4
-    assert len(executor.measured) == result.measured == 3
+    assert executor.visits == []  # all rounds were written down
+    assert executor.inspected == result.measured == 3
     assert list(result.records[:4]) == before
-    assert [record.session for record in result.records] == [1] * 4 + [2] * 3
+    assert [record.session for record in result.records] == [1] * 7  # that of their rounds
 
 
 def test_resuming_a_finished_run_measures_nothing_and_adds_no_session(scenario: str, tmp_path: Path) -> None:
@@ -477,7 +607,7 @@ def test_a_taken_folder_is_refused_before_anything_is_measured(scenario: str, tm
 def test_the_observer_hears_of_every_cell_and_of_the_end(scenario: str, tmp_path: Path) -> None:
     observer = Watching()
     executor = Scripted({"HiLo": "oom"}, stop_after=2)
-    prepared = prepare(Request(reference=scenario), executor)
+    prepared = prepare(Request(reference=scenario, overrides=("measure.order=sequential",)), executor)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(prepared, tmp_path / "run", executor, observer)
     assert observer.events == ["begin 7 0", "cell msa", "cell HiLo", "oom", "cell msa", "end"]
@@ -496,6 +626,10 @@ def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scena
 
 def test_a_cells_seconds_are_warm_up_budget_and_memory_pass() -> None:
     measure = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0)
-    assert cell_seconds(1e-3, measure) == pytest.approx(0.1 + 0.5 + 0.2 + 0.003)  # the samples run out first
-    assert cell_seconds(1.0, measure) == pytest.approx(0.1 + 4.0 + 10.0 + 3.0)  # min_samples come first
-    assert cell_seconds(0.1, measure) == pytest.approx(0.1 + 0.5 + 5.0 + 0.3)
+    # 5 to 10 rounds, 7.5 on average: 1.5 times the budgets of five.
+    assert cell_seconds(1e-3, measure) == pytest.approx(
+        7.5 * 0.1 + 1.5 * (0.5 + 0.2) + 0.003
+    )  # samples run out
+    assert cell_seconds(1.0, measure) == pytest.approx(7.5 * 0.1 + 1.5 * (25.0 + 10.0) + 3.0)  # min_samples
+    fixed = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0, precision=None)
+    assert cell_seconds(0.1, fixed) == pytest.approx(5 * 0.1 + 2.5 + 5.0 + 0.3)

@@ -10,8 +10,8 @@ import pytest
 from benchsuite.stats.levels import LEAST_SAMPLES, Levels, levels, samples_wanted
 
 
-def rounds(between: float, within: float, count: int = 400, samples: int = 25, seed: int = 5) -> list[list[float]]:
-    chances = np.random.default_rng(seed)
+def rounds(between: float, within: float, count: int = 400, samples: int = 25) -> list[list[float]]:
+    chances = np.random.default_rng(5)
     logs = between * chances.standard_normal((count, 1)) + within * chances.standard_normal((count, samples))
     return np.exp(logs).tolist()  # type: ignore[no-any-return]
 
