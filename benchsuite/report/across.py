@@ -20,13 +20,13 @@ from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
-from benchsuite.report.order import Order, beside, decided, multiples, of_pairs
+from benchsuite.report.order import Order, beside, multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import joined
 from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
-from benchsuite.stats.evidence import Decision, Question, unpaired
+from benchsuite.stats.evidence import Decision, Question, decide, unpaired
 
 _MACHINE = ("device", "threads")
 """Axes that are a machine's rather than a cell's, but where one run varies them."""
@@ -284,7 +284,7 @@ def _compared(entries: Sequence[Entry]) -> list[Entry]:
         for letter in entry.multiples
         if letter != "A" and entry.multiples.get("A") and entry.multiples[letter]
     }
-    found = decided(questions)
+    found = decide(questions)
     return [
         replace(entry, beside_a={letter: found[i, letter] for letter in entry.points if (i, letter) in found})
         for i, entry in enumerate(entries)

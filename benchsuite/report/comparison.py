@@ -17,14 +17,14 @@ from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
-from benchsuite.report.order import decided, joint_drift, valued
+from benchsuite.report.order import joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
-from benchsuite.stats.evidence import Decision, Question, Side, unpaired
+from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
 
 CAVEAT = (
     "The two sides were measured one after the other. What drifts between two runs of one machine is in the "
@@ -100,7 +100,7 @@ def compare(old: Run, new: Run) -> Comparison:
     common = [id for id in after if id in before and {before[id].status, after[id].status} != {"skipped"}]
     words = _words([*before.values(), *after.values()])
     left, right = _points(old, before, common), _points(new, after, common)
-    decisions = decided(
+    decisions = decide(
         {
             id: Question(
                 unpaired(right[id].rounds_s, left[id].rounds_s, joint_drift(left[id], right[id])),

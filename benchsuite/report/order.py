@@ -7,34 +7,18 @@ two places of a page decide the same pair in different ways.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TypeVar
 
 import pandas as pd
 
 from benchsuite.report.groups import split
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import joined
-from benchsuite.stats.evidence import (
-    DISAGREE,
-    LEAST_ROUNDS,
-    TOO_FEW,
-    Decision,
-    Question,
-    Ratio,
-    Side,
-    decide,
-    ratio_of,
-    unpaired,
-)
+from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, ratio_of, unpaired
 
 NO_DIFFERENCE = "no difference that means anything on this machine"
-NO_DRIFT = "no self-test says how far two runs of this machine differ"
-_MANY = "not sure enough among so many comparisons"
-
-_Key = TypeVar("_Key", bound=Hashable)
 _OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
 
 
@@ -105,20 +89,6 @@ def valued(found: Ratio | Decision) -> Value:
     return Value(found.value, *found.interval())
 
 
-def decided(questions: Mapping[_Key, Question]) -> dict[_Key, Decision]:
-    """The decisions on one family of questions, with reasons that a reader understands."""
-    return {
-        key: replace(found, reason=_reason(found, questions[key].ratio))
-        for key, found in decide(questions).items()
-    }
-
-
-def _reason(found: Decision, asked: Ratio) -> str:
-    if found.side == "undecided" and math.isnan(found.lo) and asked.rounds >= LEAST_ROUNDS:
-        return NO_DRIFT
-    return found.reason if found.side != "undecided" or found.reason in (TOO_FEW, DISAGREE) else _MANY
-
-
 def beside(point: Point, base: Point) -> Value:
     """The speed of a cell as a multiple of another's, with its interval; missing unless both were timed."""
     if not (point.rounds_s and base.rounds_s):
@@ -129,7 +99,7 @@ def beside(point: Point, base: Point) -> Value:
 def of_pairs(pairs: Iterable[tuple[Point, Point]]) -> Order:
     """The order of these pairs, which are one family; those without times on both sides are left out."""
     return Order(
-        decided(
+        decide(
             {
                 (one.cell, other.cell): Question(ratio(one, other), noise=max(one.noise, other.noise))
                 for one, other in pairs

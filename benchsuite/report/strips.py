@@ -24,10 +24,10 @@ def strip(medians: Sequence[float], centre: float, text: str) -> Markup:
     beyond: list[str] = []
     for i, median in enumerate(medians):
         share = math.log(median / centre) / _REACH
-        y = _MIDDLE - max(-1.0, min(1.0, share)) * _ROOM
-        (within if abs(share) <= 1 else beyond).append(f"M{_STEP * i + _STEP // 2} {y:.1f}h0")
+        y = _MIDDLE - round(max(-1.0, min(1.0, share)) * _ROOM)
+        (within if abs(share) <= 1 else beyond).append(f"M{_STEP * i + _STEP // 2} {y}h0")
     paths = [Markup('<path d="{}"/>').format("".join(within))] if within else []
     paths += [Markup('<path class="beyond" d="{}"/>').format("".join(beyond))] if beyond else []
-    return Markup('<svg class="strip" width="{}" height="16" role="img"><title>{}</title>{}</svg>').format(
+    return Markup('<svg class="strip" width="{}" role="img"><title>{}</title>{}</svg>').format(
         _STEP * len(medians), text, Markup("").join(paths)
     )

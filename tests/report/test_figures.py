@@ -247,6 +247,7 @@ def many(**changes: Any) -> list[Record]:
 def test_of_more_than_twenty_names_only_the_telling_ones_are_named_and_coloured() -> None:
     records = many()
     frame = to_frame(records)
+    frame = with_standings(frame, within(frame))
     drawing = cost_versus_speed(frame, theme.looks(frame["name"], "m7"))
     assert drawing is not None
     assert sorted(texts(drawing.figure)) == ["m1", "m13", "m25", "m7"]
