@@ -132,8 +132,8 @@ class Panel:
         """What the numbers are."""
         if any(one.ratio.endswith("]") for row in self.tested for one in row.measured):
             return (
-                "Ratios of times are paired by round; brackets are their 95 % intervals. Published sizes are as "
-                "printed, for their own conditions."
+                "Ratios of times are paired by round; brackets are their 95 % intervals. Published sizes are "
+                "as printed, for their own conditions."
             )
         return "Published sizes are as printed, for their own conditions."
 
