@@ -356,7 +356,8 @@ def print_estimates(estimates: Sequence[Estimate]) -> None:
     console().print(table)
     for item in estimates:
         if item.reason:  # in full: a table would cut it off
-            print(f"no numbers  {describe_cell(item.cell)}: {item.reason}")
+            what = "no estimate" if item.tried else "no numbers"
+            print(f"{what}  {describe_cell(item.cell)}: {item.reason}")
 
 
 def print_parity(rows: Sequence[ParityRow]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 import re
 from typing import Any
 
@@ -14,6 +15,8 @@ _UNSHOWN = re.compile(
     # C0 but for tab and newline, DEL, C1, line separators, marks that turn the direction of text, surrogates
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+
+_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def escaped(text: str) -> str:
@@ -31,14 +34,14 @@ def storable(text: str) -> str:
 
 
 def all_storable(data: Any) -> Any:
-    """Plain data in which every text, keys included, is `storable`."""
+    """Plain data that JSON can hold: every text, keys included, is `storable`, and no number is infinite."""
     if isinstance(data, str):
         return storable(data)
     if isinstance(data, dict):
         return {all_storable(key): all_storable(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
         return [all_storable(value) for value in data]
-    return data
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def printable(text: str) -> str:
@@ -47,11 +50,30 @@ def printable(text: str) -> str:
 
 
 def bounded(text: str, most: int) -> str:
-    """The text, or its beginning and its end with the number of characters that are left out between them."""
+    """The text in at most so many characters: of a longer one its beginning, its end and what they lack."""
     if len(text) <= most:
         return text
-    end = most // 4
-    return f"{text[: most - end]} … [{len(text) - most} characters left out] … {text[len(text) - end :]}"
+    mark = f" … [{len(text) - most} characters and more left out] … "
+    end = (most - len(mark)) // 4
+    return f"{text[: most - len(mark) - end]}{mark}{text[len(text) - end :]}"
+
+
+def in_spreadsheet(text: str) -> str:
+    """Text of a cell in a CSV file, which no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def in_xml(text: str) -> str:
+    """The text with a replacement mark for every character that XML does not allow, and for C1 controls."""
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def in_markdown(text: str) -> str:
+    """Text on one line in Markdown, or in a cell of its table: HTML in it is shown and not obeyed."""
+    line = printable(" ".join(text.split()))
+    for character, escape in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\\", "\\\\"), ("|", "\\|")):
+        line = line.replace(character, escape)
+    return line
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

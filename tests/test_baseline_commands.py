@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import shutil
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
@@ -16,6 +18,8 @@ from benchsuite.analyse.gate_store import write as write_result
 from benchsuite.cli import main
 from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import RunWriter
+from benchsuite.run import counted
+from benchsuite.run.build import mixer_class
 from tests.builders import make_cell, make_record
 from tests.gates import make_gate
 
@@ -222,6 +226,51 @@ def test_a_cell_that_came_fails_until_it_is_taken_over(cli: Cli) -> None:
     assert "benchsuite baseline accept baselines/exact.json --cells" in err
     assert cli("baseline", "accept", "baselines/exact.json", "--cells")[0] == 0
     assert cli("gate", "--baseline", "baselines/exact.json")[0] == 0
+
+
+COUNTED = """
+import torch
+from torch import nn
+class Own(nn.Module):
+    def __init__(self, dim): super().__init__(); self.p = nn.Linear(dim, dim)
+    def forward(self, x, size): return self.p(x)
+"""
+UNCOUNTED = COUNTED.replace("return self.p(x)", "raise RuntimeError('only on its own device')")
+"""As a module that needs a GPU: it fails on "meta" and on the CPU."""
+
+
+def test_a_class_that_can_no_longer_be_counted_is_not_comparable_and_one_that_never_could_is_named(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def own(text: str) -> None:
+        Path("own.py").write_text(text)
+        sys.modules.pop("own", None)
+        mixer_class.cache_clear()
+        importlib.invalidate_caches()
+        shutil.rmtree("__pycache__", ignore_errors=True)
+
+    monkeypatch.setattr(counted, "_raised_by", lambda subject: None)  # as if the device had no such fault
+    path = scenario('"own:Own"')
+    own(COUNTED)
+    assert cli("baseline", "exact", path, "--pythonpath", ".")[0] == 0
+    own(UNCOUNTED)
+    code, out, _ = cli("gate", "--baseline", "baselines/exact.json", "--pythonpath", ".")
+    assert code == 4
+    assert "1 no longer counted" in out
+    assert 'not counted: on "meta" RuntimeError: only on its own device' in out
+
+    command = ["baseline", "accept", "baselines/exact.json", "--cells", "--pythonpath", "."]
+    code, out, _ = cli(*command)
+    assert code == 0
+    assert "ok → not counted" in out
+    junit = Path("junit.xml")
+    code, out, _ = cli("gate", "--baseline", "baselines/exact.json", "--pythonpath", ".", "--junit", junit)
+    assert code == 0
+    assert "1 not counted" in out
+    assert ET.parse(junit).getroot().find(".//skipped") is not None
+
+    own("import nothing_such\n")
+    assert cli("gate", "--baseline", "baselines/exact.json", "--pythonpath", ".")[0] == 1
 
 
 def test_every_format_is_written_by_the_gate_and_again_from_its_result(cli: Cli, baseline: Path) -> None:

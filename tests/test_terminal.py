@@ -129,12 +129,22 @@ def test_estimates_are_headed_by_what_would_be_measured(capsys: pytest.CaptureFi
 def test_what_will_not_fit_is_said_in_full_below_the_estimates(capsys: pytest.CaptureFixture[str]) -> None:
     why = "will not fit: needs about 3 GiB, there is 2 GiB"
     terminal.print_estimates(
-        [Estimate(make_cell(name="Fits"), 1000, 0.5, 2048), Estimate(make_cell(), None, None, 3 << 30, why)]
+        [
+            Estimate(make_cell(name="Fits"), 1000, 0.5, 2048),
+            Estimate(make_cell(), None, None, 3 << 30, why, tried=False),
+        ]
     )
     _, fits, large, reason = capsys.readouterr().out.splitlines()
     assert fits.split()[-6:] == ["1", "k", "0.5", "s", "2", "KiB"]
     assert large.split()[-4:] == ["–", "–", "3", "GiB"]
     assert reason == f"no numbers  {terminal.describe_cell(make_cell())}: {why}"
+
+
+def test_a_cell_that_will_be_measured_without_an_estimate_is_not_said_to_have_no_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal.print_estimates([Estimate(make_cell(), None, None, None, "not counted: a")])
+    assert f"no estimate  {terminal.describe_cell(make_cell())}: not counted: a" in capsys.readouterr().out
 
 
 def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.text import ESCAPE, all_storable, bounded, escaped, printable, storable
+from benchsuite.text import (
+    ESCAPE,
+    all_storable,
+    bounded,
+    escaped,
+    in_markdown,
+    in_spreadsheet,
+    printable,
+    storable,
+)
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()))
 """Lone surrogates and control characters included."""
@@ -28,7 +39,8 @@ def test_valid_text_is_stored_as_it_is(text: str) -> None:
 def test_pairs_of_surrogates_are_joined_and_lone_ones_escaped() -> None:
     assert storable("a\ud83d\ude00b") == "a😀b"
     assert storable("\ude00\ud83d") == "\\ude00\\ud83d"
-    assert all_storable({"\udcff": ["\udc80", 1, None, ("x",)]}) == {"\\udcff": ["\\udc80", 1, None, ["x"]]}
+    data = {"\udcff": ["\udc80", 1, 0.5, None, ("x", math.nan, -math.inf)]}
+    assert all_storable(data) == {"\\udcff": ["\\udc80", 1, 0.5, None, ["x", None, None]]}
 
 
 @given(ANY)
@@ -53,4 +65,17 @@ def test_a_stream_of_ascii_escapes_what_it_lacks_as_json_does() -> None:
 def test_a_long_text_keeps_its_beginning_and_its_end() -> None:
     text = "a" * 900 + "z" * 100
     assert bounded(text, 1000) == text
-    assert bounded(text, 100) == f"{'a' * 75} … [900 characters left out] … {'z' * 25}"
+    short = bounded(text, 100)
+    assert len(short) == 100
+    assert bounded(short, 100) == short
+    assert re.fullmatch(r"a{30,} … \[900 characters and more left out\] … z{10,}", short)
+
+
+def test_a_spreadsheet_computes_nothing() -> None:
+    for text in ("=1", "+1", "-1", "@x", "\tx"):
+        assert in_spreadsheet(text) == f"'{text}"
+    assert [in_spreadsheet(text) for text in ("", "a=1", "1")] == ["", "a=1", "1"]
+
+
+def test_markdown_shows_html_and_keeps_a_text_in_its_cell() -> None:
+    assert in_markdown("<img src=x onerror=alert(1)>\n& |") == "&lt;img src=x onerror=alert(1)&gt; &amp; \\|"

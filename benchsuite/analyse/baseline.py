@@ -38,8 +38,8 @@ class BaselineCell:
     Attributes:
         log_medians: of each process, the logarithm of the median of its samples in seconds.
         numbers: exact numbers by name: "macs", "other_ops.softmax".
-        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
-        reason: why there are no numbers; empty if there are.
+        ways: what counted or read them, by group, where that is known: {"macs": "traced graph"}.
+        reason: why there are no numbers; empty if there are. With status "ok" only counting failed.
     """
 
     id: str
@@ -49,6 +49,11 @@ class BaselineCell:
     numbers: Mapping[str, int] = field(default_factory=dict)
     ways: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """Its status, or "not counted" where nothing else is wrong with it."""
+        return "not counted" if self.status == "ok" and self.reason else self.status
 
     @property
     def noise(self) -> float | None:
@@ -99,7 +104,7 @@ def cell_of(records: Sequence[Record]) -> BaselineCell:
         log_medians=tuple(round(log_median(samples), 6) for samples in timed if samples),
         numbers=numbers_of(best),
         ways={name: how for name, how in ways.items() if name not in _BY_CALLS},  # as of "macs"
-        reason="" if best.status == "ok" else best.reason or "",
+        reason=best.reason or ("" if timed else best.not_counted),
     )
 
 

@@ -16,17 +16,19 @@ def renewed(
     """The baseline, what was taken over in words, and what was accepted but is no change.
 
     Args:
-        cells: take over cells that are new, gone, or of another status.
+        cells: take over cells that are new, gone, of another status, or no longer counted.
     """
     after = {cell.id: cell for cell in old.cells}
     taken: list[str] = []
     every: list[Change] = []
     for cell in new.cells:
         before = after.get(cell.id)
-        if before is None or before.status != cell.status:
+        if before is None or before.outcome != cell.outcome:
             if cells:
                 after[cell.id] = cell
-                taken.append(f"{cell.id}: {'new' if before is None else f'{before.status} → {cell.status}'}")
+                taken.append(
+                    f"{cell.id}: {'new' if before is None else f'{before.outcome} → {cell.outcome}'}"
+                )
             continue
         changes = changes_of(before, cell)
         every += changes

@@ -17,13 +17,15 @@ from dataclasses import replace
 from benchsuite.analyse.baseline import Baseline, BaselineCell, changes_of
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
 from benchsuite.analyse.gate import VERDICT_OF, Decision, expected_by_chance
-from benchsuite.analyse.gate_result import CellVerdict, GateCell
+from benchsuite.analyse.gate_result import CellVerdict, GateCell, of_changes
 from benchsuite.scenario.gate import ExactPolicy, Gate
 from benchsuite.stats import evidence as stats
 from benchsuite.stats.student import t_quantile
 
 _ENOUGH = 3
 """Processes a side from which their own spread makes the interval; that of two says next to nothing."""
+_COUNTS = ("params", "macs")
+"""Numbers that a cell without times stands for."""
 _FEW = 4
 """Degrees of freedom that a noise of unknown origin is taken to have: five processes, as in a self-test."""
 
@@ -54,7 +56,7 @@ def timed_cells(
         exact = _exact(a, b, rule.exact, accepted)
         both = a is not None and b is not None and a.log_medians and b.log_medians
         known = (own_noise or {}).get(exact.id, noise)
-        cells.append(_timed(exact, a, b, rule, known) if both and a and b else exact)
+        cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
     tested = [i for i, one in enumerate(cells) if one.decision and not math.isnan(one.decision.p)]
     sure = stats.discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
     for i, found in zip(tested, sure, strict=True):
@@ -119,8 +121,8 @@ def _exact(
     assert one is not None
     changes = changes_of(old, new) if old and new else ()
     verdict, reason = _statuses(old, new)
-    if verdict == "equal" and regressions(changes, policy, accepted):
-        verdict = "larger"
+    if verdict == "equal":
+        verdict = of_changes(regressions(changes, policy, accepted))
     return GateCell(
         id=one.id,
         cell=one.cell,
@@ -130,17 +132,30 @@ def _exact(
         reason=reason,
         changes=changes,
         accepted=accepted_of(changes, accepted),
+        counts={key: new.numbers[key] for key in _COUNTS if new and key in new.numbers},
     )
 
 
 def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellVerdict, str]:
     if old is None or new is None:
         return "missing", "the baseline does not have it" if old is None else "only the baseline has it"
-    if old.status == new.status:
-        return "equal", "" if new.status == "ok" else f"{new.status} on both sides: {new.reason}"
-    if old.status == "ok":
-        return "broken", f"{new.status}: {new.reason}"
-    return "failed", f"in the baseline {old.status}: {old.reason}; now {new.status}"
+    was, now = old.outcome, new.outcome
+    if was == now == "not counted":
+        return "not counted", f"on both sides: {new.reason}"
+    if was == now:
+        return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
+    if old.status == "ok" != new.status:
+        return "broken", f"{now}: {new.reason}"
+    if was == "ok":
+        return "no longer counted", f"{now}: {new.reason}"
+    return "failed", f"in the baseline {was}: {old.reason}; now {now}"
+
+
+def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
+    """The cell by its counts alone, unless it was timed once and is not any more."""
+    if exact.verdict == "equal" and old and new and old.log_medians and new.status == "ok":
+        return replace(exact, verdict="failed", reason="the baseline has times of it, and now it has none")
+    return exact
 
 
 def _timed(

@@ -52,6 +52,9 @@ def _method(record: Record) -> str:
 
 GROUPS: Mapping[str, _Group] = {
     "params": _Group(lambda r: {"": r.cost.params} if r.cost else None),
+    "trainable_params": _Group(
+        lambda r: {"": r.cost.trainable_params} if r.cost and r.cost.trainable_params is not None else None
+    ),
     "macs": _Group(lambda r: {"": r.cost.macs} if r.cost else None, _counter),
     "other_ops": _Group(lambda r: r.cost.other_ops if r.cost else None, _counter),
     "uncounted": _Group(lambda r: r.cost.uncounted if r.cost else None, _counter),

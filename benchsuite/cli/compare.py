@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchsuite.errors import UsageError, nearest
+from benchsuite.text import in_markdown
 
 FORMATS = ("text", "markdown", "json")
 
@@ -49,9 +50,10 @@ def compare(
     else:
         text = format == "text"
         if not text:
-            print(f"# {page.title}\n")
-        print(f"{page.summary}\n")  # holds paths, which are not to be torn
-        print(f"{wrapped(page.caveat) if text else page.caveat}\n")
+            print(f"# {in_markdown(page.title)}\n")
+        # The summary holds paths, which are not to be torn.
+        said = (page.summary, wrapped(page.caveat)) if text else map(in_markdown, (page.summary, page.caveat))
+        print(*said, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:
         try:

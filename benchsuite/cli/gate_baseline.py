@@ -124,9 +124,11 @@ def _print(result: GateResult, *, strict: bool) -> None:
 
 def _what_to_do(result: GateResult, file: Path, pythonpath: Sequence[str]) -> str:
     """How to accept what changed, by name; empty if there is nothing to accept."""
+    from benchsuite.analyse.gate_result import COUNTED
+
     names = [
         f"{cell.id}:{change.metric}"
-        for cell in result.of("larger")
+        for cell in result.of(*COUNTED)
         for change in cell.changes
         if change not in cell.accepted
     ]
@@ -139,7 +141,7 @@ def _what_to_do(result: GateResult, file: Path, pythonpath: Sequence[str]) -> st
         text += "".join(f"  {verb} {name}{search if exact else ''}\n" for name in names[:10])
         if len(names) > 10:
             text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
-    if exact and (cells := result.of("missing", "broken", "failed")):
+    if exact and (cells := result.of("missing", "broken", "failed", "no longer counted")):
         text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
         text += f"  benchsuite baseline accept {file} --cells{search}\n"
     return text

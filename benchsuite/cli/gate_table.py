@@ -90,7 +90,7 @@ def conclusion(result: GateResult, *, strict: bool) -> str:
         0: "no regression",
         1: "regression",
         3: "cells could not be compared, and nothing worse was found",
-        4: f"not comparable: {result.refused}",
+        4: f"not comparable: {result.refused or 'cells are no longer counted'}",
         5: "no regression found, but some cells are inconclusive (--strict)",
     }[code]
 

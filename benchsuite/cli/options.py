@@ -54,7 +54,10 @@ def write(data: str | bytes, out: Path | None) -> None:
     """
     raw = data if isinstance(data, bytes) else data.encode("utf-8")
     if out is None:
-        sys.stdout.buffer.write(raw)
+        if isinstance(data, str) and sys.stdout.isatty():
+            sys.stdout.write(data)  # as `print` does, without what a terminal would obey
+        else:
+            sys.stdout.buffer.write(raw)
         return
     try:
         out.write_bytes(raw)

@@ -1,89 +1,99 @@
-"""Parameters and multiply–adds of a module, counted on the graph of one forward pass by fvcore.
+"""Parameters and multiply–adds of a module, counted on one forward pass.
 
-Nothing is computed: the module and its input may live on the "meta" device.
+Two counters share the rules of `op_counts.py`: one reads the graph that torch's tracer makes, the other
+watches the operators that torch dispatches. Where both can count, each checks the other. On "meta" nothing is
+computed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-import warnings
-from collections import Counter
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.measure.op_counts import FREE, HANDLES
-from benchsuite.measure.tracing import tracing_on_meta
+from benchsuite.measure.dispatched import count_dispatched
+from benchsuite.measure.tally import Tally
+from benchsuite.measure.tracing import count_traced
 from benchsuite.results.record import Cost
 
+TRACED, DISPATCHED = "traced graph", "dispatched operators"
 
-def count_cost(module: nn.Module, inputs: tuple[object, ...], *, images: int = 1) -> Cost:
+
+def count_cost(
+    module: nn.Module, inputs: tuple[object, ...], *, images: int = 1, limit_s: float | None = None
+) -> Cost:
     """Count the forward pass of `module(*inputs)`.
+
+    The graph counts. Where there is none, or only the dispatched operators are known to the last, these do.
 
     Args:
         inputs: tensors, and plain values such as the grid size, which are held constant.
         images: how many images the input holds; all counts are divided by it.
+        limit_s: seconds after which it gives up. Then only the dispatched operators count, since the tracer
+            knows no limit.
 
     Returns:
         The cost of one image. Operators without a rule are listed in `uncounted` with their number of calls.
+
+    Raises:
+        TimeoutError: it took longer than the limit.
+        Exception: the module does not run on such tensors.
     """
-    tensors = tuple(value for value in inputs if isinstance(value, Tensor))
-    analysis = _analysis()(_Constant(module, inputs), tensors)
-    analysis.clear_op_handles()
-    for name, handle in HANDLES.items():
-        analysis.set_op_handle(name, handle)
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
-    training, fastpath = module.training, torch.backends.mha.get_fastpath_enabled()
-    module.eval()
-    torch.backends.mha.set_fastpath_enabled(False)  # its one fused operator hides what it computes
-    try:
-        with torch.no_grad(), tracing_on_meta() if tensors[0].is_meta else contextlib.nullcontext():
-            counts: Counter[str] = Counter(analysis.by_operator())
-            unknown: Counter[str] = Counter(analysis.unsupported_ops())
-    finally:
-        module.train(training)
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-    macs = sum(count for kind, count in counts.items() if kind.startswith("macs"))
-    others = {
-        kind: int(count) // images for kind, count in sorted(counts.items()) if not kind.startswith("macs")
-    }
+    with _as_in_inference(module):
+        # The graph first: what a module makes at its first call and keeps is counted in it.
+        traced, _ = _tried(lambda: count_traced(module, inputs)) if limit_s is None else (None, None)
+        dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s))
+    if error is not None and traced is None:
+        raise error
+    if traced is not None and (dispatched is None or not traced.unknown or dispatched.unknown):
+        tally, other, how = traced, dispatched, TRACED
+    else:
+        assert dispatched is not None
+        tally, other, how = dispatched, traced, DISPATCHED
+    real = next((f", on {one.device}" for one in inputs if isinstance(one, Tensor) and not one.is_meta), "")
+    parameters = list(module.parameters())
     return Cost(
-        params=sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad),
-        macs=int(macs) // images,
-        other_ops={kind: count for kind, count in others.items() if count},
-        uncounted={name: calls for name, calls in sorted(unknown.items()) if name not in FREE},
-        counter=f"fvcore {importlib.metadata.version('fvcore')} with benchsuite's rules",
+        params=sum(parameter.numel() for parameter in parameters),
+        trainable_params=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        macs=tally.macs // images,
+        other_ops={
+            kind: count // images
+            for kind, count in sorted(tally.counts.items())
+            if not kind.startswith("macs") and count // images
+        },
+        uncounted=dict(sorted(tally.unknown.items())),
+        counter=f"benchsuite's rules on the {how} of torch {torch.__version__.partition('+')[0]}{real}",
+        cross_check_macs=other.macs // images if other and not other.unknown and not tally.unknown else None,
     )
 
 
-def _analysis() -> Any:  # fvcore has no types
-    """The class of fvcore. Importing it scripts a loss function on the way, of which recent torch warns."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        from fvcore.nn import FlopCountAnalysis
-    return FlopCountAnalysis
+def _tried(count: Callable[[], Tally]) -> tuple[Tally | None, Exception | None]:
+    try:
+        return count(), None
+    except Exception as error:  # noqa: BLE001  a module may raise anything, and there is another counter
+        return None, error
 
 
-class _Constant(nn.Module):
-    """`module` with every argument but the tensors fixed, since a graph takes tensors only.
+@contextmanager
+def _as_in_inference(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients, nothing compiled, and no fused operator that hides what it computes."""
+    training, fastpath = module.training, torch.backends.mha.get_fastpath_enabled()
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), _eager():
+            yield
+    finally:
+        module.train(training)
+        torch.backends.mha.set_fastpath_enabled(fastpath)
 
-    It owns the weights, which a graph takes too, but not the modules: fvcore would keep a scope of the graph
-    for each, which takes a fifth of the time, and only the sum over all of them is asked for.
-    """
 
-    def __init__(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
-        super().__init__()
-        self.hidden = (module,)  # in a tuple it is not registered
-        self.inputs = inputs
-        for number, parameter in enumerate(module.parameters()):
-            self.register_parameter(f"parameter{number}", parameter)
-        for number, buffer in enumerate(module.buffers()):
-            self.register_buffer(f"buffer{number}", buffer)
-
-    def forward(self, *tensors: Tensor) -> Tensor:
-        given = iter(tensors)
-        (module,) = self.hidden
-        out: Tensor = module(*(next(given) if isinstance(value, Tensor) else value for value in self.inputs))
-        return out
+def _eager() -> AbstractContextManager[object]:
+    """Compiled parts run as they were written. Where nothing was compiled, the compiler is not imported."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance

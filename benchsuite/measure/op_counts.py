@@ -1,177 +1,231 @@
-"""What one operator of a traced graph costs: rules for fvcore where its own are missing or wrong.
+"""What one call of an operator costs: a rule for each that works, for whichever counter met the call.
 
-A rule is called with the operator's inputs and outputs as traced, and returns a count or {kind: count}.
-Kinds that start with "macs" are multiply–adds (one multiply–add is 1); all others are operations that are no
+A rule is called with the call's inputs and outputs, in the order of the operator's schema: tensors as
+`Shaped`, lists of them as lists, all else as plain values. It returns a count, or {kind: count}. Kinds that
+start with "macs" are multiply–adds (one multiply–add is 1); all others are operations that are no
 multiply–adds, which are kept apart.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
+from benchsuite.measure.einsum import einsum_count
 
-from benchsuite.measure.tracing import TRACED_CONVOLUTION
-
-Value = Any  # torch._C.Value has no public type
-Handle = Callable[[list[Value], list[Value]], "Counter[str]"]
+Counts = Mapping[str, int]
 
 
-def _shape(value: Value) -> list[int]:
-    sizes = value.type().sizes() if isinstance(value.type(), torch._C.TensorType) else None
-    return list(sizes) if sizes is not None else []
+@dataclass(slots=True, eq=False)
+class Product:
+    """Elementwise products that no sum has taken yet.
+
+    Attributes:
+        left: how many. A sum over one makes it a multiply–add; a second sum over it is only a sum.
+    """
+
+    left: int
 
 
-def _numel(value: Value) -> int:
-    """Number of elements; none for a number, which the graph holds as a tensor without axes."""
-    shape = _shape(value)
-    return math.prod(shape) if shape else 0
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A tensor as rules see it.
+
+    Attributes:
+        shape: None where the graph does not tell.
+        product: what it is a view of, if that is an elementwise product.
+    """
+
+    shape: tuple[int, ...] | None
+    product: Product | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Its shape. Raises ValueError if nobody knows it."""
+        if self.shape is None:
+            raise ValueError("the graph does not tell the shape")
+        return self.shape
+
+    @property
+    def elements(self) -> int:
+        """Number of elements; none of a number, which is a tensor without axes."""
+        return math.prod(self.sizes) if self.sizes else 0
 
 
-def _matmul(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
+Rule = Callable[[Sequence[Any], Sequence[Any]], "int | Counts"]
+
+
+def _matmul(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
     """Every element of the output sums over the last axis of the left factor; broadcasting included."""
-    return Counter({"macs.matmul": _numel(outputs[0]) * _shape(inputs[0])[-1]})
+    return {"macs.matmul": math.prod(outputs[0].sizes) * inputs[0].sizes[-1]}
 
 
-def _added_matmul(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
+def _added_matmul(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
     """addmm, baddbmm, addmv: the matrix product is of the second and third argument."""
-    return Counter({"macs.matmul": _numel(outputs[0]) * _shape(inputs[1])[-1]})
+    return _matmul(inputs[1:], outputs)
 
 
-def _linear(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-    return Counter({"macs.linear": _numel(outputs[0]) * _shape(inputs[0])[-1]})
+def _added_batches(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    """addbmm: the products of a batch, (b, n, m) and (b, m, p), are added up."""
+    return {"macs.matmul": math.prod(inputs[1].sizes) * inputs[2].sizes[-1]}
 
 
-def _convolution(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
+def _tensordot(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    left, right, of_left, of_right = inputs[:4]
+    pairs = [(left.sizes[i], right.sizes[j]) for i, j in zip(of_left, of_right, strict=True)]
+    return {"macs.matmul": math.prod(outputs[0].sizes) * math.prod(a for a, b in pairs if b != 1)}
+
+
+def _bilinear(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    """X (…, n), y (…, m) and weights (o, n, m): x times the weights, then y times that."""
+    _, n, m = inputs[2].sizes
+    return {"macs.linear": outputs[0].elements * (n * m + m)}
+
+
+def _linear(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    return {"macs.linear": math.prod(outputs[0].sizes) * inputs[0].sizes[-1]}
+
+
+def _convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
     """Each weight is used once for every position of the output (of the input, if transposed)."""
-    transposed = len(inputs) > 7 and bool(inputs[6].toIValue())
+    transposed = len(inputs) > 7 and bool(inputs[6])
     return _weights_at_positions(inputs[0] if transposed else outputs[0], inputs[1])
 
 
-def _traced_convolution(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-    """The same for the stand-in of `measure/tracing.py`."""
-    return _weights_at_positions(inputs[0] if inputs[3].toIValue() else outputs[0], inputs[1])
+def _forward_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    return _weights_at_positions(outputs[0], inputs[1])
 
 
-def _weights_at_positions(map_: Value, weight: Value) -> Counter[str]:
-    shape, axes = _shape(map_), len(_shape(weight)) - 2
+def _transposed_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    return _weights_at_positions(inputs[0], inputs[1])
+
+
+def _weights_at_positions(map_: Shaped, weight: Shaped) -> Counts:
+    shape, axes = map_.sizes, len(weight.sizes) - 2
     images = math.prod(shape[: -1 - axes])  # 1 of a map without an axis for them
-    return Counter({"macs.conv": images * math.prod(shape[-axes:]) * _numel(weight)})
+    return {"macs.conv": images * math.prod(shape[-axes:]) * weight.elements}
 
 
-def _attention(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
+def _attention(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
     """Multiply–adds of q kᵀ and attention times v, as if the whole matrix were formed: what `math` does.
 
-    q is (..., N, E), k (..., M, E), v (..., M, V). fvcore and, on a CPU, torch's own counter count zero.
+    q is (..., N, E), k (..., M, E), v (..., M, V). On a CPU torch's own counter counts zero. A mask, of
+    blocks or of pairs, takes nothing away.
     """
-    q, k, v = (_shape(value) for value in inputs[:3])
+    q, k, v = (value.sizes for value in inputs[:3])
     pairs = math.prod(q[:-1]) * k[-2]
-    return Counter({"macs.attention": pairs * (q[-1] + v[-1]), "softmax": pairs})
+    return {"macs.attention": pairs * (q[-1] + v[-1]), "softmax": pairs}
 
 
-def _einsum(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-    """Pair by pair from the left, as torch contracts without opt_einsum.
-
-    A pair that sums over a label costs the product of all its labels' sizes; any other is elementwise.
-    """
-    equation = str(inputs[0].toIValue()).replace(" ", "")
-    shapes = [_shape(value) for value in inputs[1].node().inputs()]
-    return einsum_count(equation, shapes)
+def _einsum(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    path = inputs[2] if len(inputs) > 2 else None
+    return einsum_count(inputs[0], [value.sizes for value in inputs[1]], path)
 
 
-def einsum_count(equation: str, shapes: Sequence[Sequence[int]]) -> Counter[str]:
-    """Multiply–adds and elementwise products of an einsum with an explicit output and no ellipsis.
-
-    Raises:
-        ValueError: the equation leaves its output implicit or uses an ellipsis.
-    """
-    left, arrow, output = equation.partition("->")
-    if not arrow or "." in equation:
-        raise ValueError(f"einsum {equation!r}: write the output and no ellipsis, so that it can be counted")
-    terms = left.split(",")
-    sizes: dict[str, int] = {}
-    for term, shape in zip(terms, shapes, strict=True):
-        sizes.update(zip(term, shape, strict=True))
-    counts: Counter[str] = Counter()
-    done = terms[0]
-    for index, term in enumerate(terms[1:], start=1):
-        needed = set(output).union(*terms[index + 1 :])
-        labels = set(done) | set(term)
-        kept = "".join(sorted(labels & needed))
-        kind = "macs.matmul" if labels - needed else "elementwise"
-        counts[kind] += math.prod(sizes[label] for label in labels)
-        done = kept
-    return counts
+def _sum(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    """A sum over a product, or over a view of one, is a multiply–add for each, however it was written."""
+    elements, product = inputs[0].elements, inputs[0].product
+    taken = min(elements, product.left) if product else 0
+    if product:
+        product.left -= taken
+    return {"macs.multiply_sum": taken, "elementwise": -taken, "reduction": elements - taken}
 
 
-def _sum(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-    """A sum straight over a product is a multiply–add for each product, however it was written."""
-    source = inputs[0].node()
-    if source.kind() in {"aten::mul", "aten::mul_"} and all(_shape(value) for value in source.inputs()):
-        return Counter({"macs.multiply_sum": _numel(inputs[0]), "elementwise": -_numel(inputs[0])})
-    return Counter({"reduction": _numel(inputs[0])})
+def free(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    """Costs nothing: it moves, looks up, or makes a constant."""
+    return {}
 
 
-def _per_input(kind: str, each: int = 1) -> Handle:
-    def count(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-        return Counter({kind: each * _numel(inputs[0])})
+def per_input(kind: str, each: int = 1) -> Rule:
+    """Rule of so many operations for each element of the first input."""
+
+    def count(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+        return {kind: each * inputs[0].elements}
 
     return count
 
 
-def _per_output(kind: str, each: int = 1) -> Handle:
-    def count(inputs: list[Value], outputs: list[Value]) -> Counter[str]:
-        return Counter({kind: each * _numel(outputs[0])})
+def per_output(kind: str, each: int = 1) -> Rule:
+    """Rule of so many operations for each element of the first output."""
+
+    def count(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+        return {kind: each * outputs[0].elements}
 
     return count
 
 
-# fvcore's convention for norms: 5 operations an element with affine weights, which all norms here have.
-_NORM = _per_input("norm", 5)
+# 5 operations an element with affine weights, which all norms here have; no mean is taken off in the second.
+_NORM, _RMS_NORM = per_input("norm", 5), per_input("norm", 4)
 
+PRODUCTS = frozenset({"aten::mul", "aten::multiply"})
+"""Elementwise products of two tensors: with a sum over them they are multiply–adds."""
+
+# Beside those that torch tags as pointwise or as reductions (`op_names.py`).
 _ELEMENTWISE = (
-    "abs add add_ addcmul clamp_min clamp_max cos cumsum div div_ elu erf exp exp_ gelu hardsigmoid "
-    "hardswish hardtanh leaky_relu log log_softmax maximum minimum mul mul_ neg pow pow_ reciprocal relu6 "
-    "rsqrt rsub sigmoid sigmoid_ sign silu silu_ sin softplus softshrink sqrt square sub sub_ tanh where"
+    "abs add addcmul clamp_min clamp_max cos cumsum div elu erf exp gelu hardsigmoid hardswish hardtanh "
+    "leaky_relu log log_softmax maximum minimum mul multiply neg pow reciprocal relu6 rsqrt rsub sigmoid "
+    "sign silu sin softplus softshrink sqrt square sub tanh where absolute addr cross cummax cummin cumprod "
+    "diff divide ger glu index_add index_reduce kron linalg_cross log_sigmoid logcumsumexp negative outer "
+    "prelu scatter_add scatter_reduce special_expit subtract upsample_nearest1d upsample_nearest2d "
+    "upsample_nearest3d"
 ).split()
 _REDUCTIONS = (
-    "amax amin argmax argmin linalg_vector_norm logsumexp max mean min norm prod std topk var".split()
-)
+    "amax amin argmax argmin linalg_vector_norm logsumexp max mean min norm prod std topk var all aminmax "
+    "any bincount count_nonzero embedding_bag histc kthvalue median mode nanmean nanmedian nanquantile "
+    "nansum quantile std_mean trace var_mean"
+).split()
 _POOLING = (
-    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_max_pool2d avg_pool1d avg_pool2d max_pool2d".split()
-)
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d "
+    "adaptive_max_pool3d avg_pool1d avg_pool2d avg_pool3d fractional_max_pool2d fractional_max_pool3d "
+    "max_pool1d max_pool1d_with_indices max_pool2d max_pool2d_with_indices max_pool3d "
+    "max_pool3d_with_indices"
+).split()
+_ATTENTION = (
+    "scaled_dot_product_attention _scaled_dot_product_attention_math _scaled_dot_product_flash_attention "
+    "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_efficient_attention "
+    "_scaled_dot_product_cudnn_attention"
+).split()
 
-HANDLES: dict[str, Handle] = {
-    **{f"aten::{name}": _per_output("elementwise") for name in _ELEMENTWISE},
-    **{f"aten::{name}": _per_input("reduction") for name in _REDUCTIONS},
-    **{f"aten::{name}": _per_input("pooling") for name in _POOLING},
-    **dict.fromkeys(("aten::layer_norm", "aten::group_norm", "aten::instance_norm"), _NORM),
-    "aten::batch_norm": _per_input("norm", 2),
-    "aten::softmax": _per_output("softmax"),
+
+def _of(names: Sequence[str], rule: Rule) -> dict[str, Rule]:
+    return {f"aten::{name}": rule for name in names}
+
+
+TRACED_CONVOLUTION = "benchsuite::convolution"
+"""Operator that stands for a convolution in a graph: input, weight, output shape, transposed."""
+
+
+def _traced_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
+    return _weights_at_positions(inputs[0] if inputs[3] else outputs[0], inputs[1])
+
+
+RULES: dict[str, Rule] = {
+    **_of(_ELEMENTWISE, per_output("elementwise")),
+    **_of(_REDUCTIONS, per_input("reduction")),
+    **_of(_POOLING, per_input("pooling")),
+    **_of(("layer_norm", "group_norm", "instance_norm", "native_layer_norm", "native_group_norm"), _NORM),
+    **_of(("rms_norm", "_fused_rms_norm"), _RMS_NORM),
+    **_of(("batch_norm", "native_batch_norm"), per_input("norm", 2)),
+    **_of(("softmax", "_softmax"), per_output("softmax")),
     "aten::sum": _sum,
     "aten::linear": _linear,
-    **dict.fromkeys(("aten::matmul", "aten::mm", "aten::bmm", "aten::mv", "aten::dot"), _matmul),
-    **dict.fromkeys(("aten::addmm", "aten::baddbmm", "aten::addmv"), _added_matmul),
-    **dict.fromkeys(("aten::_convolution", "aten::_convolution_mode", "aten::convolution"), _convolution),
+    **_of(("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "linalg_matmul"), _matmul),
+    **_of(("addmm", "baddbmm", "addmv"), _added_matmul),
+    "aten::addbmm": _added_batches,
+    "aten::tensordot": _tensordot,
+    "aten::bilinear": _bilinear,
+    **_of(("_convolution", "_convolution_mode", "convolution"), _convolution),
+    **_of(("conv1d", "conv2d", "conv3d"), _forward_convolution),
+    **_of(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed_convolution),
     TRACED_CONVOLUTION: _traced_convolution,
-    "aten::scaled_dot_product_attention": _attention,
+    **_of(_ATTENTION, _attention),
+    "higher_order::flex_attention": _attention,
     "aten::einsum": _einsum,
-    "aten::upsample_nearest2d": _per_output("elementwise"),
-    "aten::upsample_bilinear2d": _per_output("elementwise", 4),
-    "aten::grid_sampler": _per_output("elementwise", 4),
+    "aten::upsample_linear1d": per_output("elementwise", 2),
+    **_of(("upsample_bilinear2d", "grid_sampler", "grid_sampler_2d"), per_output("elementwise", 4)),
+    **_of(("upsample_trilinear3d", "grid_sampler_3d"), per_output("elementwise", 8)),
+    "aten::upsample_bicubic2d": per_output("elementwise", 16),
 }
-
-# Moves, views, index arithmetic and constants, beside those that fvcore itself calls free.
-FREE = frozenset(
-    f"aten::{name}"
-    for name in (
-        "Bool Float alias argsort clone col2im diagonal empty_like expand_as feature_dropout flip im2col "
-        "index_select is_floating_point le lift_fresh lt masked_select meshgrid mod movedim ne new_tensor "
-        "numel numpy_T one_hot ones_like pad pixel_shuffle pixel_unshuffle repeat repeat_interleave "
-        "scalar_tensor real scatter scatter_ sort swapaxes t take_along_dim tensor tile to tril triu type_as "
-        "unbind unflatten unfold view_as_complex view_as_real zero_ zeros_like"
-    ).split()
-)
+"""Operator → its rule. The ones without are looked up in `op_names.py`."""

@@ -37,7 +37,7 @@ def _row(cell: BaselineCell, *, timed: bool) -> dict[str, str]:
     lower = any(name.startswith("uncounted.") for name in cell.numbers)
     row = {
         "cell": cell.id,
-        "status": cell.status,
+        "status": cell.outcome,
         "MACs": _NONE if macs is None else f"{'≥ ' if lower else ''}{macs:,}",
         "params": _NONE if params is None else f"{params:,}",
     }

@@ -17,6 +17,7 @@ from benchsuite.report.prose import Section, present, trimmed
 from benchsuite.report.tables import FACTORS, Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
 from benchsuite.results.frame import to_frame
+from benchsuite.text import in_spreadsheet
 from benchsuite.units import significant
 
 FORMATS = ("text", "json", "csv", "otava")
@@ -302,7 +303,8 @@ def _second(point: Point) -> float:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    inert = ([in_spreadsheet(one) if isinstance(one, str) else one for one in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(inert)
     return out.getvalue()
 
 

@@ -252,6 +252,9 @@ def _trust(records: Sequence[Record]) -> Iterator[Fact]:
 
 def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     costs = [record.cost for record in records if record.cost is not None]
+    uncounted = {record.cell.name: record.not_counted for record in records if record.not_counted}
+    if uncounted:
+        yield Fact("Not counted", "; ".join(f"{name}: {why}" for name, why in uncounted.items()) + ".")
     if not costs:
         return
     counters = [counter for counter in dict.fromkeys(cost.counter for cost in costs) if counter]
@@ -261,6 +264,9 @@ def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     missed = sorted({operator for cost in costs for operator in cost.uncounted})
     if missed:
         text += f"; without a rule, so not counted: {joined(missed)}"
+    disputed = sum(cost.cross_check_macs not in (None, cost.macs) for cost in costs)
+    if disputed:
+        text += f"; another counter finds another number in {counted(disputed, 'cell')}"
     yield Fact("MACs", f"{text}.")
 
 
@@ -268,7 +274,10 @@ def _memory(records: Sequence[Record]) -> Iterator[Fact]:
     methods = dict.fromkeys(record.memory.method for record in records if record.memory is not None)
     if methods:
         words = joined([_MEMORY.get(method, method) for method in methods])
-        yield Fact("Memory", f"{words}; weights and input are included.")
+        text = (
+            "weights and input are included; masks and tables that a module keeps outside its parameters and "
+        )
+        yield Fact("Memory", f"{words}; {text}buffers are not.")
 
 
 def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:

@@ -21,6 +21,7 @@ from benchsuite.results.rounds import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
 from benchsuite.stats.evidence import confidence_of, half_width
 from benchsuite.stats.summary import quantile
+from benchsuite.text import in_markdown, in_spreadsheet
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -315,7 +316,10 @@ def export(results: Results, format: str) -> str | bytes:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    return _spelled(frame).to_csv(index=False, lineterminator="\n")
+    spelled = _spelled(frame)
+    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
+    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in texts}
+    return spelled.assign(**inert).to_csv(index=False, lineterminator="\n")
 
 
 def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
@@ -344,7 +348,7 @@ def _markdown(frame: pd.DataFrame) -> str:
         cells = [_shown(row[column]) for column in columns]
         if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
             cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
+        lines.append(f"| {' | '.join(in_markdown(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -353,11 +357,3 @@ def _shown(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escaped(cell: object) -> str:
-    """Text in one cell of a Markdown table: names and reasons are a user's, and may hold any character."""
-    text = " ".join(str(cell).split())
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|")):
-        text = text.replace(character, escape)
-    return text

@@ -24,6 +24,7 @@ from benchsuite.results.cell import (
     Protocol,
     Subject,
 )
+from benchsuite.text import bounded, storable
 
 __all__ = [
     "RECORD_VERSION",
@@ -146,13 +147,15 @@ class Cost:
     """What the forward pass of one image costs, counted on the graph and not timed.
 
     Attributes:
-        params: number of learnable parameters.
+        params: number of parameters, those that do not learn included.
+        trainable_params: of those that learn; None in records that counted no others.
         macs: multiply–accumulates of convolutions, linear layers, matrix products and attention; a
             multiply–add is 1.
         other_ops: operations that are no multiply–adds (norms, softmax, elementwise, pooling), by kind.
         uncounted: operators that may hold multiply–adds and that the counter has no rule for, with
             their number of calls; if there are any, `macs` is a lower bound.
         counter: what counted, with its version.
+        cross_check_macs: what another counter found, where both are exact; None if there is no such number.
     """
 
     params: int
@@ -160,6 +163,8 @@ class Cost:
     other_ops: Mapping[str, int] = field(default_factory=dict)
     uncounted: Mapping[str, int] = field(default_factory=dict)
     counter: str = ""
+    trainable_params: int | None = None
+    cross_check_macs: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -287,6 +292,9 @@ class OpShare:
     calls: float
 
 
+_MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a cell has no timing.
@@ -296,12 +304,19 @@ class Failure:
         kind: the exception's class, or the signal's name.
         message: what it said.
         traceback: the last frames, trimmed; empty where there is nothing to learn from them.
+
+    Texts are valid Unicode and bounded, whatever was raised: a record is a line that people read.
     """
 
     stage: str
     kind: str
     message: str
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST_CHARACTERS.items():
+            short = bounded(getattr(self, name), most)
+            object.__setattr__(self, name, bounded(storable(short), most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,6 +331,7 @@ class Record:
         session: 1 for the first run into the folder, counting up with each resume; its machine is
             described in `environment.json`, or `environment-<session>.json` from the second on.
         attempts: how often it was tried; more than 1 where a retry rule applied.
+        not_counted: why there is no `cost`, where counting was tried; the cell may be measured all the same.
         flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
         profile: operators and kernels of a profiled step, the largest first.
     """
@@ -339,6 +355,7 @@ class Record:
     conditions: Conditions | None = None
     flags: tuple[str, ...] = ()
     profile: tuple[OpShare, ...] = ()
+    not_counted: str = ""
 
     @property
     def reason(self) -> str | None:

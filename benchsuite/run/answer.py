@@ -44,13 +44,17 @@ class Plan:
     """What is known of a cell before it runs.
 
     Attributes:
-        memory_bytes: estimated peak of live tensors of one step of the whole batch.
-        weights_bytes: parameters and buffers, which are there in any case.
+        cost: None if it could not be counted, for the reason in `not_counted`.
+        memory_bytes: estimated peak of live tensors of one step of the whole batch; None if it could not be
+            estimated, for the reason in `not_estimated`.
+        weights_bytes: parameters and buffers, which are there in any case; 0 if nobody knows.
     """
 
-    cost: Cost
-    memory_bytes: int
+    cost: Cost | None
+    memory_bytes: int | None
     weights_bytes: int = 0
+    not_counted: str = ""
+    not_estimated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,16 +106,6 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
     return builder
 
 
-def require_tensor(module: nn.Module) -> None:
-    """Let `module` raise TypeError where its forward pass returns something that is no tensor."""
-
-    def check(module: nn.Module, inputs: object, output: object) -> None:
-        if not isinstance(output, Tensor):
-            raise TypeError(f"forward returned a {type(output).__name__}, not a tensor")
-
-    module.register_forward_hook(check)
-
-
 def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, seed: int = 0) -> Subject:
     """Build the module and input of a cell, in eval mode and not compiled.
 

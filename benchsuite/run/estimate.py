@@ -20,13 +20,19 @@ OVERHEAD_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Rough seconds and bytes of one cell; None where it cannot be built, or will not fit, for a reason."""
+    """Rough seconds and bytes of one cell; None where it cannot be built, will not fit, or cannot be counted
+    or estimated, for a reason.
+
+    Attributes:
+        tried: whether it will be measured.
+    """
 
     cell: Cell
     macs: int | None
     seconds: float | None
     memory_bytes: int | None
     reason: str | None = None
+    tried: bool = True
 
 
 SAMPLED = 100
@@ -50,11 +56,14 @@ def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
         reason = _hindrance(cell, plan, prepared.scenario.measure.memory_limit)
         if plan.value is None or reason:
             memory = plan.value.memory_bytes if plan.value else None
-            estimates.append(Estimate(cell, None, None, memory, reason))
+            estimates.append(Estimate(cell, None, None, memory, reason, tried=False))
             continue
-        step_s = plan.value.cost.macs * cell.batch / (rates[cell.device] * SHARE_OF_MATMUL)
-        seconds = cell_seconds(step_s, prepared.scenario.measure)
-        estimates.append(Estimate(cell, plan.value.cost.macs, seconds, plan.value.memory_bytes))
+        macs, seconds = None, None
+        if plan.value.cost is not None:
+            macs = plan.value.cost.macs
+            step_s = macs * cell.batch / (rates[cell.device] * SHARE_OF_MATMUL)
+            seconds = cell_seconds(step_s, prepared.scenario.measure)
+        estimates.append(Estimate(cell, macs, seconds, plan.value.memory_bytes, _unknown(plan.value)))
     return estimates
 
 
@@ -63,9 +72,15 @@ def _hindrance(cell: Cell, plan: Answer[Plan], limit: int | None) -> str | None:
     if plan.value is None or plan.failure is not None:
         return plan.failure.message.removesuffix("; not tried") if plan.failure else plan.status
     needed = plan.value.memory_bytes
-    if limit and cell.device == "cpu" and needed > limit:
+    if limit and cell.device == "cpu" and needed is not None and needed > limit:
         return f"will not fit: needs about {byte_size(needed, 3)}, memory_limit is {byte_size(limit, 3)}"
     return None
+
+
+def _unknown(plan: Plan) -> str | None:
+    """Why a cell that will be measured has no number here."""
+    said = {"not counted": plan.not_counted, "memory not estimated": plan.not_estimated}
+    return "; ".join(f"{what}: {why}" for what, why in said.items() if why) or None
 
 
 def cell_seconds(step_s: float, measure: Measure) -> float:

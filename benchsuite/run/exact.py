@@ -1,4 +1,4 @@
-"""The cells of scenarios, counted on "meta": exact numbers without a GPU, without time and without memory."""
+"""The cells of scenarios, counted: exact numbers without a GPU and without time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchsuite.analyse.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Cell, Cost, Record
+from benchsuite.run.answer import Answer
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import InlineExecutor
 from benchsuite.run.own import require_folders
@@ -58,23 +59,30 @@ def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
 
 
 def _counted(cells: Sequence[Cell]) -> Iterator[BaselineCell]:
-    """Each cell once; cells that differ in nothing that the graph sees (batch, dtype) are counted once."""
+    """Each cell once; cells that differ in nothing that a count sees (batch, dtype) are counted once."""
     from benchsuite.run import worker  # which imports torch
 
-    known: dict[str, Record] = {}
+    known: dict[str, Answer[Cost]] = {}
     for cell in {cell.id: cell for cell in cells}.values():
         key = repr(
             (cell.subject, cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads,
              cell.kernel)
         )  # fmt: skip
         if key not in known:
-            answer = worker.count(cell)
-            known[key] = Record(
-                id=cell.id, cell=cell, status=answer.status, failure=answer.failure, cost=answer.value,
-                started_at="", seconds=0.0,
-            )  # fmt: skip
-        first = known[key]
-        yield cell_of(
-            [Record(id=cell.id, cell=cell, status=first.status, failure=first.failure, cost=first.cost,
-                    started_at="", seconds=0.0)]
-        )  # fmt: skip
+            known[key] = worker.count(cell)
+        yield cell_of([_record(cell, known[key])])
+
+
+def _record(cell: Cell, answer: Answer[Cost]) -> Record:
+    """Of a count that alone failed the record has the reason, and is "ok"."""
+    failure = answer.failure
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status=answer.status,
+        failure=None if answer.status == "ok" else failure,
+        cost=answer.value,
+        not_counted=failure.message if answer.status == "ok" and failure else "",
+        started_at="",
+        seconds=0.0,
+    )

@@ -216,9 +216,7 @@ class ProcessExecutor:
             return self._visit(replace(cell, allocator="system"), measure, visit, timeout_s)
         return answer
 
-    def _visit(
-        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None
-    ) -> Answer[Visited]:
+    def _visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None) -> Answer[Visited]:
         timer = self._timer(cell.allocator)
 
         def ask() -> Answer[Visited]:

@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measure.estimate import estimate_memory
+from benchsuite.measure.memory import module_bytes
 from benchsuite.results.record import Cell
 from benchsuite.run.build import Subject, build
+from benchsuite.run.counted import bounded, reason
 from benchsuite.run.steps import steps_of
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Memory of a cell before it runs.
+
+    Attributes:
+        peak_bytes: None if it cannot be told, for a reason.
+        weights_bytes: parameters and buffers; 0 if they cannot be told either.
+    """
+
+    peak_bytes: int | None
+    weights_bytes: int = 0
+    reason: str = ""
+
+
+def foresee(cell: Cell) -> Foreseen:
+    """Peak and weights of one step of the whole batch, if the cell runs on "meta".
+
+    Raises:
+        UsageError, Unsupported: the cell cannot be built, wherever; see `build`.
+    """
+    weights = 0
+    try:
+        subject = build(cell, "meta")
+        weights = module_bytes(subject.module)
+        return Foreseen(foreseen_bytes(cell, subject), weights)
+    except Unsupported:
+        raise
+    except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device
+        if isinstance(error, UsageError):
+            with bounded():
+                build(cell, "cpu", batch=1)  # raises the same, unless "meta" is all that is wrong
+        return Foreseen(None, weights, reason(error))
 
 
 def foreseen_bytes(cell: Cell, subject: Subject) -> int:

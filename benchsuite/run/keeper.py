@@ -48,6 +48,7 @@ class Keeper:
         self._writer = writer
         self._observer = observer
         self._lock = threading.RLock()
+        self._round = 0
         self._journal: VisitJournal | None = None
         found = _rounds_here(prepared, writer.path, self.environments) if prepared.earlier else {}
         self._began = {cell: visits[0].session for cell, visits in found.items()}
@@ -70,10 +71,12 @@ class Keeper:
         with self._lock:
             self._observer.cell_begins(cell)
             if not worker:
-                self._progress.write({cell.device: cell.id})
+                turn = f", round {self._round}" if self._round else ""
+                self._progress.write({cell.device: f"{cell.id}{turn}"})
 
     def round_begins(self, number: int, cells: int) -> None:
         with self._lock:
+            self._round = number
             self._observer.round_begins(number, cells)
 
     def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:
@@ -161,14 +164,18 @@ def _visit_of(record: Record) -> Visited:
 
 def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
     scenario = prepared.scenario
-    cost = outcome.cost or (plan.value.cost if plan.value else None)
+    cost, not_counted = outcome.cost, outcome.not_counted
+    if cost is None and plan.value:
+        cost, not_counted = plan.value.cost, plan.value.not_counted
+    counts = "cost" in scenario.measure.metrics
     return Record(
         id=cell.id,
         cell=cell,
         status=outcome.status,
         failure=outcome.failure,
         expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
-        cost=cost if "cost" in scenario.measure.metrics else None,
+        cost=cost if counts else None,
+        not_counted=not_counted if counts else "",
         timing=outcome.timing,
         memory=outcome.memory,
         started_at=outcome.started_at or now(),

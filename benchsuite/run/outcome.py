@@ -24,7 +24,8 @@ class Outcome:
 
     Attributes:
         seconds: spent on it, building and all passes included.
-        cost: what was counted, where the group was planned by whoever measured it; else the plan has it.
+        cost, not_counted: what was counted, or why nothing was, where the group was planned by whoever
+            measured it; else the plan has it.
     """
 
     status: Status = "ok"
@@ -39,6 +40,7 @@ class Outcome:
     seconds: float = 0.0
     attempts: int = 1
     cost: Cost | None = None
+    not_counted: str = ""
 
 
 def now() -> str:

@@ -42,13 +42,16 @@ def planned_rounds(
             tried.append(cell)
             continue
         begins(cell)
-        cost = plan.value.cost if plan.value else None
-        yield cell, Outcome(plan.status, plan.failure, cost=cost, started_at=now())
+        yield cell, _counted(Outcome(plan.status, plan.failure, started_at=now()), plan)
     measured = measure_in_rounds(tried, measure, executor, begins=begins, stopping=stopping, **journal)
     with contextlib.closing(measured):
         for cell, outcome in measured:
-            found = plans[cell.id].value
-            yield cell, replace(outcome, cost=found.cost) if found else outcome
+            yield cell, _counted(outcome, plans[cell.id])
+
+
+def _counted(outcome: Outcome, plan: Answer[Plan]) -> Outcome:
+    found = plan.value
+    return replace(outcome, cost=found.cost, not_counted=found.not_counted) if found else outcome
 
 
 def _plans_of(cells: Sequence[Cell], executor: Executor) -> list[Answer[Plan]]:

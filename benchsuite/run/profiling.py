@@ -178,6 +178,7 @@ def _record(
         failure=answer.failure,
         expected=answer.status != "ok" and expected(scenario, cell, answer.status),
         cost=plan.value.cost if plan.value else None,
+        not_counted=plan.value.not_counted if plan.value else "",
         started_at="",
         seconds=0.0,
         session=session,

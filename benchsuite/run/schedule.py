@@ -16,7 +16,7 @@ from benchsuite.stats.summary import quantile
 MACS_PER_S = {"cpu": 3e10, "cuda": 3e12}
 BYTES_PER_S = {"cpu": 5e9, "cuda": 5e11}
 UNPLANNED_MACS = 12 * 384**2
-"""For a token of a cell that nobody has counted yet: those of a transformer block of a common width."""
+"""For a token of a cell that nobody has counted: those of a transformer block of a common width."""
 PASSES = {"inference": 1, "forward_backward": 3, "training_step": 3}
 """A backward pass has about twice the multiply–adds of its forward pass."""
 
@@ -24,16 +24,16 @@ PASSES = {"inference": 1, "forward_backward": 3, "training_step": 3}
 def cell_cost_s(cell: Cell, plan: Answer[Plan], measure: Measure) -> float:
     """Seconds that a cell is expected to take, from its multiply–adds and bytes; 0 if it is not tried.
 
-    One that is planned only with its group is taken for as many linear layers as a block has.
+    One that nobody has counted, yet or at all, is taken for as many linear layers as a block has.
     """
     if plan.failure is not None:
         return 0.0
     kind = "cuda" if cell.device.startswith("cuda") else "cpu"
-    if plan.value is None:
+    if plan.value is None or plan.value.cost is None:
         step = UNPLANNED_MACS * cell.tokens * cell.batch / MACS_PER_S[kind]
         return cell_seconds(PASSES[cell.mode] * step, measure)
     work = plan.value.cost.macs * cell.batch / MACS_PER_S[kind]
-    traffic = plan.value.memory_bytes / BYTES_PER_S[kind]
+    traffic = (plan.value.memory_bytes or 0) / BYTES_PER_S[kind]
     return cell_seconds(PASSES[cell.mode] * max(work, traffic), measure)
 
 

@@ -20,15 +20,14 @@ import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measure import allocator, ceilings_cache, environment, host, selftest_cache
-from benchsuite.measure.cost import count_cost
 from benchsuite.measure.device import open_device, resolve
-from benchsuite.measure.memory import module_bytes
 from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Status
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
-from benchsuite.run.build import backbone_builder, build, mixer_class, require_tensor
-from benchsuite.run.foreseen import foreseen_bytes
+from benchsuite.run.build import backbone_builder, mixer_class
+from benchsuite.run.counted import NotCounted, cost_of
+from benchsuite.run.foreseen import foresee
 from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
 from benchsuite.run.timed import UNSUPPORTED, Timer
@@ -82,8 +81,8 @@ def describe(
 
 
 def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
-    """Build every cell on "meta", count it and estimate its memory. Cells that differ in nothing that the
-    graph sees (batch, dtype, device) are counted once.
+    """Build every cell on "meta", count it and estimate its memory, as far as that can be done. Cells that
+    differ in nothing that a count sees (batch, dtype, device) are counted once.
 
     Raises:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
@@ -121,12 +120,15 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
 
 
 def count(cell: Cell) -> Answer[Cost]:
-    """Count one image of a cell on "meta".
+    """Count one image of a cell. Where counting alone fails, the status is "ok" and the failure says why.
 
     Raises:
         UsageError: the subject does not take the arguments that the cell gives.
     """
-    return _attempt("build", lambda: _count(cell))
+    answer = _attempt("build", lambda: _count(cell))
+    if isinstance(answer.value, Failure):
+        return Answer(failure=answer.value)
+    return Answer(answer.value, answer.status, answer.failure)
 
 
 def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
@@ -175,31 +177,32 @@ def _load_failure(backbone: bool, target: str) -> Failure | None:
     return None
 
 
-def _count(cell: Cell) -> Cost:
-    plain = replace(cell, dtype="fp32", mode="inference", compile="eager", memory_format="contiguous")
-    subject = build(plain, "meta", batch=1)
-    require_tensor(subject.module)
-    return count_cost(subject.module, subject.inputs)
+def _count(cell: Cell) -> Cost | Failure:
+    try:
+        return cost_of(cell)
+    except NotCounted as error:
+        return Failure(stage="count", kind=type(error).__name__, message=str(error))
 
 
 def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
-    if cost.value is None:
+    if cost.status != "ok":
         return Answer(status=cost.status, failure=cost.failure)
-    found = cost.value
-
-    def estimate() -> Plan:
-        subject = build(cell, "meta")
-        foreseen = foreseen_bytes(cell, subject)
-        return Plan(cost=found, memory_bytes=foreseen, weights_bytes=module_bytes(subject.module))
-
-    planned = _attempt("build", estimate)
-    there = _capacity(cell.device)
-    if planned.value is None or there is None or planned.value.memory_bytes <= there:
-        return planned
-    needed = byte_size(planned.value.memory_bytes, 3)
-    message = f"will not fit: needs about {needed}, there is {byte_size(there, 3)}; not tried"
-    refusal = Failure(stage="build", kind="TooLarge", message=message)
-    return Answer(value=planned.value, status="oom", failure=refusal)  # counted all the same
+    foreseen = _attempt("build", lambda: foresee(cell))
+    if foreseen.value is None:
+        return Answer(status=foreseen.status, failure=foreseen.failure)
+    needed, there = foreseen.value.peak_bytes, _capacity(cell.device)
+    planned = Plan(
+        cost=cost.value,
+        memory_bytes=needed,
+        weights_bytes=foreseen.value.weights_bytes,
+        not_counted=cost.failure.message if cost.failure else "",
+        not_estimated=foreseen.value.reason,
+    )
+    if needed is None or there is None or needed <= there:
+        return Answer(planned)
+    sizes = f"needs about {byte_size(needed, 3)}, there is {byte_size(there, 3)}"
+    refusal = Failure(stage="build", kind="TooLarge", message=f"will not fit: {sizes}; not tried")
+    return Answer(value=planned, status="oom", failure=refusal)  # counted all the same
 
 
 @functools.cache

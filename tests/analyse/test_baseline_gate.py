@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchsuite.analyse.baseline import Baseline, BaselineCell
+from benchsuite.analyse.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.analyse.baseline_gate import decide, exact_cells, timed_cells
 from benchsuite.analyse.exact_policy import parse_accepted
 from benchsuite.scenario.gate import Gate
-from tests.builders import make_cell
+from tests.builders import make_cell, make_record
 
 RULE = Gate(delta=0.02)
 CALM = (-0.001, 0.0, 0.001)
@@ -134,9 +134,17 @@ def test_a_number_that_grew_counts_beside_times_and_one_that_shrank_only_where_a
     assert verdicts(old, more) == {"a": "larger"}
     assert verdicts(old, more, accepted=parse_accepted(["macs"])) == {"a": "same"}
     assert verdicts(more, old) == {"a": "same"}
-    assert verdicts(more, old, rule=Gate(exact="any")) == {"a": "larger"}
-    assert [one.verdict for one in exact_cells(more, old)] == ["larger"]
+    assert verdicts(more, old, rule=Gate(exact="any")) == {"a": "smaller"}
+    assert [one.verdict for one in exact_cells(more, old)] == ["smaller"]
+    both = [cell("a", numbers={"macs": 999, "params": 2})], [cell("a", numbers={"macs": 1000, "params": 1})]
+    assert [one.verdict for one in exact_cells(*both)] == ["larger"]
     assert verdicts(old, [replace(more[0], log_medians=shifted(0.5))]) == {"a": "slower"}
+
+
+def test_a_cell_that_was_timed_once_and_is_not_any_more_does_not_pass_on_its_counts() -> None:
+    assert verdicts([cell("a", *CALM)], [cell("a")]) == {"a": "failed"}
+    assert verdicts([cell("a")], [cell("a", *CALM)]) == {"a": "equal"}
+    assert verdicts([cell("a", *CALM)], [cell("a", numbers={"macs": 1001})]) == {"a": "larger"}
 
 
 def test_the_noise_of_a_single_cell_counts_instead_of_that_of_the_machine() -> None:
@@ -153,3 +161,32 @@ def test_many_cells_are_corrected_for() -> None:
     many = verdicts([*quiet, cell("edge", *CALM)], [*quiet, edge])
     assert alone["edge"] == "slower"
     assert many["edge"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "verdict", "reason"),
+    [
+        ({}, {"numbers": {}, "reason": "no"}, "no longer counted", "not counted: no"),
+        (
+            {"numbers": {}, "reason": "so"},
+            {"numbers": {}, "reason": "no"},
+            "not counted",
+            "on both sides: no",
+        ),
+        ({"numbers": {}, "reason": "so"}, {}, "failed", "in the baseline not counted: so; now ok"),
+        ({}, {"numbers": {}, "status": "error", "reason": "no"}, "broken", "error: no"),
+        ({"numbers": {}, "reason": "a"}, {"status": "error", "reason": "b"}, "broken", "error: b"),
+        ({}, {}, "equal", ""),
+    ],
+)
+def test_a_cell_that_cannot_be_counted_is_compared_by_what_the_baseline_has(
+    old: dict[str, object], new: dict[str, object], verdict: str, reason: str
+) -> None:
+    (found,) = exact_cells([cell(**old)], [cell(**new)])
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_a_missing_count_is_no_matter_where_times_are_compared() -> None:
+    record = make_record(cost=None, not_counted="no")
+    assert cell_of([record]).outcome == "ok"
+    assert cell_of([replace(record, timing=None)]).outcome == "not counted"

@@ -9,8 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+import benchsuite
 from benchsuite.measure.cost import count_cost
-from benchsuite.measure.op_counts import einsum_count
+from benchsuite.measure.einsum import einsum_count
+from benchsuite.measure.op_names import count_operator, rule_of
+
+_library = torch.library.Library("counted", "FRAGMENT")  # type: ignore[no-untyped-call]
 
 
 class Formula(nn.Module):
@@ -49,6 +53,18 @@ def macs_of(function: object, *shapes: tuple[int, ...], device: str = "meta") ->
         (lambda x, w: F.conv_transpose2d(x, w, stride=2), [(1, 4, 5, 5), (4, 6, 2, 2)], 4 * 6 * 4 * 25),
         (lambda q, k: torch.einsum("bnd,bmd->bnm", q, k), [(2, 3, 5), (2, 4, 5)], 2 * 3 * 4 * 5),
         (lambda x, w: (x * w).sum(-1), [(2, 3, 5), (2, 3, 5)], 2 * 3 * 5),  # multiply–adds in disguise
+        # Products of vectors, whose results have no axes
+        (torch.dot, [(5,), (5,)], 5),
+        (torch.matmul, [(5,), (5,)], 5),
+        (torch.vdot, [(5,), (5,)], 5),
+        (torch.matmul, [(5,), (3, 5, 4)], 3 * 5 * 4),
+        (torch.mv, [(4, 5), (5,)], 4 * 5),
+        (torch.inner, [(3, 4, 5), (6, 5)], 3 * 4 * 6 * 5),
+        (lambda a, b: torch.tensordot(a, b, dims=([1, 2], [0, 1])), [(3, 4, 5), (4, 5, 6)], 3 * 4 * 5 * 6),
+        (torch.addbmm, [(4, 6), (3, 4, 5), (3, 5, 6)], 3 * 4 * 5 * 6),
+        (F.bilinear, [(2, 7, 4), (2, 7, 5), (6, 4, 5)], 2 * 7 * 6 * (4 * 5 + 5)),
+        (lambda a, b: torch.linalg.multi_dot([a, b]), [(3, 4), (4, 5)], 3 * 4 * 5),
+        (F.cosine_similarity, [(3, 4), (3, 4)], 3 * 4),
     ],
 )
 @pytest.mark.parametrize("device", ["meta", "cpu"])
@@ -90,10 +106,73 @@ def test_an_einsum_without_a_sum_is_elementwise() -> None:
     assert einsum_count("ab,b->ab", [(2, 3), (3,)]) == {"elementwise": 6}
 
 
-@pytest.mark.parametrize("equation", ["ab,bc", "...b,bc->...c"])
-def test_an_einsum_that_cannot_be_read_off_is_refused(equation: str) -> None:
-    with pytest.raises(ValueError, match="write the output and no ellipsis"):
-        einsum_count(equation, [(2, 3), (3, 4)])
+@pytest.mark.parametrize(
+    ("function", "shapes", "macs", "others"),
+    [
+        (lambda x, w: (x * w).unsqueeze(-1).sum(-2), [(2, 3, 5), (2, 3, 5)], 30, {}),
+        (lambda x, w: (x * w).permute(2, 0, 1).reshape(5, 6).sum(0), [(2, 3, 5), (3, 5)], 30, {}),
+        (lambda x, w: sum(one.sum(-1) for one in (x * w).chunk(3, 1)), [(2, 3, 5), (3, 5)], 30, {}),
+        (lambda x, w: torch.multiply(x, w).contiguous().sum(), [(2, 3, 5), (5,)], 30, {}),
+        # Products that are summed twice are multiplied once.
+        (lambda x, w: (p := x * w).sum(-1)[..., None] + p.sum(), [(2, 3, 5), (5,)], 30, {"reduction": 30}),
+        # Half of them are summed.
+        (lambda x, w: (x * w)[:, :1].sum(), [(2, 2, 5), (5,)], 10, {"elementwise": 10}),
+        # What is added to them in between makes them no multiply–adds.
+        (lambda x, w: ((x * w) + 1).sum(), [(2, 3, 5), (5,)], 0, {"elementwise": 60, "reduction": 30}),
+        (lambda x, w: (2 * x).sum(), [(2, 3, 5), (5,)], 0, {"elementwise": 30, "reduction": 30}),
+    ],
+)
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_products_may_be_separated_from_their_sum_by_views(
+    function: object, shapes: list[tuple[int, ...]], macs: int, others: dict[str, int], device: str
+) -> None:
+    cost = count_cost(Formula(function), tuple(torch.zeros(shape, device=device) for shape in shapes))
+    assert (cost.macs, cost.cross_check_macs) == (macs, macs)
+    assert {kind: cost.other_ops.get(kind, 0) for kind in others} == others
+    assert cost.other_ops.get("elementwise", 0) >= 0
+
+
+def test_what_a_rule_cannot_read_is_listed_as_uncounted_and_stops_nothing() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.mish(x @ x.mT)
+
+    def breaks(inputs: object, outputs: object) -> int:
+        raise KeyError("planted")
+
+    before = rule_of("aten::mish")
+    assert before is not None
+    count_operator("aten::mish", breaks)
+    try:
+        cost = count_cost(Broken(), (torch.empty(3, 4),))
+    finally:
+        count_operator("aten::mish", before)
+    assert (cost.macs, dict(cost.uncounted)) == (3 * 4 * 3, {"aten::mish": 1})
+
+
+def test_an_operator_of_ones_own_is_counted_by_its_own_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.library.define("counted::mm", "(Tensor x, Tensor w) -> Tensor", lib=_library)
+    torch.library.impl("counted::mm", "CompositeExplicitAutograd", torch.matmul, lib=_library)
+    shapes = (3, 4), (4, 5)
+    function = torch.ops.counted.mm
+    unknown = count_cost(Formula(function), tuple(torch.empty(shape, device="meta") for shape in shapes))
+    assert dict(unknown.uncounted) == {"counted::mm": 1}
+    count_operator("counted::mm", lambda inputs, outputs: inputs[0].shape[-1] * outputs[0].elements)
+    assert macs_of(function, *shapes) == 3 * 4 * 5
+    count_operator("counted::mm", lambda inputs, outputs: {"macs.mine": 7, "lookups": 2})
+    assert macs_of(function, *shapes) == 7
+
+
+def test_a_rule_is_for_an_operator_with_its_namespace() -> None:
+    with pytest.raises(ValueError, match="operator 'mm': write it as \"namespace::operator\""):
+        benchsuite.count_operator("mm", lambda inputs, outputs: 0)
+
+
+def test_both_counters_say_what_they_found_and_only_exact_ones_are_held_together() -> None:
+    exact = count_cost(nn.Linear(5, 6), (torch.empty(1, 5),))
+    assert exact.cross_check_macs == exact.macs == 30
+    open_ended = count_cost(Formula(torch.cdist), (torch.empty(4, 3), torch.empty(5, 3)))
+    assert open_ended.cross_check_macs is None
 
 
 def test_norms_softmax_and_elementwise_work_stand_apart_from_macs() -> None:
@@ -145,7 +224,7 @@ def test_sizes_are_numbers_while_a_module_on_meta_is_counted() -> None:
         return x + 1
 
     count_cost(Formula(look), (torch.zeros(2, 6, device="meta"),))
-    assert seen == [2, 6, 6, 2, 6, 12]
+    assert seen == [2, 6, 6, 2, 6, 12] * 2  # by two counters
     assert {type(value) for value in seen} == {int}
 
 
@@ -198,10 +277,11 @@ def test_counting_warns_of_nothing() -> None:
         count_cost(nn.Linear(5, 6, device="meta"), (torch.empty(1, 5, device="meta"),))
 
 
-def test_parameters_are_those_that_learn() -> None:
+def test_parameters_are_all_of_them_and_those_that_learn_are_a_second_number() -> None:
     layer = nn.Linear(5, 6)
     layer.bias.requires_grad_(False)
-    assert count_cost(layer, (torch.empty(1, 5),)).params == 30
+    cost = count_cost(layer, (torch.empty(1, 5),))
+    assert (cost.params, cost.trainable_params) == (36, 30)
 
 
 def test_flops_are_twice_the_macs() -> None:

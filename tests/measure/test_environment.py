@@ -21,7 +21,7 @@ def test_the_description_of_this_machine_is_complete_and_json() -> None:
     assert found["cpu"]["threads"] == torch.get_num_threads()
     assert found["cpu"]["model"]
     assert found["cpu"]["memory_bytes"] > 0
-    assert found["packages"]["fvcore"]
+    assert found["packages"]["numpy"]
     assert found["gpu"] is None
     assert found["flags"]["float32_matmul_precision"] == torch.get_float32_matmul_precision()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 from benchsuite.report import method
@@ -84,6 +85,26 @@ def test_methods_of_timing_and_memory_are_explained() -> None:
     assert "12 warm-up calls (0.5 s)" in found["Timing"]
     assert "caching allocator" in found["Memory"]
     assert found["MACs"].endswith("counted by fvcore 0.1.5.")
+
+
+def test_what_memory_leaves_out_is_said() -> None:
+    said = facts(make_run([make_record()]))["Memory"]
+    assert said.endswith("masks and tables that a module keeps outside its parameters and buffers are not.")
+
+
+def test_what_could_not_be_counted_is_named_with_its_reason() -> None:
+    run = make_run([replace(make_record("a"), cost=None, not_counted='on "meta" KeyError: 1')])
+    assert facts(run)["Not counted"] == 'a: on "meta" KeyError: 1.'
+    assert "MACs" not in facts(run)
+
+
+def test_counters_that_disagree_are_named() -> None:
+    record = make_record("a")
+    assert record.cost is not None
+    other = replace(record, cost=replace(record.cost, cross_check_macs=record.cost.macs + 1))
+    same = replace(record, cost=replace(record.cost, cross_check_macs=record.cost.macs))
+    assert "another counter finds another number in 1 cell" in facts(make_run([other, record]))["MACs"]
+    assert "another counter" not in facts(make_run([same]))["MACs"]
 
 
 def test_operators_without_a_rule_are_named() -> None:

@@ -228,7 +228,7 @@ def test_markdown_marks_a_lower_bound() -> None:
 
 def test_a_name_cannot_break_out_of_a_markdown_table() -> None:
     table = str(export(results(make_record(make_cell(name="a|b\n<b>"))), "markdown"))
-    assert "| a\\|b &lt;b> |" in table
+    assert "| a\\|b &lt;b&gt; |" in table
     assert len(table.splitlines()) == 3
 
 

@@ -132,3 +132,14 @@ def test_a_dry_run_says_what_does_not_fit_the_device() -> None:
     refusal = Failure(stage="build", kind="TooLarge", message=message)
     plan = Answer(Plan(cost=Cost(params=1, macs=1000), memory_bytes=3 * GIB), "oom", refusal)
     assert reasons(plan) == (None, 3 * GIB, "will not fit: needs about 3 GiB, there is 2 GiB")
+
+
+def test_a_dry_run_says_what_could_not_be_counted_or_estimated_of_a_cell_that_is_measured() -> None:
+    plan = Answer(Plan(cost=None, memory_bytes=None, not_counted="a", not_estimated="b"))
+    assert reasons(plan, 2 * GIB) == (None, None, "not counted: a; memory not estimated: b")
+    cost = Cost(params=1, macs=1000)
+    assert reasons(Answer(Plan(cost=cost, memory_bytes=None, not_estimated="b"))) == (
+        1000,
+        None,
+        "memory not estimated: b",
+    )

@@ -8,6 +8,7 @@ import pytest
 
 from benchsuite.results.record import Cost, Failure
 from benchsuite.run.answer import Answer, Plan
+from benchsuite.run.planning import NOT_YET
 from benchsuite.run.schedule import bundles, cell_cost_s, expected_s, longest_first
 from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell, make_record
@@ -26,6 +27,11 @@ def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
     assert cell_cost_s(cell, plan(1, 10_000_000_000), MEASURE) == pytest.approx(2 * 11 + 0.1)
     backward = make_cell(batch=2, mode="forward_backward")
     assert cell_cost_s(backward, plan(15_000_000_000), MEASURE) == pytest.approx(33 + 0.1)
+
+
+def test_a_cell_that_cannot_be_counted_is_expected_to_take_what_an_uncounted_one_takes() -> None:
+    uncounted = Answer(value=Plan(cost=None, memory_bytes=None, not_counted="planted"))
+    assert cell_cost_s(make_cell(), uncounted, MEASURE) == cell_cost_s(make_cell(), NOT_YET, MEASURE) > 0
 
 
 def test_a_cell_that_is_not_tried_takes_no_time() -> None:
