@@ -38,9 +38,9 @@ class Clocked(executor.ProcessExecutor):
         with self._clocked("plan"):
             return super().plan(cells)
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         with self._clocked("ceilings"):
-            return super().ceilings(device, dtypes)
+            return super().ceilings(device, dtypes, threads)
 
     def visit(
         self,

@@ -38,7 +38,7 @@ class Executor(Protocol):
         """Multiply–adds per second of a large fp32 product."""
         ...
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         """What a device does at most, measured by the process that times; see `measure/ceilings.py`."""
         ...
 
@@ -112,8 +112,8 @@ class InlineExecutor:
     def matmul_rate(self, device: str) -> float:
         return float(self._worker.matmul_rate(device))
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._worker.ceilings(device, dtypes)
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+        answer: dict[str, Any] = self._worker.ceilings(device, dtypes, threads)
         return answer
 
     def visit(
@@ -195,8 +195,8 @@ class ProcessExecutor:
     def matmul_rate(self, device: str) -> float:
         return float(self._timer("retain").call("matmul_rate", device))
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
-        found: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes))
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
         return found
 
     def begin_round(self) -> None:

@@ -90,7 +90,7 @@ def matmul_rate(device: str) -> float:
     return 1e12
 
 
-def ceilings(device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
     return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e12), "copy_bytes_per_s": 1e11}
 
 

@@ -183,7 +183,11 @@ def _environment(prepared: Prepared, engine: Engine) -> dict[str, Any]:
     shared = {"groups_on_host": max(1, len(gpus)), "executor": engine.name}
     if not wanted:
         return {**prepared.environment, **shared}
-    found = [engine.planner.ceilings(device, dtypes) for device, dtypes in wanted.items()]
+    found = [
+        engine.planner.ceilings(device, dtypes, threads)
+        for device, dtypes in wanted.items()
+        for threads in dict.fromkeys(cell.threads for cell in prepared.cells if cell.device == device)
+    ]
     return {**prepared.environment, **shared, "ceilings": found}
 
 

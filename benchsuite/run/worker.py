@@ -157,11 +157,11 @@ def matmul_rate(device: str) -> float:
     return side**3 / min(durations)
 
 
-def ceilings(device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
     """What a device does at most in these formats; measured now, or kept from the last days."""
     from benchsuite.measure.ceilings import ceilings as measured
 
-    found = measured(device, dtypes)
+    found = measured(device, dtypes, threads=threads)
     _release()
     return found
 

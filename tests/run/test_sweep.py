@@ -86,7 +86,7 @@ class Scripted:
     def matmul_rate(self, device: str) -> float:
         return 1e6
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e9), "copy_bytes_per_s": 1e9}
 
     def visit(

@@ -43,7 +43,7 @@ class Planner:
             "--dry-run times a matrix product on the device; leave --executor out, on a machine that has it"
         )
 
-    def ceilings(self, device: str, dtypes: Sequence[str]) -> dict[str, Any]:
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         raise NotImplementedError(_ELSEWHERE)
 
     def visit(
