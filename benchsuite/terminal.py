@@ -111,7 +111,7 @@ class PlainProgress(QuietProgress):
         print(f"{total} cells{already}", flush=True)
 
     def round_begins(self, number: int, cells: int) -> None:
-        print(f"round {number}: {cells} cells, in a fresh process", flush=True)
+        print(f"round {number}: {cells} cells", flush=True)
 
     def cell_begins(self, cell: Cell) -> None:
         if self._verbose:

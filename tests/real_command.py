@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from benchsuite.results.store import RECORDS, read_run
+from benchsuite.results.visits import VISITS
 
 PATIENCE_S = 120.0
 """After which a condition counts as never to be met; generous, since the host may be busy."""
@@ -116,6 +117,12 @@ def written(folder: Path) -> int:
     """Bytes of records; -1 before the file is there."""
     path = folder / RECORDS
     return path.stat().st_size if path.is_file() else -1
+
+
+def visits(folder: Path) -> int:
+    """Rounds of cells that are written down; 0 before the file is there."""
+    path = folder / VISITS
+    return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
 def table(folder: Path) -> Table:

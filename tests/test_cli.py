@@ -31,7 +31,8 @@ sweep:
   num_heads: 4
   kernel: [math, sdpa]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings:
+false}
 """
 
 Cli = Callable[..., "Answer"]
@@ -117,10 +118,11 @@ def test_every_cell_is_a_line_and_a_row_where_stdout_is_no_terminal(
     assert answer.code == 0
     lines = answer.out.splitlines()
     assert lines[0] == "4 cells"
-    assert [line.split()[0] for line in lines[1:5]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
-    assert "stopped by samples" in lines[1]
-    assert lines[5] == "batch 1 · dim 32 · heads 4 · dtype fp32 · mode inference · kernel math · device cpu"
-    assert lines[6].split() == ["mixer", "px", "MACs/image", "latency", "95", "%", "images/s", "memory"]
+    assert lines[1] == "round 1: 4 cells"
+    assert [line.split()[0] for line in lines[2:6]] == ["[1/4]", "[2/4]", "[3/4]", "[4/4]"]
+    assert "stopped by rounds" in lines[2]
+    assert lines[6] == "batch 1 · dim 32 · heads 4 · dtype fp32 · mode inference · kernel math · device cpu"
+    assert lines[7].split() == ["mixer", "px", "MACs/image", "latency", "95", "%", "images/s", "memory"]
     assert lines[-2:] == [f"records  {tmp_path}/run/records.jsonl", f"report   {tmp_path}/run/report.html"]
 
 

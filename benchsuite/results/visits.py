@@ -1,13 +1,16 @@
 """The rounds of a run that is under way: a journal of visits, so that a killed run goes on where it ended.
 
-One line a visit, as a record of that round alone. It is there as long as cells have rounds and no record.
+One line a visit: the number of its round, and a record of that round alone. Where a round of a cell stands
+twice, the later line counts. The file is there as long as cells have rounds and no record.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchsuite.errors import StorageError
@@ -31,13 +34,13 @@ class VisitJournal:
             _cut_torn_line(self._path)
         self._file = self._path.open("ab", buffering=0)
 
-    def append(self, visit: Record) -> None:
-        """Write a visit.
+    def append(self, number: int, visit: Record) -> None:
+        """Write the visit of a round, the first being 0.
 
         Raises:
             StorageError: it could not be written; the file is as it was before.
         """
-        line = (encode(visit) + "\n").encode()
+        line = f'{{"round":{number},"visit":{encode(visit)}}}\n'.encode()
         before = os.fstat(self._file.fileno()).st_size
         try:
             written = 0
@@ -57,16 +60,23 @@ class VisitJournal:
 
 
 def read_visits(folder: Path) -> Mapping[str, list[Record]]:
-    """Cell → its visits in order, of a run that was broken off. A line that is no visit is left out: its
-    round is measured again."""
-    found: dict[str, list[Record]] = {}
+    """Cell → its visits from the first round on, of a run that was broken off. A line that is no visit is
+    left out: its round, and those behind it, are measured again."""
+    found: dict[str, dict[int, Record]] = {}
     for line in lines(folder / VISITS):
-        with contextlib.suppress(ValueError):
-            visit = decode(line.text)
-            if visit.timing is None:
-                continue
-            found.setdefault(visit.id, []).append(visit)
-    return found
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            data = json.loads(line.text)
+            visit = decode(json.dumps(data["visit"]))
+            if visit.timing is not None:
+                found.setdefault(visit.id, {})[int(data["round"])] = visit
+    return {cell: list(_without_gap(rounds)) for cell, rounds in found.items() if 0 in rounds}
+
+
+def _without_gap(rounds: Mapping[int, Record]) -> Iterator[Record]:
+    for number in itertools.count():
+        if number not in rounds:
+            return
+        yield rounds[number]
 
 
 def remove_visits(folder: Path) -> None:

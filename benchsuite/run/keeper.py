@@ -79,7 +79,7 @@ class Keeper:
             self._round = number
             self._observer.round_begins(number, cells)
 
-    def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:
+    def visited(self, cell: Cell, number: int, visit: Visited, seconds: float) -> None:
         if self._prepared.scenario.measure.most_rounds == 1:  # its record says it all, at once
             return
         record = Record(
@@ -97,7 +97,7 @@ class Keeper:
         with self._lock:
             if not self.broken.is_set():
                 self._journal = self._journal or VisitJournal(self.folder)
-                self._journal.append(record)
+                self._journal.append(number, record)
 
     def workers(self, doing: Mapping[str, str]) -> None:
         with self._lock:

@@ -109,7 +109,7 @@ def measure_in_rounds(
     stopping: Callable[[], bool],
     round_begins: Callable[[int, int], None] = lambda number, cells: None,
     earlier: Mapping[str, Sequence[Visited]] | None = None,
-    visited: Callable[[Cell, Visited, float], None] = lambda cell, visit, seconds: None,
+    visited: Callable[[Cell, int, Visited, float], None] = lambda *_: None,
 ) -> Generator[tuple[Cell, Outcome], None, None]:
     """Measure cells; yields each as soon as nothing more is to be learnt of it.
 
@@ -121,7 +121,7 @@ def measure_in_rounds(
         round_begins: is told the number of a round, from 1, and how many cells it visits.
         earlier: visits of a run that was broken off. A round that not all cells of a group have had is
             measured again, since ratios are taken within rounds.
-        visited: is given each visit, and its seconds, before the next begins.
+        visited: is given each visit, the number of its round from 0, and its seconds, before the next begins.
     """
     going = [_Going(cell, list((earlier or {}).get(cell.id, ()))) for cell in cells]
     if "latency" in measure.metrics:
@@ -216,7 +216,7 @@ def _visit(
     number: int,
     measure: Measure,
     executor: Executor,
-    visited: Callable[[Cell, Visited, float], None],
+    visited: Callable[[Cell, int, Visited, float], None],
 ) -> None:
     """Visit a cell in a round, again where a retry is due."""
     one.started_at = one.started_at or now()
@@ -232,7 +232,7 @@ def _visit(
             timing = answer.value.timing
             one.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
             one.visits.append(answer.value)
-            visited(one.cell, answer.value, seconds)
+            visited(one.cell, number, answer.value, seconds)
             return
         if one.attempts > measure.retry.get(answer.status, 0):
             one.visits.clear()

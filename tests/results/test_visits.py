@@ -18,22 +18,30 @@ def visit(name: str, number: int) -> Record:
 
 def test_visits_are_read_by_cell_and_in_order(tmp_path: Path) -> None:
     journal = VisitJournal(tmp_path)
-    for one in (visit("a", 1), visit("b", 1), visit("a", 2)):
-        journal.append(one)
+    for number, one in ((0, visit("a", 1)), (0, visit("b", 1)), (1, visit("a", 2))):
+        journal.append(number, one)
     journal.close()
     assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 2)], "b": [visit("b", 1)]}
 
 
+def test_a_round_that_was_measured_again_counts_once_and_rounds_have_no_gap(tmp_path: Path) -> None:
+    journal = VisitJournal(tmp_path)
+    for number, seconds in ((0, 1), (1, 2), (1, 3), (3, 9)):
+        journal.append(number, visit("a", seconds))
+    journal.close()
+    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 3)]}
+
+
 def test_a_torn_line_costs_that_visit_only_and_is_cut_off_before_the_next(tmp_path: Path) -> None:
     journal = VisitJournal(tmp_path)
-    journal.append(visit("a", 1))
-    journal.append(visit("a", 2))
+    journal.append(0, visit("a", 1))
+    journal.append(1, visit("a", 2))
     journal.close()
     file = tmp_path / VISITS
     file.write_bytes(file.read_bytes()[:-20])
     assert read_visits(tmp_path) == {"a": [visit("a", 1)]}
     journal = VisitJournal(tmp_path)
-    journal.append(visit("b", 1))
+    journal.append(0, visit("b", 1))
     journal.close()
     assert read_visits(tmp_path) == {"a": [visit("a", 1)], "b": [visit("b", 1)]}
 

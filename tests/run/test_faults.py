@@ -21,7 +21,7 @@ from benchsuite.run.sweep import run as run_sweep
 from benchsuite.scenario.measure import Measure
 from benchsuite.terminal import QuietProgress
 from tests.builders import make_cell
-from tests.real_command import RealRun, Table, finished, runs, table, wait_until, written
+from tests.real_command import RealRun, Table, finished, runs, table, visits, wait_until, written
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
 
@@ -84,23 +84,24 @@ def executor() -> Iterator[ProcessExecutor]:
 def test_a_run_that_is_killed_again_and_again_ends_with_the_table_of_an_undisturbed_one(
     slow: Path, tmp_path: Path, repository: Path, undisturbed: Table
 ) -> None:
-    """Killed while planning, before the first record, and at several lengths of the file of records."""
+    """Killed while planning, in the first round, in the second, and when some cells have their records."""
     folder = tmp_path / "run"
     with RealRun(repository, slow, "--out", folder) as run:
-        run.until(lambda: len(run.workers) == 2)
+        run.until(lambda: len(run.workers) == 1)
         run.kill()
     assert not folder.exists()
-    with RealRun(repository, slow, "--out", folder) as run:
-        run.until(lambda: written(folder) >= 0)
+    words: tuple[object, ...] = (slow, "--out", folder)
+    for wanted in (1, 5, CELLS + 3):
+        with RealRun(repository, *words) as run:
+            run.until(lambda: visits(folder) >= wanted)  # noqa: B023  used within the turn
+            run.kill()
+        words = ("--resume", folder)
+        assert visits(folder) >= wanted  # rounds that a group has to repeat are written behind the others
+        assert read_run(folder).records == ()
+    with RealRun(repository, "--resume", folder) as run:
+        run.until(lambda: written(folder) > 3000)
         run.kill()
     kept = read_run(folder).records
-    for more in (1, 3000):
-        before = max(0, written(folder))
-        with RealRun(repository, "--resume", folder) as run:
-            run.until(lambda: written(folder) >= before + more)  # noqa: B023  used within the turn
-            run.kill()
-        assert read_run(folder).records[: len(kept)] == kept
-        kept = read_run(folder).records
     assert 2 <= len(kept) < CELLS
     code, out, _ = finished(repository, "--resume", folder)
     assert code == 0
@@ -116,10 +117,9 @@ def test_killed_workers_cost_a_cell_each_at_most_and_a_retry_completes_the_table
 ) -> None:
     folder = tmp_path / "run"
     with RealRun(repository, slow, "--out", folder) as run:
-        for line in ("[1/", "[4/", "[7/"):
-            run.until_line(line)
-            run.until(lambda: len(run.workers) == 2)
-            victim = run.workers[0]  # the eldest: the one that times, then the one that inspects, and so on
+        for number, wanted in enumerate((1, 8, CELLS + 3)):
+            run.until(lambda: visits(folder) >= wanted and len(run.workers) == 2)  # noqa: B023
+            victim = run.workers[-1 if number % 2 == 0 else 0]  # the younger times, the elder inspects
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda: not runs(victim))  # noqa: B023
         code, _, _ = run.finish()
@@ -138,7 +138,7 @@ def test_workers_that_are_killed_while_planning_end_the_run_with_one_message(
     slow: Path, tmp_path: Path, repository: Path
 ) -> None:
     with RealRun(repository, slow, "--out", tmp_path / "run") as run:
-        run.until(lambda: len(run.workers) == 2)
+        run.until(lambda: len(run.workers) == 1)
         for worker in run.workers:
             os.kill(worker, signal.SIGKILL)
         code, _, err = run.finish()
@@ -153,7 +153,8 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     executor.describe("cpu", 1, [])
     cell = make_cell(name="Fine", target="tests.planted:Fine")
     measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
-    for worker in (executor._timer, executor._inspector):
+    assert executor.visit(cell, measure, Visit()).status == "ok"
+    for worker in (executor._timers["retain"], executor._inspector):
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
     assert executor.visit(cell, measure, Visit()).status == "ok"
@@ -176,12 +177,12 @@ def test_the_first_signal_ends_the_visit_writes_the_report_and_says_how_to_go_on
 ) -> None:
     folder = tmp_path / "run"
     before = 0
-    for number, words in (
-        (signal.SIGINT, (slow, "--out", folder)),
-        (signal.SIGTERM, ("--resume", folder)),
+    for number, wanted, words in (
+        (signal.SIGINT, CELLS + 3, (slow, "--out", folder)),
+        (signal.SIGTERM, CELLS + 7, ("--resume", folder)),
     ):
         with RealRun(repository, *words) as run:
-            run.until_line(f"[{before + 2}/")
+            run.until(lambda: visits(folder) >= wanted)  # noqa: B023
             run.signal(number, group=True)  # to the workers too, as Ctrl-C in a terminal
             code, _, err = run.finish()
         records = read_run(folder).records

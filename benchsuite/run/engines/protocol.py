@@ -91,8 +91,8 @@ class Sink(Protocol):
         """A round of so many cells begins, the first being 1."""
         ...
 
-    def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:
-        """A round of a cell has ended; it is in the run folder when this returns."""
+    def visited(self, cell: Cell, number: int, visit: Visited, seconds: float) -> None:
+        """A round of a cell has ended, the first being 0; it is in the run folder when this returns."""
         ...
 
     def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:
