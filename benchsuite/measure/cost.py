@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.measure.dispatched import count_dispatched
+from benchsuite.measure.op_counts import DENSE_3X3
 from benchsuite.measure.tally import Tally
 from benchsuite.measure.tracing import count_traced
 from benchsuite.results.record import Cost
@@ -64,6 +65,7 @@ def count_cost(
         params=sum(parameter.numel() for parameter in parameters),
         trainable_params=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         macs=tally.macs // images,
+        dense_3x3_macs=tally.counts.get(DENSE_3X3, 0) // images,
         other_ops={
             kind: count // images
             for kind, count in sorted(tally.counts.items())

@@ -91,21 +91,37 @@ def _linear(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
 def _convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
     """Each weight is used once for every position of the output (of the input, if transposed)."""
     transposed = len(inputs) > 7 and bool(inputs[6])
-    return _weights_at_positions(inputs[0] if transposed else outputs[0], inputs[1])
+    return _convolved(inputs, outputs[0], transposed)
 
 
 def _forward_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
-    return _weights_at_positions(outputs[0], inputs[1])
+    return _convolved(inputs, outputs[0])
 
 
 def _transposed_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
-    return _weights_at_positions(inputs[0], inputs[1])
+    return _convolved(inputs, outputs[0], transposed=True)
 
 
-def _weights_at_positions(map_: Shaped, weight: Shaped) -> Counts:
-    shape, axes = map_.sizes, len(weight.sizes) - 2
+def _convolved(inputs: Sequence[Any], output: Shaped, transposed: bool = False) -> Counts:
+    x, weight = inputs[:2]
+    shape, axes = (x if transposed else output).sizes, len(weight.sizes) - 2
     images = math.prod(shape[: -1 - axes])  # 1 of a map without an axis for them
-    return {"macs.conv": images * math.prod(shape[-axes:]) * weight.elements}
+    kind = "macs.conv" if transposed or not _dense_3x3(x, weight, output) else DENSE_3X3
+    return {kind: images * math.prod(shape[-axes:]) * weight.elements}
+
+
+DENSE_3X3 = "macs.conv_dense_3x3"
+"""Kind of the multiply–adds of dense 3 × 3 convolutions of unit stride, which Winograd's algorithm does with
+fewer multiplications."""
+
+
+def _dense_3x3(x: Shaped, weight: Shaped, output: Shaped) -> bool:
+    """One group, and more than half as many positions along a side as the input, hence of unit stride."""
+    return (
+        tuple(weight.sizes[2:]) == (3, 3)
+        and weight.sizes[1] == x.sizes[-3]
+        and all(2 * out > side + 1 for out, side in zip(output.sizes[-2:], x.sizes[-2:], strict=True))
+    )
 
 
 def _attention(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
@@ -198,7 +214,7 @@ TRACED_CONVOLUTION = "benchsuite::convolution"
 
 
 def _traced_convolution(inputs: Sequence[Any], outputs: Sequence[Any]) -> Counts:
-    return _weights_at_positions(inputs[0] if inputs[3] else outputs[0], inputs[1])
+    return _convolved(inputs, outputs[0], bool(inputs[3]))
 
 
 RULES: dict[str, Rule] = {

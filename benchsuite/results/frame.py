@@ -52,6 +52,7 @@ _DTYPES: dict[str, str] = {
     "dim": "Int64",
     "num_heads": "Int64",
     "macs_exact": "boolean",
+    "dense_3x3_macs": "Int64",
     "flops": "Int64",
     "latency_p5_s": "float64",
     "latency_p95_s": "float64",
@@ -204,6 +205,7 @@ def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
             "params": cost.params,
             "macs": cost.macs,
             "macs_exact": cost.complete,
+            "dense_3x3_macs": cost.dense_3x3_macs,
             "flops": cost.flops,
         }
     if (timing := record.timing) is not None and timing.samples_s:

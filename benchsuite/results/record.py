@@ -155,6 +155,8 @@ class Cost:
         uncounted: operators that may hold multiply–adds and that the counter has no rule for, with
             their number of calls; if there are any, `macs` is a lower bound.
         counter: what counted, with its version.
+        dense_3x3_macs: of `macs`, those of dense 3 × 3 convolutions of unit stride, which may be done with
+            fewer multiplications; None in records that did not tell them apart.
         cross_check_macs: what another counter found, where both are exact; None if there is no such number.
     """
 
@@ -165,6 +167,7 @@ class Cost:
     counter: str = ""
     trainable_params: int | None = None
     cross_check_macs: int | None = None
+    dense_3x3_macs: int | None = None
 
     @property
     def complete(self) -> bool:

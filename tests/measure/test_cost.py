@@ -287,3 +287,32 @@ def test_parameters_are_all_of_them_and_those_that_learn_are_a_second_number() -
 def test_flops_are_twice_the_macs() -> None:
     cost = count_cost(nn.Linear(5, 6), (torch.empty(1, 5),))
     assert (cost.macs, cost.flops) == (30, 60)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+@pytest.mark.parametrize(
+    ("weight", "options", "dense"),
+    [
+        ((6, 4, 3, 3), {"padding": 1}, 10 * 10 * 6 * 4 * 9),
+        ((6, 4, 3, 3), {}, 8 * 8 * 6 * 4 * 9),
+        ((6, 4, 3, 3), {"padding": 1, "stride": 2}, 0),
+        ((6, 2, 3, 3), {"padding": 1, "groups": 2}, 0),
+        ((4, 1, 3, 3), {"padding": 1, "groups": 4}, 0),
+        ((6, 4, 1, 1), {}, 0),
+        ((6, 4, 5, 5), {"padding": 2}, 0),
+    ],
+)
+def test_multiply_adds_of_dense_3_x_3_convolutions_of_unit_stride_are_told_apart(
+    weight: tuple[int, ...], options: dict[str, int], dense: int, device: str
+) -> None:
+    module = Formula(lambda x, w: F.conv2d(x, w, **options))  # type: ignore[arg-type]
+    found = count_cost(module, (torch.zeros(1, 4, 10, 10, device=device), torch.zeros(weight, device=device)))
+    assert found.dense_3x3_macs == dense
+    assert found.macs >= dense
+    assert (found.macs == dense) == (dense > 0)
+
+
+def test_a_transposed_convolution_is_none_of_them() -> None:
+    module = Formula(lambda x, w: F.conv_transpose2d(x, w, padding=1))
+    found = count_cost(module, (torch.zeros(1, 4, 10, 10), torch.zeros(4, 4, 3, 3)))
+    assert (found.dense_3x3_macs, found.macs) == (0, 10 * 10 * 4 * 4 * 9)

@@ -65,5 +65,5 @@ def test_a_kept_record_takes_no_memory_for_its_samples(writer: RunWriter) -> Non
     finally:
         tracemalloc.stop()
     assert len(stored) == 100
-    assert after - before < 100_000
+    assert after - before < 240_000  # a tenth of it
     writer.close()
