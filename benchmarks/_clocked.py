@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell
 from benchsuite.run import executor
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
@@ -45,27 +46,26 @@ class Clocked(executor.ProcessExecutor):
         self,
         cell: Cell,
         measure: Measure,
-        turn: tuple[int, int],
-        earlier: tuple[float, ...],
+        visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
         with self._clocked("visit"):
-            return super().visit(cell, measure, turn, earlier, timeout_s)
+            return super().visit(cell, measure, visit, timeout_s)
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
         with self._clocked("inspect"):
             return super().inspect(cell, measure, timeout_s)
 
-    def release(self) -> None:
-        with self._clocked("release"):
-            super().release()
+    def begin_round(self) -> None:
+        with self._clocked("begin_round"):
+            super().begin_round()
 
     def ping_s(self) -> float:
         """Median seconds of a call that does nothing: what messages cost."""
         durations = []
         for _ in range(PINGS):
             start = time.perf_counter()
-            self._timer.call("release")
+            self._timer("retain").call("set_up", "cpu", 1)
             durations.append(time.perf_counter() - start)
         return quantile(durations, 0.5)
 

@@ -29,9 +29,10 @@ from typing import Any
 
 from benchsuite.analyse.gate import log_median
 from benchsuite.results.record import Record
+from benchsuite.results.rounds import latency_of
 from benchsuite.results.store import read_run
 from benchsuite.stats.student import mean_interval
-from benchsuite.stats.summary import quantile, sampled_interval
+from benchsuite.stats.summary import quantile
 
 EXECUTORS: Mapping[str, Sequence[str]] = {
     "process": (),
@@ -67,11 +68,11 @@ def times(one: Mapping[str, Record], other: Mapping[str, Record]) -> tuple[int, 
         here, there = one[cell].timing, other[cell].timing
         if here is None or there is None:
             continue
-        ends = [sampled_interval(timing.samples_s, timing.stopped_by) for timing in (here, there)]
-        if ends[0] is None or ends[1] is None:
+        a, b = latency_of(here), latency_of(there)
+        if math.isnan(a.lo) or math.isnan(b.lo):
             continue
-        overlapping += ends[0][0] <= ends[1][1] and ends[1][0] <= ends[0][1]
-        ratios.append(quantile(there.samples_s, 0.5) / quantile(here.samples_s, 0.5))
+        overlapping += a.lo <= b.hi and b.lo <= a.hi
+        ratios.append(b.value / a.value)
     return overlapping, len(ratios), quantile(ratios, 0.5) if ratios else None
 
 

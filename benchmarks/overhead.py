@@ -91,7 +91,7 @@ def tiny_cells(cells: int, rounds: int, folder: Path, style: str) -> None:
     number = len(sweep.records)
     measured = sum(map(measuring_s, sweep.records))
     disk = disk_s(sweep.records, folder / "copy")
-    names = ("visit", "inspect", "release")
+    names = ("visit", "inspect", "begin_round")
     waited = sum(executor.seconds[name] for name in names)
     messages = sum(executor.calls[name] for name in names) * ping
     visits, inspections, releases = (executor.seconds[name] - executor.calls[name] * ping for name in names)

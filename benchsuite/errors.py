@@ -1,7 +1,7 @@
-"""What can go wrong, as types.
+"""What can go wrong, as types, and the exit codes that it ends with.
 
 BenchsuiteError
-├── UsageError              the input is wrong; the command line exits with 2
+├── UsageError              the input is wrong
 │   ├── ScenarioError       a scenario has mistakes; carries all of them, each with its place
 │   ├── RunFolderError      a run folder is missing, taken, unwritable, or not one
 │   ├── RecordVersionError  a record was written by a newer version
@@ -9,12 +9,13 @@ BenchsuiteError
 │   ├── DeviceError         the device asked for is not there
 │   ├── ExecutorError       an executor cannot be had: no such extra, cluster or resources
 │   └── ParityDataError     a golden case cannot be read
+├── NotComparableError      two results were measured in ways that do not compare
 ├── Unsupported             this cell cannot be measured here; it becomes a record, not a crash
 ├── Mismatch                this cell computes something else than its reference, so it is not timed
 ├── Recompiled              this cell was compiled anew while it was timed
-├── StorageError            records cannot be written any more; the command line exits with 3
-├── SideFailed              one side of a gate cannot be measured at all; the command line exits with 3
-├── EngineError             an engine has no workers any more; the command line exits with 3
+├── StorageError            records cannot be written any more
+├── SideFailed              one side of a gate cannot be measured at all
+├── EngineError             an engine has no workers any more
 ├── WorkerLost              a worker of an engine is gone, with its machine perhaps
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
@@ -24,9 +25,30 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+FINE = 0
+REGRESSION = MISMATCH = 1
+BAD_INPUT = 2
+FAILED = 3
+NOT_COMPARABLE = 4
+INCONCLUSIVE = 5
+INTERNAL = 70
+INTERRUPTED = 130
+EXIT_CODES: Mapping[int, str] = {
+    FINE: "fine",
+    REGRESSION: "regression or mismatch",
+    BAD_INPUT: "bad input",
+    FAILED: "something failed or could not be measured",
+    NOT_COMPARABLE: "not comparable",
+    INCONCLUSIVE: "inconclusive (only with --strict)",
+    INTERNAL: "internal error",
+    INTERRUPTED: "interrupted",
+}
+"""Every code that a command ends with. --help, README, action.yml and docs/ci hold the same sentence."""
+EXIT_SENTENCE = f"Exit codes: {', '.join(f'{code} {words}' for code, words in EXIT_CODES.items())}."
 
 _WRAP = textwrap.TextWrapper(
     110, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
@@ -37,9 +59,13 @@ _WRAP = textwrap.TextWrapper(
 class BenchsuiteError(Exception):
     """Root of every error that benchsuite raises on purpose."""
 
+    exit_code: ClassVar[int] = FAILED
+
 
 class UsageError(BenchsuiteError):
     """The input is wrong. The message says what, where and what is allowed."""
+
+    exit_code = BAD_INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +128,12 @@ class ExecutorError(UsageError):
 
 class ParityDataError(UsageError):
     """A folder of golden cases, or one case in it, cannot be read."""
+
+
+class NotComparableError(BenchsuiteError):
+    """Results were measured in ways that do not compare: other threads, another allocator."""
+
+    exit_code = NOT_COMPARABLE
 
 
 class Unsupported(BenchsuiteError):  # noqa: N818  a state of a cell, not a fault

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 import time
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
-from benchsuite.stats.summary import quantile, sampled_interval
+from benchsuite.results.rounds import latency_of
+from benchsuite.streams import beneath
+from benchsuite.text import printable
 from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
 
     from benchsuite.parity.compare import ParityRow
@@ -25,11 +28,20 @@ if TYPE_CHECKING:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that wraps nothing when it is not a terminal, so that lines can be searched."""
+    """A console that wraps nothing when it is not a terminal, so that lines can be searched, and that gives
+    it no control characters but its own."""
     from rich.console import Console
+    from rich.segment import Segment
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
+    class Escaping(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for part in super().render(renderable, options):
+                yield part if part.control else Segment(printable(part.text), part.style)
+
+    stream = beneath(sys.stderr if stderr else sys.stdout)
+    return Escaping(
         file=stream, soft_wrap=not stream.isatty(), highlight=False, width=None if stream.isatty() else 200
     )
 
@@ -59,12 +71,9 @@ def describe_result(record: Record) -> str:
     if record.timing is None or record.status != "ok":
         mark = f"{record.status} (expected)" if record.expected else record.status
         return mark if record.status == "ok" else f"{mark}: {record.reason}"
-    samples = record.timing.samples_s
-    interval = sampled_interval(samples, record.timing.stopped_by)
-    spread = f" [{si(interval[0], 's')}, {si(interval[1], 's')}]" if interval else ""
-    return (
-        f"{si(quantile(samples, 0.5), 's')}{spread}  n={len(samples)}, stopped by {record.timing.stopped_by}"
-    )
+    latency, stopped = latency_of(record.timing), record.timing.stopped_by
+    spread = "" if math.isnan(latency.lo) else f" [{si(latency.lo, 's')}, {si(latency.hi, 's')}]"
+    return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}"
 
 
 class QuietProgress:
@@ -319,10 +328,10 @@ def _numbers(record: Record) -> list[str]:
         return [macs, mark, "–", "–", "–"]
     latency = interval = throughput = "–"
     if record.timing:
-        median = quantile(record.timing.samples_s, 0.5)
-        latency, throughput = si(median, "s"), significant(record.cell.batch / median, 4)
-        ends = sampled_interval(record.timing.samples_s, record.timing.stopped_by)
-        interval = f"±{significant(50 * (ends[1] - ends[0]) / median, 2)} %" if ends else "–"
+        found = latency_of(record.timing)
+        latency, throughput = si(found.value, "s"), significant(record.cell.batch / found.value, 4)
+        if not math.isnan(found.lo):
+            interval = f"±{significant(50 * (found.hi - found.lo) / found.value, 2)} %"
     memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
     return [macs, latency, interval, throughput, memory]
 

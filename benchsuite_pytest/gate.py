@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from benchsuite.analyse.baseline_store import read
-from benchsuite.analyse.gate_result import GateCell, GateResult
+from benchsuite.analyse.gate_result import COUNTED, GateCell, GateResult
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
 
 _AXES = ("dim", "num_heads", "stride", "kernel")
-_FAILING = ("larger", "broken", "failed", "missing", "no longer counted")
+_FAILING = (*COUNTED, "broken", "failed", "missing", "no longer counted")
 NO_NEW_CELLS = "no cell is missing in the baseline"
 
 
@@ -73,7 +73,7 @@ class Test(pytest.Item):
     def _words(self, cell: GateCell) -> str:
         from benchsuite.report.gate_formats.words import change_words, detail
 
-        if cell.verdict != "larger":
+        if cell.verdict not in COUNTED:
             return f"{cell.id}: {detail(cell)}{self._accept('--cells')}"
         names = " ".join(f"{cell.id}:{change.metric}" for change in cell.changes)
         return f"{cell.id}: {change_words(cell.changes, len(cell.changes))}{self._accept(names)}"

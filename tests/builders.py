@@ -25,8 +25,10 @@ def make_record(
     cell: Cell | None = None,
     samples: Sequence[float] = (0.010, 0.011, 0.012),
     status: Status = "ok",
+    rounds: Sequence[int] = (),
     **changes: Any,
 ) -> Record:
+    """A record with these samples, in rounds of so many of them; in one round unless told otherwise."""
     cell = cell or make_cell()
     fields: dict[str, Any] = {
         "id": cell.id,
@@ -40,6 +42,7 @@ def make_record(
             "cost": Cost(params=4224, macs=1000, counter="test"),
             "timing": Timing(
                 samples_s=tuple(samples),
+                rounds=tuple(rounds),
                 method="fake_clock",
                 warmup_calls=3,
                 warmup_s=0.1,

@@ -27,8 +27,8 @@ def make_gate_cell(verdict: CellVerdict = "same", **changes: Any) -> GateCell:
             "candidate_s": 0.01 * ratio,
             "decision": Decision(verdict, 0.02, ratio, ratio - 0.1, ratio + 0.1, 0.5, 9),  # type: ignore[arg-type]
         }
-    if verdict == "larger":
-        fields["changes"] = (Change(cell, "macs", 1000, 1200),)
+    if verdict in ("larger", "smaller"):
+        fields["changes"] = (Change(cell, "macs", 1000, 1200 if verdict == "larger" else 0),)
     if verdict in ("failed", "broken"):
         fields |= {"candidate": "oom", "base": "oom" if verdict == "failed" else "ok", "reason": "no memory"}
     if verdict == "missing":

@@ -42,10 +42,11 @@ def test_statuses_and_counts_must_be_equal_and_absent_cells_are_named(agree: Mod
 
 
 def test_times_agree_where_their_intervals_overlap(agree: ModuleType) -> None:
-    slow = [2 * sample for sample in range(100, 120)]
-    fast = list(range(100, 120))
-    one = {"a": make_record(samples=fast), "b": make_record(samples=fast), "c": make_record(status="oom")}
-    other = {"a": make_record(samples=fast), "b": make_record(samples=slow), "c": make_record()}
+    def run(scale: float) -> Record:
+        return make_record(samples=[scale * sample for sample in range(100, 120)], rounds=[5] * 4)
+
+    one = {"a": run(1), "b": run(1), "c": make_record(status="oom"), "d": make_record()}
+    other = {"a": run(1), "b": run(2), "c": make_record(), "d": make_record()}
     assert agree.times(one, other) == (1, 2, pytest.approx(1.5))
     assert agree.times({}, {}) == (0, 0, None)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +51,8 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
     """Two runs with a common cell that takes twice as long in the second, and one cell more in the first."""
     more = make_record(make_cell(resolution=(128, 128)))
     return (
-        folder(tmp_path / "a", [make_record(samples=times(0.01)), more]),
-        folder(tmp_path / "b", [make_record(samples=times(0.02))]),
+        folder(tmp_path / "a", [make_record(samples=times(0.01), rounds=[3] * 7), more]),
+        folder(tmp_path / "b", [make_record(samples=times(0.02), rounds=[3] * 7)]),
     )
 
 
@@ -70,6 +72,23 @@ def test_machines_that_differ_are_told_before_the_times_and_do_not_fail(cli: Cli
     code, out, _ = cli("compare", a, b)
     assert code == 0
     assert "Times are not comparable" in out.partition("\nTimes\n")[0]
+
+
+def test_cells_of_other_threads_or_allocator_are_not_set_side_by_side(cli: Cli, tmp_path: Path) -> None:
+    def run(name: str, **changes: Any) -> Path:
+        record = make_record()
+        assert record.timing is not None
+        return folder(tmp_path / name, [replace(record, timing=replace(record.timing, **changes))])
+
+    one = run("one", threads=1, allocator="retain")
+    code, out, err = cli("compare", one, run("two", threads=2, allocator="retain"))
+    assert (code, out) == (4, "")
+    assert "not comparable: 1 cell timed with other threads or another allocator" in err
+    assert "1 thread and 2 threads" in err
+    code, _, err = cli("compare", one, run("same", threads=1, allocator="retain"), run("old", threads=1))
+    assert code == 4
+    assert "retained memory and the system's allocator" in err
+    assert cli("compare", one, tmp_path / "same")[0] == 0
 
 
 def test_markdown_has_headings_and_tables(cli: Cli, runs: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,14 @@ class Pretended:
         seconds: label → how many times as much the candidate takes.
         macs: label → MACs of the candidate; of the base always 1000.
         broken: labels that crash on the candidate.
+        timed: how the candidate is timed, where that is not as the base: fields of `Timing`.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self.macs: dict[str, int] = {}
         self.broken: set[str] = set()
+        self.timed: dict[str, Any] = {}
         self.folders: list[str] = []
         self.environments: dict[str, Mapping[str, Any]] = {}
 
@@ -90,7 +93,9 @@ class Pretended:
                 continue
             seconds = 0.010 * jitter * (self.seconds.get(cell.name, 1.0) if new else 1.0)
             macs = self.macs.get(cell.name, 1000) if new else 1000
-            records.append(make_record(cell, (seconds,), cost=Cost(params=1, macs=macs, counter="test")))
+            record = make_record(cell, (seconds,), cost=Cost(params=1, macs=macs, counter="test"))
+            assert record.timing is not None
+            records.append(replace(record, timing=replace(record.timing, **(self.timed if new else {}))))
         return Process(tuple(records), self.environments.get(side.name, MACHINE))
 
 
@@ -125,6 +130,24 @@ def test_a_slower_mixer_fails_and_is_named(cli: Cli, own: Path, pretended: Prete
     assert "which get fresh pairs: B" in err
     assert "regression: 1 slower, 1 not flagged of 2 cells" in out
     assert "1 was tested with fresh pairs, of which chance alone would flag 0.005" in out
+
+
+@pytest.mark.parametrize(
+    ("timed", "words"),
+    [
+        ({"threads": 4}, "1 thread and 4 threads"),
+        ({"allocator": "retain"}, "the system's allocator and retained"),
+    ],
+)
+def test_sides_of_other_threads_or_another_allocator_are_not_comparable(
+    cli: Cli, own: Path, pretended: Pretended, timed: dict[str, Any], words: str
+) -> None:
+    pretended.timed = timed
+    code, _, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
+    assert code == 4
+    assert words in err
+    assert "(the base and the candidate)" in err
+    assert len(pretended.folders) == 2  # known after the first pair
 
 
 def test_more_multiply_adds_fail_without_any_timing_unless_accepted(

@@ -13,11 +13,12 @@ from tests.builders import make_cell, make_record
 
 
 def test_a_record_in_words_has_its_median_interval_and_count() -> None:
-    record = make_record(samples=[0.010] * 3 + [0.011] * 3)
-    assert terminal.describe_result(record) == "10.5 ms [10 ms, 11 ms]  n=6, stopped by samples"
+    record = make_record(samples=[0.010, 0.010, 0.011, 0.010, 0.012], rounds=[1, 2, 2])
+    # Medians of 10, 10.5 and 11 ms: the mean of their logarithms ± 4.303 standard errors.
+    assert terminal.describe_result(record) == "10.5 ms [9.321 ms, 11.81 ms]  n=5, stopped by samples"
 
 
-def test_below_six_samples_there_is_no_interval() -> None:
+def test_below_three_rounds_there_is_no_interval() -> None:
     assert terminal.describe_result(make_record()) == "11 ms  n=3, stopped by samples"
 
 
@@ -161,7 +162,7 @@ def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) ->
     lower_bound = Cost(params=1, macs=2_500_000, uncounted={"aten::cdist": 1}, counter="test")
     terminal.print_summary(
         [
-            make_record(samples=[0.01] * 6, cost=lower_bound),
+            make_record(samples=[0.0095, 0.01, 0.0105], rounds=[1, 1, 1], cost=lower_bound),
             make_record(make_cell(name="[red]HiLo"), status="oom", expected=True),
             make_record(make_cell(name="W-MSA", kernel="sdpa"), timing=None, memory=None),
         ]
@@ -169,6 +170,6 @@ def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) ->
     fixed, header, ok, oom, untimed = capsys.readouterr().out.splitlines()
     assert fixed == "px 64 · batch 2 · dim 32 · heads 4 · dtype fp32 · mode inference · device cpu"
     assert header.split() == ["mixer", "kernel", "MACs/image", "latency", "95", "%", "images/s", "memory"]
-    assert ok.split() == ["MSA", "math", "≥", "2.5", "M", "10", "ms", "±0", "%", "200", "300", "B"]
+    assert ok.split() == ["MSA", "math", "≥", "2.5", "M", "10", "ms", "±12", "%", "200", "300", "B"]
     assert oom.split() == ["[red]HiLo", "math", "–", "oom", "(expected)", "–", "–", "–"]
     assert untimed.split() == ["W-MSA", "sdpa", "1", "k", "–", "–", "–", "–"]

@@ -16,13 +16,16 @@ from dataclasses import replace
 
 from benchsuite.analyse.baseline import Baseline, BaselineCell, changes_of
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
-from benchsuite.analyse.gate import Decision, discoveries, expected_by_chance
-from benchsuite.analyse.gate_result import CellVerdict, GateCell
+from benchsuite.analyse.gate import VERDICT_OF, Decision, expected_by_chance
+from benchsuite.analyse.gate_result import CellVerdict, GateCell, of_changes
 from benchsuite.scenario.gate import ExactPolicy, Gate
-from benchsuite.stats.student import above, t_quantile
+from benchsuite.stats import evidence as stats
+from benchsuite.stats.student import t_quantile
 
 _ENOUGH = 3
 """Processes a side from which their own spread makes the interval; that of two says next to nothing."""
+_COUNTS = ("params", "macs")
+"""Numbers that a cell without times stands for."""
 _FEW = 4
 """Degrees of freedom that a noise of unknown origin is taken to have: five processes, as in a self-test."""
 
@@ -53,9 +56,9 @@ def timed_cells(
         exact = _exact(a, b, rule.exact, accepted)
         both = a is not None and b is not None and a.log_medians and b.log_medians
         known = (own_noise or {}).get(exact.id, noise)
-        cells.append(_timed(exact, a, b, rule, known) if both and a and b else exact)
+        cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
     tested = [i for i, one in enumerate(cells) if one.decision and not math.isnan(one.decision.p)]
-    sure = discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
+    sure = stats.discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
     for i, found in zip(tested, sure, strict=True):
         if cells[i].verdict == "slower" and not found:
             why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
@@ -77,32 +80,28 @@ def decide(old: Sequence[float], new: Sequence[float], rule: Gate, noise: float 
     expected = None if noise is None else share * math.log1p(noise)
     bound = max(math.log1p(rule.delta), expected or 0.0)
     delta = math.expm1(bound)
-    freedom, p = _FEW, math.nan
-    if processes >= _ENOUGH or (processes >= 2 and expected is None):
+    measured = processes >= _ENOUGH or (processes >= 2 and expected is None)
+    if measured:
         freedom = processes - 1
         error = math.sqrt(statistics.variance(old) / len(old) + statistics.variance(new) / len(new))
-        distance = log_ratio - bound
-        p = above(distance / error, freedom) if error else float(distance <= 0)
     elif expected is not None:
-        error = expected / t_quantile(0.95, _FEW)
+        freedom, error = _FEW, expected / t_quantile(0.95, _FEW)
     else:
         why = (
             "one process on a side, and nobody knows how far two differ on this machine: give three or more "
             "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
         )
         return Decision("inconclusive", delta, ratio, pairs=processes, reason=why)
-    reach = t_quantile(rule.confidence, freedom) * error
-    low, high = log_ratio - reach, log_ratio + reach
-    if low > bound:
-        return Decision("slower", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if high < -bound:
-        return Decision("faster", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if -bound < low and high < bound:
-        return Decision("same", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
-        return Decision("not flagged", delta, ratio, math.exp(low), math.exp(high), p, processes)
-    why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
-    return Decision("inconclusive", delta, ratio, math.exp(low), math.exp(high), p, processes, why)
+    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), noise=delta)
+    found = stats.decide({"it": asked}, confidence=rule.confidence, false_discovery=1.0, tested="above")["it"]
+    verdict, why = VERDICT_OF[found.side], ""
+    if verdict == "inconclusive":
+        if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
+            verdict = "not flagged"
+        else:
+            why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
+    p = found.p if measured else math.nan
+    return Decision(verdict, delta, ratio, found.lo, found.hi, p, processes, why)
 
 
 def _beside(
@@ -122,8 +121,8 @@ def _exact(
     assert one is not None
     changes = changes_of(old, new) if old and new else ()
     verdict, reason = _statuses(old, new)
-    if verdict == "equal" and regressions(changes, policy, accepted):
-        verdict = "larger"
+    if verdict == "equal":
+        verdict = of_changes(regressions(changes, policy, accepted))
     return GateCell(
         id=one.id,
         cell=one.cell,
@@ -133,6 +132,7 @@ def _exact(
         reason=reason,
         changes=changes,
         accepted=accepted_of(changes, accepted),
+        counts={key: new.numbers[key] for key in _COUNTS if new and key in new.numbers},
     )
 
 
@@ -149,6 +149,13 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == "ok":
         return "no longer counted", f"{now}: {new.reason}"
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
+
+
+def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
+    """The cell by its counts alone, unless it was timed once and is not any more."""
+    if exact.verdict == "equal" and old and new and old.log_medians and new.status == "ok":
+        return replace(exact, verdict="failed", reason="the baseline has times of it, and now it has none")
+    return exact
 
 
 def _timed(

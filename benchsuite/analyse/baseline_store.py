@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.analyse.baseline import Baseline, BaselineCell
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell
+from benchsuite.results.untrusted import parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -48,7 +49,7 @@ def load(text: str, name: str) -> Baseline:
         UsageError: it is no baseline, or another version of benchsuite wrote it.
     """
     try:
-        data: Any = json.loads(text)
+        data: Any = parse(text)
         version = data.pop("version")
         if version != BASELINE_VERSION:
             raise UsageError(_other_version(name, version))

@@ -1,9 +1,9 @@
-"""Whether claims of papers hold in a run: a verdict for every claim in every setting that has both sides.
+"""Verdicts on the claims of papers in a run: one for every claim in every setting that has both sides.
 
-The interval of a ratio is [lo/hi, hi/lo] of the two 95 % intervals. It holds the ratio of the medians with at
-least 90 % (Bonferroni), without an assumption about latencies. A claim holds where the whole interval lies in
-the band that the claim names, does not hold where it lies wholly outside, and is undecided otherwise. What is
-counted and not timed has no interval, and is compared as it is.
+What is timed is decided by the rule of evidence (`stats/evidence.py`): the ratio is taken within each round,
+and held against each end of the band that the claim names. A claim holds where the ratio is inside of every
+end by more than the noise of the machine, does not hold where it is outside of one, and is undecided
+otherwise; all ends of all claims of a run are one family. What is counted and not timed is compared as it is.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import pandas as pd
 
+from benchsuite.results.comparable import Manner, apart
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Cell
 from benchsuite.scenario.claim import Claim
 from benchsuite.scenario.pairs import Pair, Pairing, distinct, on_device, pairing
+from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 
 Verdict = Literal["holds", "does not hold", "differs", "undecided", "not testable here"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "differs", "undecided", "not testable here")
 
 _Row = Mapping[Any, Any]
+_End = Literal["lower", "upper"]
+"""Of the band that a claim names."""
+_ENDS: tuple[_End, ...] = ("lower", "upper")
+_INSIDE: Mapping[_End, Side] = {"lower": "above", "upper": "below"}
+_OUTSIDE: Mapping[_End, Side] = {"lower": "below", "upper": "above"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +41,11 @@ class Outcome:
     Attributes:
         setting: axis → value; resolution as in the frame, 224 or "480x640".
         verdict: any but "differs".
-        ratio: subject / against; NaN if there is none.
-        lo, hi: ends of its interval; NaN if there is none.
+        ratio: subject / against, of times the mean over rounds; NaN if there is none.
+        lo, hi: ends of its 95 % interval; NaN if there is none.
         subject, against: the two values in the metric's unit; NaN if there are none.
         reason: why it is undecided or not testable, where the numbers do not say so by themselves.
+        flags: what makes the samples of either side suspicious, as words of `analyse/flags.py`.
     """
 
     setting: Mapping[str, Any]
@@ -48,6 +56,7 @@ class Outcome:
     subject: float = math.nan
     against: float = math.nan
     reason: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +81,32 @@ def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
     """The verdict on every claim, in order, from the frame of one run (`results/frame.py`)."""
     rows = frame.to_dict("records")
     cells = [_cell(row) for row in rows]
-    return [_judgement(claim, rows, cells) for claim in claims]
+    pairings = [pairing(claim, cells) for claim in claims]
+    open_cases = [
+        [_case(claim, pair, rows, cells) for pair in found.pairs]
+        for claim, found in zip(claims, pairings, strict=True)
+    ]
+    decisions = decide(
+        {
+            (i, j, end): question
+            for i, cases in enumerate(open_cases)
+            for j, case in enumerate(cases)
+            for end, question in case.questions.items()
+        }
+    )
+    judged = []
+    for i, (claim, found) in enumerate(zip(claims, pairings, strict=True)):
+        outcomes = tuple(
+            _decided(case, {end: decisions[i, j, end] for end in case.questions})
+            for j, case in enumerate(open_cases[i])
+        )
+        judged.append(_judgement(claim, found, outcomes, cells))
+    return judged
 
 
-def _judgement(claim: Claim, rows: Sequence[_Row], cells: Sequence[Cell]) -> Judgement:
-    found = pairing(claim, cells)
-    outcomes = tuple(_outcome(claim, pair, rows, cells) for pair in found.pairs)
+def _judgement(
+    claim: Claim, found: Pairing, outcomes: tuple[Outcome, ...], cells: Sequence[Cell]
+) -> Judgement:
     if not outcomes:
         return Judgement(claim, "not testable here", (), _why_none(claim, found, cells))
     return Judgement(claim, _overall(outcomes), outcomes)
@@ -94,7 +123,20 @@ def _overall(outcomes: Sequence[Outcome]) -> Verdict:
     return next(iter(verdicts))
 
 
-def _outcome(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cell]) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A claim in one setting, before the family of all is decided.
+
+    Attributes:
+        outcome: final where nothing is asked.
+        questions: end of the band → what is asked of it.
+    """
+
+    outcome: Outcome
+    questions: Mapping[_End, Question] = field(default_factory=dict)
+
+
+def _case(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
     setting = dict(pair.setting)
     one_of_each = []
     for side, chosen in (("subject", pair.subject), ("against", pair.against)):
@@ -103,7 +145,7 @@ def _outcome(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cel
         found = distinct(claim, ordered, cells)
         if len(found) > 1:
             names = " and ".join(str(rows[i]["name"]) for i in found)
-            return Outcome(setting, "not testable here", reason=f"{side} is {len(found)} cells: {names}")
+            return _untestable(setting, f"{side} is {len(found)} cells: {names}")
         one_of_each.append(rows[found[0]])
     left, right = one_of_each
     if "resolution" in setting:
@@ -112,8 +154,16 @@ def _outcome(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cel
     if not reason and right[claim.metric] == 0:
         reason = f"{_word(claim.metric)} of {right['name']} is 0, so there is no ratio"
     if reason:
-        return Outcome(setting, "not testable here", reason=reason)
-    return _compared(claim, setting, left, right)
+        return _untestable(setting, reason)
+    return (
+        _timed(claim, setting, left, right)
+        if METRICS[claim.metric].interval
+        else _counted(claim, setting, left, right)
+    )
+
+
+def _untestable(setting: Mapping[str, Any], reason: str) -> _Case:
+    return _Case(Outcome(setting, "not testable here", reason=reason))
 
 
 def _missing(metric: str, row: _Row) -> str:
@@ -126,41 +176,69 @@ def _missing(metric: str, row: _Row) -> str:
     return f"{row['name']} ended as {row['status']}{why}"
 
 
-def _compared(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> Outcome:
-    """Both sides have a number."""
-    metric = METRICS[claim.metric]
+def _counted(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> _Case:
+    """Both sides have a number that has no noise."""
     subject, against = float(left[claim.metric]), float(right[claim.metric])
-    ratio = subject / against
-    lo = hi = math.nan
+    ratio, (lo, hi) = subject / against, claim.expect.band
+    verdict: Verdict = "holds" if lo < ratio < hi else "does not hold"
     reason = ""
-    if metric.interval:
-        lo, hi = _interval(metric.interval, left, right)
-        if math.isnan(lo):
-            reason = "too few samples for an interval"
-    elif claim.metric == "macs":
-        bounds = [str(row["name"]) for row in (left, right) if not row["macs_exact"]]
-        if bounds:
-            names = " and ".join(bounds)
-            reason = f"MACs of {names} are a lower bound: the counter has no rule for some operators"
-    ends = (lo, hi) if metric.interval else (ratio, ratio)
-    verdict: Verdict = "undecided" if reason else _verdict(claim.expect.band, *ends)
-    return Outcome(setting, verdict, ratio, lo, hi, subject, against, reason)
+    if claim.metric == "macs" and (
+        bounds := [str(row["name"]) for row in (left, right) if not row["macs_exact"]]
+    ):
+        names, verdict = " and ".join(bounds), "undecided"
+        reason = f"MACs of {names} are a lower bound: the counter has no rule for some operators"
+    return _Case(Outcome(setting, verdict, ratio, subject=subject, against=against, reason=reason))
 
 
-def _interval(columns: tuple[str, str], left: _Row, right: _Row) -> tuple[float, float]:
-    """Ends of the ratio's interval; NaN, NaN unless both sides have one."""
-    (lo, hi), (lo_right, hi_right) = ([_number(row[key]) for key in columns] for row in (left, right))
-    if lo is None or hi is None or lo_right is None or hi_right is None:
-        return math.nan, math.nan
-    return lo / hi_right, hi / lo_right
+def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> _Case:
+    """Both sides have times: what is asked of their ratio."""
+    compared_ways = {"threads", "allocator"} - setting.keys()
+    if not compared_ways and (why := apart(_manner(left), _manner(right))):
+        return _untestable(setting, f"measured in ways that do not compare: {why}")
+    ratio = _ratio(claim.metric, left, right)
+    flags = dict.fromkeys(f"{left['flags']} {right['flags']}".split())
+    outcome = Outcome(
+        setting,
+        "undecided",
+        ratio.value,
+        *ratio.interval(),
+        subject=float(left[claim.metric]),
+        against=float(right[claim.metric]),
+        flags=tuple(flags),
+    )
+    noise = max(left["noise"], right["noise"])
+    ends = dict(zip(_ENDS, claim.expect.band, strict=True))
+    return _Case(
+        outcome, {end: Question(ratio, edge, noise) for end, edge in ends.items() if math.isfinite(edge)}
+    )
 
 
-def _verdict(band: tuple[float, float], lo: float, hi: float) -> Verdict:
-    """Where [lo, hi] lies to the open interval `band`; a point on its end is outside."""
-    if band[0] < lo and hi < band[1]:
-        return "holds"
-    outside = (hi <= band[0] or lo >= band[1]) if lo == hi else (hi < band[0] or lo > band[1])
-    return "does not hold" if outside else "undecided"
+def _ratio(metric: str, left: _Row, right: _Row) -> Ratio:
+    """Subject / against, round by round where the rounds of both were the same processes."""
+    above, below = left["rounds_s"], right["rounds_s"]
+    if metric == "throughput":
+        above, below = ([seconds / row["batch"] for seconds in row["rounds_s"]] for row in (right, left))
+    if left["session"] == right["session"]:
+        return paired(above, below)
+    drifts = left["drift"], right["drift"]
+    return unpaired(above, below, math.nan if any(map(math.isnan, drifts)) else max(drifts))
+
+
+def _decided(case: _Case, decisions: Mapping[_End, Decision]) -> Outcome:
+    """The outcome of a case, once what it asks is decided."""
+    if not decisions:
+        return case.outcome
+    sides = {end: decision.side for end, decision in decisions.items()}
+    if any(side == _OUTSIDE[end] for end, side in sides.items()):
+        return replace(case.outcome, verdict="does not hold")
+    open_ends = [decision for end, decision in decisions.items() if sides[end] != _INSIDE[end]]
+    if not open_ends:
+        return replace(case.outcome, verdict="holds")
+    return replace(case.outcome, reason=open_ends[0].reason)
+
+
+def _manner(row: _Row) -> Manner | None:
+    return (int(row["threads_used"]), row["allocator_used"]) if row["device"] == "cpu" else None
 
 
 def _why_none(claim: Claim, found: Pairing, cells: Sequence[Cell]) -> str:
@@ -198,9 +276,9 @@ def _cell(row: _Row) -> Cell:
     own = {"config": json.loads(row["config"]), "resolution": (row["height"], row["width"])}
     # A backbone has no width and no heads of its own, which the frame holds as NA.
     same: dict[str, Any] = {
-        field.name: None if row[field.name] is pd.NA else row[field.name]
-        for field in fields(Cell)
-        if field.name not in own
+        one.name: None if row[one.name] is pd.NA else row[one.name]
+        for one in fields(Cell)
+        if one.name not in own
     }
     return Cell(**same, **own)
 

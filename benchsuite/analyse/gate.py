@@ -5,13 +5,10 @@ the process: its value is the logarithm of the median of its samples. A pair is 
 one of the new, run next to each other; what counts is the logarithm of their ratio, new over old.
 
 Two stages. A few pairs screen all cells: a median ratio above the limit flags a cell. A flagged cell gets
-fresh pairs, and they alone decide, since those that flagged it were chosen for being slow. With the interval
-of their mean (Student's t) wholly beyond the limit the cell is slower, wholly beyond its reciprocal faster,
-wholly between the two the same, and inconclusive otherwise. A cell that passes the screen is "not flagged",
-which is less than "same".
-
-Source of the correction for many cells: Benjamini and Hochberg, "Controlling the false discovery rate",
-Journal of the Royal Statistical Society B 57 (1995).
+fresh pairs, and they alone decide, since those that flagged it were chosen for being slow, by the rule of
+evidence (`stats/evidence.py`) that decides everywhere: beyond the limit the cell is slower, beyond its
+reciprocal faster, between the two the same, and inconclusive otherwise. A cell that passes the screen is "not
+flagged", which is less than "same".
 """
 
 from __future__ import annotations
@@ -19,11 +16,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from benchsuite.scenario.gate import Gate
-from benchsuite.stats.student import above, mean_interval, t_quantile
+from benchsuite.stats import evidence as stats
+from benchsuite.stats.student import t_quantile
 from benchsuite.stats.summary import quantile
 
 Verdict = Literal["slower", "faster", "same", "inconclusive", "not flagged"]
@@ -140,70 +138,71 @@ def gate(cells: Mapping[str, Evidence], rule: Gate) -> Outcome:
     among all that were tested; else it is inconclusive. Tested are the cells with fresh pairs: those pairs
     know nothing of the screen, so that it need not be paid for.
     """
-    decisions = {cell: decide(evidence, rule) for cell, evidence in cells.items()}
-    tested = [cell for cell, decision in decisions.items() if not math.isnan(decision.p)]
-    found = discoveries([decisions[cell].p for cell in tested], rule.false_discovery)
-    for cell, sure in zip(tested, found, strict=True):
-        if decisions[cell].verdict == "slower" and not sure:
-            why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
-            decisions[cell] = replace(decisions[cell], verdict="inconclusive", reason=why)
-    return Outcome(decisions, len(tested), expected_by_chance(len(tested), rule.confidence))
+    decisions = _decisions(cells, rule, rule.false_discovery)
+    tested = sum(not math.isnan(decision.p) for decision in decisions.values())
+    return Outcome(decisions, tested, expected_by_chance(tested, rule.confidence))
 
 
 def decide(evidence: Evidence, rule: Gate) -> Decision:
     """The verdict on one cell by itself."""
-    delta = limit(evidence, rule)
+    return _decisions({"it": evidence}, rule, false_discovery=1.0)["it"]
+
+
+def _decisions(cells: Mapping[str, Evidence], rule: Gate, false_discovery: float) -> dict[str, Decision]:
+    early = {cell: _early(evidence, rule) for cell, evidence in cells.items()}
+    found = stats.decide(
+        {
+            cell: stats.Question(stats.ratio_of(cells[cell].fresh, least=2), noise=limit(cells[cell], rule))
+            for cell, decision in early.items()
+            if decision is None
+        },
+        confidence=rule.confidence,
+        false_discovery=false_discovery,
+        tested="above",
+    )
+    return {
+        cell: decision or _verdict(found[cell], cells[cell], rule, len(found))
+        for cell, decision in early.items()
+    }
+
+
+def _early(evidence: Evidence, rule: Gate) -> Decision | None:
+    """The verdict on a cell that needs no interval, or can have none."""
     if not flagged(evidence, rule):
         middle = statistics.median(evidence.screen)
-        return Decision("not flagged", delta, math.exp(middle), pairs=len(evidence.screen))
+        return Decision("not flagged", limit(evidence, rule), math.exp(middle), pairs=len(evidence.screen))
     pairs = evidence.fresh
-    if len(pairs) < 2:
-        ratio = math.exp(statistics.median((*evidence.screen, *pairs) or (math.nan,)))
-        why = f"{rule.pairs} fresh pairs are needed to decide, and there are {len(pairs) or 'none'}"
-        return Decision("inconclusive", delta, ratio, pairs=len(pairs), reason=why)
-    low, high = mean_interval(pairs, rule.confidence)
-    bound = math.log1p(delta)
-    verdict: Verdict = "inconclusive"
-    if low > bound or high < -bound:
-        verdict = "slower" if low > bound else "faster"
-    elif -bound < low and high < bound:
-        verdict = "same"
+    if len(pairs) >= 2:
+        return None
+    ratio = math.exp(statistics.median((*evidence.screen, *pairs) or (math.nan,)))
+    why = f"{rule.pairs} fresh pairs are needed to decide, and there are {len(pairs) or 'none'}"
+    return Decision("inconclusive", limit(evidence, rule), ratio, pairs=len(pairs), reason=why)
+
+
+VERDICT_OF: Mapping[stats.Side, Verdict] = {
+    "above": "slower",
+    "below": "faster",
+    "same": "same",
+    "undecided": "inconclusive",
+}
+
+
+def _verdict(found: stats.Decision, evidence: Evidence, rule: Gate, tested: int) -> Decision:
+    reason = ""
+    if found.side == "undecided":
+        reason = f"slower by itself, but not surely enough among {tested} cells that were tested"
+        if found.reason == stats.DISAGREE:
+            reason = "the pairs spread too much to tell"
     return Decision(
-        verdict,
-        delta,
-        ratio=math.exp(statistics.fmean(pairs)),
-        lo=math.exp(low),
-        hi=math.exp(high),
-        p=p_above(pairs, bound),
-        pairs=len(pairs),
-        reason="the pairs spread too much to tell" if verdict == "inconclusive" else "",
+        VERDICT_OF[found.side],
+        delta=limit(evidence, rule),
+        ratio=found.ratio,
+        lo=found.lo,
+        hi=found.hi,
+        p=found.p,
+        pairs=len(evidence.fresh),
+        reason=reason,
     )
-
-
-def p_above(values: Sequence[float], bound: float) -> float:
-    """One-sided p-value of "the mean is above `bound`", by Student's t; small speaks for it.
-
-    Raises:
-        ValueError: there are fewer than two values.
-    """
-    if len(values) < 2:
-        raise ValueError("a p-value needs two values")
-    distance = statistics.fmean(values) - bound
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    if error == 0:
-        return 0.0 if distance > 0 else 1.0
-    return above(distance / error, len(values) - 1)
-
-
-def discoveries(p_values: Sequence[float], share: float) -> list[bool]:
-    """Which hypotheses to believe so that at most `share` of those believed are false, on average.
-
-    Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
-    """
-    ordered = sorted(p_values)
-    passing = [p for rank, p in enumerate(ordered, start=1) if p <= share * rank / len(ordered)]
-    largest = max(passing, default=-1.0)
-    return [p <= largest for p in p_values]
 
 
 def expected_by_chance(cells: int, confidence: float) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from benchsuite.analyse.exact import Change, changes
 from benchsuite.analyse.exact_policy import Accepted, accepted_of, regressions
 from benchsuite.analyse.gate import Decision, Evidence, flagged, gate, log_median
-from benchsuite.analyse.gate_result import CellVerdict, GateCell
+from benchsuite.analyse.gate_result import CellVerdict, GateCell, of_changes
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.scenario.gate import Gate
@@ -228,7 +228,7 @@ def _of_both(candidate: _Side, decision: Decision | None, wrong: Sequence[Change
     if decision is not None and decision.verdict == "slower":
         return "slower", ""
     if wrong:
-        return "larger", ""
+        return of_changes(wrong), ""
     if decision is None:
         return "inconclusive", "no pair of processes measured it on both sides"
     if candidate.failures:
@@ -242,4 +242,4 @@ def _without_base(base: _Side, candidate: _Side, wrong: Sequence[Change]) -> tup
     also = "and the candidate was measured" if candidate.status == "ok" else "on both sides"
     if not base.expected or (candidate.status != "ok" and not candidate.expected):
         return "failed", f"{base.words()} ({'on the base' if candidate.status == 'ok' else also})"
-    return "larger" if wrong else "equal", f"{base.words()}, as the scenario expects, {also}"
+    return of_changes(wrong), f"{base.words()}, as the scenario expects, {also}"

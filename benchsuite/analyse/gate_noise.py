@@ -15,6 +15,7 @@ from benchsuite.analyse.gate import aa_noise
 from benchsuite.analyse.gate_evidence import Pair, log_ratios_of
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell
+from benchsuite.results.untrusted import parse
 from benchsuite.scenario.gate import Gate
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def read_noise(path: Path) -> Noise:
         UsageError: it cannot be read, is something else, or a newer version of benchsuite wrote it.
     """
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = parse(path.read_text(encoding="utf-8"))
         version = data.pop("version")
         if isinstance(version, int) and version > NOISE_VERSION:
             raise UsageError(

@@ -6,18 +6,21 @@ Two kinds of evidence meet here. Times come as `Decision`s of `analyse/gate.py`;
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding
 from benchsuite.analyse.gate import Decision
+from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION
 from benchsuite.results.record import Cell, Status
 from benchsuite.scenario.gate import Gate
 
 CellVerdict = Literal[
     "slower",
     "larger",
+    "smaller",
     "broken",
     "no longer counted",
     "missing",
@@ -30,13 +33,23 @@ CellVerdict = Literal[
     "equal",
 ]
 CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
-"""The worst first. `larger`: an exact number went the wrong way and nobody accepted it. `broken`: measured on
+"""The worst first. `larger`: an exact number went the wrong way and nobody accepted it; `smaller`: all that
+did so fell where none may, since a counter that misses operators looks like progress. `broken`: measured on
 the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
 cannot be compared; `not counted`: on both sides. `missing`: only one side has the cell. `failed`: it could
-not be measured on the base, so nothing can be said. `equal`: exact numbers alone were compared, and none went
-the wrong way."""
+not be measured on the base, so nothing can be said. `equal`: only exact numbers were compared, none went the
+wrong way."""
 
-REGRESSIONS: tuple[CellVerdict, ...] = ("slower", "larger", "broken")
+COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
+"""Verdicts on exact numbers, of which each change can be accepted by name."""
+REGRESSIONS: tuple[CellVerdict, ...] = ("slower", *COUNTED, "broken")
+
+
+def of_changes(wrong: Sequence[Change]) -> CellVerdict:
+    """The verdict on exact numbers that changed and that nobody has accepted; "equal" if there are none."""
+    if not wrong:
+        return "equal"
+    return "smaller" if all(change.new < change.old for change in wrong) else "larger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +67,7 @@ class GateCell:
         pairs_s: (base, candidate) seconds of each pair of processes, in order of measurement, the screen
             first.
         screen_pairs: how many of `pairs_s` are of the screen.
+        counts: what was counted on the candidate ("macs", "params") where no times were compared.
     """
 
     id: str
@@ -69,6 +83,7 @@ class GateCell:
     accepted: tuple[Change, ...] = ()
     pairs_s: tuple[tuple[float, float], ...] = ()
     screen_pairs: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +101,7 @@ class GateResult:
         command: what repeats it.
         seconds: wall time of the measurement.
         missing_fails: whether a cell that only one side has is a failure, or only named.
+        unread: lines of run folders that are no records, each with its place and its reason.
     """
 
     scenario: str
@@ -102,6 +118,7 @@ class GateResult:
     command: str = ""
     seconds: float = 0.0
     missing_fails: bool = True
+    unread: tuple[str, ...] = ()
 
     def of(self, *verdicts: CellVerdict) -> tuple[GateCell, ...]:
         """The cells with one of these verdicts, in order."""
@@ -109,21 +126,21 @@ class GateResult:
 
     @property
     def exit_code(self) -> int:
-        """0 no regression, 1 regression, 3 a cell could not be measured, 4 not comparable, as a whole or a
-        cell that is no longer counted.
+        """One of `errors.EXIT_CODES`; FAILED if a cell could not be measured, or a record not be read,
+        NOT_COMPARABLE also where a cell is no longer counted.
 
-        Inconclusive cells are no failure here; `--strict` makes them exit 5, see `strict_exit_code`.
+        Inconclusive cells are no failure here; `--strict` makes them one, see `strict_exit_code`.
         """
         if self.refused:
-            return 4
+            return NOT_COMPARABLE
         if self.of(*REGRESSIONS):
-            return 1
+            return REGRESSION
         if self.of("no longer counted"):
-            return 4
+            return NOT_COMPARABLE
         unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
-        return 3 if unmeasured else 0
+        return FAILED if unmeasured or self.unread else FINE
 
     @property
     def strict_exit_code(self) -> int:
-        """As `exit_code`, but 5 where a cell is inconclusive and nothing worse was found."""
-        return self.exit_code or (5 if self.of("inconclusive") else 0)
+        """As `exit_code`, but INCONCLUSIVE where a cell is and nothing worse was found."""
+        return self.exit_code or (INCONCLUSIVE if self.of("inconclusive") else FINE)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.analyse.gate_result import GateResult
 from benchsuite.errors import UsageError
+from benchsuite.results.untrusted import parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -50,7 +51,7 @@ def load(text: str, name: str = RESULT) -> GateResult:
         UsageError: it is no result of a gate, or a newer version of benchsuite wrote it.
     """
     try:
-        data: Any = json.loads(text)
+        data: Any = parse(text)
         version = data.pop("version")
         if isinstance(version, int) and version > GATE_VERSION:
             raise UsageError(

@@ -1,7 +1,7 @@
 """Many runs over time: one series for each cell on each machine, its steps, and its exact numbers. Pure.
 
-A series has one number a run, the log of the median: runs are what varies between processes, and samples of
-one process say nothing of that.
+A series has one number a run, the log of the latency: what drifts from run to run is what a step must stand
+out of. A cell that is timed with other threads or another allocator from some run on begins a new series.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from benchsuite.analyse import exact, fingerprint
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding
 from benchsuite.analyse.steps import Step, Trend, trend
+from benchsuite.results.comparable import Manner, manner, words
 from benchsuite.results.record import Cell, Record
+from benchsuite.results.rounds import latency_of
 from benchsuite.results.store import Run
-from benchsuite.stats.summary import quantile
 
 SHORT = 7
 """Letters of a commit that are shown."""
@@ -50,9 +51,10 @@ class Point:
         time: UTC, ISO 8601.
         commit: of benchsuite; None if the run does not say.
         dirty: whether there were changes beside the commit.
-        latency_s: median; None if the cell was not timed.
+        latency_s: median of its rounds; None if the cell was not timed.
         record: without its samples.
         environment: the machine and its software.
+        manner: threads and allocator; None where they move no time.
     """
 
     run: str
@@ -62,6 +64,7 @@ class Point:
     latency_s: float | None
     record: Record
     environment: Mapping[str, Any]
+    manner: Manner | None = None
 
     @property
     def revision(self) -> str:
@@ -93,12 +96,17 @@ class Shift:
 
 @dataclass(frozen=True)
 class Series:
-    """One cell of one scenario on one machine, in order of time."""
+    """One cell of one scenario on one machine, in order of time.
+
+    Attributes:
+        manner: "2 threads, retained memory" where the cell has several series for that; else empty.
+    """
 
     scenario: str
     machine: Machine
     cell: Cell
     points: tuple[Point, ...]
+    manner: str = ""
 
     @cached_property
     def timed(self) -> tuple[Point, ...]:
@@ -170,8 +178,8 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
             continue
         environment = run.environments.get(record.session, run.environment)
         git = environment.get("git") or {}
-        samples = record.timing.samples_s if record.timing else ()
-        median = quantile(samples, 0.5) if samples else None
+        timed = record.timing is not None and bool(record.timing.samples_s)
+        latency_s = latency_of(record.timing).value if record.timing and timed else 0.0
         yield (
             scenario,
             machines.get(record.session) or machine_of(environment),
@@ -180,7 +188,8 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
                 time=str(environment.get("started_at") or record.started_at),
                 commit=git.get("commit"),
                 dirty=bool(git.get("dirty")),
-                latency_s=median if median and median > 0 else None,
+                latency_s=latency_s or None,
+                manner=manner(record),
                 record=replace(record, timing=None, profile=(), conditions=None),
                 environment=environment,
             ),
@@ -201,9 +210,23 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
             if scenario is None or name == scenario:
                 found.setdefault((name, machine, point.record.id), []).append(point)
     return [
-        Series(name, machine, points[0].record.cell, tuple(_in_order(points)))
+        Series(name, machine, points[0].record.cell, tuple(alike), said)
         for (name, machine, _), points in found.items()
+        for said, alike in _by_manner(_in_order(points))
     ]
+
+
+def _by_manner(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+    """The points of each manner with its words, which are empty if there is one; a point that was not timed
+    stands with those before it."""
+    manners = dict.fromkeys(point.manner for point in points if point.manner is not None)
+    found: dict[Manner | None, list[Point]] = {one: [] for one in manners or [None]}
+    current = next(iter(found))
+    for point in points:
+        current = point.manner or current
+        found[current].append(point)
+    several = len(found) > 1
+    return [(words(one) if several and one else "", alike) for one, alike in found.items()]
 
 
 def _in_order(points: Sequence[Point]) -> list[Point]:

@@ -1,17 +1,13 @@
-"""The command line: parse, call one function, print, exit.
-
-Exit codes: 0 fine, 1 regression or mismatch, 2 bad input, 3 cells failed that the scenario did not expect to
-fail, 4 not comparable, 5 inconclusive (only where that was asked for).
-"""
+"""The command line: parse, call one function, print, exit with one of `errors.EXIT_CODES`."""
 
 from __future__ import annotations
 
 import errno
 import logging
-import os
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 
@@ -35,12 +31,26 @@ from benchsuite.cli import (
     status,
     zoo,
 )
-from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS
-from benchsuite.errors import BenchsuiteError, UsageError
+from benchsuite.errors import (
+    BAD_INPUT,
+    EXIT_SENTENCE,
+    FAILED,
+    FINE,
+    INTERNAL,
+    INTERRUPTED,
+    BenchsuiteError,
+    UsageError,
+)
+from benchsuite.streams import guarded, reader_gone
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_WRONG_WORDS = cast("type[typer.BadParameter]", typer.BadParameter.__mro__[2])
+"""Root of what typer raises on words that it does not take; the class itself is not in its public names."""
 
 app = typer.Typer(
     name="benchsuite",
     help="Measure what vision token mixers really cost: MACs, latency, throughput and peak memory.",
+    epilog=EXIT_SENTENCE,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -87,36 +97,54 @@ COMMANDS: dict[str, Callable[..., None]] = {
 """Name → function, in the order in which help shows them."""
 
 for _name, _function in COMMANDS.items():
-    app.command(_name)(_function)
+    app.command(_name, epilog=EXIT_SENTENCE if _name.startswith("gate") else None)(_function)
 app.add_typer(baseline.app, name="baseline")
 
 
 def main() -> NoReturn:
-    """Entry point: every error of ours becomes one message and its exit code, never a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    """Entry point: each end is one of `EXIT_CODES`, and every error of ours one message."""
+    with guarded() as out:
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        code = _ended()
+        out.flush()
+        if out.failure is not None and not reader_gone(out.failure):
+            code = code or _of_system(out.failure)
+    sys.exit(code)
+
+
+def _ended() -> int:
+    """Run the command; the code that it ends with."""
     try:
-        app()
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        return int(app(standalone_mode=False) or FINE)
+    except _WRONG_WORDS as error:
+        error.show()
+        return BAD_INPUT
     except BenchsuiteError as error:
-        print(f"benchsuite: {error}", file=sys.stderr)
-        sys.exit(FAILED_CELLS)
-    except BrokenPipeError:  # the reader of a pipe, head say, has gone
-        _silence_stdout()
-        sys.exit(0)
+        print(error if isinstance(error, UsageError) else f"benchsuite: {error}", file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        print(
-            f"benchsuite: {error.filename or 'the output'} cannot be written: {error.strerror}",
-            file=sys.stderr,
-        )
-        _silence_stdout()
-        sys.exit(FAILED_CELLS)
-    sys.exit(0)
+        return _of_system(error)
+    except (Exception, SystemExit):  # noqa: BLE001  whatever it is, it is no regression
+        return _broken()
 
 
-def _silence_stdout() -> None:
-    """What is still to be flushed has nowhere to go."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _of_system(error: OSError) -> int:
+    """The code of what the system refused: a full disk, a file that is none; said in one line."""
+    if reader_gone(error):
+        return FINE
+    full = error.errno in _FULL
+    if error.filename is None and not full:
+        return _broken()
+    what = "cannot be written" if full else "cannot be used"
+    print(f"benchsuite: {error.filename or 'the output'} {what}: {error.strerror}", file=sys.stderr)
+    return FAILED if full else BAD_INPUT
+
+
+def _broken() -> int:
+    """Say that the fault is ours, with what a report of it needs."""
+    traceback.print_exc()
+    print("benchsuite: an internal error; the lines above say where. Please report it", file=sys.stderr)
+    return INTERNAL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import PythonPath, width
+from benchsuite.cli.options import PythonPath, warn, width
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def update(
     from benchsuite.results.store import read_run
 
     read = [read_run(path) for path in runs]
+    warn(tuple(text for run in read for text in run.warnings))
     names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in read)
     if len(names) > 1:
         raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchsuite.errors import UsageError, nearest
+from benchsuite.text import in_markdown
 
 FORMATS = ("text", "markdown", "json")
 
@@ -23,14 +24,16 @@ def compare(
     """Hold runs against each other: whether they may be compared, times with intervals, exact numbers.
 
     Of more than two runs, and of two machines, it tells each mixer's speed relative to a reference mixer of
-    the same run, and where the order of mixers differs. One process a side is no evidence about code, so the
-    exit code is 0 whatever is found.
+    the same run, and where the order of mixers differs. Runs that were not taken in turns are no evidence of
+    code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
+    allocator.
     """
     import json
 
     from benchsuite.cli.sections import print_sections, wrapped
     from benchsuite.report.comparison_page import of_runs, plain_of, to_html_of
     from benchsuite.report.html import write
+    from benchsuite.results.comparable import require_alike
     from benchsuite.results.store import read_run
 
     if format not in FORMATS:
@@ -40,15 +43,17 @@ def compare(
     if len(runs) < 2:
         raise UsageError("compare wants two runs or more: benchsuite compare A B")
     loaded = [read_run(path) for path in runs]
+    require_alike([(str(run.path), run.records) for run in loaded])
     page = of_runs(loaded)
     if format == "json":
         print(json.dumps(plain_of(loaded), indent=2, ensure_ascii=False))
     else:
         text = format == "text"
         if not text:
-            print(f"# {page.title}\n")
-        print(f"{page.summary}\n")  # holds paths, which are not to be torn
-        print(f"{wrapped(page.caveat) if text else page.caveat}\n")
+            print(f"# {in_markdown(page.title)}\n")
+        # The summary holds paths, which are not to be torn.
+        said = (page.summary, wrapped(page.caveat)) if text else map(in_markdown, (page.summary, page.caveat))
+        print(*said, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:
         try:

@@ -99,9 +99,6 @@ def gate(
 
     With --baseline nothing is measured in turns: run folders are held against a run of before on the same
     machine, or scenarios are counted without any timing.
-
-    Exit codes: 0 no regression, 1 regression, 2 bad input, 3 something could not be measured, 4 not
-    comparable, 5 inconclusive (with --strict), 130 stopped.
     """
     from benchsuite.analyse.exact_policy import parse_accepted
     from benchsuite.cli.gate_baseline import against

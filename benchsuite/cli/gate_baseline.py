@@ -124,9 +124,11 @@ def _print(result: GateResult, *, strict: bool) -> None:
 
 def _what_to_do(result: GateResult, file: Path, pythonpath: Sequence[str]) -> str:
     """How to accept what changed, by name; empty if there is nothing to accept."""
+    from benchsuite.analyse.gate_result import COUNTED
+
     names = [
         f"{cell.id}:{change.metric}"
-        for cell in result.of("larger")
+        for cell in result.of(*COUNTED)
         for change in cell.changes
         if change not in cell.accepted
     ]

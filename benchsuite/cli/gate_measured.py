@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.gate_output import Files, write_formats
-from benchsuite.cli.options import INTERRUPTED, Overrides, Profiles, PythonPath
-from benchsuite.errors import UsageError
+from benchsuite.cli.options import Overrides, Profiles, PythonPath
+from benchsuite.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.analyse.gate_noise import Noise

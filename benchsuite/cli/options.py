@@ -1,4 +1,4 @@
-"""Options that several commands share, the exit codes, and how output is written."""
+"""Options that several commands share, and how output is written."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ import typer
 
 from benchsuite.errors import UsageError
 
-REGRESSION = MISMATCH = 1
-BAD_INPUT = 2
-FAILED_CELLS = 3
-NOT_COMPARABLE = 4
-INCONCLUSIVE = 5
-INTERRUPTED = 130
 _WIDTH = 160
 """Of tables where stdout is no terminal."""
 
@@ -60,7 +54,10 @@ def write(data: str | bytes, out: Path | None) -> None:
     """
     raw = data if isinstance(data, bytes) else data.encode("utf-8")
     if out is None:
-        sys.stdout.buffer.write(raw)
+        if isinstance(data, str) and sys.stdout.isatty():
+            sys.stdout.write(data)  # as `print` does, without what a terminal would obey
+        else:
+            sys.stdout.buffer.write(raw)
         return
     try:
         out.write_bytes(raw)

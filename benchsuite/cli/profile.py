@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import FAILED_CELLS, INTERRUPTED, Overrides, Profiles, PythonPath
-from benchsuite.errors import UsageError
+from benchsuite.cli.options import Overrides, Profiles, PythonPath
+from benchsuite.errors import FAILED, INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.results.record import Record
@@ -148,7 +148,7 @@ def _conclude(done: Profiled, *, quiet: bool) -> None:
         print(f"stopped, {done.missing} cells were not profiled", file=sys.stderr)
         raise typer.Exit(INTERRUPTED)
     if failed:
-        raise typer.Exit(FAILED_CELLS)
+        raise typer.Exit(FAILED)
 
 
 def _print_largest(record: Record, done: Profiled) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchsuite.cli.options import Figures, Runs, Style, write
+from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError
 
 
@@ -21,7 +21,9 @@ def export(
     from benchsuite.results.frame import export as export_results
     from benchsuite.results.frame import load
 
-    data = export_results(load(run), format)
+    results = load(run)
+    warn(results.run.warnings)
+    data = export_results(results, format)
     if isinstance(data, bytes) and out is None and sys.stdout.isatty():
         raise UsageError(f"{format} is binary: name a file with --out")
     write(data, out)
@@ -40,8 +42,7 @@ def report(
 
     look = require_style(style, figures)
     loaded = [read_run(path) for path in runs]
-    for warning in (text for one in loaded for text in one.warnings):
-        print(warning, file=sys.stderr)
+    warn(tuple(text for one in loaded for text in one.warnings))
     print(render(loaded, out=out or runs[0] / REPORT, figures=figures, style=look))
 
 
@@ -59,6 +60,7 @@ def claims(
     if format not in ("text", "json"):
         raise UsageError(f"no format {format!r}; allowed: text, json")
     results = load(run)
+    warn(results.run.warnings)
     frame = results.frame()
     found = judgements(results.run.scenario, frame)
     if format == "json":

@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import (
-    FAILED_CELLS,
-    INTERRUPTED,
-    Figures,
-    Overrides,
-    Profiles,
-    PythonPath,
-    Style,
-)
-from benchsuite.errors import EngineError, StorageError, UsageError
+from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
+from benchsuite.errors import FAILED, INTERRUPTED, EngineError, StorageError, UsageError
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
@@ -222,7 +214,7 @@ def _conclude(sweep: Sweep, figures: Path | None, style: str, executor: str, *, 
         )
         raise typer.Exit(INTERRUPTED)
     if failed:
-        raise typer.Exit(FAILED_CELLS)
+        raise typer.Exit(FAILED)
 
 
 def _up_to_date(page: Path, records: Path) -> bool:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchsuite.cli.options import BAD_INPUT, FAILED_CELLS, Overrides, Profiles, PythonPath, warn, write
-from benchsuite.errors import Problem
+from benchsuite.cli.options import Overrides, Profiles, PythonPath, warn, write
+from benchsuite.errors import BAD_INPUT, FAILED, Problem
 
 
 def check(
@@ -47,7 +47,7 @@ def check(
         print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
     if unbuilt:
-        raise typer.Exit(FAILED_CELLS)
+        raise typer.Exit(FAILED)
 
 
 def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None) -> None:

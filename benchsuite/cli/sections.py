@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from benchsuite.text import in_markdown
+
 if TYPE_CHECKING:
     from benchsuite.report.prose import Section
 
@@ -22,9 +24,9 @@ def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     from benchsuite.run.listing import markdown
 
     for section in sections:
-        print(f"{'' if plain else '## '}{section.title}\n")
+        print(section.title if plain else f"## {in_markdown(section.title)}", end="\n\n")
         for sentence in section.sentences:
-            print(wrapped(sentence) if plain else f"{sentence}\n")
+            print(wrapped(sentence) if plain else f"{in_markdown(sentence)}\n")
         for table in section.tables:
             rows = texts(table)
             print(f"\n{fitted(rows, width())}" if plain else f"{markdown(rows)}\n")

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import INTERRUPTED, MISMATCH
-from benchsuite.errors import UsageError
+from benchsuite.errors import INTERRUPTED, MISMATCH, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.run.selftest import Selftest

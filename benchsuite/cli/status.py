@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchsuite.cli.options import warn
 from benchsuite.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def status(
     found = [status_of(folder) for folder in folders]
     whole = summed(found, path) if folders != [path] else None
     absent = absent_shards(found) if whole else []
+    warn(tuple(text for one in found for text in one.warnings))
     if format == "json":
         facts = {"runs": [_facts(one) for one in found], "absent_shards": absent}
         print(json.dumps(facts | ({"sum": _facts(whole)} if whole else {}), indent=2, ensure_ascii=False))

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from benchsuite.cli.options import BAD_INPUT, MISMATCH, warn
-from benchsuite.errors import UsageError
+from benchsuite.cli.options import warn
+from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError
 
 
 def list_(

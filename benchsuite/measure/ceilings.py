@@ -1,23 +1,24 @@
-"""What the machine can do at best, measured: the rate of a large matrix product, and that of a copy.
+"""What the machine can do at best, measured: the rate of the fastest of several kernels, and that of a copy.
 
 Both are what torch reaches on this machine with this number of threads, and not what a data sheet says. They
-are measured once a machine and kept for a week (`measure/ceilings_cache.py`).
+are the best of several turns, not a median: a roof is what nothing exceeds. They are measured once a machine
+and kept for a week (`measure/ceilings_cache.py`).
 Source of the idea: Williams, Waterman and Patterson, "Roofline", Communications of the ACM 52 (2009).
 """
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from benchsuite.measure import ceilings_cache
 from benchsuite.measure.conditions import Watch
-from benchsuite.measure.device import Device, open_device
+from benchsuite.measure.device import Device, Step, open_device
+from benchsuite.measure.known_kernels import KERNELS, Kernel, Sizes
 
 FORMATS = {
     "fp64": torch.float64,
@@ -28,133 +29,159 @@ FORMATS = {
 }
 """Word for a dtype → format of the factors. `tf32` is fp32 that torch may round in products."""
 
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much is multiplied and copied.
-
-    Attributes:
-        side: of the square factors of the product.
-        copied_bytes: of the buffer that is copied into another.
-        budget_s: so long a product, or the copy, is timed at most; three times at least, nine at most.
-    """
-
-    side: int
-    copied_bytes: int
-    budget_s: float
+TURNS = 2
+"""Each kernel is built anew and timed so often, with all others between: a busy moment spoils one turn."""
+FEWEST = 3
+"""Calls at least: the first may find a kernel, and the pages of its output."""
+PARTS = (16, 8, 4, 2, 1)
+"""A kernel is tried at these parts of its size, to see what fits the budget: CPUs emulate some formats."""
 
 
-CPU = Sizes(side=2048, copied_bytes=256 << 20, budget_s=0.3)
-"""Beyond every cache but those of the largest servers, and 0.2 s a product on two cores."""
-CUDA = Sizes(side=8192, copied_bytes=1 << 30, budget_s=0.5)
-FEWEST, MOST = 3, 9
-_PILOT = 4
-"""A product is first tried at this fraction of the side, a power of 2, to see what fits the budget."""
-
-
-def ceilings(device: str, dtypes: Sequence[str], *, refresh: bool = False) -> dict[str, Any]:
+def ceilings(
+    device: str, dtypes: Sequence[str], *, threads: int | None = None, refresh: bool = False
+) -> dict[str, Any]:
     """The ceilings of a device that `resolve` has named, as this process would use it now.
 
     Args:
         dtypes: words of `results.record.DType`; `autocast_*` stands for the format that it casts to. Those
             that the device lacks are left out of the answer.
+        threads: of the CPU; as many as torch is set to if None.
         refresh: measure anew whatever is kept.
 
     Returns:
-        JSON-able: "device"; "threads" of the CPU; "macs_per_s", dtype → multiply–adds per second;
-        "copy_bytes_per_s", bytes read and written; "method" in words; "measured_at", ISO 8601.
+        JSON-able: "device"; "threads" of the CPU; "macs_per_s", dtype → multiply–adds per second of the
+        fastest kernel; "kernels", dtype → name → that of each; "counted", the same of kernels that may need
+        fewer multiplications than are counted; "copy_bytes_per_s", bytes read and written; "method" in words;
+        "measured_at", ISO 8601.
     """
     wanted = tuple(dict.fromkeys(dtype.removeprefix("autocast_") for dtype in dtypes))
     where = torch.device(device)
-    sizes = CUDA if where.type == "cuda" else CPU
 
     def measure(missing: Sequence[str]) -> dict[str, Any]:
-        found = measure_ceilings(open_device(device), device, missing, sizes)
+        found = measure_ceilings(open_device(device), device, missing, sizes_of(where))
         if where.type == "cuda":
             torch.cuda.empty_cache()
         return found
 
     watch = Watch() if where.type == "cpu" else None
-    found = ceilings_cache.through(
-        ceilings_cache.fingerprint(device),
-        wanted,
-        measure,
-        refresh=refresh,
-        others=lambda: watch.snapshot().get("cpu_others") if watch else None,
-    )
-    rates = {dtype: rate for dtype in wanted if (rate := found["macs_per_s"].get(dtype)) is not None}
-    return {**found, "device": device, "threads": torch.get_num_threads(), "macs_per_s": rates}
+    with _threads(threads):
+        found = ceilings_cache.through(
+            ceilings_cache.fingerprint(device),
+            wanted,
+            measure,
+            refresh=refresh,
+            others=lambda: watch.snapshot().get("cpu_others") if watch else None,
+        )
+        used = torch.get_num_threads()
+    had = [dtype for dtype in wanted if found["macs_per_s"].get(dtype) is not None]
+    own = {key: {dtype: found[key][dtype] for dtype in had} for key in ceilings_cache.OF_A_DTYPE}
+    return {**found, **own, "device": device, "threads": used}
+
+
+def sizes_of(device: torch.device) -> Sizes:
+    """Enough to keep every core busy, and beyond the caches of all but the largest servers."""
+    if device.type == "cuda":
+        units = torch.cuda.get_device_properties(device).multi_processor_count
+        return Sizes(side=8192, images=4 * units, copied_bytes=1 << 30, budget_s=0.1)
+    return Sizes(side=2048, images=16 * torch.get_num_threads(), copied_bytes=256 << 20, budget_s=0.1)
 
 
 def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: Sizes) -> dict[str, Any]:
-    """Time every product and the copy, nothing kept. A dtype that the device lacks has the rate None."""
-    rates = {dtype: _rate_if_any(timer, device, dtype, sizes) for dtype in dtypes}
+    """Time every kernel and the copy, nothing kept. A dtype that the device lacks has the rate None."""
+    rates = {dtype: kernel_rates(timer, device, dtype, sizes) for dtype in dtypes}
+    exact, inexact = (
+        {
+            dtype: {name: rate for name, rate in own.items() if KERNELS[name].exact is kind}
+            for dtype, own in rates.items()
+        }
+        for kind in (True, False)
+    )
     return {
-        "macs_per_s": rates,
+        "macs_per_s": {dtype: max(own.values(), default=None) for dtype, own in exact.items()},
+        "kernels": exact,
+        "counted": inexact,
         "copy_bytes_per_s": copy_rate(timer, device, sizes),
         "method": (
-            f"median of {FEWEST} to {MOST}: product of square matrices of side {sizes.side} at most, random; "
+            f"fastest call of the fastest of {sum(one.exact for one in KERNELS.values())} kernels of known "
+            f"cost, on random numbers, in {TURNS} turns of {sizes.budget_s:g} s each; "
             f"copy of {sizes.copied_bytes >> 20} MiB, read and written; {timer.method}"
         ),
     }
 
 
-def _rate_if_any(timer: Device, device: str, dtype: str, sizes: Sizes) -> float | None:
-    try:
-        return matmul_rate(timer, device, dtype, sizes)
-    except (RuntimeError, LookupError):  # no such format here, or not enough memory for it
-        return None
+def kernel_rates(
+    timer: Device, device: str, dtype: str, sizes: Sizes, kernels: Mapping[str, Kernel] = KERNELS
+) -> dict[str, float]:
+    """Name → multiply–adds per second of each kernel; those that the device cannot run in this format, or has
+    no memory for, are absent."""
+    if dtype not in FORMATS or (dtype == "tf32" and torch.device(device).type != "cuda"):
+        return {}
+    found: dict[str, float] = {}
+    fitting: dict[str, Sizes] = {}
+    with _precision("high" if dtype == "tf32" else "highest"), torch.inference_mode():
+        for name in [*kernels] * TURNS:
+            make = kernels[name].make
+            try:
+                if name not in fitting:
+                    fitting[name] = _fitting(timer, kernels[name], sizes, device, dtype)
+                macs, step = make(fitting[name], device, FORMATS[dtype])
+                rate = macs / fastest(timer, step, sizes.budget_s)
+            except RuntimeError:  # no such format here, or not enough memory
+                continue
+            found[name] = max(rate, found.get(name, 0.0))
+    return found
 
 
-def matmul_rate(timer: Device, device: str, dtype: str, sizes: Sizes) -> float:
-    """Multiply–adds per second of a product of two square matrices.
-
-    Where the fewest products of full size would take far longer than the budget, as on a slow CPU or in a
-    format that it emulates, half of the side has to do, or a quarter.
-
-    Raises:
-        RuntimeError: the device cannot multiply in this format.
-        LookupError: there is no such format, or not on this kind of device.
-    """
-    if dtype == "tf32" and torch.device(device).type != "cuda":
-        raise LookupError("a CPU has no TF32")
-    with _precision("high" if dtype == "tf32" else "highest"):
-        side = sizes.side // _PILOT
-        product = _product(side, device, FORMATS[dtype])
-        timer.time_calls(product, 1)  # the first call finds a kernel
-        seconds = min(timer.time_calls(product, FEWEST))
-        while side < sizes.side and 8 * seconds * (FEWEST + 1) <= FEWEST * sizes.budget_s:
-            side, seconds = 2 * side, 8 * seconds
-        return float(side**3 / _median(timer, _product(side, device, FORMATS[dtype]), sizes.budget_s))
+def _fitting(timer: Device, kernel: Kernel, sizes: Sizes, device: str, dtype: str) -> Sizes:
+    """The largest size of which a call fits the budget; the smallest that is tried if none does."""
+    fitting = sizes.shrunk(PARTS[0])
+    for parts in PARTS:
+        _, step = kernel.make(sizes.shrunk(parts), device, FORMATS[dtype])
+        timer.time_calls(step, 1)  # the first call finds a kernel
+        if timer.time_calls(step, 1)[0] > sizes.budget_s:
+            break
+        fitting = sizes.shrunk(parts)
+    return fitting
 
 
 def copy_rate(timer: Device, device: str, sizes: Sizes) -> float:
     """Bytes per second of a copy within the device's memory; a byte that is read and written counts twice."""
     source = torch.empty(sizes.copied_bytes, dtype=torch.uint8, device=device).random_()
     target = torch.empty_like(source)
-    return 2 * sizes.copied_bytes / _median(timer, lambda: target.copy_(source), sizes.budget_s)
+    return 2 * sizes.copied_bytes / fastest(timer, lambda: target.copy_(source), TURNS * sizes.budget_s)
 
 
-def _product(side: int, device: str, dtype: torch.dtype) -> Callable[[], torch.Tensor]:
-    """Of random numbers: a GPU multiplies zeros with less power, hence faster."""
-    left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
-    out = torch.empty_like(left)
-    return lambda: torch.mm(left, right, out=out)
+def fastest(timer: Device, step: Step, budget_s: float) -> float:
+    """Seconds of the fastest of as many calls as fill the budget; the first of them warm up."""
+    spent, taken, best, calls = 0.0, 0, math.inf, 1
+    while spent < budget_s or taken < FEWEST:
+        durations = timer.time_calls(step, calls)
+        best = min(best, *durations)
+        spent += max(sum(durations), 1e-6 * calls)  # a clock that stands still must not hold us
+        taken += calls
+        calls = max(1, min(2 * calls, int((budget_s - spent) / max(best, 1e-6))))
+    return max(best, 1e-9)
 
 
-def _median(timer: Device, step: Callable[[], object], budget_s: float) -> float:
-    """Median seconds of a call, after one that nobody counts."""
-    (first,) = timer.time_calls(step, 1)
-    calls = min(MOST, max(FEWEST, int(budget_s / first))) if first > 0 else MOST
-    return statistics.median(timer.time_calls(step, calls))
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
 def _precision(word: str) -> Iterator[None]:
-    """How products of fp32 are taken: "highest" is fp32, "high" is TF32 where there is such a thing."""
-    before = torch.get_float32_matmul_precision()
+    """How products and convolutions of fp32 are taken: "highest" is fp32, "high" is TF32 where there is such
+    a thing."""
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(word)
+    torch.backends.cudnn.allow_tf32 = word == "high"
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]

@@ -24,7 +24,9 @@ from benchsuite.measure import environment
 MAX_AGE_S = 7 * 24 * 3600.0
 BUSY_HOST = 0.1
 """Share of the cores' time used by others above which what was measured is not kept."""
-_FORM = 1
+_FORM = 2
+OF_A_DTYPE = ("macs_per_s", "kernels", "counted")
+"""Keys of ceilings whose values are a dict from dtype on."""
 
 
 def through(
@@ -43,7 +45,7 @@ def through(
 
     Args:
         key: what the ceilings depend on, JSON-able.
-        measure: dtypes → "macs_per_s" and more; called only if any are missing.
+        measure: dtypes → the keys of `OF_A_DTYPE` and more; called only if any are missing.
         refresh: take nothing that is kept.
         others: share of the cores that others used since the call before; None if nobody knows or it does
             not matter.
@@ -57,7 +59,7 @@ def through(
     found = measure(missing)
     share = others()
     if kept is not None:  # as old as its oldest part
-        found = {**kept, "macs_per_s": {**kept["macs_per_s"], **found["macs_per_s"]}}
+        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}}
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
         found = {**found, "measured_at": at.isoformat(timespec="seconds")}
@@ -102,7 +104,7 @@ def _read(file: Path, now: float) -> dict[str, Any] | None:
         content = json.loads(file.read_text(encoding="utf-8"))
         found = content["ceilings"]
         age = now - datetime.fromisoformat(found["measured_at"]).timestamp()
-        sound = content["form"] == _FORM and isinstance(found["macs_per_s"], dict)
+        sound = content["form"] == _FORM and all(isinstance(found[key], dict) for key in OF_A_DTYPE)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return dict(found) if sound and -1 <= age <= MAX_AGE_S else None

@@ -101,6 +101,7 @@ def run_result(
         notes=(*said, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
         missing_fails=(missing or old.rule.missing) == "fail",
         command=command,
+        unread=tuple(text for run in runs for text in run.warnings),
     )
 
 

@@ -17,6 +17,7 @@ from benchsuite.report.prose import Section, present, trimmed
 from benchsuite.report.tables import FACTORS, Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
 from benchsuite.results.frame import to_frame
+from benchsuite.text import in_spreadsheet
 from benchsuite.units import significant
 
 FORMATS = ("text", "json", "csv", "otava")
@@ -39,7 +40,7 @@ def named(found: Sequence[Series]) -> dict[int, str]:
         varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
         for i, row in zip(places, frame.to_dict("records"), strict=True):
             setting = setting_words({str(key): row[key] for key in row}, varying)
-            words[i] = f"{row['name']}, {setting}"
+            words[i] = ", ".join(text for text in (row["name"], setting, found[i].manner) if text)
     return words
 
 
@@ -302,7 +303,8 @@ def _second(point: Point) -> float:
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
+    inert = ([in_spreadsheet(one) if isinstance(one, str) else one for one in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(inert)
     return out.getvalue()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from benchsuite.analyse.roofline import roofline
+from benchsuite.analyse.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, roofline
 from benchsuite.report.axes import tick_text
 from benchsuite.report.canvas import (
     WIDTH,
@@ -25,11 +25,21 @@ from benchsuite.report.canvas import (
 from benchsuite.report.crowd import crowded, faded
 from benchsuite.report.points import kernels_of, names_of, points
 from benchsuite.report.theme import MUTED, PAPER, Look, fills
-from benchsuite.report.words import counted, fixed, pixels
+from benchsuite.report.words import counted, fixed, pixels, some
 from benchsuite.units import si
 
 HEIGHT = 300.0
-_ADDED = ("ridge", "roof_flops_per_s", "roof_share", "limited_by")
+_ADDED = ("ridge", "roof_flops_per_s", "roof_share", "limited_by", "roof_kernel", "above")
+_LIFTED = {
+    CACHES: "left of the ridge, data may stay in the caches, faster than the copy moves",
+    WINOGRAD: (
+        "dense 3 × 3 convolutions, which this machine does with fewer multiplications than are counted "
+        "(Winograd's algorithm)"
+    ),
+    ONE_PRODUCT: "the roof of this run is one matrix product, which other kernels outrun",
+    UNKNOWN: "for no reason that is known",
+}
+_MOST_NAMED = 3
 
 
 def with_roofs(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
@@ -147,11 +157,35 @@ def words(rows: pd.DataFrame) -> tuple[str, str]:
         said = f"Nearest to the roof is {told(best)}, farthest from it {told(worst)}."
     bound = int((rows["limited_by"] == "bandwidth").sum())
     lie = "lies" if bound == 1 else "lie"
-    peaks = " and ".join(si(peak, "FLOP/s", 3) for _, peak in sorted(_roofs(rows)))
-    caption = (
-        f"{said} {bound} of {counted(len(rows), 'cell')} {lie} left of the ridge, where "
-        "moving bytes limits. The "
-        f"roof is measured: a large matrix product ({peaks}) and a large copy. Hollow marks are the math "
-        "kernel. Bytes are the fewest that must move; above the roof, data stayed in the caches."
+    parts = [
+        f"{said} {bound} of {counted(len(rows), 'cell')} {lie} left of the ridge, where moving bytes limits.",
+        f"The roof is measured: {_peaks(rows)} and a large copy. Hollow marks are the math kernel.",
+        "Bytes are the fewest that must move.",
+        *_above(rows, told),
+    ]
+    return said, " ".join(parts)
+
+
+def _peaks(rows: pd.DataFrame) -> str:
+    """What multiplied fastest on each machine, and how fast."""
+    found = {
+        (float(f"{peak:.4g}"), kernel)
+        for peak, kernel in zip(
+            rows["achieved_flops_per_s"] / rows["ceiling_share"], rows["roof_kernel"], strict=True
+        )
+    }
+    return " and ".join(
+        f"{f'a {kernel}, the fastest that was tried' if kernel else 'a large matrix product'} "
+        f"({si(peak, 'FLOP/s', 3)})"
+        for peak, kernel in sorted(found)
     )
-    return said, caption
+
+
+def _above(rows: pd.DataFrame, told: Callable[[Any], str]) -> Iterator[str]:
+    """A sentence for each reason why cells lie above the roof."""
+    ordered = sorted(rows.to_dict("records"), key=lambda row: -float(row["roof_share"]))
+    for word, why in _LIFTED.items():
+        found = [told(row) for row in ordered if row["above"] == word]
+        if found:
+            verb = "lies" if len(found) == 1 else "lie"
+            yield f"{some(found, _MOST_NAMED)} {verb} above the roof: {why}."

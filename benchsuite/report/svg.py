@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from benchsuite.report.theme import LIGHT
+from benchsuite.text import in_xml
 
 FORMATS = ("pdf", "png", "svg")
 
@@ -58,7 +59,7 @@ def inline(
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    root = ET.fromstring(buffer.getvalue())
+    root = ET.fromstring(in_xml(buffer.getvalue().decode("utf-8")))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         element.attrib = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}

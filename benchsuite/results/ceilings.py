@@ -20,28 +20,45 @@ class Ceilings:
     """Of one device in one dtype; None where it was not measured.
 
     Attributes:
-        macs_per_s: multiply–adds per second of a large matrix product.
+        macs_per_s: multiply–adds per second of the fastest kernel of known cost.
         copy_bytes_per_s: bytes read and written per second of a large copy.
+        kernel: name of that kernel; empty in old runs, which tried one matrix product only.
+        counted_per_s: the highest rate by counted multiply–adds of a dense 3 × 3 convolution, which an
+            algorithm may do with fewer.
     """
 
     macs_per_s: float | None = None
     copy_bytes_per_s: float | None = None
+    kernel: str = ""
+    counted_per_s: float | None = None
 
 
 def ceilings_of(environment: Mapping[str, Any], device: str, dtype: str, threads: int | None) -> Ceilings:
     """The ceilings that a cell is to be held against.
 
     Args:
-        device, dtype, threads: the cell's. `autocast_*` is held against the format that it casts to. A number
-            of CPU threads other than that of the ceilings has none; None stands for the same.
+        device, dtype: the cell's. `autocast_*` is held against the format that it casts to.
+        threads: that the cell really used (`Timing.threads`). A number of CPU threads other than that of the
+            ceilings has none; None, where nobody knows, stands for the same.
     """
     stored = environment.get("ceilings") or ()
     for one in [stored] if isinstance(stored, Mapping) else stored:
         same_threads = threads is None or not device.startswith("cpu") or threads == one.get("threads")
         if one.get("device") == device and same_threads:
-            rates = one.get("macs_per_s") or {}
-            return Ceilings(rates.get(dtype.removeprefix("autocast_")), one.get("copy_bytes_per_s"))
+            return _in_format(one, dtype.removeprefix("autocast_"))
     return Ceilings()
+
+
+def _in_format(stored: Mapping[str, Any], dtype: str) -> Ceilings:
+    kernels, counted, rates = (
+        (stored.get(key) or {}).get(dtype) for key in ("kernels", "counted", "macs_per_s")
+    )
+    return Ceilings(
+        macs_per_s=rates,
+        copy_bytes_per_s=stored.get("copy_bytes_per_s"),
+        kernel=max(kernels, key=kernels.get) if kernels else "",
+        counted_per_s=max(counted.values()) if counted else None,
+    )
 
 
 def achieved_flops_per_s(cell: Cell, cost: Cost, latency_s: float) -> float | None:

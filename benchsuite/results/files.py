@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import RunFolderError
+from benchsuite.results.untrusted import parse
+from benchsuite.text import all_storable
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write an object; it is on disk when this returns."""
     temporary = path.with_suffix(".tmp")
     with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        file.write(json.dumps(all_storable(data), indent=2, ensure_ascii=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -28,7 +30,7 @@ def read_json(path: Path) -> dict[str, Any]:
         RunFolderError: the file is missing, cannot be read, or holds something else.
     """
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}") from error
     if not isinstance(data, dict):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from benchsuite.errors import RunFolderError
 from benchsuite.results.codec import encode
+from benchsuite.results.files import write_json
 from benchsuite.results.store import RECORDS, SCENARIO, Run, check_free, environment_file
 
 
@@ -21,14 +19,10 @@ def write_run(run: Run, path: Path) -> None:
     check_free(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _write_json(path / SCENARIO, run.scenario)
+        write_json(path / SCENARIO, run.scenario)
         for session, environment in (run.environments or {1: run.environment}).items():
-            _write_json(path / environment_file(session), environment)
+            write_json(path / environment_file(session), environment)
         lines = "".join(f"{encode(record)}\n" for record in run.records)
         (path / RECORDS).write_text(lines, encoding="utf-8")
     except OSError as error:
         raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

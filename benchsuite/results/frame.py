@@ -15,10 +15,13 @@ import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
+from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing, Usage
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.rounds import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
-from benchsuite.stats.summary import quantile, sampled_interval
+from benchsuite.stats.evidence import confidence_of, half_width
+from benchsuite.stats.summary import quantile
+from benchsuite.text import in_markdown, in_spreadsheet
 
 _DTYPES: dict[str, str] = {
     "cell": "object",
@@ -99,6 +102,8 @@ _DTYPES: dict[str, str] = {
     "varies_most": "object",
     "page_faults": "float64",
     "system_share": "float64",
+    "noise": "float64",
+    "drift": "float64",
 }
 
 COLUMNS: tuple[str, ...] = tuple(_DTYPES)
@@ -136,7 +141,9 @@ def to_frame(
     """One row a record, with the columns of `COLUMNS`, also if there are none.
 
     Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
-    `latency_s` is the median; `_lo` and `_hi` are the ends of its 95 % interval, missing below 6 samples.
+    `latency_s` is the median over rounds of their medians (`rounds_s`); `_lo` and `_hi` are the ends of its
+    95 % interval, missing below three rounds. It includes the `drift` of the machine where that is known.
+    `noise` is the share by which a ratio must differ from 1 to mean something on the machine.
     `resolution` is the side in pixels where the image is square and "HxW" where it is not. What was not
     measured is missing (NaN, NA), never 0; so are `dim` and `num_heads` of a backbone.
 
@@ -148,13 +155,13 @@ def to_frame(
         environments: session → its machine, for what is held against the machine.
     """
     machines = environments or {}
-    rows = [_row(record) | _held_against(record, machines.get(record.session, {})) for record in records]
+    rows = [_row(record, machines.get(record.session, {})) for record in records]
     return pd.DataFrame(
         {key: pd.Series([row.get(key) for row in rows], dtype=dtype) for key, dtype in _DTYPES.items()}
     )
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
     cell = record.cell
     height, width = cell.resolution
     row: dict[str, Any] = {
@@ -189,6 +196,8 @@ def _row(record: Record) -> dict[str, Any]:
         "allocator": cell.allocator,
         "attempts": record.attempts,
         "flags": " ".join(record.flags),
+        "noise": noise_of(environment),
+        "drift": drift_of(environment),
     }
     if (cost := record.cost) is not None:
         row |= {
@@ -198,7 +207,7 @@ def _row(record: Record) -> dict[str, Any]:
             "flops": cost.flops,
         }
     if (timing := record.timing) is not None and timing.samples_s:
-        row |= _timed(timing, cell.batch)
+        row |= _timed(timing, cell.batch, drift_of(environment))
     if (memory := record.memory) is not None:
         row |= {
             "peak_memory_bytes": memory.peak_allocated_bytes,
@@ -226,18 +235,18 @@ def _row(record: Record) -> dict[str, Any]:
             "joules_per_image": energy.joules / cell.batch,
             "idle_w": energy.idle_w,
         }
-    return row
+    return row | _held_against(record, environment, row.get("latency_s"))
 
 
-def _held_against(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
+def _held_against(record: Record, environment: Mapping[str, Any], latency_s: float | None) -> dict[str, Any]:
     cell, cost = record.cell, record.cost
     if cost is None:
         return {}
     found: dict[str, Any] = {}
     if record.memory is not None:
         found["intensity"] = intensity(cell, cost, record.memory)
-    if record.timing is not None and record.timing.samples_s:
-        achieved = achieved_flops_per_s(cell, cost, quantile(record.timing.samples_s, 0.5))
+    if latency_s is not None:
+        achieved = achieved_flops_per_s(cell, cost, latency_s)
         top = ceilings_of(environment, cell.device, cell.dtype, cell.threads).macs_per_s
         found["achieved_flops_per_s"] = achieved
         if achieved is not None and top:
@@ -245,24 +254,23 @@ def _held_against(record: Record, environment: Mapping[str, Any]) -> dict[str, A
     return found
 
 
-def _timed(timing: Timing, batch: int) -> dict[str, Any]:
+def _timed(timing: Timing, batch: int, drift: float) -> dict[str, Any]:
     ordered = sorted(timing.samples_s)  # once: what follows sorts again, and sorted samples take no time
-    median = quantile(ordered, 0.5)
-    lo, hi = sampled_interval(ordered, timing.stopped_by) or (math.nan, math.nan)
+    rounds, latency = round_medians(timing), latency_of(timing, 0.0 if math.isnan(drift) else drift)
     return {
-        "latency_s": median,
-        "latency_lo_s": lo,
-        "latency_hi_s": hi,
+        "latency_s": latency.value,
+        "latency_lo_s": latency.lo,
+        "latency_hi_s": latency.hi,
         "latency_p5_s": quantile(ordered, 0.05),
         "latency_p95_s": quantile(ordered, 0.95),
         "samples": len(timing.samples_s),
-        "throughput": batch / median,
-        "throughput_lo": batch / hi,
-        "throughput_hi": batch / lo,
+        "throughput": batch / latency.value,
+        "throughput_lo": batch / latency.hi,
+        "throughput_hi": batch / latency.lo,
         "stopped_by": timing.stopped_by,
-        "precision": (hi - lo) / 2 / median,
-        "rounds": len(timing.rounds) or 1,
-        "rounds_s": round_medians(timing),
+        "precision": half_width(rounds, confidence_of(timing.stopped_by)),
+        "rounds": len(rounds),
+        "rounds_s": rounds,
         "threads_used": timing.threads,
         "allocator_used": timing.allocator,
         "varies_most": timing.varies_most,
@@ -308,7 +316,10 @@ def export(results: Results, format: str) -> str | bytes:
 
 
 def _csv(frame: pd.DataFrame) -> str:
-    return _spelled(frame).to_csv(index=False, lineterminator="\n")
+    spelled = _spelled(frame)
+    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
+    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in texts}
+    return spelled.assign(**inert).to_csv(index=False, lineterminator="\n")
 
 
 def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
@@ -337,7 +348,7 @@ def _markdown(frame: pd.DataFrame) -> str:
         cells = [_shown(row[column]) for column in columns]
         if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
             cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
-        lines.append(f"| {' | '.join(_escaped(cell) for cell in cells)} |")
+        lines.append(f"| {' | '.join(in_markdown(cell) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -346,11 +357,3 @@ def _shown(value: Any) -> str:
     if pd.isna(value):
         return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _escaped(cell: object) -> str:
-    """Text in one cell of a Markdown table: names and reasons are a user's, and may hold any character."""
-    text = " ".join(str(cell).split())
-    for character, escape in (("&", "&amp;"), ("<", "&lt;"), ("\\", "\\\\"), ("|", "\\|")):
-        text = text.replace(character, escape)
-    return text

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 
 
@@ -33,8 +35,9 @@ def lines(path: Path) -> Iterator[Line]:
     """The lines of a file in order; none if there is no file."""
     if not path.is_file():
         return
-    offset = 0
     with path.open("rb") as file:
+        offset = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+        file.seek(offset)
         for number, raw in enumerate(file, start=1):
             if raw.strip():
                 yield Line(number, offset, raw.removesuffix(b"\n"), raw.endswith(b"\n"))
@@ -43,6 +46,6 @@ def lines(path: Path) -> Iterator[Line]:
 
 def what_is_wrong(line: Line, error: ValueError) -> str:
     """Why a line is no record, in one line; a torn one is what a kill leaves."""
-    if not line.ended:
+    if not line.ended and isinstance(error, JSONDecodeError):
         return "the last line is torn, its cell counts as not measured"
     return f"skipped: {error}".splitlines()[0]

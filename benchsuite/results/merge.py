@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError
 from benchsuite.results.codec import decode, encode
+from benchsuite.results.comparable import Manner, apart, manner
 from benchsuite.results.journal import lines, what_is_wrong
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS
@@ -41,6 +42,7 @@ class Entry:
         offset, size: its line in that run's journal, without the newline.
         session: its machine, numbered over all runs.
         digest: of its line with that number in it.
+        manner: threads and allocator it was timed with; None where they move no time.
     """
 
     run: int
@@ -50,6 +52,7 @@ class Entry:
     status: str
     started_at: str
     digest: bytes
+    manner: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,14 @@ def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, 
         digest = hashlib.blake2b(in_session(line.raw, session, record), digest_size=16).digest()
         found.pop(record.id, None)
         found[record.id] = Entry(
-            run, line.offset, len(line.raw), session, record.status, record.started_at, digest
+            run,
+            line.offset,
+            len(line.raw),
+            session,
+            record.status,
+            record.started_at,
+            digest,
+            manner(record),
         )
     return found, wrong
 
@@ -210,3 +220,18 @@ def join(
             else:
                 conflicts.append(Conflict(id, before, entry))
     return found, twice, conflicts
+
+
+def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
+    """Two cells of each group that were timed with other threads or another allocator, and how.
+
+    Args:
+        groups: ids of the cells that are set side by side.
+    """
+    found = []
+    for ids in groups:
+        timed = [(id, entries[id].manner) for id in ids if id in entries and entries[id].manner]
+        odd = next(((id, why) for id, how in timed if (why := apart(timed[0][1], how))), None)
+        if odd:
+            found.append((timed[0][0], *odd))
+    return found

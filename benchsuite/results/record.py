@@ -24,6 +24,7 @@ from benchsuite.results.cell import (
     Protocol,
     Subject,
 )
+from benchsuite.text import bounded, storable
 
 __all__ = [
     "RECORD_VERSION",
@@ -291,6 +292,9 @@ class OpShare:
     calls: float
 
 
+_MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a cell has no timing.
@@ -300,12 +304,19 @@ class Failure:
         kind: the exception's class, or the signal's name.
         message: what it said.
         traceback: the last frames, trimmed; empty where there is nothing to learn from them.
+
+    Texts are valid Unicode and bounded, whatever was raised: a record is a line that people read.
     """
 
     stage: str
     kind: str
     message: str
     traceback: str = ""
+
+    def __post_init__(self) -> None:
+        for name, most in _MOST_CHARACTERS.items():
+            short = bounded(getattr(self, name), most)
+            object.__setattr__(self, name, bounded(storable(short), most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

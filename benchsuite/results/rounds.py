@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 
 from benchsuite.results.record import Timing
-from benchsuite.stats.evidence import half_width
+from benchsuite.stats.evidence import Estimate, confidence_of, estimate, half_width
 from benchsuite.stats.levels import levels
 from benchsuite.stats.summary import quantile
 
@@ -35,7 +35,7 @@ def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
         warmup_s=sum(timing.warmup_s for timing in timings),
         warmup_stable=all(known) if known else None,
         stopped_by=stopped_by,
-        precision=half_width([quantile(one, 0.5) for one in samples]),
+        precision=half_width([quantile(one, 0.5) for one in samples], confidence_of(stopped_by)),
         rounds=tuple(map(len, samples)) if len(samples) > 1 else (),
         usage=tuple(usage for timing in timings for usage in timing.usage),
         varies_most=spread.varies_most if spread else "",
@@ -75,3 +75,12 @@ def _samples_of_rounds(timing: Timing) -> Iterator[Sequence[float]]:
     for begin, end in pairwise(accumulate((0, *counts))):
         if begin < end:
             yield samples[begin:end]
+
+
+def latency_of(timing: Timing, drift: float = 0.0) -> Estimate:
+    """Seconds per step with their 95 % interval.
+
+    Args:
+        drift: of the machine, as a share (`results/machine.py`); the interval of 0 is one of this run alone.
+    """
+    return estimate(round_medians(timing), drift, confidence_of(timing.stopped_by))

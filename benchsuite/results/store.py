@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -103,10 +103,23 @@ def require_run(path: Path) -> None:
 def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
     """The records of a JSON Lines file and what was wrong with it.
 
-    A torn last line is what a kill leaves and only warned of; so is a broken line in the middle.
+    A torn last line is what a kill leaves and only warned of; so is a line in the middle that is broken, or
+    whose numbers no measurement gives.
     """
     records: dict[str, Record] = {}
     warnings: list[str] = []
+    for record in each_record(path, warnings):
+        records.pop(record.id, None)
+        records[record.id] = record
+    return tuple(records.values()), tuple(warnings)
+
+
+def each_record(path: Path, warnings: list[str]) -> Iterator[Record]:
+    """One record after the other, so that none needs to stay in memory; a cell may come twice.
+
+    Args:
+        warnings: gets what is wrong with the lines that are left out.
+    """
     for line in lines(path):
         try:
             record = decode(line.text)
@@ -115,9 +128,7 @@ def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
         except ValueError as error:
             warnings.append(f"{path}:{line.number}: {what_is_wrong(line, error)}")
             continue
-        records.pop(record.id, None)
-        records[record.id] = record
-    return tuple(records.values()), tuple(warnings)
+        yield record
 
 
 class RunWriter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -209,6 +210,13 @@ class ProcessExecutor:
         visit: Visit,
         timeout_s: float | None = None,
     ) -> Answer[Visited]:
+        answer = self._visit(cell, measure, visit, timeout_s)
+        if answer.status == "oom" and cell.allocator == "retain" and measure.memory_limit is not None:
+            # A heap that is never handed back has gaps, which count against the limit.
+            return self._visit(replace(cell, allocator="system"), measure, visit, timeout_s)
+        return answer
+
+    def _visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None) -> Answer[Visited]:
         timer = self._timer(cell.allocator)
 
         def ask() -> Answer[Visited]:

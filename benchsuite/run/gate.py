@@ -13,11 +13,12 @@ from benchsuite.analyse.fingerprint import Finding, findings
 from benchsuite.analyse.gate_evidence import Pair, Records, judged
 from benchsuite.analyse.gate_result import GateResult
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.comparable import require_alike
+from benchsuite.results.record import Cell, Record
 from benchsuite.run.gate_question import Question, Request, machine_words
 from benchsuite.run.gate_scope import missing_targets, modules_of, require_ours
 from benchsuite.run.gate_sides import opened_sides
-from benchsuite.run.interleave import Observer, SideName, Turn, interleaved
+from benchsuite.run.interleave import SIDES, Observer, SideName, Turn, interleaved
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.side_scenario import side_scenario
 from benchsuite.run.sides import Probe, Side, probe, run_process, set_up
@@ -38,6 +39,7 @@ def measure_gate(
         UsageError: a revision is unknown, the files are not what is to be compared, nothing of the user's
             would be measured, or the sides have no cell in common.
         SideFailed: a side cannot be measured at all.
+        NotComparableError: the sides took other threads, or another allocator.
         BenchsuiteError: git cannot check a revision out.
     """
     began = time.monotonic()
@@ -99,8 +101,15 @@ class Measured:
     sides: Mapping[SideName, Side]
     asked: Question
     environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    seen: dict[SideName, Sequence[Record]] = field(default_factory=dict)
 
     def __call__(self, turn: Turn) -> Records:
+        """Measure one process of one side.
+
+        Raises:
+            NotComparableError: it took other threads, or another allocator, than the other side.
+        """
         if not turn.cells:
             return {}
         scenario = self.asked.scenario
@@ -109,6 +118,10 @@ class Measured:
         )
         process = run_process(self.sides[turn.side], document, self.home / turn.name)
         self.environments.setdefault(turn.side, process.environment)
+        self.unread += process.unread
+        if turn.side not in self.seen:
+            self.seen[turn.side] = process.records
+            require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
         return {
             record.id: replace(record, expected=expected(scenario, record.cell, record.status))
             for record in process.records
@@ -148,6 +161,7 @@ def _result(
         command=request.command,
         seconds=round(seconds, 3),
         missing_fails=rule.missing == "fail",
+        unread=tuple(measured.unread),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchsuite.run.catalogue import AXES, SEE_SOURCE, Entry
 from benchsuite.run.source import Parameter
+from benchsuite.text import in_markdown, in_spreadsheet
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
@@ -90,7 +91,7 @@ def aligned(rows: Sequence[Mapping[str, str]]) -> str:
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows as a table in Markdown."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(one.values()) for one in rows)]
-    return "\n".join(f"| {' | '.join(text.replace('|', '&#124;') for text in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(in_markdown, line))} |" for line in lines)
 
 
 def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
@@ -99,7 +100,9 @@ def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
     writer = csv.DictWriter(out, rows[0], lineterminator="\n")
     writer.writeheader()
     for one in rows:
-        writer.writerow({k: v if isinstance(v, str) else "; ".join(v) for k, v in one.items()})
+        writer.writerow(
+            {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in one.items()}
+        )
     return out.getvalue().rstrip("\n")
 
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import RunFolderError, StorageError
+from benchsuite.errors import NotComparableError, RunFolderError, StorageError
 from benchsuite.results.files import write_json
 from benchsuite.results.lock import LOCK
-from benchsuite.results.merge import Conflict, Entry, Journals, Sessions, index, join
+from benchsuite.results.merge import Conflict, Entry, Journals, Sessions, index, join, mixed
 from benchsuite.results.store import (
     RECORDS,
     SCENARIO,
@@ -28,7 +28,7 @@ from benchsuite.results.store import (
     read_scenario,
     require_run,
 )
-from benchsuite.scenario.groups import key
+from benchsuite.scenario.groups import groups, key
 from benchsuite.scenario.joined import Stored, cells, joined, stored
 
 _NAMED = 3
@@ -73,6 +73,7 @@ def merge(
         RunFolderError: a run is none, is being written or is of another scenario; results conflict; cells are
             missing though `complete`; `out` is taken.
         RecordVersionError: a newer benchsuite wrote a record.
+        NotComparableError: cells that are compared were timed with other threads or another allocator.
         StorageError: `out` could not be written.
     """
     for path in paths:
@@ -94,6 +95,7 @@ def merge(
         found, twice, conflicts = join(indexes, journals, on_conflict)
         if conflicts:
             raise RunFolderError(_told(conflicts, paths))
+        _require_alike(document, found)
         ordered, missing, more = _in_order(document, found)
         if missing and complete:
             raise RunFolderError(f"{_missing(missing)}; nothing was merged (--complete)")
@@ -121,6 +123,26 @@ def _require_one_version(environments: Sequence[Mapping[str, Any]]) -> None:
         raise RunFolderError(
             f"the runs are of several versions of benchsuite: {', '.join(found)}. Numbers may mean something "
             "else in each (CHANGELOG.md says where they do); if they do not, use --mixed-versions"
+        )
+
+
+def _require_alike(document: Mapping[str, Any], found: Mapping[str, Entry]) -> None:
+    measured, _ = cells(document)
+    sets = [[measured[i].id for i in places] for places in groups(measured)]
+    if wrong := mixed(found, sets):
+        lines = [f"  {one} and {other}: {why}" for one, other, why in wrong[:_NAMED]]
+        more = [f"  … and in {len(wrong) - _NAMED} more groups"] if len(wrong) > _NAMED else []
+        raise NotComparableError(
+            "\n".join(
+                [
+                    "not comparable: cells of one comparison group were timed with other threads or another "
+                    "allocator",
+                    *lines,
+                    *more,
+                    "  nothing was merged; measure them anew with the same measure.threads and "
+                    "measure.allocator",
+                ]
+            )
         )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import RunFolderError, ScenarioError, UsageError
+from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
+from benchsuite.results.comparable import manner
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.run.answer import Answer, Plan
@@ -184,6 +185,7 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every
     measure = _limited(scenario, request.limits).measure
     scenario = scenario.model_copy(update={"measure": measure})
     _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
+    _require_alike(earlier, environment)
     notes = (*earlier.warnings, *busy(environment))
     return _plan(
         scenario,
@@ -195,6 +197,32 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every
         retry=request.retry,
         every=every,
     )
+
+
+def _require_alike(earlier: Run, environment: Mapping[str, Any]) -> None:
+    """Refuse to go on with cells that were timed with other threads, or another allocator, than here.
+
+    Raises:
+        NotComparableError: so were some.
+    """
+    here = _manner(environment)
+    for record in earlier.records:
+        before = _manner(earlier.environments.get(record.session, {}))
+        if manner(record) is not None and before != here:
+            words = [
+                f"{threads} threads, memory {'retained' if retained else 'left to the system'}"
+                for threads, retained in (before, here)
+            ]
+            raise NotComparableError(
+                f"not comparable: the cells of {earlier.path} were timed with {words[0]}, and this session "
+                f"would have {words[1]}; start a new run with --out, or set OMP_NUM_THREADS as it was"
+            )
+
+
+def _manner(environment: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Threads, and whether memory is retained, as a session says it; older ones did not know of that."""
+    allocator = environment.get("allocator") or {"can_retain": False}
+    return (environment.get("cpu") or {}).get("threads"), bool(allocator["can_retain"])
 
 
 def _limited(scenario: Scenario, limits: Sequence[str]) -> Scenario:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchsuite.results.record import Record
+from benchsuite.results.untrusted import parse
 from benchsuite.run.outcome import now
 
 PROGRESS = ".progress.json"
@@ -70,7 +71,7 @@ class ProgressFile:
 def read_progress(folder: Path) -> dict[str, object]:
     """What the file says; nothing where there is none."""
     try:
-        found = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
+        found = parse((folder / PROGRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -150,10 +150,15 @@ def set_up(side: Side, command: str, log: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What one run of a side left."""
+    """What one run of a side left.
+
+    Attributes:
+        unread: lines that are no records, each with its place and its reason.
+    """
 
     records: tuple[Record, ...]
     environment: Mapping[str, Any]
+    unread: tuple[str, ...] = ()
 
 
 def run_process(side: Side, document: Mapping[str, Any], folder: Path) -> Process:
@@ -185,7 +190,7 @@ def run_process(side: Side, document: Mapping[str, Any], folder: Path) -> Proces
     if not log.stat().st_size:
         log.unlink()
     run = read_run(folder)
-    return Process(run.records, run.environment)
+    return Process(run.records, run.environment, run.warnings)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

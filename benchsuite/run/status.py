@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 
 from benchsuite.errors import BenchsuiteError, RunFolderError
 from benchsuite.results.lock import LOCK
-from benchsuite.results.store import RECORDS, SCENARIO
+from benchsuite.results.record import Record
+from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
 from benchsuite.run.prepare import INTERRUPTED
 from benchsuite.run.progress import read_progress
 
@@ -33,6 +34,7 @@ class RunStatus:
         per_minute: cells a minute in the session that measures, or measured last; None before the second.
         writer: the process that writes, "4711 on host"; empty if none does.
         workers: worker → what it is doing, while the run goes on.
+        warnings: lines that are no records, whose cells count as missing.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class RunStatus:
     writer: str = ""
     workers: Mapping[str, str] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int | None:
@@ -81,18 +84,13 @@ def status(path: Path) -> RunStatus:
     Raises:
         RunFolderError: its scenario cannot be read.
     """
-    try:
-        document: Any = json.loads((path / SCENARIO).read_text(encoding="utf-8"))
-        settings = document.get("run", {})
-    except (OSError, ValueError, AttributeError) as error:
-        raise RunFolderError(f"{path / SCENARIO}: cannot be read: {error}") from error
-    lines = {str(line["id"]): line for line in _lines(path / RECORDS)}
-    ended = [line for line in lines.values() if not _cut_short(line)]
-    measured = [line for line in ended if line.get("status") != "skipped"]
-    failures: dict[str, int] = {}
-    for line in measured:
-        if line.get("status") != "ok" and not line.get("expected"):
-            failures[str(line["status"])] = failures.get(str(line["status"]), 0) + 1
+    document = read_scenario(path)
+    settings = document.get("run") or {}
+    warnings: list[str] = []
+    cells = {record.id: _cell(record) for record in each_record(path / RECORDS, warnings)}
+    ended = [cell for cell in cells.values() if not cell.cut_short]
+    measured = [cell for cell in ended if cell.status != "skipped"]
+    failures = dict(Counter(cell.status for cell in measured if cell.failed))
     holder = _holder(path)
     progress = read_progress(path) if holder else {}
     shard = settings.get("shard")
@@ -110,6 +108,7 @@ def status(path: Path) -> RunStatus:
         writer=f"{holder} on {progress['host']}" if holder and progress.get("host") else holder,
         workers=workers if isinstance(workers, dict) else {},
         failures=failures,
+        warnings=tuple(warnings),
     )
 
 
@@ -141,24 +140,29 @@ def absent_shards(found: Sequence[RunStatus]) -> list[str]:
     return [f"{i}/{n}" for n in sorted(counts) for i in range(1, n + 1) if f"{i}/{n}" not in there]
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Records as plain data, quickly; torn or broken lines are left out."""
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for text in file:
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(line, dict) and "id" in line:
-                yield line
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """What is kept of a record.
+
+    Attributes:
+        cut_short: whether going on with the run measures this cell anew.
+        span: when it began and ended, in seconds since 1970; None if its record does not say.
+    """
+
+    status: str
+    failed: bool
+    cut_short: bool
+    span: tuple[float, float] | None
 
 
-def _cut_short(line: Mapping[str, Any]) -> bool:
-    """Whether going on with the run measures this cell anew."""
-    timing = line.get("timing")
-    return isinstance(timing, dict) and timing.get("stopped_by") == INTERRUPTED
+def _cell(record: Record) -> _Cell:
+    try:
+        start = datetime.fromisoformat(record.started_at).timestamp()
+        span = start, start + record.seconds
+    except (ValueError, OverflowError):
+        span = None
+    cut_short = record.timing is not None and record.timing.stopped_by == INTERRUPTED
+    return _Cell(record.status, record.failed, cut_short, span)
 
 
 def _total(document: Mapping[str, Any]) -> int | None:
@@ -181,9 +185,9 @@ def _total(document: Mapping[str, Any]) -> int | None:
     return len(cells)
 
 
-def _per_minute(lines: Sequence[Mapping[str, Any]], *, running: bool) -> float | None:
+def _per_minute(cells: Sequence[_Cell], *, running: bool) -> float | None:
     """Cells a minute over the last sessions that overlap: from the first start to the last end, or to now."""
-    spans = [span for line in lines if (span := _span(line)) is not None]
+    spans = [cell.span for cell in cells if cell.span is not None]
     if not spans:
         return None
     last = max(end for _, end in spans)
@@ -196,14 +200,6 @@ def _per_minute(lines: Sequence[Mapping[str, Any]], *, running: bool) -> float |
         begun, count = min(begun, start), count + 1
     until = max(last, datetime.now(timezone.utc).timestamp()) if running else last
     return 60 * count / (until - begun) if count > 1 and until > begun else None
-
-
-def _span(line: Mapping[str, Any]) -> tuple[float, float] | None:
-    try:
-        start = datetime.fromisoformat(str(line["started_at"])).timestamp()
-        return start, start + float(line["seconds"])
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def _holder(path: Path) -> str:

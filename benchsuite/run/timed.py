@@ -151,9 +151,11 @@ def _made_ready(cell: Cell, measure: Measure, sampling: Sampling, *, compare: bo
     watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
     subject = compiled(subject, cell.compile)
     steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-    output = (watch.first_call if watch else first_call)(steps.first)
-    found = _checked(cell, subject, output, measure) if compare else None
-    del output
+    found = None
+    if watch or compare:
+        output = (watch.first_call if watch else first_call)(steps.first)
+        found = _checked(cell, subject, output, measure) if compare else None
+        del output
     if watch:
         watch.settle(steps.whole)
     else:

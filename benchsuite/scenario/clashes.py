@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from math import prod
 from typing import Any
 
 from pydantic import BaseModel
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from benchsuite.errors import Problem
 from benchsuite.results.record import SETTINGS
 from benchsuite.scenario import select
-from benchsuite.scenario.expand import Point, points, variants
+from benchsuite.scenario.expand import MAX_CELLS, Point, points, size, too_many, variants
 from benchsuite.scenario.model import Document
 from benchsuite.scenario.subjects import axis_of, named
 from benchsuite.scenario.sweep import SWEPT
@@ -21,8 +20,6 @@ from benchsuite.stats.evidence import LEAST_ROUNDS
 
 _DIVIDED = frozenset({"resolution", "stride", "dim", "num_heads"})
 """Axes whose values must divide each other; `tokens` of a filter are made of two of them."""
-MAX_CELLS = 100_000
-"""A scenario of more would run for days; most likely an axis has too many values."""
 
 
 def clashes(
@@ -36,16 +33,15 @@ def clashes(
             them.
     """
     yield from _repeats(document, root)
-    yield from _repeated_labels(document, root)
+    number = size(document)
+    if number <= MAX_CELLS:
+        yield from _repeated_labels(document, root)
     if ("measure", "min_samples") not in left_out and ("measure", "max_samples") not in left_out:
         yield from _samples(document, root)
     if not any(path[0] == "measure" for path in left_out):
         yield from _budgets(document, root)
-    size = _size(document)
-    if size > MAX_CELLS:
-        sweep, _ = root.deepest(("sweep",))
-        message = f"{size:,} cells before exclusion; at most {MAX_CELLS:,} can be run"
-        yield problem_at(sweep, message, key=True)
+    if number > MAX_CELLS:
+        yield problem_at(root.deepest(("sweep",))[0], too_many(number), key=True)
     elif not any(path[0] == "exclude" for path in left_out):
         yield from _of_cells(document, root, known, left_out)
 
@@ -69,8 +65,9 @@ def _repeats(document: Document, root: Node) -> Iterator[Problem]:
 
 def _repeated(key: str, values: Sequence[Any], items: Sequence[Node]) -> Iterator[Problem]:
     """Compares values, so that "auto" repeats "sdpa", and quotes what is written."""
+    places: dict[Any, int] = {}
     for i, item in enumerate(items):
-        first = values.index(values[i])
+        first = places.setdefault(values[i], i)
         if first < i:
             words, before = shown(item.plain()), shown(items[first].plain())
             also = "" if words == before else f", first as {before}"
@@ -135,16 +132,6 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
         key = "max_rounds" if root.at(("measure", "max_rounds")) else "rounds"
         node, _ = root.deepest(("measure", key))
         yield problem_at(node, f"max_rounds {measure.max_rounds} is less than rounds {measure.rounds}")
-
-
-def _size(document: Document) -> int:
-    """Number of cells before exclusion, counted and not made; an include counts with all mixers."""
-    sweep = document.sweep
-    mixers = sum(prod(len(values) for values in entry.vary.values()) for entry in sweep.entries)
-    blocks = [sweep, *document.include]
-    return mixers * sum(
-        prod(len(getattr(block, axis) or getattr(sweep, axis)) for axis in SWEPT) for block in blocks
-    )
 
 
 def _of_cells(

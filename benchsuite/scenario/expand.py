@@ -7,11 +7,14 @@ the device slowest; then the mixer. The values of an axis come in the order of t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.errors import UsageError
 from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import select
 
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from benchsuite.scenario.model import Document
     from benchsuite.scenario.sweep import Include, Sweep
 
+MAX_CELLS = 100_000
+"""A scenario of more would run for days; most likely an axis has too many values."""
+_LONG = 10**15
+"""A number with more digits is told by its magnitude."""
 _OF_A_BACKBONE: dict[str, tuple[Any, ...]] = {"stride": (1,), "dim": (None,), "num_heads": (None,)}
 """It is given pixels, and its stages have widths and heads of their own."""
 
@@ -90,8 +97,33 @@ def expected(scenario: Document, cell: Cell, status: str) -> bool:
     return any(status in rule.status and select.parse(rule.where).matches(cell) for rule in scenario.expect)
 
 
+def size(document: Document) -> int:
+    """Number of cells before exclusion, counted and not made; an include counts with all mixers."""
+    sweep = document.sweep
+    blocks = [sweep, *document.include]
+    return _number_of_variants(sweep) * sum(
+        prod(len(getattr(block, axis) or getattr(sweep, axis)) for axis in SETTINGS) for block in blocks
+    )
+
+
+def too_many(cells: int) -> str:
+    """What is said of more cells than can be run."""
+    many = f"{cells:,}" if cells < _LONG else f"some 10^{math.floor(math.log10(cells))}"
+    return f"{many} cells before exclusion; at most {MAX_CELLS:,} can be run"
+
+
+def _number_of_variants(sweep: Sweep) -> int:
+    return sum(prod(len(values) for values in entry.vary.values()) for entry in sweep.entries)
+
+
 def variants(sweep: Sweep) -> tuple[Variant, ...]:
-    """The mixers or backbones of a sweep in order, each combination of `vary` one of its own."""
+    """The mixers or backbones of a sweep in order, each combination of `vary` one of its own.
+
+    Raises:
+        UsageError: there are more than cells can be run.
+    """
+    if (number := _number_of_variants(sweep)) > MAX_CELLS:
+        raise UsageError(too_many(number))
     found = []
     for index, entry in enumerate(sweep.entries):
         for label, varied in labelled(entry.label, entry.vary):
@@ -117,7 +149,12 @@ def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS)
 
     Args:
         only: axes that vary; of the others the first value stands for all.
+
+    Raises:
+        UsageError: the scenario has more than can be run; none of them is made.
     """
+    if (number := size(scenario)) > MAX_CELLS:
+        raise UsageError(too_many(number))
     mixers = variants(scenario.sweep)
     blocks: list[tuple[int | None, Sweep | Include, list[int]]] = [
         (None, scenario.sweep, list(range(len(mixers))))

@@ -19,6 +19,7 @@ import yaml
 from benchsuite.errors import Problem
 from benchsuite.scenario.find import MAX_BYTES, TOO_LARGE
 from benchsuite.scenario.tree import Node, Path, Scalar, dotted, parts
+from benchsuite.text import storable
 
 MAX_DEPTH = 30
 MAX_VALUES = 50_000
@@ -143,11 +144,14 @@ class _Reader:
         self.problems: list[Problem] = []
         self._values = 0
         self._open: set[int] = set()
+        self._seen: set[int] = set()
 
     def read(self, node: yaml.Node, path: Path, key_place: tuple[int, int]) -> Node:
         self._values += 1
+        self._seen.add(id(node))
         if self._values > MAX_VALUES:
-            raise _Refused(f"aliases expand to more than {MAX_VALUES:,} values", node)
+            aliased = "aliases expand to " if len(self._seen) < self._values else ""
+            raise _Refused(f"{aliased}more than {MAX_VALUES:,} values", node)
         if id(node) in self._open:
             raise _Refused("an alias refers to a value that contains it", node)
         if len(path) > MAX_DEPTH:  # aliases of aliases
@@ -178,13 +182,11 @@ class _Reader:
             elif not key.tag.endswith(":str"):
                 hint = f'; write "{key.value}"' if key.value else ""
                 self._problem(key, (*path, key.value), f"a key must be a word{hint}")
-            elif key.value in entries:
-                line = entries[key.value].key_place[0]
-                self._problem(
-                    key, (*path, key.value), f'"{key.value}" is written twice, first on line {line}'
-                )
+            elif (word := storable(key.value)) in entries:
+                line = entries[word].key_place[0]
+                self._problem(key, (*path, word), f'"{word}" is written twice, first on line {line}')
             else:
-                entries[key.value] = self.read(value, (*path, key.value), _place(key.start_mark))
+                entries[word] = self.read(value, (*path, word), _place(key.start_mark))
         return entries
 
     def _scalar(self, node: yaml.Node, path: Path) -> Scalar:
@@ -201,7 +203,7 @@ class _Reader:
             return number
         if kind in ("int", "float"):
             self._problem(node, path, f"{json.dumps(text[:30])} is not a number that can be used")
-        return str(text)
+        return storable(str(text))  # "\\ud83d\\ude00", as JSON writes an emoji, comes as two halves
 
     def _problem(self, node: yaml.Node, path: Path, message: str) -> None:
         self.problems.append(Problem(self.file, *_place(node.start_mark), dotted(path), message))

@@ -14,7 +14,7 @@ from benchsuite.errors import Problem
 from benchsuite.results.record import Cell
 from benchsuite.scenario import select
 from benchsuite.scenario.claim import Claim
-from benchsuite.scenario.expand import expand, variants
+from benchsuite.scenario.expand import MAX_CELLS, expand, size, variants
 from benchsuite.scenario.model import Document
 from benchsuite.scenario.pairs import Pairing, distinct, pairing
 from benchsuite.scenario.translate import problem_at
@@ -46,7 +46,7 @@ def untestable(
     section = root.child("claims")
     if section is None or not (as_it_stands or section.path[:1] == ("profiles",) or not section.place[0]):
         return
-    if any(path[0] in ("sweep", "include", "exclude") for path in left_out):
+    if any(path[0] in ("sweep", "include", "exclude") for path in left_out) or size(document) > MAX_CELLS:
         return
     cells = {device: expand(document, device=device) for device in ("cpu", "cuda")}
     words = {word for variant in variants(document.sweep) for word in (variant.label, variant.target)}

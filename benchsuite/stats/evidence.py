@@ -24,13 +24,14 @@ LEAST_ROUNDS = 3
 """Rounds from which an interval is stated; Student's of two reaches 9 times their spread."""
 CONFIDENCE = 0.95
 """Of every interval that a reader is shown."""
-STOPPED_CONFIDENCE = 0.96
+STOPPED_CONFIDENCE = 0.97
 """Nominal confidence of the interval of rounds that ended because this very interval was narrow.
 
-Looking at it after every round from the fifth on favours moments at which it happens to be too narrow: at a
-nominal 95 % it holds the value in 91 to 95 % of simulated runs, at 96 % in 92 to 97 %, for a third of a round
-more (`tests/stats/test_coverage.py`, `benchmarks/interval_coverage.py`). Ratios need none of it: what ends
-the rounds are the intervals of the two sides and not that of the ratio.
+Looking at it after every round from the fifth to the tenth favours moments at which it happens to be too
+narrow: at a nominal 95 % it holds the value in 90 to 96 % of simulated runs, at 97 % in 93 to 98 %, for eight
+tenths of a round more; of two modes far apart, in 90 to 94 % (`tests/stats/test_coverage.py`,
+`benchmarks/interval_coverage.py`). Ratios need none of it: what ends the rounds are the intervals of the two
+sides and not that of the ratio.
 """
 FALSE_DISCOVERY = 0.05
 """Share of false ones that is tolerated among the differences that a run tells."""
@@ -44,6 +45,7 @@ Side = Literal["above", "below", "same", "undecided"]
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
+NO_DRIFT = "no self-test says how far two runs of this machine differ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +158,10 @@ def estimate(medians: Sequence[float], drift: float = 0.0, confidence: float = C
     return Estimate(value, min(lo, value), max(hi, value), len(logs))
 
 
-def half_width(medians: Sequence[float], confidence: float = CONFIDENCE) -> float | None:
+def half_width(medians: Sequence[float], confidence: float = STOPPED_CONFIDENCE) -> float | None:
     """Half width of the interval between rounds as a share of the value, by which precision is stated and
-    sampling stops; None below `LEAST_ROUNDS`."""
+    sampling stops; None below `LEAST_ROUNDS`. The machine's drift, which more rounds cannot lessen, is left
+    out."""
     if len(medians) < LEAST_ROUNDS:
         return None
     found = estimate(medians, confidence=confidence)
@@ -197,7 +200,8 @@ def unpaired(a: Sequence[float], b: Sequence[float], drift: float = 0.0) -> Rati
     """A ÷ b from the medians of rounds of two runs, by Welch's rule on logarithms.
 
     Args:
-        drift: as for `estimate`; it counts once for each side.
+        drift: as for `estimate`; it counts once for each side. NaN where nobody knows, and then there is no
+            error.
 
     Raises:
         ValueError: a side has no round, or a median is not positive.
@@ -237,7 +241,7 @@ def decide(
     for key, believed in zip(family, sure, strict=True):
         side = found[key].side
         if not believed and (side == "above" or (side == "below" and tested == "both")):
-            why = f"{side} by itself, but not surely enough among {len(family)} that were tested"
+            why = f"not sure enough among {len(family)} comparisons"
             found[key] = replace(found[key], side="undecided", reason=why)
     return found
 
@@ -247,7 +251,8 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.noise)
     lo, hi = ratio.interval(confidence)
     if math.isnan(lo):
-        return Decision("undecided", ratio.value, lo, hi, math.nan, TOO_FEW)
+        reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
+        return Decision("undecided", ratio.value, lo, hi, math.nan, reason)
     reach = t_quantile(confidence, ratio.freedom) * ratio.error
     low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
     side: Side = "undecided"

@@ -134,9 +134,17 @@ def test_a_number_that_grew_counts_beside_times_and_one_that_shrank_only_where_a
     assert verdicts(old, more) == {"a": "larger"}
     assert verdicts(old, more, accepted=parse_accepted(["macs"])) == {"a": "same"}
     assert verdicts(more, old) == {"a": "same"}
-    assert verdicts(more, old, rule=Gate(exact="any")) == {"a": "larger"}
-    assert [one.verdict for one in exact_cells(more, old)] == ["larger"]
+    assert verdicts(more, old, rule=Gate(exact="any")) == {"a": "smaller"}
+    assert [one.verdict for one in exact_cells(more, old)] == ["smaller"]
+    both = [cell("a", numbers={"macs": 999, "params": 2})], [cell("a", numbers={"macs": 1000, "params": 1})]
+    assert [one.verdict for one in exact_cells(*both)] == ["larger"]
     assert verdicts(old, [replace(more[0], log_medians=shifted(0.5))]) == {"a": "slower"}
+
+
+def test_a_cell_that_was_timed_once_and_is_not_any_more_does_not_pass_on_its_counts() -> None:
+    assert verdicts([cell("a", *CALM)], [cell("a")]) == {"a": "failed"}
+    assert verdicts([cell("a")], [cell("a", *CALM)]) == {"a": "equal"}
+    assert verdicts([cell("a", *CALM)], [cell("a", numbers={"macs": 1001})]) == {"a": "larger"}
 
 
 def test_the_noise_of_a_single_cell_counts_instead_of_that_of_the_machine() -> None:

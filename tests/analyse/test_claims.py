@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -11,11 +12,15 @@ import pytest
 
 from benchsuite.analyse.claims import Judgement, judge
 from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
 from benchsuite.scenario.claim import Claim
 from tests.report.synthetic import make_record
 
-Interval = tuple[float, float, float]
-"""Median, and the ends of its 95 % interval."""
+Speed = tuple[float, float]
+"""Images per second, and by how much the 95 % interval of five rounds reaches beyond, as a share."""
+OFFSETS = (1.0, -2.0, 0.0, 2.0, -1.0)
+REACH = 2.776445 * math.sqrt(10 / 4 / 5)
+"""Of the interval of five rounds that are `OFFSETS` away from their mean."""
 
 
 def make_claim(**changes: Any) -> Claim:
@@ -36,74 +41,157 @@ def verdict(frame: pd.DataFrame, **claim: Any) -> Judgement:
     return judgement
 
 
-def timed(throughputs: Mapping[tuple[str, int], Interval], **cell: Any) -> pd.DataFrame:
-    """One cell for every name and resolution, with this throughput and interval."""
-    frame = to_frame([make_record(name, resolution=size, **cell) for name, size in throughputs])
-    return frame.assign(
-        throughput=[value for value, _, _ in throughputs.values()],
-        throughput_lo=[lo for _, lo, _ in throughputs.values()],
-        throughput_hi=[hi for _, _, hi in throughputs.values()],
+def in_rounds(name: str, speed: Speed, rounds: int = 5, session: int = 1, **cell: Any) -> Record:
+    """A cell of this speed, one sample a round."""
+    record = make_record(name, latency=1.0, **cell)
+    assert record.timing is not None
+    step = math.log1p(speed[1]) / REACH
+    samples = tuple(record.cell.batch / speed[0] * math.exp(step * away) for away in OFFSETS[:rounds])
+    timing = replace(record.timing, samples_s=samples, rounds=(1,) * rounds)
+    return replace(record, timing=timing, session=session)
+
+
+def timed(speeds: Mapping[tuple[str, int], Speed | None], **cell: Any) -> pd.DataFrame:
+    """One cell for every name and resolution, with this speed; out of memory where it has none."""
+    return to_frame(
+        make_record(name, resolution=size, status="oom", **cell)
+        if speed is None
+        else in_rounds(name, speed, resolution=size, **cell)
+        for (name, size), speed in speeds.items()
     )
 
 
-def two(hilo: Interval, msa: Interval) -> pd.DataFrame:
+def two(hilo: Speed, msa: Speed) -> pd.DataFrame:
     return timed({("HiLo", 224): hilo, ("MSA", 224): msa})
 
 
-MSA = (100.0, 98.0, 102.0)
+MSA = (100.0, 0.0)
 
 
-def test_the_interval_of_the_ratio_divides_the_ends() -> None:
-    (outcome,) = verdict(two((120.0, 110.0, 130.0), (100.0, 80.0, 125.0))).outcomes
-    assert (outcome.ratio, outcome.lo, outcome.hi) == (1.2, 110 / 125, 130 / 80)
-    assert (outcome.subject, outcome.against) == (120.0, 100.0)
+def test_the_ratio_is_taken_within_each_round() -> None:
+    """What moves both sides of a round moves no ratio."""
+    (outcome,) = verdict(two((120.0, 0.3), (100.0, 0.3))).outcomes
+    assert (outcome.verdict, outcome.ratio) == ("holds", pytest.approx(1.2))
+    assert outcome.lo == pytest.approx(outcome.hi)
+    assert (outcome.subject, outcome.against) == pytest.approx((120.0, 100.0))
+
+
+def test_the_interval_of_the_ratio_is_that_of_its_rounds() -> None:
+    (outcome,) = verdict(two((120.0, 0.05), MSA)).outcomes
+    assert (outcome.lo, outcome.hi) == pytest.approx((120 / 105, 1.2 * 1.05), rel=1e-5)
 
 
 @pytest.mark.parametrize(
     ("hilo", "expect", "expected"),
     [
-        ((120.0, 119.0, 121.0), "higher", "holds"),
-        ((120.0, 119.0, 121.0), "lower", "does not hold"),
-        ((80.0, 79.0, 81.0), "higher", "does not hold"),
-        ((80.0, 79.0, 81.0), "lower", "holds"),
-        ((101.0, 99.0, 103.0), "higher", "undecided"),
-        ((101.0, 99.0, 103.0), "lower", "undecided"),
-        ((120.0, 119.0, 121.0), {"ratio_above": 1.1}, "holds"),
-        ((120.0, 119.0, 121.0), {"ratio_above": 1.2}, "undecided"),
-        ((120.0, 119.0, 121.0), {"ratio_above": 1.3}, "does not hold"),
-        ((80.0, 79.0, 81.0), {"ratio_below": 0.9}, "holds"),
-        ((80.0, 79.0, 81.0), {"ratio_below": 0.8}, "undecided"),
-        ((80.0, 79.0, 81.0), {"ratio_below": 0.7}, "does not hold"),
-        ((100.0, 99.0, 101.0), {"ratio_above": 0.9, "ratio_below": 1.1}, "holds"),
-        ((100.0, 99.0, 101.0), {"ratio_above": 0.99, "ratio_below": 1.1}, "undecided"),
-        ((150.0, 149.0, 151.0), {"ratio_above": 0.9, "ratio_below": 1.1}, "does not hold"),
+        ((120.0, 0.01), "higher", "holds"),
+        ((120.0, 0.01), "lower", "does not hold"),
+        ((80.0, 0.01), "higher", "does not hold"),
+        ((80.0, 0.01), "lower", "holds"),
+        ((101.0, 0.02), "higher", "undecided"),
+        ((101.0, 0.02), "lower", "undecided"),
+        ((120.0, 0.01), {"ratio_above": 1.1}, "holds"),
+        ((120.0, 0.01), {"ratio_above": 1.2}, "undecided"),
+        ((120.0, 0.01), {"ratio_above": 1.3}, "does not hold"),
+        ((80.0, 0.01), {"ratio_below": 0.9}, "holds"),
+        ((80.0, 0.01), {"ratio_below": 0.8}, "undecided"),
+        ((80.0, 0.01), {"ratio_below": 0.7}, "does not hold"),
+        ((100.0, 0.01), {"ratio_above": 0.9, "ratio_below": 1.1}, "holds"),
+        ((100.0, 0.01), {"ratio_above": 0.995, "ratio_below": 1.1}, "undecided"),
+        ((150.0, 0.01), {"ratio_above": 0.9, "ratio_below": 1.1}, "does not hold"),
     ],
 )
-def test_a_verdict_needs_the_whole_interval_on_one_side(hilo: Interval, expect: Any, expected: str) -> None:
+def test_a_verdict_needs_the_whole_interval_on_one_side(hilo: Speed, expect: Any, expected: str) -> None:
     found = verdict(two(hilo, MSA), expect=expect)
     assert found.verdict == expected
     assert [outcome.verdict for outcome in found.outcomes] == [expected]
 
 
-def test_an_interval_that_touches_the_threshold_decides_nothing() -> None:
-    # 102 / 102 = 1: the lower end of the ratio is the threshold itself.
-    assert verdict(two((110.0, 102.0, 120.0), MSA), expect="higher").verdict == "undecided"
-    assert verdict(two((95.0, 90.0, 98.0), MSA), expect="higher").verdict == "undecided"
-
-
-def test_latency_claims_use_the_interval_of_latency() -> None:
-    records = [make_record("HiLo", latency=0.010), make_record("MSA", latency=0.020)]
+def test_latency_is_compared_as_it_is_and_throughput_by_image() -> None:
+    records = [in_rounds("HiLo", (200.0, 0.01), batch=64), in_rounds("MSA", (100.0, 0.01), batch=64)]
     found = verdict(to_frame(records), metric="latency_s", expect={"ratio_below": 0.6})
-    assert (found.verdict, found.outcomes[0].ratio) == ("holds", 0.5)
-    assert found.outcomes[0].lo < 0.5 < found.outcomes[0].hi
+    assert (found.verdict, found.outcomes[0].ratio) == ("holds", pytest.approx(0.5))
+    larger = to_frame(
+        [in_rounds("HiLo", (200.0, 0.01), batch=128), in_rounds("HiLo", (100.0, 0.01), batch=64)]
+    )
+    sides = {"subject": "batch=128", "against": "batch=64"}
+    assert verdict(larger, **sides).outcomes[0].ratio == pytest.approx(2.0)
+    assert verdict(larger, metric="latency_s", **sides).outcomes[0].ratio == pytest.approx(1.0)
 
 
-def test_a_median_without_an_interval_decides_nothing() -> None:
-    records = [make_record("HiLo", latency=0.001, samples=5), make_record("MSA", latency=0.1, samples=5)]
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_fewer_than_three_rounds_decide_nothing(rounds: int) -> None:
+    records = [in_rounds(name, speed, rounds) for name, speed in (("HiLo", (1000.0, 0.01)), ("MSA", MSA))]
     found = verdict(to_frame(records))
-    assert (found.verdict, found.outcomes[0].reason) == ("undecided", "too few samples for an interval")
-    assert math.isclose(found.outcomes[0].ratio, 100)
+    assert (found.verdict, found.outcomes[0].reason) == ("undecided", "too few rounds")
+    assert found.outcomes[0].ratio == pytest.approx(10, rel=0.01)
     assert math.isnan(found.outcomes[0].lo)
+
+
+def test_rounds_that_disagree_say_so() -> None:
+    found = verdict(two((101.0, 0.02), MSA))
+    assert (found.verdict, found.outcomes[0].reason) == ("undecided", "the rounds disagree")
+
+
+def test_a_difference_below_the_noise_of_the_machine_decides_nothing() -> None:
+    records = [in_rounds("HiLo", (101.5, 0.001)), in_rounds("MSA", MSA)]
+    quiet, noisy = (
+        to_frame(records, {1: {"selftest": {"noise_percent": percent}}}) for percent in (1.0, 1.8)
+    )
+    assert verdict(quiet).verdict == "holds"
+    (outcome,) = verdict(noisy).outcomes
+    assert (outcome.verdict, outcome.reason) == ("undecided", "below the noise of this machine (1.8 %)")
+    # The ends of any band count so: 1.015 is more than 1 % beyond 1, and not 1.8 %.
+    assert verdict(noisy, expect={"ratio_above": 0.99, "ratio_below": 1.04}).verdict == "holds"
+    assert verdict(noisy, expect={"ratio_above": 1.04}).verdict == "does not hold"
+
+
+def test_one_claim_among_many_has_to_be_surer_than_one_alone() -> None:
+    speeds = {("HiLo", 224): (102.1, 0.02), ("MSA", 224): MSA}
+    assert verdict(timed(speeds)).verdict == "holds"
+    for size in range(256, 1024, 32):
+        speeds |= {("HiLo", size): (100.0, 0.02), ("MSA", size): MSA}
+    first = verdict(timed(speeds)).outcomes[0]
+    assert (first.verdict, first.reason) == ("undecided", "not sure enough among 25 comparisons")
+
+
+def test_rounds_of_two_sessions_are_no_pairs_and_need_the_drift_of_the_machine() -> None:
+    records = [in_rounds("HiLo", (120.0, 0.02)), in_rounds("MSA", (100.0, 0.02), session=2)]
+    (unknown,) = verdict(to_frame(records)).outcomes
+    assert (unknown.verdict, unknown.reason) == (
+        "undecided",
+        "no self-test says how far two runs of this machine differ",
+    )
+    steady, drifting = (
+        {session: {"selftest": {"drift_percent": percent}} for session in (1, 2)} for percent in (1.0, 20.0)
+    )
+    assert verdict(to_frame(records, steady)).verdict == "holds"
+    (outcome,) = verdict(to_frame(records, drifting)).outcomes
+    assert (outcome.verdict, outcome.ratio) == ("undecided", pytest.approx(1.2))
+
+
+def test_a_verdict_names_the_flags_of_its_cells() -> None:
+    hilo, msa = in_rounds("HiLo", (120.0, 0.01)), in_rounds("MSA", MSA)
+    flagged = [replace(hilo, flags=("drift", "bimodal")), replace(msa, flags=("drift", "busy_host"))]
+    assert verdict(to_frame(flagged)).outcomes[0].flags == ("drift", "bimodal", "busy_host")
+    assert verdict(to_frame([hilo, msa])).outcomes[0].flags == ()
+    assert verdict(to_frame(flagged), metric="macs").outcomes[0].flags == ()
+
+
+def test_cells_of_other_threads_or_allocator_are_no_comparison_unless_it_is_about_them() -> None:
+    def on(threads: int, allocator: str, name: str, speed: float) -> Record:
+        record = in_rounds(name, (speed, 0.01), device="cpu", threads=threads if name == "swept" else None)
+        assert record.timing is not None
+        return replace(record, timing=replace(record.timing, threads=threads, allocator=allocator))
+
+    mixed = to_frame([on(1, "retain", "HiLo", 120.0), on(2, "system", "MSA", 100.0)])
+    found = verdict(mixed)
+    assert found.verdict == "not testable here"
+    assert found.outcomes[0].reason.startswith(
+        "measured in ways that do not compare: 1 thread and 2 threads; "
+    )
+    swept = to_frame([on(1, "retain", "swept", 100.0), on(2, "retain", "swept", 120.0)])
+    assert verdict(swept, subject="threads=2", against="threads=1").verdict == "holds"
 
 
 @pytest.mark.parametrize(
@@ -195,7 +283,7 @@ def test_a_ratio_to_nothing_is_not_testable() -> None:
 def test_a_claim_about_one_class_of_devices_is_tested_there_alone(
     device: str, ran_on: str, expected: str
 ) -> None:
-    frame = timed({("HiLo", 224): (120.0, 119.0, 121.0), ("MSA", 224): MSA}, device=ran_on)
+    frame = timed({("HiLo", 224): (120.0, 0.01), ("MSA", 224): MSA}, device=ran_on)
     found = verdict(frame, device=device)
     assert expected == (found.reason or found.verdict)
 
@@ -242,7 +330,7 @@ def test_several_cells_on_one_side_are_no_comparison() -> None:
     assert found.verdict == "not testable here"
 
 
-FAST, EVEN, SLOW = (120.0, 119.0, 121.0), (100.0, 98.0, 102.0), (80.0, 79.0, 81.0)
+FAST, EVEN, SLOW = (120.0, 0.01), (100.0, 0.02), (80.0, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -260,13 +348,9 @@ FAST, EVEN, SLOW = (120.0, 119.0, 121.0), (100.0, 98.0, 102.0), (80.0, 79.0, 81.
     ],
 )
 def test_the_verdict_on_a_claim_follows_from_its_settings(
-    hilo: tuple[Interval | None, ...], expected: str
+    hilo: tuple[Speed | None, ...], expected: str
 ) -> None:
-    missing = (math.nan, math.nan, math.nan)
-    frame = timed(
-        {("HiLo", 224): hilo[0] or missing, ("HiLo", 448): hilo[1] or missing}
-        | {("MSA", 224): MSA, ("MSA", 448): MSA}
-    )
+    frame = timed({("HiLo", 224): hilo[0], ("HiLo", 448): hilo[1]} | {("MSA", 224): MSA, ("MSA", 448): MSA})
     found = verdict(frame)
     assert found.verdict == expected
     assert [outcome.setting["resolution"] for outcome in found.outcomes] == [224, 448]

@@ -14,12 +14,10 @@ from benchsuite.analyse.gate import (
     Evidence,
     aa_noise,
     decide,
-    discoveries,
     expected_by_chance,
     flagged,
     gate,
     log_ratios,
-    p_above,
 )
 from benchsuite.scenario.gate import Gate
 from benchsuite.stats.student import above, t_quantile
@@ -135,41 +133,6 @@ def test_a_flagged_cell_without_fresh_pairs_is_inconclusive_and_says_so(
     decision = decide(Evidence(screen=(0.1, 0.1, 0.1), fresh=fresh), RULE)
     assert decision.verdict == "inconclusive"
     assert decision.reason == f"9 fresh pairs are needed to decide, and there are {words}"
-
-
-def test_a_p_value_is_the_one_worked_out_by_hand() -> None:
-    """Mean 3, error √0.5; above 1.5 that is t = 2.1213 with 4 degrees: half of 1 − 0.8988."""
-    assert p_above([1, 2, 3, 4, 5], 1.5) == pytest.approx(0.0506, abs=1e-4)
-    assert p_above([1, 2, 3, 4, 5], 3.0) == 0.5
-    with pytest.raises(ValueError, match="two values"):
-        p_above([1.0], 0.0)
-
-
-def test_benjamini_and_hochbergs_own_example_comes_out_as_in_their_paper() -> None:
-    """Section 3.2 of the paper: 15 p-values, of which the rule at 5 % rejects the four smallest."""
-    paper = [
-        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719,
-        0.6528, 0.7590, 1.0000,
-    ]  # fmt: skip
-    assert discoveries(paper, 0.05) == [True] * 4 + [False] * 11
-    assert discoveries(paper[::-1], 0.05) == [False] * 11 + [True] * 4
-    assert discoveries([], 0.05) == []
-
-
-def test_a_large_p_value_is_believed_if_a_larger_one_passes() -> None:
-    """0.04 fails its own 0.0375, but 0.05 passes 0.05 and takes it along."""
-    assert discoveries([0.01, 0.02, 0.04, 0.05], 0.05) == [True] * 4
-
-
-def test_discoveries_are_false_no_more_often_than_asked_for() -> None:
-    """Of 100 cells 20 are really slower; the share of false ones among the believed is at most 10 % · 0.8."""
-    chances = np.random.default_rng(0)
-    shares = []
-    for _ in range(300):
-        t = chances.standard_normal(100) + np.repeat([3.0, 0.0], [20, 80])
-        found = discoveries([0.5 * math.erfc(one / math.sqrt(2)) for one in t], 0.1)
-        shares.append(sum(found[20:]) / max(1, sum(found)))
-    assert np.mean(shares) == pytest.approx(0.08, abs=0.02)
 
 
 def test_one_cell_among_many_has_to_be_surer_than_one_alone() -> None:

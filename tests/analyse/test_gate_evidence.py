@@ -101,7 +101,7 @@ def test_an_accepted_change_is_kept_and_fails_nothing() -> None:
 def test_a_smaller_number_fails_only_where_any_change_does() -> None:
     shrunk = pair(0.01, 0.01, cost=Cost(params=4224, macs=800, counter="test"))
     assert one(judged([CELL], [shrunk], RULE)).verdict == "not flagged"
-    assert one(judged([CELL], [shrunk], RULE.model_copy(update={"exact": "any"}))).verdict == "larger"
+    assert one(judged([CELL], [shrunk], RULE.model_copy(update={"exact": "any"}))).verdict == "smaller"
 
 
 def test_slower_is_graver_than_larger() -> None:

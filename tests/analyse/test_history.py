@@ -8,6 +8,7 @@ import math
 import pytest
 
 from benchsuite.analyse.history import Series, history, machine_of, revision_range
+from benchsuite.report.history import named
 from benchsuite.results.store import Run
 from tests.report.runs import on
 from tests.report.synthetic import ENVIRONMENT, make_record
@@ -58,6 +59,31 @@ def test_a_cpu_is_known_by_model_instructions_and_threads() -> None:
     assert machine_of(cpu).label == "Xeon, AVX512, 2 threads"
     assert machine_of(cpu).key != machine_of({**cpu, "cpu": cpu["cpu"] | {"threads": 1}}).key  # type: ignore[operator]
     assert machine_of({}).label == "a machine that is not described"
+
+
+def test_other_threads_or_allocator_begin_a_new_series_which_says_so() -> None:
+    def timed(threads: int, allocator: str, day: int) -> Run:
+        record = make_record(device="cpu")
+        assert record.timing is not None
+        timing = dataclasses.replace(record.timing, threads=threads, allocator=allocator)
+        return on([dataclasses.replace(record, timing=timing)], path=f"r{day}", day=day)
+
+    failed = on([make_record(device="cpu", status="oom")], path="r3", day=3)
+    runs = [
+        timed(2, "system", 1),
+        timed(2, "system", 2),
+        failed,
+        timed(2, "retain", 4),
+        timed(1, "retain", 5),
+    ]
+    found = history(runs)
+    assert [(one.manner, [point.run for point in one.points]) for one in found] == [
+        ("2 threads, the system's allocator", ["r1", "r2", "r3"]),
+        ("2 threads, retained memory", ["r4"]),
+        ("1 thread, retained memory", ["r5"]),
+    ]
+    assert [one.manner for one in history(runs[:3])] == [""]
+    assert "hilo, 224 px, math, 2 threads, retained memory" in named(found).values()
 
 
 def test_two_gpus_of_one_model_are_one_machine() -> None:

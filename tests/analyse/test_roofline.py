@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from benchsuite.analyse.roofline import COLUMNS, roofline
+from benchsuite.analyse.roofline import CACHES, COLUMNS, ONE_PRODUCT, UNKNOWN, WINOGRAD, roofline
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cost, Memory, Record
 from tests.builders import make_cell, make_record
@@ -16,7 +17,7 @@ from tests.builders import make_cell, make_record
 MACHINE = {
     "ceilings": {
         "device": "cpu",
-        "threads": 2,
+        "threads": 1,
         "macs_per_s": {"fp32": 10e9, "bf16": 40e9},
         "copy_bytes_per_s": 4e9,
     }
@@ -87,7 +88,6 @@ def test_training_has_no_place_since_its_multiplications_are_not_counted(mode: s
         ({}, {}),
         ({"dtype": "fp16"}, MACHINE),
         ({"device": "cuda:0"}, MACHINE),
-        ({"threads": 1}, MACHINE),
     ],
 )
 def test_without_a_ceiling_of_its_own_a_cell_has_a_rate_and_no_share(
@@ -98,10 +98,6 @@ def test_without_a_ceiling_of_its_own_a_cell_has_a_rate_and_no_share(
     assert row["limited_by"] is None
     for key in ("ceiling_share", "ridge", "roof_flops_per_s", "roof_share"):
         assert math.isnan(row[key]), key
-
-
-def test_a_cell_on_as_many_threads_as_the_ceilings_has_a_share() -> None:
-    assert placed(record_of(10**6, 1e-3, 10**5, threads=2))["ceiling_share"] == pytest.approx(0.2)
 
 
 def test_a_record_that_never_looked_at_its_output_has_no_intensity() -> None:
@@ -126,6 +122,63 @@ def test_each_session_and_device_is_held_against_its_own_machine() -> None:
     shares = [pytest.approx(0.2), pytest.approx(0.002)]
     assert frame["ceiling_share"].tolist() == shares
     assert roofline(frame, machines)["ceiling_share"].tolist() == shares
+
+
+KERNELS = {"kernels": {"fp32": {"square product": 5e9, "1 × 1 convolution": 10e9}}}
+GAINS = {"counted": {"fp32": {"3 × 3 convolution of 128 channels": 15e9}}}
+NO_GAIN = {"counted": {"fp32": {"3 × 3 convolution of 128 channels": 9.9e9}}}
+
+
+def above(seconds: float, moved: int = 10**5, dense: int | None = None, **machine: Any) -> Any:
+    """Why a cell of 2 · 10⁶ MACs lies above the roof of 10 GMAC/s."""
+    environments = {1: {"ceilings": MACHINE["ceilings"] | machine}}
+    frame = to_frame([record_of(10**6, seconds, moved)], environments)
+    frame = frame.assign(dense_3x3_macs=pd.array([dense], dtype="Int64"))
+    return roofline(frame, environments)["above"].iloc[0]
+
+
+def test_the_fastest_kernel_names_the_roof() -> None:
+    machine = {"ceilings": MACHINE["ceilings"] | KERNELS}
+    assert placed(record_of(10**6, 1e-3, 10**5), machine)["roof_kernel"] == "1 × 1 convolution"
+    assert placed(record_of(10**6, 1e-3, 10**5))["roof_kernel"] == ""
+
+
+def test_a_cell_under_the_roof_needs_no_reason() -> None:
+    assert above(1e-3, **KERNELS) is None
+    assert above(1e-3) is None
+
+
+def test_caches_lift_a_cell_that_bytes_limit_and_none_that_multiplication_limits() -> None:
+    assert above(0.9e-3, moved=4 * 10**6, **KERNELS) == CACHES
+    assert above(0.1e-3, **KERNELS) == UNKNOWN
+
+
+def test_dense_convolutions_lift_a_cell_only_where_the_machine_gains_by_fewer_multiplications() -> None:
+    assert above(0.1e-3, dense=10**6, **KERNELS, **GAINS) == WINOGRAD
+    assert above(0.1e-3, dense=10**6, **KERNELS, **NO_GAIN) == UNKNOWN
+    assert above(0.1e-3, dense=10**6, **KERNELS) == UNKNOWN
+
+
+def test_a_cell_without_dense_convolutions_is_never_lifted_by_them() -> None:
+    assert above(0.1e-3, dense=0, **KERNELS, **GAINS) == UNKNOWN
+    assert above(0.1e-3, dense=None, **KERNELS, **GAINS) == UNKNOWN
+
+
+def test_a_roof_of_one_product_is_outrun_by_other_kernels() -> None:
+    assert above(0.1e-3) == ONE_PRODUCT
+
+
+def test_a_cell_is_held_against_ceilings_of_the_threads_that_it_used() -> None:
+    record = record_of(10**6, 1e-3, 10**5)
+    assert record.timing is not None
+    two = replace(record, timing=replace(record.timing, threads=2))
+    assert placed(record)["roof_share"] == pytest.approx(0.2)
+    assert math.isnan(placed(two)["roof_share"])
+    both = {
+        "ceilings": [MACHINE["ceilings"], MACHINE["ceilings"] | {"threads": 2, "macs_per_s": {"fp32": 20e9}}]
+    }
+    assert placed(record, both)["roof_share"] == pytest.approx(0.2)
+    assert placed(two, both)["roof_share"] == pytest.approx(0.1)
 
 
 def test_a_failed_cell_and_an_empty_frame_have_no_place() -> None:

@@ -5,63 +5,124 @@ from __future__ import annotations
 import itertools
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchsuite.measure import ceilings_cache
-from benchsuite.measure.ceilings import Sizes, ceilings, copy_rate, matmul_rate, measure_ceilings
+from benchsuite.measure.ceilings import (
+    ceilings,
+    copy_rate,
+    fastest,
+    kernel_rates,
+    measure_ceilings,
+    sizes_of,
+)
 from benchsuite.measure.fake import FakeDevice
+from benchsuite.measure.known_kernels import KERNELS, Kernel, Sizes
 
-SMALL = Sizes(side=64, copied_bytes=1 << 12, budget_s=1.0)
+SMALL = Sizes(side=64, images=2, copied_bytes=1 << 12, budget_s=1.0)
+SQUARE = {"square": KERNELS["square product"]}
 
 
 def scripted(*seconds: float, then: float = 1.0) -> FakeDevice:
     return FakeDevice(itertools.chain(seconds, itertools.repeat(then)))
 
 
-def test_the_rate_of_a_product_is_its_cube_over_the_median() -> None:
-    pilot, first = [0.5, 0.001, 0.001, 0.001], [0.25]
-    device = scripted(*pilot, *first, 0.30, 0.10, 0.20, 0.90)
-    assert matmul_rate(device, "cpu", "fp32", SMALL) == pytest.approx(64**3 / 0.25)
-    assert device.blocks == [1, 3, 1, 4]  # what fits the budget after a first call of 0.25 s
+class Watching(FakeDevice):
+    """Keeps what the steps return, and how torch was set while they ran."""
 
+    def __init__(self, durations: Iterator[float]) -> None:
+        super().__init__(durations)
+        self.outputs: list[torch.Tensor] = []
+        self.settings: set[tuple[str, bool]] = set()
 
-def test_as_many_calls_as_fit_the_budget_are_timed_but_no_more_than_nine() -> None:
-    device = scripted(then=1e-3)
-    matmul_rate(device, "cpu", "fp32", SMALL)
-    assert device.blocks[-1] == 9
+    def time_calls(self, step: Any, calls: int, **kwargs: Any) -> list[float]:
+        self.outputs.append(step())
+        self.settings.add((torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32))
+        return super().time_calls(step, calls, **kwargs)
 
 
 @pytest.mark.parametrize(
-    ("pilot_s", "side"), [(0.001, 64), (0.01, 64), (0.02, 32), (0.09, 32), (0.1, 16), (5.0, 16)]
+    ("name", "macs"),
+    [
+        ("square product", 64**3),
+        ("linear layer of 96 channels", 2 * 196 * 96 * 96),  # 196 tokens an image
+        ("1 × 1 convolution of 384 channels", 2 * 196 * 384 * 384),
+        ("3 × 3 convolution of 128 channels, stride 2", 2 * 196 * 9 * 128 * 128),
+        ("7 × 7 depth-wise convolution of 384 channels", 2 * 196 * 49 * 384),
+    ],
 )
-def test_a_slow_format_is_multiplied_in_smaller_matrices(pilot_s: float, side: int) -> None:
-    """A quarter of the side takes a 64th of the time; four products of full size may take three budgets."""
-    device = scripted(*[pilot_s] * 4, then=2.0)
-    assert matmul_rate(device, "cpu", "fp32", SMALL) == pytest.approx(side**3 / 2.0)
+def test_a_kernel_has_the_multiply_adds_that_its_shape_says(name: str, macs: int) -> None:
+    found, _ = KERNELS[name].make(SMALL, "cpu", torch.float32)
+    assert found == macs
+
+
+@pytest.mark.parametrize("name", list(KERNELS))
+def test_each_kernel_multiplies_as_often_as_it_says(name: str) -> None:
+    """By torch's own counter, which shares no code with the table."""
+    macs, step = KERNELS[name].make(SMALL, "cpu", torch.float32)
+    with FlopCounterMode(display=False) as counter:
+        step()
+    assert counter.get_total_flops() == 2 * macs
+
+
+def test_of_kernels_with_3_x_3_weights_only_those_that_winograd_cannot_do_are_exact() -> None:
+    exact = {name: kernel.exact for name, kernel in KERNELS.items() if name.startswith("3 × 3")}
+    assert exact == {name: "stride 2" in name for name in exact}
+    assert set(exact.values()) == {True, False}
+
+
+def test_the_rate_is_that_of_the_fastest_call_of_all_turns() -> None:
+    fits = [0.1, 0.1] * 5
+    device = scripted(*fits, 0.5, 0.4, 0.3, 0.9, 0.25, 0.3)
+    assert kernel_rates(device, "cpu", "fp32", SMALL, SQUARE) == {"square": pytest.approx(64**3 / 0.25)}
+
+
+def test_a_kernel_is_timed_until_the_budget_is_spent_and_three_times_at_least() -> None:
+    device = scripted(then=0.01)
+    assert fastest(device, lambda: None, 1.0) == 0.01
+    assert sum(device.blocks) == 100
+    slow = scripted(5.0, 2.0, 3.0)
+    assert fastest(slow, lambda: None, 1.0) == 2.0
+    assert sum(slow.blocks) == 3
+
+
+def test_a_clock_that_stands_still_ends_too() -> None:
+    assert fastest(scripted(then=0.0), lambda: None, 1e-3) > 0
+
+
+@pytest.mark.parametrize(("fits", "side"), [(5, 64), (4, 32), (1, 4), (0, 4)])
+def test_a_slow_format_is_multiplied_in_the_largest_matrices_that_fit_the_budget(
+    fits: int, side: int
+) -> None:
+    tried = [0.9] * 2 * fits + ([9.0, 9.0] if fits < 5 else [])
+    device = scripted(*tried, then=2.0)
+    assert kernel_rates(device, "cpu", "fp32", SMALL, SQUARE) == {"square": pytest.approx(side**3 / 2.0)}
+
+
+def test_a_kernel_that_the_device_cannot_run_is_left_out_and_stops_nothing() -> None:
+    def broken(*_: object) -> tuple[int, Any]:
+        raise RuntimeError("not implemented for 'Half'")
+
+    kernels = {"broken": Kernel(broken), **SQUARE}
+    assert list(kernel_rates(scripted(), "cpu", "fp32", SMALL, kernels)) == ["square"]
 
 
 def test_a_byte_that_is_copied_counts_twice() -> None:
     device = scripted(9.0, 1.0, 4.0, 2.0)
-    assert copy_rate(device, "cpu", SMALL) == pytest.approx(2 * 4096 / 2.0)
+    assert copy_rate(device, "cpu", SMALL) == pytest.approx(2 * 4096 / 1.0)
 
 
-def test_a_copy_copies_and_a_product_is_of_random_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[torch.Tensor] = []
-
-    class Watching(FakeDevice):
-        def time_calls(self, step: Any, calls: int, **kwargs: Any) -> list[float]:
-            seen.append(step())
-            return super().time_calls(step, calls, **kwargs)
-
+def test_a_copy_copies_and_a_product_is_of_random_numbers() -> None:
     device = Watching(itertools.repeat(1e-3))
     copy_rate(device, "cpu", SMALL)
-    matmul_rate(device, "cpu", "fp32", SMALL)
-    copied, product = seen[0], seen[-1]
+    kernel_rates(device, "cpu", "fp32", SMALL, SQUARE)
+    copied, product = device.outputs[0], device.outputs[-1]
     assert copied.nbytes == SMALL.copied_bytes
     assert len(copied.unique()) > 100
     assert product.shape == (64, 64)
@@ -72,32 +133,42 @@ def test_a_copy_copies_and_a_product_is_of_random_numbers(monkeypatch: pytest.Mo
 def test_a_format_that_the_device_lacks_has_no_rate_and_stops_nothing(dtype: str) -> None:
     found = measure_ceilings(scripted(), "cpu", [dtype, "fp32"], SMALL)
     assert found["macs_per_s"][dtype] is None
-    assert found["macs_per_s"]["fp32"] > 0
+    assert found["macs_per_s"]["fp32"] == max(found["kernels"]["fp32"].values())
     assert found["copy_bytes_per_s"] > 0
-    assert "side 64" in found["method"]
     assert "fake_clock" in found["method"]
 
 
-def test_fp32_is_multiplied_as_fp32_and_the_setting_is_put_back() -> None:
-    seen: list[str] = []
+def test_all_rates_are_kept_and_one_by_counted_multiply_adds_makes_no_roof() -> None:
+    found = measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)
+    assert [*found["kernels"]["fp32"], *found["counted"]["fp32"]] == list(KERNELS)
+    assert list(found["counted"]["fp32"]) == ["3 × 3 convolution of 128 channels"]
+    # At one second a call the most multiply–adds are the fastest: the convolution of 384 channels.
+    assert found["macs_per_s"]["fp32"] == 2 * 196 * 9 * 384 * 384
 
-    class Watching(FakeDevice):
-        def time_calls(self, step: Any, calls: int, **kwargs: Any) -> list[float]:
-            seen.append(torch.get_float32_matmul_precision())
-            return super().time_calls(step, calls, **kwargs)
 
-    before = torch.get_float32_matmul_precision()
+def test_fp32_is_multiplied_as_fp32_and_the_settings_are_put_back() -> None:
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("medium")
+    torch.backends.cudnn.allow_tf32 = True
     try:
-        matmul_rate(Watching(itertools.repeat(1e-3)), "cpu", "fp32", SMALL)
-        assert torch.get_float32_matmul_precision() == "medium"
+        device = Watching(itertools.repeat(1.0))
+        kernel_rates(device, "cpu", "fp32", SMALL, SQUARE)
+        assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == ("medium", True)
     finally:
-        torch.set_float32_matmul_precision(before)
-    assert set(seen) == {"highest"}
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+    assert device.settings == {("highest", False)}
 
 
 KEY = {"device": "cpu", "cpu": "a model", "threads": 2}
 DAY = 24 * 3600.0
+
+
+def kept(form: int = 2, **changes: Any) -> str:
+    """A file of the cache; sound without changes."""
+    own = {"macs_per_s": {"fp32": 9}, "kernels": {"fp32": {}}, "counted": {"fp32": {}}}
+    ceilings = {"measured_at": "2001-09-09T01:46:40+00:00"} | own | changes
+    return json.dumps({"form": form, "ceilings": ceilings})
 
 
 class Machine:
@@ -112,7 +183,14 @@ class Machine:
     def measure(self, dtypes: Sequence[str]) -> dict[str, Any]:
         self.asked.append(tuple(dtypes))
         rate = float(len(self.asked))
-        return {"macs_per_s": dict.fromkeys(dtypes, rate), "copy_bytes_per_s": rate, "method": "a script"}
+        named = {dtype: {"a kernel": rate} for dtype in dtypes}
+        return {
+            "macs_per_s": dict.fromkeys(dtypes, rate),
+            "kernels": named,
+            "counted": {dtype: {} for dtype in dtypes},
+            "copy_bytes_per_s": rate,
+            "method": "a script",
+        }
 
     def through(self, *dtypes: str, key: dict[str, Any] = KEY, refresh: bool = False) -> dict[str, Any]:
         return ceilings_cache.through(
@@ -153,6 +231,7 @@ def test_a_dtype_that_is_missing_is_added_and_makes_the_rest_no_younger(machine:
     both = machine.through("fp32", "bf16")
     assert machine.asked == [("fp32",), ("bf16",)]
     assert both["macs_per_s"] == {"fp32": 1.0, "bf16": 2.0}
+    assert both["kernels"] == {"fp32": {"a kernel": 1.0}, "bf16": {"a kernel": 2.0}}
     assert both["copy_bytes_per_s"] == 1.0
     machine.time += 3 * DAY
     machine.through("bf16")
@@ -179,10 +258,11 @@ def test_what_was_measured_on_a_busy_machine_is_not_kept(machine: Machine) -> No
         "",
         "{",
         "[]",
-        '{"form": 1}',
-        '{"form": 0, "ceilings": {"measured_at": "2001-09-09T01:46:40+00:00", "macs_per_s": {"fp32": 9}}}',
-        '{"form": 1, "ceilings": {"measured_at": "yesterday", "macs_per_s": {"fp32": 9}}}',
-        '{"form": 1, "ceilings": {"measured_at": "2091-01-01T00:00:00+00:00", "macs_per_s": {"fp32": 9}}}',
+        '{"form": 2}',
+        kept(form=1),
+        kept(measured_at="yesterday"),
+        kept(measured_at="2091-01-01T00:00:00+00:00"),
+        kept(kernels=None),
     ],
 )
 def test_a_file_that_is_spoilt_counts_as_none_and_is_written_anew(machine: Machine, spoil: str) -> None:
@@ -191,6 +271,13 @@ def test_a_file_that_is_spoilt_counts_as_none_and_is_written_anew(machine: Machi
     file.write_text(spoil)
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
     assert json.loads(file.read_text())["ceilings"]["macs_per_s"] == {"fp32": 2.0}
+
+
+def test_the_file_that_the_spoilt_ones_differ_from_is_read(machine: Machine) -> None:
+    machine.through("fp32")
+    (file,) = machine.folder.iterdir()
+    file.write_text(kept())
+    assert machine.through("fp32")["macs_per_s"] == {"fp32": 9}
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing(tmp_path: Path) -> None:
@@ -221,18 +308,36 @@ def test_the_cache_lies_where_the_platform_has_caches(
     assert ceilings_cache.cache_folder().as_posix() == expected
 
 
-def test_ceilings_of_this_machine_are_plain_data_with_what_they_depend_on(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing kept, and little to multiply."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr("benchsuite.measure.ceilings.CPU", SMALL)
+    tiny = Sizes(side=64, images=2, copied_bytes=1 << 12, budget_s=1e-3)
+    monkeypatch.setattr("benchsuite.measure.ceilings.sizes_of", lambda _: tiny)
+
+
+@pytest.mark.usefixtures("small")
+def test_ceilings_of_this_machine_are_plain_data_with_what_they_depend_on() -> None:
     found = ceilings("cpu", ["fp32", "autocast_bf16", "tf32"])
     assert json.loads(json.dumps(found)) == found
-    assert list(found["macs_per_s"]) == ["fp32", "bf16"]
+    for key in ceilings_cache.OF_A_DTYPE:
+        assert list(found[key]) == ["fp32", "bf16"]
     assert found["device"] == "cpu"
     assert found["threads"] == torch.get_num_threads()
     assert found["copy_bytes_per_s"] > 0
     assert found["measured_at"].startswith("20")
+
+
+@pytest.mark.usefixtures("small")
+def test_ceilings_can_be_asked_for_another_number_of_threads_and_it_is_put_back() -> None:
+    before = torch.get_num_threads()
+    assert ceilings("cpu", ["fp32"], threads=before + 1)["threads"] == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_cpu_is_given_more_to_do_for_each_thread() -> None:
+    sizes = sizes_of(torch.device("cpu"))
+    assert sizes.images == 16 * torch.get_num_threads()
 
 
 def test_the_fingerprint_names_what_changes_a_rate() -> None:

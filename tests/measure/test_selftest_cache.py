@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.measure.selftest_cache import file_of, keep, latest
+from benchsuite.measure.selftest_cache import FORM, file_of, keep, latest, log_means
 
 MACHINE = {"device": "cpu", "cpu": "Fast CPU", "threads": 2, "driver": None}
 DATE = "2026-11-21T12:00:00+00:00"
@@ -21,7 +21,15 @@ def now() -> float:
 
 
 def document(**fields: Any) -> dict[str, Any]:
-    fine = {"form": 1, "fingerprint": MACHINE, "date": DATE, "noise_percent": 2.4, "passed": True}
+    fine = {
+        "form": FORM,
+        "fingerprint": MACHINE,
+        "date": DATE,
+        "noise_percent": 2.4,
+        "drift_percent": 3.1,
+        "log_means": [-6.2, -6.1],
+        "passed": True,
+    }
     return fine | fields
 
 
@@ -29,8 +37,22 @@ def test_the_last_self_test_of_a_machine_is_told_in_a_line(tmp_path: Path) -> No
     keep(document(noise_percent=9.0), tmp_path)
     keep(document(verdicts=[]), tmp_path)
     found = latest(MACHINE, folder=tmp_path, now=now)
-    assert found == {"date": DATE, "noise_percent": 2.4, "passed": True, "age_days": 1.5}
+    assert found == {
+        "date": DATE,
+        "noise_percent": 2.4,
+        "drift_percent": 3.1,
+        "passed": True,
+        "age_days": 1.5,
+    }
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_runs_of_former_self_tests_are_there_for_the_next(tmp_path: Path) -> None:
+    assert log_means(MACHINE, folder=tmp_path) == ()
+    keep(document(), tmp_path)
+    assert log_means(MACHINE, folder=tmp_path) == (-6.2, -6.1)
+    keep(document(form=FORM - 1), tmp_path)
+    assert log_means(MACHINE, folder=tmp_path) == ()
 
 
 def test_another_machine_has_had_none(tmp_path: Path) -> None:
@@ -50,7 +72,7 @@ def test_each_machine_has_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"form": 1}', '{"form": 2, "date": "2026-11-21T12:00:00+00:00"}']
+    "text", ["", "{", "[]", "null", '{"form": 1}', '{"form": 9, "date": "2026-11-21T12:00:00+00:00"}']
 )
 def test_a_file_that_is_torn_or_of_another_form_counts_as_none(tmp_path: Path, text: str) -> None:
     file_of(MACHINE, tmp_path).write_text(text)

@@ -31,7 +31,11 @@ def make_record(
     seed: int = 0,
     **cell: Any,
 ) -> Record:
-    """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact."""
+    """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact.
+
+    They are of five rounds, whose interval is about ± `noise` / 2; fewer than ten are of one. Rounds are in
+    another order for every cell, so that no two cells scatter alike.
+    """
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
     fields: dict[str, Any] = {
         "target": "hilo",
@@ -46,10 +50,19 @@ def make_record(
     ok = status == "ok"
     timing = None
     if ok and latency is not None:
-        steps = [latency * (1 + noise * (2 * i / max(1, samples - 1) - 1)) for i in range(samples)]
-        random.Random(seed).shuffle(steps)
+        levels = [0.23 * (i - 2) for i in range(5)] if samples >= 10 else [0.0]
+        counts = [len(range(i, samples, len(levels))) for i in range(len(levels))]
+        within = 0.5 if len(levels) > 1 else 1.0
+        rounds = [
+            [latency * (1 + noise * (level + within * step)) for step in evenly(count)]
+            for level, count in zip(levels, counts, strict=True)
+        ]
+        order = random.Random(f"{seed} {made.id}")
+        for one in (rounds, *rounds):
+            order.shuffle(one)
         timing = Timing(
-            samples_s=tuple(steps),
+            samples_s=tuple(step for one in rounds for step in one),
+            rounds=tuple(map(len, rounds)) if len(rounds) > 1 else (),
             method="cuda_events",
             warmup_calls=12,
             warmup_s=0.5,
@@ -81,6 +94,11 @@ def make_record(
         started_at="2026-01-05T10:00:00Z",
         seconds=2.5,
     )
+
+
+def evenly(count: int) -> list[float]:
+    """So many numbers from −1 to 1."""
+    return [2 * i / max(1, count - 1) - 1 for i in range(count)]
 
 
 MIXERS: Mapping[str, tuple[float, float, float]] = {

@@ -98,7 +98,7 @@ def test_samples_that_find_no_room_are_left_out_counted_and_marked(tmp_path: Pat
 
 def test_records_are_kept_whatever_the_room() -> None:
     assert embed.embed(small(), "run1", "T", room=0).kept == 0
-    assert embed.unpack(embed.embed(small(), "run1", "T", room=0).blocks[0].text)["records"]
+    assert embed.unpack(embed.embed(small(), "run1", "T", room=0).blocks[0].text)[0]["records"]
 
 
 def broken(page: str, how: str) -> str:

@@ -49,6 +49,41 @@ def test_cells_lie_under_the_measured_roof() -> None:
     assert list(roof.get_xdata())[1] == pytest.approx(100)
 
 
+def caption(*records: Record, **ceilings: Any) -> str:
+    machine = {1: ENVIRONMENT | {"ceilings": CEILINGS | ceilings}}
+    frame = with_roofs(to_frame(records, machine), machine)
+    drawing = under_the_roof(frame, theme.looks(frame["name"]))
+    assert drawing is not None
+    return drawing.caption
+
+
+def test_the_caption_names_the_kernel_that_the_roof_is_of() -> None:
+    kernels = {"fp16": {"square product": 50e12, "linear layer of 96 channels": 20e12}}
+    text = caption(moving("a", 1 << 20, 2.56e-3), kernels=kernels)
+    assert "The roof is measured: a square product, the fastest that was tried (100 TFLOP/s) and a" in text
+    old = caption(moving("a", 1 << 20, 2.56e-3))
+    assert "The roof is measured: a large matrix product (100 TFLOP/s) and a large copy." in old
+
+
+def test_a_cell_above_the_roof_of_multiplication_is_not_said_to_lie_in_the_caches() -> None:
+    # 128 GFLOP in 0.64 ms are 200 TFLOP/s of 100; at 13 FLOP/B the copy allows 12.8.
+    kernels = {"kernels": {"fp16": {"square product": 50e12}}}
+    fast, moved = moving("a", 1 << 20, 0.64e-3), moving("a", 10**10, 5e-3)
+    lies = "a at 224 px on math (200 %) lies above the roof: "
+    assert lies + "for no reason that is known." in caption(fast, **kernels)
+    assert lies + "the roof of this run is one matrix product" in caption(fast)
+    assert lies + "left of the ridge, data may stay in the caches" in caption(moved)
+    assert "caches" not in caption(fast, **kernels) + caption(fast)
+
+
+def test_of_many_cells_above_the_roof_the_highest_are_named() -> None:
+    cells = [moving(f"m{n}", 1 << 20, 0.64e-3 * (1 + n / 10)) for n in range(5)]
+    text = caption(*cells)
+    assert "m0 at 224 px on math (200 %), m1 at 224 px on math (182 %), m2" in text
+    assert "and 2 more lie above the roof" in text
+    assert "above" not in caption(moving("a", 1 << 20, 2.56e-3))
+
+
 def test_cells_that_bytes_limit_are_counted() -> None:
     frame = with_roofs(to_frame([moving("a", 10**10, 0.1)], {1: MACHINE}), {1: MACHINE})
     drawing = under_the_roof(frame, theme.looks(["a"]))

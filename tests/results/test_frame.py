@@ -6,8 +6,10 @@ import io
 import math
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,9 +18,9 @@ import benchsuite
 from benchsuite.errors import UsageError
 from benchsuite.results.frame import COLUMNS, Results, export, load, to_frame
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import Cost, Memory, Record
+from benchsuite.results.record import Cost, Memory, Record, Usage
 from benchsuite.results.store import Run, RunWriter
-from benchsuite.stats.summary import median_interval
+from benchsuite.stats.evidence import STOPPED_CONFIDENCE, estimate
 from tests.builders import make_cell, make_record
 
 STEPS = tuple(0.010 + 0.001 * i for i in range(11))  # 10 to 20 ms, median 15 ms
@@ -52,27 +54,69 @@ def test_every_metric_and_the_ends_of_its_interval_are_columns() -> None:
         assert {metric.key, *(metric.interval or ())} <= set(COLUMNS)
 
 
-def test_latency_is_the_median_with_its_interval_and_its_tails() -> None:
-    found = row(make_record(samples=STEPS))
-    assert found["latency_s"] == pytest.approx(0.015)
-    assert (found["latency_lo_s"], found["latency_hi_s"]) == median_interval(STEPS)
-    assert found["latency_p5_s"] == pytest.approx(0.0105)
-    assert found["latency_p95_s"] == pytest.approx(0.0195)
-    assert found["samples"] == 11
+ROUNDS = [[0.9, 1.0, 1.2], [1.05], [0.98, 1.02], [0.9, 0.95, 5.0], [1.1, 1.1]]
+"""Seconds in five rounds, whose medians are 1, 1.05, 1, 0.95 and 1.1."""
+
+
+def visited(rounds: Sequence[Sequence[float]] = ROUNDS, batch: int = 2, **timing: Any) -> Record:
+    """A record of these rounds."""
+    samples = [one for samples in rounds for one in samples]
+    record = make_record(make_cell(batch=batch), samples, rounds=[len(samples) for samples in rounds])
+    assert record.timing is not None
+    return replace(record, timing=replace(record.timing, **timing))
+
+
+def test_latency_is_the_median_of_rounds_with_their_interval_and_the_tails_of_all_samples() -> None:
+    found = row(visited())
+    interval = estimate([1.0, 1.05, 1.0, 0.95, 1.1])
+    assert (found["latency_s"], found["rounds"], found["samples"]) == (1.0, 5, 11)
+    assert (found["latency_lo_s"], found["latency_hi_s"]) == (interval.lo, interval.hi)
+    assert found["precision"] == pytest.approx((interval.hi - interval.lo) / 2)
+    assert found["latency_p5_s"] == 0.9
+    assert found["latency_p95_s"] == pytest.approx(3.1)
+
+
+def test_rounds_that_ended_by_precision_have_an_interval_that_knows_it() -> None:
+    found = row(visited(stopped_by="precision"))
+    assert found["latency_hi_s"] == estimate([1.0, 1.05, 1.0, 0.95, 1.1], confidence=STOPPED_CONFIDENCE).hi
+
+
+def test_the_drift_of_the_machine_widens_the_interval_of_its_own_session_and_not_the_precision() -> None:
+    tested = {"selftest": {"noise_percent": 1.8, "drift_percent": 5.0}}
+    frame = to_frame([visited(), replace(visited(), session=2)], {1: {}, 2: tested})
+    here, there = frame.to_dict("records")
+    wide = estimate([1.0, 1.05, 1.0, 0.95, 1.1], drift=0.05)
+    assert (there["latency_lo_s"], there["latency_hi_s"]) == (wide.lo, wide.hi)
+    assert there["latency_hi_s"] > here["latency_hi_s"]
+    assert there["precision"] == here["precision"]
+    assert (there["noise"], there["drift"], here["noise"]) == (pytest.approx(0.018), 0.05, 0.0)
+    assert math.isnan(here["drift"])
 
 
 def test_throughput_is_images_per_second_and_its_interval_is_that_of_the_latency_turned_round() -> None:
-    found = row(make_record(make_cell(batch=30), samples=STEPS))
-    interval = median_interval(STEPS)
-    assert interval is not None
-    assert found["throughput"] == pytest.approx(30 / 0.015)
-    assert found["throughput_lo"] == pytest.approx(30 / interval[1])
-    assert found["throughput_hi"] == pytest.approx(30 / interval[0])
+    found = row(visited(batch=30))
+    interval = estimate([1.0, 1.05, 1.0, 0.95, 1.1])
+    assert found["throughput"] == 30
+    assert found["throughput_lo"] == pytest.approx(30 / interval.hi)
+    assert found["throughput_hi"] == pytest.approx(30 / interval.lo)
 
 
-def test_few_samples_have_a_median_and_no_interval() -> None:
-    found = row(make_record(samples=STEPS[:5]))
-    assert found["latency_s"] == pytest.approx(0.012)
+def test_what_the_system_did_is_told_for_each_call_and_as_a_share_of_the_time() -> None:
+    one = {"user_s": 0.1, "voluntary_switches": 0, "involuntary_switches": 0, "major_faults": 0}
+    usage = (
+        Usage(calls=10, wall_s=1.0, system_s=0.5, minor_faults=50, **one),  # type: ignore[arg-type]
+        Usage(calls=30, wall_s=3.0, system_s=0.1, minor_faults=30, **one),  # type: ignore[arg-type]
+    )
+    found = row(visited(usage=usage, varies_most="rounds", threads=3, allocator="retain"))
+    assert (found["page_faults"], found["system_share"]) == (2.0, pytest.approx(0.15))
+    assert (found["varies_most"], found["threads_used"], found["allocator_used"]) == ("rounds", 3, "retain")
+    assert math.isnan(row(visited())["page_faults"])
+
+
+@pytest.mark.parametrize("record", [make_record(samples=STEPS[:5]), visited([STEPS[:3], STEPS[2:]])])
+def test_fewer_than_three_rounds_have_a_median_and_no_interval(record: Record) -> None:
+    found = row(record)
+    assert found["latency_s"] == pytest.approx(0.012 if found["rounds"] == 1 else 0.01350)
     for key in ("latency_lo_s", "latency_hi_s", "throughput_lo", "throughput_hi"):
         assert math.isnan(found[key])
 
@@ -137,13 +181,11 @@ def test_csv_reads_back_with_the_same_numbers() -> None:
 
 
 def test_rounds_are_told_by_their_medians_and_in_a_file_as_text() -> None:
-    record = make_record(samples=STEPS)
-    assert record.timing is not None
-    visited = replace(record, timing=replace(record.timing, rounds=(5, 2, 4)))
-    assert row(visited)["rounds_s"] == pytest.approx((0.012, 0.0155, 0.0185))
-    assert row(record)["rounds_s"] == pytest.approx((0.015,))
+    turned = visited([STEPS[:5], STEPS[5:7], STEPS[7:]])
+    assert row(turned)["rounds_s"] == pytest.approx((0.012, 0.0155, 0.0185))
+    assert row(make_record(samples=STEPS))["rounds_s"] == pytest.approx((0.015,))
     assert row(make_record(status="oom"))["rounds_s"] is None
-    text = export(results(visited, make_record(make_cell(batch=4), status="oom")), "csv")
+    text = export(results(turned, make_record(make_cell(batch=4), status="oom")), "csv")
     assert isinstance(text, str)
     told = pd.read_csv(io.StringIO(text))["rounds_s"]
     assert [float(one) for one in told[0].split(" ")] == pytest.approx([0.012, 0.0155, 0.0185])
@@ -186,7 +228,7 @@ def test_markdown_marks_a_lower_bound() -> None:
 
 def test_a_name_cannot_break_out_of_a_markdown_table() -> None:
     table = str(export(results(make_record(make_cell(name="a|b\n<b>"))), "markdown"))
-    assert "| a\\|b &lt;b> |" in table
+    assert "| a\\|b &lt;b&gt; |" in table
     assert len(table.splitlines()) == 3
 
 

@@ -81,7 +81,7 @@ def test_a_record_survives_its_line(status: str) -> None:
 def test_a_record_of_a_newer_version_names_the_command_that_helps() -> None:
     data = json.loads(encode(make_record())) | {"version": RECORD_VERSION + 1}
     with pytest.raises(
-        RecordVersionError, match=r"record version 3 is newer .* pip install --upgrade benchsuite"
+        RecordVersionError, match=r"record version 4 is newer .* pip install --upgrade benchsuite"
     ):
         decode(json.dumps(data))
 

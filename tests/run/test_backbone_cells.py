@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import Unsupported, UsageError
+from benchsuite.measure.stopping import Visit
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell
@@ -204,7 +205,7 @@ _DAVIT_G: dict[str, Any] = {
 def test_a_network_is_timed_and_its_memory_taken_forward_and_backward() -> None:
     quick = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
     for mode in ("inference", "forward_backward"):
-        timed = worker.visit(cell_of(mode=mode), quick, (0, 1), ())
+        timed = worker.visit(cell_of(mode=mode), quick, Visit())
         assert timed.value is not None
         assert len(timed.value.timing.samples_s) == 3
         inspected = worker.inspect_cell(cell_of(mode=mode), quick)

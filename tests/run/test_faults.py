@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchsuite.measure.stopping import Visit
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.run.executor import ProcessExecutor
 from benchsuite.run.prepare import Request, prepare
@@ -155,7 +156,7 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     for worker in (executor._timer, executor._inspector):
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
-    assert executor.visit(cell, measure, (0, 1), ()).status == "ok"
+    assert executor.visit(cell, measure, Visit()).status == "ok"
     assert executor.inspect(cell, measure).status == "ok"
 
 

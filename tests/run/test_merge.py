@@ -15,7 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchsuite.cli.merge import merge as merge_command
-from benchsuite.errors import RecordVersionError, RunFolderError, ScenarioError, StorageError, UsageError
+from benchsuite.errors import (
+    NotComparableError,
+    RecordVersionError,
+    RunFolderError,
+    ScenarioError,
+    StorageError,
+    UsageError,
+)
 from benchsuite.results.codec import encode
 from benchsuite.results.frame import load
 from benchsuite.results.lock import lock, unlock
@@ -447,3 +454,38 @@ def test_an_unknown_choice_is_named_with_the_nearest_and_all(tmp_path: Path) -> 
     assert first == '--on-conflict: unknown choice "newst"; did you mean "newest"?'
     assert second == "  allowed:"
     assert [line.split()[0] for line in rest] == ["refuse", "first", "last", "newest", "ok"]
+
+
+def test_cells_of_a_group_that_were_timed_in_other_ways_are_not_merged(tmp_path: Path) -> None:
+    def timed(cell: Cell, threads: int, allocator: str = "retain") -> Record:
+        record = make_record(cell)
+        assert record.timing is not None
+        return replace(record, timing=replace(record.timing, threads=threads, allocator=allocator))
+
+    every = cells()
+    first = write(tmp_path / "a", [timed(cell, 1) for cell in every[:6]])
+    alike = write(tmp_path / "b", [timed(cell, 1) for cell in every[6:]])
+    other = write(tmp_path / "c", [timed(cell, 2, "system") for cell in every[6:]])
+    merge([first, alike], tmp_path / "fine")
+    with pytest.raises(NotComparableError) as caught:
+        merge([first, other], tmp_path / "all")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == (
+        "not comparable: cells of one comparison group were timed with other threads or another allocator"
+    )
+    assert lines[1].endswith(": 1 thread and 2 threads; retained memory and the system's allocator")
+    assert not (tmp_path / "all").exists()
+
+
+def test_groups_may_be_timed_in_other_ways_each(tmp_path: Path) -> None:
+    """Shards hold whole groups, and machines of a cluster have different numbers of cores."""
+    every = cells()
+    sizes = sorted({cell.resolution for cell in every})
+    for threads, size in enumerate(sizes, start=1):
+        own = [make_record(cell) for cell in every if cell.resolution == size]
+        write(
+            tmp_path / str(threads),
+            [replace(one, timing=replace(one.timing, threads=threads)) for one in own if one.timing],
+        )
+    merged = merge([tmp_path / str(n) for n in (1, 2, 3)], tmp_path / "all")
+    assert merged.records == len(every)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchsuite.run.planned_turns import planned_turns
 
 from benchsuite.cli.run import _print_dry_run
 from benchsuite.errors import UsageError, WorkerDied
@@ -18,6 +17,7 @@ from benchsuite.run import planning
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import InlineExecutor
 from benchsuite.run.outcome import Outcome
+from benchsuite.run.planned_rounds import planned_rounds
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.schedule import cell_cost_s
 from benchsuite.run.sweep import run as run_sweep
@@ -135,9 +135,9 @@ class Fragile(Scripted):
         return super().plan(cells)
 
 
-def turns(cells: Sequence[Cell], executor: Scripted, *, stop: bool = False) -> dict[int, Outcome]:
+def measured(cells: Sequence[Cell], executor: Scripted, *, stop: bool = False) -> dict[int, Outcome]:
     begun: list[Cell] = []
-    found = planned_turns(cells, Measure(rounds=1), executor, begins=begun.append, stopping=lambda: stop)
+    found = planned_rounds(cells, Measure(rounds=1), executor, begins=begun.append, stopping=lambda: stop)
     outcomes = {cell.batch: outcome for cell, outcome in found}
     assert {cell.batch for cell in begun} == set(outcomes)
     return outcomes
@@ -150,7 +150,7 @@ def turns(cells: Sequence[Cell], executor: Scripted, *, stop: bool = False) -> d
 def test_a_cell_that_cannot_be_planned_is_a_failure_and_the_others_of_its_group_are_measured(
     error: Exception, status: str, stage: str
 ) -> None:
-    outcomes = turns([make_cell(batch=batch) for batch in (1, 2, 3)], Fragile(error, 2))
+    outcomes = measured([make_cell(batch=batch) for batch in (1, 2, 3)], Fragile(error, 2))
     assert [outcomes[batch].status for batch in (1, 2, 3)] == ["ok", status, "ok"]
     failure = outcomes[2].failure
     assert failure is not None
@@ -160,7 +160,7 @@ def test_a_cell_that_cannot_be_planned_is_a_failure_and_the_others_of_its_group_
 
 def test_a_group_is_not_planned_once_the_sweep_is_to_stop() -> None:
     executor = Scripted()
-    assert turns([make_cell()], executor, stop=True) == {}
+    assert measured([make_cell()], executor, stop=True) == {}
     assert executor.planned == []
 
 

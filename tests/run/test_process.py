@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchsuite.errors import DeviceError, WorkerDied
+from benchsuite.measure.allocator import can_retain
+from benchsuite.measure.stopping import Visit
 from benchsuite.run import process
 from benchsuite.run.answer import Answer, Visited
 from benchsuite.run.executor import ProcessExecutor
@@ -30,11 +34,11 @@ def executor() -> Iterator[ProcessExecutor]:
 
 def visit(executor: ProcessExecutor, name: str, timeout_s: float | None = None) -> Answer[Visited]:
     cell = make_cell(name=name, target=f"tests.planted:{name}")
-    return executor.visit(cell, QUICK, (0, 1), (), timeout_s)
+    return executor.visit(cell, QUICK, Visit(), timeout_s)
 
 
 def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None:
-    timed = executor.visit(make_cell(), QUICK, (0, 1), ())
+    timed = executor.visit(make_cell(), QUICK, Visit())
     assert timed.status == "ok"
     assert timed.value is not None
     assert timed.value.timing.threads == 1
@@ -49,10 +53,66 @@ def test_a_mixer_that_prints_does_not_break_the_answers(executor: ProcessExecuto
 
 
 def test_a_cell_that_raises_leaves_the_worker_alive(executor: ProcessExecutor) -> None:
-    worker = executor._timer.pid
     assert visit(executor, "Raises").status == "error"
+    worker = executor._timers["retain"].pid
     assert visit(executor, "Fine").status == "ok"
-    assert executor._timer.pid == worker
+    assert executor._timers["retain"].pid == worker
+
+
+def test_every_round_has_a_process_of_its_own_set_up_alike(executor: ProcessExecutor) -> None:
+    pids = set()
+    for _ in range(2):
+        executor.begin_round()
+        answer = visit(executor, "Fine")
+        assert answer.value is not None
+        assert answer.value.timing.threads == 1
+        pids.add(executor._timers["retain"].pid)
+    assert len(pids) == 2
+    executor.begin_round()
+    assert not any(alive(pid) for pid in pids)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
+def test_cells_of_two_allocators_are_timed_in_two_processes_and_say_so(executor: ProcessExecutor) -> None:
+    found = {}
+    for word in ("retain", "system"):
+        answer = executor.visit(make_cell(allocator=word), QUICK, Visit())
+        assert answer.value is not None
+        found[word] = answer.value.timing.allocator
+    assert found == {"retain": "retain", "system": "system"}
+    assert len({worker.pid for worker in executor._timers.values()}) == 2
+
+
+@pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
+def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(executor: ProcessExecutor) -> None:
+    found = []
+    for word in ("retain", "system"):
+        answer = executor.inspect(make_cell(allocator=word), QUICK)
+        assert answer.value is not None
+        assert answer.value.memory is not None
+        found.append(replace(answer.value.memory, process_bytes=None))
+    assert found[0] == found[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory() -> None:
+    """Two matrices of 149 MB: a heap with gaps takes 1.1 GiB for them, blocks that are mapped half of it."""
+    cell = make_cell(resolution=(672, 672), batch=1, dim=384, num_heads=12)
+    limited = QUICK.model_copy(update={"memory_limit": 700 << 20})
+    with closing(ProcessExecutor()) as executor:
+        executor.describe("cpu", 1, [], limited.memory_limit)
+        assert executor.visit(replace(cell, allocator="system"), limited, Visit()).status == "ok"
+        answer = executor.visit(cell, limited, Visit())
+        assert answer.value is not None
+        assert answer.value.timing.allocator in ("system", "retain")
 
 
 @pytest.mark.parametrize(
@@ -109,11 +169,12 @@ def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> Non
 
 
 def test_a_cell_after_which_the_process_is_lost_gets_another_process(executor: ProcessExecutor) -> None:
-    worker = executor._timer.pid
+    visit(executor, "Fine")
+    worker = executor._timers["retain"].pid
     answer = visit(executor, "LosesItsContext")
     assert answer.status == "error"
-    assert executor._timer.pid != worker
     assert visit(executor, "Fine").status == "ok"
+    assert executor._timers["retain"].pid != worker
 
 
 def test_errors_of_ours_arrive_as_themselves() -> None:

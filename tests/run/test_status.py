@@ -9,6 +9,7 @@ import pytest
 
 from benchsuite.cli import main
 from benchsuite.errors import RunFolderError
+from benchsuite.results.codec import encode
 from benchsuite.results.store import RECORDS, RunWriter
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.progress import PROGRESS, ProgressFile, read_progress
@@ -107,11 +108,16 @@ def test_a_progress_file_that_a_killed_run_left_is_not_believed(scenario: str, t
     assert read_progress(folder) == {}
 
 
-def test_torn_lines_are_left_out(tmp_path: Path) -> None:
+def test_lines_that_are_no_records_are_left_out_and_named(tmp_path: Path) -> None:
     RunWriter.create(tmp_path / "run", {"name": "odd"}, {}).close()
-    (tmp_path / "run" / RECORDS).write_text('{"id": "a", "status": "ok"}\n[1]\n{"id": "b", "sta')
+    journal = tmp_path / "run" / RECORDS
+    journal.write_text(f'{encode(make_record())}\n[1]\n{{"id": "b", "sta')
     found = status(tmp_path / "run")
     assert (found.done, found.total, found.missing, found.per_minute) == (1, None, None, None)
+    assert found.warnings == (
+        f"{journal}:2: skipped: not a JSON object",
+        f"{journal}:3: the last line is torn, its cell counts as not measured",
+    )
 
 
 def test_folders_without_runs_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.errors import RunFolderError, UsageError
+from benchsuite.errors import NotComparableError, RunFolderError, UsageError
 from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import RunWriter, read_run
@@ -285,6 +285,44 @@ def test_a_killed_run_goes_on_with_the_rounds_that_whole_groups_have_had(
     assert {timing for timing, _ in counts(folder).values()} == {5}
     assert {record.session for record in read_run(folder).records if record.timing} == {1}
     assert not (folder / VISITS).exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ({"cpu": {"threads": 2}}, "2 threads, memory left"),
+        ({"allocator": {"can_retain": True}}, "memory retained"),
+    ],
+)
+def test_a_run_is_not_gone_on_with_on_other_threads_or_another_allocator(
+    scenario: str, tmp_path: Path, before: dict[str, Any], words: str
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Broken(device="cpu"), folder, scenario, profiles=("other",))
+    environment = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps(environment | before))
+    with pytest.raises(NotComparableError, match=f"were timed with .*{words}"):
+        sweep(Scripted(device="cpu"), folder, resume=folder)
+
+
+def test_retained_memory_that_cannot_be_had_is_refused_by_name(scenario: str) -> None:
+    class Musl(Scripted):
+        def describe(self, *arguments: Any) -> tuple[str, dict[str, Any]]:
+            device, environment = super().describe(*arguments)
+            allocator = {"library": "musl", "can_retain": False}
+            return device, environment | {"os": "Alpine", "allocator": allocator}
+
+    for word in ("measure.allocator=retain", "sweep.allocator=[system, retain]"):
+        with pytest.raises(UsageError, match="allocator: retain cannot be had on Alpine with musl"):
+            prepare(Request(reference=scenario, overrides=(word,)), Musl())
+    assert prepare(Request(reference=scenario), Musl()).cells
+    assert {
+        cell.allocator
+        for cell in prepare(
+            Request(reference=scenario, overrides=("measure.allocator=system",)), Musl()
+        ).cells
+    } == {"system"}
 
 
 def test_a_round_that_a_group_has_not_finished_is_measured_again(scenario: str, tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
 import torch
 
 from benchsuite.errors import Mismatch
+from benchsuite.measure.allocator import can_retain, in_use
 from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell
 from benchsuite.run import timed, worker
@@ -16,7 +18,6 @@ from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_s=60.0, precision=None)
-ROOM = 1 << 30
 
 
 @pytest.fixture
@@ -33,46 +34,36 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_a_cell_is_built_in_its_first_round_and_held_for_the_others(builds: list[str]) -> None:
-    timer = Timer(lambda device: ROOM)
+def test_a_cell_is_built_anew_in_every_round_and_nothing_of_it_is_left(builds: list[str]) -> None:
+    timer = Timer()
     visits = [timer.visit(make_cell(), QUICK, Visit(number, 3)) for number in range(3)]
-    assert builds == ["MSA"]
-    assert [len(visit.timing.samples_s) for visit in visits] == [2, 4, 6]  # shares of six, nothing earlier
-    assert timer.release()
-    timer.visit(make_cell(), QUICK, Visit())
-    assert builds == ["MSA", "MSA"]
+    assert builds == ["MSA"] * 3
+    assert [len(visit.timing.samples_s) for visit in visits] == [2, 2, 2]  # shares of six
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one).__name__ == "MSA"]
 
 
-def test_without_room_every_visit_builds_its_cell_anew(builds: list[str]) -> None:
-    timer = Timer(lambda device: None)
-    for number in range(2):
-        timer.visit(make_cell(), QUICK, Visit(number, 2))
-    assert builds == ["MSA", "MSA"]
-    assert not timer.release()
-
-
-def test_a_cell_that_fails_is_not_held() -> None:
-    timer = Timer(lambda device: ROOM)
-    with pytest.raises(KeyError):
-        timer.visit(make_cell(target="tests.planted:Raises"), QUICK, Visit())
-    assert not timer.release()
+@pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
+def test_the_record_says_which_allocator_the_process_had() -> None:
+    timer = Timer()
+    assert timer.visit(make_cell(allocator="system"), QUICK, Visit()).timing.allocator == in_use()
+    assert timer.visit(make_cell(), QUICK, Visit()).timing.allocator == "retain"
 
 
 def test_a_kernel_that_computes_something_else_is_not_timed() -> None:
     cell = make_cell(name="Wrong", target="tests.planted:Wrong", kernel="sdpa")
     with pytest.raises(Mismatch, match=r"sdpa fp32 differs from math fp32 by 0\.01 of its norm"):
-        Timer(lambda device: ROOM).visit(cell, QUICK, Visit())
-    answer = worker.visit(cell, QUICK, (0, 1), ())
+        Timer().visit(cell, QUICK, Visit())
+    answer = worker.visit(cell, QUICK, Visit())
     assert (answer.status, answer.value) == ("mismatch", None)
     assert answer.check is not None
     assert answer.check.error == pytest.approx(0.01, rel=0.01)
     unchecked = QUICK.model_copy(update={"check": False})
-    assert worker.visit(cell, unchecked, (0, 1), ()).status == "ok"
-    worker.release()
+    assert worker.visit(cell, unchecked, Visit()).status == "ok"
 
 
-def test_the_check_stands_in_the_visit_that_built_the_cell() -> None:
-    timer = Timer(lambda device: ROOM)
+def test_the_check_stands_in_the_first_round() -> None:
+    timer = Timer()
     first, second = (timer.visit(make_cell(kernel="sdpa"), QUICK, Visit(n, 2)) for n in range(2))
     assert first.check is not None
     assert first.check.error is not None
@@ -83,7 +74,7 @@ def test_the_check_stands_in_the_visit_that_built_the_cell() -> None:
 
 def test_threads_of_a_cell_are_in_force_while_it_is_timed_and_no_longer() -> None:
     before = torch.get_num_threads()
-    timer = Timer(lambda device: ROOM)
+    timer = Timer()
     timer.use_threads(before)
     assert timer.visit(make_cell(threads=1), QUICK, Visit()).timing.threads == 1
     assert timer.visit(make_cell(), QUICK, Visit()).timing.threads == before
@@ -91,7 +82,7 @@ def test_threads_of_a_cell_are_in_force_while_it_is_timed_and_no_longer() -> Non
 
 
 def test_cold_steps_take_their_inputs_in_turns() -> None:
-    visited = Timer(lambda device: ROOM).visit(make_cell(cache="cold"), QUICK, Visit())
+    visited = Timer().visit(make_cell(cache="cold"), QUICK, Visit())
     assert len(visited.timing.samples_s) == 6
 
 
@@ -102,7 +93,7 @@ def test_cold_steps_take_their_inputs_in_turns() -> None:
 def test_a_published_protocol_counts_as_it_was_published(
     protocol: Any, samples: int, calls: int, warmup: int
 ) -> None:
-    visited = Timer(lambda device: ROOM).visit(make_cell(protocol=protocol, kernel="sdpa"), QUICK, Visit())
+    visited = Timer().visit(make_cell(protocol=protocol, kernel="sdpa"), QUICK, Visit())
     timing = visited.timing
     assert (len(timing.samples_s), timing.calls_per_sample, timing.warmup_calls) == (samples, calls, warmup)
     assert timing.stopped_by == "protocol"
@@ -110,38 +101,22 @@ def test_a_published_protocol_counts_as_it_was_published(
 
 
 def test_a_training_step_is_timed_in_its_parts() -> None:
-    timing = Timer(lambda device: ROOM).visit(make_cell(mode="training_step"), QUICK, Visit()).timing
+    timing = Timer().visit(make_cell(mode="training_step"), QUICK, Visit()).timing
     assert list(timing.parts_s) == ["forward", "backward", "optimizer"]
     sums = [sum(parts) for parts in zip(*timing.parts_s.values(), strict=True)]
     assert sums == pytest.approx(timing.samples_s)
 
 
 def test_the_state_of_the_machine_is_read_around_the_timed_region() -> None:
-    conditions = Timer(lambda device: ROOM).visit(make_cell(), QUICK, Visit()).conditions
+    conditions = Timer().visit(make_cell(), QUICK, Visit()).conditions
     assert conditions is not None
     assert conditions.before.keys() <= conditions.after.keys()
-
-
-def test_a_cell_that_runs_out_beside_others_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The planted cell runs out as long as another one is held."""
-    timer = Timer(lambda device: ROOM)
-    monkeypatch.setattr(worker, "_TIMER", timer)
-    worker.visit(make_cell(), QUICK, (0, 2), ())
-    original = timer.visit
-
-    def visit(cell: Cell, *arguments: Any) -> Any:
-        if timer._held is not None and len(timer._held):
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return original(cell, *arguments)
-
-    monkeypatch.setattr(timer, "visit", visit)
-    assert worker.visit(make_cell(name="other"), QUICK, (0, 2), ()).status == "ok"
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of what it imports
 def test_a_compiled_cell_says_what_compiling_took() -> None:
-    visited = Timer(lambda device: ROOM).visit(make_cell(compile="default"), QUICK, Visit())
+    visited = Timer().visit(make_cell(compile="default"), QUICK, Visit())
     assert visited.compilation is not None
     assert visited.compilation.seconds > 0
     assert (visited.compilation.graphs, visited.compilation.graph_breaks) == (1, 0)

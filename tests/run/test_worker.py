@@ -9,6 +9,7 @@ import torch
 
 from benchsuite.errors import UsageError
 from benchsuite.measure import selftest_cache
+from benchsuite.measure.stopping import Visit
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.run import worker
@@ -27,8 +28,7 @@ def planted(name: str, **changes: object) -> Cell:
 
 def timed(cell: Cell) -> Answer[Timing]:
     """The timing of a cell alone, or why there is none."""
-    answer = worker.visit(cell, QUICK, (0, 1), ())
-    worker.release()
+    answer = worker.visit(cell, QUICK, Visit())
     timing = answer.value.timing if answer.value else None
     return Answer(timing, answer.status, answer.failure)
 

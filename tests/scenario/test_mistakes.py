@@ -9,7 +9,7 @@ from .documents import told
 ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims, measure, gate, report"
 FILTER_AXES = (
     "mixer, resolution, stride, batch, dim, num_heads, dtype, mode, kernel, device, memory_format,\n"
-    "    compile, cache, protocol, threads, tokens, cell, params.NAME"
+    "    compile, cache, protocol, threads, allocator, tokens, cell, params.NAME"
 )
 
 MISTAKES = {
@@ -21,8 +21,9 @@ MISTAKES = {
         "sweep: {mixer: msa}\nmeasure: {maxs: 3}",
         'f.yaml:4:11  measure.maxs\n  unknown key "maxs"; did you mean "max_s"?\n'
         "  allowed: metrics, warmup_calls, "
-        "warmup_s, min_samples, max_samples, max_s, precision, rule, rounds, order,\n"
-        "    threads, seed, check, busy, ceilings, timeout_s, memory_limit, retry",
+        "warmup_s, min_samples, max_samples, max_s, precision, rule, rounds,\n"
+        "    max_rounds, order, threads, allocator, seed, check, busy, ceilings, timeout_s, memory_limit, "
+        "retry",
     ),
     "an unknown key of a mixer": (
         "sweep: {mixer: [{name: msa, lable: M}]}",
@@ -134,9 +135,27 @@ MISTAKES = {
         "sweep: {mixer: msa}\nmeasure: {precision: 2}",
         "f.yaml:4:22  measure.precision\n  precision must be a share between 0 and 1, auto or null, got 2",
     ),
+    "a precision that few rounds cannot state": (
+        "sweep: {mixer: msa}\nmeasure: {rounds: 2, precision: 0.02}",
+        "f.yaml:4:19  measure.rounds\n  precision 0.02 is that of an interval between rounds, which needs at "
+        "least 3, not 2; leave precision out, or ask for more rounds",
+    ),
+    "fewer rounds at most than at least": (
+        "sweep: {mixer: msa}\nmeasure: {max_rounds: 4}",
+        "f.yaml:4:23  measure.max_rounds\n  max_rounds 4 is less than rounds 5",
+    ),
+    "an allocator said twice": (
+        "sweep: {mixer: msa, allocator: [retain, system]}\nmeasure: {allocator: system}",
+        "f.yaml:4:22  measure.allocator\n  allocator is an axis of the sweep already; say it in one "
+        "of the two places",
+    ),
+    "an unknown allocator": (
+        "sweep: {mixer: msa}\nmeasure: {allocator: jemalloc}",
+        'f.yaml:4:22  measure.allocator\n  unknown allocator "jemalloc"\n  allowed: retain, system',
+    ),
     "no threads": (
         "sweep: {mixer: msa}\nmeasure: {threads: 0}",
-        "f.yaml:4:20  measure.threads\n  threads must be a positive whole number, or null, got 0",
+        "f.yaml:4:20  measure.threads\n  threads must be a positive whole number, all or null, got 0",
     ),
     "a fractional seed": (
         "sweep: {mixer: msa}\nmeasure: {seed: 0.5}",

@@ -73,7 +73,7 @@ ROOT = "name, title, question, subject, sweep, include, exclude, expect, claims,
          'sweep.btch\n  unknown key "btch"; did you mean "batch"?\n'
          '  allowed: mixer, backbone, resolution, stride, batch, dim, '
          "num_heads, dtype, mode, kernel, device,\n"
-         "    memory_format, compile, cache, protocol, threads"),
+         "    memory_format, compile, cache, protocol, threads, allocator"),
         ("sweep.batch=none", 'sweep.batch\n  batch must be a positive whole number, got "none"'),
         ("sweep.batch=", "sweep.batch\n  batch must be a positive whole number, got nothing"),
         ("sweep.batch=[1, x]", 'sweep.batch[1]\n  batch must be a positive whole number, got "x"'),

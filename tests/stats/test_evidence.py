@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from benchsuite.stats.evidence import (
@@ -13,6 +14,7 @@ from benchsuite.stats.evidence import (
     Question,
     Ratio,
     decide,
+    discoveries,
     estimate,
     half_width,
     paired,
@@ -65,7 +67,7 @@ def test_an_interval_holds_its_value_where_the_mean_lies_between_two_modes() -> 
 
 
 def test_half_width_is_a_share_of_the_value() -> None:
-    assert half_width(rounds(3.0)) == pytest.approx(math.sinh(REACH), rel=1e-6)
+    assert half_width(rounds(3.0), 0.95) == pytest.approx(math.sinh(REACH), rel=1e-6)
 
 
 def test_what_moves_a_whole_round_drops_out_of_a_paired_ratio() -> None:
@@ -156,7 +158,7 @@ def test_among_many_a_ratio_has_to_be_surer_than_alone() -> None:
     crowd = {i: Question(known(1.0)) for i in range(39)}
     found = decide({"it": Question(barely)} | crowd)
     assert (found["it"].side, found[0].side) == ("undecided", "undecided")
-    assert found["it"].reason == "above by itself, but not surely enough among 40 that were tested"
+    assert found["it"].reason == "not sure enough among 40 comparisons"
     assert decide({"it": Question(barely.inverse)} | crowd)["it"].side == "undecided"
     assert decide({"it": Question(known(2.0))} | crowd)["it"].side == "above"
 
@@ -177,3 +179,36 @@ def test_rounds_without_any_spread_are_decided_by_their_mean() -> None:
     above, even = known(1.1, error=0.0), known(1.0, error=0.0)
     assert (alone(above).side, alone(above).p) == ("above", 0.0)
     assert (alone(even, noise=0.01).side, alone(even).side) == ("same", "undecided")
+
+
+def test_a_p_value_is_the_one_worked_out_by_hand() -> None:
+    """Mean 3, error √0.5; above 1.5 that is t = 2.1213 with 4 degrees: half of 1 − 0.8988."""
+    assert ratio_of([1, 2, 3, 4, 5]).p_above(1.5) == pytest.approx(0.0506, abs=1e-4)
+    assert ratio_of([1, 2, 3, 4, 5]).p_above(3.0) == 0.5
+
+
+def test_benjamini_and_hochbergs_own_example_comes_out_as_in_their_paper() -> None:
+    """Section 3.2 of the paper: 15 p-values, of which the rule at 5 % rejects the four smallest."""
+    paper = [
+        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719,
+        0.6528, 0.7590, 1.0000,
+    ]  # fmt: skip
+    assert discoveries(paper, 0.05) == [True] * 4 + [False] * 11
+    assert discoveries(paper[::-1], 0.05) == [False] * 11 + [True] * 4
+    assert discoveries([], 0.05) == []
+
+
+def test_a_large_p_value_is_believed_if_a_larger_one_passes() -> None:
+    """0.04 fails its own 0.0375, but 0.05 passes 0.05 and takes it along."""
+    assert discoveries([0.01, 0.02, 0.04, 0.05], 0.05) == [True] * 4
+
+
+def test_discoveries_are_false_no_more_often_than_asked_for() -> None:
+    """Of 100 cells 20 are really slower; the share of false ones among the believed is at most 10 % · 0.8."""
+    chances = np.random.default_rng(0)
+    shares = []
+    for _ in range(300):
+        t = chances.standard_normal(100) + np.repeat([3.0, 0.0], [20, 80])
+        found = discoveries([0.5 * math.erfc(one / math.sqrt(2)) for one in t], 0.1)
+        shares.append(sum(found[20:]) / max(1, sum(found)))
+    assert np.mean(shares) == pytest.approx(0.08, abs=0.02)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,7 @@ from markupsafe import Markup
 from benchsuite.results.codec import encode
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
+from benchsuite.results.untrusted import parse
 
 FORMAT = 1
 """Of the blocks; `extract` reads this one and older ones."""
@@ -27,6 +29,8 @@ TABLE = "benchsuite-table"
 ROOM_BYTES = 2_200_000
 """Of base64 that the records of a page may take, so that one of 10,000 cells stays below 5 MB. Records
 without their samples are never left out."""
+MOST_BYTES = 1 << 28
+"""Of a page, and of all that is unpacked from it: some times what 100,000 cells take, and no bomb's worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,22 @@ def pack_text(text: str) -> str:
     return base64.b64encode(gzip.compress(text.encode("utf-8"), 6, mtime=0)).decode("ascii")
 
 
-def unpack(text: str) -> Any:
-    """What `pack` was given.
+def unpack(text: str, most: int = MOST_BYTES) -> tuple[Any, int]:
+    """What `pack` was given, and how many bytes its JSON takes.
+
+    Args:
+        most: bytes to unpack, whatever the text would come to.
 
     Raises:
-        ValueError, OSError, EOFError, zlib.error: the text is damaged.
+        ValueError, zlib.error: the text is damaged, or comes to more.
     """
-    return json.loads(gzip.decompress(base64.b64decode(text, validate=True)))
+    stream = zlib.decompressobj(wbits=31)
+    raw = stream.decompress(base64.b64decode(text, validate=True), most + 1)
+    if len(raw) > most:
+        raise ValueError(f"unpacked they take more than {most >> 20} MiB")
+    if not stream.eof:
+        raise ValueError("a block is cut off")
+    return parse(raw.decode("utf-8")), len(raw)
 
 
 def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import RecordVersionError, UsageError
-from benchsuite.report.explore.embed import FORMAT, MANIFEST, block_id, unpack
+from benchsuite.report.explore.embed import FORMAT, MANIFEST, MOST_BYTES, block_id, unpack
 from benchsuite.results.codec import decode
 from benchsuite.results.folder import write_run
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
+from benchsuite.results.untrusted import parse
+from benchsuite.text import bounded
 
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 PARTIAL = "records-without-samples.jsonl"
 """Cells whose samples found no room in the page. No run folder: nothing takes them for measured cells."""
 
@@ -39,32 +43,33 @@ def extract(path: Path) -> list[Extracted]:
     """The runs in a report.
 
     Raises:
-        UsageError: there is no such file, it is no report, or its data are damaged.
+        UsageError: there is no such file, it is no report, or its data are damaged or come to no end.
         RecordVersionError: a newer benchsuite made it.
     """
-    try:
-        page = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a report of benchsuite: not a text file") from error
+    page = _text(path)
     text = _block(page, MANIFEST)
     if text is None:
         raise UsageError(
             f"{path}: holds no records: it is not a report of benchsuite, or an old one that had none"
         )
     try:
-        manifest = json.loads(text)
+        manifest = parse(text)
         if manifest["format"] > FORMAT:
             raise RecordVersionError(
                 f"{path}: made by a newer benchsuite, {manifest['benchsuite']}; update this one to read it"
             )
-        return [_run(page, str(run["key"]), path) for run in manifest["runs"]]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zlib.error) as error:
+        found, room = [], MOST_BYTES
+        for key in _keys(manifest):
+            one, taken = _run(page, key, path, room)
+            found.append(one)
+            room -= taken
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UsageError(
-            f"{path}: the records in it are damaged ({what}); make it again: benchsuite report RUN"
+            f"{path}: the records in it are damaged ({bounded(what, 200)}); make it again: benchsuite report "
+            "RUN"
         ) from error
+    return found
 
 
 def write(found: list[Extracted], out: Path) -> list[Path]:
@@ -84,11 +89,36 @@ def write(found: list[Extracted], out: Path) -> list[Path]:
     return folders
 
 
-def _run(page: str, key: str, path: Path) -> Extracted:
+def _text(path: Path) -> str:
+    """The page; raises UsageError if it is none."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{path}: not a report of benchsuite: larger than {MOST_BYTES >> 20} MiB")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a report of benchsuite: not a text file") from error
+
+
+def _keys(manifest: Mapping[str, Any]) -> list[str]:
+    """The keys of the runs. They become names of folders, so none may lead out of the one that is written."""
+    keys = [str(run["key"]) for run in manifest["runs"]]
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{bounded(key, 80)!r} is no key of a run")
+    if len(set(keys)) < len(keys):
+        raise ValueError("two runs have one key")
+    return keys
+
+
+def _run(page: str, key: str, path: Path, room: int) -> tuple[Extracted, int]:
+    """A run, and the bytes that it took of `room`."""
     texts = [_block(page, block_id(key, what)) for what in ("records", "samples")]
-    if None in texts:
+    if texts[0] is None or texts[1] is None:
         raise ValueError(f"a block of {key} is missing")
-    data, samples = (unpack(text) for text in texts if text is not None)
+    data, taken = unpack(texts[0], room)
+    samples, more = unpack(texts[1], room - taken)
     records: list[Record] = []
     partial: list[str] = []
     for plain in data["records"]:
@@ -98,15 +128,23 @@ def _run(page: str, key: str, path: Path) -> Extracted:
             records.append(decode(line))
         else:
             partial.append(line)
-    environments = {int(session): found for session, found in data["environments"].items()}
+    environments = {int(session): _mapping(found) for session, found in data["environments"].items()}
+    if set(environments) != set(range(1, len(environments) + 1)):
+        raise ValueError("its sessions are not numbered from 1")
     run = Run(
         path=path,
-        scenario=data["scenario"],
+        scenario=_mapping(data["scenario"]),
         environment=environments.get(1, {}),
         environments=environments,
         records=tuple(records),
     )
-    return Extracted(key=key, run=run, partial=tuple(partial))
+    return Extracted(key=key, run=run, partial=tuple(partial)), taken + more
+
+
+def _mapping(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise ValueError("a list stands where a mapping belongs")
+    return data
 
 
 def _restored(plain: dict[str, Any], samples: dict[str, Any]) -> bool:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET  # writes only
 
 from benchsuite.analyse.gate_result import REGRESSIONS, GateCell, GateResult
-from benchsuite.report.gate_formats.words import NO_CELLS, VERDICT_WORDS, clean, detail, headline, one_line
+from benchsuite.report.gate_formats.words import NO_CELLS, VERDICT_WORDS, detail, headline, one_line
+from benchsuite.text import in_xml
 
 WHOLE = "the gate as a whole"
 """Name of the test case that stands for no cell."""
@@ -48,7 +49,7 @@ def _whole(suite: ET.Element, result: GateResult) -> None:
         ET.SubElement(case, "error", {"type": kind, "message": headline(result)})
     elif not result.cells:
         ET.SubElement(case, "error", {"type": "NoCells", "message": NO_CELLS})
-    notes = "\n".join(clean(note) for note in result.notes)
+    notes = "\n".join(in_xml(note) for note in result.notes)
     if notes:
         ET.SubElement(case, "system-out").text = notes
 

@@ -12,13 +12,13 @@ from benchsuite.analyse.gate_result import REGRESSIONS, GateCell, GateResult
 from benchsuite.report.gate_formats.words import (
     VERDICT_WORDS,
     chance_words,
-    clean,
     detail,
     headline,
     one_line,
     ordered,
     ratio_words,
 )
+from benchsuite.text import in_xml
 
 SUMMARY_BYTES = 1 << 20
 """Of a step summary on GitHub, which must be smaller."""
@@ -101,7 +101,7 @@ def _foot(result: GateResult) -> list[str]:
     found = [f"- {escaped(line, _LONGEST_LINE)}" for line in lines]
     if result.command:
         fence = "~~~~"
-        command = clean(result.command).replace(fence, "").replace("\n", " ")[:2000]
+        command = in_xml(result.command).replace(fence, "").replace("\n", " ")[:2000]
         found += ["", "Again:", "", fence, command, fence]
     return found
 

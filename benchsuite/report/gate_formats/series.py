@@ -1,6 +1,7 @@
 """A gate's candidate side as numbers for services that keep a series: github-action-benchmark, and Bencher.
 
-Only what was measured is in: a cell without a number is absent, never zero.
+Only what was measured is in: a cell without a number is absent, never zero. A gate that times nothing has its
+counts in.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any
 from benchsuite.analyse.gate_result import GateCell, GateResult
 from benchsuite.report.gate_formats.words import one_line
 
+_UNITS = {"macs": "MACs", "params": "parameters"}
+
 
 def to_github_action_benchmark(result: GateResult) -> str:
     """A list for `tool: customSmallerIsBetter`: name, unit, value, and range where an interval is known."""
@@ -23,8 +26,18 @@ def to_github_action_benchmark(result: GateResult) -> str:
         ends = _ends(cell)
         if ends is not None:
             row["range"] = f"± {(ends[1] - ends[0]) / 2:.3g}"
-        row["extra"] = one_line(f"{cell.verdict}; base {result.base}, candidate {result.candidate}")
-        rows.append(row)
+        rows.append(row | {"extra": _extra(cell, result)})
+    rows += [
+        {
+            "name": one_line(f"{cell.id}: {key}"),
+            "unit": unit,
+            "value": cell.counts[key],
+            "extra": _extra(cell, result),
+        }
+        for cell in _counted(result)
+        for key, unit in _UNITS.items()
+        if key in cell.counts
+    ]
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -33,7 +46,10 @@ def to_bencher(result: GateResult) -> str:
 
     Source of the unit: its built-in measure "latency" is in nanoseconds.
     """
-    found: dict[str, Mapping[str, Mapping[str, float]]] = {}
+    found: dict[str, Mapping[str, Mapping[str, float]]] = {
+        one_line(cell.id): {key: {"value": cell.counts[key]} for key in _UNITS if key in cell.counts}
+        for cell in _counted(result)
+    }
     for cell in _timed(result):
         assert cell.candidate_s is not None
         metric = {"value": 1e9 * cell.candidate_s}
@@ -46,6 +62,15 @@ def to_bencher(result: GateResult) -> str:
 
 def _timed(result: GateResult) -> list[GateCell]:
     return [cell for cell in result.cells if cell.candidate_s is not None and cell.candidate == "ok"]
+
+
+def _counted(result: GateResult) -> list[GateCell]:
+    """The cells of a gate that times nothing."""
+    return [cell for cell in result.cells if result.rule is None and cell.counts]
+
+
+def _extra(cell: GateCell, result: GateResult) -> str:
+    return one_line(f"{cell.verdict}; base {result.base}, candidate {result.candidate}")
 
 
 def _ends(cell: GateCell) -> tuple[float, float] | None:

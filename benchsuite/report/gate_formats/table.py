@@ -8,13 +8,12 @@ import math
 
 from benchsuite.analyse.gate_result import GateCell, GateResult
 from benchsuite.report.gate_formats.words import change_words, one_line
+from benchsuite.text import in_spreadsheet
 
 COLUMNS = (
     "cell", "verdict", "base_status", "candidate_status", "base_s", "candidate_s", "ratio", "ratio_lo",
     "ratio_hi", "delta", "pairs", "reason", "changes", "accepted",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet would compute if a text began with it."""
 
 
 def to_csv(result: GateResult) -> str:
@@ -47,5 +46,4 @@ def _row(cell: GateCell) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    clean = one_line(text)
-    return f"'{clean}" if clean.startswith(_FORMULA) else clean
+    return in_spreadsheet(one_line(text))

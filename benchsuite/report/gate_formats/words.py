@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.gate_result import CELL_VERDICTS, REGRESSIONS, CellVerdict, GateCell, GateResult
+from benchsuite.text import in_xml
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "slower": "slower",
     "larger": "counts changed",
+    "smaller": "counts fell",
     "broken": "fails now",
     "no longer counted": "no longer counted",
     "missing": "on one side only",
@@ -26,18 +27,11 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
 NO_CELLS = "no cell was compared, which is no pass"
 _SHOWN = 3
 """Changes that a line names; it says how many more there are."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""What XML does not allow, and what a terminal or a page would act on."""
-
-
-def clean(text: str) -> str:
-    """The text with a replacement mark for every control character; tabs and line ends stay."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def one_line(text: str) -> str:
     """The text on one line, clean."""
-    return " ".join(clean(text).split())
+    return " ".join(in_xml(text).split())
 
 
 def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
@@ -87,6 +81,8 @@ def headline(result: GateResult) -> str:
     counts = [f"{len(found)} {VERDICT_WORDS[v]}" for v in CELL_VERDICTS if (found := result.of(v))]
     bad = len(result.of(*REGRESSIONS))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
+    if result.unread:
+        unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
     said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
     return f"{said}: {', '.join(counts)}.{unmeasured}"
 

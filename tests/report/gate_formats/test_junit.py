@@ -60,6 +60,7 @@ def outcome(verdict: str, **changes: bool) -> str:
     [
         ("slower", "failure"),
         ("larger", "failure"),
+        ("smaller", "failure"),
         ("broken", "failure"),
         ("missing", "error"),
         ("failed", "skipped"),

@@ -11,8 +11,10 @@ import pytest
 
 from benchsuite.analyse.gate import Decision
 from benchsuite.analyse.gate_result import CELL_VERDICTS
+from benchsuite.errors import FAILED, FINE, REGRESSION
 from benchsuite.report.gate_formats.series import to_bencher, to_github_action_benchmark
 from benchsuite.report.gate_formats.table import to_csv
+from benchsuite.report.gate_formats.words import headline
 from tests.gates import EVERY, make_gate, make_gate_cell
 
 TIMED = 4  # verdicts of EVERY that come with times
@@ -40,6 +42,27 @@ def test_a_cell_without_a_time_is_absent_and_one_without_an_interval_has_no_ends
     assert "range" not in json.loads(to_github_action_benchmark(result))[0]
     assert list(json.loads(to_bencher(result)).values()) == [{"latency": {"value": 1e7}}]
     assert json.loads(to_bencher(make_gate(refused="another CPU"))) == {}
+
+
+def test_a_gate_that_times_nothing_has_its_counts_in_both_series() -> None:
+    cells = make_gate_cell("smaller", counts={"macs": 0, "params": 7}), make_gate_cell("broken")
+    result = make_gate(cells=cells, rule=None)
+    rows = json.loads(to_github_action_benchmark(result))
+    assert [(row["name"], row["value"], row["unit"]) for row in rows] == [
+        (f"{cells[0].id}: macs", 0, "MACs"),
+        (f"{cells[0].id}: params", 7, "parameters"),
+    ]
+    assert json.loads(to_bencher(result)) == {cells[0].id: {"macs": {"value": 0}, "params": {"value": 7}}}
+    timed = make_gate(cells=cells)
+    assert json.loads(to_github_action_benchmark(timed)) == []
+
+
+def test_a_line_that_is_no_record_keeps_a_gate_from_passing_and_is_named() -> None:
+    result = make_gate("same", unread=("r/records.jsonl:3: skipped: its timing has no samples",))
+    assert result.exit_code == FAILED
+    assert headline(result).endswith("no records: 1; r/records.jsonl:3: skipped: its timing has no samples")
+    assert make_gate("slower", unread=result.unread).exit_code == REGRESSION
+    assert make_gate("same").exit_code == FINE
 
 
 def test_a_csv_has_a_row_a_cell_in_full_precision_and_nothing_for_what_is_not_known() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import ExecutorError
+from benchsuite.measure.stopping import Visit
 from benchsuite.results.store import read_run
 from benchsuite.run.engines.local import LocalEngine, LocalPoolEngine
 from benchsuite.run.engines.planner import Planner
@@ -80,9 +81,9 @@ def test_a_planner_only_plans() -> None:
         with pytest.raises(ExecutorError, match="leave --executor out"):
             planner.matmul_rate("cpu")
         cell, measure = make_cell(), Measure()
-        planner.release()
+        planner.begin_round()
         with pytest.raises(NotImplementedError):
-            planner.visit(cell, measure, (0, 1), ())
+            planner.visit(cell, measure, Visit())
         with pytest.raises(NotImplementedError):
             planner.inspect(cell, measure)
         with pytest.raises(NotImplementedError):

@@ -1,0 +1,1 @@
+"""What comes in from outside: files that were edited, damaged, or made to harm."""
