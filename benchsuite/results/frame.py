@@ -51,6 +51,7 @@ _DTYPES: dict[str, str] = {
     "stride": "int64",
     "dim": "Int64",
     "num_heads": "Int64",
+    "trainable_params": "Int64",
     "macs_exact": "boolean",
     "flops": "Int64",
     "latency_p5_s": "float64",
@@ -202,6 +203,7 @@ def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
     if (cost := record.cost) is not None:
         row |= {
             "params": cost.params,
+            "trainable_params": cost.trainable_params,
             "macs": cost.macs,
             "macs_exact": cost.complete,
             "flops": cost.flops,
