@@ -1,9 +1,11 @@
 """What makes the same cell fast in one process and slow in the next, on this machine?
 
-    python benchmarks/causes.py
+    python benchmarks/causes.py [--cpu-time]
 
 Two minutes on an idle machine. Prints one table a question; docs/design/0018 is written from them. The
-processes of all variants take turns, so that a drift of the machine falls on all alike.
+processes of all variants take turns, so that a drift of the machine falls on all alike. With --cpu-time a
+sample is what the process has spent of a core, which waiting for one does not: for a machine that is busy.
+Two threads, and what a core loses beside another, cannot be told by it and are left out.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+Clock = Callable[[], float]
 RETAIN = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8589934592",
@@ -50,9 +53,9 @@ _CHAIN = """
 #include <time.h>
 int main(void) {
     struct timespec a, b; unsigned long x = 1, n = 300000000UL;
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     for (unsigned long i = 0; i < n; i++) __asm__ volatile("add $1, %0" : "+r"(x));
-    clock_gettime(CLOCK_MONOTONIC, &b);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     printf("%.4f", n / ((b.tv_sec - a.tv_sec) * 1e9 + (b.tv_nsec - a.tv_nsec)));
     return x == 0;
 }
@@ -78,21 +81,21 @@ def built(name: str, kernel: str) -> Callable[[], object]:
     return lambda: module(x)
 
 
-def median_s(step: Callable[[], object], warm_s: float, sampled_s: float) -> float:
-    end = time.perf_counter() + warm_s
-    while time.perf_counter() < end:
+def median_s(
+    step: Callable[[], object], warm_s: float, sampled_s: float, clock: Clock = time.perf_counter
+) -> float:
+    end = clock() + warm_s
+    while clock() < end:
         step()
-    samples, end = [], time.perf_counter() + sampled_s
-    while time.perf_counter() < end:
-        start = time.perf_counter()
+    samples, end = [], clock() + sampled_s
+    while clock() < end:
+        start = clock()
         step()
-        samples.append(time.perf_counter() - start)
+        samples.append(clock() - start)
     return statistics.median(samples)
 
 
-def looked(
-    looks: int, *, rebuild: bool, warm_s: float = 0.1, sampled_s: float = 0.2
-) -> dict[str, list[float]]:
+def looked(looks: int, clock: Clock, *, rebuild: bool) -> dict[str, list[float]]:
     """The medians of each cell at each look, the cells in turns."""
     steps = {cell: built(*of) for cell, of in CELLS.items()}
     found: dict[str, list[float]] = {cell: [] for cell in CELLS}
@@ -100,7 +103,7 @@ def looked(
         for cell, of in CELLS.items():
             if rebuild:
                 steps[cell] = built(*of)
-            found[cell].append(median_s(steps[cell], 0.1, 0.2))
+            found[cell].append(median_s(steps[cell], 0.1, 0.2, clock))
     return found
 
 
@@ -117,7 +120,8 @@ def child(asked: Mapping[str, Any]) -> dict[str, Any]:
         if "busy_s" in asked:
             return {"macs_per_s": convolved(asked["busy_s"])}
         before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-        medians = looked(asked.get("looks", 1), rebuild=bool(asked.get("rebuild")))
+        clock = time.process_time if asked.get("cpu_time") else time.perf_counter
+        medians = looked(asked.get("looks", 1), clock, rebuild=bool(asked.get("rebuild")))
         after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - began
     return {
         "medians": medians,
@@ -154,22 +158,24 @@ def spread(medians: Sequence[float]) -> float:
     return 100 * statistics.stdev(map(math.log, medians))
 
 
-def placement() -> None:
+def placement(cpu_time: bool) -> None:
     """The same module looked at again, built again in the same process, and in a fresh one."""
     print("\nStandard deviation of medians of 0.2 s, per cent: what varies between looks")
-    kept = answer(started({"looks": LOOKS}, RETAIN))["medians"]
-    rebuilt = answer(started({"looks": LOOKS, "rebuild": True}, RETAIN))["medians"]
+    asked = {"looks": LOOKS, "cpu_time": cpu_time}
+    kept = answer(started(asked, RETAIN))["medians"]
+    rebuilt = answer(started(asked | {"rebuild": True}, RETAIN))["medians"]
     print(f"{'':20} {'same module':>12} {'built anew':>12}")
     for cell in CELLS:
         print(f"{cell:20} {spread(kept[cell]):12.2f} {spread(rebuilt[cell]):12.2f}")
 
 
-def variants() -> None:
+def variants(cpu_time: bool) -> None:
     """Fresh processes in turns."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in VARIANTS}
+    tried = {name: of for name, of in VARIANTS.items() if not (cpu_time and "threads" in of[0])}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in tried}
     for _ in range(PROCESSES):
-        for name, (asked, environment) in VARIANTS.items():
-            found[name].append(answer(started(asked, environment)))
+        for name, (asked, environment) in tried.items():
+            found[name].append(answer(started({**asked, "cpu_time": cpu_time}, environment)))
     print(f"\n{PROCESSES} fresh processes each: ms (standard deviation between processes, per cent)")
     print(f"{'':24}" + "".join(f"{cell:>24}" for cell in CELLS) + "    faults  kernel %  switches own/forced")
     for name, runs in found.items():
@@ -187,7 +193,7 @@ def variants() -> None:
         )
 
 
-def denormals() -> None:
+def denormals(clock: Clock) -> None:
     """A linear layer on numbers too small for the format, and how many of them a cell meets."""
     import torch
 
@@ -199,7 +205,7 @@ def denormals() -> None:
             torch.set_flush_denormal(flush)
             x = torch.randn(1568, 384) * scale
             with torch.inference_mode():
-                took = median_s(lambda x=x: x @ weight, 0.1, 0.3)  # type: ignore[misc]
+                took = median_s(lambda x=x: x @ weight, 0.1, 0.3, clock)  # type: ignore[misc]
             print(f"  input of {scale:g}, flush {flush}: {1e3 * took:.3f}")
     torch.set_flush_denormal(False)
     seen = []
@@ -255,6 +261,7 @@ def steal() -> float:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--cpu-time", action="store_true", help="for a machine that is busy")
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child is not None:
@@ -264,10 +271,11 @@ def main() -> int:
     print(
         "huge pages:", Path("/sys/kernel/mm/transparent_hugepage/enabled").read_text(encoding="utf-8").strip()
     )
-    placement()
-    variants()
-    denormals()
-    cores()
+    placement(asked.cpu_time)
+    variants(asked.cpu_time)
+    denormals(time.process_time if asked.cpu_time else time.perf_counter)
+    if not asked.cpu_time:
+        cores()
     print(f"\nstolen by the host: {steal() - taken:.2f} s in {time.perf_counter() - began:.0f} s")
     return 0
 

@@ -31,7 +31,7 @@ sweep:
   num_heads: 4
   kernel: [math, sdpa]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings: false}
 """
 
 Cli = Callable[..., "Answer"]
@@ -400,7 +400,7 @@ def test_help_and_check_need_no_torch_pandas_or_matplotlib(repository: Path, tin
             "from benchsuite.cli import main\n"
             "try: main()\n"
             "except SystemExit: pass\n"
-            "heavy = {'torch', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+            "heavy = {'torch', 'pandas', 'matplotlib', 'fvcore'} & set(sys.modules)\n"
             "sys.exit(f'{heavy}' if heavy else 0)"
         )
         done = subprocess.run(

@@ -22,7 +22,7 @@ sweep:
   num_heads: 4
   device: cpu
 exclude: [{where: mixer=HiLo batch=2, reason: not asked}]
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings: false}
 """
 
 Cli = Callable[..., int]

@@ -38,7 +38,7 @@ class BaselineCell:
     Attributes:
         log_medians: of each process, the logarithm of the median of its samples in seconds.
         numbers: exact numbers by name: "macs", "other_ops.softmax".
-        ways: what counted or read them, by group, where that is known: {"macs": "traced graph"}.
+        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
         reason: why there are no numbers; empty if there are. With status "ok" only counting failed.
     """
 

@@ -127,6 +127,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property("torch", "PyTorch", "warn", "warn", "other kernels, other dispatch"),
     Property("packages.triton", "triton", "note", "warn", "it makes the kernels of compiled cells"),
     Property("packages.benchsuite", "benchsuite", "warn", "warn", "what it measures, and how, may differ"),
+    Property("packages.fvcore", "fvcore", "note", "note", "it counts MACs"),
     Property("packages.numpy", "numpy", "note", "note", "nothing timed depends on it"),
     Property("python", "Python", "warn", "warn", "its speed is that of all small steps"),
     Property(

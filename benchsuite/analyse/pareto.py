@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
+
+from benchsuite.stats.evidence import Side
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -35,91 +36,47 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 Standing = Literal["certain", "possible", "dominated"]
-"""Where a point stands to the front, whatever the true speeds within the intervals are."""
+"""Where a point stands to the front, whatever is undecided about the speeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A point whose speed is known within an interval.
-
-    Attributes:
-        cost: such as MACs.
-        lo, hi: ends of the interval of the speed; NaN where there is none.
-        exact: False where `cost` is a lower bound.
-    """
+    """A point by its cost, such as MACs; `exact` is False where that is a lower bound."""
 
     cost: float
-    lo: float
-    hi: float
     exact: bool = True
 
 
-def standings(candidates: Sequence[Candidate]) -> list[Standing | None]:
+def standings(candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> list[Standing | None]:
     """Where every candidate stands to the front of those with an exact cost; None where that is open.
 
-    Dominance is that of `pareto_front`, for every choice of speeds within the intervals:
+    - dominated: one that costs less is surely faster, or as fast for all that the difference means; or one of
+      the same cost is surely faster.
+    - certain: whatever costs less is surely slower, and whatever costs the same is slower or as fast.
+    - possible: neither, since the rounds leave some speed undecided.
 
-    - dominated: one that costs no more is faster for all choices (its `lo` above this `hi`); one that costs
-      less need only be as fast (`lo` ≥ `hi`).
-    - certain: no other can dominate it for any choice. One that costs less must be slower throughout (its
-      `hi` below this `lo`); one of the same cost may touch (`hi` ≤ `lo`), since equal points both stay.
-    - possible: neither.
+    A cost that is a lower bound dominates nothing and is never on the front: it is dominated by what beats
+    even the bound, else None. A missing cost gives None.
 
-    A speed without an interval may be anything: the candidate is possible, and nothing that costs as much or
-    more is certain. A cost that is a lower bound dominates nothing and is never on the front: it is dominated
-    by what beats even the bound, else None. A missing cost gives None.
+    Args:
+        speed: the decision on the speed of candidate i over that of candidate j (`stats.evidence.decide`).
     """
-    order = sorted(
-        (i for i, c in enumerate(candidates) if not math.isnan(c.cost)), key=lambda i: candidates[i].cost
-    )
-    found: list[Standing | None] = [None] * len(candidates)
-    cheaper = _Reach()  # of what costs less than this level
-    for _, level in groupby(order, key=lambda i: candidates[i].cost):
-        here = list(level)
-        equal = _Reach()
-        for i in here:
-            if candidates[i].exact:
-                equal.add(i, candidates[i])
-        for i in here:
-            found[i] = _standing(i, candidates[i], cheaper, equal)
-        cheaper.join(equal)
-    return found
+    return [_standing(i, candidates, speed) for i in range(len(candidates))]
 
 
-def _standing(i: int, one: Candidate, cheaper: _Reach, equal: _Reach) -> Standing | None:
-    bounded = not (math.isnan(one.lo) or math.isnan(one.hi))
-    if bounded and (cheaper.surely >= one.hi or equal.surely > one.hi):
-        return "dominated"
+def _standing(i: int, candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> Standing | None:
+    one = candidates[i]
+    if math.isnan(one.cost):
+        return None
+    certain = True
+    for j, other in enumerate(candidates):
+        if j == i or not other.exact or not other.cost <= one.cost:
+            continue
+        side = speed(j, i)
+        cheaper = other.cost < one.cost
+        if side == "above" or (side == "same" and cheaper):
+            return "dominated"
+        certain = certain and side != "undecided"
     if not one.exact:
         return None
-    clear = bounded and cheaper.perhaps < one.lo and equal.perhaps_but(i) <= one.lo
-    return "certain" if clear else "possible"
-
-
-class _Reach:
-    """The highest speeds among some candidates: reached surely, and perhaps."""
-
-    def __init__(self) -> None:
-        self.surely = -math.inf
-        self.perhaps = -math.inf
-        self._second = -math.inf
-        self._first: int | None = None
-
-    def add(self, i: int, one: Candidate) -> None:
-        """Take in a candidate."""
-        bounded = not (math.isnan(one.lo) or math.isnan(one.hi))
-        self.surely = max(self.surely, one.lo if bounded else -math.inf)
-        hi = one.hi if bounded else math.inf
-        if self._first is None or hi > self.perhaps:
-            self._second, self.perhaps, self._first = self.perhaps, hi, i
-        else:
-            self._second = max(self._second, hi)
-
-    def perhaps_but(self, i: int) -> float:
-        """The highest speed that another than `i` perhaps reaches."""
-        return self._second if i == self._first else self.perhaps
-
-    def join(self, other: _Reach) -> None:
-        """Take in all of another."""
-        self.surely = max(self.surely, other.surely)
-        self.perhaps = max(self.perhaps, other.perhaps)
+    return "certain" if certain else "possible"

@@ -1,12 +1,13 @@
 """Parameters and multiply–adds of a module, counted on one forward pass.
 
-Two counters share the rules of `op_counts.py`: one reads the graph that torch's tracer makes, the other
+Two counters share the rules of `op_counts.py`: fvcore, on the graph that torch's tracer makes, and one that
 watches the operators that torch dispatches. Where both can count, each checks the other. On "meta" nothing is
 computed.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -19,7 +20,11 @@ from benchsuite.measure.tally import Tally
 from benchsuite.measure.tracing import count_traced
 from benchsuite.results.record import Cost
 
-TRACED, DISPATCHED = "traced graph", "dispatched operators"
+DISPATCHED = "dispatched operators"
+
+
+def _traced() -> str:
+    return f"fvcore {importlib.metadata.version('fvcore')} on the traced graph"
 
 
 def count_cost(
@@ -49,7 +54,7 @@ def count_cost(
     if error is not None and traced is None:
         raise error
     if traced is not None and (dispatched is None or not traced.unknown or dispatched.unknown):
-        tally, other, how = traced, dispatched, TRACED
+        tally, other, how = traced, dispatched, _traced()
     else:
         assert dispatched is not None
         tally, other, how = dispatched, traced, DISPATCHED
@@ -65,7 +70,7 @@ def count_cost(
             if not kind.startswith("macs") and count // images
         },
         uncounted=dict(sorted(tally.unknown.items())),
-        counter=f"benchsuite's rules on the {how} of torch {torch.__version__.partition('+')[0]}{real}",
+        counter=f"{how}, benchsuite's rules, torch {torch.__version__.partition('+')[0]}{real}",
         cross_check_macs=other.macs // images if other and not other.unknown and not tally.unknown else None,
     )
 

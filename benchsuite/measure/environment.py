@@ -16,7 +16,7 @@ import torch
 
 from benchsuite.measure import allocator
 
-PACKAGES = ("benchsuite", "torch", "numpy", "triton")
+PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
 GPU_FIELDS = {
     "name": "name",
     "uuid": "uuid",

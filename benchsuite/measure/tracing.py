@@ -1,4 +1,4 @@
-"""Counts on the graph that torch's tracer makes of a forward pass; on "meta" tensors nothing is computed.
+"""fvcore's count on the graph of a forward pass, with our rules; on "meta" tensors nothing is computed.
 
 A convolution on "meta" never reaches the operator that the tracer would note, and runs as Python, to which a
 size under the tracer is no number but a tensor. So another operator stands for it in the graph. All sizes are
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -94,36 +95,53 @@ def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
     """
     tensors = tuple(value for value in inputs if isinstance(value, Tensor))
     on_meta = tracing_on_meta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
-    with warnings.catch_warnings(), on_meta:
-        warnings.simplefilter("ignore")  # of traces that hold for one input only, as this one does
-        graph, _ = torch.jit._get_trace_graph(_Constant(module, inputs), tensors)  # type: ignore[attr-defined,no-untyped-call]
-    tally = Tally()
-    products: dict[int, Product] = {}
-    for node in graph.nodes():
-        kind = _kind(node)
-        given, made = list(node.inputs()), list(node.outputs())
-        product = None
-        if kind in _UNPACKED:
-            product = products.get(given[0].unique())
-        elif kind is not None:
-            values = [_value(one, products) for one in given]
-            product = tally.add(kind, values, [_value(one, products) for one in made])
-        if product is not None:
-            products.update((one.unique(), product) for one in made)
-    return tally
+    handles = _Handles()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fvcore scripts a loss function as it is imported; traces hold once
+        from fvcore.nn import FlopCountAnalysis
+
+        analysis: Any = FlopCountAnalysis(_Constant(module, inputs), tensors)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        analysis._op_handles = handles
+        with on_meta:
+            analysis.total()
+    return handles.tally
+
+
+class _Handles(dict[str, Callable[..., Counter[str]]]):
+    """What fvcore looks handles up in: one for every operator that may cost something, which adds it up.
+
+    fvcore makes the graph and walks it. Its own table holds a function for each name; here a product is
+    followed to its sum through views, which takes one memory for all names.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()
+        self._products: dict[int, Product] = {}
+
+    def __contains__(self, kind: object) -> bool:
+        """Whether an operator may cost something; the others only handle values."""
+        name = str(kind)
+        return not name.startswith("prim::") or name.startswith(_COSTLY) or name in _UNPACKED
+
+    def __missing__(self, kind: str) -> Callable[..., Counter[str]]:
+        def handle(given: Sequence[torch._C.Value], made: Sequence[torch._C.Value]) -> Counter[str]:
+            if kind in _UNPACKED:
+                product = self._products.get(given[0].unique())
+            else:
+                values = [_value(one, self._products) for one in given]
+                product = self.tally.add(kind, values, [_value(one, self._products) for one in made])
+            if product is not None:
+                self._products.update((one.unique(), product) for one in made)
+            return Counter()
+
+        return handle
 
 
 _UNPACKED = frozenset({"prim::ListUnpack", "prim::TupleUnpack"})
-
-
-def _kind(node: torch._C.Node) -> str | None:
-    """Name of an operator that may cost something; None of what only handles values."""
-    kind = node.kind()
-    if kind == "prim::PythonOp":  # a `torch.autograd.Function`
-        return f"{kind}.{node.pyname()}"  # type: ignore[attr-defined]
-    if kind.startswith("prim::Call") or list(node.blocks()):  # scripted code
-        return kind
-    return None if kind.startswith("prim::") and kind not in _UNPACKED else kind
+_COSTLY = ("prim::PythonOp", "prim::Call", "prim::If", "prim::Loop", "prim::With")
+"""Of torch's own names: a `torch.autograd.Function`, and scripted code."""
 
 
 def _value(value: torch._C.Value, products: Mapping[int, Product]) -> Any:

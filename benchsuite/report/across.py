@@ -8,8 +8,8 @@ one run is a cell of another if all but device and threads is the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
@@ -19,11 +19,14 @@ from benchsuite.analyse import fingerprint
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
+from benchsuite.report.differences import machines_of
+from benchsuite.report.order import Order, beside, multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import joined
 from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
+from benchsuite.stats.evidence import Decision, Question, decide, unpaired
 
 _MACHINE = ("device", "threads")
 """Axes that are a machine's rather than a cell's, but where one run varies them."""
@@ -62,7 +65,9 @@ class Entry:
         words: "HiLo, 224 px, math".
         setting: "224 px, math".
         points: letter → the cell there; absent where that run does not have it.
-        relative: letter → throughput as a multiple of the reference's in the same run and setting.
+        relative: letter → speed as a multiple of the reference's in the same run and setting.
+        multiples: the same in each round.
+        beside_a: letter → the decision on that multiple over the one of A.
     """
 
     words: str
@@ -70,11 +75,13 @@ class Entry:
     setting: str
     points: Mapping[str, Point]
     relative: Mapping[str, Value]
+    multiples: Mapping[str, Sequence[float]]
+    beside_a: Mapping[str, Decision] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
-    """Two mixers whose order differs beyond doubt: by disjoint intervals on each of the runs named.
+    """Two mixers whose order differs surely, on each of the runs named.
 
     Attributes:
         faster, slower: letters of the runs where `first` is faster than `second`, and where it is slower.
@@ -118,14 +125,17 @@ class Across:
 def across(runs: Sequence[Run]) -> Across:
     """These runs, in order; A is the first. Cells that a rule excludes are left out."""
     letters = [_letter(i) for i in range(len(runs))]
-    frames = [to_frame(record for record in run.records if record.status != "skipped") for run in runs]
+    frames = [
+        to_frame((record for record in run.records if record.status != "skipped"), run.environments)
+        for run in runs
+    ]
     axes = _AXES if not any(_ambiguous(frame) for frame in frames) else (*_AXES, *_MACHINE)
     tables = [_table(frame, axes) for frame in frames]
     reference, wanted = _reference(runs, tables)
     shared = _shared(tables)
     every = pd.concat(frames) if any(len(frame) for frame in frames) else frames[0]
     varying = [a for a in FACTORS if a in axes and every[a].nunique(dropna=a != "threads") > 1]
-    entries = [_entry(key, axes, varying, letters, tables, reference) for key in shared]
+    entries = _compared([_entry(key, axes, varying, letters, tables, reference) for key in shared])
     ordered, reversals = _orders(entries, letters)
     return Across(
         sides=tuple(_side(letter, runs[0], run) for letter, run in zip(letters, runs, strict=True)),
@@ -248,14 +258,37 @@ def _entry(
         name=str(key[0]),
         setting=setting,
         points=here,
-        relative={letter: _relative(point, bases[letter]) for letter, point in here.items()},
+        relative={
+            letter: MISSING if (base := bases[letter]) is None else beside(point, base)
+            for letter, point in here.items()
+        },
+        multiples={
+            letter: multiples(point, base)
+            for letter, point in here.items()
+            if (base := bases[letter]) is not None and base is not point
+        },
     )
 
 
-def _relative(point: Point, base: Point | None) -> Value:
-    if base is None or not (point.throughput.known and base.throughput.known):
-        return MISSING
-    return Value(1.0, 1.0, 1.0) if point is base else point.throughput.over(base.throughput)
+def _compared(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with the decision on each run's multiple of the reference over that of A: one family.
+
+    What a machine does to both mixers drops out of a multiple, so that no drift comes in.
+    """
+    questions = {
+        (i, letter): Question(
+            unpaired(entry.multiples[letter], entry.multiples["A"]),
+            noise=max(entry.points[letter].noise, entry.points["A"].noise),
+        )
+        for i, entry in enumerate(entries)
+        for letter in entry.multiples
+        if letter != "A" and entry.multiples.get("A") and entry.multiples[letter]
+    }
+    found = decide(questions)
+    return [
+        replace(entry, beside_a={letter: found[i, letter] for letter in entry.points if (i, letter) in found})
+        for i, entry in enumerate(entries)
+    ]
 
 
 def _orders(entries: Iterable[Entry], letters: Sequence[str]) -> tuple[int, list[Reversal]]:
@@ -263,35 +296,44 @@ def _orders(entries: Iterable[Entry], letters: Sequence[str]) -> tuple[int, list
     settings: dict[str, list[Entry]] = {}
     for entry in entries:
         settings.setdefault(entry.setting, []).append(entry)
+    pairs = [(one, other) for here in settings.values() for one, other in combinations(here, 2)]
+    orders = {
+        letter: of_pairs(
+            (one.points[letter], other.points[letter])
+            for one, other in pairs
+            if letter in one.points and letter in other.points
+        )
+        for letter in letters
+    }
     ordered, found = 0, []
-    for setting, here in settings.items():
-        for one, other in combinations(here, 2):
-            faster = tuple(_where(one, other, letters))
-            slower = tuple(_where(other, one, letters))
-            if len(faster) + len(slower) > 1:
-                ordered += 1
-                if faster and slower:
-                    found.append(Reversal(setting, one.name, other.name, faster, slower))
+    for one, other in pairs:
+        faster, slower = _where(one, other, orders), _where(other, one, orders)
+        if len(faster) + len(slower) > 1:
+            ordered += 1
+            if faster and slower:
+                found.append(Reversal(one.setting, one.name, other.name, faster, slower))
     return ordered, found
 
 
-def _where(one: Entry, other: Entry, letters: Sequence[str]) -> Iterator[str]:
-    """The runs where the one is faster beyond doubt."""
-    for letter in letters:
-        if letter in one.points and letter in other.points:
-            mine, its = one.points[letter].throughput, other.points[letter].throughput
-            if mine.above(its):
-                yield letter
+def _where(one: Entry, other: Entry, orders: Mapping[str, Order]) -> tuple[str, ...]:
+    """The runs where the one is surely faster."""
+    return tuple(
+        letter
+        for letter, order in orders.items()
+        if letter in one.points
+        and letter in other.points
+        and order.faster(one.points[letter], other.points[letter])
+    )
 
 
 def _side(letter: str, first: Run, run: Run) -> Side:
     environment = run.environment
     differences = [
-        *fingerprint.over_sessions(_machines(first), _machines(run)),
+        *fingerprint.over_sessions(machines_of(first, first.records), machines_of(run, run.records)),
         *fingerprint.settings(first.scenario, run.scenario),
     ]
     differences.sort(key=lambda one: fingerprint.LEVELS.index(one.level))
-    machines = list(dict.fromkeys(machine_of(one).label for one in _machines(run)))
+    machines = list(dict.fromkeys(machine_of(one).label for one in machines_of(run, run.records)))
     return Side(
         letter=letter,
         name=str(run.path),
@@ -301,12 +343,6 @@ def _side(letter: str, first: Run, run: Run) -> Side:
         date=str(environment.get("started_at") or "")[:10],
         findings=() if run is first else tuple(differences),
     )
-
-
-def _machines(run: Run) -> list[Mapping[str, Any]]:
-    """The machines that its records are from; that of the first session if there are none."""
-    sessions = sorted({record.session for record in run.records}) or [1]
-    return [run.environments.get(session, run.environment) for session in sessions]
 
 
 def _ends(value: Value) -> dict[str, float | None]:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from benchsuite.analyse import fingerprint
 from benchsuite.analyse.fingerprint import Finding
-from benchsuite.report.across import Across, Reversal
+from benchsuite.report.across import Across, Entry, Reversal
 from benchsuite.report.differences import LEVEL_WORDS, known
+from benchsuite.report.order import doubt
 from benchsuite.report.points import MISSING, Value
 from benchsuite.report.prose import Section, present
 from benchsuite.report.tables import Header, Row, Table, TableCell
@@ -110,10 +111,10 @@ def _order(found: Across) -> Section | None:
     if len({entry.name for entry in found.entries}) < 2:
         return None
     if not found.ordered:
-        said = "In no setting do two of the runs tell two mixers apart beyond doubt, so orders say nothing."
+        said = "In no setting do two runs decide which of two mixers is faster, so orders say nothing."
         return Section("order", "The order of the mixers", (said,))
     same = found.ordered - len(found.reversals)
-    pairs = f"{counted(found.ordered, 'pair')} of mixers that two runs tell apart in a setting"
+    pairs = f"{counted(found.ordered, 'pair')} of mixers whose order two runs decide in a setting"
     if not found.reversals:
         said = f"The order is the same in all {pairs}."
         return Section("order", "The order of the mixers", (said,))
@@ -134,7 +135,7 @@ def _order(found: Across) -> Section | None:
         )
         for (first, second, faster, slower), settings in merged
     )
-    table = Table("Every pair whose order differs beyond doubt.", heads, rows, True)
+    table = Table("Every pair whose order surely differs.", heads, rows, True)
     return Section("order", "The order of the mixers", tuple(sentences), (table,))
 
 
@@ -178,19 +179,16 @@ def _relative(found: Across) -> Section | None:
     for entry in found.entries:
         values = [entry.relative.get(letter, MISSING) for letter in letters]
         if entry.name != found.reference and any(value.known for value in values):
-            told = TableCell(_told(values, letters))
+            told = TableCell(_told(entry))
             rows.append(Row((TableCell(entry.words), *map(_ratio, values), told)))
     if not rows:
         return Section("relative", title, (said, "No other cell was timed beside it."))
     heads = (
         Header("Cell"),
         *(Header(letter, numeric=True) for letter in letters),
-        Header("Beyond doubt"),
+        Header("Beside A"),
     )
-    caption = (
-        f"Throughput over that of {found.reference}. Brackets are made of the ends of both 95 % intervals; "
-        "beyond doubt is what they leave disjoint from A's."
-    )
+    caption = f"Throughput over that of {found.reference}, paired by round. Brackets: 95 % intervals."
     sentences = tuple(text for text in (said, wish) if text)
     return Section("relative", title, sentences, (Table(caption, heads, tuple(rows), True),))
 
@@ -199,11 +197,19 @@ def _ratio(value: Value) -> TableCell:
     return TableCell(spread(value.value, value.lo, value.hi), value.value if value.known else None)
 
 
-def _told(values: Sequence[Value], letters: Sequence[str]) -> str:
-    """ "B higher, C lower"; nothing where no interval is disjoint from that of A."""
-    higher = [letter for value, letter in zip(values, letters, strict=True) if value.above(values[0])]
-    lower = [letter for value, letter in zip(values, letters, strict=True) if values[0].above(value)]
-    said = [f"{joined(them)} {word}" for them, word in ((higher, "higher"), (lower, "lower")) if them]
+def _told(entry: Entry) -> str:
+    """ "B higher, C undecided (the rounds disagree)"; nothing for runs that lack one of the two multiples."""
+    said = []
+    for side, word in (
+        ("above", "higher"),
+        ("below", "lower"),
+        ("same", "no different"),
+        ("undecided", "undecided"),
+    ):
+        letters = [letter for letter, found in entry.beside_a.items() if found.side == side]
+        if letters:
+            why = doubt(found for found in entry.beside_a.values()) if side == "undecided" else ""
+            said.append(f"{joined(letters)} {word}{f' ({why})' if why else ''}")
     return ", ".join(said)
 
 
@@ -227,5 +233,5 @@ def _times(found: Across) -> Section | None:
                 value = point.latency
                 cells.append(TableCell(spread(value.value, value.lo, value.hi, factor), value.value))
         rows.append(Row((TableCell(entry.words), *cells)))
-    caption = "Median latency per step with its 95 % interval, which holds what varies within a run only."
+    caption = "Latency per step. Brackets: 95 % intervals."
     return Section("times", "Times", (), (Table(caption, heads, tuple(rows), True),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchsuite.report.contests import Contest
+from benchsuite.report.order import doubt
 from benchsuite.report.points import Point
 from benchsuite.report.words import joined, pixels
 
@@ -17,7 +18,7 @@ _SETTINGS = 2
 
 
 def beside(reference: str | None, fields: Sequence[Contest]) -> str:
-    """Ratios of throughput over that of the reference, by median; empty where it was timed in no contest."""
+    """Ratios of throughput over that of the reference; empty where it was timed in no contest."""
     if reference is None:
         return ""
     mine = [contest for contest in fields if any(p.name == reference for p in contest.cells)]
@@ -28,30 +29,32 @@ def beside(reference: str | None, fields: Sequence[Contest]) -> str:
         clauses = "; ".join(f"at {pixels(one.resolution)} {_clause(one, reference)}" for one in told)
         texts.append(f"With the {kernel} kernel, {clauses}.")
     if texts:
-        texts.append("× is the ratio of median throughputs.")
+        texts.append("× is the ratio of throughputs, paired by round.")
     return " ".join(texts)
 
 
 def _clause(contest: Contest, reference: str) -> str:
-    """ "MSA (1.12×) is faster than HiLo, SRA (0.88×) slower, W-MSA (0.99×) not distinguishable"."""
-    base = next(p.throughput for p in contest.cells if p.name == reference)
-    rivals = [(p, p.throughput.over(base).value) for p in contest.cells if p.name != reference]
-    faster = [(p, ratio) for p, ratio in rivals if p.throughput.above(base)]
-    slower = [(p, ratio) for p, ratio in reversed(rivals) if base.above(p.throughput)]
-    sure = {p.name for p, _ in (*faster, *slower)}
-    unsure = [(p, ratio) for p, ratio in rivals if p.name not in sure]
+    """ "MSA (1.12×) is faster than HiLo, SRA (0.88×) slower, W-MSA (0.99×) undecided"."""
+    base = next(p for p in contest.cells if p.name == reference)
+    rivals = [(p, contest.order.between(p, base)) for p in contest.cells if p.name != reference]
     every = len(rivals) <= _LISTED
     parts: list[str] = []
-    for found, word, preposition, toward in (
-        (faster, "faster", "than", "up to"),
-        (slower, "slower", "than", "down to"),
-        (unsure, "not distinguishable", "from", ""),
+    for side, word, first, toward in (
+        ("above", "faster", f"faster than {reference}", "up to"),
+        ("below", "slower", f"slower than {reference}", "down to"),
+        ("same", "no different", f"no different from {reference}", ""),
+        ("undecided", "undecided", f"undecided beside {reference}", ""),
     ):
+        found = [(p, gain.ratio) for p, gain in rivals if gain.side == side]
         if found:
-            names = _named(found, every, toward)
-            verb = "is" if len(found) == 1 else "are"
-            parts.append(f"{names} {word}" if parts else f"{names} {verb} {word} {preposition} {reference}")
-    return ", ".join(parts)
+            names = _named(
+                sorted(found, key=lambda one: one[1] if side == "below" else -one[1]), every, toward
+            )
+            parts.append(
+                f"{names} {word}" if parts else f"{names} {'is' if len(found) == 1 else 'are'} {first}"
+            )
+    doubts = doubt(gain for _, gain in rivals)
+    return ", ".join(parts) + (f" ({doubts})" if doubts else "")
 
 
 def _named(found: Sequence[tuple[Point, float]], every: bool, toward: str = "") -> str:

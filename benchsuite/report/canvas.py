@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -123,6 +124,34 @@ def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None
     line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
     line.set_gid(f"cell:{cell}")
     ax.add_artist(line)
+
+
+def flagged(drawing: Drawing, cells: Collection[str]) -> Drawing:
+    """The drawing with a ! beside the mark of each of these cells, and a line that says what it means."""
+    marked = False
+    for ax in drawing.figure.axes:
+        for line in ax.findobj(Line2D):
+            if isinstance(line, Line2D) and str(line.get_gid() or "").partition("cell:")[2] in cells:
+                _exclaim(ax, line)
+                marked = True
+    if not marked:
+        return drawing
+    return replace(drawing, caption=f"{drawing.caption} A ! marks a cell whose samples have a flag.")
+
+
+def _exclaim(ax: Axes, mark: Line2D) -> None:
+    xs, ys = (np.asarray(values, dtype=float) for values in mark.get_data())
+    ax.annotate(
+        "!",
+        (float(xs[0]), float(ys[0])),
+        (4, 3),
+        xycoords=mark.get_transform(),
+        textcoords="offset points",
+        fontsize=8,
+        fontweight="bold",
+        color=INK,
+        annotation_clip=False,
+    )
 
 
 def ring(ax: Axes, x: float, y: float, color: str, *, dashed: bool, label: str = "") -> PathCollection:

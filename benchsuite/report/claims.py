@@ -46,6 +46,7 @@ _CONDITIONS = (
     "protocol",
     "compile",
     "threads",
+    "allocator",
 )
 """Axes of a setting besides resolution and kernel, in the order they are said."""
 _FINE = 0.005
@@ -131,8 +132,8 @@ class Panel:
         """What the numbers are."""
         if any(one.ratio.endswith("]") for row in self.tested for one in row.measured):
             return (
-                "Ratios of medians; brackets hold the ratio with at least 90 %, from both 95 % intervals. "
-                "Published sizes are as printed, for their own conditions."
+                "Ratios of times are paired by round; brackets are their 95 % intervals. Published sizes are "
+                "as printed, for their own conditions."
             )
         return "Published sizes are as printed, for their own conditions."
 
@@ -239,15 +240,17 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
 
 def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
     """The ratio with its setting, or the least and the largest one with the verdicts of the settings."""
+    flagged = ["on samples with a flag"] if any(outcome.flags for outcome in outcomes) else []
     if len(measured) == 1:
-        return f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
+        one = f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
+        return ", ".join([one, *flagged])
     known = [
         (outcome.ratio, one.ratio)
         for outcome, one in zip(outcomes, measured, strict=True)
         if not math.isnan(outcome.ratio)
     ]
     ends = dict.fromkeys(text for _, text in (min(known), max(known))) if known else ()
-    return ", ".join(text for text in (" to ".join(ends), summary) if text)
+    return ", ".join(text for text in (" to ".join(ends), summary, *flagged) if text)
 
 
 def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
@@ -264,8 +267,14 @@ def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> Measure
         symbol=SYMBOLS[outcome.verdict],
         verdict=outcome.verdict,
         ratio=_ratio(outcome, claim),
-        reason=outcome.reason,
+        reason="; ".join(text for text in (outcome.reason, _flagged(outcome)) if text),
     )
+
+
+def _flagged(outcome: Outcome) -> str:
+    """What a verdict rests on in spite of its flags; empty for samples above suspicion."""
+    words = [flag.replace("_", " ") for flag in outcome.flags]
+    return f"rests on samples with a flag: {joined(words)}" if words else ""
 
 
 def _ratio(outcome: Outcome, claim: Claim) -> str:

@@ -1,7 +1,8 @@
 """Two runs beside each other: may they be compared, what became of each cell, and what was counted anew.
 
-Times are compared by the intervals of one run on each side. Those know nothing of what differs between
-processes, so nothing here is a verdict on code; `CAVEAT` says so wherever the numbers are shown.
+Times are compared by the rounds of both sides, which are fresh processes, and by what the self-test says of
+how far runs of one machine differ. The two sides were not measured in turns, so nothing here is a verdict on
+code; `CAVEAT` says so wherever the numbers are shown.
 """
 
 from __future__ import annotations
@@ -15,21 +16,27 @@ from benchsuite.analyse import exact, fingerprint
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.report.claims import setting_words
-from benchsuite.report.points import Point, Value, points
+from benchsuite.report.differences import machines_of
+from benchsuite.report.order import joint_drift, valued
+from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
+from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
 
 CAVEAT = (
-    "One process a side cannot tell a change of the code from what differs between processes: the layout of "
-    "memory, clocks, other work. No interval here holds that, so even where it excludes 1 the code may be as "
-    "fast as it was. benchsuite selftest says how far two runs of one cell differ on a machine."
+    "The two sides were measured one after the other. What drifts between two runs of one machine is in the "
+    "intervals as far as its self-test has seen it, and where none has looked, no cell is called slower or "
+    "faster. Whether code became slower is for benchsuite gate to say, which measures both sides in turns."
 )
 
-Seen = Literal["slower", "faster", "not told apart", "no interval", "no time"]
-SEEN: tuple[Seen, ...] = ("slower", "faster", "not told apart", "no interval", "no time")
+Seen = Literal["slower", "faster", "no different", "undecided", "no time"]
+SEEN: tuple[Seen, ...] = ("slower", "faster", "no different", "undecided", "no time")
+_SIDES: Mapping[Side, Seen] = {
+    "above": "slower", "below": "faster", "same": "no different", "undecided": "undecided",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +46,9 @@ class Pair:
     Attributes:
         words: the cell in words: "HiLo, 224 px, math, batch 64".
         old, new: seconds per step with their 95 % intervals; missing where there is no time.
-        ratio: new over old. Its interval, of the ends of both, holds the ratio of the two medians with at
-            least 90 % (Bonferroni), if all samples of a cell are from one distribution.
-        seen: what the intervals say of the new side.
+        ratio: new over old, with its 95 % interval from the rounds of both and the drift of the machine.
+        seen: what is decided of the new side, among all pairs.
+        reason: why it is undecided.
         remarks: statuses other than "ok", and flags, with the side that has them.
     """
 
@@ -51,6 +58,7 @@ class Pair:
     new: Value
     ratio: Value
     seen: Seen
+    reason: str
     remarks: str
 
 
@@ -82,7 +90,7 @@ class Comparison:
         return fingerprint.gravest(self.findings)
 
     def of(self, seen: Seen) -> list[Pair]:
-        """The pairs of which the intervals say this."""
+        """The pairs of which this is decided."""
         return [pair for pair in self.pairs if pair.seen == seen]
 
 
@@ -91,13 +99,26 @@ def compare(old: Run, new: Run) -> Comparison:
     before, after = _by_id(old), _by_id(new)
     common = [id for id in after if id in before and {before[id].status, after[id].status} != {"skipped"}]
     words = _words([*before.values(), *after.values()])
-    left, right = _points(before, common), _points(after, common)
+    left, right = _points(old, before, common), _points(new, after, common)
+    decisions = decide(
+        {
+            id: Question(
+                unpaired(right[id].rounds_s, left[id].rounds_s, joint_drift(left[id], right[id])),
+                noise=max(left[id].noise, right[id].noise),
+            )
+            for id in common
+            if left[id].rounds_s and right[id].rounds_s
+        }
+    )
     changes = exact.changes(old.records, new.records)
     return Comparison(
         old=str(old.path),
         new=str(new.path),
         findings=tuple(_findings(old, new, [before[id] for id in common], [after[id] for id in common])),
-        pairs=tuple(_pair(words[id], left[id], right[id], before[id], after[id]) for id in common),
+        pairs=tuple(
+            _pair(words[id], left[id], right[id], decisions.get(id), _remarks(before[id], after[id]))
+            for id in common
+        ),
         changes=tuple((words[change.cell.id], change) for change in changes),
         only_old=_only(before, after, words),
         only_new=_only(after, before, words),
@@ -123,7 +144,8 @@ def plain(comparison: Comparison) -> dict[str, Any]:
                 "a": _ends(pair.old),
                 "b": _ends(pair.new),
                 "ratio": _ends(pair.ratio),
-                "within_run": pair.seen,
+                "verdict": pair.seen,
+                "reason": pair.reason,
                 "remarks": pair.remarks,
             }
             for pair in comparison.pairs
@@ -144,56 +166,43 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _pair(words: str, old: Point, new: Point, before: Record, after: Record) -> Pair:
-    ratio = new.latency.over(old.latency)
+def _pair(words: str, old: Point, new: Point, found: Decision | None, remarks: str) -> Pair:
     return Pair(
-        id=after.id,
+        id=new.cell,
         words=words,
         old=old.latency,
         new=new.latency,
-        ratio=ratio,
-        seen=_seen(ratio),
-        remarks="; ".join(text for text in (_remarks("A", before), _remarks("B", after)) if text),
+        ratio=valued(found) if found else MISSING,
+        seen=_SIDES[found.side] if found else "no time",
+        reason=found.reason if found and found.side == "undecided" else "",
+        remarks=remarks,
     )
 
 
-def _seen(ratio: Value) -> Seen:
-    if not ratio.known:
-        return "no time"
-    if not ratio.bounded:
-        return "no interval"
-    if ratio.lo > 1:
-        return "slower"
-    return "faster" if ratio.hi < 1 else "not told apart"
-
-
-def _remarks(side: str, record: Record) -> str:
-    """ "A: OOM, busy host"; empty for a cell that is ok and above suspicion."""
-    said = [] if record.status == "ok" else [STATUS_WORDS[record.status]]
-    said += [flag.replace("_", " ") for flag in record.flags]
-    return f"{side}: {', '.join(said)}" if said else ""
+def _remarks(old: Record, new: Record) -> str:
+    """ "A: OOM, busy host"; empty for cells that are ok and above suspicion."""
+    said = []
+    for side, record in (("A", old), ("B", new)):
+        words = [] if record.status == "ok" else [STATUS_WORDS[record.status]]
+        words += [flag.replace("_", " ") for flag in record.flags]
+        said += [f"{side}: {', '.join(words)}"] if words else []
+    return "; ".join(said)
 
 
 def _findings(old: Run, new: Run, before: Sequence[Record], after: Sequence[Record]) -> list[Finding]:
     found = [
-        *fingerprint.over_sessions(_machines(old, before), _machines(new, after)),
+        *fingerprint.over_sessions(machines_of(old, before), machines_of(new, after)),
         *fingerprint.settings(old.scenario, new.scenario),
     ]
     return sorted(found, key=lambda one: fingerprint.LEVELS.index(one.level))
-
-
-def _machines(run: Run, records: Sequence[Record]) -> list[Mapping[str, Any]]:
-    """The machines that these records are from; that of the first session if there are no records."""
-    sessions = sorted({record.session for record in records}) or [1]
-    return [run.environments.get(session, run.environment) for session in sessions]
 
 
 def _by_id(run: Run) -> dict[str, Record]:
     return {record.id: record for record in run.records}
 
 
-def _points(records: Mapping[str, Record], ids: Sequence[str]) -> dict[str, Point]:
-    return {point.cell: point for point in points(to_frame(records[id] for id in ids))}
+def _points(run: Run, records: Mapping[str, Record], ids: Sequence[str]) -> dict[str, Point]:
+    return {point.cell: point for point in points(to_frame((records[id] for id in ids), run.environments))}
 
 
 def _only(

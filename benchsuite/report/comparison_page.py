@@ -20,6 +20,7 @@ from benchsuite.report.prose import Section, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, joined, scale_of, some, spread
 from benchsuite.results.store import Run
+from benchsuite.stats.evidence import FALSE_DISCOVERY
 from benchsuite.units import significant
 
 COUNTED = {
@@ -33,8 +34,6 @@ COUNTED = {
     "peak_allocated_bytes": "Peak memory, allocated (B)",
 }
 """Metric of `analyse/exact.py` → how the table says it."""
-OUTSIDE = 0.1
-"""At most so often a ratio is outside its interval; see `comparison.Pair`."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +123,10 @@ def _times(comparison: Comparison) -> Section:
         Header(f"A ({unit})", numeric=True),
         Header(f"B ({unit})", numeric=True),
         Header("B / A", numeric=True),
-        Header("B within the runs"),
+        Header("B"),
         Header("Remarks"),
     )
-    caption = (
-        "Median latency per step with its 95 % interval, and the ratio of the medians; its brackets, made of "
-        "the ends of both, hold it with at least 90 % as far as one run can know."
-    )
+    caption = "Latency per step, and the ratio of the rounds of both. Brackets: 95 % intervals."
     table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
     return Section("times", "Times", sentences, (trimmed(table),))
 
@@ -142,7 +138,7 @@ def _timed(pair: Pair, factor: float) -> Row:
             _number(pair.old, factor),
             _number(pair.new, factor),
             _number(pair.ratio),
-            TableCell(pair.seen),
+            TableCell(f"{pair.seen}: {pair.reason}" if pair.reason else pair.seen),
             TableCell(pair.remarks),
         ),
         id=f"cell-{pair.id}",
@@ -166,13 +162,14 @@ def _about_times(comparison: Comparison) -> Iterator[str]:
         ends = f"{fixed(ratios[0], 4)} to {fixed(ratios[-1], 4)}"
         middle = fixed(statistics.median(ratios), 4)
         yield f"The median of {len(ratios)} ratios is {middle}; they go from {ends}."
-    bounded = sum(pair.ratio.bounded for pair in comparison.pairs)
+    reasons = dict.fromkeys(pair.reason for pair in comparison.of("undecided"))
+    if reasons:
+        yield f"Undecided: {joined(list(reasons), 'or')}."
     told = len(comparison.of("slower")) + len(comparison.of("faster"))
-    if told and bounded > 1:
-        chance = OUTSIDE * bounded
+    if told:
         yield (
-            f"By chance alone up to {significant(chance, 2)} of {bounded} would be told apart, even if "
-            "processes did not differ."
+            f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are so by "
+            "chance, on average (Benjamini and Hochberg)."
         )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
+from benchsuite.report.order import Order, doubt
 from benchsuite.report.points import Point, kernels_of, resolutions_of
 from benchsuite.report.words import pixels, rate
 from benchsuite.results.nouns import Noun, noun
@@ -18,11 +20,22 @@ class Contest:
     kernel: str
     resolution: int | str
     cells: tuple[Point, ...]
+    order: Order
 
     @property
     def leaders(self) -> tuple[Point, ...]:
-        """The cell with the highest median throughput, and all that are not clearly slower."""
-        return tuple(p for p in self.cells if not self.cells[0].throughput.above(p.throughput))
+        """The cell with the highest median throughput, and all that are not surely slower."""
+        return tuple(p for p in self.cells if not self.order.faster(self.cells[0], p))
+
+    @property
+    def open(self) -> str:
+        """Why it is undecided which of the leaders is fastest; empty if there is one, or no difference."""
+        return doubt(self.order.between(one, other) for one, other in combinations(self.leaders, 2))
+
+    @property
+    def finished(self) -> bool:
+        """Whether all cells of this setting have been measured."""
+        return not any(p.unfinished for p in self.cells)
 
     @property
     def countable(self) -> list[Point]:
@@ -35,12 +48,15 @@ class Contest:
         return f"{pixels(self.resolution)}, {self.kernel}"
 
 
-def contests(cells: Sequence[Point]) -> list[Contest]:
+def contests(cells: Sequence[Point], order: Order) -> list[Contest]:
     """Every kernel and resolution at which at least two cells were timed."""
     timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)
     found = [
         Contest(
-            kernel, resolution, tuple(p for p in timed if (p.kernel, p.resolution) == (kernel, resolution))
+            kernel,
+            resolution,
+            tuple(p for p in timed if (p.kernel, p.resolution) == (kernel, resolution)),
+            order,
         )
         for kernel in kernels_of(timed)
         for resolution in resolutions_of(timed)

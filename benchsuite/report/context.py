@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report import across_page, analyses, claims, method, names, over, tables
+from benchsuite.report import across_page, analyses, claims, method, names, over, tables, unfinished
 from benchsuite.report.across import across
 from benchsuite.report.busy import waits, wall_and_busy
-from benchsuite.report.canvas import Drawing
+from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
+from benchsuite.report.differences import machines_of
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.energy import energy, thrift
 from benchsuite.report.explore.embed import ROOM_BYTES
@@ -25,18 +26,23 @@ from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
 from benchsuite.report.groups import Group, describe, shared, split
 from benchsuite.report.growing import growth_table
+from benchsuite.report.noise import evidence
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
+from benchsuite.report.order import Order, within
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section as Prose
+from benchsuite.report.ranking import with_standings
 from benchsuite.report.roof import under_the_roof, with_roofs
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.tables import Table
+from benchsuite.report.tables import Table, with_relative
 from benchsuite.report.theme import Look, looks, start_said
+from benchsuite.report.unfinished import missing, with_gaps
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
 from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
+from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
 
@@ -120,6 +126,8 @@ class RunPart:
         noun: what was measured, one of it: "network".
         apart: what tells variants of one implementation apart; empty where there are several.
         summary: one line under the title: how much, on what, when.
+        evidence: what the numbers rest on, in a line; empty where nothing was timed.
+        unfinished: how far a run came that stopped early; empty if it is complete.
         claims: None if the scenario has none.
         chapters: the figures of all groups, by what they are about.
         numbers: None if the scenario does not want the table.
@@ -131,6 +139,8 @@ class RunPart:
     noun: str
     apart: str
     summary: str
+    evidence: str
+    unfinished: str
     claims: claims.Panel | None
     groups: list[GroupPart]
     over: list[over.OverPart]
@@ -193,13 +203,16 @@ def _run(
     run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool, filed: Filed | None
 ) -> RunPart:
     records = [record for record in run.records if record.status != "skipped"]
-    measured = to_frame(records, run.environments)
-    frame = with_roofs(with_profiles(measured, records), run.environments)
+    gaps = missing(run)
+    frame, order = _frame(run, records, gaps)
     wanted = _sections(run.scenario)
     reference = (run.scenario.get("report") or {}).get("reference")
+    base = reference or next(iter(_ordered(run.scenario, _timed_names(frame))), None)
+    frame = with_relative(frame, base)
     style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))), reference)
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
     tips = {point.cell: tip(point) for point in points(frame)}
+    suspicious = frozenset(frame["cell"][frame["flags"] != ""])
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
@@ -208,11 +221,11 @@ def _run(
     for number, group in enumerate(split(frame), start=1):
         fits = drawn + len(group.frame) <= MOST_DRAWN
         drawn += len(group.frame) if fits else 0
-        if fits or every_figure:
-            part = _group(group, f"{key}-{number}", wanted, style, draw if fits else None, reference, filed)
-        else:
-            part = _group(group, f"{key}-{number}", (), style, None, reference)
-        groups.append(part)
+        asked = wanted if fits or every_figure else ()
+        into = draw if fits else None
+        groups.append(
+            _group(group, order, f"{key}-{number}", asked, style, into, reference, suspicious, filed)
+        )
     return RunPart(
         key=key,
         title=title,
@@ -220,13 +233,17 @@ def _run(
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
         summary=_summary(run, frame),
+        evidence=evidence(records, machines_of(run, records)),
+        unfinished=unfinished.said(run, gaps),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
-        over=over.of_run(frame, key, style, draw, room=MOST_DRAWN - drawn, every_figure=every_figure)
+        over=over.of_run(
+            frame, key, style, draw, suspicious, room=MOST_DRAWN - drawn, every_figure=every_figure
+        )
         if "scaling" in wanted
         else [],
         chapters=chapters((part.title, part.conditions, part.figures) for part in groups),
-        numbers=tables.all_numbers(frame, prefix, reference) if TABLE in wanted else None,
+        numbers=tables.all_numbers(frame, prefix, base) if TABLE in wanted else None,
         names=names.names(frame),
         analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
         environment=method.environment(run),
@@ -235,17 +252,30 @@ def _run(
         troubles=method.troubles(run.records, prefix),
         rules=method.rules(run),
         warnings=method.warnings(run),
-        data=run_data(run, frame, key=key, title=title, prefix=prefix, names=list(style), room=room),
+        data=run_data(
+            run, frame, key=key, title=title, prefix=prefix, names=list(style), reference=base, room=room
+        ),
     )
+
+
+def _frame(run: Run, records: Sequence[Record], gaps: Sequence[Cell]) -> tuple[pd.DataFrame, Order]:
+    """All that a page says of cells, a row a cell, and which of them are faster than which."""
+    machines = run.environments
+    frame = with_profiles(to_frame(records, machines), records)
+    frame = with_gaps(with_roofs(frame, machines), run, gaps)
+    order = within(frame)
+    return with_standings(frame, order), order
 
 
 def _group(
     group: Group,
+    order: Order,
     key: str,
     wanted: Sequence[str],
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
+    suspicious: Collection[str],
     filed: Filed | None = None,
 ) -> GroupPart:
     cells = points(group.frame)
@@ -253,16 +283,17 @@ def _group(
     for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
         drawing = section.draw(group.frame, style)
         if drawing is not None:
+            drawing = flagged(drawing, suspicious)
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
             chapter = section.chapter or CHAPTERS[section.key]
             file = filed(section.name, group.frame, style) if filed else None
             caption = f"{drawing.caption}{start_said(style)}"
             figures.append(FigurePart(section.title, svg, caption, section.name, file or drawing, chapter))
-    fields = contests(cells)
+    fields = [contest for contest in contests(cells, order) if contest.finished]
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells, reference, watched(group.frame)),
+        findings=findings(cells, order, reference, watched(group.frame)),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
@@ -291,6 +322,12 @@ def _sections(scenario: Mapping[str, Any]) -> list[str]:
     if chosen and chosen not in _USUAL:
         return [*chosen, *UNASKED]
     return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+
+
+def _timed_names(frame: pd.DataFrame) -> list[str]:
+    """The names that were timed; none for a single one, which there is nothing to hold against."""
+    timed = list(dict.fromkeys(frame["name"][frame["latency_s"].notna()]))
+    return timed if len(timed) > 1 else []
 
 
 def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:

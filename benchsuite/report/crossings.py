@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from benchsuite.report.contests import Contest, noun_of
+from benchsuite.report.order import Order
 from benchsuite.report.points import Point
 from benchsuite.report.words import counted, joined, pixels, places, sentence
 
@@ -33,7 +34,7 @@ class Crossing:
 
 
 def crossings(fields: Sequence[Contest]) -> list[Crossing]:
-    """Every crossing of these contests, the largest first. Orders that intervals leave open do not count."""
+    """Every crossing of these contests, the largest first. Orders that are undecided do not count."""
     found = []
     for kernel in dict.fromkeys(contest.kernel for contest in fields):
         mine = [contest for contest in fields if contest.kernel == kernel]
@@ -42,24 +43,26 @@ def crossings(fields: Sequence[Contest]) -> list[Crossing]:
             for point in contest.cells:
                 by_name.setdefault(point.name, {})[contest.resolution] = point
         for one, other in combinations(by_name, 2):
-            crossing = _crossing(kernel, by_name[one], by_name[other])
+            crossing = _crossing(kernel, mine[0].order, by_name[one], by_name[other])
             if crossing is not None:
                 found.append(crossing)
     return sorted(found, key=lambda crossing: -crossing.swing)
 
 
-def _crossing(kernel: str, one: dict[int | str, Point], other: dict[int | str, Point]) -> Crossing | None:
+def _crossing(
+    kernel: str, order: Order, one: dict[int | str, Point], other: dict[int | str, Point]
+) -> Crossing | None:
     """The crossing of two names, given by resolution; None if there is none."""
     both = [(one[size], other[size]) for size in one if size in other]
     both.sort(key=lambda pair: (math.prod(pair[0].size), pair[0].size))
-    up = [p for p, q in both if p.throughput.above(q.throughput)]
-    down = [p for p, q in both if q.throughput.above(p.throughput)]
+    up = [p for p, q in both if order.faster(p, q)]
+    down = [p for p, q in both if order.faster(q, p)]
     if not up or not down:
         return None
     clear = next(p for p, _ in both if p in up or p in down)
     first, second = both[0] if clear in up else both[0][::-1]
     faster, slower = (up, down) if clear in up else (down, up)
-    ratios = [p.throughput.value / q.throughput.value for p, q in both]
+    ratios = [order.between(p, q).ratio for p, q in both]
     return Crossing(
         kernel,
         first.name,
@@ -86,7 +89,7 @@ def crossed(fields: Sequence[Contest], most: int = 3) -> str:
         spans = [f"{pixels(low).removesuffix(' px')} and {pixels(high)}" for low, high in ends]
         return (
             f"Between {joined(spans, 'or')} no two {noun_of(fields).plural} change places beyond what the "
-            "intervals leave open."
+            "rounds leave open."
         )
     texts = [_told(crossing) for crossing in found[:most]]
     rest = len(found) - most

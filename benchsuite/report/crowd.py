@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from benchsuite.report.points import Point, names_of
-from benchsuite.report.ranking import front_of
 from benchsuite.report.theme import MUTED, Look
 
 MANY = 20
@@ -15,8 +14,7 @@ MANY = 20
 
 def told(panel: Sequence[Point], looks: Mapping[str, Look]) -> set[str]:
     """Names that a panel of MACs against speed tells: on the front or perhaps, extremes, the reference."""
-    stands = zip(panel, front_of(panel), strict=True)
-    found = {point.name for point, stand in stands if stand in ("certain", "possible")}
+    found = {point.name for point in panel if point.standing in ("certain", "possible")}
     by_speed = sorted(panel, key=lambda point: point.throughput.value)
     by_cost = sorted((point for point in panel if point.exact), key=lambda point: point.macs)
     found |= {end.name for ordered in (by_speed, by_cost) for end in (*ordered[:1], *ordered[-1:])}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchsuite.results.record import Record
+from benchsuite.results.store import Run
 from benchsuite.units import byte_size, significant
 
 LEVEL_WORDS = {"refuse": "not comparable", "warn": "warning", "note": "note"}
@@ -21,3 +24,9 @@ def known(path: str, value: Any) -> str:
     if path.endswith("bytes"):
         return byte_size(value)
     return significant(value, 4) if isinstance(value, float) else str(value)
+
+
+def machines_of(run: Run, records: Sequence[Record]) -> list[Mapping[str, Any]]:
+    """The machines that these records are from; that of the first session if there are none."""
+    sessions = sorted({record.session for record in records}) or [1]
+    return [run.environments.get(session, run.environment) for session in sessions]

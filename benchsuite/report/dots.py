@@ -12,6 +12,7 @@ from benchsuite.report import canvas as draw
 from benchsuite.report.axes import Scale, apply_x, scale, title_of
 from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, measure
 from benchsuite.report.figures import evenly
+from benchsuite.report.order import ratio, valued
 from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
 from benchsuite.report.scaling import SHOWN
 from benchsuite.report.theme import MUTED, Look, fills
@@ -94,11 +95,11 @@ def kernel_speedup(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
                 level = names.index(point.name) + _offset(fused.index(point.kernel), len(fused))
                 _dot(ax, x, gain, level, looks[point.name], filled[point.kernel], point.cell, width)
     caption = (
-        "Median latency on the math kernel over that on the fused one: right of the line the fused kernel "
-        "is faster."
+        "Latency on the math kernel over that on the fused one, paired by round: right of the line the fused "
+        "kernel is faster."
     )
     if any(gain.bounded for _, gain in gains):
-        caption += " Bars divide the ends of the two 95 % intervals and hold the ratio with at least 90 %."
+        caption += " Bars are 95 % intervals of the ratio."
     if len(chosen) < len(every):
         caption += f" {len(chosen)} of {len(every)} resolutions, spread evenly."
     called = noun(point.subject for point, _ in gains)
@@ -112,10 +113,15 @@ def kernel_speedup(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | 
 
 
 def speedups(cells: Sequence[Point]) -> list[tuple[Point, Value]]:
-    """For every cell on a fused kernel, latency of the same mixer and resolution on math over its own."""
-    math = {(p.name, p.resolution): p.latency for p in cells if p.kernel == "math" and p.latency.known}
+    """For every cell on a fused kernel, its speed over that of the same mixer on math, paired by round."""
+    return [(point, valued(ratio(point, base))) for point, base in beside_math(cells)]
+
+
+def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
+    """Every cell on a fused kernel with that of the same mixer and resolution on math, both timed."""
+    math = {(p.name, p.resolution): p for p in cells if p.kernel == "math" and p.latency.known}
     return [
-        (point, math[point.name, point.resolution].over(point.latency))
+        (point, math[point.name, point.resolution])
         for point in cells
         if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in math
     ]

@@ -20,7 +20,6 @@ from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, meas
 from benchsuite.report.crowd import crowded, faded, told
 from benchsuite.report.labels import Box, around, place, segment
 from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
-from benchsuite.report.ranking import front_of
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, rate
 from benchsuite.results.metrics import METRICS
@@ -114,7 +113,7 @@ def _panel(
     y = scale([*(point.throughput.value for point in panel), *ends], "images/s", pad=0.12, most_ticks=6)
     x.apply(ax)
     apply_y(ax, y, "images/s")
-    stands = front_of(panel)
+    stands = [point.standing for point in panel]
     panel = [replace(p, metrics={**p.metrics, "macs": Value(x.place(p.macs))}) for p in panel]
 
     def at(macs: float, speed: float) -> tuple[float, float]:
@@ -165,11 +164,7 @@ def _panel(
 
 def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
     """Legend entries of the front: its line, and the rings that some point in some panel has."""
-    stands = {
-        stand
-        for resolution in resolutions_of(drawn)
-        for stand in front_of([point for point in drawn if point.resolution == resolution])
-    }
+    stands = {point.standing for point in drawn}
     axes = Figure().add_subplot()  # rings are collections, which need axes to be made in
     handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="Pareto front of the medians")]
     for stand, label, dashed in (("certain", "certainly on it", False), ("possible", "possibly on it", True)):
@@ -241,9 +236,9 @@ def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequen
     )
     if any(point.exact for point in drawn):
         parts.append(
-            "A solid ring marks what is on the front for all speeds within the intervals, a dashed one what "
+            "A solid ring marks what is on the front for all that the rounds leave open, a dashed one what "
             f"may be; points without a ring are dominated. {_JUDGED if len(kernels) > 1 else ''}The band "
-            "lies between the fronts of the lower and the upper ends."
+            "lies between the fronts of the lower and the upper ends of the intervals."
         )
     if crowded(drawn):
         parts.append(

@@ -25,6 +25,7 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "cache": lambda cache: f"{cache} caches",
     "protocol": lambda protocol: f"protocol {protocol}",
     "compile": lambda mode: "eager" if mode == "eager" else f"torch.compile {mode}",
+    "allocator": lambda allocator: f"allocator {allocator}",
     "threads": lambda threads: "torch's threads" if pd.isna(threads) else counted(int(threads), "thread"),
 }
 _DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
@@ -94,7 +95,8 @@ def shared(frame: pd.DataFrame) -> dict[str, Any]:
 def _said(frame: pd.DataFrame) -> tuple[str, ...]:
     """The factors that every run states, and those of the others that this one makes use of."""
     seldom = [factor for factor, usual in _SELDOM.items() if (frame[factor] != usual).any()]
-    return (*_ALWAYS, *seldom, *(["threads"] if frame["threads"].notna().any() else []))
+    threads = ["threads"] if frame["threads"].notna().any() else []
+    return (*_ALWAYS, *seldom, *threads, *(["allocator"] if frame["allocator"].nunique() > 1 else []))
 
 
 def _shape(frame: pd.DataFrame) -> tuple[str, ...]:

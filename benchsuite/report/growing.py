@@ -45,7 +45,7 @@ def fitted(cells: Sequence[Point]) -> list[Fitted]:
 def grows(cells: Sequence[Point]) -> str:
     """What surely grows faster and what surely slower with size, a sentence a kernel and metric.
 
-    Two are held against each other only if their exponents have disjoint intervals and the same sizes.
+    Two are held against each other only over the same sizes, and where the intervals of both exponents tell.
     """
     unit = _unit(cells)
     laws = fitted(cells)

@@ -10,10 +10,12 @@ from statistics import median
 from typing import Any
 
 from benchsuite.report import noise, trust
+from benchsuite.report.differences import machines_of
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
+from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.units import byte_size, si, significant
 
 _TIMING: Mapping[str, str] = {
@@ -183,30 +185,60 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     ]
     yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
-    threads = sorted({timing.threads for timing in timed})
     yield Fact(
         "Timing",
         f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):.0f} warm-up calls "
-        f"({median(t.warmup_s for t in timed):.2g} s) in the median cell; "
-        f"{joined([str(n) for n in threads], 'or')} CPU {'thread' if threads == [1] else 'threads'}.",
+        f"({median(t.warmup_s for t in timed):.2g} s) in the median cell.",
     )
+    threads = sorted({timing.threads for timing in timed})
     yield Fact(
-        "Intervals",
-        "95 %, of the median, from interpolated order statistics (Hettmansperger and Sheather); nothing is "
-        "assumed about the distribution. They hold what varies within a run, not between runs or machines. "
-        "Below 6 samples there is none.",
+        "Threads", f"{joined([str(n) for n in threads], 'or')} of the CPU, as torch had them while timing."
     )
+    kept = dict.fromkeys(
+        record.timing.allocator for record in records if record.timing and record.cell.device == "cpu"
+    )
+    if kept:
+        yield Fact("Allocator", f"{joined([_ALLOCATOR.get(word, word) for word in kept], 'or')}.")
+
+
+_ALLOCATOR: Mapping[str, str] = {
+    "retain": "the C library's, keeping memory between steps (retain), as a GPU's caching allocator does",
+    "system": "the C library's as it is (system), which maps large tensors anew in every step, so that page "
+    "faults are part of the time",
+}
 
 
 def _sureness(run: Run) -> Iterator[Fact]:
+    timed = [record.timing for record in run.records if record.timing is not None and record.timing.samples_s]
+    if not timed:
+        return
+    machines = machines_of(run, run.records)
+    told = " ".join(dict.fromkeys(noise.of_machine(machine) for machine in machines))
+    if any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed):
+        yield Fact(
+            "Intervals",
+            "95 %, by Student's t from the logarithms of the medians of the rounds, each of which counts "
+            "once, however many samples it took. Ratios are taken within each round and then treated alike, "
+            "so that what moves a whole process drops out. Words of comparison need an interval of the ratio "
+            "that lies beyond the noise of the machine, and Benjamini and Hochberg's test over all "
+            "comparisons of a group. "
+            f"Below {LEAST_ROUNDS} rounds there is no interval.",
+        )
+    yield Fact("Noise of the machine", told)
     wanted = (run.scenario.get("measure") or {}).get("precision")
     precision = noise.reached(run.records, wanted if isinstance(wanted, float) else None)
     if precision:
         yield Fact("Precision", precision)
-    machines = [run.environment, *run.environments.values()]
-    told = dict.fromkeys(text for machine in machines if (text := noise.of_machine(machine)))
-    if told:
-        yield Fact("Noise of the machine", " ".join(told))
+    levels = Counter(str(timing.varies_most) for timing in timed)
+    parts = [
+        f"between {words} in {counted(levels[level], 'cell')}"
+        for level, words in (("rounds", "rounds"), ("samples", "the samples of a round"))
+        if levels[level]
+    ]
+    if parts:
+        yield Fact(
+            "What varied most", f"{joined(parts)}: the larger share of an interval's width is from there."
+        )
 
 
 def _trust(records: Sequence[Record]) -> Iterator[Fact]:
@@ -292,12 +324,14 @@ def warnings(run: Run) -> list[str]:
     """What a reader should know before trusting the numbers."""
     found = list(run.warnings)
     timed = [record.timing for record in run.records if record.timing is not None]
-    few = sum(0 < len(timing.samples_s) < 6 for timing in timed)
+    few = sum(bool(timing.samples_s) and len(timing.rounds) < LEAST_ROUNDS for timing in timed)
     if few:
-        found.append(f"{counted(few, 'cell')} with fewer than 6 samples: no interval, so no order is stated")
+        found.append(
+            f"{counted(few, 'cell')} with fewer than {LEAST_ROUNDS} rounds: no interval, no order is stated"
+        )
     asked = (run.scenario.get("measure") or {}).get("precision")
     short = sum(
-        timing.stopped_by not in ("precision", "protocol", "entropy") and not _within(timing, asked)
+        timing.stopped_by not in ("precision", "protocol", "entropy", "rounds") and not _within(timing, asked)
         for timing in timed
     )
     if asked and short:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined
+from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing
+from benchsuite.results.rounds import round_medians
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:
@@ -49,23 +52,62 @@ def missed(timed: Sequence[Timing], wanted: float) -> str:
     return f"{counted(len(late), 'cell')} missed it, {because[0]}"
 
 
-def of_machine(environment: Mapping[str, Any]) -> str | None:
-    """What a difference must exceed to mean something; None where no self-test of the machine is known.
+def evidence(records: Sequence[Record], environments: Sequence[Mapping[str, Any]]) -> str:
+    """What the numbers rest on: flags, agreement of rounds, the self-test; empty if nothing was timed.
 
-    The threshold is that of `benchsuite selftest`, which times one cell against itself.
+    Args:
+        environments: the machines that the records are from.
     """
+    timed = [record for record in records if record.timing is not None and record.timing.samples_s]
+    if not timed:
+        return ""
+    clean = sum(not record.flags for record in timed)
+    spreads = [
+        max(rounds) / min(rounds) - 1
+        for record in timed
+        if record.timing and len(rounds := round_medians(record.timing)) > 1
+    ]
+    said = [f"{clean} of {counted(len(timed), 'timed cell')} without a flag"]
+    if spreads:
+        said.append(
+            f"rounds of a cell differ by {_percent(median(spreads))} in the median cell and "
+            f"{_percent(max(spreads))} at most"
+        )
+    else:
+        said.append("a single round each, so no interval")
+    told = dict.fromkeys(of_machine(one) for one in environments)
+    return f"{', '.join(said)}. {' '.join(told)}"
+
+
+def of_machine(environment: Mapping[str, Any]) -> str:
+    """What the self-test of a machine found, and whether intervals hold what differs between its runs."""
     found = environment.get("selftest")
     if not isinstance(found, Mapping):
-        return None
-    noise, day = found.get("noise_percent"), str(found.get("date") or "")[:10]
-    when = f"The self-test of {day}" if day else "The self-test"
-    if not isinstance(noise, int | float):
-        return f"{when} could not tell the noise of this machine."
-    text = (
-        f"{when} timed one cell against itself: on this machine a difference within a run must exceed "
-        f"{_percent(noise / 100)} to mean something."
+        return (
+            "No self-test of this machine is known: what differences mean on it and how far its runs differ "
+            "is open, and intervals hold only what varies within the run."
+        )
+    day, age = str(found.get("date") or "")[:10], found.get("age_days")
+    when = f"Self-test of {day}" if day else "Self-test"
+    when += f", {_days(age)} before the run" if isinstance(age, int | float) else ""
+    parts = [] if found.get("passed", True) else ["did not pass"]
+    noise, drift = noise_of(environment), drift_of(environment)
+    parts.append(
+        "could not tell the noise"
+        if not noise
+        else f"within a run a difference must exceed {_percent(noise)} to mean anything"
     )
-    return text if found.get("passed", True) else f"{text} The self-test did not pass."
+    parts.append(
+        "how far runs differ is unknown, and intervals hold only what varies within the run"
+        if math.isnan(drift)
+        else f"runs drift by {_percent(drift)}, which the 95 % intervals of latencies include"
+    )
+    return f"{when}: {'; '.join(parts)}."
+
+
+def _days(age: float) -> str:
+    """An age in words: "less than a day", "2 days"."""
+    return "less than a day" if age < 1 else counted(round(age), "day")
 
 
 def _percent(share: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 from markupsafe import Markup
 
-from benchsuite.report.canvas import Drawing
+from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.findings import Finding
 from benchsuite.report.over_axis import over_axis, shown_lines
 from benchsuite.report.over_words import MOST_LINES, called, findings_over, law_table
@@ -53,6 +53,7 @@ def of_run(
     key: str,
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup],
+    suspicious: Collection[str] = (),
     *,
     room: int,
     every_figure: bool = False,
@@ -61,6 +62,7 @@ def of_run(
 
     Args:
         style: looks of the run's names.
+        suspicious: cells with a flag.
         room: cells that may still be drawn into the page; a figure that needs more is left out.
         every_figure: draw the others as well, for files.
     """
@@ -69,7 +71,7 @@ def of_run(
         size = sum(len(line.spots) for line in shown_lines(sweep))
         fits = size <= room
         room -= size if fits else 0
-        drawing = over_axis(sweep, style) if fits or every_figure else None
+        drawing = flagged(over_axis(sweep, style), suspicious) if fits or every_figure else None
         title = f"Over {called(sweep)}{f': {sweep.apart}' if sweep.apart else ''}"
         name = re.sub(r"[^a-z0-9]+", "-", f"over {sweep.axis} {sweep.apart}".lower()).strip("-")
         parts.append(

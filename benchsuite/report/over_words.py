@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from benchsuite.analyse.growth import Growth, growth
 from benchsuite.report.findings import Finding
 from benchsuite.report.growing import FEW, FITTED, interval
+from benchsuite.report.order import NO_DIFFERENCE, Order, doubt, of_pairs
 from benchsuite.report.over_axis import WORDS, axis_named, number
 from benchsuite.report.points import kernels_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
@@ -27,11 +28,12 @@ def findings_over(sweep: Sweep, most: int = 4) -> list[Finding]:
     """Statements about one sweep; `most` names are told, the first of the scenario."""
     if len(sweep.lines) > MOST_LINES:
         return []
+    order = order_over(sweep)
     found = [
-        Finding("Fastest", fastest(sweep, most)),
+        Finding("Fastest", fastest(sweep, order, most)),
         Finding("Fewest MACs", fewest(sweep, most)),
         Finding("Growth", grows(sweep)),
-        Finding("Crossings", crossed(sweep)),
+        Finding("Crossings", crossed(sweep, order)),
     ]
     return [finding for finding in found if finding.text]
 
@@ -52,29 +54,51 @@ def valued(sweep: Sweep, ats: Sequence[float]) -> str:
     return f"{sweep.axis} {text}"
 
 
-def leaders(line: Line) -> list[Spot]:
-    """The spot with the highest median throughput and all that are not clearly slower, along the axis."""
+def order_over(sweep: Sweep) -> Order:
+    """Which spots are faster, of those on one line and of those at one value: one family."""
+    pairs = [pair for line in sweep.lines for pair in combinations(line.known, 2)]
+    for one, other in _rivals(sweep):
+        theirs = {spot.at: spot for spot in other.known}
+        pairs += [(spot, theirs[spot.at]) for spot in one.known if spot.at in theirs]
+    return of_pairs((one.point, other.point) for one, other in pairs)
+
+
+def _rivals(sweep: Sweep) -> Iterator[tuple[Line, Line]]:
+    """Every two lines of one kernel and resolution."""
+    for kernel in kernels_of(sweep.cells):
+        for resolution in resolutions_of(sweep.cells):
+            here = [line for line in sweep.lines if (line.kernel, line.resolution) == (kernel, resolution)]
+            yield from combinations(here, 2)
+
+
+def leaders(line: Line, order: Order) -> list[Spot]:
+    """The spot with the highest median throughput and all that are not surely slower, along the axis."""
     top = max(line.known, key=lambda spot: spot.point.throughput.value)
-    return [spot for spot in line.known if not top.point.throughput.above(spot.point.throughput)]
+    return [spot for spot in line.known if not order.faster(top.point, spot.point)]
 
 
-def fastest(sweep: Sweep, most: int = 4) -> str:
-    """Where each line is fastest, as far as intervals tell; nothing for width, which always slows."""
+def fastest(sweep: Sweep, order: Order, most: int = 4) -> str:
+    """Where each line is fastest, as far as the rounds tell.
+
+    Nothing for width, which always slows, nor of lines on which values are still to be measured.
+    """
     if sweep.axis == "dim":
         return ""
     verb = "gives most images per second" if sweep.axis == "batch" else "is fastest"
-    return _told(sweep, most, lambda line: _fastest(sweep, line, verb))
+    return _told(sweep, most, lambda line: _fastest(sweep, line, order, verb))
 
 
-def _fastest(sweep: Sweep, line: Line, verb: str) -> tuple[str, str] | None:
+def _fastest(sweep: Sweep, line: Line, order: Order, verb: str) -> tuple[str, str] | None:
     """Words before and after the places that share them."""
-    if len(line.known) < 2:
+    if len(line.known) < 2 or any(spot.point.line_unfinished for spot in line.spots):
         return None
-    ats, values = [spot.at for spot in leaders(line)], [spot.at for spot in line.known]
+    first_ones = leaders(line, order)
+    ats, values = [spot.at for spot in first_ones], [spot.at for spot in line.known]
     if len(ats) == 1:
         return f"{valued(sweep, ats)} {verb} at", ""
+    why = doubt(order.between(a.point, b.point) for a, b in combinations(first_ones, 2))
     if len(ats) == len(values):
-        return "at", f" no {called(sweep)} can be told to be the fastest"
+        return "at", f" which {called(sweep)} is fastest is undecided ({why})" if why else f" {NO_DIFFERENCE}"
     first = values.index(ats[0])
     run = values[first : first + len(ats)] == ats and len(ats) > 2
     text = (
@@ -82,7 +106,12 @@ def _fastest(sweep: Sweep, line: Line, verb: str) -> tuple[str, str] | None:
         if run
         else valued(sweep, ats)
     )
-    return "at", f" {text} cannot be told apart as the fastest"
+    said = (
+        f"which of {text} is fastest is undecided ({why})"
+        if why
+        else f"{text} are fastest, with {NO_DIFFERENCE}"
+    )
+    return "at", f" {said}"
 
 
 def _span(ats: Sequence[float]) -> str:
@@ -165,7 +194,7 @@ def grows(sweep: Sweep) -> str:
 
 
 def _contrast(here: Sequence[tuple[Line, Growth]], sweep: Sweep, metric: str) -> str:
-    """Two are held against each other only over the same values and with disjoint intervals."""
+    """Two are held against each other only over the same values, and where the intervals of both tell."""
     if not here:
         return ""
     spans = [(law.sizes, law.first, law.last) for _, law in here]
@@ -224,22 +253,19 @@ def law_table(sweep: Sweep) -> Table | None:
     )
 
 
-def crossed(sweep: Sweep, most: int = 3) -> str:
-    """Who is clearly faster at one value and clearly slower at another, the largest swings first."""
+def crossed(sweep: Sweep, order: Order, most: int = 3) -> str:
+    """Who is surely faster at one value and surely slower at another, the largest swings first."""
     found: list[tuple[float, str]] = []
     compared = False
-    for kernel in kernels_of(sweep.cells):
-        for resolution in resolutions_of(sweep.cells):
-            here = [line for line in sweep.lines if (line.kernel, line.resolution) == (kernel, resolution)]
-            for one, other in combinations(here, 2):
-                compared = True
-                told = _crossing(sweep, one, other)
-                if told:
-                    found.append((told[0], f"{told[1]} ({kernel}, {pixels(resolution)})"))
+    for one, other in _rivals(sweep):
+        compared = True
+        told = _crossing(sweep, order, one, other)
+        if told:
+            found.append((told[0], f"{told[1]} ({one.kernel}, {pixels(one.resolution)})"))
     if not compared:
         return ""
     if not found:
-        return f"Over {axis_named(sweep)} no two lines change places beyond what the intervals leave open."
+        return f"Over {axis_named(sweep)} no two lines change places beyond what the rounds leave open."
     texts = [text for _, text in sorted(found, key=lambda item: -item[0])[:most]]
     rest = len(found) - len(texts)
     if rest:
@@ -247,14 +273,14 @@ def crossed(sweep: Sweep, most: int = 3) -> str:
     return sentence("; ".join(texts))
 
 
-def _crossing(sweep: Sweep, one: Line, other: Line) -> tuple[float, str] | None:
-    theirs = {spot.at: spot.point.throughput for spot in other.known}
-    both = [(spot.at, spot.point.throughput, theirs[spot.at]) for spot in one.known if spot.at in theirs]
-    up, down = [at for at, p, q in both if p.above(q)], [at for at, p, q in both if q.above(p)]
+def _crossing(sweep: Sweep, order: Order, one: Line, other: Line) -> tuple[float, str] | None:
+    theirs = {spot.at: spot.point for spot in other.known}
+    both = [(spot.at, order.between(spot.point, theirs[spot.at])) for spot in one.known if spot.at in theirs]
+    up, down = ([at for at, found in both if found.side == side] for side in ("above", "below"))
     if not up or not down:
         return None
     first, second, faster, slower = (one, other, up, down) if up[0] < down[0] else (other, one, down, up)
-    ratios = [p.value / q.value for _, p, q in both]
+    ratios = [found.ratio for _, found in both]
     if faster[-1] < slower[0]:
         text = f"{second.name} passes {first.name} between {valued(sweep, [faster[-1], slower[0]])}"
     else:

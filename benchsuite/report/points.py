@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from benchsuite.analyse.pareto import Standing
 from benchsuite.results.metrics import METRICS
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A number with its 95 % interval; NaN where there is none."""
+    """A number with its 95 % interval; NaN ends where none can be stated."""
 
     value: float
     lo: float = math.nan
@@ -30,18 +31,6 @@ class Value:
         """Whether there is an interval."""
         return not (math.isnan(self.lo) or math.isnan(self.hi))
 
-    def above(self, other: Value) -> bool:
-        """Whether it is larger beyond doubt: both have intervals and they are disjoint."""
-        return self.bounded and other.bounded and self.lo > other.hi
-
-    def over(self, other: Value) -> Value:
-        """The ratio of the two, with an interval from the ends of both.
-
-        If each interval holds its median with 95 %, this one holds the ratio of the medians with at least
-        90 %, and with more than 95 % for independent samples of usual shapes.
-        """
-        return Value(self.value / other.value, self.lo / other.hi, self.hi / other.lo)
-
 
 MISSING = Value(math.nan)
 
@@ -55,7 +44,15 @@ class Point:
         size: height × width in pixels, by which resolutions are ordered.
         tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
+        batch: images per step.
+        rounds_s: median seconds per step of each round; round i of two cells of one `session` and `allocator`
+            was one process.
+        flags: what makes its samples suspicious, as words of `analyse.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
+        noise, drift: of its machine, as shares (`results.machine`).
+        standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
+        unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
+            are still to be measured (`unfinished.with_gaps`).
     """
 
     cell: str
@@ -69,7 +66,17 @@ class Point:
     reason: str | None
     expected: bool
     exact: bool
+    batch: int
+    rounds_s: tuple[float, ...]
+    session: int
+    allocator: str
+    flags: tuple[str, ...]
+    noise: float
+    drift: float
     metrics: Mapping[str, Value]
+    standing: Standing | None = None
+    unfinished: bool = False
+    line_unfinished: bool = False
 
     @property
     def macs(self) -> float:
@@ -123,6 +130,16 @@ def _point(row: Mapping[Any, Any]) -> Point:
         reason=None if pd.isna(row["reason"]) else row["reason"],
         expected=bool(row["expected"]),
         exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
+        batch=int(row["batch"]),
+        rounds_s=row["rounds_s"] if isinstance(row["rounds_s"], tuple) else (),
+        session=int(row["session"]),
+        allocator=row["allocator"],
+        flags=tuple(row["flags"].split()),
+        noise=row["noise"],
+        drift=row["drift"],
+        standing=row.get("standing") or None,
+        unfinished=bool(row.get("unfinished", False)),
+        line_unfinished=bool(row.get("line_unfinished", False)),
         metrics={
             key: Value(*(_number(row[column]) for column in (key, *(metric.interval or ()))))
             for key, metric in METRICS.items()

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import pandas as pd
+
 from benchsuite.analyse.correlation import ranks, spearman
 from benchsuite.analyse.pareto import Candidate, Standing, standings
 from benchsuite.report.contests import Contest, noun_of
-from benchsuite.report.points import Point, names_of, resolutions_of
+from benchsuite.report.groups import split
+from benchsuite.report.order import Order
+from benchsuite.report.points import Point, names_of, points, resolutions_of
 from benchsuite.report.words import joined, ordinal, places, sentence, signed, some
 from benchsuite.results.nouns import Noun, noun
 from benchsuite.units import si
@@ -54,7 +58,8 @@ def _speeds(name: str, resolution: int | str, fields: Sequence[Contest]) -> str:
         if mine not in contest.leaders:
             text = f"slower than {contest.cells[0].name}"
         else:
-            text = "the fastest" if len(contest.leaders) == 1 else "among the fastest"
+            among = "perhaps" if contest.open else "among"
+            text = "the fastest" if len(contest.leaders) == 1 else f"{among} the fastest"
         said.setdefault(text, []).append(contest.kernel)
     if not said:
         return ""
@@ -62,13 +67,13 @@ def _speeds(name: str, resolution: int | str, fields: Sequence[Contest]) -> str:
 
 
 def front(fields: Sequence[Contest]) -> str:
-    """Who is on the front whatever the true speeds within the intervals are, and who may be."""
+    """Who is on the front whatever the rounds leave open, and who may be."""
     found: dict[tuple[str, str, str], list[int | str]] = {}
     for contest in fields:
         known = sorted(contest.countable, key=lambda p: p.macs)
         if len(known) < 2:
             continue
-        stands = front_of(known)
+        stands = front_of(known, contest.order)
         certain, possible = (
             [p.name for p, stand in zip(known, stands, strict=True) if stand == wanted]
             for wanted in ("certain", "possible")
@@ -88,11 +93,28 @@ def _front_text(where: str, certain: str, possible: str) -> str:
     return f"Certainly {where}: {certain}{f'; possibly: {possible}' if possible else ''}."
 
 
-def front_of(cells: Sequence[Point]) -> list[Standing | None]:
+def front_of(cells: Sequence[Point], order: Order) -> list[Standing | None]:
     """Where each cell stands to the Pareto front of MACs against throughput among these."""
     return standings(
-        [Candidate(cost=p.macs, lo=p.throughput.lo, hi=p.throughput.hi, exact=p.exact) for p in cells]
+        [Candidate(cost=p.macs, exact=p.exact) for p in cells],
+        lambda i, j: order.side(cells[i], cells[j]),
     )
+
+
+def with_standings(frame: pd.DataFrame, order: Order) -> pd.DataFrame:
+    """The frame with a column `standing`: of each cell among all of its group and resolution, on any kernel.
+
+    None where MACs or speed are missing, or MACs are a lower bound that nothing beats.
+    """
+    found: dict[str, Standing | None] = {}
+    for group in split(frame):
+        sizes: dict[int | str, list[Point]] = {}
+        for point in points(group.frame):
+            if point.throughput.known and not math.isnan(point.macs):
+                sizes.setdefault(point.resolution, []).append(point)
+        for panel in sizes.values():
+            found |= zip((p.cell for p in panel), front_of(panel, order), strict=True)
+    return frame.assign(standing=pd.Series([found.get(cell) for cell in frame["cell"]], dtype=object))
 
 
 def correlation(fields: Sequence[Contest]) -> str:
@@ -136,14 +158,14 @@ def _verdict(low: float, high: float, called: Noun) -> str:
 
 
 def moved(fields: Sequence[Contest], most: int = 3) -> str:
-    """Whose place by throughput is farthest from that by MACs, whatever intervals leave open."""
+    """Whose place by throughput is farthest from that by MACs, whatever the rounds leave open."""
     biggest: dict[str, tuple[float, str]] = {}
     ranked = [contest for contest in fields if len(contest.countable) >= FEWEST]
     for contest in ranked:
         known = contest.countable
         for point, place in zip(known, ranks([p.macs for p in known]), strict=True):
-            best = 1 + sum(other.throughput.above(point.throughput) for other in known)
-            worst = len(known) - sum(point.throughput.above(other.throughput) for other in known)
+            best = 1 + sum(contest.order.faster(other, point) for other in known)
+            worst = len(known) - sum(contest.order.faster(point, other) for other in known)
             shift = max(best - place, place - worst)
             if shift >= 2 and shift > biggest.get(point.name, (0.0, ""))[0]:
                 by_speed = ordinal(best) if best == worst else f"{ordinal(best)} to {ordinal(worst)}"
@@ -154,7 +176,7 @@ def moved(fields: Sequence[Contest], most: int = 3) -> str:
         return sentence("; ".join(text for _, text in top))
     if ranked:
         return (
-            f"Beyond what the intervals leave open, no {noun_of(fields).single} moves by two or more places "
+            f"Beyond what the rounds leave open, no {noun_of(fields).single} moves by two or more places "
             "from MACs to speed."
         )
     return ""

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
+from benchsuite.analyse.flags import FLAGS
+from benchsuite.report import strips
 from benchsuite.report.contests import Contest, noun_of, speed
+from benchsuite.report.order import beside, valued
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import (
     MODE_WORDS,
@@ -37,17 +41,24 @@ FACTORS: Mapping[str, str] = {
     "protocol": "Protocol",
     "compile": "Compile",
     "threads": "Threads",
+    "allocator": "Allocator",
 }
-_WORDED = ("device", "dtype", "mode", "memory_format", "cache", "protocol", "compile")
+_WORDED = ("device", "dtype", "mode", "memory_format", "cache", "protocol", "compile", "allocator")
 """Conditions that become columns only where they differ within a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """What one cell of a table says; `sort` is None where it has no value, which sorts last."""
+    """What one cell of a table says.
+
+    Attributes:
+        sort: None where it has no value, which sorts last.
+        shown: what a page shows in place of the text.
+    """
 
     text: str
     sort: float | str | None = None
+    shown: Markup | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +97,16 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
 
     Args:
         prefix: of the ids of rows, before the id of the cell.
-        reference: a name; adds a column with throughput as a multiple of its throughput in the same setting.
+        reference: a name; adds a column with speed as a multiple of its speed in the same setting.
     """
     cells = points(frame)
     rows = frame.to_dict("records")
     varying = [factor for factor in FACTORS if frame[factor].nunique(dropna=factor != "threads") > 1]
-    columns = [_macs(cells), _params(cells), _latency(cells), _throughput()]
+    columns = [_macs(cells), _latency(cells)]
     if reference is not None:
-        columns.append(_relative(cells, rows, reference))
-    columns += [_memory(cells), *_watched(rows, "busy_s", "Device busy", "s")]
+        columns.append(_relative(rows, reference))
+    columns += [_rounds(cells), _throughput(), _memory(cells), _params(cells)]
+    columns += _watched(rows, "busy_s", "Device busy", "s")
     columns += [*_watched(rows, "joules_per_image", "Energy per image", "J"), _samples(rows)]
     headers = (
         Header(noun(point.subject for point in cells).heading),
@@ -102,6 +114,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
         Header("Kernel"),
         *(Header(FACTORS[factor], numeric=factor not in _WORDED) for factor in varying),
         *(Header(title, numeric=True) for title, _ in columns),
+        Header("Flags"),
         Header("Status"),
     )
     body = tuple(
@@ -112,6 +125,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
                 TableCell(point.kernel, point.kernel),
                 *(_factor(factor, row[factor]) for factor in varying),
                 *(show(i, point) for _, show in columns),
+                _flags(point),
                 _status(point),
             ),
             id=f"{prefix}{point.cell}",
@@ -126,7 +140,9 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
             "`benchsuite extract` on this file gives all of them."
         )
     if any(point.latency.bounded for point in cells):
-        caption += " Brackets: 95 % interval of the median."
+        caption += " Brackets: 95 % interval."
+    if any(len(point.rounds_s) > 1 for point in cells):
+        caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
     if not all(point.exact for point in cells):
         caption += " ≥: a lower bound, since the counter has no rule for some operators."
     return Table(caption, headers, body, sortable=True)
@@ -168,21 +184,61 @@ def _throughput() -> _Column:
     return "Throughput (images/s)", show
 
 
-def _relative(cells: Sequence[Point], rows: Sequence[Mapping[Any, Any]], reference: str) -> _Column:
-    def setting(i: int) -> tuple[Any, ...]:
-        keys = ("resolution", "kernel", *FACTORS)
-        return tuple(rows[i][key] for key in keys)
+def with_relative(frame: pd.DataFrame, reference: str | None) -> pd.DataFrame:
+    """The frame with the speed of every cell as a multiple of that of the reference in the same setting.
 
+    The multiple is paired by round. Its columns are `relative`, `relative_lo` and `relative_hi`; missing
+    where one of the two was not timed.
+    """
+    keys = ("resolution", "kernel", *FACTORS)
+    settings = [tuple(map(str, row)) for row in frame[list(keys)].itertuples(index=False)]
+    cells = points(frame)
     base = {
-        setting(i): p.throughput for i, p in enumerate(cells) if p.name == reference and p.throughput.known
+        setting: point
+        for setting, point in zip(settings, cells, strict=True)
+        if point.name == reference and point.rounds_s
     }
+    found = [
+        beside(point, base[setting]) if setting in base else MISSING
+        for setting, point in zip(settings, cells, strict=True)
+    ]
+    return frame.assign(
+        relative=[value.value for value in found],
+        relative_lo=[value.lo for value in found],
+        relative_hi=[value.hi for value in found],
+    )
 
+
+def _relative(rows: Sequence[Mapping[Any, Any]], reference: str) -> _Column:
     def show(i: int, point: Point) -> TableCell:
-        other = base.get(setting(i))
-        ratio = point.throughput.over(other) if other and point.throughput.known else MISSING
-        return TableCell(f"{ratio.value:.2f}" if ratio.known else "–", _key(ratio))
+        value = Value(*(rows[i][key] for key in ("relative", "relative_lo", "relative_hi")))
+        own = point.name == reference and value.known
+        return TableCell("1" if own else spread(value.value, value.lo, value.hi), _key(value))
 
-    return f"Times {reference}", show
+    return f"× {reference}", show
+
+
+def _rounds(cells: Sequence[Point]) -> _Column:
+    def show(_: int, point: Point) -> TableCell:
+        medians = point.rounds_s
+        if len(medians) < 2:
+            return TableCell("–")
+        factor, unit = scale_of(medians, "s")
+        text = f"{', '.join(fixed(median / factor, 3) for median in medians)} {unit}"
+        return TableCell(text, max(medians) / min(medians), strips.strip(medians, point.latency.value, text))
+
+    return "Rounds", show
+
+
+def _flags(point: Point) -> TableCell:
+    if not point.flags:
+        return TableCell("", None)
+    words = [word.replace("_", " ") for word in point.flags]
+    marks = (
+        Markup('<abbr title="{}">{}</abbr>').format(FLAGS.get(flag, ""), word)
+        for flag, word in zip(point.flags, words, strict=True)
+    )
+    return TableCell(", ".join(words), words[0], Markup(", ").join(marks))
 
 
 def _memory(cells: Sequence[Point]) -> _Column:
@@ -235,14 +291,14 @@ def _status(point: Point, most: int = 90) -> TableCell:
 
 
 def fastest(fields: Sequence[Contest]) -> Table:
-    """Who leads each contest, with its interval and its lead over the first that is clearly slower."""
+    """Who leads each contest, with its interval and its lead over the first that is surely slower."""
     rows = []
     for contest in fields:
         leaders = contest.leaders
         behind = [point for point in contest.cells if point not in leaders]
         names = joined([point.name for point in leaders])
-        text = names if len(leaders) == 1 else f"{names} (not distinguishable)"
-        lead = leaders[0].throughput.over(behind[0].throughput) if behind else MISSING
+        text = names if len(leaders) == 1 else f"{names} ({contest.open or 'no difference'})"
+        lead = valued(contest.order.between(leaders[0], behind[0])) if behind else MISSING
         rows.append(
             Row(
                 (
@@ -261,7 +317,9 @@ def fastest(fields: Sequence[Contest]) -> Table:
         Header("Kernel"),
         Header("Fastest"),
         Header("Throughput (images/s)", numeric=True),
-        Header("Lead over the first that is clearly slower", numeric=True),
+        Header("Lead over the first that is surely slower", numeric=True),
     )
-    caption = f"The fastest {noun_of(fields).single} of every setting, with its 95 % interval."
+    caption = f"The fastest {noun_of(fields).single} of every setting."
+    if any(contest.leaders[0].throughput.bounded for contest in fields):
+        caption += " Brackets: 95 % intervals, of the lead paired by round."
     return Table(caption, headers, tuple(rows))

@@ -11,14 +11,16 @@ from benchsuite.units import si
 
 
 def rounds(records: Sequence[Record]) -> str | None:
-    """How often cells took turns; None where none did."""
-    numbers = [len(record.timing.rounds) for record in records if record.timing and record.timing.rounds]
-    if not numbers:
+    """How often cells took turns, and in how many processes; None where none did."""
+    timings = [record.timing for record in records if record.timing and record.timing.rounds]
+    if not timings:
         return None
-    often = joined([str(number) for number in sorted(set(numbers))], "or")
+    often = joined([str(number) for number in sorted({len(timing.rounds) for timing in timings})], "or")
+    fresh = any(timing.usage for timing in timings)
     return (
-        f"{counted(len(numbers), 'cell')} took turns with the others of the same size and setting, in "
-        f"{often} rounds, so that drift of the machine falls on all alike."
+        f"{counted(len(timings), 'cell')} took turns with the others of the same size and setting, in "
+        f"{often} rounds, {'each in a fresh process, ' if fresh else ''}so that drift of the machine falls "
+        "on all alike."
     )
 
 

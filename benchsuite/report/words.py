@@ -25,6 +25,7 @@ STOPPED_WORDS: dict[str, str] = {
     "time": "the time was up",
     "entropy": "new samples said nothing new",
     "protocol": "the protocol says how many",
+    "rounds": "the largest number of rounds was taken",
     "interrupted": "the run was asked to stop",
 }
 """What ended the sampling of a cell → the words for it after "because"."""

@@ -149,8 +149,8 @@ def to_frame(
     measured is missing (NaN, NA), never 0; so are `dim` and `num_heads` of a backbone.
 
     `achieved_flops_per_s` and `intensity` (operations per byte) are of the forward pass, and missing in
-    training; `ceiling_share` is the share of a matrix product's measured rate, missing where there is
-    none.
+    training; `ceiling_share` is the share of the rate of the fastest kernel of known cost, on as many
+    threads, missing where there is none.
 
     Args:
         environments: session → its machine, for what is held against the machine.
@@ -247,9 +247,9 @@ def _held_against(record: Record, environment: Mapping[str, Any], latency_s: flo
     found: dict[str, Any] = {}
     if record.memory is not None:
         found["intensity"] = intensity(cell, cost, record.memory)
-    if latency_s is not None:
+    if latency_s is not None and record.timing is not None:
         achieved = achieved_flops_per_s(cell, cost, latency_s)
-        top = ceilings_of(environment, cell.device, cell.dtype, cell.threads).macs_per_s
+        top = ceilings_of(environment, cell.device, cell.dtype, record.timing.threads).macs_per_s
         found["achieved_flops_per_s"] = achieved
         if achieved is not None and top:
             found["ceiling_share"] = achieved / (FLOPS_PER_MAC * top)

@@ -48,6 +48,7 @@ class Keeper:
         self._writer = writer
         self._observer = observer
         self._lock = threading.RLock()
+        self._round = 0
         self._journal: VisitJournal | None = None
         found = _rounds_here(prepared, writer.path, self.environments) if prepared.earlier else {}
         self._began = {cell: visits[0].session for cell, visits in found.items()}
@@ -70,10 +71,12 @@ class Keeper:
         with self._lock:
             self._observer.cell_begins(cell)
             if not worker:
-                self._progress.write({cell.device: cell.id})
+                turn = f", round {self._round}" if self._round else ""
+                self._progress.write({cell.device: f"{cell.id}{turn}"})
 
     def round_begins(self, number: int, cells: int) -> None:
         with self._lock:
+            self._round = number
             self._observer.round_begins(number, cells)
 
     def visited(self, cell: Cell, visit: Visited, seconds: float) -> None:

@@ -10,12 +10,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import BenchsuiteError, RunFolderError
+from benchsuite.errors import RunFolderError
 from benchsuite.results.lock import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
 from benchsuite.run.prepare import INTERRUPTED
 from benchsuite.run.progress import read_progress
+from benchsuite.scenario.stored import stored_cells
 
 if sys.platform != "win32":
     import fcntl
@@ -167,22 +168,8 @@ def _cell(record: Record) -> _Cell:
 
 def _total(document: Mapping[str, Any]) -> int | None:
     """The number of cells, from the stored scenario; None if this version cannot expand it."""
-    from benchsuite.scenario.expand import expand_detailed
-    from benchsuite.scenario.model import Scenario
-    from benchsuite.scenario.select import parse
-    from benchsuite.scenario.shards import Shard, only
-
-    settings = document.get("run", {})
-    plain = {key: value for key, value in document.items() if key != "run"}
-    try:
-        expansion = expand_detailed(Scenario.from_dict(plain), device=str(settings.get("device", "cpu")))
-        selection = parse(str(settings.get("filter", "")))
-        cells = [cell for cell in expansion.cells if selection.matches(cell)]
-        if "shard" in settings:
-            cells = list(only(Shard.from_dict(settings["shard"]), cells, ())[0])
-    except (BenchsuiteError, KeyError, ValueError):
-        return None
-    return len(cells)
+    cells = stored_cells(document)
+    return None if cells is None else len(cells)
 
 
 def _per_minute(cells: Sequence[_Cell], *, running: bool) -> float | None:

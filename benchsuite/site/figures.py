@@ -14,6 +14,8 @@ from benchsuite.report.canvas import Drawing
 from benchsuite.report.context import SECTIONS
 from benchsuite.report.groups import split
 from benchsuite.report.history import percent
+from benchsuite.report.order import within
+from benchsuite.report.ranking import with_standings
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.theme import DARK, LIGHT, Look, looks
 from benchsuite.report.words import counted, scale_of, spread
@@ -31,7 +33,9 @@ def thumbnail(run: Run) -> bytes | None:
     It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
     else the first. Call it with `theme.applied()`.
     """
-    frame = to_frame(record for record in run.records if record.status != "skipped")
+    records = [record for record in run.records if record.status != "skipped"]
+    frame = to_frame(records, run.environments)
+    frame = with_standings(frame, within(frame))
     style = looks(list(dict.fromkeys(frame["name"])))
     first: Drawing | None = None
     for drawing in _drawings(frame, style):

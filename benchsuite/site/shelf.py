@@ -110,7 +110,7 @@ def _frame(name: str, run: Run) -> pd.DataFrame:
     }
     first = machine_of(run.environment)
     records = [record for record in run.records if record.status != "skipped"]
-    frame = to_frame(records)
+    frame = to_frame(records, _environments(run))
     of = [machines.get(record.session, first) for record in records]
     return frame.assign(
         run=name,

@@ -81,6 +81,7 @@ TABLE: list[tuple[str, Any, str | None, str | None]] = [
     ("python", "3.12.1", "warn", "warn"),
     ("torch", "2.14.0", "warn", "warn"),
     ("packages.benchsuite", "0.2.0", "warn", "warn"),
+    ("packages.fvcore", "0.1.6", "note", "note"),
     ("packages.numpy", "2.5.0", "note", "note"),
     ("packages.triton", "3.4", "note", "warn"),
     ("cpu.model", "EPYC", "refuse", "warn"),

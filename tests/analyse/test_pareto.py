@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchsuite.analyse.pareto import Candidate, Standing, pareto_front, standings
+from benchsuite.stats.evidence import Side
 
 # Small integers, so that ties in one or both coordinates are common.
 POINTS = st.lists(st.tuples(st.integers(0, 6).map(float), st.integers(0, 6).map(float)), max_size=25)
@@ -48,54 +50,50 @@ def test_no_points_have_no_front() -> None:
     assert pareto_front([]) == []
 
 
-# With intervals
+# With decisions
 
+SIDES: list[Side] = ["above", "below", "same", "undecided"]
 CANDIDATES = st.lists(
-    st.builds(
-        lambda cost, lo, more, exact: Candidate(cost=cost, lo=lo, hi=lo + more, exact=exact),
-        st.integers(0, 4).map(float),
-        st.integers(0, 4).map(float),
-        st.integers(0, 2).map(float),
-        st.booleans(),
-    ),
-    max_size=12,
+    st.builds(Candidate, cost=st.integers(0, 4).map(float), exact=st.booleans()), max_size=8
 )
+OPPOSITE: dict[Side, Side] = {"above": "below", "below": "above"}
 
 
-def may_dominate(one: Candidate, by: Candidate) -> bool:
-    """For some speeds within the intervals: the slowest of one, the fastest of the other."""
-    return dominated((one.cost, one.lo), (by.cost, by.hi))
-
-
-def must_dominate(one: Candidate, by: Candidate) -> bool:
-    """For all speeds within the intervals: the fastest of one, the slowest of the other."""
-    return dominated((one.cost, one.hi), (by.cost, by.lo))
-
-
-@given(CANDIDATES)
-def test_standings_follow_their_definition(candidates: list[Candidate]) -> None:
-    for i, (one, standing) in enumerate(zip(candidates, standings(candidates), strict=True)):
-        others = [other for j, other in enumerate(candidates) if j != i and other.exact]
-        expected: Standing | None = "certain"
-        if any(must_dominate(one, other) for other in others):
+@given(CANDIDATES, st.data())
+def test_standings_follow_their_definition(candidates: list[Candidate], data: st.DataObject) -> None:
+    sides: dict[tuple[int, int], Side] = {}
+    for i, j in itertools.combinations(range(len(candidates)), 2):
+        side = data.draw(st.sampled_from(SIDES))
+        sides |= {(i, j): side, (j, i): OPPOSITE.get(side, side)}
+    found = standings(candidates, lambda i, j: sides[i, j])
+    for i, (one, standing) in enumerate(zip(candidates, found, strict=True)):
+        rivals = [
+            j for j, other in enumerate(candidates) if j != i and other.exact and other.cost <= one.cost
+        ]
+        worse = [j for j in rivals if sides[j, i] == "below"]
+        equal = [j for j in rivals if sides[j, i] == "same"]
+        expected: Standing | None = "possible"
+        if any(sides[j, i] == "above" or (j in equal and candidates[j].cost < one.cost) for j in rivals):
             expected = "dominated"
         elif not one.exact:
             expected = None
-        elif any(may_dominate(one, other) for other in others):
-            expected = "possible"
+        elif len(worse) + len(equal) == len(rivals):
+            expected = "certain"
         assert standing == expected
 
 
-def test_a_speed_without_an_interval_leaves_open_what_it_may_beat() -> None:
-    unknown = Candidate(cost=2, lo=math.nan, hi=math.nan)
-    cheap, dear = Candidate(cost=1, lo=5, hi=6), Candidate(cost=3, lo=8, hi=9)
-    assert standings([cheap, unknown, dear]) == ["certain", "possible", "possible"]
-    assert standings([cheap, dear]) == ["certain", "certain"]
+def test_an_undecided_speed_leaves_open_what_it_may_beat() -> None:
+    cheap, dear = Candidate(cost=1), Candidate(cost=2)
+    assert standings([cheap, dear], lambda i, j: "undecided") == ["certain", "possible"]
 
 
-def test_equal_points_without_width_are_both_certain() -> None:
-    assert standings([Candidate(cost=1, lo=5, hi=5)] * 2) == ["certain", "certain"]
+def test_equal_costs_and_speeds_are_both_certain() -> None:
+    assert standings([Candidate(cost=1)] * 2, lambda i, j: "same") == ["certain", "certain"]
+
+
+def test_what_costs_more_without_a_difference_in_speed_is_dominated() -> None:
+    assert standings([Candidate(cost=1), Candidate(cost=2)], lambda i, j: "same") == ["certain", "dominated"]
 
 
 def test_a_missing_cost_stands_nowhere() -> None:
-    assert standings([Candidate(cost=math.nan, lo=1, hi=2)]) == [None]
+    assert standings([Candidate(cost=math.nan)], lambda i, j: "same") == [None]

@@ -92,7 +92,8 @@ SMALL = """
 name: small
 title: Small
 sweep: {mixer: [pooling, msa], resolution: 32, dim: 32, num_heads: 4, device: cpu}
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1,
+  ceilings: false}
 """
 
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchsuite.report.contests import Contest, contests
+from benchsuite.report.order import among
+from benchsuite.report.points import points
+from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
 
@@ -22,6 +27,7 @@ def make_record(
     latency: float | None = 0.01,
     noise: float = 0.01,
     samples: int = 20,
+    rounds: int = 5,
     macs: int | None = 1_000_000_000,
     exact: bool = True,
     memory: int | None = 100 << 20,
@@ -33,7 +39,8 @@ def make_record(
 ) -> Record:
     """A record with `samples` timings spread evenly within ± `noise` of `latency`, so the median is exact.
 
-    They are of five rounds, whose interval is about ± `noise` / 2; fewer than ten are of one. Rounds are in
+    They are of `rounds` rounds, whose interval is about ± `noise` / 2 for five; fewer than ten are of one.
+    Rounds are in
     another order for every cell, so that no two cells scatter alike.
     """
     size = (resolution, resolution) if isinstance(resolution, int) else resolution
@@ -50,19 +57,19 @@ def make_record(
     ok = status == "ok"
     timing = None
     if ok and latency is not None:
-        levels = [0.23 * (i - 2) for i in range(5)] if samples >= 10 else [0.0]
+        levels = [0.46 * level for level in evenly(rounds)] if samples >= 10 and rounds > 1 else [0.0]
         counts = [len(range(i, samples, len(levels))) for i in range(len(levels))]
         within = 0.5 if len(levels) > 1 else 1.0
-        rounds = [
+        steps = [
             [latency * (1 + noise * (level + within * step)) for step in evenly(count)]
             for level, count in zip(levels, counts, strict=True)
         ]
         order = random.Random(f"{seed} {made.id}")
-        for one in (rounds, *rounds):
+        for one in (steps, *steps):
             order.shuffle(one)
         timing = Timing(
-            samples_s=tuple(step for one in rounds for step in one),
-            rounds=tuple(map(len, rounds)) if len(rounds) > 1 else (),
+            samples_s=tuple(step for one in steps for step in one),
+            rounds=tuple(map(len, steps)) if len(steps) > 1 else (),
             method="cuda_events",
             warmup_calls=12,
             warmup_s=0.5,
@@ -94,6 +101,19 @@ def make_record(
         started_at="2026-01-05T10:00:00Z",
         seconds=2.5,
     )
+
+
+def fields_of(records: Sequence[Record]) -> list[Contest]:
+    """The contests of these records, which can be compared."""
+    cells = points(to_frame(records))
+    return contests(cells, among(cells))
+
+
+def with_rounds(record: Record, medians: Sequence[float]) -> Record:
+    """The record with one sample in each of these rounds."""
+    assert record.timing is not None
+    timing = replace(record.timing, samples_s=tuple(medians), rounds=(1,) * len(medians))
+    return replace(record, timing=timing)
 
 
 def evenly(count: int) -> list[float]:

@@ -15,17 +15,21 @@ from benchsuite.report.comparison import CAVEAT, Comparison, Pair, compare, plai
 from benchsuite.report.comparison_page import COUNTED, page, to_html
 from benchsuite.report.prose import texts
 from benchsuite.results.record import Record
+from benchsuite.results.store import Run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run, realistic
 from tests.report.test_html import Page
 
+TESTED = ENVIRONMENT | {"selftest": {"noise_percent": 0.5, "drift_percent": 0.2, "passed": True}}
 OTHER_GPU = ENVIRONMENT | {"gpu": ENVIRONMENT["gpu"] | {"name": "NVIDIA A100"}}
 
 
 def of(old: Sequence[Record], new: Sequence[Record], **environment: Any) -> Comparison:
     """The comparison of two runs on one machine, or of the second on another one."""
-    machine = ENVIRONMENT | environment
-    run = dataclasses.replace(make_run(new), environment=machine, environments={1: machine})
-    return compare(make_run(old), run)
+    return compare(on_machine(old, TESTED), on_machine(new, TESTED | environment))
+
+
+def on_machine(records: Sequence[Record], machine: dict[str, Any]) -> Run:
+    return dataclasses.replace(make_run(records), environment=machine, environments={1: machine})
 
 
 def only_pair(old: Record, new: Record) -> Pair:
@@ -38,14 +42,25 @@ def said(comparison: Comparison) -> str:
     return " ".join(text for section in page(comparison).sections for text in section.sentences)
 
 
-def test_the_ratio_is_of_medians_and_its_interval_of_the_ends_of_both() -> None:
-    pair = only_pair(make_record(latency=0.010), make_record(latency=0.011))
+def test_the_interval_of_the_ratio_holds_the_drift_of_the_machine() -> None:
+    old, new = make_record(latency=0.010), make_record(latency=0.011)
+    pair = only_pair(old, new)
     assert (pair.old.value, pair.new.value) == pytest.approx((0.010, 0.011))
-    assert pair.ratio.value == pytest.approx(1.1)
-    assert (pair.ratio.lo, pair.ratio.hi) == pytest.approx(
-        (pair.new.lo / pair.old.hi, pair.new.hi / pair.old.lo)
-    )
+    assert pair.ratio.value == pytest.approx(1.1, rel=1e-3)
     assert pair.ratio.lo < 1.1 < pair.ratio.hi
+    drifting = {"selftest": {"noise_percent": 0.5, "drift_percent": 8.0}}
+    (wide,) = of([old], [new], **drifting).pairs
+    assert wide.ratio.lo < 1 < 1.2 < wide.ratio.hi
+    assert (wide.seen, wide.reason) == ("undecided", "the rounds disagree")
+
+
+def test_where_nobody_knows_the_drift_nothing_is_called_slower() -> None:
+    found = compare(make_run([make_record()]), on_machine([make_record(latency=0.02)], TESTED))
+    (pair,) = found.pairs
+    assert pair.ratio.value == pytest.approx(2, rel=1e-2)
+    assert not pair.ratio.bounded
+    assert pair.seen == "undecided"
+    assert "Undecided: no self-test says how far two runs of this machine differ." in said(found)
 
 
 @pytest.mark.parametrize(
@@ -53,13 +68,14 @@ def test_the_ratio_is_of_medians_and_its_interval_of_the_ends_of_both() -> None:
     [
         (0.012, 0.01, 20, "slower"),
         (0.009, 0.01, 20, "faster"),
-        (0.0101, 0.05, 20, "not told apart"),
+        (0.0101, 0.05, 20, "undecided"),
         (0.0101, 0.001, 20, "slower"),
-        (0.012, 0.01, 5, "no interval"),
+        (0.01002, 0.0001, 20, "no different"),
+        (0.012, 0.01, 5, "undecided"),
         (None, 0.01, 20, "no time"),
     ],
 )
-def test_intervals_say_what_was_seen(latency: float | None, noise: float, samples: int, seen: str) -> None:
+def test_the_rounds_of_both_decide(latency: float | None, noise: float, samples: int, seen: str) -> None:
     old = make_record(latency=0.010, noise=noise)
     new = make_record(latency=latency, noise=noise, samples=samples)
     assert only_pair(old, new).seen == seen
@@ -185,16 +201,17 @@ def test_the_summary_counts_and_says_what_chance_would_do() -> None:
         for side, latency in zip((224, 448, 672, 896), latencies, strict=True)
     ]
     text = said(of(old, new))
-    assert "Of 4 cells that both have, B is: 2 slower, 1 faster and 1 not told apart." in text
+    assert "Of 4 cells that both have, B is: 2 slower, 1 faster and 1 undecided." in text
+    assert "Undecided: the rounds disagree." in text
     assert "The median of 4 ratios is 1.100; they go from 0.8000 to 1.250." in text
-    assert "By chance alone up to 0.4 of 4 would be told apart" in text
+    assert "Of those called slower or faster, at most 5 % are so by chance" in text
 
 
-def test_data_and_page_both_say_that_one_process_is_no_evidence() -> None:
+def test_data_and_page_both_say_what_two_runs_cannot_tell() -> None:
     found = of([make_record()], [make_record(latency=0.02)])
     assert plain(found)["caveat"] == page(found).caveat == CAVEAT
     assert CAVEAT in Page(to_html(found)).within("p")
-    assert "One process a side cannot tell" in CAVEAT
+    assert "for benchsuite gate to say" in CAVEAT
 
 
 def test_data_is_json_and_null_where_there_is_no_number() -> None:

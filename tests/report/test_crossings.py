@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from benchsuite.report.contests import contests
+import pytest
+
 from benchsuite.report.crossings import crossed, crossings
-from benchsuite.report.points import points
-from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
-from tests.report.synthetic import make_network, make_record
+from tests.report.synthetic import fields_of, make_network, make_record
 
 
 def sweep(kernel: str = "math", **latencies: tuple[float, ...]) -> list[Record]:
@@ -20,14 +19,14 @@ def sweep(kernel: str = "math", **latencies: tuple[float, ...]) -> list[Record]:
 
 
 def said(*records: Record) -> str:
-    return crossed(contests(points(to_frame(records))))
+    return crossed(fields_of(records))
 
 
 def test_a_pair_that_changes_places_is_told_with_the_sizes_between_which_it_does() -> None:
     assert said(*sweep(a=(10, 20, 90), b=(12, 30, 60))) == "b passes a between 448 and 896 px (math)."
 
 
-def test_sizes_where_intervals_leave_the_order_open_widen_the_span() -> None:
+def test_sizes_where_the_rounds_leave_the_order_open_widen_the_span() -> None:
     assert said(*sweep(a=(10, 20, 90), b=(12, 20.01, 60))) == "b passes a between 224 and 896 px (math)."
 
 
@@ -41,12 +40,12 @@ def test_the_order_of_records_does_not_decide_who_is_named_first() -> None:
     assert said(*sweep(b=(12, 30, 60), a=(10, 20, 90))).startswith("b passes a between 448 and 896 px")
 
 
-def test_orders_that_intervals_leave_open_do_not_cross() -> None:
+def test_orders_that_the_rounds_leave_open_do_not_cross() -> None:
     open_ = sweep(a=(10, 20.01, 40), b=(12, 20, 60))
     assert said(*open_) == (
-        "Between 224 and 896 px no two mixers change places beyond what the intervals leave open."
+        "Between 224 and 896 px no two mixers change places beyond what the rounds leave open."
     )
-    assert crossings(contests(points(to_frame(open_)))) == []
+    assert crossings(fields_of(open_)) == []
 
 
 def test_a_pair_that_crosses_on_one_kernel_only_is_told_with_that_kernel() -> None:
@@ -56,9 +55,9 @@ def test_a_pair_that_crosses_on_one_kernel_only_is_told_with_that_kernel() -> No
 
 def test_the_largest_crossings_come_first_and_the_rest_is_counted() -> None:
     records = sweep(a=(10, 100), b=(11, 40), c=(12, 20), d=(13, 10))
-    (one, *_, last) = crossings(contests(points(to_frame(records))))
+    (one, *_, last) = crossings(fields_of(records))
     assert (one.first, one.second) == ("a", "d")
-    assert one.swing == 13.0  # 13/10 over 10/100
+    assert one.swing == pytest.approx(13.0)  # 13/10 over 10/100
     assert last.swing < one.swing
     assert said(*records).endswith("; 3 more pairs change places.")  # of 6 pairs, all of which cross
 

@@ -24,7 +24,7 @@ def test_figures_that_find_no_room_are_named_and_still_written_to_files(
     drawn = render([run], out=tmp_path / "drawn.html", figures=tmp_path / "figures")
     assert plain.read_text(encoding="utf-8") == drawn.read_text(encoding="utf-8")
     found = Page(plain.read_text(encoding="utf-8"))
-    assert sum(tag == "svg" for tag, _ in found.tags) == 3  # batch 1 alone: scatter, growth, memory
+    assert len(found.figures) == 3  # batch 1 alone: scatter, growth, memory
     (said,) = [text for text in found.within("p") if "not in this file" in text]
     assert said.startswith("batch 64: The figures of these 8 cells are not in this file")
     assert {path.name for path in (tmp_path / "figures").glob("*.pdf")} == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,23 @@ import pytest
 
 from benchsuite.report.explore.repeat import base_command
 from benchsuite.report.explore.table import looks_of, to_table
+from benchsuite.report.order import within
+from benchsuite.report.ranking import with_standings
+from benchsuite.report.tables import with_relative
 from benchsuite.report.theme import MARKERS, looks
 from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.select import parse
 from tests.report.synthetic import make_record, realistic
+
+
+def table_of(records: Sequence[Record], reference: str | None = None) -> dict[str, Any]:
+    frame = to_frame(records)
+    frame = with_relative(with_standings(frame, within(frame)), reference)
+    return to_table(frame, reference)
 
 
 def column(table: dict[str, Any], key: str) -> list[Any]:
@@ -31,8 +42,7 @@ def column(table: dict[str, Any], key: str) -> list[Any]:
 
 
 def test_every_number_is_that_of_the_frame_and_missing_stays_missing() -> None:
-    frame = to_frame(realistic())
-    table = to_table(frame)
+    frame, table = to_frame(realistic()), table_of(realistic())
     assert table["rows"] == len(frame)
     for key in ("macs", "latency_s", "latency_lo_s", "latency_hi_s", "throughput", "peak_memory_bytes"):
         for value, expected in zip(column(table, key), frame[key], strict=True):
@@ -45,7 +55,7 @@ def test_every_number_is_that_of_the_frame_and_missing_stays_missing() -> None:
 
 
 def test_metrics_carry_label_unit_and_interval_and_empty_columns_are_absent() -> None:
-    columns = to_table(to_frame(realistic()))["columns"]
+    columns = table_of(realistic())["columns"]
     assert columns["latency_s"]["label"] == "Latency per step"
     assert (columns["latency_s"]["unit"], columns["latency_s"]["better"]) == ("s", "lower")
     assert (columns["latency_s"]["lo"], columns["latency_s"]["hi"]) == ("latency_lo_s", "latency_hi_s")
@@ -57,13 +67,13 @@ def test_metrics_carry_label_unit_and_interval_and_empty_columns_are_absent() ->
 def test_parameters_that_vary_are_axes() -> None:
     records = [make_record(f"α={a}", config={"alpha": a, "window_size": 2}) for a in (0.1, 0.5)]
     records.append(make_record("msa"))
-    table = to_table(to_frame(records))
+    table = table_of(records)
     assert column(table, "params.alpha") == [0.1, 0.5, None]
     assert "params.window_size" not in table["columns"]
 
 
 def test_a_run_in_which_everything_failed_has_a_table_too() -> None:
-    table = to_table(to_frame([make_record("a", status="oom", macs=None)]))
+    table = table_of([make_record("a", status="oom", macs=None)])
     assert column(table, "status") == ["oom"]
     assert not [key for key, found in table["columns"].items() if found.get("kind") == "metric"]
 
@@ -120,6 +130,21 @@ def test_the_standing_is_that_of_all_kernels_at_a_resolution_under_the_same_cond
         make_record("beaten", macs=3, latency=0.08, resolution=448),
         make_record("beaten", macs=3, latency=0.08, dtype="fp32"),
     ]
-    assert column(to_table(to_frame(records)), "standing") == [
+    assert column(table_of(records), "standing") == [
         "certain", "possible", "dominated", "certain", None, None, "certain", "certain",
     ]  # fmt: skip
+
+
+def test_multiples_of_the_reference_and_rounds_are_there_for_charts_and_strips() -> None:
+    records = [make_record("msa", latency=0.02), make_record("hilo", latency=0.01)]
+    table = table_of([*records, make_record("x", status="oom")], "msa")
+    one, two, none = column(table, "relative")
+    assert (one, none) == (1.0, None)
+    assert two == pytest.approx(2, rel=1e-2)
+    assert column(table, "relative_lo")[1] < two < column(table, "relative_hi")[1]
+    assert table["columns"]["relative"]["label"] == "× msa"
+    rounds = column(table, "rounds_s")
+    assert rounds[2] is None
+    assert sorted(rounds[1])[2] == pytest.approx(0.01)
+    assert len(rounds[1]) == 5
+    assert "relative" not in table_of(records)["columns"]

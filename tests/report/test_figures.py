@@ -14,12 +14,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Annotation
 
 from benchsuite.report import theme
-from benchsuite.report.canvas import Drawing
+from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.context import SECTIONS, UNASKED
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed, evenly
+from benchsuite.report.order import within
+from benchsuite.report.ranking import with_standings
 from benchsuite.report.scaling import over_resolution
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -42,6 +45,7 @@ def drawn(draw: Draw, records: Sequence[Record]) -> Drawing:
 
 def absent(draw: Draw, records: Sequence[Record]) -> Drawing | None:
     frame = to_frame(records)
+    frame = with_standings(frame, within(frame))
     return draw(frame, theme.looks(frame["name"]))
 
 
@@ -66,6 +70,23 @@ def legend(figure: Figure) -> list[str]:
 
 def panels(figure: Figure) -> dict[str, Axes]:
     return {axes.get_title("left"): axes for axes in figure.axes}
+
+
+# Flags
+
+
+def test_a_flagged_cell_is_marked_in_every_figure_and_the_caption_says_how() -> None:
+    flagged_one, clean = make_record("a"), make_record("b", macs=2 * 10**9)
+    drawing = drawn(cost_versus_speed, [flagged_one, clean])
+    before = texts(drawing.figure)
+    assert flagged(drawing, set()) is drawing
+    marked = flagged(drawing, {flagged_one.id})
+    assert texts(marked.figure) == [*before, "!"]
+    (sign,) = (text for text in marked.figure.axes[0].texts if text.get_text() == "!")
+    (mark,) = marks(marked.figure, flagged_one)
+    assert isinstance(sign, Annotation)
+    assert sign.xy == (mark.get_xdata()[0], mark.get_ydata()[0])
+    assert marked.caption.endswith("A ! marks a cell whose samples have a flag.")
 
 
 # MACs against throughput
@@ -226,6 +247,7 @@ def many(**changes: Any) -> list[Record]:
 def test_of_more_than_twenty_names_only_the_telling_ones_are_named_and_coloured() -> None:
     records = many()
     frame = to_frame(records)
+    frame = with_standings(frame, within(frame))
     drawing = cost_versus_speed(frame, theme.looks(frame["name"], "m7"))
     assert drawing is not None
     assert sorted(texts(drawing.figure)) == ["m1", "m13", "m25", "m7"]

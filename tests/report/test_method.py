@@ -147,7 +147,7 @@ def test_warnings_name_what_weakens_the_numbers() -> None:
     )
     assert method.warnings(run) == [
         "records.jsonl:9: torn",
-        "1 cell with fewer than 6 samples: no interval, so no order is stated",
+        "1 cell with fewer than 3 rounds: no interval, no order is stated",
         "1 cell ended before the wanted precision of 0.01 was reached",
         "benchsuite's own working tree had uncommitted changes",
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchsuite.report import method, noise
 from benchsuite.results.record import Record
-from tests.report.synthetic import ENVIRONMENT, make_record, make_run
+from tests.report.synthetic import ENVIRONMENT, make_record, make_run, with_rounds
 
 
 def precise(share: float | None, stopped_by: str = "time") -> Record:
@@ -50,26 +50,51 @@ def test_cells_without_an_interval_are_counted_and_alone_say_nothing() -> None:
 
 def test_the_self_test_says_what_a_difference_must_exceed() -> None:
     found = {"date": "2026-01-04T09:00:00Z", "noise_percent": 2.5, "passed": True, "age_days": 1.0}
-    told = noise.of_machine({"selftest": found})
-    assert told == (
-        "The self-test of 2026-01-04 timed one cell against itself: on this machine a difference within a "
-        "run must exceed 2.5 % to mean something."
+    assert noise.of_machine({"selftest": found}) == (
+        "Self-test of 2026-01-04, 1 day before the run: within a run a difference must exceed 2.5 % to mean "
+        "anything; how far runs differ is unknown, and intervals hold only what varies within the run."
     )
     failed = noise.of_machine({"selftest": found | {"passed": False}})
-    assert failed == f"{told} The self-test did not pass."
+    assert "before the run: did not pass; within a run" in failed
 
 
-def test_without_a_self_test_nothing_is_said_and_an_unknown_noise_is_no_number() -> None:
-    assert noise.of_machine({}) is None
-    assert noise.of_machine({"selftest": {"noise_percent": None}}) == (
-        "The self-test could not tell the noise of this machine."
+def test_intervals_that_hold_the_drift_of_the_machine_are_said_to() -> None:
+    found = {"noise_percent": 1.5, "drift_percent": 2.0, "age_days": 0.2}
+    assert noise.of_machine({"selftest": found}) == (
+        "Self-test, less than a day before the run: within a run a difference must exceed 1.5 % to mean "
+        "anything; runs drift by 2.0 %, which the 95 % intervals of latencies include."
     )
+
+
+def test_without_a_self_test_that_is_said_and_an_unknown_noise_is_no_number() -> None:
+    assert noise.of_machine({}).startswith("No self-test of this machine is known")
+    assert noise.of_machine({"selftest": {"noise_percent": None}}).startswith(
+        "Self-test: could not tell the noise; how far runs differ is unknown"
+    )
+
+
+def test_one_line_sums_up_flags_rounds_and_self_test() -> None:
+    records = [
+        with_rounds(make_record("a"), [0.010, 0.011, 0.0105]),
+        replace(with_rounds(make_record("b"), [0.010, 0.013, 0.012]), flags=("drift",)),
+        make_record("c", status="oom"),
+    ]
+    assert noise.evidence(records, [{"selftest": {"noise_percent": 1.0, "drift_percent": 2.0}}]) == (
+        "1 of 2 timed cells without a flag, rounds of a cell differ by 20 % in the median cell and 30 % at "
+        "most. Self-test: within a run a difference must exceed 1.0 % to mean anything; runs drift by 2.0 %, "
+        "which the 95 % intervals of latencies include."
+    )
+    once = noise.evidence([make_record("a", rounds=1)], [{}])
+    assert once.startswith(
+        "1 of 1 timed cell without a flag, a single round each, so no interval. No self-test"
+    )
+    assert noise.evidence(records[2:], [{}]) == ""
 
 
 def test_both_stand_in_the_protocol_where_they_are_known() -> None:
-    assert {"Precision", "Noise of the machine"}.isdisjoint(
-        fact.term for fact in method.protocol(make_run([make_record()]))
-    )
+    without = {fact.term: fact.text for fact in method.protocol(make_run([make_record()]))}
+    assert "Precision" not in without
+    assert without["Noise of the machine"].startswith("No self-test of this machine is known")
     machine = ENVIRONMENT | {"selftest": {"noise_percent": 3.0, "passed": True}}
     run = replace(make_run([precise(0.02)]), environment=machine, environments={1: machine})
     facts = {fact.term: fact.text for fact in method.protocol(run)}

@@ -142,47 +142,67 @@ def alphas(*latencies: float, noise: float = 0.001, **changes: Any) -> list[Reco
     ]
 
 
-def test_the_fastest_value_is_named_where_intervals_bear_it_out() -> None:
+def fastest(*records: Record) -> str:
+    sweep = sweep_of(*records)
+    return over_words.fastest(sweep, over_words.order_over(sweep))
+
+
+def crossed(sweep: Sweep) -> str:
+    return over_words.crossed(sweep, over_words.order_over(sweep))
+
+
+def test_the_fastest_value_is_named_where_the_rounds_bear_it_out() -> None:
     records = [
         *alphas(0.02, 0.02, 0.01, 0.02, resolution=448),
         *alphas(0.02, 0.01, 0.01, 0.01, resolution=224),
         *alphas(0.01, 0.01, 0.01, 0.01, resolution=896),
     ]
-    assert over_words.fastest(sweep_of(*records)) == (
-        "HiLo window_size=2 with math: at 224 px α = 0.5 to 1 cannot be told apart as the fastest; "
-        "α = 0.9 is fastest at 448 px; at 896 px no α can be told to be the fastest."
+    assert fastest(*records) == (
+        "HiLo window_size=2 with math: at 224 px which of α = 0.5 to 1 is fastest is undecided (the rounds "
+        "disagree); α = 0.9 is fastest at 448 px; at 896 px which α is fastest is undecided (the rounds "
+        "disagree)."
     )
 
 
 def test_values_apart_are_listed_and_not_spanned() -> None:
-    text = over_words.fastest(sweep_of(*alphas(0.01, 0.02, 0.02, 0.01)))
-    assert "at 224 px α = 0 and 1 cannot be told apart as the fastest" in text
-    assert "α = 0, 0.9 and 1 cannot" in over_words.fastest(sweep_of(*alphas(0.01, 0.02, 0.01, 0.01)))
+    text = fastest(*alphas(0.01, 0.02, 0.02, 0.01))
+    assert "at 224 px which of α = 0 and 1 is fastest is undecided" in text
+    assert "which of α = 0, 0.9 and 1 is fastest" in fastest(*alphas(0.01, 0.02, 0.01, 0.01))
 
 
-def test_without_intervals_nothing_is_the_fastest() -> None:
+def test_without_three_rounds_nothing_is_the_fastest() -> None:
     records = alphas(0.04, 0.03, 0.02, 0.01, samples=3)
-    assert "no α can be told to be the fastest" in over_words.fastest(sweep_of(*records))
+    assert "which α is fastest is undecided (too few rounds)" in fastest(*records)
+
+
+def test_what_lies_within_the_noise_of_the_machine_has_no_fastest() -> None:
+    (sweep,) = sweeps(to_frame(alphas(0.01, 0.01, 0.01, 0.02)).assign(noise=0.05))
+    assert over_words.fastest(sweep, over_words.order_over(sweep)).endswith(
+        "at 224 px α = 0 to 0.9 are fastest, with no difference that means anything on this machine."
+    )
+
+
+def test_a_line_of_which_values_are_missing_has_no_fastest() -> None:
+    (sweep,) = sweeps(to_frame(alphas(0.01, 0.03, 0.02, 0.04)).assign(line_unfinished=True))
+    assert over_words.fastest(sweep, over_words.order_over(sweep)) == ""
 
 
 def test_the_best_batch_is_that_with_most_images_per_second() -> None:
     records = [make_record("a", batch=b, latency=t) for b, t in ((1, 1.0), (2, 1.0), (4, 8.0))]
-    assert over_words.fastest(sweep_of(*records)) == (
-        "a with math: batch 2 gives most images per second at 224 px."
-    )
+    assert fastest(*records) == ("a with math: batch 2 gives most images per second at 224 px.")
 
 
 def test_heads_and_threads_are_counted_and_a_width_has_no_optimum() -> None:
     heads = [make_record("a", num_heads=n, latency=0.01 * n) for n in (1, 2, 4)]
-    assert "1 head is fastest at 224 px" in over_words.fastest(sweep_of(*heads))
+    assert "1 head is fastest at 224 px" in fastest(*heads)
     threads = [make_record("a", threads=n, latency=0.01 / n) for n in (1, 2, 4)]
-    assert "4 threads is fastest at 224 px" in over_words.fastest(sweep_of(*threads))
+    assert "4 threads is fastest at 224 px" in fastest(*threads)
     widths = [make_record("a", dim=64 * n, num_heads=1, latency=0.01 * n) for n in (1, 2, 4)]
-    assert over_words.fastest(sweep_of(*widths)) == ""
+    assert fastest(*widths) == ""
 
 
 def test_many_names_are_counted() -> None:
-    text = over_words.fastest(sweep_of(*(r for n in range(6) for r in batches(f"m{n}"))))
+    text = fastest(*(r for n in range(6) for r in batches(f"m{n}")))
     assert text.endswith("2 more names are in the figure or the table of all numbers.")
     assert "m3 with" in text
     assert "m4" not in text
@@ -200,7 +220,7 @@ def test_the_fewest_macs_are_named_and_a_lower_bound_keeps_silent() -> None:
 
 def test_kernels_that_say_the_same_share_a_sentence() -> None:
     records = [r for kernel in ("math", "flash") for r in alphas(2, 2, 1, 2, kernel=kernel)]
-    assert over_words.fastest(sweep_of(*records)).startswith("HiLo window_size=2 with math and flash: ")
+    assert fastest(*records).startswith("HiLo window_size=2 with math and flash: ")
 
 
 def test_exponents_are_those_the_records_were_made_with() -> None:
@@ -246,27 +266,23 @@ def steps(name: str, *latencies: float) -> list[Record]:
 
 def test_who_passes_whom_is_said_between_the_values_where_it_is_clear() -> None:
     sweep = sweep_of(*steps("a", 1, 1, 4, 8), *steps("b", 2, 1, 2, 2))
-    assert over_words.crossed(sweep) == "b passes a between batch 1 and 4 (math, 224 px)."
+    assert crossed(sweep) == "b passes a between batch 1 and 4 (math, 224 px)."
 
 
 def test_who_changes_places_twice_is_told_value_by_value() -> None:
     sweep = sweep_of(*steps("a", 1, 2, 1, 1), *steps("b", 2, 1, 2, 1))
-    assert over_words.crossed(sweep) == (
-        "a is faster than b with batch 1 and 4, slower with batch 2 (math, 224 px)."
-    )
+    assert crossed(sweep) == ("a is faster than b with batch 1 and 4, slower with batch 2 (math, 224 px).")
 
 
 def test_without_crossings_that_is_said_and_a_single_line_says_nothing() -> None:
     sweep = sweep_of(*steps("a", 1, 2, 3, 4), *steps("b", 2, 3, 4, 5))
-    assert over_words.crossed(sweep) == (
-        "Over the batch no two lines change places beyond what the intervals leave open."
-    )
-    assert over_words.crossed(sweep_of(*batches())) == ""
+    assert crossed(sweep) == ("Over the batch no two lines change places beyond what the rounds leave open.")
+    assert crossed(sweep_of(*batches())) == ""
 
 
 def test_more_crossings_than_three_are_counted() -> None:
     sweep = sweep_of(*(r for n in range(4) for r in steps(f"m{n}", 1 + n, 9, 9, 9 - n)))
-    assert over_words.crossed(sweep).endswith("; 3 more pairs change places.")
+    assert crossed(sweep).endswith("; 3 more pairs change places.")
 
 
 # The page

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 
+from benchsuite.analyse.flags import FLAGS
 from benchsuite.report import tables
-from benchsuite.report.contests import contests
-from benchsuite.report.points import points
 from benchsuite.report.tables import Table, TableCell
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Busy, Energy, Record
-from tests.report.synthetic import make_record
+from tests.report.synthetic import fields_of, make_record, with_rounds
 
 
-def numbers(*records: Record, **options: str) -> Table:
-    return tables.all_numbers(to_frame(records), **options)
+def numbers(*records: Record, reference: str | None = None, **options: str) -> Table:
+    frame = tables.with_relative(to_frame(records), reference)
+    return tables.all_numbers(frame, reference=reference, **options)
 
 
 def column(table: Table, header: str) -> list[TableCell]:
@@ -35,11 +37,13 @@ def test_units_stand_in_the_headers_and_suit_the_column() -> None:
         "Resolution (px)",
         "Kernel",
         "MACs per image (G)",
-        "Parameters (k)",
         "Latency per step (ms)",
+        "Rounds",
         "Throughput (images/s)",
         "Peak memory (MiB)",
+        "Parameters (k)",
         "Samples",
+        "Flags",
         "Status",
     ]
 
@@ -99,7 +103,33 @@ def test_a_reference_adds_how_many_times_as_fast_in_the_same_setting() -> None:
         make_record("hilo", latency=0.01, resolution=448),
         reference="msa",
     )
-    assert [cell.text for cell in column(table, "Times msa")] == ["1.00", "2.00", "–", "–"]
+    own, other, *missing = column(table, "× msa")
+    assert own == TableCell("1", 1.0)
+    assert other.text.startswith("2.00")
+    assert other.text.endswith("]")
+    assert [cell.text for cell in missing] == ["–", "–"]
+
+
+def test_rounds_are_a_strip_with_their_medians_in_words() -> None:
+    record = with_rounds(make_record(), [0.010, 0.0101, 0.0099, 0.0150, 0.010])
+    (cell,) = column(numbers(record), "Rounds")
+    assert cell.text == "10.0, 10.1, 9.90, 15.0, 10.0 ms"
+    assert cell.sort == pytest.approx(15 / 9.9)
+    assert cell.shown is not None
+    within, beyond = re.findall(r'<path(?: class="beyond")? d="(M[^"]*)"', cell.shown)
+    assert within.count("M") == 4
+    assert beyond.count("M") == 1
+    assert "10.0, 10.1, 9.90, 15.0, 10.0 ms</title>" in cell.shown
+    assert column(numbers(make_record("b", rounds=1)), "Rounds") == [TableCell("–")]
+
+
+def test_flags_are_short_words_that_explain_themselves() -> None:
+    record = replace(make_record(), flags=("busy_host", "drift"))
+    (cell,) = column(numbers(record), "Flags")
+    assert cell.text == "busy host, drift"
+    assert cell.shown is not None
+    assert f'<abbr title="{escape(FLAGS["busy_host"])}">busy host</abbr>' in cell.shown
+    assert column(numbers(make_record()), "Flags") == [TableCell("")]
 
 
 def test_the_caption_counts() -> None:
@@ -109,7 +139,7 @@ def test_the_caption_counts() -> None:
 
 
 def fastest(records: Sequence[Record]) -> list[str]:
-    (row,) = tables.fastest(contests(points(to_frame(records)))).rows
+    (row,) = tables.fastest(fields_of(records)).rows
     return [cell.text for cell in row.cells]
 
 
@@ -121,9 +151,9 @@ def test_the_table_of_the_fastest_names_winner_interval_and_lead() -> None:
     assert row[4].endswith("] × b")
 
 
-def test_the_table_of_the_fastest_does_not_rank_what_overlaps() -> None:
+def test_the_table_of_the_fastest_does_not_rank_what_is_undecided() -> None:
     row = fastest([make_record("a", latency=0.01), make_record("b", latency=0.010001)])
-    assert row[2] == "a and b (not distinguishable)"
+    assert row[2] == "a and b (the rounds disagree)"
     assert row[4] == "–"
 
 

@@ -53,4 +53,4 @@ def test_every_flag_is_said_with_its_cells_and_what_to_do() -> None:
     records = [make_record(flags=("drift", "busy_host")), make_record(flags=("drift",))]
     busy, drift = trust.flagged(records)
     assert busy.startswith("busy host (1 cell: MSA). Others used more than a tenth")
-    assert drift.startswith("drift (2 cells: MSA). The last samples differ")
+    assert drift.startswith("drift (2 cells: MSA). The rounds got slower")

@@ -35,7 +35,7 @@ sweep:
   num_heads: 4
   batch: [1, 2, 3, 4, 5, 6, 7, 8]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, rounds: 1, ceilings: false}
 """
 
 # Of a run of version 1, with fewer samples.
@@ -80,7 +80,7 @@ sweep:
   device: cpu
 exclude:
   - {where: 'mixer=raises,fine,runs-out,dies,hangs kernel=sdpa', reason: it has no such kernel}
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, ceilings: false}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1, rounds: 1, ceilings: false}
 """
 
 

@@ -50,7 +50,7 @@ sweep:
   num_heads: 4
   device: cpu
 measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads: 1,
-  order: sequential, ceilings: false}
+  rounds: 1, order: sequential, ceilings: false}
 """
 
 

@@ -366,7 +366,7 @@ def test_a_run_goes_on_past_a_mixer_that_cannot_be_had(cli: Cli, write: Write, s
     path = searched / "mine.yaml"
     module = write("raise OSError(5, 'no licence')")
     bad = f"{module}:Mine"
-    measure = "measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, ceilings: false}\n"
+    measure = "measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, ceilings: false}\n"
     path.write_text(SCENARIO.format(mixers=f"{{name: '{bad}', label: Bad}}, msa") + measure)
     code, _, err = cli("run", path, "--executor", "inline", "-q", "--device", "cpu", "--out", searched / "r")
     assert code == 3

@@ -64,7 +64,7 @@ from benchsuite.scenario import check, expand, find, load, schema
 scenario = load.load(Path({str(path)!r}), {KNOWN!r})
 assert len(expand.expand(scenario, device="cpu")) == 2
 schema.json_schema({KNOWN!r})
-print([name for name in ("torch", "pandas", "numpy", "matplotlib") if name in sys.modules])
+print([name for name in ("torch", "fvcore", "pandas", "numpy", "matplotlib") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

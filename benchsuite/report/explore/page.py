@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from benchsuite import __version__
+from benchsuite.analyse.flags import FLAGS
 from benchsuite.report.explore import embed
 from benchsuite.report.explore.embed import Block, Embedded
 from benchsuite.report.explore.repeat import base_command
@@ -20,7 +21,7 @@ from benchsuite.report.words import counted
 from benchsuite.results.nouns import noun
 from benchsuite.results.store import Run
 
-SCRIPTS = ("numbers", "dom", "data", "state", "chart", "detail", "cells", "figures", "app")
+SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "figures", "app")
 """In the order in which they build on each other."""
 _LIBRARY = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
 _HOME = resources.files("benchsuite.report.explore")
@@ -68,16 +69,17 @@ class Explorer:
 
 
 def run_data(run: Run, frame: pd.DataFrame, *, key: str, title: str, prefix: str, names: Sequence[str],
-             room: int = embed.ROOM_BYTES) -> RunData:  # fmt: skip
+             reference: str | None, room: int = embed.ROOM_BYTES) -> RunData:  # fmt: skip
     """What the page shows and holds of one run.
 
     Args:
         frame: of its records, the one that tables and figures are made of.
         key: of the run on the page; `prefix` begins the ids of its rows.
+        reference: the name that speeds are multiples of in the column `relative`.
         room: bytes that its records may take.
     """
     repeat = base_command(run.environment)
-    table = to_table(frame) | {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
+    table = to_table(frame, reference) | {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
     return RunData(
         key=key,
         table=table,
@@ -95,6 +97,7 @@ def assemble(runs: Sequence[RunData]) -> Explorer:
     table = {
         "runs": [run.table for run in runs],
         "looks": looks_of(names),
+        "flags": FLAGS,
         "noun": next(iter(headings)) if len(headings) == 1 else "Name",
     }
     blocks = [Block(embed.TABLE, embed.pack(table))]

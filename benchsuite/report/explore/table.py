@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.report.explore.fronts import standing_of
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.theme import MARKERS, SERIES
 from benchsuite.report.words import MODE_WORDS
@@ -49,6 +48,8 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
     "precision": ("Precision reached (half interval ÷ median)", ""),
     "samples": ("Samples", ""),
     "rounds": ("Rounds", ""),
+    "page_faults": ("Page faults per step", ""),
+    "system_share": ("Share of time in the kernel", ""),
     "check_error": ("Error against math in fp32", ""),
     "joules": ("Energy per step", "J"),
     "joules_per_image": ("Energy per image", "J"),
@@ -60,7 +61,8 @@ _MEASURES: Mapping[str, tuple[str, str]] = {
 its own name."""
 
 _NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
-               "attempts", "calls_per_sample", "recompiles"}  # fmt: skip
+               "attempts", "calls_per_sample", "recompiles", "threads_used", "noise", "drift", "relative",
+               "relative_lo", "relative_hi"}  # fmt: skip
 _PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target")
 
 _SYMBOLS = {
@@ -78,8 +80,11 @@ def looks_of(names: Sequence[str]) -> dict[str, list[Any]]:
     }
 
 
-def to_table(frame: pd.DataFrame) -> dict[str, Any]:
+def to_table(frame: pd.DataFrame, reference: str | None = None) -> dict[str, Any]:
     """The frame of one run for the browser.
+
+    Args:
+        reference: the name that speeds are multiples of in the column `relative`.
 
     Returns:
         `rows`, the number of rows; `columns`, key → {kind, label, unit, ...} with either `value`, which all
@@ -88,7 +93,8 @@ def to_table(frame: pd.DataFrame) -> dict[str, Any]:
     columns: dict[str, dict[str, Any]] = {key: _packed(frame[key]) for key in _PLAIN}
     columns["exact"] = _packed(frame["macs_exact"])
     columns["expected"] = _packed(frame["expected"])
-    columns["standing"] = _packed(pd.Series(standing_of(frame), dtype=object))
+    columns["standing"] = _packed(frame["standing"])
+    columns["rounds_s"] = {"values": [_rounded(one) for one in frame["rounds_s"]]}
     for key, label in AXES.items():
         if frame[key].notna().any():
             columns[key] = _packed(frame[key], MODE_WORDS if key == "mode" else {}) | {
@@ -99,6 +105,12 @@ def to_table(frame: pd.DataFrame) -> dict[str, Any]:
     for key in frame.columns:
         if _is_measure(frame, key):
             columns[key] = _packed(frame[key]) | _measure(key)
+    if reference is not None:
+        ends = {"lo": "relative_lo", "hi": "relative_hi"}
+        columns["relative"] = _packed(frame["relative"]) | {
+            "kind": "metric", "label": f"× {reference}", "unit": "", "better": "higher", **ends
+        }  # fmt: skip
+        columns |= {end: _packed(frame[end]) for end in ends.values()}
     for metric in METRICS.values():
         for end in metric.interval or ():
             columns[end] = _packed(frame[end])
@@ -154,6 +166,11 @@ def _packed(values: pd.Series[Any], words: Mapping[str, str] | None = None) -> d
         codes = {value: code for code, value in enumerate(distinct)}
         return {"words": distinct, "codes": [codes[value] for value in plain]} | extra
     return {"values": plain} | extra
+
+
+def _rounded(medians: Any) -> list[Any] | None:
+    """The medians of the rounds; None where nothing was timed."""
+    return [_plain(median) for median in medians] if isinstance(medians, tuple) else None
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,7 @@ exclude:
   - {where: mixer=b batch=2 resolution=64, reason: too dear}
 expect:
   - {where: mixer=fails, status: oom, reason: scripted}
+measure: {rounds: 2}
 """
 
 SLOW = """
@@ -41,6 +42,7 @@ sweep:
   dim: 32
   num_heads: 4
   device: cpu
+measure: {rounds: 2}
 """
 
 

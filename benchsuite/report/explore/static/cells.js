@@ -10,14 +10,18 @@ function columnsOf(data, rows) {
     if (key === "throughput") return { ...number(key, (row) => (row[key] === null ? "–" : digits(row[key], 4))), label: "Throughput (images/s)" };
     return number(key, (row) => (key === "macs" && row.exact === false ? "≥ " : "") + spread(row[key], row[column.lo], row[column.hi], column.unit));
   };
+  const present = (keys) => keys.filter((key) => data.columns[key] && some(key)).map(measured);
   return [
     { key: "name", label: data.noun, text: (row) => row.name },
     { key: "resolution", label: "Resolution (px)", numeric: true, text: (row) => wordOf(data.columns.resolution, row.resolution), value: (row) => row.tokens ?? null },
     { key: "kernel", label: "Kernel", text: (row) => row.kernel },
     ...shownAxes.map((axis) => ({ key: axis.key, label: axis.label, numeric: axis.values.every((v) => v === null || typeof v === "number"), text: (row) => (row[axis.key] === null ? "–" : wordOf(axis, row[axis.key])) })),
-    ...["macs", "params", "latency_s", "throughput", "peak_memory_bytes"].filter((key) => data.columns[key] && some(key)).map(measured),
+    ...present(["macs", "latency_s", "relative"]),
+    ...(some("rounds_s") ? [{ key: "rounds_s", label: "Rounds", text: (row) => (row.rounds_s?.length > 1 ? strip(row) : "–"), value: (row) => (row.rounds_s ? Math.max(...row.rounds_s) / Math.min(...row.rounds_s) : null) }] : []),
+    ...present(["throughput", "peak_memory_bytes", "params"]),
     ...(some("samples") ? [{ key: "samples", label: "Samples", numeric: true, text: (row) => shown(row.samples, "count") }] : []),
-    { key: "status", label: "Status", text: (row) => `${row.status}${row.expected && row.status !== "ok" ? " (expected)" : ""}${row.reason ? `: ${row.reason}` : ""}${row.flags ? ` ⚑ ${row.flags}` : ""}` },
+    ...(rows.some((row) => row.flags) ? [{ key: "flags", label: "Flags", text: (row) => flagsOf(row, data) }] : []),
+    { key: "status", label: "Status", text: (row) => `${row.status}${row.expected && row.status !== "ok" ? " (expected)" : ""}${row.reason ? `: ${row.reason}` : ""}` },
   ];
 }
 
@@ -32,7 +36,7 @@ function mountCells(host, data, rows, store, isolate) {
   const body = make("tbody");
   const heads = columns.map((column) => make("th", { scope: "col", class: column.numeric ? "number" : null },
     make("button", { type: "button", onclick: () => sortBy(column.key) }, column.label)));
-  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, "All cells. Brackets: 95 % interval of the median. A name isolates it everywhere; Details shows the samples and the command that repeats the row.")),
+  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, "All cells. Brackets: 95 % interval. Rounds: the median of each in order, up to a tenth off that of the cell. A name isolates it everywhere; Details shows the samples and the command that repeats the row.")),
     make("thead", {}, make("tr", {}, heads[0], make("th", { scope: "col" }, make("span", { class: "unseen" }, "Details")), ...heads.slice(1))), body);
   const text = make("input", { type: "search", placeholder: "words that a row holds", value: state.q, oninput: () => set({ q: text.value }) });
   const pages = make("div", { class: "pages" });

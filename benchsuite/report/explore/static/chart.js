@@ -68,7 +68,8 @@ function prepare(data, rows, x, y, spec) {
   const rings = RINGS.filter(([standing]) => isFront(x, y) && drawn.some((row) => row.standing === standing));
   const ways = rings.map(([standing, dash]) => `${dash ? "dashed" : "solid"}, ${FRONT[standing]}`);
   if (ways.length) notes.push(`Ring: ${ways.join("; ")}, among all kernels at the same resolution and conditions, filtered away or not.`);
-  if (y.lo || x.lo) notes.push("Bars: 95 % interval of the median within the run.");
+  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % interval.");
+  if (drawn.some((row) => row.flags)) notes.push("!: a cell whose samples have a flag.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
   const found = extent(drawn, y, spec.ys);
@@ -226,6 +227,8 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
       }));
     }
   }
+  const flagged = drawn.filter((row) => row.flags);
+  if (flagged.length) marks.push(Plot.text(flagged, { x: x.key, y: y.key, text: () => "!", dx: 8, dy: -7, fontWeight: 700, fill: "var(--ink)", pointerEvents: "none" }));
   const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false) : [];
   if (bounds.length) marks.push(Plot.text(bounds, { x: x.key, y: y.key, text: () => "≥", dx: -13, fill: "var(--muted)", pointerEvents: "none" }));
   const up = y.better !== "higher";

@@ -57,6 +57,7 @@ function readTable(text) {
     rows,
     columns,
     looks: table.looks,
+    flags: table.flags,
     names: [...new Set(rows.map((row) => row.name))],
     noun: table.noun,
     axes,

@@ -13,8 +13,9 @@ function factsOf(row, data) {
     facts.push([column.label, key === "macs" && row.exact === false ? `≥ ${text}` : text]);
   }
   if (row.samples !== null && row.samples !== undefined) facts.push(["Samples", String(row.samples)]);
-  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)} %`]);
-  if (row.flags) facts.push(["Flags", row.flags]);
+  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)} % between rounds`]);
+  if (row.rounds_s?.length > 1) facts.push(["Rounds", make("span", {}, strip(row), ` ${roundsOf(row)}`)]);
+  if (row.flags) facts.push(["Flags", flagsOf(row, data)]);
   return facts;
 }
 
