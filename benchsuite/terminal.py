@@ -283,6 +283,9 @@ def print_summary(records: Sequence[Record]) -> None:
     if fixed:
         console().print(" · ".join(fixed), markup=False)
     console().print(table)
+    for name, why in {record.cell.name: record.not_counted for record in records}.items():
+        if why:
+            print(f"not counted  {name}: {why}")
 
 
 def _axes(cell: Cell) -> dict[str, str]:

@@ -147,6 +147,17 @@ def test_a_cell_that_will_be_measured_without_an_estimate_is_not_said_to_have_no
     assert f"no estimate  {terminal.describe_cell(make_cell())}: not counted: a" in capsys.readouterr().out
 
 
+def test_below_the_table_stands_why_a_cell_that_was_timed_has_no_count(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cells = [make_cell(name="Own", batch=batch) for batch in (1, 2)]
+    terminal.print_summary([make_record(cell, cost=None, not_counted="a") for cell in cells])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "not counted  Own: a"
+    assert sum("not counted" in line for line in lines) == 1
+    assert lines[-2].split()[2] == "–"
+
+
 def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     lower_bound = Cost(params=1, macs=2_500_000, uncounted={"aten::cdist": 1}, counter="test")
     terminal.print_summary(

@@ -8,15 +8,15 @@ computed.
 from __future__ import annotations
 
 import importlib.metadata
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from benchsuite.measure.dispatched import count_dispatched
 from benchsuite.measure.op_counts import DENSE_3X3
+from benchsuite.measure.stand_ins import uncompiled
 from benchsuite.measure.tally import Tally
 from benchsuite.measure.tracing import count_traced
 from benchsuite.results.record import Cost
@@ -91,16 +91,8 @@ def _as_in_inference(module: nn.Module) -> Iterator[None]:
     module.eval()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with torch.no_grad(), _eager():
+        with torch.no_grad(), uncompiled():
             yield
     finally:
         module.train(training)
         torch.backends.mha.set_fastpath_enabled(fastpath)
-
-
-def _eager() -> AbstractContextManager[object]:
-    """Compiled parts run as they were written. Where nothing was compiled, the compiler is not imported."""
-    if "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
-    return stance

@@ -27,7 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 from benchsuite.measure.device import Step
 from benchsuite.measure.memory import module_bytes, optimizer_bytes, tensor_bytes
-from benchsuite.measure.stand_ins import Autocast, FusedAttention
+from benchsuite.measure.stand_ins import Autocast, FusedAttention, uncompiled
 
 
 def estimate_memory(
@@ -50,6 +50,7 @@ def estimate_memory(
     """
     live = _LiveBytes()
     with ExitStack() as modes:
+        modes.enter_context(uncompiled())
         if autocast is not None:
             modes.enter_context(Autocast(autocast, device))
         modes.enter_context(FusedAttention(device))

@@ -224,6 +224,7 @@ RULES: dict[str, Rule] = {
     **_of(("layer_norm", "group_norm", "instance_norm", "native_layer_norm", "native_group_norm"), _NORM),
     **_of(("rms_norm", "_fused_rms_norm"), _RMS_NORM),
     **_of(("batch_norm", "native_batch_norm"), per_input("norm", 2)),
+    **_of(("_weight_norm", "_weight_norm_interface"), per_input("norm", 3)),
     **_of(("softmax", "_softmax"), per_output("softmax")),
     "aten::sum": _sum,
     "aten::linear": _linear,

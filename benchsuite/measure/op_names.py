@@ -87,7 +87,8 @@ FREE = frozenset(
         "reshape roll rot90 scatter select select_scatter slice slice_scatter sort split split_with_sizes "
         "squeeze stack swapaxes t take take_along_dim tile to transpose tril triu type_as unbind unflatten "
         "unfold unique_consecutive unique_dim unsqueeze unsafe_chunk unsafe_split view view_as_complex "
-        "view_as_real vstack _reshape_copy _to_copy _unique2 _unsafe_view "
+        "view_as_real vstack to_dense to_sparse _to_dense _to_sparse _reshape_copy _to_copy _unique2 "
+        "_unsafe_view "
         # Constants, noise and tables
         "alpha_dropout arange bernoulli embedding empty empty_like empty_permuted empty_strided eye "
         "feature_alpha_dropout fill full full_like lift_fresh_copy linspace multinomial new_empty "

@@ -1,8 +1,11 @@
-"""What a device does and "meta" does not: fused attention and autocast, as far as memory is concerned."""
+"""What a device does and "meta" does not: fused attention and autocast, as far as memory is concerned. And
+compiled code, which runs as it was written while somebody watches its operators."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +13,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
+
+
+def uncompiled() -> AbstractContextManager[object]:
+    """Compiled parts run as they were written. Where nothing was compiled, the compiler is not imported."""
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
 
 
 class FusedAttention(TorchFunctionMode):

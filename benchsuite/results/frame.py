@@ -51,6 +51,7 @@ _DTYPES: dict[str, str] = {
     "stride": "int64",
     "dim": "Int64",
     "num_heads": "Int64",
+    "trainable_params": "Int64",
     "macs_exact": "boolean",
     "dense_3x3_macs": "Int64",
     "flops": "Int64",
@@ -203,6 +204,7 @@ def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
     if (cost := record.cost) is not None:
         row |= {
             "params": cost.params,
+            "trainable_params": cost.trainable_params,
             "macs": cost.macs,
             "macs_exact": cost.complete,
             "dense_3x3_macs": cost.dense_3x3_macs,

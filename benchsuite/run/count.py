@@ -1,4 +1,4 @@
-"""What networks cost and what was published of it: `benchsuite count backbones`. Nothing is run, only traced.
+"""What networks cost and what was published of it: `benchsuite count backbones`. Counted, not timed.
 
 Published numbers are data (`published.json`): network → rows of metric, value and unit as printed, resolution
 and source, with a note where something is known of how they were counted.

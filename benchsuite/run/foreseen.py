@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +41,9 @@ def foresee(cell: Cell) -> Foreseen:
     try:
         subject = build(cell, "meta")
         weights = module_bytes(subject.module)
-        return Foreseen(foreseen_bytes(cell, subject), weights)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
+            return Foreseen(foreseen_bytes(cell, subject), weights)
     except Unsupported:
         raise
     except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device

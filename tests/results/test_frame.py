@@ -42,6 +42,15 @@ def test_the_first_columns_are_those_that_the_documentation_promises() -> None:
     assert tuple(promised.split()) == COLUMNS[:19]
 
 
+def test_parameters_that_learn_are_a_column_of_their_own() -> None:
+    cost = Cost(params=36, trainable_params=30, macs=1)
+    old = Cost(params=36, macs=1)  # of a record that did not tell them apart
+    frame = to_frame([make_record(cost=cost), make_record(make_cell(name="old"), cost=old)])
+    assert list(frame["params"]) == [36, 36]
+    assert frame["trainable_params"].isna().tolist() == [False, True]
+    assert frame["trainable_params"][0] == 30
+
+
 def test_no_records_make_an_empty_frame_with_all_columns() -> None:
     frame = to_frame([])
     assert tuple(frame.columns) == COLUMNS

@@ -18,7 +18,7 @@ from tests.builders import make_cell
 from tests.run.test_sweep import Watching
 
 OUTSIDE = Path(__file__).parent.parent / "data/outside"
-pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 LINEAR = 64 * 32 * 32  # of 64 tokens, 32 channels
 
 
@@ -48,6 +48,11 @@ def planned(name: str, module: str = "uncountable") -> Plan:
         ("Scripted", LINEAR),
         ("ScriptedFunction", LINEAR + 64 * 64 * 32),
         ("Compiled", LINEAR),
+        ("CompiledFunction", LINEAR + 2 * 64 * 64 * 32),
+        ("TracedSubmodule", LINEAR),
+        ("Recurrent", 64 * 2 * 3 * 32 * (32 + 32)),
+        ("Numpy", LINEAR),
+        ("WeightNorm", LINEAR),
         ("Checkpointed", LINEAR),
         ("OwnFunction", LINEAR + 2 * 64 * 64 * 32),
         ("Flex", 3 * LINEAR + 2 * 64 * 64 * 32),
@@ -88,6 +93,14 @@ def test_the_record_says_which_counter_counted_and_where(name: str, how: str) ->
     assert cost is not None
     assert how in cost.counter
     assert ("on cpu" in cost.counter) == (name == "Linspace")
+
+
+@pytest.mark.parametrize("name", ["Compiled", "CompiledFunction", "Scripted", "Checkpointed", "OwnFunction"])
+def test_what_only_one_counter_can_count_has_an_estimate_of_its_memory(name: str) -> None:
+    plan = planned(name)
+    assert plan.not_estimated == ""
+    assert plan.memory_bytes is not None
+    assert plan.memory_bytes > plan.weights_bytes > 0
 
 
 def test_where_meta_fails_the_memory_estimate_is_missing_for_a_reason_of_its_own() -> None:

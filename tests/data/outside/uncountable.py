@@ -71,6 +71,42 @@ class Compiled(Linear):
         self.p = torch.compile(self.p)
 
 
+class CompiledFunction(Linear):
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.f = torch.compile(lambda x: x @ x.mT @ x, fullgraph=True)
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        return self.f(self.p(x))
+
+
+class TracedSubmodule(Linear):
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        with torch.device("cpu"):
+            self.p = torch.jit.trace(nn.Linear(dim, dim), torch.zeros(1, 64, dim))
+
+
+class Recurrent(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.r = nn.GRU(dim, dim, batch_first=True, bidirectional=True)
+
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        return self.r(x)[0]
+
+
+class Numpy(Linear):
+    def forward(self, x: Tensor, size: Size) -> Tensor:
+        return self.p(torch.from_numpy(2 * x.detach().numpy()))
+
+
+class WeightNorm(Linear):
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.p = nn.utils.parametrizations.weight_norm(self.p)
+
+
 class Checkpointed(Linear):
     """Re-entrant, which is a `torch.autograd.Function`."""
 
