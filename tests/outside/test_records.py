@@ -13,7 +13,7 @@ import pytest
 from benchmarks._called import Answer, called
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.merge import index
-from benchsuite.results.record import Conditions, Failure
+from benchsuite.results.record import Check, Conditions, Failure
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from tests.builders import make_cell, make_record
 
@@ -214,3 +214,11 @@ def test_a_message_of_ten_megabytes_is_a_short_line_with_both_its_ends() -> None
     assert read.message.startswith("first xxx")
     assert read.message.endswith("xxx last")
     assert "characters and more left out" in read.message
+
+
+def test_why_a_cell_could_not_be_compared_is_bounded_too() -> None:
+    check = Check(reference="math fp32", error=None, tolerance=0.1, images=1, reason="\ud800" + "x" * 10**6)
+    read = decode(encode(make_record(check=check))).check
+    assert read == check
+    assert read is not None
+    assert len(read.reason) == 2_000
