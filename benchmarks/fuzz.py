@@ -245,6 +245,11 @@ KINDS = {
 }
 
 
+def planted(name: str, number: int, folder: Path) -> None:
+    """Write mutant `number` of a kind into an empty folder."""
+    KINDS[name].plant(random.Random(f"{name} {number}"), folder)
+
+
 def wrong(words: Sequence[str], answer: Answer) -> str:
     """What is wrong with how a command ended; empty if nothing is."""
     if "Traceback" in answer.err or answer.code == INTERNAL:
@@ -260,12 +265,11 @@ def tried(
     name: str, number: int, home: Path, commands: Sequence[Sequence[str]] | None = None
 ) -> Iterator[str]:
     """What is wrong with the commands that read mutant `number` of a kind, planted in an empty folder."""
-    kind, rng = KINDS[name], random.Random(f"{name} {number}")
     inner = home / "inner" / "folder"
     inner.mkdir(parents=True)
     ours = (inner, inner.parent)
-    kind.plant(rng, inner)
-    for command in commands or kind.commands:
+    planted(name, number, inner)
+    for command in commands or KINDS[name].commands:
         placed = [str(inner / word) if _is_path(word) else word for word in command]
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -306,7 +310,7 @@ def main(words: Sequence[str] | None = None) -> int:
     for name in options.only or KINDS:
         if options.keep:
             options.keep.mkdir(parents=True)
-            KINDS[name].plant(random.Random(f"{name} {options.first}"), options.keep)
+            planted(name, options.first, options.keep)
             return 0
         count = options.count or KINDS[name].count
         for number in range(options.first, options.first + count):

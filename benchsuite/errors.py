@@ -29,6 +29,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from benchsuite.text import bounded
+
 FINE = 0
 REGRESSION = MISMATCH = 1
 BAD_INPUT = 2
@@ -54,6 +56,10 @@ _WRAP = textwrap.TextWrapper(
     110, initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
 )
 """For long lists of allowed words."""
+
+
+_MOST = 2_000
+"""Characters of a line about a mistake, which may quote what somebody wrote."""
 
 
 class BenchsuiteError(Exception):
@@ -90,9 +96,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        lines = [f"{place}  {self.path}".rstrip()]
+        lines = [bounded(f"{place}  {self.path}".rstrip(), _MOST)]
         hint = f'; did you mean "{self.suggestion}"?' if self.suggestion else ""
-        lines.append(f"  {self.message}{hint}")
+        lines.append(f"  {bounded(self.message, _MOST)}{hint}")
         if self.allowed:
             lines += _WRAP.wrap(f"allowed: {', '.join(self.allowed)}")
         return "\n".join(lines)

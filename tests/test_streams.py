@@ -57,7 +57,7 @@ def test_print_escapes_what_a_terminal_would_obey_and_colours_pass(monkeypatch: 
     assert sys.stdout is out
     assert out.getvalue() == f"{printable(EVIL)}\n\x1b[1mbold\x1b[0m\n"
     assert "\x1b" not in err.getvalue()
-    assert "characters left out" in err.getvalue()
+    assert "characters and more left out" in err.getvalue()
 
 
 def test_no_table_and_no_line_of_progress_holds_a_control_character_of_a_record(

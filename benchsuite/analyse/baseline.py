@@ -14,9 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from benchsuite.analyse.exact import GROUPS, Change
 from benchsuite.analyse.fingerprint import PROPERTIES
 from benchsuite.analyse.gate import log_median
+from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate import Gate
@@ -136,6 +139,7 @@ def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
 
     Raises:
         ValueError: there are no runs.
+        UsageError: the first one's scenario has no rule that can be read.
     """
     if not runs:
         raise ValueError("a baseline needs a run")
@@ -151,9 +155,18 @@ def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
         cells=tuple(cell_of(records) for _, records in sorted(by_cell.items())),
         machine={key: value for key, value in first.environment.items() if key not in _LEFT_OUT},
         measure=dict(first.scenario.get("measure") or {}),
-        rule=Gate.model_validate(first.scenario.get("gate") or {}),
+        rule=_rule(first),
         noise=noise,
     )
+
+
+def _rule(run: Run) -> Gate:
+    try:
+        return Gate.model_validate(run.scenario.get("gate") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, ("gate", *first["loc"])))
+        raise UsageError(f"{run.path}: its scenario cannot be read: {where}: {first['msg']}") from error
 
 
 def machine_digest(machine: Mapping[str, Any]) -> str:

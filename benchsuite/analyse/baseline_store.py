@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.analyse.baseline import Baseline, BaselineCell
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell
+from benchsuite.results.shapes import require_environment
 from benchsuite.results.untrusted import parse
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def load(text: str, name: str) -> Baseline:
         version = data.pop("version")
         if version != BASELINE_VERSION:
             raise UsageError(_other_version(name, version))
-        return _adapter().validate_python(data)
+        found = _adapter().validate_python(data)
+        require_environment(found.machine)
+        return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{name}: not a baseline: {str(error).splitlines()[0]}") from error
 

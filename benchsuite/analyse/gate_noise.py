@@ -15,6 +15,7 @@ from benchsuite.analyse.gate import aa_noise
 from benchsuite.analyse.gate_evidence import Pair, log_ratios_of
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell
+from benchsuite.results.shapes import require_environment
 from benchsuite.results.untrusted import parse
 from benchsuite.scenario.gate import Gate
 
@@ -142,7 +143,9 @@ def read_noise(path: Path) -> Noise:
                 f"{path}: version {version} of a noise file is newer than this benchsuite reads (up to "
                 f"{NOISE_VERSION}); update with: pip install --upgrade benchsuite"
             )
-        return _adapter().validate_python(data)
+        found = _adapter().validate_python(data)
+        require_environment(found.environment)
+        return found
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

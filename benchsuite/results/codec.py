@@ -36,7 +36,7 @@ def encode(record: Record) -> str:
     try:
         line = _ENCODER.encode(data)
         line.encode()
-    except ValueError:  # half a character in a message or a label, or NaN in a condition, ends no run
+    except ValueError:  # half a character in a parameter, or NaN in a condition, ends no run
         return _ENCODER.encode(all_storable(data))
     return line
 

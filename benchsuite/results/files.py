@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,20 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
     temporary.replace(path)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path, require: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
     """Read an object.
+
+    Args:
+        require: raises ValueError unless the object is what belongs there.
 
     Raises:
         RunFolderError: the file is missing, cannot be read, or holds something else.
     """
     try:
         data: Any = parse(path.read_text(encoding="utf-8"))
+        if not isinstance(data, dict):
+            raise ValueError("not a JSON object")
+        require(data)
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(data, dict):
-        raise RunFolderError(f"{path}: cannot be read: not a JSON object")
     return data

@@ -64,6 +64,15 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
 
 
+_MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
+"""Of the texts of a failure."""
+
+
+def _told(text: str, most: int) -> str:
+    """What somebody's code said, as valid Unicode and bounded."""
+    return bounded(storable(bounded(text, most)), most)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Busy:
     """How long the device works on one step, gaps between kernels left out.
@@ -247,6 +256,9 @@ class Check:
     images: int
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", _told(self.reason, _MOST_CHARACTERS["message"]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy:
@@ -295,9 +307,6 @@ class OpShare:
     calls: float
 
 
-_MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a cell has no timing.
@@ -318,8 +327,7 @@ class Failure:
 
     def __post_init__(self) -> None:
         for name, most in _MOST_CHARACTERS.items():
-            short = bounded(getattr(self, name), most)
-            object.__setattr__(self, name, bounded(storable(short), most))
+            object.__setattr__(self, name, _told(getattr(self, name), most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

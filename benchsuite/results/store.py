@@ -24,6 +24,7 @@ from benchsuite.results.files import write_json as _write_json
 from benchsuite.results.journal import lines, what_is_wrong
 from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
+from benchsuite.results.shapes import require_environment, require_scenario
 
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"
@@ -80,7 +81,7 @@ def read_run(path: Path) -> Run:
 def read_scenario(path: Path) -> dict[str, Any]:
     """The resolved scenario of a run folder; raises RunFolderError."""
     require_run(path)
-    return _read_json(path / SCENARIO)
+    return _read_json(path / SCENARIO, require_scenario)
 
 
 def read_environments(path: Path) -> dict[int, dict[str, Any]]:
@@ -88,7 +89,7 @@ def read_environments(path: Path) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     while (path / environment_file(len(found) + 1)).is_file():
         session = len(found) + 1
-        found[session] = _read_json(path / environment_file(session))
+        found[session] = _read_json(path / environment_file(session), require_environment)
     return found
 
 
@@ -123,6 +124,8 @@ def each_record(path: Path, warnings: list[str]) -> Iterator[Record]:
     for line in lines(path):
         try:
             record = decode(line.text)
+            if record.id != record.cell.id:
+                raise ValueError(f"its id is {record.id}, the id of its cell is {record.cell.id}")
         except RecordVersionError as error:
             raise RecordVersionError(f"{path}:{line.number}: {error}") from None
         except ValueError as error:

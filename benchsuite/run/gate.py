@@ -157,6 +157,7 @@ def _result(
             *asked.notes,
             *notes,
             *(f"--accept {one} accepts nothing: no such number changed" for one in idle),
+            *measured.unread,
         ),
         command=request.command,
         seconds=round(seconds, 3),

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from benchmarks._called import called
+from benchsuite.results.cell import Cell
 from benchsuite.results.store import RECORDS, read_run
 
 RUN = Path(__file__).parents[1] / "data" / "outside" / "run"
@@ -43,6 +45,7 @@ def evil(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         data["cell"] |= {"name": EVIL + data["cell"]["name"], "target": EVIL, "config": {EVIL: EVIL}}
         failure = {"stage": "time", "kind": EVIL, "message": EVIL, "traceback": EVIL}
         data |= {"status": "error", "failure": failure, "flags": [EVIL]}
+        data["id"] = TypeAdapter(Cell).validate_python(data["cell"]).id
         lines.append(json.dumps(data))
     (run / RECORDS).write_text("\n".join([*lines, json.dumps({EVIL: EVIL})]) + "\n", encoding="utf-8")
     scenario = json.loads((run / "scenario.json").read_text(encoding="utf-8"))

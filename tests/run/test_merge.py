@@ -86,11 +86,11 @@ positive = st.floats(min_value=1e-9, max_value=1e6, allow_subnormal=False)
 
 @st.composite
 def results(draw: st.DrawFn) -> tuple[Record, ...]:
-    """A record for each cell: any number of samples, failures, values that are absent, and odd texts."""
+    """A record for each cell: one to eight samples, failures, values that are absent, and odd texts."""
     found = []
     for cell in cells():
         status = draw(st.sampled_from(["ok", "ok", "oom", "unsupported"]))
-        record = make_record(cell, samples=draw(st.lists(positive, max_size=8)), status=status)
+        record = make_record(cell, samples=draw(st.lists(positive, min_size=1, max_size=8)), status=status)
         load_1min = draw(st.none() | positive)
         odd = {"note": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=5)), "load": load_1min}
         found.append(replace(record, conditions=Conditions(before=odd, after={})))
