@@ -62,7 +62,7 @@ def synthetic(cells: int) -> Any:
                             cost=Cost(params=600_000, macs=macs, counter="synthetic"),
                             timing=None if failed else Timing(
                                 samples_s=samples, method="cuda_events", warmup_calls=10, warmup_s=0.1,
-                                stopped_by="samples", threads=1,
+                                stopped_by="samples", threads=1, rounds=(10,) * 5,
                             ),
                             memory=None if failed else Memory(
                                 peak_allocated_bytes=batch * tokens * 384 * 12, weights_bytes=1 << 20,

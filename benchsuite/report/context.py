@@ -232,7 +232,7 @@ def _run(
         question=str(run.scenario.get("question") or ""),
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
-        summary=_summary(run, frame),
+        summary=_summary(run, frame, gaps),
         evidence=evidence(records, machines_of(run, records)),
         unfinished=unfinished.said(run, gaps),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
@@ -348,7 +348,7 @@ def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
     return sorted(names, key=place)
 
 
-def _summary(run: Run, frame: pd.DataFrame) -> str:
+def _summary(run: Run, frame: pd.DataFrame, gaps: Sequence[Cell]) -> str:
     """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
     measured = int((frame["status"] == "ok").sum())
     gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
@@ -356,7 +356,7 @@ def _summary(run: Run, frame: pd.DataFrame) -> str:
     version = run.environment.get("torch")
     parts = [
         counted(len(frame), "cell")
-        + (", all measured" if measured == len(frame) else f", {measured} measured"),
+        + (", all measured" if measured == len(frame) and not gaps else f", {measured} measured"),
         str(machine) if machine else "",
         f"PyTorch {version}" if version else "",
         describe(shared(frame)) if len(frame) else "",

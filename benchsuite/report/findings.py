@@ -141,7 +141,7 @@ def _flagged(cells: Sequence[Point]) -> str:
     found = [point for point in cells if point.flags and point.throughput.known]
     if not found:
         return ""
-    names = some([f"{point.name}, {pixels(point.resolution)}, {point.kernel}" for point in found], 3)
+    names = some([f"{point.name} ({pixels(point.resolution)}, {point.kernel})" for point in found], 3)
     return (
         f"Statements about {names} rest on samples with a flag; the table of all cells says which, and "
         "figures mark them with !."

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-REACH = "a tenth"
+REACH = "5 %"
 """How far a strip goes to either side, in words; all of a page have this scale, so that they compare."""
-_REACH = math.log(1.1)
+_REACH = math.log(1.05)
 _STEP, _MIDDLE, _ROOM = 8, 8, 6
 
 

@@ -117,7 +117,7 @@ def test_a_setting_of_which_cells_are_missing_has_no_winner() -> None:
 def test_statements_that_rest_on_flagged_samples_say_so() -> None:
     flagged, clean = race(10, 20)
     text = said([dataclasses.replace(flagged, flags=("drift",)), clean], "Flags")
-    assert text.startswith("Statements about a, 224 px, math rest on samples with a flag;")
+    assert text.startswith("Statements about a (224 px, math) rest on samples with a flag;")
     assert said([flagged, clean], "Flags") == ""
 
 

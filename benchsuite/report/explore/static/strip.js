@@ -1,5 +1,5 @@
 // The rounds of a cell: as text, and as the strip that the printed table has (report/strips.py).
-const REACH = Math.log(1.1);
+const REACH = Math.log(1.05);
 
 // The name space of SVG, asked of the browser: a page that loads nothing holds no address.
 const SVG = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
