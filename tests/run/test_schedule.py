@@ -14,7 +14,13 @@ from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell, make_record
 
 MEASURE = Measure(
-    max_s=1e6, max_samples=10, min_samples=10, warmup_s=0, warmup_calls=0, precision=None, metrics=("latency",)
+    max_s=1e6,
+    max_samples=10,
+    min_samples=10,
+    warmup_s=0,
+    warmup_calls=0,
+    precision=None,
+    metrics=("latency",),
 )
 
 
