@@ -20,7 +20,7 @@ from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.differences import machines_of
-from benchsuite.report.order import Order, beside, multiples, of_pairs
+from benchsuite.report.order import Order, beside, log_multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import joined
@@ -66,7 +66,7 @@ class Entry:
         setting: "224 px, math".
         points: letter → the cell there; absent where that run does not have it.
         relative: letter → speed as a multiple of the reference's in the same run and setting.
-        multiples: the same in each round.
+        multiples: logarithms of the same in each round.
         beside_a: letter → the decision on that multiple over the one of A.
     """
 
@@ -263,7 +263,7 @@ def _entry(
             for letter, point in here.items()
         },
         multiples={
-            letter: multiples(point, base)
+            letter: log_multiples(point, base)
             for letter, point in here.items()
             if (base := bases[letter]) is not None and base is not point
         },
@@ -277,7 +277,7 @@ def _compared(entries: Sequence[Entry]) -> list[Entry]:
     """
     questions = {
         (i, letter): Question(
-            unpaired(entry.multiples[letter], entry.multiples["A"]),
+            unpaired([*map(math.exp, entry.multiples[letter])], [*map(math.exp, entry.multiples["A"])]),
             noise=max(entry.points[letter].noise, entry.points["A"].noise),
         )
         for i, entry in enumerate(entries)

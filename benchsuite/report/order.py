@@ -54,15 +54,14 @@ class Order:
         return back in self.decisions and self.decisions[back].side == "below"
 
 
-def multiples(one: Point, other: Point) -> list[float]:
-    """How many times as fast one cell is as another of the same run, in each round.
+def log_multiples(one: Point, other: Point) -> list[float]:
+    """Logarithms of how many times as fast one cell is as another of the same run, in each round.
 
     Empty where the two were timed by different processes: those of two sessions or allocators.
     """
     if (one.session, one.allocator) != (other.session, other.allocator):
         return []
-    rounds = zip(one.rounds_s, other.rounds_s, strict=False)
-    return [one.batch / mine / (other.batch / its) for mine, its in rounds]
+    return [mine - its for mine, its in zip(one.log_speeds, other.log_speeds, strict=False)]
 
 
 def ratio(one: Point, other: Point) -> Ratio:
@@ -71,10 +70,10 @@ def ratio(one: Point, other: Point) -> Ratio:
     Rounds are paired where they were of the same processes. Else the drift of the machine comes in; where
     nobody knows it, there is no interval.
     """
-    if found := multiples(one, other):
-        return ratio_of([math.log(multiple) for multiple in found])
-    mine, its = ([seconds / point.batch for seconds in point.rounds_s] for point in (one, other))
-    return unpaired(its, mine, joint_drift(one, other))
+    if found := log_multiples(one, other):
+        return ratio_of(found)
+    mine, its = ([math.exp(log) for log in point.log_speeds] for point in (one, other))
+    return unpaired(mine, its, joint_drift(one, other))
 
 
 def joint_drift(one: Point, other: Point) -> float:

@@ -44,9 +44,9 @@ class Point:
         size: height × width in pixels, by which resolutions are ordered.
         tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
-        batch: images per step.
         rounds_s: median seconds per step of each round; round i of two cells of one `session` and `allocator`
             was one process.
+        log_speeds: logarithms of the images per second of each round.
         flags: what makes its samples suspicious, as words of `analyse.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
@@ -66,8 +66,8 @@ class Point:
     reason: str | None
     expected: bool
     exact: bool
-    batch: int
     rounds_s: tuple[float, ...]
+    log_speeds: tuple[float, ...]
     session: int
     allocator: str
     flags: tuple[str, ...]
@@ -96,7 +96,19 @@ class Point:
 
 def points(frame: pd.DataFrame) -> list[Point]:
     """The rows of a frame, in order."""
-    return [_point(row) for row in frame.to_dict("records")]
+    read = [column for column in frame.columns if column in _READ]  # of many more: most of the time is theirs
+    return [_point(row) for row in frame[read].to_dict("records")]
+
+
+_READ = frozenset(
+    {
+        *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
+        *("expected", "macs_exact", "batch", "rounds_s", "session", "allocator", "flags", "noise", "drift"),
+        *("standing", "unfinished", "line_unfinished"),
+        *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
+    }
+)
+"""Columns that `_point` reads."""
 
 
 def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
@@ -118,6 +130,7 @@ def names_of(cells: Iterable[Point]) -> list[str]:
 
 
 def _point(row: Mapping[Any, Any]) -> Point:
+    rounds = row["rounds_s"] if isinstance(row["rounds_s"], tuple) else ()
     return Point(
         cell=row["cell"],
         subject=row["subject"],
@@ -130,8 +143,8 @@ def _point(row: Mapping[Any, Any]) -> Point:
         reason=None if pd.isna(row["reason"]) else row["reason"],
         expected=bool(row["expected"]),
         exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
-        batch=int(row["batch"]),
-        rounds_s=row["rounds_s"] if isinstance(row["rounds_s"], tuple) else (),
+        rounds_s=rounds,
+        log_speeds=tuple(math.log(row["batch"] / seconds) for seconds in rounds),
         session=int(row["session"]),
         allocator=row["allocator"],
         flags=tuple(row["flags"].split()),

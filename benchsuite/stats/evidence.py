@@ -93,7 +93,7 @@ class Ratio:
     @property
     def inverse(self) -> Ratio:
         """The ratio with its sides exchanged, as that of throughputs is of latencies."""
-        return replace(self, log_mean=-self.log_mean)
+        return Ratio(-self.log_mean, self.error, self.freedom, self.rounds)
 
     def p_above(self, log_bound: float) -> float:
         """One-sided p-value of "the ratio is above this bound", by Student's t; small speaks for it."""
