@@ -54,7 +54,7 @@ def said(run: Run, gaps: Sequence[Cell]) -> str:
         return ""
     done = len(_done(run))
     return (
-        f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named "
-        "where cells of the "
-        f"same setting are missing, and claims are judged on what is there. Go on with: benchsuite run --resume {run.path}"
+        f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named where "
+        "cells of the same setting are missing, and claims are judged on what is there. "
+        f"Go on with: benchsuite run --resume {run.path}"
     )
