@@ -25,6 +25,7 @@ from benchsuite.units import significant
 
 COUNTED = {
     "params": "Parameters",
+    "trainable_params": "Trainable parameters",
     "macs": "MACs per image",
     "other_ops": "Operations",
     "uncounted": "Calls without a rule",

@@ -33,7 +33,7 @@ def latency(text: str) -> str:
     return next((part for part in text.split("With ") if "latency" in part), "")
 
 
-def test_the_ends_are_named_where_their_intervals_are_disjoint() -> None:
+def test_the_ends_are_named_where_the_intervals_of_both_tell() -> None:
     text = grows(cells(*sweep("msa", 1.9), *sweep("between", 1.5), *sweep("hilo", 1.1)))
     assert latency(text) == (
         "the math kernel, latency per step of msa grows as tokens^1.90 [1.90, 1.90], that of hilo grows as "

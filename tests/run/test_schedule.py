@@ -30,7 +30,7 @@ def plan(macs: int, memory_bytes: int = 0, **more: Any) -> Answer[Plan]:
 
 def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
     cell = make_cell(batch=2)
-    # 15 G multiply–adds an image, two images, at 30 G a second: a second a step, for 5 · 2 first steps and 10.
+    # 15 G multiply–adds an image, two images, at 30 G a second: a second each, for 5 · 2 first steps and 10.
     assert cell_cost_s(cell, plan(15_000_000_000), MEASURE) == pytest.approx(20 + 0.5)
     assert cell_cost_s(cell, plan(1, 10_000_000_000), MEASURE) == pytest.approx(2 * 20 + 0.5)
     backward = make_cell(batch=2, mode="forward_backward")
