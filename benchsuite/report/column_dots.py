@@ -51,8 +51,8 @@ def kernels(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
         _dots(ax, here, drawn, looks, fills(kernels_of(cells)))
     column.axes[-1].set_xlabel("Speed-up over the math kernel")
     caption = (
-        f"Latency on the math kernel over that on the fused one at {places(chosen)}, paired by round. Bars are "
-        "95 % intervals of the ratio."
+        f"Latency on the math kernel over that on the fused one at {places(chosen)}, paired by round. Bars "
+        "are 95 % intervals of the ratio."
     )
     return _drawing(column, caption, drawn, names, "those that gain most", cells)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -383,3 +384,24 @@ def test_axe_finds_no_serious_fault(hilo: Path, opened: Open, scheme: str) -> No
         if fault["impact"] in ("serious", "critical")
     ]
     assert serious == []
+
+
+def test_rounds_multiples_and_flags_of_a_cell_are_in_the_table_and_its_details(
+    report: Callable[..., Path], opened: Open
+) -> None:
+    flagged = dataclasses.replace(make_record("hilo", latency=0.005), flags=("busy_host", "drift"))
+    page = opened(report(make_run([make_record("msa", latency=0.01), flagged])), f"#cell-{flagged.id}")
+    line = page.page.locator(f"#cell-{flagged.id}")
+    assert len(re.findall("M", line.locator("svg.strip path").first.get_attribute("d") or "")) == 5
+    assert line.locator("svg.strip title").text_content().count(",") == 4
+    assert re.fullmatch(r"(2\.00|1\.99)\d* \[1\.9\d*, 2\.0\d*\]", line.locator("td").nth(5).inner_text())
+    words = line.locator("abbr")
+    assert words.all_inner_texts() == ["busy host", "drift"]
+    assert words.first.get_attribute("title").startswith("Others used")
+    assert page.page.locator("table.cells th", has_text="× msa").count() == 1
+    details = page.page.locator("table.cells .detail")
+    assert details.locator("svg.strip").count() == 1
+    assert details.locator("abbr").count() == 2
+    explorer(page)
+    assert page.page.locator(".explorer .chart text", has_text="!").count() == 1
+    assert "!: a cell whose samples have a flag." in page.page.locator(".explorer").inner_text()
