@@ -9,7 +9,7 @@ from benchsuite.analyse.fingerprint import Finding
 from benchsuite.report.across import Across, Entry, Reversal
 from benchsuite.report.differences import LEVEL_WORDS, known
 from benchsuite.report.order import doubt
-from benchsuite.report.points import MISSING, Value
+from benchsuite.report.points import MISSING, Value, stated
 from benchsuite.report.prose import Section, present
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, some, spread
@@ -188,7 +188,9 @@ def _relative(found: Across) -> Section | None:
         *(Header(letter, numeric=True) for letter in letters),
         Header("Beside A"),
     )
-    caption = f"Throughput over that of {found.reference}, paired by round. Brackets: 95 % intervals."
+    caption = f"Throughput over that of {found.reference}, paired by round." + stated(
+        " Brackets: 95 % intervals.", (value for entry in found.entries for value in entry.relative.values())
+    )
     sentences = tuple(text for text in (said, wish) if text)
     return Section("relative", title, sentences, (Table(caption, heads, tuple(rows), True),))
 
@@ -233,5 +235,7 @@ def _times(found: Across) -> Section | None:
                 value = point.latency
                 cells.append(TableCell(spread(value.value, value.lo, value.hi, factor), value.value))
         rows.append(Row((TableCell(entry.words), *cells)))
-    caption = "Latency per step. Brackets: 95 % intervals."
+    caption = "Latency per step." + stated(
+        " Brackets: 95 % intervals.", (point.latency for entry in shown for point in entry.points.values())
+    )
     return Section("times", "Times", (), (Table(caption, heads, tuple(rows), True),))

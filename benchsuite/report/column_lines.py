@@ -15,7 +15,7 @@ from benchsuite.report.canvas import Drawing, cross
 from benchsuite.report.column import Column, kernel_handles, marker, mixer_handles
 from benchsuite.report.crowd import crowded, faded, told
 from benchsuite.report.figures import evenly
-from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of
+from benchsuite.report.points import Point, Value, kernels_of, names_of, points, resolutions_of, stated
 from benchsuite.report.scaling import SHOWN
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import counted, joined, lowered, pixels, places
@@ -61,8 +61,9 @@ def scatter(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
         ax.set_ylabel(title_of(METRICS["throughput"]))
         _panel(ax, panel, looks, filled, most)
     caption = (
-        f"Throughput over MACs at {places(resolutions)}. Bars are 95 % intervals of the median. The area "
-        "of a mark is its peak memory. The front joins the medians of exactly counted MACs."
+        f"Throughput over MACs at {places(resolutions)}."
+        + stated(" Bars are 95 % intervals.", (point.throughput for point in shown))
+        + " The area of a mark is its peak memory. The front joins the medians of exactly counted MACs."
     )
     alt = f"Scatter plot of MACs and throughput of {joined(names_of(shown))} at {places(resolutions)}."
     return Drawing(column.canvas.figure, caption, alt)
@@ -99,7 +100,8 @@ def scaling(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
                 across = x.across(point.resolution, column.width)
                 cross(ax, across, edge, looks[point.name].color, point.cell)
     labels = joined([lowered(METRICS[key].label) for key in keys])
-    caption = f"Growth of {labels} with resolution. Bars are 95 % intervals of the median."
+    bounded = (point.metrics[key] for point in cells for key in keys)
+    caption = f"Growth of {labels} with resolution.{stated(' Bars are 95 % intervals.', bounded)}"
     if failed:
         caption += f" {counted(len(failed), 'cell')} without a number marked × at the edge."
     return Drawing(column.canvas.figure, caption, f"Line charts of {labels} of {joined(names_of(cells))}.")

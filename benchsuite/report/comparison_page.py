@@ -15,7 +15,7 @@ from benchsuite.report.across import plain as plain_across
 from benchsuite.report.comparison import CAVEAT, SEEN, Comparison, Pair, compare, plain
 from benchsuite.report.differences import LEVEL_WORDS, known
 from benchsuite.report.html import filled
-from benchsuite.report.points import Value
+from benchsuite.report.points import Value, stated
 from benchsuite.report.prose import Section, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, joined, scale_of, some, spread
@@ -127,7 +127,9 @@ def _times(comparison: Comparison) -> Section:
         Header("B"),
         Header("Remarks"),
     )
-    caption = "Latency per step, and the ratio of the rounds of both. Brackets: 95 % intervals."
+    caption = "Latency per step, and the ratio of the rounds of both." + stated(
+        " Brackets: 95 % intervals.", (value for pair in shown for value in (pair.old, pair.new, pair.ratio))
+    )
     table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
     return Section("times", "Times", sentences, (trimmed(table),))
 

@@ -57,7 +57,7 @@ def at_one_resolution(frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing
     called = noun(point.subject for point in cells)
     caption = f"The fastest {called.single} is on top; {the_kernels(kernels)}."
     if any(point.throughput.bounded for point in cells):
-        caption += " Bars are 95 % intervals of the median, where larger than the marker."
+        caption += " Bars are 95 % intervals, where larger than the marker."
     if any(point.status != "ok" for point in cells):
         caption += " A × at the edge is a cell without a number, with its status."
     labels = joined([lowered(METRICS[key].label) for key in keys])

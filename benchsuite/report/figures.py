@@ -252,7 +252,7 @@ def _caption(cells: Sequence[Point], drawn: Sequence[Point], resolutions: Sequen
     if len(kernels) > 1:
         parts.append(f"A dotted line joins the kernels of one {called.single}.")
     if any(point.throughput.bounded for point in drawn):
-        parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
+        parts.append("Bars are 95 % intervals, drawn where they are larger than the marker.")
     if not all(point.exact for point in drawn):
         parts.append(
             "An arrow to the right marks MACs that are a lower bound; such points are not on the front and "

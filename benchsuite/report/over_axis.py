@@ -204,7 +204,7 @@ def _caption(sweep: Sweep, lines: Sequence[Line]) -> str:
         f"{axis_named(sweep)} differs along it."
     ]
     if any(point.throughput.bounded for point in cells):
-        parts.append("Bars are 95 % intervals of the median, drawn where they are larger than the marker.")
+        parts.append("Bars are 95 % intervals, drawn where they are larger than the marker.")
     if len(resolutions_of(cells)) > 1:
         parts.append("Every panel has its own scale.")
     if any(point.status != "ok" for point in cells):

@@ -35,6 +35,11 @@ class Value:
 MISSING = Value(math.nan)
 
 
+def stated(text: str, values: Iterable[Value]) -> str:
+    """What a caption says of intervals, where there is one; else nothing."""
+    return text if any(value.bounded for value in values) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One cell.

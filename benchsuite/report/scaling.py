@@ -164,7 +164,7 @@ def _caption(grid: Sequence[Sequence[Panel]], called: Noun) -> str:
     parts = [f"Lines join the medians of one {called.single}"]
     metrics = [row[0].metric for row in grid]
     if any(metric.interval for metric in metrics):
-        parts[0] += "; bands are 95 % intervals of the median, where they are wide enough to be seen"
+        parts[0] += "; bands are 95 % intervals, where they are wide enough to be seen"
     parts[0] += "."
     if len(grid[0]) > 1:
         parts.append("A column is an attention kernel; the columns of a row share their axis.")

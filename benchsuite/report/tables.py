@@ -14,7 +14,7 @@ from benchsuite.analyse.flags import FLAGS
 from benchsuite.report import strips
 from benchsuite.report.contests import Contest, noun_of, speed
 from benchsuite.report.order import beside, valued
-from benchsuite.report.points import MISSING, Point, Value, points
+from benchsuite.report.points import MISSING, Point, Value, points, stated
 from benchsuite.report.words import (
     MODE_WORDS,
     STATUS_WORDS,
@@ -139,8 +139,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
             f"The first {MOST_ROWS} of {len(cells)} cells. The rest shows where scripts run; "
             "`benchsuite extract` on this file gives all of them."
         )
-    if any(point.latency.bounded for point in cells):
-        caption += " Brackets: 95 % interval."
+    caption += stated(" Brackets: 95 % intervals.", (point.latency for point in cells))
     if any(len(point.rounds_s) > 1 for point in cells):
         caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
     if not all(point.exact for point in cells):
@@ -320,6 +319,8 @@ def fastest(fields: Sequence[Contest]) -> Table:
         Header("Lead over the first that is surely slower", numeric=True),
     )
     caption = f"The fastest {noun_of(fields).single} of every setting."
-    if any(contest.leaders[0].throughput.bounded for contest in fields):
-        caption += " Brackets: 95 % intervals, of the lead paired by round."
+    caption += stated(
+        " Brackets: 95 % intervals, of the lead paired by round.",
+        (contest.leaders[0].throughput for contest in fields),
+    )
     return Table(caption, headers, tuple(rows))

@@ -36,7 +36,7 @@ function mountCells(host, data, rows, store, isolate) {
   const body = make("tbody");
   const heads = columns.map((column) => make("th", { scope: "col", class: column.numeric ? "number" : null },
     make("button", { type: "button", onclick: () => sortBy(column.key) }, column.label)));
-  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, "All cells. Brackets: 95 % interval. Rounds: the median of each in order, up to 5 % off that of the cell. A name isolates it everywhere; Details shows the samples and the command that repeats the row.")),
+  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, `All cells.${rows.some((row) => typeof row.latency_lo_s === "number") ? " Brackets: 95 % intervals." : ""} Rounds: the median of each in order, up to 5 % off that of the cell. A name isolates it everywhere; Details shows the samples and the command that repeats the row.`)),
     make("thead", {}, make("tr", {}, heads[0], make("th", { scope: "col" }, make("span", { class: "unseen" }, "Details")), ...heads.slice(1))), body);
   const text = make("input", { type: "search", placeholder: "words that a row holds", value: state.q, oninput: () => set({ q: text.value }) });
   const pages = make("div", { class: "pages" });
