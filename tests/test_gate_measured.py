@@ -207,6 +207,15 @@ def test_the_files_as_they_are_can_be_the_candidate(cli: Cli, own: Path, pretend
     assert "same code" not in out
 
 
+def test_refusals_come_before_anything_slow(cli: Cli, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_question, "_machine", lambda scenario: pytest.fail("looked at the machine"))
+    assert cli("gate", "own.yaml", "--base", "nowhere")[0] == 2
+    (own / "mine.py").write_text("# changed\n")
+    code, _, err = cli("gate", "own.yaml", "--base", "HEAD~1")
+    assert code == 2
+    assert "uncommitted changes in mine.py" in err
+
+
 def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
     cli: Cli, own: Path, pretended: Pretended
 ) -> None:

@@ -39,8 +39,10 @@ def measure(request: Request, *, noise: Path | None, strict: bool, files: Files)
     from benchsuite.results.store import check_free
     from benchsuite.run.gate import measure_gate
     from benchsuite.run.gate_question import question
+    from benchsuite.run.gate_sides import require_revisions
 
     check_free(request.out)
+    require_revisions(request)
     known = read_noise(noise) if noise else None
     with _stopped_at_once():
         asked = question(request)

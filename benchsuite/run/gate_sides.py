@@ -34,9 +34,7 @@ def opened_sides(request: Request) -> Iterator[Opened]:
         folder = Path.cwd()
         yield Opened({name: _side(request, name, folder, _python_words(request, name)) for name in SIDES})
         return
-    repository = Repository.of(Path.cwd())
-    revisions = (repository.revision(request.base), repository.revision(request.candidate or "HEAD"))
-    notes = _require_clean(repository, revisions, allow=request.allow_dirty)
+    repository, revisions, notes = _compared(request, request.base)
     if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
         notes += ("both sides are the same code: whatever is found is noise",)
     with repository.checked_out(*revisions) as folders:
@@ -46,6 +44,23 @@ def opened_sides(request: Request) -> Iterator[Opened]:
             top = (folder, *folder.parents)[depth]
             found[name] = replace(_side(request, name, folder, revision.words), top=top)
         yield Opened(found, root=repository.root, notes=notes)
+
+
+def require_revisions(request: Request) -> None:
+    """Refuse what no gate could compare, before anything slow begins.
+
+    Raises:
+        UsageError: there is no repository, a revision is unknown, or files are not committed.
+    """
+    if request.base is not None:
+        _compared(request, request.base)
+
+
+def _compared(request: Request, base: str) -> tuple[Repository, tuple[Revision, Revision], tuple[str, ...]]:
+    """Repository and revisions of the two sides, with notes on files that are not committed."""
+    repository = Repository.of(Path.cwd())
+    revisions = repository.revision(base), repository.revision(request.candidate or "HEAD")
+    return repository, revisions, _require_clean(repository, revisions, allow=request.allow_dirty)
 
 
 def _alike(request: Request, revisions: Sequence[Revision], repository: Repository) -> bool:
