@@ -126,7 +126,7 @@ def within(frame: pd.DataFrame) -> Order:
 
 def doubt(decisions: Iterable[Decision]) -> str:
     """Why some of these are undecided, in words; empty if none is."""
-    return joined(list(dict.fromkeys(one.reason for one in decisions if one.side == "undecided")))
+    return joined(list(dict.fromkeys(one.reason for one in decisions if one.side == "undecided")), "or")
 
 
 def _turned(found: Decision) -> Decision:
