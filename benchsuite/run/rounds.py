@@ -35,6 +35,11 @@ from benchsuite.stats.levels import levels, samples_wanted
 from benchsuite.stats.summary import quantile
 
 
+COSTLY_S = 5.0
+"""Seconds of a visit without its samples (building, compiling, warming up) above which a group has no more
+rounds than every cell."""
+
+
 @dataclass
 class _Going:
     """A cell on its way.
@@ -178,10 +183,13 @@ def _groups(going: Sequence[_Going]) -> list[list[_Going]]:
 
 def _due(going: Sequence[_Going], number: int, measure: Measure) -> list[_Going]:
     """The cells that a round visits: all in the rounds that every cell has; then those of groups in which
-    some cell is not precise enough, all of them, so that ratios can be taken."""
+    some cell is not precise enough, all of them, so that ratios can be taken, unless one takes long to
+    build."""
     found = []
     for group in _groups(going):
-        wanted = number < measure.rounds or any(_imprecise(one, measure) for one in group)
+        costly = any(one.overhead_s > COSTLY_S for one in group)
+        imprecise = not costly and any(_imprecise(one, measure) for one in group)
+        wanted = number < measure.rounds or imprecise
         found += [
             one for one in group if len(one.visits) == number and ((one.adaptive and wanted) or not number)
         ]
