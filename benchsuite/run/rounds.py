@@ -34,7 +34,6 @@ from benchsuite.stats.evidence import half_width
 from benchsuite.stats.levels import levels, samples_wanted
 from benchsuite.stats.summary import quantile
 
-
 COSTLY_S = 5.0
 """Seconds of a visit without its samples (building, compiling, warming up) above which a group has no more
 rounds than every cell."""
