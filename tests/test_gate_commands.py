@@ -34,7 +34,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 def folder(path: Path, records: Sequence[Record], threads: int = 2) -> Path:
     """A run folder with these records."""
-    environment = {"device": "cpu", "cpu": {"threads": threads}}
+    selftest = {"date": "2026-11-29", "passed": True, "noise_percent": 2.0, "drift_percent": 3.0}
+    environment = {"device": "cpu", "cpu": {"threads": threads}, "selftest": selftest}
     writer = RunWriter.create(path, {"name": "tiny", "title": "Tiny"}, environment)
     for record in records:
         writer.append(record)
@@ -60,7 +61,7 @@ def test_a_slower_run_is_told_and_the_exit_code_is_zero(cli: Cli, runs: tuple[Pa
     code, out, err = cli("compare", *runs)
     assert (code, err) == (0, "")
     (row,) = (line for line in out.splitlines() if line.startswith("MSA, 64 px, math"))
-    assert "  2.00 [" in row
+    assert "  2.000 [" in row
     assert row.endswith("slower")
     told = " ".join(out.split())
     assert "One process a side cannot tell a change of the code" in told

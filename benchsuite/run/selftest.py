@@ -119,7 +119,7 @@ class Selftest:
             "log_means": [*self.earlier, *(trial.log_mean for trial in self.trials)][-KEPT_RUNS:],
             "seconds": round(self.seconds, 1),
             "verdicts": [asdict(one) | {"numbers": list(one.numbers)} for one in self.verdicts],
-            "trials": [asdict(trial) for trial in self.trials],
+            "trials": [{"cells": list(map(list, trial.cells))} for trial in self.trials],
             "fingerprint": dict(self.fingerprint),
             "environment": dict(self.environment),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -267,4 +268,5 @@ def cost_of(name: str) -> Cost:
 def test_it_is_counted_alike_with_memory_and_without() -> None:
     network = VOLO(SMALL, resolution=64)
     here = count_cost(network, (torch.randn(2, 3, 64, 64),), images=2)
-    assert here == count_cost(network.to("meta"), (torch.empty(2, 3, 64, 64, device="meta"),), images=2)
+    there = count_cost(network.to("meta"), (torch.empty(2, 3, 64, 64, device="meta"),), images=2)
+    assert replace(here, counter=there.counter) == there

@@ -117,9 +117,13 @@ def test_killed_workers_cost_a_cell_each_at_most_and_a_retry_completes_the_table
 ) -> None:
     folder = tmp_path / "run"
     with RealRun(repository, slow, "--out", folder) as run:
-        for number, wanted in enumerate((1, 8, CELLS + 3)):
-            run.until(lambda: visits(folder) >= wanted and len(run.workers) == 2)  # noqa: B023
-            victim = run.workers[-1 if number % 2 == 0 else 0]  # the younger times, the elder inspects
+        for ready, which in (
+            (lambda: visits(folder) >= 1, -1),  # the younger one times, the elder one inspects
+            (lambda: visits(folder) >= CELLS + 3, -1),
+            (lambda: written(folder) > 0, 0),
+        ):
+            run.until(lambda: ready() and len(run.workers) == 2)  # noqa: B023
+            victim = run.workers[which]
             os.kill(victim, signal.SIGKILL)
             wait_until(lambda: not runs(victim))  # noqa: B023
         code, _, _ = run.finish()
