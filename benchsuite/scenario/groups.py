@@ -1,4 +1,4 @@
-"""Comparison groups: the cells that a reader sets side by side, and that are measured in turns. Pure."""
+"""Comparison groups: the cells that a reader sets side by side, one after the other in each round. Pure."""
 
 from __future__ import annotations
 
