@@ -179,7 +179,9 @@ def selftest(
             time.sleep(settings.pause_s)
     from benchsuite.measure.ceilings_cache import fingerprint  # they need torch, which the processes did not
     from benchsuite.run.instrument import examine
+    from benchsuite.run.worker import set_up
 
+    set_up(resolved, settings.measure.threads)  # as the processes were, whose machine this stands for
     earlier = log_means(fingerprint(resolved)) if settings.kept else ()
     noise = noise_of(trials, earlier) if not found else None
     found += verdicts(trials, noise) if noise else []

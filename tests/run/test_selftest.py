@@ -291,6 +291,7 @@ def test_a_self_test_goes_from_end_to_end() -> None:
     assert json.loads(json.dumps(document)) == document
     assert document["environment"]["command"] == ["benchsuite", "selftest"]
     assert document["fingerprint"]["cpu"] == document["environment"]["cpu"]["model"]
+    assert document["fingerprint"]["threads"] == document["environment"]["cpu"]["threads"]
 
 
 def test_what_is_kept_is_thorough_and_the_quick_one_is_not_kept() -> None:
