@@ -92,7 +92,7 @@ def decide(old: Sequence[float], new: Sequence[float], rule: Gate, noise: float 
             "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
         )
         return Decision("inconclusive", delta, ratio, pairs=processes, reason=why)
-    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), noise=delta)
+    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), margin=delta)
     found = stats.decide({"it": asked}, confidence=rule.confidence, false_discovery=1.0, tested="above")["it"]
     verdict, why = VERDICT_OF[found.side], ""
     if verdict == "inconclusive":

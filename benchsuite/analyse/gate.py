@@ -152,7 +152,7 @@ def _decisions(cells: Mapping[str, Evidence], rule: Gate, false_discovery: float
     early = {cell: _early(evidence, rule) for cell, evidence in cells.items()}
     found = stats.decide(
         {
-            cell: stats.Question(stats.ratio_of(cells[cell].fresh, least=2), noise=limit(cells[cell], rule))
+            cell: stats.Question(stats.ratio_of(cells[cell].fresh, least=2), margin=limit(cells[cell], rule))
             for cell, decision in early.items()
             if decision is None
         },

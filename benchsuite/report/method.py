@@ -218,8 +218,8 @@ def _sureness(run: Run) -> Iterator[Fact]:
             "95 %, by Student's t from the logarithms of the medians of the rounds, each of which counts "
             "once, however many samples it took. Ratios are taken within each round and then treated alike, "
             "so that what moves a whole process drops out. Words of comparison need an interval of the ratio "
-            "that lies beyond the noise of the machine, and Benjamini and Hochberg's test over all "
-            "comparisons of a group. "
+            "that excludes 1, a ratio beyond the noise of the machine, and Benjamini and Hochberg's test "
+            "over all comparisons of a group. "
             f"Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise of the machine", told)

@@ -105,12 +105,18 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A ratio, the edge that it is held against, and the share by which it must be beyond it to mean
-    anything: the noise of the machine, or a limit that somebody has set."""
+    """A ratio and the edge that it is held against.
+
+    Attributes:
+        noise: share of the machine's noise. The ratio itself must be beyond the edge by more, to mean
+            anything; its interval knows of chance already, and need not.
+        margin: share of a limit that somebody has set. The whole interval must be beyond the edge by more.
+    """
 
     ratio: Ratio
     edge: float = 1.0
     noise: float = 0.0
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +236,11 @@ def decide(
 ) -> dict[_Key, Decision]:
     """Where each ratio lies, in the order of the questions, which are one family.
 
-    A ratio is above its edge where its whole interval is beyond the edge by more than the noise, below where
-    it is on the other side, and the same where it is wholly within the noise. Whoever is above or below must
-    also pass Benjamini and Hochberg's test among all questions that have an interval, since of a hundred
-    ratios that are 1, some look different.
+    A ratio is above its edge where its whole interval is beyond the edge by more than the margin, and the
+    ratio by more than the noise; below where they are on the other side. It is the same where the interval
+    lies within margin and noise, or where the ratio does although its interval excludes the edge: that is no
+    difference that means anything. Whoever is above or below must also pass Benjamini and Hochberg's test
+    among all questions that have an interval, since of a hundred ratios that are 1, some look different.
 
     Args:
         tested: "above" if that is the only news: p-values are then one-sided, and "below" is not corrected.
@@ -251,7 +258,8 @@ def decide(
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:
     """The decision on one ratio by itself."""
-    ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.noise)
+    ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.margin)
+    least = math.log1p(max(question.margin, question.noise))
     lo, hi = ratio.interval(confidence)
     if math.isnan(lo):
         reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
@@ -260,10 +268,11 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
     side: Side = "undecided"
     reason = DISAGREE
-    if low > bound or high < -bound:
+    beyond = low > bound or high < -bound
+    if beyond and abs(ratio.log_mean - edge) > least:
         side, reason = ("above" if low > bound else "below"), ""
-    elif -bound < low and high < bound:
-        side, reason = "same", f"below the noise of this machine ({100 * question.noise:.1f} %)"
+    elif beyond or (-least < low and high < least):
+        side, reason = "same", f"below the noise of this machine ({100 * math.expm1(least):.1f} %)"
     p = ratio.p_above(edge + bound)
     if tested == "both":
         p = min(1.0, 2 * min(p, ratio.inverse.p_above(bound - edge)))

@@ -37,8 +37,8 @@ def known(ratio: float, error: float = 0.01, freedom: int = 4) -> Ratio:
     return Ratio(math.log(ratio), error, freedom, freedom + 1)
 
 
-def alone(ratio: Ratio, edge: float = 1.0, noise: float = 0.0) -> Decision:
-    return decide({"it": Question(ratio, edge, noise)})["it"]
+def alone(ratio: Ratio, edge: float = 1.0, noise: float = 0.0, margin: float = 0.0) -> Decision:
+    return decide({"it": Question(ratio, edge, noise, margin)})["it"]
 
 
 def test_an_estimate_is_the_median_of_rounds_with_students_interval_of_their_logarithms() -> None:
@@ -127,13 +127,34 @@ def test_the_inverse_of_a_ratio_has_the_inverse_interval() -> None:
     ],
 )
 @pytest.mark.parametrize("edge", [1.0, 0.4, 3.0])
-def test_the_whole_interval_must_lie_beyond_the_edge_and_the_noise(
+def test_the_whole_interval_must_lie_beyond_the_edge_and_the_margin(
     log_ratio: float, side: str, edge: float
 ) -> None:
     ratio = Ratio(log_ratio + math.log(edge), ERROR, 4, 5)
-    found = alone(ratio, edge=edge, noise=math.expm1(0.05))
+    found = alone(ratio, edge=edge, margin=math.expm1(0.05))
     assert found.side == side
     assert (found.ratio, found.lo, found.hi) == (ratio.value, *ratio.interval())
+
+
+@pytest.mark.parametrize(
+    ("log_ratio", "side"),
+    [
+        (0.051, "above"),  # beyond the noise, and its interval excludes 1
+        (0.049, "same"),  # its interval excludes 1, and the difference is too small to mean anything
+        (1.01 * REACH, "same"),
+        (0.99 * REACH, "same"),  # wholly within the noise
+        (0.0, "same"),
+        (-0.049, "same"),
+        (-0.051, "below"),
+    ],
+)
+def test_a_ratio_must_be_beyond_the_noise_and_its_interval_only_beyond_the_edge(
+    log_ratio: float, side: str
+) -> None:
+    assert REACH < 0.025  # of the numbers above
+    assert alone(Ratio(log_ratio, ERROR, 4, 5), noise=math.expm1(0.05)).side == side
+    wide = Ratio(log_ratio, 3 * ERROR, 4, 5)  # reaches 0.059
+    assert alone(wide, noise=math.expm1(0.05)).side == "undecided"
 
 
 def test_reasons_are_in_plain_words() -> None:
