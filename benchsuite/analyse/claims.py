@@ -1,9 +1,10 @@
 """Verdicts on the claims of papers in a run: one for every claim in every setting that has both sides.
 
 What is timed is decided by the rule of evidence (`stats/evidence.py`): the ratio is taken within each round,
-and held against each end of the band that the claim names. A claim holds where the interval is inside of every
-end and the ratio by more than the noise of the machine, does not hold where both are outside of one, and is
-undecided otherwise; all ends of all claims of a run are one family. What is counted and not timed is compared as it is.
+and held against each end of the band that the claim names. A claim holds where the interval is inside of
+every end and the ratio by more than the noise of the machine, does not hold where both are outside of one,
+and is undecided otherwise; all ends of all claims of a run are one family. What is counted and not timed is
+compared as it is.
 """
 
 from __future__ import annotations
