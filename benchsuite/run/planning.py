@@ -2,7 +2,7 @@
 
 A plan takes some hundredths of a second, as it traces the cell on "meta". Of a large sweep that would be most
 of an hour before the first cell is measured; there, whoever measures a comparison group plans it first
-(`planned_turns.py`).
+(`planned_rounds.py`).
 """
 
 from __future__ import annotations

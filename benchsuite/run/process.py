@@ -54,7 +54,6 @@ class Worker:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
         # The profiler of torch logs each start and stop to stderr unless told not to.
         settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
-        self._broken_off = False
         with _stops_blocked():
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "benchsuite.run.serve", answers],
@@ -76,11 +75,6 @@ class Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    @property
-    def broken_off(self) -> bool:
-        """Whether a call was left before its answer came (Ctrl-C): the next answer would be to that one."""
-        return self._broken_off
-
     def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
         """Run a function of `run/worker.py` in the worker and return what it returns.
 
@@ -95,11 +89,9 @@ class Worker:
         assert self._process.stdout is not None
         before = _oom_counts()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._broken_off = True
         try:
             send(self._process.stdin, (function, arguments))
             ok, value = receive(self._process.stdout, deadline)
-            self._broken_off = False
         except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
             raise self._obituary(before) from error
         except TimeoutError:
