@@ -1,7 +1,8 @@
-"""Which functions of the package a command enters, in all of its processes, and what stands on the stack at the clock.
+"""Which functions of the package a command enters, in all its processes, and the stack at the clock.
 
-A `sitecustomize` module on PYTHONPATH turns the profile hook of every process on that names `benchsuite` in its
-command; each writes what it saw when it ends, the worker also the stack at the first reading of the clock.
+A `sitecustomize` module on PYTHONPATH turns the profile hook of every process on that names `benchsuite` in
+its command; each writes what it saw when it ends, the worker also the stack at the first reading of the
+clock.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-_HOOK = '''
+_HOOK = """
 import atexit, json, os, sys, threading, time
 ROOT, OUT = os.environ["HOUSE_ROOT"], os.environ["HOUSE_OUT"]
 seen, clock, waits = set(), [], []
@@ -62,7 +63,7 @@ if "benchsuite" in words:
                     json.dump({"seen": sorted(seen), "clock": clock, "waits": [], "worker": True}, file)
                 os.replace(write_now + ".tmp", write_now)
         threading.Thread(target=keep_writing, daemon=True).start()
-'''
+"""
 
 ONE_CELL = """
 name: one
@@ -77,9 +78,11 @@ class Entered:
     """What a run of one cell went through.
 
     Attributes:
-        functions: of the package, as "file:name", that any of its processes entered; comprehensions and lambdas count
+        functions: of the package, as "file:name", that any of its processes entered; comprehensions and
+        lambdas count
             with the function that holds them.
-        to_the_clock: functions on the stack when the worker first reads the clock: those of the parent that waits
+        to_the_clock: functions on the stack when the worker first reads the clock: those of the parent that
+        waits
             for it, then those of the worker.
     """
 
@@ -106,8 +109,16 @@ def one_cell_run() -> Entered:
         (folder / "one.yaml").write_text(ONE_CELL)
         path = os.pathsep.join([str(folder / "hook"), str(ROOT)])
         told = {"PYTHONPATH": path, "HOUSE_ROOT": str(ROOT / "benchsuite"), "HOUSE_OUT": str(folder / "out")}
-        command = [sys.executable, "-m", "benchsuite", "run", str(folder / "one.yaml"), "--out", str(folder / "run")]
-        done = subprocess.run(command, env=os.environ | told, capture_output=True, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "benchsuite",
+            "run",
+            str(folder / "one.yaml"),
+            "--out",
+            str(folder / "run"),
+        ]
+        done = subprocess.run(command, check=False, env=os.environ | told, capture_output=True, text=True)
         if done.returncode:
             raise SystemExit(f"the run of one cell failed:\n{done.stdout}{done.stderr}")
         return _joined([json.loads(path.read_text()) for path in sorted((folder / "out").glob("*.json"))])
@@ -116,7 +127,9 @@ def one_cell_run() -> Entered:
 def _joined(processes: list[dict[str, list]]) -> Entered:
     seen = {name for process in processes for name in process["seen"] if not _inner(name)}
     when, worker = min(tuple(process["clock"][0]) for process in processes if process["clock"])
-    waits = [wait for process in processes if not process["worker"] for wait in process["waits"] if wait[0] < when]
+    waits = [
+        wait for process in processes if not process["worker"] for wait in process["waits"] if wait[0] < when
+    ]
     parent = max(waits)[1] if waits else []
     return Entered(frozenset(seen), tuple(name for name in [*parent, *worker] if not _module(name)))
 

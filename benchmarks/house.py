@@ -1,9 +1,10 @@
-"""How large the house is, and how far it is from a command to the clock: the numbers that a clean-up is held against.
+"""How large the house is, and how far it is from a command to the clock, in numbers.
 
     python benchmarks/house.py [--no-run]
 
-Counts, nothing else: lines and files, functions that a run of one cell enters, functions on the stack when the clock is
-first read, files that one would have to touch to add a thing of a kind, names that stand for two things.
+Counts, nothing else: lines and files, functions that a run of one cell enters, functions on the stack when
+the clock is first read, files that one would have to touch to add a thing of a kind, names that stand for two
+things.
 """
 
 from __future__ import annotations
@@ -91,18 +92,24 @@ def twice(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
     files = Counter(path.name for path in paths if path.name not in ("__init__.py", "__main__.py"))
-    return [name for name, many in classes.items() if many > 1], [name for name, many in files.items() if many > 1]
+    return [name for name, many in classes.items() if many > 1], [
+        name for name, many in files.items() if many > 1
+    ]
 
 
 def cuda(paths: Iterable[Path]) -> tuple[int, int]:
     """Comparisons with the word "cuda", and the files that hold them."""
-    found = {path: len(re.findall(r'(==|!=|\bin\b) \(?"cuda"', path.read_text(encoding="utf-8"))) for path in paths}
+    found = {
+        path: len(re.findall(r'(==|!=|\bin\b) \(?"cuda"', path.read_text(encoding="utf-8"))) for path in paths
+    }
     return sum(found.values()), sum(1 for many in found.values() if many)
 
 
 def main() -> None:
     """Print every number."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--no-run", action="store_true", help="only what can be read from the files")
     asked = parser.parse_args()
 
@@ -127,18 +134,24 @@ def main() -> None:
     print(f"import circles     {len(circles(graph)):6} of modules, {len(circles(packages))} of packages")
 
     sizes = [(node.end_lineno or node.lineno) - node.lineno + 1 for _, node in functions(paths)]
-    print(f"functions          {len(sizes):6}, median {statistics.median(sizes):g} lines, {sum(n > 50 for n in sizes)} over 50")
+    print(
+        f"functions          {len(sizes):6}, median {statistics.median(sizes):g} lines, "
+        f"{sum(size > 50 for size in sizes)} over 50"
+    )
     classes, files = twice(paths)
     print(f"two things, a name {len(classes):6} public classes, {len(files)} files")
     print(f'"cuda" compared    {cuda(paths)[0]:6} times in {cuda(paths)[1]} files')
     print(f"*gate* files       {sum('gate' in path.name for path in paths):6}")
     for kind, word in KINDS.items():
-        print(f"files, {kind}: {sum(bool(re.search(word, path.read_text(encoding='utf-8'))) for path in paths)}")
+        print(
+            f"files, {kind}: {sum(bool(re.search(word, path.read_text(encoding='utf-8'))) for path in paths)}"
+        )
 
     if not asked.no_run:
         entered = one_cell_run()
         print(f"one-cell run       {len(entered.functions):6,} functions in {len(entered.files)} files")
-        print(f"to the clock       {len(entered.to_the_clock):6} functions in {len({n.partition(':')[0] for n in entered.to_the_clock})} files")
+        files_on_stack = {name.partition(":")[0] for name in entered.to_the_clock}
+        print(f"to the clock       {len(entered.to_the_clock):6} functions in {len(files_on_stack)} files")
         for name in entered.to_the_clock:
             print(f"    {name}")
 
