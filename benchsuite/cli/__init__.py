@@ -21,6 +21,7 @@ from benchsuite.cli import (
     gate_measured,
     gate_output,
     history,
+    init,
     merge,
     profile,
     publish,
@@ -29,6 +30,7 @@ from benchsuite.cli import (
     scenarios,
     selftest,
     status,
+    time,
     zoo,
 )
 from benchsuite.errors import (
@@ -71,6 +73,8 @@ def root(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
+    "time": time.time,
+    "init": init.init,
     "status": status.status,
     "profile": profile.profile,
     "check": scenarios.check,
