@@ -15,7 +15,7 @@ sweep:
     # Yours, as package.module:Class. It is built as Class(dim, num_heads=..., **params); its module is looked
     # for where you start benchsuite, and in the folders of --pythonpath.
     - {{name: "{target}", label: {label}, params: {{}}}}
-    # What it is held against: `benchsuite list mixers` names all, `benchsuite show mixer hilo` tells its params.
+    # What it is held against: `benchsuite list mixers` names all, `benchsuite show mixer hilo` one.
     - {{name: msa, label: MSA}}
     - {{name: window, label: W-MSA, params: {{window_size: 7}}}}
     - {{name: hilo, label: HiLo, params: {{alpha: 0.9, window_size: 2}}}}
