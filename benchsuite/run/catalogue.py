@@ -178,6 +178,29 @@ def block_entries() -> list[Entry]:
     return [entry(name) for name in BLOCKS]
 
 
+def backbone_entry(name: str) -> Entry:
+    """What the source says of a network: its summary, paper, reference and what differs.
+
+    Raises:
+        UsageError: there is no such network; names the nearest.
+    """
+    if name not in BACKBONES:
+        near = nearest(name, BACKBONES)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
+    docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
+    told = _fields(docstring)
+    return Entry(
+        name=name,
+        target=BACKBONES[name],
+        summary=docstring.partition("\n")[0],
+        paper=told.get("paper", ""),
+        reference=told.get("reference", ""),
+        differs=told.get("differs", ""),
+        names=told.get("names", ""),
+    )
+
+
 def _ours() -> dict[str, tuple[str, str]]:
     """Blocks are measured as mixers are: what takes and gives tokens or maps can stand in a mixer's place."""
     return _targets(MIXERS) | _targets(BLOCKS)
