@@ -32,7 +32,7 @@ STOPS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to stop, or says that SLURM will stop it. Often it reaches the workers too; it is the
 parent's to handle."""
 if sys.platform != "win32":
-    STOPS = (*STOPS, signal.SIGUSR1, signal.SIGUSR2)
+    STOPS = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 ANSWERS = "benchsuite.run.worker"
 """Module whose functions a worker answers with."""
 
