@@ -81,7 +81,7 @@ class RayEngine:
         self._timeout_s = float(options.get("timeout", TIMEOUT_S))
         self._answers = answers
         self._ray = _connected(options.get("address"), self._timeout_s)
-        self._own = [str(Path.cwd()), *(str(Path(folder).resolve()) for folder in pythonpath)]
+        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
         self.planner: Executor = Planner(self._resolved, pythonpath, answers)
 
     def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
@@ -95,7 +95,7 @@ class RayEngine:
             if not due:
                 continue
             slots = self._slots(device)
-            setup = replace(setup, pythonpath=tuple(self._own), answers=self._answers)
+            setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
             pool = Pool(
                 lambda i, slots=slots: self._member(slots[i]),  # type: ignore[misc]
                 len(slots),
