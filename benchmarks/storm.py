@@ -3,10 +3,10 @@
     python benchmarks/storm.py                     # 40 of each while measuring, 20 while planning
     python benchmarks/storm.py --times 3 --scripted    # quick: workers without torch
 
-The phase of a run is known from what it has written: while it plans it has no folder, while it measures it has
-fewer records than cells. A run stands still while that is looked at and the signal is sent. A number in the table
-is a fault, but for the first column; any makes the exit code 1. What is hit, and when, follows from the seed; how
-far the run is by then does not.
+The phase of a run is known from what it has written: while it plans it has no folder, while it measures it
+has fewer records than cells. A run stands still while that is looked at and the signal is sent. A number in
+the table is a fault, but for the first column; any makes the exit code 1. What is hit, and when, follows from
+the seed; how far the run is by then does not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -48,8 +48,8 @@ sweep:
   num_heads: 4
   batch: [2, 4, 8]
   device: cpu
-measure: {warmup_calls: 1, warmup_s: 0, min_samples: 4, max_samples: 4, rounds: 2, threads: 1, ceilings: false,
-  timeout_s: %g}
+measure: {warmup_calls: 1, warmup_s: 0, min_samples: 4, max_samples: 4, rounds: 2, threads: 1,
+  ceilings: false, timeout_s: %g}
 """
 CELLS = 6
 SCRIPTED = (
@@ -61,7 +61,7 @@ TRIES = 10
 """Runs that may end before they are hit, and resumptions that may be needed."""
 LEAVING_S = 60.0
 """How long what a killed run has started may take to notice; generous, since the host may be busy."""
-FAULTS = ("lost", "duplicated", "unclean ends", "processes", "locks", "files", "shared memory")
+FAULTS = ("lost", "duplicated", "unclean ends", "processes", "locks", "files")
 
 
 def planning(folder: Path) -> bool:
@@ -102,6 +102,7 @@ class Setting:
     Attributes:
         program: words for Python that are benchsuite.
         table: of the undisturbed run.
+        kept: temporary files that it leaves, torch's caches say.
         spans: phase → its seconds there.
     """
 
@@ -110,11 +111,16 @@ class Setting:
     program: Sequence[str]
     table: Table
     spans: dict[Callable[[Path], bool], float]
+    kept: frozenset[str] = frozenset()
+
+    @property
+    def temporary(self) -> Path:
+        """Where runs put temporary files, so that they can be told from those of others."""
+        return self.home / "tmp"
 
     def run(self, *words: str | Path) -> RealRun:
-        """A run whose temporary files can be told from those of others."""
-        (self.home / "tmp").mkdir(exist_ok=True)
-        environment = {**os.environ, "TMPDIR": str(self.home / "tmp")}
+        self.temporary.mkdir(exist_ok=True)
+        environment = {**os.environ, "TMPDIR": str(self.temporary)}
         return RealRun(HERE.parent, *words, program=self.program, env=environment)
 
 
@@ -132,11 +138,12 @@ def undisturbed(home: Path, *, scripted: bool, timeout_s: float) -> Setting:
         spans = {planning: measures - begun, measuring: time.monotonic() - measures}
         code, _, err = run.finish()
     assert code == FINE, err
-    return Setting(home, scenario, program, table(home / "undisturbed"), spans)
+    kept = frozenset(path.name for path in setting.temporary.iterdir())
+    return replace(setting, table=table(home / "undisturbed"), spans=spans, kept=kept)
 
 
 def hit(kind: Kind, run: RealRun, folder: Path, rng: random.Random) -> bool | None:
-    """Send the signal while the run stands still. False where the phase is over; None where there is no worker."""
+    """Send the signal while the run stands still. False if the phase is over, None if there is no worker."""
     run.signal(signal.SIGSTOP)
     try:
         wait_until(lambda: stopped(run.pid) or not in_session(run.pid))
@@ -164,26 +171,35 @@ def disturbed(kind: Kind, setting: Setting, folder: Path, rng: random.Random) ->
             time.sleep(0.005)
         code, _, err = run.finish()
     fine = (-signal.SIGKILL,) if done and kind.parent else (FINE, FAILED)
-    return done, "" if code in fine and "Traceback" not in err else f"exit code {code}: {err[-300:]}", run.pid
+    clean = code in fine and "Traceback" not in err
+    return bool(done), "" if clean else f"exit code {code}: {err[-300:]}", run.pid
 
 
 def case(kind: Kind, number: int, seed: int, setting: Setting) -> tuple[Kind, Counter[str], str]:
-    """Disturb a run, resume it to its end, and count what is wrong."""
+    """Disturb a run, resume it to its end, and count what is wrong; with words about an end that is not clean."""
+    try:
+        return kind, *_case(kind, number, seed, setting)
+    except (pytest.fail.Exception, subprocess.TimeoutExpired) as error:  # waited in vain
+        return kind, Counter({"unclean ends": 1}), str(error)
+
+
+def _case(kind: Kind, number: int, seed: int, setting: Setting) -> tuple[Counter[str], str]:
     rng = random.Random(f"{seed} {kind.name} {number}")
     home = setting.home / f"{kind.name} {number}".replace(" ", "-").replace(",", "")
     home.mkdir()
-    setting = Setting(home, setting.scenario, setting.program, setting.table, setting.spans)
+    setting = replace(setting, home=home)
     for attempt in range(TRIES):
         folder = home / f"run-{attempt}"
         done, wrong, session = disturbed(kind, setting, folder, rng)
         if done:
             break
     else:
-        return kind, Counter({"unclean ends": 1}), "never hit in its phase"
+        return Counter({"unclean ends": 1}), "never hit in its phase"
     sessions, before = [session], _records(folder)
     for _ in range(TRIES):
         begun = (folder / SCENARIO).is_file()
-        words = ("--resume", folder, "--retry", "crash,timeout") if begun else (setting.scenario, "--out", folder)
+        anew = (setting.scenario, "--out", folder)
+        words = ("--resume", folder, "--retry", "crash,timeout") if begun else anew
         with setting.run(*words) as run:
             code, _, err = run.finish()
         sessions.append(run.pid)
@@ -191,7 +207,7 @@ def case(kind: Kind, number: int, seed: int, setting: Setting) -> tuple[Kind, Co
             break
         if code != FAILED or "Traceback" in err:
             wrong = f"resumed, exit code {code}: {err[-300:]}"
-    return kind, _counted(setting, folder, before, sessions, wrong), wrong
+    return _counted(setting, folder, before, sessions, wrong), wrong
 
 
 def _counted(
@@ -205,11 +221,13 @@ def _counted(
         time.sleep(0.05)
     names = [
         path.name
-        for path in (*folder.iterdir(), *(setting.home / "tmp").iterdir())
-        if path.name not in (RECORDS, REPORT, SCENARIO) and not path.name.startswith("environment")
+        for path in (*folder.iterdir(), *setting.temporary.iterdir())
+        if path.name not in (RECORDS, REPORT, SCENARIO, *setting.kept)
+        and not path.name.startswith("environment")
     ]
     return Counter({
-        "lost": sum(found.get(id) != row for id, row in setting.table.items()) + (after[: len(before)] != before),
+        "lost": sum(found.get(id) != row for id, row in setting.table.items())
+        + (after[: len(before)] != before),
         "duplicated": sum(times - 1 for times in fine.values()) + len(found.keys() - setting.table.keys()),
         "unclean ends": bool(wrong),
         "processes": len(left),
@@ -238,7 +256,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--times", type=int, default=40, help="of each kind while measuring; half while planning")
+    parser.add_argument(
+        "--times", type=int, default=40, help="of each while measuring; a quarter while planning"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lanes", type=int, default=2, help="runs at a time")
     parser.add_argument("--timeout", type=float, default=15.0, help="seconds after which a cell is given up")
@@ -259,21 +279,23 @@ def main(words: Sequence[str] | None = None) -> int:
                     found[kind] += counts + Counter({"times": 1})
                     if counts.total():
                         print(f"{kind.name}: {dict(+counts)} {wrong}", flush=True)
-            except (KeyboardInterrupt, pytest.fail.Exception, subprocess.TimeoutExpired):
+            except KeyboardInterrupt:
+                print("stopped; so far:", flush=True)
+            finally:
                 for future in begun:
                     future.cancel()
-                raise
     left = len(shared_memory() - shared)
     print(f"{'':<26}{'times':>7}" + "".join(f"{name:>{len(name) + 3}}" for name in FAULTS))
     for kind, counts in found.items():
-        row = [counts[name] for name in FAULTS[:-1]]
+        row = [counts[name] for name in FAULTS]
         print(
             f"{kind.name:<26}{counts['times']:>7}"
-            + "".join(f"{number:>{len(name) + 3}}" for name, number in zip(FAULTS, row, strict=False))
+            + "".join(f"{number:>{len(name) + 3}}" for name, number in zip(FAULTS, row, strict=True))
         )
     print(f"shared memory left over: {left}")
     return bool(left or sum((found[kind][name] for kind in KINDS for name in FAULTS), 0))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what there is so far is printed then, too
     sys.exit(main())

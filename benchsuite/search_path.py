@@ -1,4 +1,4 @@
-"""Where this process looks for modules. The folder that somebody happens to stand in is no place to find torch."""
+"""Where this process looks for modules: not first in the folder that somebody happens to stand in."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH
 
 
 def leave_current_folder() -> None:
-    """Take the current folder, which `python -m` puts first, off the search path, so that nothing of it stands
-    for a module of ours or of an installed package. It stays where benchsuite itself is imported from there.
+    """Take the current folder, which `python -m` puts first, off the search path, so that nothing in it
+    stands for a module of an installed package. It stays if benchsuite itself is imported from there.
 
     Whoever loads a user's modules looks there last (`run/own.py`).
     """

@@ -15,8 +15,8 @@ _STOPS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 if sys.platform != "win32":
     _STOPS = (*_STOPS, signal.SIGHUP)
 _SAME_S = 2.0
-"""Seconds in which one more SIGTERM or SIGHUP belongs to the request before it: GNU `timeout` sends its signal
-to make and to the whole process group, and make passes on its own."""
+"""Seconds in which one more SIGTERM or SIGHUP belongs to the request before it: GNU `timeout` sends its
+signal to make and to the whole process group, and make passes on its own."""
 
 
 @dataclass
@@ -39,8 +39,8 @@ _last = _Request()
 
 @contextlib.contextmanager
 def stopped_at_once() -> Iterator[None]:
-    """Within the context, the first signal raises KeyboardInterrupt. Further ones are ignored, so that what was
-    begun is taken away in peace."""
+    """Within the context, the first signal raises KeyboardInterrupt. Further ones are ignored, so that what
+    was begun is taken away in peace."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         if _last.again(number):

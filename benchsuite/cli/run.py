@@ -76,7 +76,7 @@ def run(
 ) -> None:
     """Run a scenario: measure its cells, keep the records, render the report.
 
-    Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; a second one stops at once.
+    Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; once more stops at once.
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop, stopped_at_once

@@ -1,4 +1,4 @@
-"""JSON Lines files: read line by line, so that one of any size passes through little memory, and appended to."""
+"""JSON Lines files: read line by line, so that any size passes through little memory, and appended to."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class Journal:
                 os.ftruncate(self._file.fileno(), before)
             folder = self.path.parent
             raise StorageError(
-                f"{folder}: {what} cannot be written: {error.strerror}. What was measured before is safe; when "
-                f"there is room again, go on with: benchsuite run --resume {folder}"
+                f"{folder}: {what} cannot be written: {error.strerror}. What was measured before is safe; "
+                f"when there is room again, go on with: benchsuite run --resume {folder}"
             ) from error
         return before
 

@@ -197,8 +197,8 @@ class RunWriter:
             Where its line begins in the file.
 
         Raises:
-            StorageError: it could not be written, and the file is as it was before; or the folder was removed,
-                moved or replaced.
+            StorageError: it could not be written, and the file is as it was before; or the folder was
+                removed, moved or replaced.
         """
         return self._records.append(encode(record), f"the record of {record.id}")
 

@@ -53,7 +53,7 @@ class Side:
     Attributes:
         name: "base" or "candidate".
         words: what it is, for a reader: "main (a1b2c3d)".
-        folder: where its processes run, and the first place in which they look for modules, by request: PYTHONPATH.
+        folder: where its processes run; the first place in which they look for modules, by PYTHONPATH.
         top: the top of its checkout; None where no revision is compared.
         pythonpath: folders relative to `folder`, the next places.
     """

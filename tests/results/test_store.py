@@ -177,7 +177,12 @@ def replaced(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "happens",
-    [shutil.rmtree, lambda folder: (folder / RECORDS).unlink(), lambda folder: folder.rename(f"{folder}2"), replaced],
+    [
+        shutil.rmtree,
+        lambda folder: (folder / RECORDS).unlink(),
+        lambda folder: folder.rename(f"{folder}2"),
+        replaced,
+    ],
 )
 def test_a_folder_that_goes_away_is_noticed_at_the_next_record(
     tmp_path: Path, happens: Callable[[Path], object]
@@ -188,7 +193,9 @@ def test_a_folder_that_goes_away_is_noticed_at_the_next_record(
     writer.append(first)
     happens(folder)
     there = names(folder)
-    with pytest.raises(StorageError, match=rf"^{folder / RECORDS} was removed, moved or replaced while the run"):
+    with pytest.raises(
+        StorageError, match=rf"^{folder / RECORDS} was removed, moved or replaced while the run"
+    ):
         writer.append(second)
     writer.close()
     assert names(folder) == there

@@ -232,7 +232,9 @@ def test_files_beside_the_scenario_stand_for_no_installed_package(
     (tmp_path / "beside.py").write_text(TOKENS)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "benchsuite").write_text("from benchsuite.cli import main; main()")
-    measure = "measure: {warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, threads: 1, ceilings: false}\n"
+    measure = (
+        "measure: {warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, threads: 1, ceilings: false}\n"
+    )
     (tmp_path / "mine.yaml").write_text(SCENARIO.format(mixers="'beside:Mine'") + measure)
     done = subprocess.run(
         [sys.executable, *command, "run", "mine.yaml", "--out", "r", "--device", "cpu"],
