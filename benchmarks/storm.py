@@ -176,7 +176,7 @@ def disturbed(kind: Kind, setting: Setting, folder: Path, rng: random.Random) ->
 
 
 def case(kind: Kind, number: int, seed: int, setting: Setting) -> tuple[Kind, Counter[str], str]:
-    """Disturb a run, resume it to its end, and count what is wrong; with words about an end that is not clean."""
+    """Disturb a run, resume it to its end, count what is wrong, and say what is not clean about its end."""
     try:
         return kind, *_case(kind, number, seed, setting)
     except (pytest.fail.Exception, subprocess.TimeoutExpired) as error:  # waited in vain
