@@ -95,7 +95,8 @@ def test_a_cell_that_is_no_longer_counted_fails_and_one_that_never_was_is_skippe
     (tmp_path / "plugin_own.py").write_text(OWN)
     (tmp_path / "conftest.py").write_text(PATCH)
     (tmp_path / "mine.yaml").write_text(
-        "name: mine\ntitle: Mine\nsweep: {mixer: ['plugin_own:Once', 'plugin_own:Never'], resolution: 32, dim: 8}\n"
+        "name: mine\ntitle: Mine\n"
+        "sweep: {mixer: ['plugin_own:Once', 'plugin_own:Never'], resolution: 32, dim: 8}\n"
     )
     made = called("baseline", "exact", "mine.yaml", "--pythonpath", ".", "--out", "b.json")
     assert made.code == 0, made.err
