@@ -79,7 +79,7 @@ def run(
     Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; once more stops at once.
     """
     from benchsuite import terminal
-    from benchsuite.cli.interrupts import asked_to_stop, stopped_at_once
+    from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.report.styles import require_style
     from benchsuite.results.store import SCENARIO
     from benchsuite.run.engines.table import open_engine, require_engine
@@ -110,21 +110,19 @@ def run(
     )
     require_folders(request.pythonpath)
     folder = resume or out
-    engine = open_engine(executor, request.pythonpath, options)
     try:
-        with stopped_at_once():  # anew, since Ray has put a handler of its own
-            with contextlib.closing(engine):
-                prepared = prepare(request, engine.planner)
-                for note in prepared.notes if not quiet else ():
-                    print(note)
-                if dry_run:
-                    _print_dry_run(prepared, engine.planner)
-                    return
-                folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
-                observer = terminal.observer(quiet=quiet, verbose=verbose)
-                with asked_to_stop() as stopping:
-                    sweep = run_on(prepared, folder, engine, observer, stopping)
-            _conclude(sweep, figures, look, executor, quiet=quiet)
+        with contextlib.closing(open_engine(executor, request.pythonpath, options)) as engine:
+            prepared = prepare(request, engine.planner)
+            for note in prepared.notes if not quiet else ():
+                print(note)
+            if dry_run:
+                _print_dry_run(prepared, engine.planner)
+                return
+            folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
+            observer = terminal.observer(quiet=quiet, verbose=verbose)
+            with asked_to_stop() as stopping:
+                sweep = run_on(prepared, folder, engine, observer, stopping)
+        _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
         begun = folder is not None and (folder / SCENARIO).is_file()
         hint = f"; go on with: {_going_on(folder, executor)}" if folder and begun else ""
