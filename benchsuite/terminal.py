@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.rounds import latency_of
+from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
 from benchsuite.text import printable
 from benchsuite.units import byte_size, si, significant

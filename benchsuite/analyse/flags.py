@@ -8,7 +8,7 @@ from typing import Any
 from benchsuite.analyse.shape import far_out, trend, two_modes
 from benchsuite.results.launch import launch_bound
 from benchsuite.results.record import Cell, Conditions, Timing
-from benchsuite.results.rounds import round_medians, within_rounds
+from benchsuite.results.round_timings import round_medians, within_rounds
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.stats.summary import median_interval, quantile
 

@@ -33,6 +33,7 @@ from benchsuite.cli import (
     time,
     zoo,
 )
+from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
     EXIT_SENTENCE,
@@ -107,7 +108,7 @@ app.add_typer(baseline.app, name="baseline")
 
 def main() -> NoReturn:
     """Entry point: each end is one of `EXIT_CODES`, and every error of ours one message."""
-    with guarded() as out:
+    with guarded() as out, stopped_at_once():
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         code = _ended()
         out.flush()

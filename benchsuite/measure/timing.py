@@ -39,7 +39,7 @@ def measure_time(
 
     Returns:
         Every sample of this round in order, what warmed up before it, and what ended the sampling.
-        `results/rounds.py` joins the rounds.
+        `results/round_timings.py` joins the rounds.
     """
     assert not (parts and cold)
     assert len(cold) != 1  # one input would be found in the caches

@@ -11,7 +11,7 @@ from typing import Any
 from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.round_timings import round_medians
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:

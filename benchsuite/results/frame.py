@@ -17,7 +17,7 @@ from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing, Usage
-from benchsuite.results.rounds import latency_of, round_medians
+from benchsuite.results.round_timings import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
 from benchsuite.stats.evidence import confidence_of, half_width
 from benchsuite.stats.summary import quantile

@@ -187,9 +187,7 @@ class ProcessExecutor:
         return answer
 
     def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        if not self._inspector.alive:  # what was planned before ended it
-            self._inspector = self._replaced(self._inspector)
-        answers: list[Answer[Plan]] = self._inspector.call("plan", list(cells))
+        answers: list[Answer[Plan]] = self._living_inspector().call("plan", list(cells))
         return answers
 
     def matmul_rate(self, device: str) -> float:
@@ -217,30 +215,25 @@ class ProcessExecutor:
         return answer
 
     def _visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None) -> Answer[Visited]:
-        timer = self._timer(cell.allocator)
-
         def ask() -> Answer[Visited]:
+            timer = self._timer(cell.allocator, timeout_s)
             answer: Answer[Visited] = timer.call("visit", cell, measure, visit, timeout_s=timeout_s)
             return answer
 
         answer, alive = _asked(ask, "time")
-        if not alive:
-            self._timers.pop(cell.allocator).close()
+        if not alive and (timer := self._timers.pop(cell.allocator, None)):
+            timer.close()
         return answer
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
-        if not self._inspector.alive:
-            self._inspector = self._replaced(self._inspector)
-
         def ask() -> Answer[Inspected]:
-            answer: Answer[Inspected] = self._inspector.call(
-                "inspect_cell", cell, measure, timeout_s=timeout_s
-            )
+            inspector = self._living_inspector(timeout_s)
+            answer: Answer[Inspected] = inspector.call("inspect_cell", cell, measure, timeout_s=timeout_s)
             return answer
 
         answer, alive = _asked(ask, "memory")
         if not alive:
-            self._inspector = self._replaced(self._inspector)
+            self._inspector.close()
         return answer
 
     def profile(
@@ -252,18 +245,16 @@ class ProcessExecutor:
         top: int,
         timeout_s: float | None = None,
     ) -> Answer[Reading]:
-        if not self._inspector.alive:
-            self._inspector = self._replaced(self._inspector)
-
         def ask() -> Answer[Reading]:
-            answer: Answer[Reading] = self._inspector.call(
+            inspector = self._living_inspector(timeout_s)
+            answer: Answer[Reading] = inspector.call(
                 "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
             )
             return answer
 
         answer, alive = _asked(ask, "profile")
         if not alive:
-            self._inspector = self._replaced(self._inspector)
+            self._inspector.close()
         return answer
 
     def another(self) -> ProcessExecutor:
@@ -277,22 +268,33 @@ class ProcessExecutor:
         self.begin_round()
         self._inspector.close()
 
-    def _timer(self, allocator: Allocator) -> Worker:
+    def _timer(self, allocator: Allocator, timeout_s: float | None = None) -> Worker:
         """The process that times cells with this allocator, in this round."""
         timer = self._timers.get(allocator)
         if timer is None or not timer.alive:  # it died between two calls, which is no fault of the next cell
-            timer = self._timers[allocator] = self._replaced(timer)
+            timer = self._timers[allocator] = self._replaced(timer, timeout_s)
         return timer
+
+    def _living_inspector(self, timeout_s: float | None = None) -> Worker:
+        """The process that inspects; a fresh one where what it did before has ended it."""
+        if not self._inspector.alive:
+            self._inspector = self._replaced(self._inspector, timeout_s)
+        return self._inspector
 
     def _started(self) -> Worker:
         return Worker(self._pythonpath, self._answers, self._cores)
 
-    def _replaced(self, worker: Worker | None) -> Worker:
+    def _replaced(self, worker: Worker | None, timeout_s: float | None) -> Worker:
+        """A fresh process in place of another; it has `timeout_s` to start, like for every call."""
         if worker is not None:
             worker.close()
         fresh = self._started()
-        if self._setup is not None:
-            fresh.call("set_up", *self._setup)
+        try:
+            if self._setup is not None:
+                fresh.call("set_up", *self._setup, timeout_s=timeout_s)
+        except BaseException:
+            fresh.close()
+            raise
         return fresh
 
 

@@ -96,7 +96,9 @@ class Keeper:
         )
         with self._lock:
             if not self.broken.is_set():
-                self._journal = self._journal or VisitJournal(self.folder)
+                if self._journal is None:
+                    self._writer.require_there()  # else the journal would begin in another folder
+                    self._journal = VisitJournal(self.folder)
                 self._journal.append(number, record)
 
     def workers(self, doing: Mapping[str, str]) -> None:

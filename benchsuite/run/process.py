@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchsuite.errors import WorkerDied, WorkerTimeout
-from benchsuite.run.own import worker_environment
+from benchsuite.run.own import search_path, worker_environment
 
 LENGTH = struct.Struct("<Q")
 """How the length of a message is written in front of it."""
@@ -32,9 +32,11 @@ STOPS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to stop, or says that SLURM will stop it. Often it reaches the workers too; it is the
 parent's to handle."""
 if sys.platform != "win32":
-    STOPS = (*STOPS, signal.SIGUSR1, signal.SIGUSR2)
+    STOPS = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 ANSWERS = "benchsuite.run.worker"
 """Module whose functions a worker answers with."""
+_BEGIN = "import sys; sys.path[:] = sys.argv[2:]; from benchsuite.run.serve import serve; serve(sys.argv[1])"
+"""What a worker runs. It looks for modules where it is told, and not first in the current folder."""
 
 
 class Worker:
@@ -43,7 +45,7 @@ class Worker:
     Starting it returns at once; torch is imported while the parent does other things.
 
     Args:
-        pythonpath: folders that it looks in for modules before those of PYTHONPATH.
+        pythonpath: folders that it looks in for modules before all others.
         answers: module whose functions it answers with.
         cores: CPU cores that it may use; None for all that its parent may.
     """
@@ -56,7 +58,7 @@ class Worker:
         settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
         with _stops_blocked():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchsuite.run.serve", answers],
+                [sys.executable, "-c", _BEGIN, answers, *search_path(pythonpath)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,

@@ -23,7 +23,7 @@ from benchsuite.results.record import (
     Status,
     Timing,
 )
-from benchsuite.results.rounds import combined
+from benchsuite.results.round_timings import combined
 from benchsuite.run.answer import Inspected, Visited
 from benchsuite.run.executor import Executor
 from benchsuite.run.outcome import Outcome, now

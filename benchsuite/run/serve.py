@@ -1,7 +1,6 @@
 """The loop of a worker process: a call comes in on stdin, its answer goes out on stdout.
 
-Started as `python -m benchsuite.run.serve MODULE` by `run/process.py`. Ends when its parent closes the pipe
-or dies.
+Started by `run/process.py`. Ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import os
 import signal
 import sys
 
-from benchsuite.run.process import ANSWERS, STOPS, receive, send
+from benchsuite.run.process import STOPS, receive, send
 
 _PR_SET_PDEATHSIG = 1
 _BEFORE_CELLS = ("set_up", "describe", "plan")
@@ -23,8 +22,8 @@ _LOADS = ("inspect_cell",)
 """Calls of which the first loads parts of torch that stay."""
 
 
-def serve(module: str = ANSWERS) -> None:
-    """Answer calls to functions of a module, `run/worker.py` if not told otherwise, until the pipe closes."""
+def serve(module: str) -> None:
+    """Answer calls to functions of a module, until the pipe closes."""
     _die_with_parent()
     _ignore_stops()
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
@@ -64,7 +63,3 @@ def _die_with_parent() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

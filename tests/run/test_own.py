@@ -205,20 +205,44 @@ def test_wrong_arguments_of_an_own_mixer_are_bad_input(write: Write) -> None:
         planned(f"{name}:Mine", config={"wdith": 3})
 
 
-def test_the_current_folder_comes_first_then_the_folders_named_then_the_rest(
+def test_the_folders_named_come_first_and_the_current_folder_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
     engine = InlineExecutor(["sub"])
-    assert sys.path[:2] == [str(tmp_path), str(tmp_path / "sub")]
+    assert (sys.path[0], sys.path[-1]) == (str(tmp_path / "sub"), str(tmp_path))
+    assert sys.path[1:-1] == list(dict.fromkeys(filter(None, before)))
     engine.close()
     assert sys.path == before
+    assert search_path(["."])[0] == str(tmp_path)  # where it is asked for
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     found = worker_environment(["sub", "/other"])["PYTHONPATH"]
     assert found == os.pathsep.join([str(tmp_path / "sub"), "/other", "/elsewhere"])
     monkeypatch.delenv("PYTHONPATH")
     assert "PYTHONPATH" not in worker_environment([])
+
+
+@pytest.mark.parametrize("command", [["-m", "benchsuite"], ["bin/benchsuite"]])
+def test_files_beside_the_scenario_stand_for_no_installed_package(
+    tmp_path: Path, repository: Path, command: list[str]
+) -> None:
+    for name in ("torch", "numpy", "typer", "pickle"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')")
+    (tmp_path / "beside.py").write_text(TOKENS)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "benchsuite").write_text("from benchsuite.cli import main; main()")
+    measure = (
+        "measure: {warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, threads: 1, ceilings: false}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(SCENARIO.format(mixers="'beside:Mine'") + measure)
+    done = subprocess.run(
+        [sys.executable, *command, "run", "mine.yaml", "--out", "r", "--device", "cpu"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [record.status for record in read_run(tmp_path / "r").records] == ["ok"]
 
 
 def test_a_worker_finds_a_package_in_the_folder_it_is_given(tmp_path: Path) -> None:
