@@ -8,7 +8,7 @@ from typing import Any
 
 from benchsuite.results.machine import noise_of
 from benchsuite.results.record import SETTINGS, Cell, Record
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.evidence import Decision, Question, decide, paired
 from benchsuite.stats.summary import quantile
 
