@@ -165,14 +165,47 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     assert executor.inspect(cell, measure).status == "ok"
 
 
+STARTS_BADLY = """
+from benchsuite.run import fake_worker
+from benchsuite.run.fake_worker import *
+from pathlib import Path
+
+def set_up(*given):
+    ending = Path(__file__).with_name("ending").read_text()
+    exec(ending)
+    return fake_worker.set_up(*given)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "kind"),
+    [("os._exit(9)", "crash", "exit code 9"), ("time.sleep(3600)", "timeout", "Timeout")],
+)
+def test_a_worker_that_dies_or_hangs_while_it_starts_costs_one_cell(
+    tmp_path: Path, ending: str, status: str, kind: str
+) -> None:
+    (tmp_path / "starts_badly.py").write_text(STARTS_BADLY)
+    cell, measure = make_cell(name="fine"), Measure()
+    with closing(ProcessExecutor([str(tmp_path)], "starts_badly")) as executor:
+        executor.describe("cpu", 1, [])
+        for ask in (
+            lambda limit: executor.visit(cell, measure, Visit(), limit),
+            lambda limit: executor.inspect(cell, measure, limit),
+        ):
+            executor._inspector.kill()
+            (tmp_path / "ending").write_text(ending)
+            answer = ask(1.0 if status == "timeout" else None)
+            assert (answer.status, answer.failure and answer.failure.kind) == (status, kind)
+            (tmp_path / "ending").write_text("pass")
+            assert ask(None).status == "ok"
+
+
 def test_a_worker_lets_its_parent_decide_what_a_signal_means_from_its_first_moment() -> None:
     with closing(Worker()) as worker:
-        os.kill(worker.pid, signal.SIGINT)  # Python has not even begun there
-        os.kill(worker.pid, signal.SIGTERM)
-        assert worker.call("matmul_rate", "cpu") > 0
-        os.kill(worker.pid, signal.SIGINT)
-        os.kill(worker.pid, signal.SIGTERM)
-        assert worker.call("matmul_rate", "cpu") > 0
+        for _ in range(2):  # at first, Python has not even begun there
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(worker.pid, number)
+            assert worker.call("matmul_rate", "cpu") > 0
 
 
 @pytest.mark.slow
