@@ -65,10 +65,12 @@ FAULTS = ("lost", "duplicated", "unclean ends", "processes", "locks", "files")
 
 
 def planning(folder: Path) -> bool:
+    """Whether a run has not begun to measure."""
     return not folder.exists()
 
 
 def measuring(folder: Path) -> bool:
+    """Whether a run has begun to measure and misses records."""
     return (folder / RECORDS).is_file() and len(_records(folder)) < CELLS
 
 
