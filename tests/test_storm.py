@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the w
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_runs_that_are_hit_anywhere_lose_and_leave_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert storm.main(["--times", "2", "--scripted", "--timeout", "10"]) == 0, capsys.readouterr().out
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if ", planning" in line]
