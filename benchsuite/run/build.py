@@ -8,7 +8,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,11 @@ class Subject:
         """The input tensor."""
         tensor: Tensor = self.inputs[0]
         return tensor
+
+    def renewed(self, images: int | None = None) -> Subject:
+        """The same module on a copy of the input, of which it may do what it likes to; of the first images
+        only, if so many are named."""
+        return replace(self, inputs=(self.tensor.detach()[:images].clone(), *self.inputs[1:]))
 
 
 LAYOUTS = ("BNC", "NCHW", "NHWC")

@@ -100,14 +100,14 @@ def test_a_network_is_told_the_side_of_a_square_and_both_sides_of_a_rectangle() 
 def test_parameters_and_swaps_reach_the_builder_with_names_it_can_import() -> None:
     swap = {
         "stage1": "hilo",
-        "stage2": {"name": "pvtv2_mlp", "params": {"mlp_ratio": 2}},
+        "stage2": {"name": "pvtv2_mlp", "params": {"hidden_dim": 2}},
         "all": {"alternate": ["msa"]},
     }
     module = build(cell_of(config={"num_classes": 7, "mixer": swap}), "meta").module
     assert module.head.out_features == 7
     assert module.mixer == {
         "stage1": "hilo",  # of the zoo, which a network knows
-        "stage2": {"name": BLOCKS["pvtv2_mlp"], "params": {"mlp_ratio": 2}},
+        "stage2": {"name": BLOCKS["pvtv2_mlp"], "params": {"hidden_dim": 2}},
         "all": {"alternate": ["msa"]},
     }
 

@@ -95,9 +95,7 @@ def test_a_mixer_that_does_not_take_its_arguments_is_refused_before_a_large_swee
     path.write_text(SCENARIO.replace("name: hilo", "name: 'tests.planted:Fine'"))
     executor = InlineExecutor()
     try:
-        with pytest.raises(
-            UsageError, match=r"HiLo \(tests.planted:Fine\): got an unexpected keyword argument 'alpha'"
-        ):
+        with pytest.raises(UsageError, match=r"HiLo \(tests.planted:Fine\): .* keyword argument 'alpha'"):
             prepare(Request(reference=str(path), device="cpu"), executor)
     finally:
         executor.close()
