@@ -15,10 +15,10 @@ from benchsuite.stats.summary import median_interval, quantile
 BEHAVIOUR: Mapping[str, str] = {
     "not_finite": "The output holds NaN or infinity, so nobody can use what was timed. Look at weights and "
     "input of the module, and whether its dtype has the range.",
-    "changes_input": "The forward pass changes its input, so each timed step had what the one before had left "
-    "of it, which may fade or grow. Let it work on a copy.",
-    "random_output": "Its output is random: two runs on the same input differ, in eval mode. No kernel can be "
-    "compared with another. Look for dropout that does not ask whether it is training.",
+    "changes_input": "The forward pass changes its input, so each timed step had what the one before had "
+    "left of it, which may fade or grow. Let it work on a copy.",
+    "random_output": "Its output is random: two runs on the same input differ, in eval mode. No kernel can "
+    "be compared with another. Look for dropout that does not ask whether it is training.",
 }
 """Flags of what a module does whatever its kernel, seen before it was timed; as in `FLAGS`."""
 FLAGS: Mapping[str, str] = {

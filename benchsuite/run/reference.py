@@ -79,37 +79,44 @@ def compare(cell: Cell, subject: Subject, output: Tensor, *, seed: int = 0) -> C
     Raises:
         Mismatch: they are further apart than rounding explains.
     """
-    images = cell.batch if subject.module.training else min(IMAGES, cell.batch)
     behaviour = () if bool(output.detach().isfinite().all()) else (NOT_FINITE,)
+    if _reference_of(cell) == replace(cell, mode="inference"):
+        return Compared(None, (*_chance(cell, subject, seed), *behaviour))
+    found, random = _held_against_reference(cell, subject, output, seed)
+    return Compared(found, (RANDOM, *behaviour) if random else behaviour)
 
-    def without(reason: str, *words: str) -> Compared:
-        check = Check(
-            reference=NAME, error=None, tolerance=_most(cell, subject), images=images, reason=reason
-        )
-        return Compared(check, (*words, *behaviour))
 
-    own = _reference_of(cell) == replace(cell, mode="inference")
-    if own and subject.module.training:  # chance may drop what it likes
-        return Compared(None, behaviour)
-    if not own and (reason := _not_comparable(cell, subject, output)):
-        return without(reason)
+def _chance(cell: Cell, subject: Subject, seed: int) -> tuple[str, ...]:
+    """RANDOM, if a cell that is its own reference differs from itself; in training mode it may."""
+    if subject.module.training:
+        return ()
     try:
-        with precision_of("fp32", subject.tensor.device):
-            reference = subject if own else _twin(_reference_of(cell), subject, images, seed)
-            first, apart = _twice(reference, images, seed, cell.mode if own else "inference")
-        random = apart > FULL
-        if own:
-            return Compared(None, (RANDOM, *behaviour) if random else behaviour)
-        if random and output.shape[1:] == first.shape[1:]:
-            return without(f"its output is random: two runs on one input differ by {apart:.2g}", RANDOM)
-        return Compared(_compared(cell, subject, output, first, seed), behaviour)
+        _, apart = _twice(subject, min(IMAGES, cell.batch), seed, cell.mode)
+    except Exception:  # noqa: BLE001  it may not take so few images
+        return ()
+    return (RANDOM,) if apart > FULL else ()
+
+
+def _held_against_reference(cell: Cell, subject: Subject, output: Tensor, seed: int) -> tuple[Check, bool]:
+    """The comparison, and whether the output of the reference is random; raises Mismatch."""
+    images = cell.batch if subject.module.training else min(IMAGES, cell.batch)
+    reason, random = _not_comparable(cell, subject, output), False
+    try:
+        if not reason:
+            with precision_of("fp32", subject.tensor.device):
+                twin = _twin(_reference_of(cell), subject, images, seed)
+                reference, apart = _twice(twin, images, seed, "inference")
+            random = apart > FULL
+            if not random or output.shape[1:] != reference.shape[1:]:
+                return _compared(cell, subject, output, reference, seed), random
+            reason = f"its output is random: two runs on one input differ by {apart:.2g} of their norm"
     except Mismatch:
         raise
     except Exception as error:  # noqa: BLE001  a module may raise anything where it is not the one that is timed
-        if own:
-            return Compared(None, behaviour)
         what = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        return without(f"the reference cannot be run: {what}")
+        reason = f"the reference cannot be run: {what}"
+    check = Check(reference=NAME, error=None, tolerance=_most(cell, subject), images=images, reason=reason)
+    return check, random
 
 
 def relative_error(output: Tensor, reference: Tensor) -> float:
