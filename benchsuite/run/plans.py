@@ -14,6 +14,8 @@ from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
 from benchsuite.run.answer import Answer, Plan
 
+LEAST_S = 120.0
+"""What each step is given at least: a step may import and trace, which a cell's timeout is not meant for."""
 _DURING = {"load": "loaded", "count": "counted", "estimate": "estimated"}
 """What happened to a cell while the process ended that was asked."""
 
@@ -37,7 +39,7 @@ class Planning:
         """The plan of each cell.
 
         Args:
-            timeout_s: for each step of a cell; None waits for ever.
+            timeout_s: for each step of a cell, but not less than LEAST_S; None waits for ever.
 
         Raises:
             UsageError: subjects do not take the arguments that their cells give; names each once.
@@ -86,7 +88,8 @@ class Planning:
             yield counted[key]
 
     def _ask(self, function: str, *arguments: object, timeout_s: float | None) -> Answer[Any]:
-        answer = self._put(function, *arguments, timeout_s=timeout_s)
+        limit_s = None if timeout_s is None else max(timeout_s, LEAST_S)
+        answer = self._put(function, *arguments, timeout_s=limit_s)
         failure = answer.failure
         if failure is None or (failure.stage != "worker" and failure.kind != "Timeout"):
             return answer

@@ -159,7 +159,8 @@ def test_a_worker_that_dies_while_planning_costs_what_is_planned(executor: Proce
     assert plans[7].value.cost is not None
 
 
-def test_planning_has_the_time_of_a_cell(executor: ProcessExecutor) -> None:
+def test_planning_does_not_wait_for_ever(executor: ProcessExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchsuite.run.plans.LEAST_S", 1.0)
     executor.plan([a_cell("Constructed", "")])
     (plan,) = executor.plan([a_cell("Constructed", "hangs")], timeout_s=1.0)
     assert (plan.status, plan.value) == ("timeout", None)
