@@ -192,7 +192,7 @@ def test_a_worker_that_dies_or_hangs_while_it_starts_costs_one_cell(
             lambda limit: executor.visit(cell, measure, Visit(), limit),
             lambda limit: executor.inspect(cell, measure, limit),
         ):
-            executor._inspector.kill()
+            executor._inspector.close()
             (tmp_path / "ending").write_text(ending)
             answer = ask(1.0 if status == "timeout" else None)
             assert (answer.status, answer.failure and answer.failure.kind) == (status, kind)
