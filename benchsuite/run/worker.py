@@ -31,7 +31,9 @@ from benchsuite.run.foreseen import foresee
 from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
 from benchsuite.run.timed import UNSUPPORTED, Timer
+from benchsuite.run.timm_networks import other_windows
 from benchsuite.scenario.measure import Measure, Threads
+from benchsuite.scenario.subjects import TIMM
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
@@ -88,6 +90,7 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
     """
     counted: dict[str, Answer[Cost]] = {}
+    windows: dict[str, str] = {}
     sources = dict.fromkeys((cell.subject == "backbone", cell.target) for cell in cells)
     unloaded = {source: _load_failure(*source) for source in sources}
     wrong: dict[str, None] = {}
@@ -111,7 +114,8 @@ def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
         try:
             if key not in counted:
                 counted[key] = count(cell)
-            plans.append(_with_memory(cell, counted[key]))
+                windows[key] = _windows(cell) if counted[key].status == "ok" else ""
+            plans.append(_with_memory(cell, counted[key], windows[key]))
         except UsageError as error:
             wrong[str(error)] = None
     if wrong:
@@ -184,7 +188,14 @@ def _count(cell: Cell) -> Cost | Failure:
         return Failure(stage="count", kind=type(error).__name__, message=str(error))
 
 
-def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
+def _windows(cell: Cell) -> str:
+    """What a network of timm has for windows at this size, if those are not its own."""
+    if not cell.target.startswith(TIMM):
+        return ""
+    return _attempt("build", lambda: other_windows(cell.target, cell.config, cell.resolution)).value or ""
+
+
+def _with_memory(cell: Cell, cost: Answer[Cost], windows: str) -> Answer[Plan]:
     if cost.status != "ok":
         return Answer(status=cost.status, failure=cost.failure)
     foreseen = _attempt("build", lambda: foresee(cell))
@@ -197,6 +208,7 @@ def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
         weights_bytes=foreseen.value.weights_bytes,
         not_counted=cost.failure.message if cost.failure else "",
         not_estimated=foreseen.value.reason,
+        windows=windows,
     )
     if needed is None or there is None or needed <= there:
         return Answer(planned)
