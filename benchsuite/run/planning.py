@@ -71,14 +71,14 @@ def renamed(
         _sized(cell): plan.value.windows for cell, plan in looked_at if plan.value and plan.value.windows
     }
     called = tuple(
-        replace(cell, name=f"{cell.name}, {windows[key]}")
+        replace(cell, name=f"{cell.name}, windows {windows[key]}")
         if windows and (key := _sized(cell)) in windows
         else cell
         for cell in cells
     )
     notes = (
         f"timm scales the windows of {name} with the image: at {height} × {width} pixels it is another "
-        f"network, with {words}; params of the network keep its windows where it takes some, as window_size"
+        f"network, with windows of {words}; `params` such as window_size keep them, where it takes any"
         for (name, (height, width)), words in windows.items()
     )
     return called, tuple(notes)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 _NETWORK = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
 _KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
-_RENAMED = "register_model_deprecations(__name__"
+_RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
 _VERSION = re.compile(r"""^__version__ = ['"](.+)['"]""", re.MULTILINE)
 _NEAREST = 3
 
@@ -63,5 +63,5 @@ def timm_names(search: Sequence[str]) -> Names | None:
     networks = {name for text in texts for name in _NETWORK.findall(text)}
     keys = [match for text in texts for match in _KEY.findall(text)]
     tagged = frozenset(f"{name}.{tag}" for name, tag in keys if tag and name in networks)
-    renamed = {name for text in texts for name, _ in _KEY.findall(text.partition(_RENAMED)[2])}
+    renamed = {name for text in texts for name, _ in _KEY.findall("".join(_RENAMED.split(text)[1:]))}
     return Names(version[1] if version else "", frozenset(networks | renamed), tagged) if networks else None

@@ -7,6 +7,7 @@ most as they are, which `set_input_size` would scale; of the others the cell's n
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ _WINDOW = re.compile(r"(window|partition|block)_(size|resolution)")
 """What timm's modules call the side of a window."""
 
 
+@functools.cache
 def builder(target: str) -> Callable[..., nn.Module]:
     """The function that builds `target`, "timm:<name>", with the arguments that ours take.
 
@@ -34,6 +36,7 @@ def builder(target: str) -> Callable[..., nn.Module]:
     """
     timm, name, listed = _listed(target)
     own = tuple(listed["input_size"][-2:])
+    fitting: set[str] = set()
 
     def build(
         *,
@@ -57,9 +60,12 @@ def builder(target: str) -> Callable[..., nn.Module]:
         before = timm.layers.use_fused_attn()
         timm.layers.set_fused_attn(kernel == "sdpa")
         try:
-            if images == own or not torch.empty(0).is_meta:
+            planned = f"{images} {arguments}" if torch.empty(0).is_meta else ""
+            if images == own or not planned or planned in fitting:
                 return create(images)
-            return _that_takes(images, own, create, target)
+            network = _that_takes(images, own, create, target)
+            fitting.add(planned)
+            return network
         finally:
             timm.layers.set_fused_attn(before)
 
@@ -67,8 +73,8 @@ def builder(target: str) -> Callable[..., nn.Module]:
 
 
 def other_windows(target: str, config: Mapping[str, Any], resolution: tuple[int, int]) -> str:
-    """The windows that a network has for such images, and not for those of its own size: "window_size 14×14";
-    empty if they are the same. With other windows it has other weights: it is another network.
+    """The windows that a network has for such images, and not for those of its own size: "14×14"; empty if
+    they are the same. With other windows it has other weights: it is another network.
 
     Args:
         config: arguments of the network.
@@ -79,10 +85,8 @@ def other_windows(target: str, config: Mapping[str, Any], resolution: tuple[int,
     build = builder(target)
     with torch.device("meta"):
         own, here = _windows(build(**config)), _windows(build(**config, resolution=resolution))
-    changed = (
-        f"{place[1]} {'×'.join(map(str, sides))}" for place, sides in here.items() if own.get(place) != sides
-    )
-    return ", ".join(dict.fromkeys(changed))
+    changed = dict.fromkeys(sides for place, sides in here.items() if own.get(place) != sides)
+    return ", ".join("×".join(map(str, sides)) for sides in changed)
 
 
 def _listed(target: str) -> tuple[Any, str, Mapping[str, Any]]:
@@ -136,10 +140,12 @@ def _sides(resolution: int | tuple[int, int]) -> tuple[int, ...]:
 
 
 def _windows(network: nn.Module) -> dict[tuple[str, str], tuple[int, ...]]:
-    """(Module, attribute) → height and width."""
-    return {
+    """(Module, attribute) → height and width. What spans all tokens, as a table of positions, is none."""
+    whole = getattr(getattr(network, "patch_embed", None), "grid_size", None)
+    found = {
         (path, word): tuple(value) if isinstance(value, Sequence) else (value, value)
         for path, module in network.named_modules()
         for word, value in vars(module).items()
-        if _WINDOW.fullmatch(word)
+        if _WINDOW.fullmatch(word) and not type(module).__name__.startswith("Rel")
     }
+    return {place: sides for place, sides in found.items() if sides != whole}
