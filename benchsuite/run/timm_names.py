@@ -16,7 +16,6 @@ from pathlib import Path
 _NETWORK = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
 _KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
 _RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
-_VERSION = re.compile(r"""^__version__ = ['"](.+)['"]""", re.MULTILINE)
 _NEAREST = 3
 
 
@@ -29,7 +28,6 @@ class Names:
         tagged: "network.tag" of all weights, but for networks whose tags are computed.
     """
 
-    version: str
     networks: frozenset[str]
     tagged: frozenset[str]
 
@@ -57,11 +55,10 @@ def timm_names(search: Sequence[str]) -> Names | None:
     root = Path(spec.origin).parent
     try:
         texts = [file.read_text(encoding="utf-8") for file in sorted(root.glob("models/**/*.py"))]
-        version = _VERSION.search((root / "version.py").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
     networks = {name for text in texts for name in _NETWORK.findall(text)}
     keys = [match for text in texts for match in _KEY.findall(text)]
     tagged = frozenset(f"{name}.{tag}" for name, tag in keys if tag and name in networks)
     renamed = {name for text in texts for name, _ in _KEY.findall("".join(_RENAMED.split(text)[1:]))}
-    return Names(version[1] if version else "", frozenset(networks | renamed), tagged) if networks else None
+    return Names(frozenset(networks | renamed), tagged) if networks else None

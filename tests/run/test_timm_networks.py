@@ -113,7 +113,6 @@ def test_a_misspelt_name_is_a_mistake_of_the_scenario_with_the_nearest_names(nam
 def test_the_names_are_those_that_timm_registers(timm: Any) -> None:
     names = timm_names.timm_names(tuple(sys.path))
     assert names is not None
-    assert names.version == timm.__version__
     listed = set(timm.list_models())
     assert listed <= names.networks
     assert all(timm.is_model(name) for name in names.networks)
