@@ -14,7 +14,7 @@ from typing import Any
 from benchsuite.results.record import Cell
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
-from benchsuite.scenario.subjects import TIMM
+from benchsuite.scenario.subjects import SCALED, TIMM
 
 AT_ONCE = 1000
 """Sweeps of up to so many cells are planned before the first is measured: a quarter of a minute."""
@@ -71,7 +71,7 @@ def renamed(
         _sized(cell): plan.value.windows for cell, plan in looked_at if plan.value and plan.value.windows
     }
     called = tuple(
-        replace(cell, name=f"{cell.name}, windows {windows[key]}")
+        replace(cell, name=f"{cell.name}{SCALED}{windows[key]}")
         if windows and (key := _sized(cell)) in windows
         else cell
         for cell in cells

@@ -18,6 +18,8 @@ OF_LAYERS = ("stride", "dim", "num_heads")
 """Axes of a mixer and of a block that the stages of a backbone fix."""
 TIMM = "timm:"
 """Begins the name of a network of timm."""
+SCALED = ", windows "
+"""Stands in a cell's name, before the windows that timm has scaled with the image."""
 STAGES = ("all", "stage1", "stage2", "stage3", "stage4")
 """Where a backbone of ours may be given another mixer; which of them it has, it says itself when built."""
 
