@@ -3,7 +3,8 @@
 #   make test     set up, run the tests
 SHELL := /bin/bash
 PYTHON ?= python3
-VENV := .venv
+TORCH ?=
+VENV := .venv$(if $(TORCH),-torch-$(TORCH))
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
@@ -20,19 +21,24 @@ help:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+# Of sympy each torch wants its own.
+$(VENV)/constraints.txt: constraints.txt | $(VENV)/bin/python
+	sed '$(if $(TORCH),s/^torch==.*/torch==$(TORCH)/;/^sympy==/d)' constraints.txt > $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(VENV)/constraints.txt)"
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	@touch $@
 
 bench: $(VENV)/.installed
 	$(BIN)/benchsuite run $(SCENARIO) $(ARGS)
 
+#   make test TORCH=2.14.1   the same on another torch, in an environment of its own; gigabytes
 test: $(VENV)/.installed-dev .chromium-or-none
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
 

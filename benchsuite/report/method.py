@@ -15,6 +15,7 @@ from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
+from benchsuite.scenario.subjects import SCALED
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.units import byte_size, si, significant
 
@@ -250,6 +251,12 @@ def _trust(records: Sequence[Record]) -> Iterator[Fact]:
 
 def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     costs = [record.cost for record in records if record.cost is not None]
+    scaled = dict.fromkeys(record.cell.name for record in records if SCALED in record.cell.name)
+    if scaled:
+        text = (
+            f"timm scales those of {joined([*scaled])} with the image: another network than at its own size"
+        )
+        yield Fact("Windows", f"{text}; `params` such as window_size keep them, where there is such a one.")
     uncounted = {record.cell.name: record.not_counted for record in records if record.not_counted}
     if uncounted:
         yield Fact("Not counted", "; ".join(f"{name}: {why}" for name, why in uncounted.items()) + ".")

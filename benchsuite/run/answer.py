@@ -48,6 +48,7 @@ class Plan:
         memory_bytes: estimated peak of live tensors of one step of the whole batch; None if it could not be
             estimated, for the reason in `not_estimated`.
         weights_bytes: parameters and buffers, which are there in any case; 0 if nobody knows.
+        windows: those that a network of timm has at this size and not at its own; empty if they are the same.
     """
 
     cost: Cost | None
@@ -55,6 +56,7 @@ class Plan:
     weights_bytes: int = 0
     not_counted: str = ""
     not_estimated: str = ""
+    windows: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run import timm_networks
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.precision import FORMATS, require_dtype
+from benchsuite.scenario.subjects import TIMM
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
         AttributeError, TypeError: the module has no such function, or it cannot be called.
         Exception: whatever importing the module raises.
     """
-    if target.startswith(timm_networks.PREFIX):
+    if target.startswith(TIMM):
         return timm_networks.builder(target)
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")

@@ -17,6 +17,7 @@ from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._relation import Relation
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.source import Class, Parameter, Unreadable, read
+from benchsuite.run.timm_names import timm_names
 from benchsuite.scenario.references import ANY_OTHER
 from benchsuite.scenario.subjects import Catalogue
 
@@ -123,6 +124,11 @@ class Known(Catalogue):
     def backbones(self) -> Mapping[str, tuple[str, ...]]:
         """The networks."""
         return self._backbones
+
+    def like_timms(self, name: str) -> tuple[str, ...] | None:
+        """The names of timm's networks that are most like `name`; None if it is one, or there is no timm."""
+        names = timm_names(self._search)
+        return names.nearest(name) if names else None
 
     def only(self, mixers: Sequence[str], backbones: Sequence[str]) -> Known:
         """Some of the mixers and networks, in the order given. Raises KeyError for one that is not there."""

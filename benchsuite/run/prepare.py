@@ -15,7 +15,7 @@ from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.catalogue import known_parameters
 from benchsuite.run.executor import Executor
 from benchsuite.run.own import plugins, search_path
-from benchsuite.run.planning import NOT_YET, planned
+from benchsuite.run.planning import NOT_YET, planned, renamed
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
@@ -299,6 +299,7 @@ def _plan(
     _require_threads(scenario, cells, environment)
     _require_allocator(scenario, environment)
     plans, looked_at = planned(cells, executor, every=every, timeout_s=scenario.measure.timeout_s)
+    cells, said = renamed(cells, looked_at)
     _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
@@ -308,7 +309,7 @@ def _plan(
         plans=plans,
         environment=environment,
         earlier=earlier,
-        notes=notes,
+        notes=tuple(dict.fromkeys((*notes, *said))),  # a run that is gone on with has said it
         retry=retry,
     )
 

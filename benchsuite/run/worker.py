@@ -32,7 +32,9 @@ from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
 from benchsuite.run.raised import is_out_of_memory, is_refusal
 from benchsuite.run.timed import UNSUPPORTED, Timer
+from benchsuite.run.timm_networks import other_windows
 from benchsuite.scenario.measure import Measure, Threads
+from benchsuite.scenario.subjects import TIMM
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
@@ -119,6 +121,7 @@ def estimate(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
         weights_bytes=foreseen.value.weights_bytes,
         not_counted=cost.failure.message if cost.failure else "",
         not_estimated=foreseen.value.reason,
+        windows=_windows(cell),
     )
     if needed is None or there is None or needed <= there:
         return Answer(planned)
@@ -167,6 +170,15 @@ def _count(cell: Cell) -> Cost | Failure:
         return cost_of(cell)
     except NotCounted as error:
         return Failure(stage="count", kind=type(error).__name__, message=str(error))
+
+
+def _windows(cell: Cell) -> str:
+    """What a network of timm has for windows at this size, if those are not its own."""
+    if not cell.target.startswith(TIMM):
+        return ""
+    return (
+        _attempt("build", cell, lambda: other_windows(cell.target, cell.config, cell.resolution)).value or ""
+    )
 
 
 @functools.cache

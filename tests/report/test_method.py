@@ -98,6 +98,11 @@ def test_what_could_not_be_counted_is_named_with_its_reason() -> None:
     assert "MACs" not in facts(run)
 
 
+def test_networks_with_windows_that_are_not_their_own_are_named() -> None:
+    said = facts(make_run([make_record("M"), make_record("M, windows 14×14")]))["Windows"]
+    assert "timm scales those of M, windows 14×14 with the image" in said
+
+
 def test_counters_that_disagree_are_named() -> None:
     record = make_record("a")
     assert record.cost is not None
