@@ -253,7 +253,7 @@ def own_packages(cell: Cell) -> frozenset[str]:
     """
     found = set()
     for target in (cell.target, *(name for name, _ in _swapped_in(cell.config.get("mixer") or {}))):
-        if target.startswith(timm_networks.PREFIX):
+        if target.startswith(TIMM):
             found.add("timm")
         elif target not in BACKBONES and target not in MIXERS and target not in BLOCKS:
             plugin = plugins(search_path()).mixers.get(target)

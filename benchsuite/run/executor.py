@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from benchsuite.errors import WorkerDied
 from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Allocator, Cell, Cost
@@ -187,9 +188,12 @@ class ProcessExecutor:
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         self._setup = (device, threads, memory_limit)
-        answer: tuple[str, dict[str, Any]] = self._inspector.call(
-            "describe", device, threads, command, memory_limit
-        )
+        words = ("describe", device, threads, command, memory_limit)
+        answer: tuple[str, dict[str, Any]]
+        try:
+            answer = self._inspector.call(*words)
+        except WorkerDied:  # no cell has come near it yet, so somebody else ended it
+            answer = self._inspector.call(*words)
         return answer
 
     def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
@@ -261,7 +265,7 @@ class ProcessExecutor:
         return self._timers[allocator]
 
     def _started(self, timeout_s: float | None = None) -> Worker:
-        """A process that is set up; it has `timeout_s` to start, like for every call."""
+        """A fresh process; it has `timeout_s` to start, like for every call."""
         worker = Worker(self._pythonpath, self._answers, self._cores)
         try:
             if self._setup is not None:

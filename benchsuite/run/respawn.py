@@ -15,13 +15,12 @@ class RespawningWorker:
     """One worker process at a time; the next one is started when there is something to ask it.
 
     Args:
-        start: starts one within so many seconds, set up as it should be.
-        worker: the first one, where it is started already.
+        start: starts one, set up as it should be, within so many seconds, or raises as `Worker.call`.
+        first: one that is started already.
     """
 
-    def __init__(self, start: Callable[[float | None], Worker], worker: Worker | None = None) -> None:
-        self._start = start
-        self._worker = worker
+    def __init__(self, start: Callable[[float | None], Worker], first: Worker | None = None) -> None:
+        self._start, self._worker = start, first
 
     @property
     def pid(self) -> int | None:
@@ -33,7 +32,7 @@ class RespawningWorker:
 
     def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
         """`Worker.call`, in another process if the last one is gone."""
-        if self._worker is None or not self._worker.alive:  # that it died is no fault of this call
+        if self._worker is None or not self._worker.alive:  # which is no fault of this call
             self.close()
             self._worker = self._start(timeout_s)
         return self._worker.call(function, *arguments, timeout_s=timeout_s)
@@ -61,7 +60,7 @@ class RespawningWorker:
         return answer
 
     def close(self) -> None:
-        """End the process."""
+        """End the process; a further call starts another one."""
         if self._worker is not None:
             self._worker.close()
             self._worker = None

@@ -176,9 +176,8 @@ def _windows(cell: Cell) -> str:
     """What a network of timm has for windows at this size, if those are not its own."""
     if not cell.target.startswith(TIMM):
         return ""
-    return (
-        _attempt("build", cell, lambda: other_windows(cell.target, cell.config, cell.resolution)).value or ""
-    )
+    found = _attempt("build", cell, lambda: other_windows(cell.target, cell.config, cell.resolution))
+    return found.value or ""
 
 
 @functools.cache
