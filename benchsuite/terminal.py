@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchsuite.analyse.flags import BEHAVIOUR
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
@@ -73,7 +74,8 @@ def describe_result(record: Record) -> str:
         return mark if record.status == "ok" else f"{mark}: {record.reason}"
     latency, stopped = latency_of(record.timing), record.timing.stopped_by
     spread = "" if math.isnan(latency.lo) else f" [{si(latency.lo, 's')}, {si(latency.hi, 's')}]"
-    return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}"
+    seen = "".join(f", {word.replace('_', ' ')}" for word in BEHAVIOUR if word in record.flags)
+    return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}{seen}"
 
 
 class QuietProgress:
@@ -286,6 +288,9 @@ def print_summary(records: Sequence[Record]) -> None:
     for name, why in {record.cell.name: record.not_counted for record in records}.items():
         if why:
             print(f"not counted  {name}: {why}")
+    for word, meaning in BEHAVIOUR.items():
+        if names := dict.fromkeys(record.cell.name for record in records if word in record.flags):
+            print(f"{word.replace('_', ' ')}  {', '.join(names)}: {meaning}")
 
 
 def _axes(cell: Cell) -> dict[str, str]:

@@ -49,9 +49,14 @@ class RunsOut(Fine):
 
 class RunsOutOnHost(Fine):
     def misbehave(self) -> None:
-        raise RuntimeError(
-            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB"
-        )
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+
+class SaysItRunsOut(Fine):
+    """Words that torch has, too, but its own."""
+
+    def misbehave(self) -> None:
+        raise RuntimeError("CUDA out of memory, thinks my cache")
 
 
 class Refuses(Fine):

@@ -72,9 +72,11 @@ class Visited:
 
     Attributes:
         check: in the first round only.
+        behaviour: flags of what the module does, whatever its kernel; in the first round only.
     """
 
     timing: Timing
     check: Check | None = None
+    behaviour: tuple[str, ...] = ()
     compilation: Compilation | None = None
     conditions: Conditions | None = None

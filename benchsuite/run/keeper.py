@@ -88,6 +88,7 @@ class Keeper:
             status="ok",
             timing=visit.timing,
             check=visit.check,
+            flags=visit.behaviour,
             compilation=visit.compilation,
             conditions=visit.conditions,
             started_at=now(),
@@ -159,6 +160,7 @@ def _visit_of(record: Record) -> Visited:
     return Visited(
         timing=record.timing,
         check=record.check,
+        behaviour=record.flags,
         compilation=record.compilation,
         conditions=record.conditions,
     )
@@ -188,5 +190,5 @@ def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared
         check=outcome.check,
         energy=outcome.energy,
         conditions=outcome.conditions,
-        flags=flags(cell, outcome.timing, outcome.conditions),
+        flags=flags(cell, outcome.timing, outcome.conditions, outcome.behaviour),
     )

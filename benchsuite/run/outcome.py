@@ -23,6 +23,7 @@ class Outcome:
     """What measuring a cell brought.
 
     Attributes:
+        behaviour: flags of what the module does, whatever its kernel.
         seconds: spent on it, building and all passes included.
         cost, not_counted: what was counted, or why nothing was, where the group was planned by whoever
             measured it; else the plan has it.
@@ -33,6 +34,7 @@ class Outcome:
     timing: Timing | None = None
     memory: Memory | None = None
     check: Check | None = None
+    behaviour: tuple[str, ...] = ()
     compilation: Compilation | None = None
     energy: Energy | None = None
     conditions: Conditions | None = None

@@ -21,7 +21,7 @@ NOT_YET: Answer[Plan] = Answer()
 
 
 def planned(
-    cells: Sequence[Cell], executor: Executor, *, every: bool = False
+    cells: Sequence[Cell], executor: Executor, *, every: bool = False, timeout_s: float | None = None
 ) -> tuple[tuple[Answer[Plan], ...], tuple[tuple[Cell, Answer[Plan]], ...]]:
     """The plan of each cell, `NOT_YET` in a large sweep, and the plans of the cells that were looked at.
 
@@ -30,15 +30,16 @@ def planned(
 
     Args:
         every: plan all cells, however many there are.
+        timeout_s: for each step of the plan of a cell.
 
     Raises:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
     """
     if every or len(cells) <= AT_ONCE:
-        plans = tuple(executor.plan(cells))
+        plans = tuple(executor.plan(cells, timeout_s))
         return plans, tuple(zip(cells, plans, strict=True))
     some = _one_of_each(cells)
-    return (NOT_YET,) * len(cells), tuple(zip(some, executor.plan(some), strict=True))
+    return (NOT_YET,) * len(cells), tuple(zip(some, executor.plan(some, timeout_s), strict=True))
 
 
 def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:

@@ -298,7 +298,7 @@ def _plan(
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
     _require_allocator(scenario, environment)
-    plans, looked_at = planned(cells, executor, every=every)
+    plans, looked_at = planned(cells, executor, every=every, timeout_s=scenario.measure.timeout_s)
     _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,

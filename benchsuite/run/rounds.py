@@ -79,6 +79,7 @@ class _Going:
             timing=self._timing(measure),
             memory=self.inspected.memory,
             check=first.check if first else self.mismatch,
+            behaviour=tuple(dict.fromkeys(word for visit in self.visits for word in visit.behaviour)),
             compilation=first.compilation if first else None,
             energy=self.inspected.energy,
             conditions=_from_first_to_last(self.visits),

@@ -18,12 +18,12 @@ from benchsuite.measure.nvml import for_device
 from benchsuite.measure.protocols import PROTOCOLS, Plan, Sampling
 from benchsuite.measure.stopping import RULES, Visit
 from benchsuite.measure.warmup import WarmUp
-from benchsuite.results.record import Cell, Check, Compilation, Conditions
+from benchsuite.results.record import Cell, Compilation, Conditions
 from benchsuite.run.answer import Visited
 from benchsuite.run.build import Subject, build
 from benchsuite.run.compiling import Watch, compiled
 from benchsuite.run.precision import precision_of
-from benchsuite.run.reference import check
+from benchsuite.run.reference import Compared, compare
 from benchsuite.run.steps import Steps, steps_of
 from benchsuite.scenario.measure import Measure
 
@@ -34,6 +34,7 @@ UNSUPPORTED = re.compile(
     r"No (viable backend|available kernel)|not implemented for '|not supported on this|"
     r"is not (currently )?(implemented|supported|available)"
 )
+CHANGES_INPUT = "changes_input"
 _COLD_INPUTS = 2
 """Inputs that cold steps take in turns: one of them is never the last that was touched."""
 
@@ -49,7 +50,7 @@ class Ready:
 
     steps: Steps
     cold: tuple[Step, ...]
-    check: Check | None
+    compared: Compared
     watch: Watch | None
 
     @property
@@ -100,7 +101,7 @@ class Timer:
             return self._untouched(cell, measure, visit, sampling, device)
         ready = _made_ready(cell, measure, sampling, compare=not visit.round)
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        return replace(visited, check=ready.check, compilation=ready.compilation)
+        return _with(replace(visited, compilation=ready.compilation), ready.compared)
 
     def _untouched(
         self, cell: Cell, measure: Measure, visit: Visit, sampling: Sampling, device: Device
@@ -108,10 +109,11 @@ class Timer:
         """A protocol that has no warm-up: nothing may run before it, so the check comes after."""
         subject = build(cell, cell.device, seed=measure.seed)
         steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-        ready = Ready(steps, cold=(), check=None, watch=None)
+        ready = Ready(steps, cold=(), compared=Compared(), watch=None)
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        found = _checked(cell, subject, steps.first(), measure)
-        return replace(visited, check=found)
+        del subject, steps, ready
+        subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
+        return _with(visited, _compared(cell, subject, measure, sampling, lambda step: step()))
 
     def _sampled(
         self,
@@ -151,24 +153,39 @@ def _made_ready(cell: Cell, measure: Measure, sampling: Sampling, *, compare: bo
     watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
     subject = compiled(subject, cell.compile)
     steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-    found = None
-    if watch or compare:
-        output = (watch.first_call if watch else first_call)(steps.first)
-        found = _checked(cell, subject, output, measure) if compare else None
-        del output
+    compared, call = Compared(), watch.first_call if watch else first_call
+    if compare:
+        compared = _compared(cell, subject, measure, sampling, call)
+    elif watch:
+        watch.first_call(steps.first)
     if watch:
         watch.settle(steps.whole)
     else:
         first_call(steps.whole)
     cold = _cold_steps(cell, subject, steps) if cell.cache == "cold" else ()
-    return Ready(steps, cold, found, watch)
+    return Ready(steps, cold, compared, watch)
 
 
-def _checked(cell: Cell, subject: Subject, output: object, measure: Measure) -> Check | None:
-    """The comparison with the reference; None where there is nothing to compare, or it is not wanted."""
+def _compared(
+    cell: Cell, subject: Subject, measure: Measure, sampling: Sampling, call: Callable[[Step], object]
+) -> Compared:
+    """Run a cell for the first time, on a copy of its input, and compare it with its reference if wanted.
+
+    Args:
+        call: calls the step.
+    """
+    once = subject.renewed()
+    output = call(steps_of(once, cell.mode, gradients=sampling.gradients).first)
     if not measure.check or not isinstance(output, torch.Tensor):
-        return None
-    return check(cell, subject, output, seed=measure.seed)
+        return Compared()
+    found = compare(cell, subject, output, seed=measure.seed)
+    if torch.equal(once.tensor, subject.tensor):
+        return found
+    return replace(found, behaviour=(CHANGES_INPUT, *found.behaviour))
+
+
+def _with(visited: Visited, compared: Compared) -> Visited:
+    return replace(visited, check=compared.check, behaviour=compared.behaviour)
 
 
 def _cold_steps(cell: Cell, subject: Subject, steps: Steps) -> tuple[Step, ...]:

@@ -68,7 +68,7 @@ class Scripted:
         environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
         return (self.device if device == "auto" else device), environment
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
         self.planned.extend(cells)
         return [self._plan(cell) for cell in cells]
 

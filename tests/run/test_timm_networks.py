@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from torch import Tensor, nn
 
-from benchsuite.errors import Unsupported
 from benchsuite.results.record import Cell
-from benchsuite.run import worker
 from benchsuite.run.build import backbone_builder, build
 from tests.builders import make_cell
+from tests.plans import plans_of
 
 
 class Net(nn.Module):
@@ -67,14 +66,16 @@ def test_the_kernel_of_the_cell_decides_and_timms_setting_is_put_back(
 
 
 def test_it_is_counted_like_any_other_network(timm: Any) -> None:
-    (plan,) = worker.plan([cell(resolution=(8, 8))])
+    (plan,) = plans_of([cell(resolution=(8, 8))])
     assert plan.value is not None
     assert plan.value.cost.macs == 3 * 1000 * 64
 
 
 def test_another_kernel_is_unsupported(timm: Any) -> None:
-    with pytest.raises(Unsupported, match=r"timm:tiny_net has no flash kernel; it runs on math, sdpa"):
-        build(cell(kernel="flash"), "cpu")
+    (plan,) = plans_of([cell(kernel="flash")])
+    assert plan.status == "unsupported"
+    assert plan.failure is not None
+    assert plan.failure.message == "timm:tiny_net has no flash kernel; it runs on math, sdpa"
 
 
 def test_a_mixer_cannot_be_put_in(timm: Any) -> None:
@@ -89,7 +90,7 @@ def test_an_unknown_network_is_named_with_timms_version(timm: Any) -> None:
 
 def test_without_timm_the_cell_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", None)
-    (plan,) = worker.plan([cell()])
+    (plan,) = plans_of([cell()])
     assert plan.status == "error"
     assert plan.failure is not None
     assert plan.failure.message.startswith("timm:tiny_net cannot be loaded: it needs timm: pip")
