@@ -158,7 +158,8 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
     assert executor.visit(cell, measure, Visit()).status == "ok"
     for worker in (executor._timers["retain"], executor._inspector):
-        os.kill(worker.pid or 0, signal.SIGKILL)
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
     assert executor.visit(cell, measure, Visit()).status == "ok"
     assert executor.inspect(cell, measure).status == "ok"
