@@ -41,7 +41,7 @@ def through(
 ) -> dict[str, Any]:
     """What is kept under `key`, with what `measure` finds for the dtypes that are missing in it.
 
-    What was measured while others used the machine is handed out but not kept.
+    What was measured while others used the machine, or only in part, is handed out but not kept.
 
     Args:
         key: what the ceilings depend on, JSON-able.
@@ -63,7 +63,7 @@ def through(
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
         found = {**found, "measured_at": at.isoformat(timespec="seconds")}
-    if share is None or share <= BUSY_HOST:
+    if (share is None or share <= BUSY_HOST) and not found.get("failures"):
         _write(file, {"form": _FORM, "key": dict(key), "ceilings": found})
     return found
 

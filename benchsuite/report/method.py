@@ -25,6 +25,7 @@ _TIMING: Mapping[str, str] = {
 }
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
+    "cuda_graph_pool": "the same, and what the replayed CUDA graph holds for itself, in whole segments",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
 }
 _WORDS: Mapping[str, str] = {
