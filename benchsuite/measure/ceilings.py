@@ -98,7 +98,7 @@ def sizes_of(device: torch.device) -> Sizes:
 def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: Sizes) -> dict[str, Any]:
     """Time every kernel and the copy, nothing kept. A dtype that the device lacks has the rate None."""
     failures: dict[str, str] = {}
-    rates = {dtype: kernel_rates(timer, device, dtype, sizes, failures=failures) for dtype in dtypes}
+    rates = {dtype: kernel_rates(timer, device, dtype, sizes, KERNELS, failures=failures) for dtype in dtypes}
     copied = None
     try:
         copied = copy_rate(timer, device, sizes)

@@ -57,13 +57,13 @@ def through(
         return kept
     others()
     found = measure(missing)
-    share = others()
+    share, failures = others(), found.get("failures", {})
     if kept is not None:  # as old as its oldest part
-        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}}
+        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}, "failures": failures}
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
         found = {**found, "measured_at": at.isoformat(timespec="seconds")}
-    if (share is None or share <= BUSY_HOST) and not found.get("failures"):
+    if (share is None or share <= BUSY_HOST) and not failures:
         _write(file, {"form": _FORM, "key": dict(key), "ceilings": found})
     return found
 

@@ -34,7 +34,7 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             )
         if "latency" in measure.metrics and cell.device.startswith("cuda"):
             device = open_device(cell.device)
-            # AdamW counts its steps on the host, and what replays graphs of its own does not fit into another.
+            # AdamW counts its steps on the host, and graphs that are replayed do not fit into another graph.
             capture = steps.optimizer is None and cell.compile not in GRAPHED
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
             energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
