@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 import torch
@@ -291,7 +292,9 @@ def test_words_of_cuda_and_its_libraries_become_a_status(
     def fail(*_: object) -> None:
         raise RuntimeError(message)
 
-    monkeypatch.setattr(torch.nn.Linear, "forward", fail)
+    in_torch = {**globals(), "__name__": "torch.nn.modules.linear"}
+    raised_there = FunctionType(fail.__code__, in_torch, "fail", None, fail.__closure__)
+    monkeypatch.setattr(torch.nn.Linear, "forward", raised_there)
     answer = worker.visit(planted("Fine"), QUICK, Visit())
     assert (answer.status, answer.poisoned) == (status, poisoned)
     assert answer.failure is not None
