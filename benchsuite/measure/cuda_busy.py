@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from benchsuite.measure.device import Step
+from benchsuite.measure.torch_errors import loses_context
 
 WARM_CALLS = 3
 """Calls on a side stream before a capture, as torch's notes on CUDA graphs have it: what a library allocates
@@ -80,9 +81,9 @@ def kernel_seconds(step: Step, calls: int) -> float | None:
     from torch._C._autograd import DeviceType  # what an event names its device by; exported nowhere else
     from torch.profiler import ProfilerActivity, profile
 
-    step()
-    torch.cuda.synchronize()
     try:
+        step()
+        torch.cuda.synchronize()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with profile(activities=[ProfilerActivity.CUDA]) as profiler:
@@ -94,7 +95,10 @@ def kernel_seconds(step: Step, calls: int) -> float | None:
             for event in profiler.events() or ()
             if event.device_type == DeviceType.CUDA and not getattr(event, "is_user_annotation", False)
         ]
-    except RuntimeError:  # no right to read the GPU's counters, or another profiler at work
+    except RuntimeError as error:
+        if loses_context(error):
+            raise
+        # No right to read the GPU's counters, another profiler at work, or no memory after a failed capture.
         return None
     return covered(spans) * 1e-6 / calls or None  # in microseconds
 

@@ -34,10 +34,11 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             )
         if "latency" in measure.metrics and cell.device.startswith("cuda"):
             device = open_device(cell.device)
-            # AdamW counts its steps on the host, and graphs that are replayed do not fit into another graph.
+            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
+            # Last, for a capture that fails leaves less memory. AdamW counts its steps on the host, and
+            # graphs that are replayed fit into no other.
             capture = steps.optimizer is None and cell.compile not in GRAPHED
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
-            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
         if ready.watch:
             ready.watch.require_unchanged(mark)
     return Inspected(memory, busy, energy)

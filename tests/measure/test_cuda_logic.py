@@ -302,6 +302,23 @@ def test_what_a_module_names_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> No
     assert cuda_busy.kernel_seconds(lambda: None, 1) == pytest.approx(3e-6)
 
 
+@pytest.mark.parametrize(
+    ("error", "raises"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"), False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+    ],
+)
+def test_want_of_memory_costs_the_device_time_alone_and_a_lost_context_is_told(
+    error: RuntimeError, raises: bool
+) -> None:
+    def step() -> None:
+        raise error
+
+    with pytest.raises(RuntimeError, match="illegal") if raises else contextlib.nullcontext():
+        assert cuda_busy.kernel_seconds(step, 1) is None
+
+
 class Elsewhere(torch.Tensor):
     """A tensor of the host that says it is on a GPU."""
 
