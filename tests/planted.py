@@ -101,6 +101,15 @@ class LosesItsContext(Fine):
         raise RuntimeError("CUDA error: device-side assert triggered")
 
 
+class LosesItsDevice(LosesItsContext):
+    """After it nothing that asks CUDA works in this process: for processes of their own."""
+
+    def misbehave(self) -> None:
+        torch.cuda.is_available = lambda: True
+        torch.cuda.empty_cache = super().misbehave
+        super().misbehave()
+
+
 class Wrong(Fine):
     """Its fused kernel forgets something."""
 

@@ -41,7 +41,7 @@ def through(
 ) -> dict[str, Any]:
     """What is kept under `key`, with what `measure` finds for the dtypes that are missing in it.
 
-    What was measured while others used the machine is handed out but not kept.
+    What was measured while others used the machine, or only in part, is handed out but not kept.
 
     Args:
         key: what the ceilings depend on, JSON-able.
@@ -57,13 +57,13 @@ def through(
         return kept
     others()
     found = measure(missing)
-    share = others()
+    share, failures = others(), found.get("failures", {})
     if kept is not None:  # as old as its oldest part
-        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}}
+        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}, "failures": failures}
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
         found = {**found, "measured_at": at.isoformat(timespec="seconds")}
-    if share is None or share <= BUSY_HOST:
+    if (share is None or share <= BUSY_HOST) and not failures:
         _write(file, {"form": _FORM, "key": dict(key), "ceilings": found})
     return found
 

@@ -90,9 +90,9 @@ class CudaDevice:
             for i, name in enumerate(parts)
         }
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         with torch.cuda.device(self.device):
-            replay = cuda_busy.captured(step)
+            replay = cuda_busy.captured(step) if capture else None
             if replay is not None:
                 replay()  # the first replay uploads the graph
                 # One launch is left, that of the graph, and it hides behind the delay.

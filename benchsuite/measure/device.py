@@ -49,9 +49,13 @@ class Device(Protocol):
         call's parts is what the call took."""
         ...
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         """How the time that the device works on one step was read, and `calls` such times or their mean
-        alone; None where it cannot be told from the time that the step takes."""
+        alone; None where it cannot be told from the time that the step takes.
+
+        Args:
+            capture: whether the step may be captured and replayed; false where it is known that it cannot.
+        """
         ...
 
     def eraser(self, size: int) -> Step:
@@ -110,7 +114,7 @@ class CpuDevice:
                 start = end
         return durations
 
-    def time_busy(self, step: Step, calls: int) -> None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> None:
         """The host works on a step for as long as the step takes."""
 
     def eraser(self, size: int) -> Step:

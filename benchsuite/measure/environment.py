@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from benchsuite.measure import allocator
+from benchsuite.measure.tf32 import tf32_settings
 
 PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
 GPU_FIELDS = {
@@ -135,9 +136,10 @@ def _nvidia_smi(uuid: str) -> dict[str, str] | None:
 
 def _flags() -> dict[str, Any]:
     """Settings that change speed or precision; the worker sets them per cell and dtype."""
+    matmul, convolutions = tf32_settings()
     return {
-        "float32_matmul_precision": torch.get_float32_matmul_precision(),
-        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        "float32_matmul_precision": matmul,
+        "cudnn_tf32": convolutions,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
         "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),

@@ -68,7 +68,7 @@ class FakeDevice:
                 durations[name].append(self._call(part, log=name))
         return durations
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         return None if self._busy is None else ("fake_replay", [self._busy(step) for _ in range(calls)])
 
     def eraser(self, size: int) -> Step:

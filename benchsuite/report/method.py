@@ -26,7 +26,12 @@ _TIMING: Mapping[str, str] = {
 }
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
+    "cuda_graph_pool": "that peak, and what a replayed CUDA graph holds for itself, in whole segments",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
+}
+_BUSY: Mapping[str, str] = {
+    "cuda_graph": "replays of the step, captured as one CUDA graph",
+    "profiler": "the time in which a kernel ran, as the profiler saw it",
 }
 _WORDS: Mapping[str, str] = {
     "os": "Operating system",
@@ -159,6 +164,7 @@ def protocol(run: Run) -> list[Fact]:
         *_sureness(run),
         *_trust(run.records),
         *_counting(run.records),
+        *_busy(run.records),
         *_memory(run.records),
     ]
     settings = dict(_flat(run.scenario.get("measure") or {}))
@@ -273,6 +279,13 @@ def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     if disputed:
         text += f"; another counter finds another number in {counted(disputed, 'cell')}"
     yield Fact("MACs", f"{text}.")
+
+
+def _busy(records: Sequence[Record]) -> Iterator[Fact]:
+    methods = Counter(record.timing.busy.method for record in records if record.timing and record.timing.busy)
+    told = [f"{_BUSY.get(method, method)} ({counted(cells, 'cell')})" for method, cells in methods.items()]
+    if told:
+        yield Fact("Device time", f"{joined(told)}; in a pass of its own.")
 
 
 def _memory(records: Sequence[Record]) -> Iterator[Fact]:

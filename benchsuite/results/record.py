@@ -202,7 +202,8 @@ class Memory:
             in inference.
         process_bytes: largest memory of the whole process as the system sees it: resident set on a CPU, what
             the driver has given it on a GPU. None if nobody says.
-        method: how the peak was read: "cuda_allocator" or "torch_profiler".
+        method: how the peak was read: "cuda_allocator", "torch_profiler", or "cuda_graph_pool" where part of
+            it is what a replayed graph holds, in whole segments.
     """
 
     peak_allocated_bytes: int

@@ -9,11 +9,9 @@ from benchsuite.measure.memory import measure_memory
 from benchsuite.measure.nvml import for_device
 from benchsuite.results.record import Cell
 from benchsuite.run.answer import Inspected
-from benchsuite.run.build import build
-from benchsuite.run.compiling import compiled, original
+from benchsuite.run.compiling import GRAPHED, original
 from benchsuite.run.precision import precision_of
-from benchsuite.run.steps import steps_of
-from benchsuite.run.timed import first_call
+from benchsuite.run.ready import make_ready
 from benchsuite.scenario.measure import Measure
 
 
@@ -22,9 +20,9 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
     nvml, _ = for_device(cell.device)
     idle_w = idle_draw(nvml) if nvml is not None else None
     with precision_of(cell.dtype, cell.device):
-        subject = compiled(build(cell, cell.device, seed=measure.seed), cell.compile)
-        steps = steps_of(subject, cell.mode)
-        first_call(steps.whole)
+        ready = make_ready(cell, measure)
+        subject, steps = ready.subject, ready.steps
+        mark = ready.watch.mark() if ready.watch else 0
         memory = busy = energy = None
         if "memory" in measure.metrics:
             memory = measure_memory(
@@ -36,6 +34,11 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             )
         if "latency" in measure.metrics and cell.device.startswith("cuda"):
             device = open_device(cell.device)
-            busy = measure_busy(steps.whole, device) if measure.busy else None
             energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
+            # Last, for a capture that fails leaves less memory. AdamW counts its steps on the host, and
+            # graphs that are replayed fit into no other.
+            capture = steps.optimizer is None and cell.compile not in GRAPHED
+            busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
+        if ready.watch:
+            ready.watch.require_unchanged(mark)
     return Inspected(memory, busy, energy)

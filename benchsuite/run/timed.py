@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import torch
 
-from benchsuite.errors import Unsupported
 from benchsuite.measure import allocator
 from benchsuite.measure.conditions import Watch as Conditioned
 from benchsuite.measure.device import Device, Step, open_device
@@ -18,44 +13,17 @@ from benchsuite.measure.nvml import for_device
 from benchsuite.measure.protocols import PROTOCOLS, Plan, Sampling
 from benchsuite.measure.stopping import RULES, Visit
 from benchsuite.measure.warmup import WarmUp
-from benchsuite.results.record import Cell, Compilation, Conditions
+from benchsuite.results.record import Cell, Conditions
 from benchsuite.run.answer import Visited
-from benchsuite.run.build import Subject, build
-from benchsuite.run.compiling import Watch, compiled
+from benchsuite.run.build import build
 from benchsuite.run.precision import precision_of
-from benchsuite.run.reference import Compared, compare
-from benchsuite.run.steps import Steps, steps_of
+from benchsuite.run.ready import Ready, first_call, first_compared, make_ready
+from benchsuite.run.reference import Compared
+from benchsuite.run.steps import steps_of
 from benchsuite.scenario.measure import Measure
 
-T = TypeVar("T")
-
-# How torch words that a kernel or a dtype does not exist here; it has no exception class for that.
-UNSUPPORTED = re.compile(
-    r"No (viable backend|available kernel)|not implemented for '|not supported on this|"
-    r"is not (currently )?(implemented|supported|available)"
-)
-CHANGES_INPUT = "changes_input"
 _COLD_INPUTS = 2
 """Inputs that cold steps take in turns: one of them is never the last that was touched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A cell that is built, has run and agrees with its reference.
-
-    Attributes:
-        cold: the step on several inputs; empty where caches are warm.
-        watch: of what torch compiles, if the cell is compiled.
-    """
-
-    steps: Steps
-    cold: tuple[Step, ...]
-    compared: Compared
-    watch: Watch | None
-
-    @property
-    def compilation(self) -> Compilation | None:
-        return self.watch.compilation() if self.watch else None
 
 
 class Timer:
@@ -99,7 +67,9 @@ class Timer:
         device = open_device(cell.device)
         if cell.protocol == "hilo_single_layer":
             return self._untouched(cell, measure, visit, sampling, device)
-        ready = _made_ready(cell, measure, sampling, compare=not visit.round)
+        ready = make_ready(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
+        if cell.cache == "cold":
+            ready = replace(ready, cold=_cold_steps(cell, ready))
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
         return _with(replace(visited, compilation=ready.compilation), ready.compared)
 
@@ -109,11 +79,11 @@ class Timer:
         """A protocol that has no warm-up: nothing may run before it, so the check comes after."""
         subject = build(cell, cell.device, seed=measure.seed)
         steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-        ready = Ready(steps, cold=(), compared=Compared(), watch=None)
-        visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        del subject, steps, ready
+        visited = self._sampled(cell, measure, visit, sampling, device, Ready(subject, steps))
+        del subject, steps
         subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
-        return _with(visited, _compared(cell, subject, measure, sampling, lambda step: step()))
+        found = first_compared(cell, subject, measure, gradients=sampling.gradients)
+        return _with(visited, found)
 
     def _sampled(
         self,
@@ -147,67 +117,17 @@ class Timer:
         return self._conditions[device]
 
 
-def _made_ready(cell: Cell, measure: Measure, sampling: Sampling, *, compare: bool) -> Ready:
-    """Build a cell, run it once and compare it."""
-    subject = build(cell, cell.device, seed=measure.seed)
-    watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
-    subject = compiled(subject, cell.compile)
-    steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-    compared, call = Compared(), watch.first_call if watch else first_call
-    if compare:
-        compared = _compared(cell, subject, measure, sampling, call)
-    elif watch:
-        watch.first_call(steps.first)
-    if watch:
-        watch.settle(steps.whole)
-    else:
-        first_call(steps.whole)
-    cold = _cold_steps(cell, subject, steps) if cell.cache == "cold" else ()
-    return Ready(steps, cold, compared, watch)
-
-
-def _compared(
-    cell: Cell, subject: Subject, measure: Measure, sampling: Sampling, call: Callable[[Step], object]
-) -> Compared:
-    """Run a cell for the first time, on a copy of its input, and compare it with its reference if wanted.
-
-    Args:
-        call: calls the step.
-    """
-    once = subject.renewed()
-    output = call(steps_of(once, cell.mode, gradients=sampling.gradients).first)
-    if not measure.check or not isinstance(output, torch.Tensor):
-        return Compared()
-    found = compare(cell, subject, output, seed=measure.seed)
-    if torch.equal(once.tensor, subject.tensor):
-        return found
-    return replace(found, behaviour=(CHANGES_INPUT, *found.behaviour))
-
-
 def _with(visited: Visited, compared: Compared) -> Visited:
     return replace(visited, check=compared.check, behaviour=compared.behaviour)
 
 
-def _cold_steps(cell: Cell, subject: Subject, steps: Steps) -> tuple[Step, ...]:
+def _cold_steps(cell: Cell, ready: Ready) -> tuple[Step, ...]:
     """The whole step on several inputs of one module."""
-    others = []
+    subject, others = ready.subject, []
     for _ in range(_COLD_INPUTS - 1):
         tensor = torch.randn_like(subject.tensor.detach())
         other = replace(subject, inputs=(tensor, *subject.inputs[1:]))
         others.append(steps_of(other, cell.mode).whole)
     for step in others:
         first_call(step)
-    return (steps.whole, *others)
-
-
-def first_call(step: Callable[[], T]) -> T:
-    """Run once. If torch has no such kernel, its reasons, which it gives as warnings, are the message."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        try:
-            return step()
-        except RuntimeError as error:
-            if not UNSUPPORTED.search(str(error)):
-                raise
-            reasons = dict.fromkeys(str(item.message).split(" (Triggered")[0].strip() for item in heard)
-            raise Unsupported("; ".join([str(error).split("\n", 1)[0], *reasons])) from error
+    return (ready.steps.whole, *others)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import gc
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,8 +20,11 @@ import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measure import allocator, ceilings_cache, environment, host, selftest_cache
+from benchsuite.measure.cuda_busy import capture_failed
 from benchsuite.measure.device import open_device, resolve
 from benchsuite.measure.stopping import Visit
+from benchsuite.measure.tf32 import set_tf32
+from benchsuite.measure.torch_errors import is_unsupported, loses_context
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Status
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
@@ -31,7 +34,7 @@ from benchsuite.run.foreseen import foresee
 from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
 from benchsuite.run.raised import is_out_of_memory, is_refusal
-from benchsuite.run.timed import UNSUPPORTED, Timer
+from benchsuite.run.timed import Timer
 from benchsuite.run.timm_networks import other_windows
 from benchsuite.scenario.measure import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
@@ -39,9 +42,9 @@ from benchsuite.units import byte_size
 
 T = TypeVar("T")
 
-# After these every further call into CUDA fails.
-_CONTEXT_LOST = re.compile(r"CUDA error|CUBLAS_STATUS_EXECUTION_FAILED|CUDNN_STATUS_EXECUTION_FAILED")
 _TRACEBACK_LINES = 12
+FREE_SHARE = 0.95
+"""Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
 
 
 def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
@@ -53,7 +56,7 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
     Raises:
         DeviceError: the device is not present.
     """
-    _set_precision()
+    set_tf32(False)  # a dtype means what it says: cuDNN would otherwise use TF32 in fp32
     resolved = resolve(device)
     cores = len(host.usable_cores())
     if threads is None and resolved == "cpu" and "OMP_NUM_THREADS" not in os.environ:
@@ -63,6 +66,8 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
         _TIMER.use_threads(torch.get_num_threads())
     if memory_limit is not None:
         _TIMER.limited = True
+        if resolved != "cpu":
+            torch.cuda.synchronize(resolved)  # what CUDA itself takes at its start is not the cells'
         _limit_memory(memory_limit)
     return resolved
 
@@ -160,9 +165,13 @@ def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> 
     """What a device does at most in these formats; measured now, or kept from the last days."""
     from benchsuite.measure.ceilings import ceilings as measured
 
-    found = measured(device, dtypes, threads=threads)
-    _release()
-    return found
+    try:
+        return measured(device, dtypes, threads=threads)
+    except Exception as error:  # noqa: BLE001  cells can be measured without a roof above them
+        told = f"not measured: {_failure('ceilings', 'error', error).message}"
+        return {"device": device, "threads": threads or torch.get_num_threads(), "method": told}
+    finally:
+        _release()
 
 
 def _count(cell: Cell) -> Cost | Failure:
@@ -182,10 +191,12 @@ def _windows(cell: Cell) -> str:
 
 @functools.cache
 def _capacity(device: str) -> int | None:
-    """Bytes of memory that the device has, used or free; None if it is not there or nobody says."""
+    """Bytes that a cell may need to be tried: of a GPU a share of what is free, of the host all that it has,
+    used or free. None if the device is not there or nobody says."""
     if torch.device(device).type == "cuda":
-        there = torch.cuda.is_available()
-        return int(torch.cuda.get_device_properties(device).total_memory) if there else None
+        with suppress(RuntimeError):  # not even the memory for a context
+            return int(FREE_SHARE * torch.cuda.mem_get_info(device)[0]) if torch.cuda.is_available() else None
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -204,14 +215,17 @@ def _limit_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _set_precision() -> None:
-    """A dtype means what it says: fp32 is not TF32, which cuDNN would otherwise use."""
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-
-
 def _attempt(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
     """Do the work on a cell; whatever it raises is the answer, but for mistakes in the scenario."""
+    try:
+        answer = _answered(stage, cell, work)
+    except UsageError:
+        _release()
+        raise
+    return answer if _release() else replace(answer, poisoned=True)
+
+
+def _answered(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
     try:
         return Answer(value=work())
     except UsageError:
@@ -224,11 +238,9 @@ def _attempt(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
         status = _status_of(error, cell)
         failure = _failure(stage, status, error)
         traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
-        lost = status == "error" and _CONTEXT_LOST.search(str(error)) is not None
         found = error.check if isinstance(error, Mismatch) else None
+        lost = status == "error" and loses_context(error)
         return Answer(status=status, failure=failure, check=found, poisoned=lost)
-    finally:
-        _release()
 
 
 def _status_of(error: BaseException, cell: Cell) -> Status:
@@ -238,9 +250,7 @@ def _status_of(error: BaseException, cell: Cell) -> Status:
         return "crash"
     if is_out_of_memory(error):
         return "oom"
-    if is_refusal(error, own_packages(cell)):
-        return "unsupported"
-    if isinstance(error, RuntimeError) and UNSUPPORTED.search(str(error)):
+    if is_refusal(error, own_packages(cell)) or is_unsupported(error):
         return "unsupported"
     return "error"
 
@@ -256,8 +266,17 @@ def _failure(stage: str, status: Status, error: BaseException) -> Failure:
     )
 
 
-def _release() -> None:
-    """Hand cached memory back, so that the next cell, here or in the other process, finds it free."""
-    if torch.cuda.is_available():
-        gc.collect()
+def _release() -> bool:
+    """Hand cached memory back, so that the next cell, here or in the other process, finds it free.
+
+    Returns:
+        Whether this process can go on: not after a CUDA error, nor after a capture that failed.
+    """
+    if not torch.cuda.is_available():
+        return True
+    gc.collect()
+    try:
         torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return not capture_failed()

@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchsuite.measure import ceilings as ceilings_module
 from benchsuite.measure import ceilings_cache
 from benchsuite.measure.ceilings import (
     ceilings,
@@ -138,6 +140,34 @@ def test_a_format_that_the_device_lacks_has_no_rate_and_stops_nothing(dtype: str
     assert "fake_clock" in found["method"]
 
 
+def test_what_there_is_no_memory_for_is_noted_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def runs_out(*_: object) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB\nand more")
+
+    monkeypatch.setattr(ceilings_module, "KERNELS", {**SQUARE, "large": Kernel(runs_out)})
+    monkeypatch.setattr(ceilings_module, "copy_rate", runs_out)
+    found = measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)
+    assert found["macs_per_s"]["fp32"] == 64**3
+    assert found["copy_bytes_per_s"] is None
+    why = "CUDA out of memory. Tried to allocate 1.00 GiB"
+    assert found["failures"] == {"large, fp32": why, "copy": why}
+    assert f"not measured: large, fp32 ({why})" in found["method"]
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "side", "images", "copied_mib"),
+    [(139, 8192, 528, 1024), (8, 8192, 528, 1024), (5, 4096, 264, 512), (0, 512, 33, 64)],
+)
+def test_a_gpu_with_less_memory_free_is_given_less_to_do(
+    monkeypatch: pytest.MonkeyPatch, free_gib: int, side: int, images: int, copied_mib: int
+) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
+    )
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gib << 30, 139 << 30))
+    assert sizes_of(torch.device("cuda:0")) == Sizes(side, images, copied_mib << 20, 0.1)
+
+
 def test_all_rates_are_kept_and_one_by_counted_multiply_adds_makes_no_roof() -> None:
     found = measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)
     assert [*found["kernels"]["fp32"], *found["counted"]["fp32"]] == list(KERNELS)
@@ -179,6 +209,7 @@ class Machine:
         self.asked: list[tuple[str, ...]] = []
         self.time = 1e9
         self.others: float | None = 0.0
+        self.failures: dict[str, str] = {}
 
     def measure(self, dtypes: Sequence[str]) -> dict[str, Any]:
         self.asked.append(tuple(dtypes))
@@ -189,6 +220,7 @@ class Machine:
             "kernels": named,
             "counted": {dtype: {} for dtype in dtypes},
             "copy_bytes_per_s": rate,
+            "failures": dict(self.failures),
             "method": "a script",
         }
 
@@ -250,6 +282,16 @@ def test_what_was_measured_on_a_busy_machine_is_not_kept(machine: Machine) -> No
     machine.others = None  # nobody knows
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
+
+
+def test_what_was_measured_only_in_part_is_not_kept(machine: Machine) -> None:
+    machine.through("fp32")
+    machine.failures["copy"] = "out of memory"
+    for _ in range(2):
+        assert machine.through("fp32", "bf16")["failures"] == machine.failures
+    machine.failures.clear()
+    assert machine.through("fp32", "bf16")["macs_per_s"] == {"fp32": 1.0, "bf16": 4.0}
+    assert machine.asked == [("fp32",), ("bf16",), ("bf16",), ("bf16",)]
 
 
 @pytest.mark.parametrize(

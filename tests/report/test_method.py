@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.report import method
+from benchsuite.results.record import Busy
 from benchsuite.results.store import Run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run
 
@@ -85,6 +86,20 @@ def test_methods_of_timing_and_memory_are_explained() -> None:
     assert "12 warm-up calls (0.5 s)" in found["Timing"]
     assert "caching allocator" in found["Memory"]
     assert found["MACs"].endswith("counted by fvcore 0.1.5.")
+
+
+def test_how_device_time_was_read_is_said_of_each_cell() -> None:
+    records = []
+    for name, how in (("A", "cuda_graph"), ("B", "profiler"), ("C", "profiler")):
+        record = make_record(name)
+        assert record.timing is not None
+        busy = Busy(seconds=1e-3, method=how)
+        records.append(replace(record, timing=replace(record.timing, busy=busy)))
+    assert facts(make_run(records))["Device time"] == (
+        "replays of the step, captured as one CUDA graph (1 cell) and the time in which a kernel ran, as the "
+        "profiler saw it (2 cells); in a pass of its own."
+    )
+    assert "Device time" not in facts(make_run([make_record()]))
 
 
 def test_what_memory_leaves_out_is_said() -> None:

@@ -115,7 +115,7 @@ def test_compiling_anew_while_it_is_timed_is_an_error() -> None:
     assert watch.compilation().recompiles == 0
     step()
     assert watch.recompiled_since(mark)
-    with pytest.raises(Recompiled, match=r"^recompiled while it was timed$"):
+    with pytest.raises(Recompiled, match=r"^recompiled while it was measured$"):
         watch.require_unchanged(mark)
     assert watch.compilation().recompiles == 1
 

@@ -173,11 +173,16 @@ def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> Non
         assert visit(limited, "Fine").status == "ok"
 
 
-def test_a_cell_after_which_the_process_is_lost_gets_another_process(executor: ProcessExecutor) -> None:
+@pytest.mark.parametrize("name", ["LosesItsContext", "LosesItsDevice"])
+def test_a_cell_after_which_the_process_is_lost_gets_another_process(
+    executor: ProcessExecutor, name: str
+) -> None:
     visit(executor, "Fine")
     worker = executor._timers["retain"].pid
-    answer = visit(executor, "LosesItsContext")
+    answer = visit(executor, name)
     assert answer.status == "error"
+    assert answer.failure is not None
+    assert answer.failure.message == "CUDA error: device-side assert triggered"
     assert visit(executor, "Fine").status == "ok"
     assert executor._timers["retain"].pid != worker
 

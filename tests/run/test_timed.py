@@ -12,7 +12,7 @@ from benchsuite.errors import Mismatch
 from benchsuite.measure.allocator import can_retain, in_use
 from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell
-from benchsuite.run import timed, worker
+from benchsuite.run import ready, worker
 from benchsuite.run.timed import Timer
 from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
@@ -24,13 +24,13 @@ QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The cells that were built for timing, in order; their references are not among them."""
     found: list[str] = []
-    original = timed.build
+    original = ready.build
 
     def build(cell: Cell, *arguments: Any, **more: Any) -> Any:
         found.append(cell.name)
         return original(cell, *arguments, **more)
 
-    monkeypatch.setattr(timed, "build", build)
+    monkeypatch.setattr(ready, "build", build)
     return found
 
 
