@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchsuite.measure.busy import measure_busy
 from benchsuite.measure.device import open_device
-from benchsuite.measure.energy import idle_draw, measure_energy
+from benchsuite.measure.energy import idle_draw_of, measure_energy
 from benchsuite.measure.memory import measure_memory
 from benchsuite.measure.nvml import for_device
 from benchsuite.results.record import Cell
@@ -20,7 +20,8 @@ from benchsuite.scenario.measure import Measure
 def inspect(cell: Cell, measure: Measure) -> Inspected:
     """Memory, if the scenario wants it, and on a GPU how long a step keeps it busy and what it draws."""
     nvml, _ = for_device(cell.device)
-    idle_w = idle_draw(nvml) if nvml is not None else None
+    draws = measure.energy and "latency" in measure.metrics
+    idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
         subject = compiled(build(cell, cell.device, seed=measure.seed), cell.compile)
         steps = steps_of(subject, cell.mode)
@@ -37,5 +38,5 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
         if "latency" in measure.metrics and cell.device.startswith("cuda"):
             device = open_device(cell.device)
             busy = measure_busy(steps.whole, device) if measure.busy else None
-            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
+            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if draws else None
     return Inspected(memory, busy, energy)
