@@ -20,7 +20,7 @@ from benchsuite.scenario.measure import Measure
 def inspect(cell: Cell, measure: Measure) -> Inspected:
     """Memory, if the scenario wants it, and on a GPU how long a step keeps it busy and what it draws."""
     nvml, _ = for_device(cell.device)
-    draws = measure.energy and "latency" in measure.metrics
+    draws = nvml is not None and measure.energy and "latency" in measure.metrics
     idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
         subject = compiled(build(cell, cell.device, seed=measure.seed), cell.compile)
