@@ -13,7 +13,7 @@ from typing import Any
 
 from benchsuite.results.launch import launch_bound
 from benchsuite.results.record import Record
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.summary import quantile
 
 
