@@ -10,7 +10,7 @@ SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check check format reports schema clean
+.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check gpu-proof check format reports schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -66,12 +66,15 @@ test-compile: $(VENV)/.installed-dev
 selftest: $(VENV)/.installed
 	$(BIN)/benchsuite selftest $(ARGS)
 
-#   make gpu-check    all that only a GPU can show: gpu tests, selftest, three scenarios; under eight minutes
-# Installs nothing and needs no network. It takes PYTHON if you name one (make gpu-check PYTHON=python3, on a
-# machine to which torch and wheels were brought), else the environment's if there is one, else python3.
+#   make gpu-check    does everything work on a GPU? probe, gpu tests, selftest, part of the zoo; under eight minutes
+#   make gpu-proof    the rest of docs/gpu.md; goes on where it was left, and keeps all output in runs/gpu-proof
+# They change nothing of the machine and need no network. They take PYTHON if you name one (PYTHON=python3, on a
+# machine to which torch was brought), else the environment's if there is one, else python3. Packages that it lacks
+# are taken from the wheels of the folder WHEELS.
 OWN_PYTHON = $(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(BIN)/python) $(PYTHON)),$(PYTHON))
-gpu-check:
-	$(OWN_PYTHON) benchmarks/gpu_check.py $(ARGS)
+WHEELS ?=
+gpu-check gpu-proof: gpu-%:
+	$(OWN_PYTHON) benchmarks/gpu_kit.py $* $(if $(WHEELS),--wheels $(WHEELS)) $(ARGS)
 
 #   make gate-exact   have MACs, parameters or operator counts changed that nobody has accepted? times nothing
 gate-exact: $(VENV)/.installed

@@ -110,6 +110,35 @@ class LosesItsDevice(LosesItsContext):
         super().misbehave()
 
 
+class Waits(Fine):
+    """Asks the device for a number, so that it cannot be captured as a CUDA graph."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out = super().forward(x, size)
+        return out if x.is_meta else out * (1.0 + 0.0 * float(out.detach().float().mean().item()))
+
+
+class FailsOnTheDevice(Fine):
+    """Reads beyond the end of a tensor, which a GPU finds out when the host has long gone on."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if not x.is_meta:
+            beyond = torch.full((1,), 1 << 20, device=x.device)
+            x = x + torch.zeros(1, device=x.device)[beyond]
+            torch.cuda.synchronize()
+        return super().forward(x, size)
+
+
+class TakesWhatIsNotThere(Fine):
+    """Asks for twice the memory of the GPU."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if not x.is_meta:
+            there = torch.cuda.mem_get_info(x.device)[1]
+            x = x + torch.empty(2 * there, dtype=torch.uint8, device=x.device)[0]
+        return super().forward(x, size)
+
+
 class Wrong(Fine):
     """Its fused kernel forgets something."""
 

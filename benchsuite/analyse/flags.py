@@ -60,6 +60,8 @@ LOW_CLOCK = 0.75
 BUSY_HOST = 0.1
 MATTERS = 0.02
 """Differences below this share of the median are of no interest, however significant."""
+ELSEWHERE_BYTES = 4 << 30
+"""Memory of the GPU that is not torch's: contexts of two processes of ours take a GiB or two."""
 IMPRECISE = 0.05
 """Half width of the interval as a share of the median."""
 FAULT_S = 1.9e-6
@@ -102,7 +104,12 @@ def _low_clock(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _other_gpu_process(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return any(state.get("other_gpu_processes", 0) > 0 for state in (before, after))
+    """Where the driver lists no processes, as in a container, somebody is there who holds much memory."""
+    return any(
+        state.get("other_gpu_processes", 0) > 0
+        or state.get("gpu_memory_elsewhere_bytes", 0) > ELSEWHERE_BYTES
+        for state in (before, after)
+    )
 
 
 def _busy_host(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

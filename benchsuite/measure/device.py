@@ -25,6 +25,8 @@ class Device(Protocol):
     """Class of device: "cpu" or "cuda"."""
     method: str
     """How durations are read; goes into the record."""
+    least_s: float
+    """Shortest duration that its clock reads well; of a shorter step several calls make one sample."""
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         """Run `step` `calls` times back to back; what each took on the device.
@@ -76,6 +78,7 @@ class CpuDevice:
 
     kind = "cpu"
     method = "monotonic_clock"
+    least_s = 0.0
 
     def __init__(self) -> None:
         self._flush: Step | None = None
@@ -98,7 +101,7 @@ class CpuDevice:
         return (time.perf_counter_ns() - start) * 1e-9
 
     def time_cold(self, steps: Sequence[Step], calls: int) -> list[float]:
-        flush = self._flush = self._flush or self.eraser(cpu_flush_bytes())
+        flush = self._flush = self._flush or flusher(cpu_flush_bytes(), "cpu")
         turns = itertools.islice(itertools.cycle(steps), calls)
         return [self.time_calls(step, 1, before=flush)[0] for step in turns]
 
@@ -126,6 +129,19 @@ class CpuDevice:
 
     def now(self) -> float:
         return time.monotonic()
+
+
+def flusher(size: int, device: str | torch.device) -> Step:
+    """A step after which caches hold nothing of what ran before, nor anything that must be written back: it
+    writes a buffer of `size` bytes, whose lines a timed step would pay for, and then reads another."""
+    written = torch.empty(size, dtype=torch.uint8, device=device)
+    read = torch.ones(size // 4, device=device)  # written once, so that each page is one of its own
+
+    def flush() -> object:
+        written.zero_()
+        return read.sum()
+
+    return flush
 
 
 def resolve(name: str) -> str:

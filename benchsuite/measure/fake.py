@@ -30,9 +30,11 @@ class FakeDevice:
         host_seconds_per_call: float | None = None,
         *,
         kind: str = "cpu",
+        least_s: float = 0.0,
         busy: Callable[[Step], float] | None = None,
     ) -> None:
         self.kind = kind
+        self.least_s = least_s
         self._durations = durations
         self._host = host_seconds_per_call
         self._busy = busy

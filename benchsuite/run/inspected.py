@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchsuite.measure.busy import measure_busy
 from benchsuite.measure.device import open_device
-from benchsuite.measure.energy import idle_draw, measure_energy
+from benchsuite.measure.energy import idle_draw_of, measure_energy
 from benchsuite.measure.memory import measure_memory
 from benchsuite.measure.nvml import for_device
 from benchsuite.results.record import Cell
@@ -18,7 +18,8 @@ from benchsuite.scenario.measure import Measure
 def inspect(cell: Cell, measure: Measure) -> Inspected:
     """Memory, if the scenario wants it, and on a GPU how long a step keeps it busy and what it draws."""
     nvml, _ = for_device(cell.device)
-    idle_w = idle_draw(nvml) if nvml is not None else None
+    draws = nvml is not None and measure.energy and "latency" in measure.metrics
+    idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
         ready = make_ready(cell, measure)
         subject, steps = ready.subject, ready.steps
@@ -34,7 +35,7 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             )
         if "latency" in measure.metrics and cell.device.startswith("cuda"):
             device = open_device(cell.device)
-            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if nvml is not None else None
+            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if draws else None
             # Last, for a capture that fails leaves less memory. AdamW counts its steps on the host, and
             # graphs that are replayed fit into no other.
             capture = steps.optimizer is None and cell.compile not in GRAPHED

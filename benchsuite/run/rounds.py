@@ -231,7 +231,10 @@ def _visit(
     while True:
         start = time.monotonic()
         answer = executor.visit(
-            one.cell, measure, Visit(number, measure.rounds, _wanted(one)), one.left_s(measure)
+            one.cell,
+            measure,
+            Visit(number, measure.rounds, _wanted(one), _calls_per_sample(one)),
+            one.left_s(measure),
         )
         seconds = time.monotonic() - start
         one.spent_s += seconds
@@ -256,7 +259,13 @@ def _wanted(one: _Going) -> int | None:
     found = levels(rounds)
     if found is None or not one.overhead_s:
         return None
-    return samples_wanted(found, round_s=one.overhead_s, sample_s=quantile(rounds[-1], 0.5))
+    sample_s = quantile(rounds[-1], 0.5) * one.visits[-1].timing.calls_per_sample
+    return samples_wanted(found, round_s=one.overhead_s, sample_s=sample_s)
+
+
+def _calls_per_sample(one: _Going) -> int | None:
+    """As its first round has chosen it, so that a cell has one number."""
+    return one.visits[0].timing.calls_per_sample if one.visits else None
 
 
 def _inspect(one: _Going, measure: Measure, executor: Executor) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from benchsuite.measure import allocator
+from benchsuite.measure import allocator, process_memory
+from benchsuite.measure.blocks import keep_at_work
 from benchsuite.measure.conditions import Watch as Conditioned
 from benchsuite.measure.device import Device, Step, open_device
 from benchsuite.measure.nvml import for_device
@@ -21,6 +22,7 @@ from benchsuite.run.ready import Ready, first_call, first_compared, make_ready
 from benchsuite.run.reference import Compared
 from benchsuite.run.steps import steps_of
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 
 _COLD_INPUTS = 2
 """Inputs that cold steps take in turns: one of them is never the last that was touched."""
@@ -106,14 +108,20 @@ class Timer:
         mark = ready.watch.mark() if ready.watch else 0
         before = watch.snapshot()
         timing = sampling.sample(ready.steps.whole, device, plan)
+        keep_at_work(
+            ready.steps.whole, device, quantile(timing.samples_s, 0.5)
+        )  # read it at work, not at rest
         after = watch.snapshot()
+        device.synchronize()
         if ready.watch:
             ready.watch.require_unchanged(mark)
         return Visited(timing=timing, conditions=Conditions(before=before, after=after))
 
     def _watching(self, device: str) -> Conditioned:
         if device not in self._conditions:
-            self._conditions[device] = Conditioned(for_device(device)[0])
+            self._conditions[device] = Conditioned(
+                for_device(device)[0], elsewhere=lambda: process_memory.elsewhere_on_gpu(device)
+            )
         return self._conditions[device]
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +93,43 @@ def test_a_kernel_is_timed_until_the_budget_is_spent_and_three_times_at_least() 
     slow = scripted(5.0, 2.0, 3.0)
     assert fastest(slow, lambda: None, 1.0) == 2.0
     assert sum(slow.blocks) == 3
+
+
+def warmed(device: FakeDevice, warm_s: float, kernels: dict[str, Kernel]) -> int:
+    """Calls for a format of which each takes 10 ms, at a budget of a second."""
+    kernel_rates(device, "cpu", "fp32", replace(SMALL, warm_s=warm_s), kernels)
+    return device.calls
+
+
+def test_before_the_first_kernel_of_a_format_the_device_works_for_a_while() -> None:
+    two = {"square": KERNELS["square product"], "again": KERNELS["square product"]}
+    without = warmed(scripted(then=0.01), 0.0, two)
+    assert warmed(scripted(then=0.01), 0.3, two) == without + 30
+    assert sizes_of(torch.device("cpu")).warm_s == 0.0
+
+
+def test_a_gpu_is_warmed_up_and_sampled_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
+    )
+    sizes = sizes_of(torch.device("cuda", 0))
+    assert sizes.warm_s == 0.3
+    device = scripted(then=0.011)  # a square product of 8192 in fp32
+    fastest(device, lambda: None, sizes.budget_s)
+    assert sum(device.blocks) * 0.011 >= sizes.budget_s
+
+
+def test_the_clock_at_work_and_its_reasons_are_kept_beside_the_fastest_kernel() -> None:
+    clocks = itertools.count(1000)
+
+    def look() -> dict[str, Any]:
+        return {"sm_clock_mhz": next(clocks), "throttle": ["power_cap"]}
+
+    found = measure_ceilings(scripted(), "cpu", ["fp32", "fp8"], SMALL, look)
+    best = max(found["kernels"]["fp32"], key=found["kernels"]["fp32"].__getitem__)
+    last_turn = 1000 + len(KERNELS) + list(KERNELS).index(best)
+    assert found["clocks"] == {"fp32": {"sm_clock_mhz": last_turn, "throttle": ["power_cap"]}, "fp8": {}}
+    assert measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)["clocks"] == {"fp32": {}}
 
 
 def test_a_clock_that_stands_still_ends_too() -> None:
@@ -194,9 +232,14 @@ KEY = {"device": "cpu", "cpu": "a model", "threads": 2}
 DAY = 24 * 3600.0
 
 
-def kept(form: int = 2, **changes: Any) -> str:
+def kept(form: int = 3, **changes: Any) -> str:
     """A file of the cache; sound without changes."""
-    own = {"macs_per_s": {"fp32": 9}, "kernels": {"fp32": {}}, "counted": {"fp32": {}}}
+    own = {
+        "macs_per_s": {"fp32": 9},
+        "kernels": {"fp32": {}},
+        "counted": {"fp32": {}},
+        "clocks": {"fp32": {}},
+    }
     ceilings = {"measured_at": "2001-09-09T01:46:40+00:00"} | own | changes
     return json.dumps({"form": form, "ceilings": ceilings})
 
@@ -219,6 +262,7 @@ class Machine:
             "macs_per_s": dict.fromkeys(dtypes, rate),
             "kernels": named,
             "counted": {dtype: {} for dtype in dtypes},
+            "clocks": {dtype: {} for dtype in dtypes},
             "copy_bytes_per_s": rate,
             "failures": dict(self.failures),
             "method": "a script",
@@ -300,8 +344,8 @@ def test_what_was_measured_only_in_part_is_not_kept(machine: Machine) -> None:
         "",
         "{",
         "[]",
-        '{"form": 2}',
-        kept(form=1),
+        '{"form": 3}',
+        kept(form=2),
         kept(measured_at="yesterday"),
         kept(measured_at="2091-01-01T00:00:00+00:00"),
         kept(kernels=None),
