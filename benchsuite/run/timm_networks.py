@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchsuite.errors import Unsupported
+from benchsuite.errors import Unsupported, UsageError
 from benchsuite.scenario.subjects import TIMM
 
 KERNELS = ("math", "sdpa")
 _WINDOW = re.compile(r"(window|partition|block)_(size|resolution)")
 """What timm's modules call the side of a window."""
+_UNEXPECTED = re.compile(r"unexpected keyword argument '(\w+)'")
 
 
 @functools.cache
@@ -47,14 +48,20 @@ def builder(target: str) -> Callable[..., nn.Module]:
         **arguments: Any,
     ) -> nn.Module:
         if kernel not in KERNELS:
-            raise ValueError(f"{target} has no {kernel} kernel; it runs on {', '.join(KERNELS)}")
+            raise Unsupported(f"{target} has no {kernel} kernel; it runs on {', '.join(KERNELS)}")
         if mixer:
-            raise ValueError(f"{target} takes no mixer: only our own networks are built around one")
+            raise UsageError(f"{target} takes no mixer: only our own networks are built around one")
         images = own if resolution is None else _sides(resolution)
 
         def create(images: Sequence[int]) -> nn.Module:
             size = {"img_size": tuple(images)} if listed["fixed_input_size"] and images != own else {}
-            network: nn.Module = timm.create_model(name, num_classes=num_classes, **(size | arguments))
+            try:
+                network: nn.Module = timm.create_model(name, num_classes=num_classes, **(size | arguments))
+            except TypeError as error:  # timm hands arguments on, so that no signature says which it takes
+                wrong = _UNEXPECTED.search(str(error))
+                if wrong and wrong[1] in arguments:
+                    raise UsageError(f"{target}: {error}") from error
+                raise
             return network
 
         before = timm.layers.use_fused_attn()

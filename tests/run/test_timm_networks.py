@@ -91,7 +91,7 @@ def test_another_kernel_is_unsupported() -> None:
 
 
 def test_a_mixer_cannot_be_put_in() -> None:
-    with pytest.raises(ValueError, match="takes no mixer"):
+    with pytest.raises(UsageError, match="takes no mixer"):
         backbone_builder(f"timm:{VIT}")(mixer={"stage1": "sra"})
 
 
