@@ -112,6 +112,7 @@ def test_a_gpu_is_warmed_up_and_sampled_by_time(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
     )
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (139 << 30, 139 << 30))
     sizes = sizes_of(torch.device("cuda", 0))
     assert sizes.warm_s == 0.3
     device = scripted(then=0.011)  # a square product of 8192 in fp32
@@ -203,7 +204,7 @@ def test_a_gpu_with_less_memory_free_is_given_less_to_do(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
     )
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gib << 30, 139 << 30))
-    assert sizes_of(torch.device("cuda:0")) == Sizes(side, images, copied_mib << 20, 0.1)
+    assert sizes_of(torch.device("cuda:0")) == Sizes(side, images, copied_mib << 20, 0.2, 0.3)
 
 
 def test_all_rates_are_kept_and_one_by_counted_multiply_adds_makes_no_roof() -> None:
