@@ -81,6 +81,7 @@ class _Going:
             check=first.check if first else self.mismatch,
             compilation=first.compilation if first else None,
             energy=self.inspected.energy,
+            attention_backend=self.inspected.attention_backend,
             conditions=_from_first_to_last(self.visits),
             started_at=self.started_at,
             seconds=self.spent_s,
