@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.analyse.flags import BEHAVIOUR
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
@@ -267,7 +268,10 @@ def print_summary(records: Sequence[Record]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    axes = [_axes(record.cell) for record in records]
+    axes = [
+        _axes(record.cell) | {"kernel": kernel_ran(record.cell.kernel, backends_of(record))}
+        for record in records
+    ]
     called = noun(record.cell.subject for record in records).single
     every = dict.fromkeys(name for axis in axes for name in axis)
     varied = [name for name in every if len({axis.get(name) for axis in axes}) > 1]
@@ -275,12 +279,17 @@ def print_summary(records: Sequence[Record]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in (called, *varied):
         table.add_column(heading, no_wrap=True)
-    for heading in ("MACs/image", "latency", "95 %", "images/s", "memory"):
+    busy = [record.timing.busy if record.timing else None for record in records]
+    device = ["device"] if any(busy) else []
+    for heading in ("MACs/image", "latency", "95 %", *device, "images/s", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for record, axis in zip(records, axes, strict=True):
+    for record, axis, works in zip(records, axes, busy, strict=True):
         style = "red" if record.failed else "dim" if record.status != "ok" else None
         settings = (axis.get(name, _USUAL.get(name, "–")) for name in varied)
-        words = [record.cell.name, *settings, *_numbers(record)]
+        numbers = _numbers(record)
+        if device:
+            numbers.insert(3, si(works.seconds, "s") if works else "–")
+        words = [record.cell.name, *settings, *numbers]
         table.add_row(*(Text(word) for word in words), style=style)
     if fixed:
         console().print(" · ".join(fixed), markup=False)
@@ -395,7 +404,7 @@ def print_claims(panel: Panel | None) -> None:
         return
     for row in panel.rows:
         style = {"holds": "green", "does not hold": "red", "differs": "yellow"}.get(row.verdict, "dim")
-        console().print(Text.assemble((f"{row.symbol} {row.verdict}", style), f"  {row.id}  {row.says}"))
+        console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(width=12)
         table.add_column(min_width=22, no_wrap=True)

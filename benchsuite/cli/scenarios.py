@@ -85,4 +85,7 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     for (name, status, message), count in reasons.items():
         print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
     bad = ("error", "crash", "timeout")
-    return any(p.status in bad and not expected(prepared.scenario, c, p.status) for c, p in unbuilt)
+    return any(
+        p.status in bad and not expected(prepared.scenario, c, p.status, prepared.environment)
+        for c, p in unbuilt
+    )

@@ -74,6 +74,8 @@ def attend(
         return F.dropout(weights, dropout) @ v
     if bias is not None:
         bias = bias.to(q.dtype)
+    # A fused kernel takes channels that are beside each other in memory; for others torch forms the matrix.
+    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
     if kernel == "sdpa" or q.is_meta:  # nothing runs on "meta", so there is no backend to force
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):

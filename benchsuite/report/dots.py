@@ -17,6 +17,7 @@ from benchsuite.report.points import Point, Value, kernels_of, names_of, points,
 from benchsuite.report.scaling import SHOWN
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, joined, lowered, pixels, the_kernels
+from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
@@ -123,7 +124,9 @@ def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
     return [
         (point, math[point.name, point.resolution])
         for point in cells
-        if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in math
+        if is_fused(point.kernel, point.backends)
+        and point.latency.known
+        and (point.name, point.resolution) in math
     ]
 
 

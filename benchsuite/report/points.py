@@ -55,6 +55,7 @@ class Point:
         flags: what makes its samples suspicious, as words of `analyse.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
+        backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
             are still to be measured (`unfinished.with_gaps`).
@@ -79,6 +80,7 @@ class Point:
     noise: float
     drift: float
     metrics: Mapping[str, Value]
+    backends: str | None = None
     standing: Standing | None = None
     unfinished: bool = False
     line_unfinished: bool = False
@@ -109,7 +111,7 @@ _READ = frozenset(
     {
         *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
         *("expected", "macs_exact", "batch", "rounds_s", "session", "allocator", "flags", "noise", "drift"),
-        *("standing", "unfinished", "line_unfinished"),
+        *("standing", "unfinished", "line_unfinished", "attention_backend"),
         *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
     }
 )
@@ -145,7 +147,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         tokens=int(row["tokens"]),
         kernel=row["kernel"],
         status=row["status"],
-        reason=None if pd.isna(row["reason"]) else row["reason"],
+        reason=_text(row["reason"]),
         expected=bool(row["expected"]),
         exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
         rounds_s=rounds,
@@ -155,6 +157,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         flags=tuple(row["flags"].split()),
         noise=row["noise"],
         drift=row["drift"],
+        backends=_text(row.get("attention_backend")),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -167,3 +170,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
 
 def _number(value: Any) -> float:
     return math.nan if pd.isna(value) else float(value)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

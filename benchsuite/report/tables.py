@@ -26,6 +26,7 @@ from benchsuite.report.words import (
     scale_of,
     spread,
 )
+from benchsuite.results.kernels import kernel_ran
 from benchsuite.results.nouns import noun
 
 FACTORS: Mapping[str, str] = {
@@ -102,11 +103,10 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
     cells = points(frame)
     rows = frame.to_dict("records")
     varying = [factor for factor in FACTORS if frame[factor].nunique(dropna=factor != "threads") > 1]
-    columns = [_macs(cells), _latency(cells)]
+    columns = [_macs(cells), _latency(cells), *_watched(rows, "busy_s", "Device busy", "s")]
     if reference is not None:
         columns.append(_relative(rows, reference))
     columns += [_rounds(cells), _throughput(), _memory(cells), _params(cells)]
-    columns += _watched(rows, "busy_s", "Device busy", "s")
     columns += [*_watched(rows, "joules_per_image", "Energy per image", "J"), _samples(rows)]
     headers = (
         Header(noun(point.subject for point in cells).heading),
@@ -122,7 +122,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
             (
                 TableCell(point.name, point.name),
                 TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size)),
-                TableCell(point.kernel, point.kernel),
+                TableCell(kernel_ran(point.kernel, point.backends), point.kernel),
                 *(_factor(factor, row[factor]) for factor in varying),
                 *(show(i, point) for _, show in columns),
                 _flags(point),

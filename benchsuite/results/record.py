@@ -32,6 +32,7 @@ __all__ = [
     "STATUSES",
     "SUBJECTS",
     "Allocator",
+    "AttentionBackend",
     "Busy",
     "Cache",
     "Cell",
@@ -62,6 +63,11 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "cr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """`timeout`: took longer than it was given. `mismatch`: computed something else than the reference, so it was
 not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
+
+
+AttentionBackend = Literal["flash", "efficient", "cudnn", "math", "flex"]
+"""What torch's attention ran on. `efficient` is the memory-efficient kernel; `math` forms the matrix of all
+pairs, which is what torch falls back to."""
 
 
 _MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
@@ -347,6 +353,8 @@ class Record:
         not_counted: why there is no `cost`, where counting was tried; the cell may be measured all the same.
         flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
         profile: operators and kernels of a profiled step, the largest first.
+        attention_backend: what the attention operators of torch that a step calls ran on, each once; empty if
+            it calls none, None where nobody looked or compiled code hides them.
     """
 
     version: int = RECORD_VERSION
@@ -369,6 +377,7 @@ class Record:
     flags: tuple[str, ...] = ()
     profile: tuple[OpShare, ...] = ()
     not_counted: str = ""
+    attention_backend: tuple[AttentionBackend, ...] | None = None
 
     @property
     def reason(self) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from benchsuite.results.record import (
+    AttentionBackend,
     Busy,
     Check,
     Compilation,
@@ -66,6 +67,7 @@ class Inspected:
     memory: Memory | None = None
     busy: Busy | None = None
     energy: Energy | None = None
+    attention_backend: tuple[AttentionBackend, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""A cell looked at without timing it: memory, time on the device, energy. For a process of its own."""
+"""A cell looked at without timing it: attention, memory, device time, energy. For a process of its own."""
 
 from __future__ import annotations
 
+from benchsuite.measure.attention_backends import attention_backends
 from benchsuite.measure.busy import measure_busy
 from benchsuite.measure.device import open_device
 from benchsuite.measure.energy import idle_draw_of, measure_energy
@@ -16,13 +17,16 @@ from benchsuite.scenario.measure import Measure
 
 
 def inspect(cell: Cell, measure: Measure) -> Inspected:
-    """Memory, if the scenario wants it, and on a GPU how long a step keeps it busy and what it draws."""
+    """Backends of attention; memory, if the scenario wants it; on a GPU how long it is busy for a step, and
+    what it draws."""
     nvml, _ = for_device(cell.device)
     draws = nvml is not None and measure.energy and "latency" in measure.metrics
     idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
         ready = make_ready(cell, measure)
         subject, steps = ready.subject, ready.steps
+        seen = attention_backends(steps.whole, flex=cell.kernel == "flex")
+        backends = seen if seen or cell.compile == "eager" else None
         mark = ready.watch.mark() if ready.watch else 0
         memory = busy = energy = None
         if "memory" in measure.metrics:
@@ -42,4 +46,4 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
         if ready.watch:
             ready.watch.require_unchanged(mark)
-    return Inspected(memory, busy, energy)
+    return Inspected(memory, busy, energy, backends)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from benchsuite.results.record import (
+    AttentionBackend,
     Check,
     Compilation,
     Conditions,
@@ -38,6 +39,7 @@ class Outcome:
     compilation: Compilation | None = None
     energy: Energy | None = None
     conditions: Conditions | None = None
+    attention_backend: tuple[AttentionBackend, ...] | None = None
     started_at: str = ""
     seconds: float = 0.0
     attempts: int = 1

@@ -82,6 +82,7 @@ class _Going:
             behaviour=tuple(dict.fromkeys(word for visit in self.visits for word in visit.behaviour)),
             compilation=first.compilation if first else None,
             energy=self.inspected.energy,
+            attention_backend=self.inspected.attention_backend,
             conditions=_from_first_to_last(self.visits),
             started_at=self.started_at,
             seconds=self.spent_s,

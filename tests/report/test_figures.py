@@ -458,6 +458,14 @@ def test_the_speed_up_is_latency_on_math_over_latency_on_the_fused_kernel() -> N
     assert "2.50 times, a at 224 px" in drawing.alt
 
 
+def test_attention_that_torch_ran_as_math_is_no_fused_kernel() -> None:
+    unfused = replace(make_record("b", kernel="sdpa"), attention_backend=("math",))
+    fused = replace(make_record("a", kernel="sdpa"), attention_backend=("flash",))
+    records = [make_record("a"), make_record("b"), fused, unfused]
+    assert "for 1 mixer." in drawn(kernel_speedup, records).alt
+    assert absent(kernel_speedup, [make_record("b"), unfused]) is None
+
+
 def test_several_fused_kernels_have_a_legend() -> None:
     records = [make_record("a", kernel=kernel) for kernel in ("math", "sdpa", "flash")]
     assert legend(drawn(kernel_speedup, records).figure) == ["filled: sdpa kernel", "left half: flash kernel"]

@@ -167,5 +167,12 @@ def test_device_time_and_energy_are_columns_where_a_device_tells_them() -> None:
     )
     table = numbers(watched, make_record("b"))
     assert [cell.text for cell in column(table, "Device busy (ms)")] == ["4.000", "–"]
+    assert heads(table).index("Device busy (ms)") == heads(table).index("Latency per step (ms)") + 1
     assert [cell.sort for cell in column(table, "Energy per image (mJ)")] == [0.1, None]
     assert not any("busy" in head or "Energy" in head for head in heads(numbers(make_record("b"))))
+
+
+def test_a_kernel_is_shown_with_the_backend_that_ran() -> None:
+    records = [make_record("a", kernel="sdpa"), make_record("b", kernel="sdpa")]
+    seen = replace(records[0], attention_backend=("math",))
+    assert [cell.text for cell in column(numbers(seen, records[1]), "Kernel")] == ["sdpa (math)", "sdpa"]
