@@ -312,13 +312,13 @@ def test_words_of_cuda_and_its_libraries_become_a_status(
 
 def test_a_cell_on_a_gpu_is_held_against_the_memory_that_is_free(card: Card) -> None:
     cell = make_cell(device="cuda:0", batch=64)
-    (roomy,) = worker.plan([cell])
+    (roomy,) = plans_of([cell])
     assert (roomy.status, roomy.failure) == ("ok", None)
     assert roomy.value is not None
     assert roomy.value.memory_bytes is not None
     worker._capacity.cache_clear()
     card.free = roomy.value.memory_bytes  # all of it is more than the share that one may have
-    (full,) = worker.plan([cell])
+    (full,) = plans_of([cell])
     assert full.status == "oom"
     assert full.failure is not None
     assert full.failure.message.endswith("not tried")
