@@ -19,6 +19,7 @@ import pytest
 
 from benchsuite.results.record import Busy, Compilation, Failure, Record
 from benchsuite.run.catalogue import known_parameters
+from benchsuite.run.device_profile import profile_for
 from benchsuite.scenario import find, select
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load
@@ -103,9 +104,10 @@ def test_the_runs_of_the_kit_have_the_cells_that_they_should(kit: Any, repositor
             if option in options:
                 options[option].append(value)
         path = find.resolve(words[3])
-        if "gpu_quick" in options["--profile"] and "gpu_quick:" not in find.read(path):
-            continue
-        scenario = load(path, known_parameters(), profiles=options["--profile"], overrides=options["--set"])
+        named = options["--profile"] or [
+            found for found in [profile_for("cuda:0", (), load(path, known_parameters()))] if found
+        ]
+        scenario = load(path, known_parameters(), profiles=named, overrides=options["--set"])
         chosen = select.parse(options["--filter"][0]).matches if options["--filter"] else lambda _: True
         cells = [cell for cell in expand(scenario, device="cuda:0") if chosen(cell)]
         assert len(cells) == CELLS.get(step.name, len(cells)), step.name

@@ -144,13 +144,13 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
         def synchronize(self) -> None:
             log.append("wait")
 
-    original = timed.steps_of
+    original = ready.steps_of
 
     def noted(*arguments: Any, **more: Any) -> Any:
         steps = original(*arguments, **more)
         return replace(steps, whole=lambda: (log.append("step"), steps.whole())[1])
 
-    monkeypatch.setattr(timed, "steps_of", noted)
+    monkeypatch.setattr(ready, "steps_of", noted)
     monkeypatch.setattr(timed, "open_device", lambda _: Gpu())
     monkeypatch.setattr(timed, "for_device", lambda _: (CARD, ""))
     monkeypatch.setattr(FakeNvml, "throttle_reasons", lambda self: log.append("read") or 0x4)
@@ -195,7 +195,8 @@ def test_energy_is_read_unless_the_scenario_says_no(
     card = FakeNvml(joules=itertools.count(0.0, 5.0))
     monkeypatch.setattr(inspected, "for_device", lambda _: (card, ""))
     monkeypatch.setattr(inspected, "idle_draw_of", lambda device: rested.append(device) or 70.0)
-    monkeypatch.setattr(inspected, "build", lambda cell, *_, **more: timed.build(cell, "cpu", **more))
+    original = ready.build
+    monkeypatch.setattr(ready, "build", lambda cell, *_, **more: original(cell, "cpu", **more))
     monkeypatch.setattr(inspected, "precision_of", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(inspected, "open_device", lambda _: FakeDevice(itertools.repeat(0.1)))
     found = inspected.inspect(
