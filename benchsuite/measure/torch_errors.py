@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import re
 
+OUT_OF_MEMORY = re.compile(
+    r"DefaultCPUAllocator: (can't allocate|not enough) memory"
+    r"|\b(CUDA|HIP|XPU)( driver)?( error:)? out of memory|MPS backend out of memory"
+    r"|Triton Error \[\w+\]: out of memory"
+    r"|\b(CUBLAS|CUDNN|CUSOLVER|HIPBLAS|MIOPEN)_STATUS_ALLOC_FAILED\b"
+    r"|\b(CUFFT|HIPFFT)_ALLOC_FAILED\b|\bCUSPARSE_STATUS_INSUFFICIENT_RESOURCES\b"
+    r"|\bcudaErrorMemoryAllocation\b|\bNVRTC_ERROR_OUT_OF_MEMORY\b",
+    re.IGNORECASE,
+)
+"""An allocator has nothing left."""
 UNSUPPORTED = re.compile(
     r"No (viable backend|available kernel|valid execution plans)|not implemented for '|not supported on this|"
     r"is not (currently )?(implemented|supported|available)|unable to find an engine|"

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import opcode
-import re
 from collections.abc import Collection
 
 import torch
 
+from benchsuite.measure.torch_errors import OUT_OF_MEMORY
+
 _RAISE = opcode.opmap["RAISE_VARARGS"]
 _OURS = ("benchsuite.mixers", "benchsuite.backbones", "benchsuite.run.timm_networks")
-# How torch words that an allocator has nothing left, where it has no class of its own for that.
-_ALLOCATORS = re.compile(
-    r"DefaultCPUAllocator: (can't allocate|not enough) memory"
-    r"|\b(CUDA|HIP|XPU)( driver)?( error:)? out of memory|MPS backend out of memory"
-    r"|Triton Error \[\w+\]: out of memory"
-    r"|\b(CUBLAS|CUDNN|CUSOLVER|HIPBLAS|MIOPEN)_STATUS_ALLOC_FAILED\b"
-    r"|\b(CUFFT|HIPFFT)_ALLOC_FAILED\b|\bCUSPARSE_STATUS_INSUFFICIENT_RESOURCES\b"
-    r"|\bcudaErrorMemoryAllocation\b|\bNVRTC_ERROR_OUT_OF_MEMORY\b",
-    re.IGNORECASE,
-)
 
 
 def raising_module(error: BaseException) -> str | None:
@@ -56,7 +47,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an allocator had nothing left. A text of somebody's own that says so is none."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    if not isinstance(error, RuntimeError) or _ALLOCATORS.search(str(error)) is None:
+    if not isinstance(error, RuntimeError) or OUT_OF_MEMORY.search(str(error)) is None:
         return False
     module = raising_module(error)
     return module is None or module.partition(".")[0] == "torch"

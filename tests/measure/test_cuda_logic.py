@@ -190,7 +190,7 @@ class Capturing:
             "Stream": lambda: SimpleNamespace(wait_stream=lambda other: None),
             "current_stream": lambda: self.current,
             "set_stream": lambda stream: setattr(self, "current", stream),
-            "stream": self._on,
+            "stream": lambda stream: Entered(self, stream),
             "synchronize": lambda *_: None,
             "empty_cache": lambda: None,
             "get_sync_debug_mode": lambda: self.mode,
@@ -203,14 +203,6 @@ class Capturing:
             monkeypatch.setattr(torch.cuda, name, stand_in)
         monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: None, raising=False)
         monkeypatch.setattr(cuda_busy, "_failures", [])
-
-    @contextlib.contextmanager
-    def _on(self, stream: object) -> Iterator[None]:
-        before, self.current = self.current, stream
-        try:
-            yield
-        finally:
-            self.current = before
 
     def _begin(self, **_: object) -> None:
         self.capturing = True
@@ -228,6 +220,19 @@ class Capturing:
         if self.capturing:
             self.refuses = True
             raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+
+
+class Entered:
+    """A stream that is the current one until it is left; no generator, which would leave it by itself."""
+
+    def __init__(self, torch_cuda: Capturing, stream: object) -> None:
+        self.torch_cuda, self.stream = torch_cuda, stream
+
+    def __enter__(self) -> None:
+        self.before, self.torch_cuda.current = self.torch_cuda.current, self.stream
+
+    def __exit__(self, *_: object) -> None:
+        self.torch_cuda.current = self.before
 
 
 @pytest.fixture
