@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from types import FrameType
 
 from benchsuite.run.process import STOPS, receive, send
 
@@ -35,11 +36,14 @@ def serve(module: str) -> None:
     pid, main = os.getpid(), threading.get_ident()
 
     def in_copy() -> None:
-        """A copy of this process takes no calls, keeps no pipe open, and ends with it."""
+        """A copy of this process takes no calls, keeps no pipe open, and ends with it, or earlier."""
         for pipe in (requests, answers):
             pipe.close()
         if threading.get_ident() == main:  # a thread that ends would end what it has forked
             _die_with_parent()
+        for stop in STOPS:  # else a pool of a module's own could not end its processes
+            signal.signal(stop, signal.SIG_DFL)
+        _end_on_return()
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=in_copy)
@@ -57,13 +61,28 @@ def serve(module: str) -> None:
             answer = (True, getattr(worker, name)(*arguments))
         except BenchsuiteError as error:
             answer = (False, error)
-        if os.getpid() != pid:  # a module forked, and let the copy return
+        if os.getpid() != pid:  # a copy that nobody noticed before
             os._exit(0)
         send(answers, (number, pid, *answer))
         if name in _BEFORE_CELLS or (name in _LOADS and name not in called):
             gc.collect()  # else every collection between cells goes through all of torch, 70 ms each
             gc.freeze()
         called.add(name)
+
+
+def _end_on_return() -> None:
+    """End this process where a module lets it return to whoever called the module, and would be measured in
+    it once more; what a module does in a process of its own goes on."""
+
+    def end(*_: object) -> None:
+        os._exit(0)
+
+    frame: FrameType | None = sys._getframe(2)  # who forked
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).startswith(("benchsuite.run.", "benchsuite.measure.")):
+            frame.f_trace = end
+        frame = frame.f_back
+    sys.settrace(lambda *_: None)  # for which frames heed what was set above
 
 
 def _ignore_stops() -> None:

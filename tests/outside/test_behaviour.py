@@ -305,6 +305,11 @@ def test_a_copy_of_a_worker_never_answers_in_its_place(executor: ProcessExecutor
     assert executor._timers["retain"].pid == pid
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_processes_of_a_modules_own_do_their_work(executor: ProcessExecutor) -> None:
+    assert visit(executor, "Pools").status == "ok"
+
+
 def test_a_module_that_reads_does_not_read_the_calls(executor: ProcessExecutor) -> None:
     assert visit(executor, "Reads").status == "ok"
     assert visit(executor, "Linear").status == "ok"

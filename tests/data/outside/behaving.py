@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -143,6 +144,14 @@ class ForksAndRaises(Linear):
     def before(self) -> None:
         if os.fork() == 0:
             sys.exit(3)
+
+
+class Pools(Linear):
+    """Has processes of its own, which do their work, and ends them."""
+
+    def before(self) -> None:
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
 
 
 class Sleeps(Linear):
