@@ -84,7 +84,7 @@ def _run(q: Tensor, k: Tensor, v: Tensor, modify: Modify | None, block_mask: Any
             # new shape comes here: those that are compiled are found above.
             with config.patch(recompile_limit=_SHAPES, accumulated_recompile_limit=_SHAPES):
                 out = attention(q, k, v, modify, block_mask)
-    except exc.ShortenTraceback as error:  # of everything that a compiler behind torch.compile may raise
+    except (exc.ShortenTraceback, exc.Unsupported) as error:  # what a compiler behind torch.compile may raise
         cause = getattr(error, "inner_exception", error)
         raise _unavailable(f"cannot be compiled here: {str(cause).splitlines()[0]}") from error
     return out
