@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from benchsuite.analyse.pareto import Standing
+from benchsuite.report.published import top1
 from benchsuite.results.metrics import METRICS
+from benchsuite.results.record import OpShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,27 @@ def stated(text: str, values: Iterable[Value]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Roof:
+    """Place of a cell under the measured roof of its machine (`analyse.roofline`).
+
+    Attributes:
+        intensity: operations per byte that must move; `ridge` is the one from which on multiplying limits.
+        achieved: FLOP/s of the median step; `peak`, those of the fastest `kernel` of the machine.
+        share: of the roof at this intensity.
+        above: why the share exceeds 1, as a word of `analyse.roofline`; empty where it does not.
+    """
+
+    intensity: float
+    achieved: float
+    ridge: float
+    peak: float
+    share: float
+    limited_by: str
+    kernel: str
+    above: str
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One cell.
 
@@ -56,6 +80,10 @@ class Point:
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
+        settings: its other conditions by column of the frame: "batch", "dtype", "protocol", "dim"; None for an unset one.
+        numbers: a value for every column of `NUMBERS`, NaN where there is none.
+        profile: operators and kernels of a profiled step.
+        top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
             are still to be measured (`unfinished.with_gaps`).
     """
@@ -79,6 +107,11 @@ class Point:
     noise: float
     drift: float
     metrics: Mapping[str, Value]
+    settings: Mapping[str, str | int | None]
+    numbers: Mapping[str, float]
+    profile: tuple[OpShare, ...] = ()
+    roof: Roof | None = None
+    top1: float = math.nan
     standing: Standing | None = None
     unfinished: bool = False
     line_unfinished: bool = False
@@ -105,11 +138,25 @@ def points(frame: pd.DataFrame) -> list[Point]:
     return [_point(row) for row in frame[read].to_dict("records")]
 
 
+SETTINGS = (
+    *("device", "dtype", "mode", "batch", "dim", "num_heads", "stride", "memory_format", "cache", "protocol"),
+    *("compile", "allocator", "threads"),
+)
+"""Columns that tell settings apart, besides resolution and kernel."""
+
+NUMBERS = (
+    *("weights_bytes", "input_bytes", "gradient_bytes", "optimizer_bytes", "peak_reserved_bytes"),
+    *("forward_s", "backward_s", "optimizer_s", "busy_s", "joules_per_image", "idle_w"),
+)
+"""Columns of numbers that some figures need and that are no metrics."""
+
+_ROOF = ("intensity", "achieved_flops_per_s", "ceiling_share", "ridge", "roof_share")
 _READ = frozenset(
     {
         *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
-        *("expected", "macs_exact", "batch", "rounds_s", "session", "allocator", "flags", "noise", "drift"),
-        *("standing", "unfinished", "line_unfinished"),
+        *("expected", "macs_exact", "rounds_s", "session", "flags", "noise", "drift", "target", "config"),
+        *("standing", "unfinished", "line_unfinished", "profile"),
+        *(*SETTINGS, *NUMBERS, *_ROOF, "limited_by", "roof_kernel", "above"),
         *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
     }
 )
@@ -134,6 +181,15 @@ def names_of(cells: Iterable[Point]) -> list[str]:
     return list(dict.fromkeys(point.name for point in cells))
 
 
+def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
+    """The cells that count under a kernel: its own, and those of names that have nothing to fuse.
+
+    A mixer without attention runs on "math" alone; it is the same layer whatever kernel the others use.
+    """
+    fused = {point.name for point in cells if point.kernel != "math"}
+    return [point for point in cells if point.kernel == kernel or point.name not in fused]
+
+
 def _point(row: Mapping[Any, Any]) -> Point:
     rounds = row["rounds_s"] if isinstance(row["rounds_s"], tuple) else ()
     return Point(
@@ -155,6 +211,11 @@ def _point(row: Mapping[Any, Any]) -> Point:
         flags=tuple(row["flags"].split()),
         noise=row["noise"],
         drift=row["drift"],
+        settings={key: None if pd.isna(row[key]) else row[key] for key in SETTINGS},
+        numbers={key: _number(row[key]) for key in NUMBERS},
+        profile=tuple(row.get("profile") or ()),
+        roof=_roof(row),
+        top1=top1(row["target"], json.loads(row["config"]), row["resolution"]),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -162,6 +223,23 @@ def _point(row: Mapping[Any, Any]) -> Point:
             key: Value(*(_number(row[column]) for column in (key, *(metric.interval or ()))))
             for key, metric in METRICS.items()
         },
+    )
+
+
+def _roof(row: Mapping[Any, Any]) -> Roof | None:
+    share = row.get("roof_share")
+    if share is None or pd.isna(share):
+        return None
+    intensity, achieved, of_peak, ridge, _ = (_number(row[key]) for key in _ROOF)
+    return Roof(
+        intensity=intensity,
+        achieved=achieved,
+        ridge=ridge,
+        peak=achieved / of_peak,
+        share=float(share),
+        limited_by=row["limited_by"] or "",
+        kernel=row["roof_kernel"] or "",
+        above=row["above"] or "",
     )
 
 
