@@ -15,6 +15,7 @@ from benchsuite.report import across_page, analyses, claims, method, names, over
 from benchsuite.report.across import across
 from benchsuite.report.busy import waits, wall_and_busy
 from benchsuite.report.canvas import Drawing, flagged
+from benchsuite.report.cells import Cells, read
 from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.differences import machines_of
@@ -24,25 +25,21 @@ from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures import cost_versus_speed
 from benchsuite.report.findings import Finding, findings
-from benchsuite.report.groups import Group, describe, shared, split
+from benchsuite.report.groups import Group, describe, shared
 from benchsuite.report.growing import growth_table
 from benchsuite.report.noise import evidence
 from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
-from benchsuite.report.order import Order, within
-from benchsuite.report.points import Point, points
+from benchsuite.report.order import Order
+from benchsuite.report.points import Point
 from benchsuite.report.prose import Section as Prose
-from benchsuite.report.ranking import with_standings
 from benchsuite.report.roof import under_the_roof, with_roofs
 from benchsuite.report.scaling import over_resolution
 from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.tables import Table, with_relative
+from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look, looks, start_said
-from benchsuite.report.unfinished import missing, with_gaps
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
-from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
-from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
 
@@ -202,29 +199,27 @@ def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | Non
 def _run(
     run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool, filed: Filed | None
 ) -> RunPart:
-    records = [record for record in run.records if record.status != "skipped"]
-    gaps = missing(run)
-    frame, order = _frame(run, records, gaps)
+    cells = read(run)
+    records, gaps, order, base = cells.records, cells.gaps, cells.order, cells.reference
+    frame = with_roofs(with_profiles(cells.frame, records), run.environments)
     wanted = _sections(run.scenario)
     reference = (run.scenario.get("report") or {}).get("reference")
-    base = reference or next(iter(_ordered(run.scenario, _timed_names(frame))), None)
-    frame = with_relative(frame, base)
-    style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))), reference)
+    style = looks(list(cells.names), reference)
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
-    tips = {point.cell: tip(point) for point in points(frame)}
+    tips = {point.cell: tip(point) for point in cells.points}
     suspicious = frozenset(frame["cell"][frame["flags"] != ""])
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
     groups, drawn = [], 0
-    for number, group in enumerate(split(frame), start=1):
-        fits = drawn + len(group.frame) <= MOST_DRAWN
-        drawn += len(group.frame) if fits else 0
+    for number, group in enumerate(cells.groups, start=1):
+        fits = drawn + len(group.cells) <= MOST_DRAWN
+        drawn += len(group.cells) if fits else 0
         asked = wanted if fits or every_figure else ()
         into = draw if fits else None
         groups.append(
-            _group(group, order, f"{key}-{number}", asked, style, into, reference, suspicious, filed)
+            _group(group, frame, order, f"{key}-{number}", asked, style, into, reference, suspicious, filed)
         )
     return RunPart(
         key=key,
@@ -232,13 +227,13 @@ def _run(
         question=str(run.scenario.get("question") or ""),
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
-        summary=_summary(run, frame, gaps),
+        summary=_summary(run, cells),
         evidence=evidence(records, machines_of(run, records)),
         unfinished=unfinished.said(run, gaps),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
         over=over.of_run(
-            frame, key, style, draw, suspicious, room=MOST_DRAWN - drawn, every_figure=every_figure
+            cells.points, key, style, draw, suspicious, room=MOST_DRAWN - drawn, every_figure=every_figure
         )
         if "scaling" in wanted
         else [],
@@ -258,17 +253,9 @@ def _run(
     )
 
 
-def _frame(run: Run, records: Sequence[Record], gaps: Sequence[Cell]) -> tuple[pd.DataFrame, Order]:
-    """All that a page says of cells, a row a cell, and which of them are faster than which."""
-    machines = run.environments
-    frame = with_profiles(to_frame(records, machines), records)
-    frame = with_gaps(with_roofs(frame, machines), run, gaps)
-    order = within(frame)
-    return with_standings(frame, order), order
-
-
 def _group(
     group: Group,
+    whole: pd.DataFrame,
     order: Order,
     key: str,
     wanted: Sequence[str],
@@ -278,22 +265,23 @@ def _group(
     suspicious: Collection[str],
     filed: Filed | None = None,
 ) -> GroupPart:
-    cells = points(group.frame)
+    cells = group.cells
+    frame = whole.set_index("cell", drop=False).loc[[point.cell for point in cells]].reset_index(drop=True)
     figures = []
     for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
-        drawing = section.draw(group.frame, style)
+        drawing = section.draw(frame, style)
         if drawing is not None:
             drawing = flagged(drawing, suspicious)
             svg = draw(drawing, f"{key}-{section.name}") if draw else None
             chapter = section.chapter or CHAPTERS[section.key]
-            file = filed(section.name, group.frame, style) if filed else None
+            file = filed(section.name, frame, style) if filed else None
             caption = f"{drawing.caption}{start_said(style)}"
             figures.append(FigurePart(section.title, svg, caption, section.name, file or drawing, chapter))
     fields = [contest for contest in contests(cells, order) if contest.finished]
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells, order, reference, watched(group.frame)),
+        findings=findings(cells, order, reference, watched(frame)),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
@@ -324,42 +312,19 @@ def _sections(scenario: Mapping[str, Any]) -> list[str]:
     return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
 
 
-def _timed_names(frame: pd.DataFrame) -> list[str]:
-    """The names that were timed; none for a single one, which there is nothing to hold against."""
-    timed = list(dict.fromkeys(frame["name"][frame["latency_s"].notna()]))
-    return timed if len(timed) > 1 else []
-
-
-def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
-    """Names in the order of the scenario.
-
-    A mixer with varied parameters has several names; all of them begin with its label.
-    """
-    sweep = scenario.get("sweep") or {}
-    listed = sweep.get("mixer") or sweep.get("backbone") or []
-    entries = [listed] if isinstance(listed, str | Mapping) else listed
-    labels = [str(e.get("label") or e.get("name")) if isinstance(e, Mapping) else str(e) for e in entries]
-
-    def place(name: str) -> int:
-        exact = [i for i, label in enumerate(labels) if name == label]
-        begun = [i for i, label in enumerate(labels) if name.startswith(f"{label} ")]
-        return next(iter(exact or begun), len(labels))
-
-    return sorted(names, key=place)
-
-
-def _summary(run: Run, frame: pd.DataFrame, gaps: Sequence[Cell]) -> str:
+def _summary(run: Run, cells: Cells) -> str:
     """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
-    measured = int((frame["status"] == "ok").sum())
+    measured = sum(point.status == "ok" for point in cells.points)
+    number = len(cells.points)
     gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
     machine = gpu.get("name") or cpu.get("model") or run.environment.get("machine")
     version = run.environment.get("torch")
     parts = [
-        counted(len(frame), "cell")
-        + (", all measured" if measured == len(frame) and not gaps else f", {measured} measured"),
+        counted(number, "cell")
+        + (", all measured" if measured == number and not cells.gaps else f", {measured} measured"),
         str(machine) if machine else "",
         f"PyTorch {version}" if version else "",
-        describe(shared(frame)) if len(frame) else "",
+        describe(shared(cells.points)) if cells.points else "",
         str(run.environment.get("started_at") or "")[:10],
     ]
     return " · ".join(part for part in parts if part)

@@ -8,7 +8,7 @@ from itertools import combinations
 from benchsuite.analyse.growth import Growth, growth
 from benchsuite.report.findings import Finding
 from benchsuite.report.growing import FEW, FITTED, interval
-from benchsuite.report.order import NO_DIFFERENCE, Order, doubt, of_pairs
+from benchsuite.report.order import Order, doubt, of_pairs
 from benchsuite.report.over_axis import WORDS, axis_named, number
 from benchsuite.report.points import kernels_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
@@ -16,6 +16,8 @@ from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, joined, lowered, pixels, places, sentence
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
+
+NO_DIFFERENCE = "no difference that means anything on this machine"
 
 MOST_LINES = 400
 """Lines beyond which nothing is said in words or a table: nobody reads it, and pairs are many."""

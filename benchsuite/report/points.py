@@ -1,4 +1,4 @@
-"""The cells of a frame as typed points: what figures, sentences and tables read."""
+"""The cells of a run as typed points, made once: what figures, sentences and tables read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.analyse.pareto import Standing
+from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.published import top1
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import OpShare
@@ -69,6 +70,9 @@ class Point:
     """One cell.
 
     Attributes:
+        target: the implementation, a key of `MIXERS` or `BACKBONES` or "module:Class".
+        arguments: its keyword arguments.
+        settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
         subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
         tokens: of one image, at the stride of the cell; the pixels of a network.
@@ -80,7 +84,6 @@ class Point:
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
-        settings: its other conditions by column of the frame: "batch", "dtype", "protocol", "dim"; None for an unset one.
         numbers: a value for every column of `NUMBERS`, NaN where there is none.
         profile: operators and kernels of a profiled step.
         top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
@@ -107,6 +110,8 @@ class Point:
     noise: float
     drift: float
     metrics: Mapping[str, Value]
+    target: str
+    arguments: Mapping[str, Any]
     settings: Mapping[str, str | int | None]
     numbers: Mapping[str, float]
     profile: tuple[OpShare, ...] = ()
@@ -138,10 +143,7 @@ def points(frame: pd.DataFrame) -> list[Point]:
     return [_point(row) for row in frame[read].to_dict("records")]
 
 
-SETTINGS = (
-    *("device", "dtype", "mode", "batch", "dim", "num_heads", "stride", "memory_format", "cache", "protocol"),
-    *("compile", "allocator", "threads"),
-)
+SETTINGS = tuple(CONDITIONS)
 """Columns that tell settings apart, besides resolution and kernel."""
 
 NUMBERS = (
@@ -192,6 +194,7 @@ def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
 
 def _point(row: Mapping[Any, Any]) -> Point:
     rounds = row["rounds_s"] if isinstance(row["rounds_s"], tuple) else ()
+    arguments = json.loads(row["config"])
     return Point(
         cell=row["cell"],
         subject=row["subject"],
@@ -211,11 +214,13 @@ def _point(row: Mapping[Any, Any]) -> Point:
         flags=tuple(row["flags"].split()),
         noise=row["noise"],
         drift=row["drift"],
-        settings={key: None if pd.isna(row[key]) else row[key] for key in SETTINGS},
+        target=row["target"],
+        arguments=arguments,
+        settings={key: _plain(row[key]) for key in SETTINGS},
         numbers={key: _number(row[key]) for key in NUMBERS},
         profile=tuple(row.get("profile") or ()),
         roof=_roof(row),
-        top1=top1(row["target"], json.loads(row["config"]), row["resolution"]),
+        top1=top1(row["target"], arguments, row["resolution"]),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -245,3 +250,8 @@ def _roof(row: Mapping[Any, Any]) -> Roof | None:
 
 def _number(value: Any) -> float:
     return math.nan if pd.isna(value) else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """A word, a whole number, or None."""
+    return value if isinstance(value, str) else None if pd.isna(value) else int(value)

@@ -6,20 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.analyse.history import Series
 from benchsuite.report.canvas import Drawing
+from benchsuite.report.cells import Cells, read
 from benchsuite.report.context import SECTIONS
-from benchsuite.report.groups import split
 from benchsuite.report.history import percent
-from benchsuite.report.order import within
-from benchsuite.report.ranking import with_standings
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.theme import DARK, LIGHT, Look, looks
 from benchsuite.report.words import counted, scale_of, spread
-from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
 
 WIDTH, HEIGHT, EDGE = 160, 36, 4
@@ -33,12 +29,11 @@ def thumbnail(run: Run) -> bytes | None:
     It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
     else the first. Call it with `theme.applied()`.
     """
-    records = [record for record in run.records if record.status != "skipped"]
-    frame = to_frame(records, run.environments)
-    frame = with_standings(frame, within(frame))
+    cells = read(run)
+    frame = cells.frame
     style = looks(list(dict.fromkeys(frame["name"])))
     first: Drawing | None = None
-    for drawing in _drawings(frame, style):
+    for drawing in _drawings(cells, style):
         first = first or drawing
         width, height = drawing.figure.get_size_inches()
         if width >= height:
@@ -46,10 +41,12 @@ def thumbnail(run: Run) -> bytes | None:
     return _picture(first) if first else None
 
 
-def _drawings(frame: pd.DataFrame, style: Mapping[str, Look]) -> Iterator[Drawing]:
-    for group in split(frame):
+def _drawings(cells: Cells, style: Mapping[str, Look]) -> Iterator[Drawing]:
+    frame = cells.frame.set_index("cell", drop=False)
+    for group in cells.groups:
         for section in SECTIONS:
-            drawing = section.draw(group.frame, style)
+            part = frame.loc[[point.cell for point in group.cells]].reset_index(drop=True)
+            drawing = section.draw(part, style)
             if drawing is not None:
                 yield drawing
 

@@ -18,15 +18,14 @@ from matplotlib.text import Annotation
 
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing, flagged
+from benchsuite.report.cells import read
 from benchsuite.report.context import SECTIONS, UNASKED
 from benchsuite.report.dots import at_one_resolution, kernel_speedup
 from benchsuite.report.figures import cost_versus_speed, evenly
-from benchsuite.report.order import within
-from benchsuite.report.ranking import with_standings
 from benchsuite.report.scaling import over_resolution
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
-from tests.report.synthetic import make_record, realistic
+from tests.report.synthetic import make_record, make_run, realistic
 
 Draw = Callable[[pd.DataFrame, Mapping[str, theme.Look]], Drawing | None]
 
@@ -44,8 +43,7 @@ def drawn(draw: Draw, records: Sequence[Record]) -> Drawing:
 
 
 def absent(draw: Draw, records: Sequence[Record]) -> Drawing | None:
-    frame = to_frame(records)
-    frame = with_standings(frame, within(frame))
+    frame = read(make_run(records)).frame
     return draw(frame, theme.looks(frame["name"]))
 
 
@@ -246,8 +244,7 @@ def many(**changes: Any) -> list[Record]:
 
 def test_of_more_than_twenty_names_only_the_telling_ones_are_named_and_coloured() -> None:
     records = many()
-    frame = to_frame(records)
-    frame = with_standings(frame, within(frame))
+    frame = read(make_run(records)).frame
     drawing = cost_versus_speed(frame, theme.looks(frame["name"], "m7"))
     assert drawing is not None
     assert sorted(texts(drawing.figure)) == ["m1", "m13", "m25", "m7"]

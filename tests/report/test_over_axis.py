@@ -15,6 +15,7 @@ from benchsuite.report.canvas import Drawing
 from benchsuite.report.context import build
 from benchsuite.report.html import render
 from benchsuite.report.over_axis import MOST_NAMES, over_axis, positions
+from benchsuite.report.points import points
 from benchsuite.report.sweeps import Sweep, sweeps
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -29,13 +30,13 @@ def _settings() -> Iterator[None]:
 
 
 def sweep_of(*records: Record) -> Sweep:
-    (sweep,) = sweeps(to_frame(records))
+    (sweep,) = sweeps(points(to_frame(records)))
     return sweep
 
 
 def drawn(*records: Record) -> Drawing:
     frame = to_frame(records)
-    (sweep,) = sweeps(frame)
+    (sweep,) = sweeps(points(frame))
     return over_axis(sweep, theme.looks(frame["name"]))
 
 
@@ -176,14 +177,14 @@ def test_without_three_rounds_nothing_is_the_fastest() -> None:
 
 
 def test_what_lies_within_the_noise_of_the_machine_has_no_fastest() -> None:
-    (sweep,) = sweeps(to_frame(alphas(0.01, 0.01, 0.01, 0.02)).assign(noise=0.05))
+    (sweep,) = sweeps(points(to_frame(alphas(0.01, 0.01, 0.01, 0.02)).assign(noise=0.05)))
     assert over_words.fastest(sweep, over_words.order_over(sweep)).endswith(
         "at 224 px α = 0 to 0.9 are fastest, with no difference that means anything on this machine."
     )
 
 
 def test_a_line_of_which_values_are_missing_has_no_fastest() -> None:
-    (sweep,) = sweeps(to_frame(alphas(0.01, 0.03, 0.02, 0.04)).assign(line_unfinished=True))
+    (sweep,) = sweeps(points(to_frame(alphas(0.01, 0.03, 0.02, 0.04)).assign(line_unfinished=True)))
     assert over_words.fastest(sweep, over_words.order_over(sweep)) == ""
 
 
@@ -309,7 +310,7 @@ def test_a_figure_that_the_page_has_no_room_for_is_drawn_for_files_only() -> Non
 
     def part(room: int, *, every_figure: bool = False) -> over.OverPart:
         return over.of_run(
-            frame,
+            points(frame),
             "run1",
             theme.looks(["a"]),
             lambda *_: Markup("<svg>"),
@@ -331,6 +332,6 @@ def test_of_more_lines_than_anybody_reads_nothing_is_said(monkeypatch: pytest.Mo
     for module in (over, over_words):
         monkeypatch.setattr(module, "MOST_LINES", 1)
     frame = to_frame([*batches("a", 0.5), *batches("b", 0.9)])
-    (part,) = over.of_run(frame, "run1", theme.looks(["a", "b"]), lambda *_: Markup(), room=0)
+    (part,) = over.of_run(points(frame), "run1", theme.looks(["a", "b"]), lambda *_: Markup(), room=0)
     assert (part.findings, part.growth) == ([], None)
     assert part.note.endswith("Nothing is said of so many in words.")
