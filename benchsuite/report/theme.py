@@ -106,6 +106,7 @@ _RC: dict[Any, Any] = {
     "ytick.major.size": 3,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
+    "legend.fontsize": 8.5,
     "lines.linewidth": 1.4,
     "lines.markersize": 6,
     "figure.dpi": 72,  # so that a pixel is a point, in which text is measured

@@ -1,0 +1,306 @@
+"""Dots in rows, a row a mixer: speed relative to a reference, kernels, protocols, every metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from matplotlib.artist import Artist
+from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter, FixedLocator
+
+from benchsuite.report import canvas as draw
+from benchsuite.report.canvas import Canvas, Drawing, measure, text_size
+from benchsuite.report.crowd import MANY
+from benchsuite.report.figures.axes import Scale, apply, scale, title_of, wants_log
+from benchsuite.report.figures.choose import Options, chosen, ends, evenly, fullest
+from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.scatter import noise_of
+from benchsuite.report.order import beside
+from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
+from benchsuite.report.theme import MUTED, Look, fills, looks as new_looks
+from benchsuite.report.words import STATUS_WORDS, fixed, joined, lowered, pixels, the_kernels
+from benchsuite.results.metrics import METRICS
+from benchsuite.results.nouns import noun
+
+MOST_PANELS = 3
+METRIC_KEYS = ("macs", "throughput", "peak_memory_bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One value in the row of a name.
+
+    Attributes:
+        lane: which of the parallel lines of a row, from 0 on.
+    """
+
+    point: Point
+    value: Value
+    look: Look
+    fill: str
+    lane: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One panel: dots on a scale; `at_right` says where failures stand, with `unit` in ticks."""
+
+    title: str
+    label: str
+    unit: str
+    dots: Sequence[Dot]
+    failed: Sequence[Dot] = field(default=())
+    at_right: bool = True
+
+
+def ratio(
+    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
+) -> Drawing | None:
+    """Speed relative to the reference with its interval, a panel a resolution; None without a pair."""
+    timed = [point for point in chosen(cells, options) if point.throughput.known]
+    reference = options.reference or next(iter(names_of(cells)), "")
+    bases = {(p.kernel, p.resolution): p for p in cells if p.name == reference and p.throughput.known}
+    kernels = kernels_of(p for p in bases.values() if options.kernel in (None, p.kernel))
+    filled = fills(kernels_of(cells))
+    dots = [
+        Dot(point, value, looks[point.name], filled[kernel], kernels.index(kernel))
+        for kernel in kernels
+        for point in counting(timed, kernel)
+        if (base := bases.get((kernel, point.resolution))) and point.name != reference
+        if (value := beside(point, base)).known
+    ]
+    if not dots:
+        return None
+    handles: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
+    caption = (
+        f"Speed relative to {reference} on the same kernel, paired by round; right of the line is faster."
+    )
+    missing = [p for p in cells if p.status != "ok" and p.resolution in {k for _, k in bases}]
+    if missing:
+        caption += f" Without a number: {joined(sorted({p.name for p in missing}))}."
+    return _relative(dots, looks, layout, handles, f"Speed relative to {looks[reference].label}", caption)
+
+
+def kernel_speedup(
+    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
+) -> Drawing | None:
+    """Speed of fused kernels relative to math; None where no mixer ran on both."""
+    cells = chosen(cells, replace(options, kernel=None))
+    pairs = [(one, base) for one, base in beside_math(cells) if options.kernel in (None, one.kernel)]
+    fused, filled = kernels_of(one for one, _ in pairs), fills(kernels_of(cells))
+    dots = [
+        Dot(one, beside(one, base), looks[one.name], filled[one.kernel], fused.index(one.kernel))
+        for one, base in pairs
+    ]
+    if not dots:
+        return None
+    handles: list[Artist] = [*draw.kernel_handles(fused, filled)] if len(fused) > 1 else []
+    caption = (
+        f"Speed on {the_kernels(fused)} relative to math, paired by round; right of the line the fused kernel "
+        "is faster."
+    )
+    title = f"Speed on {fused[0]} relative to math" if len(fused) == 1 else "Speed relative to math"
+    return _relative(dots, looks, layout, handles, title, caption)
+
+
+def protocols(
+    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
+) -> Drawing | None:
+    """Speed as each protocol reads it relative to adaptive sampling; None for one protocol."""
+    timed = [point for point in chosen(cells, options) if point.throughput.known]
+    bases = {_same(p): p for p in timed if p.settings["protocol"] == "adaptive"}
+    others = [p for p in timed if p.settings["protocol"] != "adaptive" and _same(p) in bases]
+    words = list(dict.fromkeys(str(point.settings["protocol"]) for point in others))
+    own = new_looks(words)
+    dots = [
+        Dot(p, beside(p, bases[_same(p)]), own[word], "full", words.index(word))
+        for p in others
+        if (word := str(p.settings["protocol"]))
+    ]
+    if not dots:
+        return None
+    handles: list[Artist] = [draw.mixer_handle(own[word]) for word in words]
+    caption = (
+        "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of the line "
+        "a protocol prints more speed."
+    )
+    return _relative(dots, looks, layout, handles, "Speed relative to adaptive", caption)
+
+
+def _same(point: Point) -> tuple[object, ...]:
+    """What cells of two protocols share."""
+    rest = (value for key, value in point.settings.items() if key != "protocol")
+    return point.name, point.kernel, point.resolution, *rest
+
+
+def _relative(
+    dots: Sequence[Dot],
+    looks: Mapping[str, Look],
+    layout: Layout,
+    handles: Sequence[Artist],
+    title: str,
+    caption: str,
+) -> Drawing:
+    """Ratios in rows, the largest of the last panel on top, with the band of the noise floor."""
+    every = resolutions_of(dot.point for dot in dots)
+    sizes = evenly(every, MOST_PANELS)
+    names = names_of(dot.point for dot in dots)
+    last = {
+        name: max(
+            ((sizes.index(d.point.resolution), d.value.value) for d in dots if d.point.name == name and d.point.resolution in sizes),
+            default=(-1, 0.0),
+        )
+        for name in names
+    }
+    names = sorted((name for name in names if last[name][0] >= 0), key=lambda name: last[name][1], reverse=True)
+    charts = [
+        Chart(pixels(size), title, "×", [dot for dot in dots if dot.point.resolution == size])
+        for size in sizes
+    ]
+    noise = noise_of([dot.point for dot in dots])
+    if noise:
+        label = f"noise floor ±{fixed(100 * noise, 2)} %"
+        handles = [*handles, Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)]
+    caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
+    if len(sizes) < len(every):
+        caption += f" {len(sizes)} of {len(every)} resolutions."
+    canvas = _rows(charts, names, looks, layout, handles, noise=noise)
+    most = max((dot for dot in dots if dot.point.resolution in sizes), key=lambda dot: dot.value.value)
+    called = noun(dot.point.subject for dot in dots).counted(len(names))
+    alt = (
+        f"Dot plot of {lowered(title)} for {called}. The largest is {most.value.value:.2f} times, "
+        f"{most.point.name} at {pixels(most.point.resolution)}."
+    )
+    return Drawing(canvas.figure, caption, alt)
+
+
+def metrics(
+    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
+) -> Drawing | None:
+    """Every metric at the resolution that most cells have, the fastest on top; None for fewer than two names."""
+    cells = fullest(chosen(cells, options))
+    keys = [options.metric] if options.metric else METRIC_KEYS
+    keys = [key for key in keys if any(point.metrics[key].known for point in cells)]
+    if len({(p.name, p.kernel) for p in cells}) < 2 or not keys:
+        return None
+    kernels, filled = kernels_of(cells), fills(kernels_of(cells))
+    best = {name: max((p.throughput.value for p in cells if p.name == name and p.throughput.known), default=0.0) for name in names_of(cells)}
+    names = sorted(best, key=lambda name: -best[name])
+    charts = []
+    for key in keys:
+        dots = [Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel)) for p in cells]
+        metric = METRICS[key]
+        charts.append(
+            Chart(
+                "",
+                title_of(metric),
+                metric.unit,
+                [dot for dot in dots if dot.value.known],
+                [dot for dot in dots if not dot.value.known and dot.point.status != "ok"],
+                metric.better == "lower",
+            )
+        )
+    handles = draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
+    canvas = _rows(charts, names, looks, layout, handles)
+    called = noun(point.subject for point in cells)
+    size = pixels(cells[0].resolution)
+    caption = f"At {size}, the fastest {called.single} on top."
+    bounded = (dot.value for chart in charts for dot in chart.dots)
+    caption += stated(" Bars are 95 % confidence intervals, where larger than the mark.", bounded)
+    if any(chart.failed for chart in charts):
+        caption += " A × at the edge is a cell without a number, with its status."
+    labels = joined([lowered(METRICS[key].label) for key in keys])
+    alt = f"Dot plots of {labels} at {size} for {called.counted(len(names))}, from {names[0]} down to {names[-1]}."
+    return Drawing(canvas.figure, caption, alt)
+
+
+def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
+    """Every cell on a fused kernel with that of the same mixer and resolution on math, both timed."""
+    math = {(p.name, p.resolution): p for p in cells if p.kernel == "math" and p.latency.known}
+    return [
+        (point, math[point.name, point.resolution])
+        for point in cells
+        if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in math
+    ]
+
+
+def _rows(
+    charts: Sequence[Chart],
+    names: Sequence[str],
+    looks: Mapping[str, Look],
+    layout: Layout,
+    handles: Sequence[Artist],
+    *,
+    noise: float | None = None,
+) -> Canvas:
+    """Panels that share their rows, the first name on top.
+
+    Args:
+        noise: of the machine, if values are ratios: they share a scale, and the band around 1 is shaded.
+    """
+    size = text_size()
+    lanes = 1 + max(dot.lane for chart in charts for dot in (*chart.dots, *chart.failed))
+    line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - (0.5 if layout.narrow else 0)) + 2)
+    across = layout.panels(len(charts))
+    left = 14 + max(measure(looks[name].label, size)[0] for name in names)
+    titled = any(chart.title for chart in charts)
+    canvas, panels = grid(
+        layout,
+        len(charts),
+        columns=across,
+        height=len(names) * line + 6,
+        handles=handles,
+        left=left,
+        gap=26.0,
+        between=44.0,
+        above=16.0 if titled else 6.0,
+    )
+    common = [end for chart in charts for end in ends(dot.value for dot in chart.dots)]
+    log = wants_log([*common, 1.0]) or min(common) < 0.5 if noise is not None else any(
+        wants_log([dot.value.value for dot in chart.dots if dot.value.value]) for chart in charts
+    )
+    for panel, chart in zip(panels, charts, strict=True):
+        ax = panel.ax
+        values = [1.0, *common] if noise is not None else ends(dot.value for dot in chart.dots)
+        x = scale(values, chart.unit, pad=0.08, most_ticks=6 if panel.width > 150 else 4, log=log)
+        room = max((measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed), default=0.0)
+        share = min(0.6, room / max(1.0, panel.width - room))
+        x = x.extended(**{"above" if chart.at_right else "below": share})
+        apply(ax, "x", x, chart.unit)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        ax.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
+        ax.yaxis.set_major_formatter(
+            FixedFormatter([looks[name].label if panel.column == 0 else "" for name in names])
+        )
+        ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
+        ax.set_title(chart.title)
+        if panel.row == panels[-1].row or noise is None:
+            ax.set_xlabel(chart.label)
+        if noise is not None:
+            ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
+            if noise:
+                ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
+        for dot in (*chart.dots, *chart.failed):
+            if dot.point.name in names:
+                level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
+                _draw(panel, x, dot, level, len(names), at_right=chart.at_right, ratio=noise is not None)
+    return canvas
+
+
+def _draw(
+    panel: Panel, x: Scale, dot: Dot, level: float, rows: int, *, at_right: bool, ratio: bool
+) -> None:
+    """The mark of a value with its interval, or the cross of a failure with its status."""
+    ax, value = panel.ax, dot.value
+    y = panel.height * (1 - (level + 0.5) / rows)
+    if not value.known:
+        edge, side = (panel.width - 6, "right") if at_right else (6.0, "left")
+        draw.cross(ax, edge, y, dot.look.color, dot.point.cell)
+        away = -7 if at_right else 7
+        draw.text(ax, edge + away, y, STATUS_WORDS[dot.point.status], ha=side, backed=True)  # type: ignore[arg-type]
+        return
+    if value.bounded and (ratio or (x.share(value.hi) - x.share(value.lo)) * panel.width > 8):
+        draw.bar(ax, (value.lo, value.hi), (level, level), dot.look.color)
+    draw.mark(ax, x.place(value.value), level, dot.look, dot.fill, dot.point.cell)
