@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, text
+from benchsuite.report.canvas import Canvas, Drawing, legend_height, text
+from benchsuite.report.figures.layout import PAGE
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
 from benchsuite.report.words import counted, fixed
 from benchsuite.results.analyses import AttentionLayer, Spectrum, Subject
 
+WIDTH = PAGE.width
 PANEL = 190.0
 """Height of a panel in points."""
 LAYER = "Layer, in the order of execution"
@@ -190,7 +192,7 @@ FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
 
 def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
     """Two panels side by side under the headline and a legend."""
-    legend = legend_height(handles)
+    legend = legend_height(handles, WIDTH)
     canvas = Canvas(WIDTH, _HEAD + legend + PANEL + _BELOW)
     _headline(canvas, subject)
     if handles:

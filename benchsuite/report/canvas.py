@@ -18,6 +18,7 @@ from matplotlib.textpath import text_to_path
 
 from benchsuite.report.theme import INK, MUTED, PAPER, Look
 
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure and what is said about it.
@@ -129,9 +130,7 @@ def _marker(marker: str, fill: str, color: str = MUTED) -> dict[str, Any]:
     }
 
 
-def mark(
-    ax: Axes, x: float, y: float, look: Look, fill: str, cell: str, size: float | None = None
-) -> None:
+def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str, size: float | None = None) -> None:
     """The marker of one cell; `svg.inline` turns its gid into a tooltip and a link to the cell's row."""
     style = _marker(look.marker, fill, look.color) | ({} if size is None else {"markersize": size})
     line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
@@ -170,7 +169,9 @@ def _exclaim(ax: Axes, mark: Line2D) -> None:
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:
     """An interval with caps, from (x[0], y[0]) to (x[1], y[1]) along one of the axes."""
     cap = "_" if x[0] == x[1] else "|"
-    ax.plot(x, y, color=color, linewidth=1.1, marker=cap, markersize=0.8 * mark_size(), zorder=2.5, clip_on=False)
+    ax.plot(
+        x, y, color=color, linewidth=1.1, marker=cap, markersize=0.8 * mark_size(), zorder=2.5, clip_on=False
+    )
 
 
 def cross(ax: Axes, x: float, y: float, color: str, cell: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchsuite.analyse.roofline import roofline
 from benchsuite.report.contests import with_standings
 from benchsuite.report.groups import Group, split
 from benchsuite.report.order import Order, beside, within
@@ -49,7 +50,7 @@ def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
     records = tuple(record for record in run.records if record.status != "skipped")
     gaps = missing(run)
-    frame = with_gaps(to_frame(records, run.environments), run, gaps)
+    frame = with_gaps(_frame(run, records), run, gaps)
     groups = split(points(frame))
     order = within(groups)
     groups = with_standings(groups, order)
@@ -79,6 +80,14 @@ def read(run: Run) -> Cells:
         relative=relative,
         names=tuple(names),
     )
+
+
+def _frame(run: Run, records: Sequence[Record]) -> pd.DataFrame:
+    """A row a record, with its profile and its place under the roof of its machine."""
+    frame = to_frame(records, run.environments)
+    frame = frame.assign(profile=pd.Series([record.profile for record in records], dtype=object))
+    places = roofline(frame, run.environments)
+    return frame.join(places.drop(columns=[name for name in places if name in frame]))
 
 
 def _relative(cells: Sequence[Point], reference: str | None) -> dict[str, Value]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchsuite.report.beside import beside
 from benchsuite.report.contests import Contest, contests, speed
 from benchsuite.report.crossings import crossed
-from benchsuite.report.dots import beside_math
+from benchsuite.report.figures.rows import beside_math
 from benchsuite.report.growing import grows
 from benchsuite.report.order import Order, doubt
 from benchsuite.report.points import Point, kernels_of, names_of

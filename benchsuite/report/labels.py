@@ -118,9 +118,9 @@ def _edges(boxes: Iterable[Box]) -> NDArray[np.float64]:
 
 def _crossed(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which of the boxes overlap one of the others."""
-    (left, bottom, right, top), (l, b, r, t) = boxes.T[:, :, None], others.T[:, None, :]
-    hits: NDArray[np.bool_] = (left < r) & (l < right) & (bottom < t) & (b < top)
-    return hits.any(axis=1)
+    one, other = boxes[:, None], others[None]
+    apart = (one[..., :2] >= other[..., 2:]) | (other[..., :2] >= one[..., 2:])
+    return np.array(~apart.any(axis=2)).any(axis=1, keepdims=True)[:, 0]
 
 
 def stack(positions: Sequence[float], gap: float, lo: float, hi: float) -> list[float] | None:

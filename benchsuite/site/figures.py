@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from markupsafe import Markup
 
 from benchsuite.analyse.history import Series
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.cells import Cells, read
-from benchsuite.report.context import SECTIONS
+from benchsuite.report.cells import read
+from benchsuite.report.figures import HALF
+from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history import percent
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.theme import DARK, LIGHT, Look, looks
+from benchsuite.report.theme import DARK, LIGHT
 from benchsuite.report.words import counted, scale_of, spread
 from benchsuite.results.store import Run
 
@@ -29,26 +30,13 @@ def thumbnail(run: Run) -> bytes | None:
     It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
     else the first. Call it with `theme.applied()`.
     """
-    cells = read(run)
-    frame = cells.frame
-    style = looks(list(dict.fromkeys(frame["name"])))
     first: Drawing | None = None
-    for drawing in _drawings(cells, style):
-        first = first or drawing
-        width, height = drawing.figure.get_size_inches()
+    for one in drawings(read(run), HALF):
+        first = first or one.drawing
+        width, height = one.drawing.figure.get_size_inches()
         if width >= height:
-            return _picture(drawing)
+            return _picture(one.drawing)
     return _picture(first) if first else None
-
-
-def _drawings(cells: Cells, style: Mapping[str, Look]) -> Iterator[Drawing]:
-    frame = cells.frame.set_index("cell", drop=False)
-    for group in cells.groups:
-        for section in SECTIONS:
-            part = frame.loc[[point.cell for point in group.cells]].reset_index(drop=True)
-            drawing = section.draw(part, style)
-            if drawing is not None:
-                yield drawing
 
 
 def _picture(drawing: Drawing) -> bytes:

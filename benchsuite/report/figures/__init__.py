@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures import accuracy, lines, parts, roofline, rows, scatter
 from benchsuite.report.figures.choose import Options
-from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, STYLES, TWO_COLUMNS, Layout, column
+from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, TWO_COLUMNS, Layout, column
 from benchsuite.report.points import Point
 from benchsuite.report.theme import Look
 
@@ -18,7 +18,6 @@ __all__ = [
     "HALF",
     "KINDS",
     "PAGE",
-    "STYLES",
     "TWO_COLUMNS",
     "Draw",
     "FigureKind",
@@ -50,7 +49,11 @@ class FigureKind:
     whole: bool = False
 
     def draw(
-        self, cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout = PAGE, options: Options | None = None
+        self,
+        cells: Sequence[Point],
+        looks: Mapping[str, Look],
+        layout: Layout = PAGE,
+        options: Options | None = None,
     ) -> Drawing | None:
         """The figure of these cells; None where they do not have what it shows."""
         with layout.applied():

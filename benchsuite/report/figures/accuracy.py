@@ -59,7 +59,9 @@ def accuracy(
     for point in known:
         here = x.share(point.throughput.value) * panel.width, y.share(point.top1) * panel.height
         radius = diameter(point.metrics["params"].value)
-        draw.mark(panel.ax, point.throughput.value, point.top1, looks[point.name], "full", point.cell, size=radius)
+        draw.mark(
+            panel.ax, point.throughput.value, point.top1, looks[point.name], "full", point.cell, size=radius
+        )
         spots.append(here)
         taken.append(around(*here, radius / 2 + 1))
     found = place(
@@ -81,7 +83,7 @@ def accuracy(
         caption += f" No published value: {joined(without)}."
     best = max(known, key=lambda point: point.top1)
     alt = (
-        f"Scatter plot of published accuracy over measured throughput for {counted(len(known), 'network')}; the "
-        f"most accurate is {best.name} with {best.top1:g} %."
+        f"Scatter plot of published accuracy over measured throughput for {counted(len(known), 'network')}; "
+        f"the most accurate is {best.name} with {best.top1:g} %."
     )
     return Drawing(canvas.figure, caption, alt)

@@ -62,10 +62,16 @@ def stacked(
     colors = {part: _GREY.get(part) or next(plain) for part in parts}
     longest = max(bar.total for bar in drawn)
     farthest = {key: max(bar.marks.get(key, 0.0) for bar in drawn) for bar in drawn for key in bar.marks}
-    markers = dict(zip((key for key, most in farthest.items() if most <= FARTHEST_MARK * longest), "|x", strict=False))
+    markers = dict(
+        zip((key for key, most in farthest.items() if most <= FARTHEST_MARK * longest), "|x", strict=False)
+    )
     handles = [
-        Line2D([], [], linestyle="none", marker="s", color=color, label=part) for part, color in colors.items()
-    ] + [Line2D([], [], linestyle="none", marker=marker, color=INK, label=key) for key, marker in markers.items()]
+        Line2D([], [], linestyle="none", marker="s", color=color, label=part)
+        for part, color in colors.items()
+    ] + [
+        Line2D([], [], linestyle="none", marker=marker, color=INK, label=key)
+        for key, marker in markers.items()
+    ]
     size = text_size()
     labels = setting_labels([bar.point for bar in drawn], [looks[bar.point.name].label for bar in drawn])
     totals = [formatted(bar) for bar in drawn]

@@ -65,6 +65,8 @@ def setting_labels(cells: Sequence[Point], labels: Sequence[str]) -> list[str]:
     """Labels of cells with what tells those of one name apart: resolution and kernel."""
     sizes, kernels = len(resolutions_of(cells)) > 1, len(kernels_of(cells)) > 1
     return [
-        label + (f" {str(p.resolution).replace('x', '×')} px" if sizes else "") + (f" {p.kernel}" if kernels else "")
+        label
+        + (f" {str(p.resolution).replace('x', '×')} px" if sizes else "")
+        + (f" {p.kernel}" if kernels else "")
         for p, label in zip(cells, labels, strict=True)
     ]

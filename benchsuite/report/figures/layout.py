@@ -13,13 +13,10 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError
 from benchsuite.report.canvas import Canvas, legend_height
+from benchsuite.report.styles import DEFAULT, LITV2
 from benchsuite.report.theme import INK
-
-DEFAULT, LITV2 = "default", "litv2"
-STYLES = (DEFAULT, LITV2)
-"""As on the page; and after the plots of LITv2: boxed panels, a dashed grid, letters like those of a paper."""
 
 _LITV2_RC: Mapping[Any, Any] = {
     "svg.fonttype": "path",  # outlines, so that the file needs no font
@@ -72,7 +69,7 @@ class Layout:
         """Draw and write with these settings, within those of `theme.applied()`."""
         paper = self.narrow or self.style == LITV2
         text = 7.0 if paper else 8.0
-        sizes = {
+        sizes: dict[Any, Any] = {
             "font.size": text + 0.5,
             "legend.fontsize": text if paper else 8.5,
             "axes.titlesize": text + (0.5 if paper else 1.5),
@@ -98,23 +95,19 @@ def column(inches: float, style: str = DEFAULT) -> Layout:
     return Layout(inches * 72, style)
 
 
-def parse(width: str | None, style: str | None) -> Layout:
-    """The layout for words of the command line: "3.25in", "85mm", "234pt", or nothing for that of the page.
+def parse(width: str) -> float:
+    """Points of a width in words: "3.25in", "85mm", "8.5cm" or "234pt".
 
     Raises:
-        UsageError: the style is unknown, or the width is none between 2 and 20 inches.
+        UsageError: it is no width between 2 and 20 inches.
     """
-    if style is not None and style not in STYLES:
-        near = nearest(style, STYLES)
-        hint = f'; did you mean "{near}"?' if near else ""
-        raise UsageError(f'--style: unknown style "{style}"{hint}\n  allowed: {", ".join(STYLES)}')
-    if width is None:
-        return Layout(PAGE.width, style or DEFAULT)
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(in|cm|mm|pt)", width.strip())
     points = float(found[1]) * {"in": 72, "cm": 72 / 2.54, "mm": 72 / 25.4, "pt": 1}[found[2]] if found else 0
     if not 144 <= points <= 1440:
-        raise UsageError(f'--width: "{width}" is no width between 2in and 20in, such as 3.25in, 85mm or 234pt')
-    return Layout(points, style or DEFAULT)
+        raise UsageError(
+            f'--width: "{width}" is no width between 2in and 20in, such as 3.25in, 85mm or 234pt'
+        )
+    return points
 
 
 @dataclass(frozen=True, slots=True)

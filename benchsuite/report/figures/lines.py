@@ -17,7 +17,8 @@ from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.labels import stack
 from benchsuite.report.points import Point, names_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
-from benchsuite.report.theme import MUTED, Look, fills, looks as new_looks
+from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, places
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.results.nouns import noun
@@ -63,7 +64,11 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
     if not metrics:
         return None
     rows = list(dict.fromkeys(line.resolution for line in lines))
-    rows = evenly(sorted(rows, key=resolutions_of(cells).index), MOST_ROWS if layout.panels(3) > 1 else 1) if rows[0] else rows
+    rows = (
+        evenly(sorted(rows, key=resolutions_of(cells).index), MOST_ROWS if layout.panels(3) > 1 else 1)
+        if rows[0]
+        else rows
+    )
     own = looks if all(line.name in looks for line in lines) else new_looks(line.name for line in lines)
     named = {line.name for line in lines}
     if len(named) > MANY:
@@ -74,7 +79,11 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
         {at_text(sweep, spot): spot.at for line in lines for spot in line.spots},
         log=True if sweep.axis == "resolution" else None,
     )
-    shown = [_Panel(metric, [line for line in lines if line.resolution == row], own, named) for row in rows for metric in metrics]
+    shown = [
+        _Panel(metric, [line for line in lines if line.resolution == row], own, named)
+        for row in rows
+        for metric in metrics
+    ]
     log = any(wants_log(panel.values) for panel in shown)
     size = text_size()
     most = max(len({line.name for line in panel.lines if line.name in named}) for panel in shown)
@@ -99,12 +108,20 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
         side = "below" if panel.metric.better == "higher" else "above"
         apply(place.ax, "y", y.extended(**{side: strip / body}), panel.metric.unit)
         axis.apply(place.ax, place.width, size)
-        above = f" at {places(rows[place.row : place.row + 1])}" if rows[0] and len(rows) > 1 and place.column == 0 else ""
+        above = (
+            f" at {places(rows[place.row : place.row + 1])}"
+            if rows[0] and len(rows) > 1 and place.column == 0
+            else ""
+        )
         place.ax.set_title(f"{title_of(panel.metric)}{above}")
         if place.row == panels[-1].row:
             place.ax.set_xlabel("Resolution (px)" if sweep.axis == "resolution" else sweep.title)
         panel.draw(place, sweep, axis, y.extended(**{side: strip / body}), strip)
-    return Drawing(canvas.figure, _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named)), _alt(sweep, cells, metrics, kernel))
+    return Drawing(
+        canvas.figure,
+        _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named)),
+        _alt(sweep, cells, metrics, kernel),
+    )
 
 
 def at_text(sweep: Sweep, spot: Spot) -> str:
@@ -162,7 +179,9 @@ class _Panel:
                 continue
             across = [axis.places[at_text(sweep, spot)] for spot in spots]
             ranges = [self.range(spot.point) for spot in spots]
-            ax.plot(across, [y.place(value) for _, value, _ in ranges], color=look.color, clip_on=False, zorder=2)
+            ax.plot(
+                across, [y.place(value) for _, value, _ in ranges], color=look.color, clip_on=False, zorder=2
+            )
             lows, highs = [y.place(low) for low, _, _ in ranges], [y.place(high) for _, _, high in ranges]
             ax.fill_between(across, lows, highs, color=look.color, alpha=0.18, linewidth=0)
             for place, (_, value, _), spot in zip(across, ranges, spots, strict=True):
@@ -182,13 +201,17 @@ class _Panel:
                 x, height, _ = ends.pop(line.name)
                 first = next((cross for cross in crosses if cross > x), None)
                 if first is not None:
-                    draw.stroke(ax, (x, height), (first, level), self.looks[line.name].color, width=0.8, dotted=True)
+                    draw.stroke(
+                        ax, (x, height), (first, level), self.looks[line.name].color, width=0.8, dotted=True
+                    )
             for cross, spot in zip(crosses, self.crosses(line), strict=True):
                 draw.cross(ax, cross, level, self.looks[line.name].color, spot.point.cell)
             draw.text(ax, panel.width + 10, level, self.label(line))
         self._names(ax, panel, {name: end for name, end in ends.items() if name in self.named}, strip)
 
-    def _names(self, ax: Axes, panel: Panel, ends: Mapping[str, tuple[float, float, Line]], strip: float) -> None:
+    def _names(
+        self, ax: Axes, panel: Panel, ends: Mapping[str, tuple[float, float, Line]], strip: float
+    ) -> None:
         low, high = (0.0, panel.height - strip) if self.metric.better == "lower" else (strip, panel.height)
         step = text_size() + 1.5
         wanted = [height for _, height, _ in ends.values()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from benchsuite.report.canvas import Drawing
@@ -51,7 +50,9 @@ def training(
         return None
     shares = sorted(bar.parts["backward"] / bar.total for bar in bars)
     ends = list(dict.fromkeys(_percent(share) for share in (shares[0], shares[-1])))
-    caption = f"{_at(bars)}, backward takes {' to '.join(ends)} of a step. A bar sums the medians of its parts."
+    caption = (
+        f"{_at(bars)}, backward takes {' to '.join(ends)} of a step. A bar sums the medians of its parts."
+    )
     return stacked(
         bars, looks, layout, unit="s", axis="Time of a training step", caption=caption,
         formatted=lambda bar: si(bar.total, "s", 3),
@@ -98,22 +99,24 @@ def operators(
     found = [point for point in found if any(op.kind == what and op.share > 0 for op in point.profile)]
     if not found:
         return None
-    total: Counter[str] = Counter()
-    members: dict[str, Counter[str]] = {}
+    members: dict[str, dict[str, float]] = {}
     for point in found:
         for op in point.profile:
             if op.kind == what:
-                total[kind_of_work(op.name)] += op.share
-                members.setdefault(kind_of_work(op.name), Counter())[op.name.removeprefix("aten::")] += op.share
-    kinds = [kind for kind, _ in total.most_common() if kind != OTHER][:MOST_KINDS]
+                of_kind = members.setdefault(kind_of_work(op.name), {})
+                name = op.name.removeprefix("aten::")
+                of_kind[name] = of_kind.get(name, 0.0) + op.share
+    kinds = sorted(members, key=lambda kind: -sum(members[kind].values()))
+    kinds = [kind for kind in kinds if kind != OTHER][:MOST_KINDS]
     bars = [Bar(point, _shares(point, what, kinds)) for point in found]
     where = "GPU" if what == "kernel" else "CPU"
     caption = (
-        f"Own time of the {what}s of a step on the {where} by kind of work, as torch's profiler saw it; on the "
-        f"right that of all {what}s, which is no latency."
+        f"Own time of the {what}s of a step on the {where} by kind of work, as torch's profiler saw it; on "
+        f"the right that of all {what}s, which is no latency."
     )
     if what == "operator":
-        spelled = (f"{kind}: {joined([name for name, _ in members[kind].most_common(3)])}" for kind in kinds)
+        largest = {kind: sorted(members[kind], key=lambda name: -members[kind][name])[:3] for kind in kinds}
+        spelled = (f"{kind}: {joined(names)}" for kind, names in largest.items())
         caption += f" Here {'; '.join(spelled)}."
     return stacked(
         bars, looks, layout, unit="s", axis=f"Share of the own time of all {what}s", share=True,
@@ -156,8 +159,8 @@ def device_said(cells: Sequence[Point]) -> str:
         if _bound(bar)
     ]
     return (
-        f"{len(bound)} of {counted(len(bars), 'cell')} {'is' if len(bound) == 1 else 'are'} launch-bound: a step "
-        f"takes more than {limit}, and its time says more of the host. {some(told)}."
+        f"{len(bound)} of {counted(len(bars), 'cell')} {'is' if len(bound) == 1 else 'are'} launch-bound: a "
+        f"step takes more than {limit}, and its time says more of the host. {some(told)}."
     )
 
 
@@ -193,7 +196,11 @@ def _memory(point: Point) -> dict[str, float] | None:
     if math.isnan(peak):
         return None
     number = point.numbers
-    parts = {"weights": number["weights_bytes"], "input": number["input_bytes"], "optimizer state": number["optimizer_bytes"]}
+    parts = {
+        "weights": number["weights_bytes"],
+        "input": number["input_bytes"],
+        "optimizer state": number["optimizer_bytes"],
+    }
     rest = max(0.0, peak - sum(parts.values()))
     gradients = min(rest, number["gradient_bytes"])
     return {**parts, "gradients": gradients, "activations": rest - gradients}

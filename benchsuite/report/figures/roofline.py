@@ -22,7 +22,7 @@ from benchsuite.units import si
 
 _LIFTED = {
     CACHES: "left of the ridge, data may stay in the caches, faster than the copy moves",
-    WINOGRAD: "dense 3 × 3 convolutions, done with fewer multiplications than are counted (Winograd's algorithm)",
+    WINOGRAD: "dense 3 × 3 convolutions, with fewer multiplications than are counted (Winograd's)",
     ONE_PRODUCT: "the roof of this run is one matrix product, which other kernels outrun",
     UNKNOWN: "for no reason that is known",
 }
@@ -41,7 +41,9 @@ def roofline(
     height = 300.0 if layout.wide else 240.0 if layout.panels(2) > 1 else 200.0
     canvas, (panel,) = grid(layout, 1, columns=1, height=height, handles=handles, left=44.0, above=6.0)
     roofs = {(float(f"{roof.ridge:.4g}"), float(f"{roof.peak:.4g}")) for _, roof in placed}
-    xs = [value for ridge, _ in roofs for value in (ridge / 2, ridge * 2)] + [roof.intensity for _, roof in placed]
+    xs = [value for ridge, _ in roofs for value in (ridge / 2, ridge * 2)] + [
+        roof.intensity for _, roof in placed
+    ]
     x = scale(xs, "", log=True, most_ticks=8)
     ys = [roof.achieved for _, roof in placed] + [peak * min(1.0, x.lo / ridge) for ridge, peak in roofs]
     y = scale([*ys, *(peak for _, peak in roofs)], "", log=True, most_ticks=8)
@@ -55,7 +57,9 @@ def roofline(
     panel.ax.set_ylabel("Achieved [FLOP/s]")
     if crowded([point for point, _ in placed]):
         by_share = sorted(placed, key=lambda item: item[1].share)
-        kept = {by_share[0][0].name, by_share[-1][0].name} | {name for name, look in looks.items() if look.reference}
+        kept = {by_share[0][0].name, by_share[-1][0].name} | {
+            name for name, look in looks.items() if look.reference
+        }
         looks = faded(looks, kept)
     else:
         kept = {point.name for point, _ in placed}
@@ -84,7 +88,9 @@ def _words(placed: Sequence[tuple[Point, Roof]]) -> tuple[str, str]:
 
     def told(item: tuple[Point, Roof]) -> str:
         point, roof = item
-        return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({fixed(100 * roof.share, 2)} %)"
+        return (
+            f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({fixed(100 * roof.share, 2)} %)"
+        )
 
     said = f"Nearest to the roof is {told(ordered[-1])}"
     said += f", farthest from it {told(ordered[0])}." if len(placed) > 1 else "."
@@ -93,7 +99,9 @@ def _words(placed: Sequence[tuple[Point, Roof]]) -> tuple[str, str]:
     parts = [
         f"{said} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes limits.",
         "The roof is measured: a large copy, and "
-        + " and ".join(f"{kernel or 'a large matrix product'} ({si(peak, 'FLOP/s', 3)})" for peak, kernel in peaks)
+        + " and ".join(
+            f"{kernel or 'a large matrix product'} ({si(peak, 'FLOP/s', 3)})" for peak, kernel in peaks
+        )
         + ".",
     ]
     for word, why in _LIFTED.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +18,8 @@ from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.figures.scatter import noise_of
 from benchsuite.report.order import beside
 from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
-from benchsuite.report.theme import MUTED, Look, fills, looks as new_looks
+from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, fixed, joined, lowered, pixels, the_kernels
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
@@ -98,8 +98,8 @@ def kernel_speedup(
         return None
     handles: list[Artist] = [*draw.kernel_handles(fused, filled)] if len(fused) > 1 else []
     caption = (
-        f"Speed on {the_kernels(fused)} relative to math, paired by round; right of the line the fused kernel "
-        "is faster."
+        f"Speed on {the_kernels(fused)} relative to math, paired by round; right of the line the fused "
+        "kernel is faster."
     )
     title = f"Speed on {fused[0]} relative to math" if len(fused) == 1 else "Speed relative to math"
     return _relative(dots, looks, layout, handles, title, caption)
@@ -123,8 +123,8 @@ def protocols(
         return None
     handles: list[Artist] = [draw.mixer_handle(own[word]) for word in words]
     caption = (
-        "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of the line "
-        "a protocol prints more speed."
+        "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of "
+        "the line a protocol prints more speed."
     )
     return _relative(dots, looks, layout, handles, "Speed relative to adaptive", caption)
 
@@ -149,12 +149,18 @@ def _relative(
     names = names_of(dot.point for dot in dots)
     last = {
         name: max(
-            ((sizes.index(d.point.resolution), d.value.value) for d in dots if d.point.name == name and d.point.resolution in sizes),
+            (
+                (sizes.index(d.point.resolution), d.value.value)
+                for d in dots
+                if d.point.name == name and d.point.resolution in sizes
+            ),
             default=(-1, 0.0),
         )
         for name in names
     }
-    names = sorted((name for name in names if last[name][0] >= 0), key=lambda name: last[name][1], reverse=True)
+    names = sorted(
+        (name for name in names if last[name][0] >= 0), key=lambda name: last[name][1], reverse=True
+    )
     charts = [
         Chart(pixels(size), title, "×", [dot for dot in dots if dot.point.resolution == size])
         for size in sizes
@@ -179,18 +185,23 @@ def _relative(
 def metrics(
     cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
 ) -> Drawing | None:
-    """Every metric at the resolution that most cells have, the fastest on top; None for fewer than two names."""
+    """Every metric at the resolution that most cells have, the fastest on top; None for a single cell."""
     cells = fullest(chosen(cells, options))
     keys = [options.metric] if options.metric else METRIC_KEYS
     keys = [key for key in keys if any(point.metrics[key].known for point in cells)]
     if len({(p.name, p.kernel) for p in cells}) < 2 or not keys:
         return None
     kernels, filled = kernels_of(cells), fills(kernels_of(cells))
-    best = {name: max((p.throughput.value for p in cells if p.name == name and p.throughput.known), default=0.0) for name in names_of(cells)}
+    best = {
+        name: max((p.throughput.value for p in cells if p.name == name and p.throughput.known), default=0.0)
+        for name in names_of(cells)
+    }
     names = sorted(best, key=lambda name: -best[name])
     charts = []
     for key in keys:
-        dots = [Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel)) for p in cells]
+        dots = [
+            Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel)) for p in cells
+        ]
         metric = METRICS[key]
         charts.append(
             Chart(
@@ -212,7 +223,7 @@ def metrics(
     if any(chart.failed for chart in charts):
         caption += " A × at the edge is a cell without a number, with its status."
     labels = joined([lowered(METRICS[key].label) for key in keys])
-    alt = f"Dot plots of {labels} at {size} for {called.counted(len(names))}, from {names[0]} down to {names[-1]}."
+    alt = f"Dot plots of {labels} at {size} for {called.counted(len(names))}, {names[0]} on top."
     return Drawing(canvas.figure, caption, alt)
 
 
@@ -242,7 +253,9 @@ def _rows(
     """
     size = text_size()
     lanes = 1 + max(dot.lane for chart in charts for dot in (*chart.dots, *chart.failed))
-    line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - (0.5 if layout.narrow else 0)) + 2)
+    line = (
+        size + 3 if len(names) > MANY else max(size + 5, lanes * (size - (0.5 if layout.narrow else 0)) + 2)
+    )
     across = layout.panels(len(charts))
     left = 14 + max(measure(looks[name].label, size)[0] for name in names)
     titled = any(chart.title for chart in charts)
@@ -258,14 +271,18 @@ def _rows(
         above=16.0 if titled else 6.0,
     )
     common = [end for chart in charts for end in ends(dot.value for dot in chart.dots)]
-    log = wants_log([*common, 1.0]) or min(common) < 0.5 if noise is not None else any(
-        wants_log([dot.value.value for dot in chart.dots if dot.value.value]) for chart in charts
+    log = (
+        wants_log([*common, 1.0]) or min(common) < 0.5
+        if noise is not None
+        else any(wants_log([dot.value.value for dot in chart.dots if dot.value.value]) for chart in charts)
     )
     for panel, chart in zip(panels, charts, strict=True):
         ax = panel.ax
         values = [1.0, *common] if noise is not None else ends(dot.value for dot in chart.dots)
         x = scale(values, chart.unit, pad=0.08, most_ticks=6 if panel.width > 150 else 4, log=log)
-        room = max((measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed), default=0.0)
+        room = max(
+            (measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed), default=0.0
+        )
         share = min(0.6, room / max(1.0, panel.width - room))
         x = x.extended(**{"above" if chart.at_right else "below": share})
         apply(ax, "x", x, chart.unit)
@@ -289,9 +306,7 @@ def _rows(
     return canvas
 
 
-def _draw(
-    panel: Panel, x: Scale, dot: Dot, level: float, rows: int, *, at_right: bool, ratio: bool
-) -> None:
+def _draw(panel: Panel, x: Scale, dot: Dot, level: float, rows: int, *, at_right: bool, ratio: bool) -> None:
     """The mark of a value with its interval, or the cross of a failure with its status."""
     ax, value = panel.ax, dot.value
     y = panel.height * (1 - (level + 0.5) / rows)

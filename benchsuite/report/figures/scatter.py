@@ -109,7 +109,9 @@ def _scales(panels: Sequence[Sequence[float]], unit: str, few: bool, *, apart: b
     own = [scale(values, unit, pad=0.12, most_ticks=ticks, log=True) for values in panels]
     if apart:
         return own
-    whole = scale([value for values in panels for value in values], unit, pad=0.08, most_ticks=ticks, log=True)
+    whole = scale(
+        [value for values in panels for value in values], unit, pad=0.08, most_ticks=ticks, log=True
+    )
     if whole.span <= MOST_SHARED * max(one.span for one in own):
         return [whole] * len(own)
     half = 10 ** (max(one.span for one in own) / 2)
@@ -255,7 +257,9 @@ def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
     noise = noise_of(drawn)
     handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")]
     if noise:
-        handles.append(Patch(color=MUTED, alpha=0.3, linewidth=0, label=f"noise floor ±{fixed(100 * noise, 2)} %"))
+        handles.append(
+            Patch(color=MUTED, alpha=0.3, linewidth=0, label=f"noise floor ±{fixed(100 * noise, 2)} %")
+        )
     return handles
 
 
@@ -272,7 +276,9 @@ def _caption(
     kernels = kernels_of(drawn)
     called = noun(point.subject for point in drawn)
     better = "more speed" if metric.better == "higher" else f"less {lowered(metric.label)}"
-    parts = [f"Nothing off the Pareto front of the medians has both fewer MACs and {better} than a mark on it."]
+    parts = [
+        f"Nothing off the Pareto front of the medians has both fewer MACs and {better} than a mark on it."
+    ]
     if len(resolutions) > 1:
         parts.append(
             "All panels have the same axes."
@@ -292,7 +298,9 @@ def _caption(
     if crowded(drawn):
         parts.append("Coloured are the front, the extremes and the reference.")
     if unnamed:
-        parts.append(f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}.")
+        parts.append(
+            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
+        )
     if len(resolutions) < len(resolutions_of(drawn)):
         parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
     missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
