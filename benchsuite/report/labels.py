@@ -120,7 +120,7 @@ def _crossed(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
     """Which of the boxes overlap one of the others."""
     one, other = boxes[:, None], others[None]
     apart = (one[..., :2] >= other[..., 2:]) | (other[..., :2] >= one[..., 2:])
-    return np.array(~apart.any(axis=2)).any(axis=1, keepdims=True)[:, 0]
+    return np.asarray(np.any(~np.any(apart, axis=2), axis=1), dtype=bool)
 
 
 def stack(positions: Sequence[float], gap: float, lo: float, hi: float) -> list[float] | None:

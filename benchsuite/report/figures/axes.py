@@ -126,7 +126,8 @@ def limited(
 ) -> Scale:
     """The scale with these limits."""
     ticks = _log_ticks(lo, hi, unit, most_ticks) if log else _linear_ticks(lo, hi, unit, most_ticks)
-    return Scale(log, lo, hi, tuple(tick for tick in ticks if tick > wall or not wall), slot, wall)
+    least = slot * (hi / lo) ** 0.08 if slot else lo  # a tick nearer to that of 0 would touch it
+    return Scale(log, lo, hi, tuple(tick for tick in ticks if tick >= least), slot, wall)
 
 
 def _log_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:

@@ -100,7 +100,7 @@ def stacked(
     panel.ax.set_xlim(0, end if share else 1.02 * end)
     if len(drawn) < len(bars):
         caption += f" The first {len(drawn)} of {counted(len(bars), 'cell')}."
-    for key, most in farthest.items():
+    for key in farthest:
         if key not in markers:
             caption += f" Too far out to be marked: {key}."
     names = noun(bar.point.subject for bar in drawn).counted(len({bar.point.name for bar in drawn}))

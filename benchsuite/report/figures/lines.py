@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from benchsuite.report import canvas as draw
@@ -25,6 +26,8 @@ from benchsuite.results.nouns import noun
 
 SHOWN = ("macs", "throughput", "peak_memory_bytes")
 MOST_ROWS = 3
+LEAST_WIDTH = 80.0
+"""Points of a panel below which names stand in a legend, and not at the ends of lines."""
 
 
 def scaling(
@@ -86,21 +89,30 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
     ]
     log = any(wants_log(panel.values) for panel in shown)
     size = text_size()
-    most = max(len({line.name for line in panel.lines if line.name in named}) for panel in shown)
-    strip = max((len(panel.failed) for panel in shown), default=0) * (size + 1.5)
-    body = max(96.0 if layout.narrow else 130.0 if not layout.wide else 170.0, (most + 1) * (size + 1.5))
-    gutter = 10 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
+    columns = min(layout.panels(len(metrics)), len(metrics))
     left = 8 + max(measure(text, size)[0] for text in ("500 MiB", "200 M"))
-    across = layout.panels(len(metrics)) if len(metrics) == 3 else layout.panels(2)
+    gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
+    handles: list[Artist] = []
+    if layout.width / columns - left - gutter < LEAST_WIDTH:
+        handles = [draw.mixer_handle(own[name]) for name in dict.fromkeys(line.name for line in lines)]
+        shown = [replace(panel, named=set()) for panel in shown]
+        gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
+    most = max(len({line.name for line in panel.lines if panel.label(line)}) for panel in shown)
+    strip = max(len(panel.failed) for panel in shown) * (size + 1.5)
+    body = max(
+        96.0 if layout.narrow else 170.0 if layout.wide and len(rows) == 1 else 125.0,
+        (most + 1) * (size + 1.5),
+    )
     canvas, panels = grid(
         layout,
         len(shown),
-        columns=min(across, len(metrics)),
+        columns=columns,
         height=body + strip,
+        handles=handles,
         left=left,
         right=gutter,
         gap=gutter + left,
-        between=40.0 if layout.panels(3) > 1 else 30.0,
+        between=40.0 if columns > 1 else 30.0,
     )
     for place, panel in zip(panels, shown, strict=True):
         values = panel.values
@@ -163,11 +175,10 @@ class _Panel:
         return min(value, *looks), value, max(value, *looks)
 
     def label(self, line: Line) -> str:
-        """Name at the end of a line; of a failed one with the reason."""
-        if line.name not in self.named:
-            return ""
+        """Name at the end of a line, if it is told, and why it failed."""
         statuses = dict.fromkeys(STATUS_WORDS[spot.point.status] for spot in self.crosses(line))
-        return " ".join([self.looks[line.name].label, *(["/".join(statuses)] if statuses else [])])
+        name = [self.looks[line.name].label] if line.name in self.named else []
+        return " ".join([*name, *(["/".join(statuses)] if statuses else [])])
 
     def draw(self, panel: Panel, sweep: Sweep, axis: Positions, y: Scale, strip: float) -> None:
         """Lines with their bands, crosses for failures, names at the ends."""

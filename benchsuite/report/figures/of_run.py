@@ -12,7 +12,7 @@ from benchsuite.report.cells import Cells
 from benchsuite.report.figures import COLUMN, FIGURES, PAGE, TWO_COLUMNS, FigureKind, Options, column
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point
-from benchsuite.report.styles import DEFAULT
+from benchsuite.report.styles import DEFAULT, LITV2
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import RESOLUTION, sweeps
 from benchsuite.report.theme import Look, looks
@@ -35,7 +35,10 @@ def looks_of(cells: Cells) -> dict[str, Look]:
 def drawings(
     cells: Cells, layout: Layout, options: Options | None = None, figures: Sequence[FigureKind] = FIGURES
 ) -> Iterator[Drawn]:
-    """Every figure that a run has something for, in order, group by group. Call it with `theme.applied()`."""
+    """Every figure that a run has something for, in order, group by group. Call it with `theme.applied()`.
+
+    Cells with a flag are marked on the page's figures; a paper says so in its words.
+    """
     options = options or Options()
     options = replace(options, reference=options.reference or cells.reference)
     style = looks_of(cells)
@@ -44,7 +47,7 @@ def drawings(
         for of, points, wanted in _subjects(cells, figure, options):
             drawing = figure.draw(points, style, layout, wanted)
             if drawing is not None:
-                yield Drawn(figure, of, flagged(drawing, suspicious))
+                yield Drawn(figure, of, drawing if layout.style == LITV2 else flagged(drawing, suspicious))
 
 
 def _subjects(

@@ -17,9 +17,11 @@ from benchsuite.report.figures.scatter import label
 from benchsuite.report.labels import Box, around, place
 from benchsuite.report.points import Point, Roof, kernels_of
 from benchsuite.report.theme import MUTED, Look, fills
-from benchsuite.report.words import counted, fixed, pixels, some
+from benchsuite.report.words import counted, fixed, joined, pixels, some
 from benchsuite.units import si
 
+FAR = 10.0
+"""How many times the ridge all marks lie beyond, where it is left out, so that it squeezes none."""
 _LIFTED = {
     CACHES: "left of the ridge, data may stay in the caches, faster than the copy moves",
     WINOGRAD: "dense 3 × 3 convolutions, with fewer multiplications than are counted (Winograd's)",
@@ -41,9 +43,8 @@ def roofline(
     height = 300.0 if layout.wide else 240.0 if layout.panels(2) > 1 else 200.0
     canvas, (panel,) = grid(layout, 1, columns=1, height=height, handles=handles, left=44.0, above=6.0)
     roofs = {(float(f"{roof.ridge:.4g}"), float(f"{roof.peak:.4g}")) for _, roof in placed}
-    xs = [value for ridge, _ in roofs for value in (ridge / 2, ridge * 2)] + [
-        roof.intensity for _, roof in placed
-    ]
+    xs = [roof.intensity for _, roof in placed]
+    xs += [at for ridge, _ in roofs if min(xs) < FAR * ridge for at in (ridge / 2, ridge * 2)]
     x = scale(xs, "", log=True, most_ticks=8)
     ys = [roof.achieved for _, roof in placed] + [peak * min(1.0, x.lo / ridge) for ridge, peak in roofs]
     y = scale([*ys, *(peak for _, peak in roofs)], "", log=True, most_ticks=8)
@@ -96,8 +97,10 @@ def _words(placed: Sequence[tuple[Point, Roof]]) -> tuple[str, str]:
     said += f", farthest from it {told(ordered[0])}." if len(placed) > 1 else "."
     bound = sum(roof.limited_by == "bandwidth" for _, roof in placed)
     peaks = sorted({(float(f"{roof.peak:.4g}"), roof.kernel) for _, roof in placed})
+    ridges = sorted({f"{roof.ridge:.3g}" for _, roof in placed})
     parts = [
-        f"{said} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes limits.",
+        f"{said} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes "
+        f"limits ({joined(ridges)} FLOP/B).",
         "The roof is measured: a large copy, and "
         + " and ".join(
             f"{kernel or 'a large matrix product'} ({si(peak, 'FLOP/s', 3)})" for peak, kernel in peaks

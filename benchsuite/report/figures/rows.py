@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -25,6 +26,8 @@ from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
 MOST_PANELS = 3
+PAPER = 640.0
+"""Points of height that panels of a figure in a paper may take."""
 METRIC_KEYS = ("macs", "throughput", "peak_memory_bytes")
 
 
@@ -146,21 +149,12 @@ def _relative(
     """Ratios in rows, the largest of the last panel on top, with the band of the noise floor."""
     every = resolutions_of(dot.point for dot in dots)
     sizes = evenly(every, MOST_PANELS)
-    names = names_of(dot.point for dot in dots)
-    last = {
-        name: max(
-            (
-                (sizes.index(d.point.resolution), d.value.value)
-                for d in dots
-                if d.point.name == name and d.point.resolution in sizes
-            ),
-            default=(-1, 0.0),
-        )
-        for name in names
-    }
-    names = sorted(
-        (name for name in names if last[name][0] >= 0), key=lambda name: last[name][1], reverse=True
-    )
+    dots = [dot for dot in dots if dot.point.resolution in sizes]
+    rank: dict[str, tuple[int, float]] = {}
+    for dot in dots:
+        here = sizes.index(dot.point.resolution), dot.value.value
+        rank[dot.point.name] = max(here, rank.get(dot.point.name, here))
+    names = sorted(rank, key=lambda name: rank[name], reverse=True)
     charts = [
         Chart(pixels(size), title, "×", [dot for dot in dots if dot.point.resolution == size])
         for size in sizes
@@ -172,8 +166,9 @@ def _relative(
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
-    canvas = _rows(charts, names, looks, layout, handles, noise=noise)
-    most = max((dot for dot in dots if dot.point.resolution in sizes), key=lambda dot: dot.value.value)
+    canvas, left_out = _rows(charts, names, looks, layout, handles, noise=noise)
+    caption += left_out
+    most = max(dots, key=lambda dot: dot.value.value)
     called = noun(dot.point.subject for dot in dots).counted(len(names))
     alt = (
         f"Dot plot of {lowered(title)} for {called}. The largest is {most.value.value:.2f} times, "
@@ -214,10 +209,10 @@ def metrics(
             )
         )
     handles = draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
-    canvas = _rows(charts, names, looks, layout, handles)
+    canvas, left_out = _rows(charts, names, looks, layout, handles)
     called = noun(point.subject for point in cells)
     size = pixels(cells[0].resolution)
-    caption = f"At {size}, the fastest {called.single} on top."
+    caption = f"At {size}, the fastest {called.single} on top.{left_out}"
     bounded = (dot.value for chart in charts for dot in chart.dots)
     caption += stated(" Bars are 95 % confidence intervals, where larger than the mark.", bounded)
     if any(chart.failed for chart in charts):
@@ -229,11 +224,11 @@ def metrics(
 
 def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
     """Every cell on a fused kernel with that of the same mixer and resolution on math, both timed."""
-    math = {(p.name, p.resolution): p for p in cells if p.kernel == "math" and p.latency.known}
+    base = {(p.name, p.resolution): p for p in cells if p.kernel == "math" and p.latency.known}
     return [
-        (point, math[point.name, point.resolution])
+        (point, base[point.name, point.resolution])
         for point in cells
-        if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in math
+        if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in base
     ]
 
 
@@ -245,8 +240,8 @@ def _rows(
     handles: Sequence[Artist],
     *,
     noise: float | None = None,
-) -> Canvas:
-    """Panels that share their rows, the first name on top.
+) -> tuple[Canvas, str]:
+    """Panels that share their rows, the first name on top; and what the caption says of names left out.
 
     Args:
         noise: of the machine, if values are ratios: they share a scale, and the band around 1 is shaded.
@@ -257,6 +252,12 @@ def _rows(
         size + 3 if len(names) > MANY else max(size + 5, lanes * (size - (0.5 if layout.narrow else 0)) + 2)
     )
     across = layout.panels(len(charts))
+    room = int((PAPER / math.ceil(len(charts) / across) - 46) / line)
+    left_out = ""
+    if not layout.wide and len(names) > room:
+        left_out = f" The first {room} of {len(names)}."
+        names = names[:room]
+        charts = [replace(one, dots=[dot for dot in one.dots if dot.point.name in names]) for one in charts]
     left = 14 + max(measure(looks[name].label, size)[0] for name in names)
     titled = any(chart.title for chart in charts)
     canvas, panels = grid(
@@ -280,11 +281,9 @@ def _rows(
         ax = panel.ax
         values = [1.0, *common] if noise is not None else ends(dot.value for dot in chart.dots)
         x = scale(values, chart.unit, pad=0.08, most_ticks=6 if panel.width > 150 else 4, log=log)
-        room = max(
-            (measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed), default=0.0
-        )
-        share = min(0.6, room / max(1.0, panel.width - room))
-        x = x.extended(**{"above" if chart.at_right else "below": share})
+        words = [measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed]
+        share = min(0.6, max(words, default=0.0) / panel.width)
+        x = x.extended(**{"above" if chart.at_right else "below": share / (1 - share)})
         apply(ax, "x", x, chart.unit)
         ax.set_ylim(len(names) - 0.5, -0.5)
         ax.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
@@ -293,7 +292,8 @@ def _rows(
         )
         ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
         ax.set_title(chart.title)
-        if panel.row == panels[-1].row or noise is None:
+        fits = measure(chart.label, size)[0] < panel.width + 20
+        if noise is None or (panel.row == panels[-1].row and (fits or panel.column == across // 2)):
             ax.set_xlabel(chart.label)
         if noise is not None:
             ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
@@ -303,7 +303,7 @@ def _rows(
             if dot.point.name in names:
                 level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
                 _draw(panel, x, dot, level, len(names), at_right=chart.at_right, ratio=noise is not None)
-    return canvas
+    return canvas, left_out
 
 
 def _draw(panel: Panel, x: Scale, dot: Dot, level: float, rows: int, *, at_right: bool, ratio: bool) -> None:

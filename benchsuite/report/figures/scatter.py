@@ -15,12 +15,13 @@ from matplotlib.patches import Patch, Rectangle
 from benchsuite.analyse.pareto import pareto_front
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Drawing, measure, text_size
-from benchsuite.report.crowd import crowded, faded, told
+from benchsuite.report.crowd import MANY, crowded, faded, told
 from benchsuite.report.figures.axes import Scale, apply, limited, scale, title_of
 from benchsuite.report.figures.choose import Options, chosen, ends, evenly
 from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.labels import Box, around, place, segment
 from benchsuite.report.points import Point, kernels_of, names_of, resolutions_of
+from benchsuite.report.styles import LITV2
 from benchsuite.report.theme import INK, MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, lowered, pixels, places, some
 from benchsuite.results.metrics import METRICS, Metric
@@ -28,8 +29,11 @@ from benchsuite.results.nouns import noun
 from benchsuite.units import si
 
 MOST_PANELS = 3
-FEW, MOST, SMALL = 30, 0.7, 0.4
-"""Marks from which on a part is enlarged, the share of them in it, and of the axis that it is at most."""
+FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15
+"""Marks from which on a part is enlarged, the share of them in it, the share of the axis at most,
+and how far it reaches beyond them, as a ratio."""
+MOST_TEXT = 0.2
+"""Share of a panel that the names of its marks may take; a legend has them where it is more."""
 MOST_SHARED = 2.5
 """Length of an axis that all panels share, in lengths of the longest that one of them needs."""
 
@@ -58,12 +62,19 @@ def scatter(
     left = 8 + text_size() * 2 + measure("200 k", text_size())[0]
     shared = len(set(xs)) == len(set(ys)) == 1
     filled = fills(kernels_of(cells))
+    height = _height(layout, len(views), columns, bool(dense))
+    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn)]
+    named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
+    area = sum(math.prod(measure(text, text_size())) for text in named)
+    listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
+    if listed:
+        handles += [draw.mixer_handle(looks[name]) for name in named.values()]
     canvas, panels = grid(
         layout,
         len(views),
         columns=columns,
-        height=_height(layout, len(views), columns, bool(dense)),
-        handles=[*_kernel_handles(drawn, filled), *_front_handles(drawn)],
+        height=height,
+        handles=handles,
         left=left,
         gap=14.0 if shared else left - 8,
         between=20.0 if shared else 32.0 if layout.narrow else 36.0,
@@ -78,7 +89,7 @@ def scatter(
             panel.ax.set_xlabel(title_of(METRICS["macs"]))
         if panel.column == 0:
             panel.ax.set_ylabel(title_of(metric))
-        elsewhere = set(names_of(dense)) if here is not dense else set()
+        elsewhere = set(names_of(drawn if listed else () if here is dense else dense))
         unnamed |= _Plot(panel, x, y, metric, looks, filled).draw(here, elsewhere, many=crowded(drawn))
     if dense:
         size = (xs[1].hi - xs[1].lo, ys[1].hi - ys[1].lo)
@@ -94,7 +105,9 @@ def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
         return (250.0 if layout.wide else 150.0) * (1.6 if dense else 1)
     if layout.narrow:
         return (190.0 if panels == 1 else 120.0) * (2 if dense else 1)
-    return (330.0, 180.0, 118.0)[panels - 1] * (1.15 if dense else 1)
+    if columns < panels:
+        return 207.0 if dense else (180.0, 118.0)[panels - 2]
+    return 240.0 if layout.style == LITV2 else 330.0
 
 
 def _scales(panels: Sequence[Sequence[float]], unit: str, few: bool, *, apart: bool) -> list[Scale]:
@@ -127,17 +140,19 @@ def _dense(cells: Sequence[Point]) -> list[Point]:
 
     None where that range is no small part of the whole.
     """
-    counted_ = sorted((p for p in cells if p.macs > 0), key=lambda p: p.macs)
+    known = sorted((p for p in cells if p.macs > 0), key=lambda p: p.macs)
     if len(cells) < FEW:
         return []
     size = math.ceil(MOST * len(cells))
-    starts = range(len(counted_) - size + 1)
+    starts = range(len(known) - size + 1)
     if not starts:
         return []
-    start = min(starts, key=lambda i: counted_[i + size - 1].macs / counted_[i].macs)
-    low, high = counted_[start].macs, counted_[start + size - 1].macs
-    whole = math.log(counted_[-1].macs / counted_[0].macs)
-    return [p for p in counted_ if low <= p.macs <= high] if math.log(high / low) < SMALL * whole else []
+    start = min(starts, key=lambda i: known[i + size - 1].macs / known[i].macs)
+    low, high = known[start].macs, known[start + size - 1].macs
+    whole = math.log(known[-1].macs / known[0].macs)
+    if math.log(high / low) >= SMALL * whole:
+        return []
+    return [p for p in known if low / NEAR <= p.macs <= high * NEAR]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +175,13 @@ class _Plot:
         """Draw front, marks and names; the names for which there is no room.
 
         Args:
-            elsewhere: names that stand in another panel.
+            elsewhere: names that stand in another panel, or in the legend.
             many: colour the telling names only.
         """
         ax = self.panel.ax
         looks = faded(self.looks, told(cells, self.looks)) if many else self.looks
         lines = self._front(cells)
-        arrows: list[Box] = []
+        signs: list[Box] = []
         anchors: dict[str, list[tuple[float, float]]] = {}
         for point in sorted(cells, key=lambda point: -point.throughput.value):
             look, here, value = looks[point.name], self.at(point), point.metrics[self.metric.key]
@@ -181,15 +196,17 @@ class _Plot:
                 lines.append(Box(here[0] - 1, here[1] - 6, here[0] + 1, here[1] + 6))
             if not point.exact:
                 draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), look.color, arrow=True)
-                arrows.append(around(here[0] + 10, here[1], 5))
+                signs.append(around(here[0] + 10, here[1], 5))
             draw.mark(ax, x, value.value, look, self.filled[point.kernel], point.cell)
+            if point.flags:  # room for their sign
+                signs.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
         names = [name for name in anchors if name not in elsewhere]
         size = text_size() - (1 if many else 0)
         found = place(
             [anchors[name] for name in names],
             [measure(looks[name].label, size) for name in names],
             Box(1, 1, self.panel.width + 4, self.panel.height),
-            taken=[*arrows, *(around(*here, 4) for name in names for here in anchors[name])],
+            taken=[*signs, *(around(*here, 4) for name in names for here in anchors[name])],
             avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
         )
         for name, spot in zip(names, found, strict=True):
