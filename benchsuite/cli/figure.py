@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -73,6 +74,7 @@ def figure(
     if others and group is None:
         warn((f"drawn for {chosen.of}; --group has also: {'; '.join(others)}",))
     print(out)
+    print(chosen.drawing.caption, file=sys.stderr)
 
 
 def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]) -> None:

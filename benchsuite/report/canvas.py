@@ -159,9 +159,8 @@ def _exclaim(ax: Axes, mark: Line2D) -> None:
         (4, 3),
         xycoords=mark.get_transform(),
         textcoords="offset points",
-        fontsize=text_size(),
-        fontweight="bold",
-        color=INK,
+        fontsize=text_size() - 1,
+        color=MUTED,
         annotation_clip=False,
     )
 

@@ -67,11 +67,9 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
     if not metrics:
         return None
     rows = list(dict.fromkeys(line.resolution for line in lines))
-    rows = (
-        evenly(sorted(rows, key=resolutions_of(cells).index), MOST_ROWS if layout.panels(3) > 1 else 1)
-        if rows[0]
-        else rows
-    )
+    if rows[0]:
+        stacked = layout.panels(3) == 1 and len(metrics) > 1
+        rows = evenly(sorted(rows, key=resolutions_of(cells).index), 1 if stacked else MOST_ROWS)
     own = looks if all(line.name in looks for line in lines) else new_looks(line.name for line in lines)
     named = {line.name for line in lines}
     if len(named) > MANY:

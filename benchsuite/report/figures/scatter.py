@@ -106,7 +106,7 @@ def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
     if layout.narrow:
         return (190.0 if panels == 1 else 120.0) * (2 if dense else 1)
     if columns < panels:
-        return 207.0 if dense else (180.0, 118.0)[panels - 2]
+        return 190.0 if dense else (180.0, 118.0)[panels - 2]
     return 240.0 if layout.style == LITV2 else 330.0
 
 
@@ -347,7 +347,8 @@ def _alt(drawn: Sequence[Point], resolutions: Sequence[int | str], metric: Metri
     parts = [f"Scatter plot of {lowered(metric.label)} over MACs per image for {number}."]
     for resolution in resolutions:
         panel = [point for point in drawn if point.resolution == resolution]
-        low, *_, high = sorted(panel, key=lambda point: point.metrics[metric.key].value)
-        values = (f"{p.name} with {si(p.metrics[metric.key].value, metric.unit, 3)}" for p in (low, high))
-        parts.append(f"At {pixels(resolution)} from {' to '.join(values)}.")
+        ordered = sorted(panel, key=lambda point: point.metrics[metric.key].value)
+        told_ = [f"{p.name} with {si(p.metrics[metric.key].value, metric.unit, 3)}" for p in ordered]
+        span = f"from {told_[0]} to {told_[-1]}" if len(told_) > 1 else told_[0]
+        parts.append(f"At {pixels(resolution)} {span}.")
     return " ".join(parts)
