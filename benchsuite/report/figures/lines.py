@@ -17,10 +17,10 @@ from benchsuite.report.figures.choose import Options, chosen, evenly, one_kernel
 from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.labels import stack
 from benchsuite.report.points import Point, names_of, resolutions_of
-from benchsuite.report.sweeps import Line, Spot, Sweep
+from benchsuite.report.sweeps import RESOLUTION, Line, Spot, Sweep
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, places
+from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, pixels, places
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.results.nouns import noun
 
@@ -41,7 +41,7 @@ def scaling(
         spot = Spot(math.sqrt(math.prod(point.size)), point)
         lines.setdefault((point.name, point.kernel), []).append(spot)
     found = (Line(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
-    return over(Sweep("resolution", "", "", tuple(found)), looks, layout, options)
+    return over(Sweep(RESOLUTION, "", "", tuple(found)), looks, layout, options)
 
 
 def over_axis(
@@ -78,7 +78,7 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
         own = faded(own, named)
     axis = positions(
         {at_text(sweep, spot): spot.at for line in lines for spot in line.spots},
-        log=True if sweep.axis == "resolution" else None,
+        log=True if sweep.axis == RESOLUTION else None,
     )
     shown = [
         _Panel(metric, [line for line in lines if line.resolution == row], own, named)
@@ -92,7 +92,7 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
     gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
     handles: list[Artist] = []
     if layout.width / columns - left - gutter < LEAST_WIDTH:
-        handles = [draw.mixer_handle(own[name]) for name in dict.fromkeys(line.name for line in lines)]
+        handles = [draw.mixer_handle(look) for name, look in own.items() if name in named]
         shown = [replace(panel, named=set()) for panel in shown]
         gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
     most = max(len({line.name for line in panel.lines if panel.label(line)}) for panel in shown)
@@ -112,21 +112,19 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
         gap=gutter + left,
         between=40.0 if columns > 1 else 30.0,
     )
-    for place, panel in zip(panels, shown, strict=True):
-        values = panel.values
-        y = scale(values, panel.metric.unit, most_ticks=6, log=log) if values else Scale(False, 0, 1, ())
+    for i, (place, panel) in enumerate(zip(panels, shown, strict=True)):
+        values, own_strip = panel.values, strip if panel.failed else 0.0
+        y = scale(values, panel.metric.unit, log=log) if values else Scale(False, 0, 1, ())
         side = "below" if panel.metric.better == "higher" else "above"
-        apply(place.ax, "y", y.extended(**{side: strip / body}), panel.metric.unit)
+        y = y.extended(**{side: own_strip / (place.height - own_strip)})
+        apply(place.ax, "y", y, panel.metric.unit)
         axis.apply(place.ax, place.width, size)
-        above = (
-            f" at {places(rows[place.row : place.row + 1])}"
-            if rows[0] and len(rows) > 1 and place.column == 0
-            else ""
-        )
-        place.ax.set_title(f"{title_of(panel.metric)}{above}")
+        row, column = divmod(i, len(metrics))
+        at = f" at {pixels(rows[row])}" if len(rows) > 1 and column == 0 else ""
+        place.ax.set_title(f"{title_of(panel.metric)}{at}")
         if place.row == panels[-1].row:
-            place.ax.set_xlabel("Resolution (px)" if sweep.axis == "resolution" else sweep.title)
-        panel.draw(place, sweep, axis, y.extended(**{side: strip / body}), strip)
+            place.ax.set_xlabel(sweep.title)
+        panel.draw(place, sweep, axis, y, own_strip)
     return Drawing(
         canvas.figure,
         _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named)),
@@ -136,7 +134,7 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
 
 def at_text(sweep: Sweep, spot: Spot) -> str:
     """A value of the axis as a reader writes it: 480×640, 0.5, 64."""
-    return str(spot.point.resolution).replace("x", "×") if sweep.axis == "resolution" else f"{spot.at:g}"
+    return str(spot.point.resolution).replace("x", "×") if sweep.axis == RESOLUTION else f"{spot.at:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,10 +219,10 @@ class _Panel:
     def _names(
         self, ax: Axes, panel: Panel, ends: Mapping[str, tuple[float, float, Line]], strip: float
     ) -> None:
-        low, high = (0.0, panel.height - strip) if self.metric.better == "lower" else (strip, panel.height)
         step = text_size() + 1.5
+        below, above = (-4.0, strip or -4.0) if self.metric.better == "lower" else (strip or -4.0, -4.0)
         wanted = [height for _, height, _ in ends.values()]
-        placed = stack(wanted, step, low + step / 2 - 6, high - step / 2 + 6) or wanted
+        placed = stack(wanted, step, below + step / 2, panel.height - above - step / 2) or wanted
         for (name, (here, old, line)), new in zip(ends.items(), placed, strict=True):
             early = here < panel.width * 0.9
             if early or abs(old - new) > 2:  # a line that ends early must not seem to go on
@@ -252,7 +250,7 @@ def _caption(
 def _alt(sweep: Sweep, cells: Sequence[Point], metrics: Sequence[Metric], kernel: str) -> str:
     spots = sorted((spot for line in sweep.lines for spot in line.spots), key=lambda spot: spot.at)
     failed = len({point.cell for point in cells if point.status != "ok"})
-    title = "resolution" if sweep.axis == "resolution" else lowered(sweep.title)
+    title = "resolution" if sweep.axis == RESOLUTION else lowered(sweep.title)
     text = (
         f"Line charts of {joined([lowered(metric.label) for metric in metrics])} over {title} from "
         f"{at_text(sweep, spots[0])} to {at_text(sweep, spots[-1])} for "

@@ -154,7 +154,7 @@ def device_said(cells: Sequence[Point]) -> str:
         return f"No step of {counted(len(bars), 'cell')} is launch-bound, none takes more than {limit}."
     labels = setting_labels([bar.point for bar in bars], [bar.point.name for bar in bars])
     told = [
-        f"{label} ({bar.total / bar.parts[WORKS]:.2f} times)"
+        f"{label} ({fixed(bar.total / bar.parts[WORKS], 3)} times)"
         for bar, label in zip(bars, labels, strict=True)
         if _bound(bar)
     ]

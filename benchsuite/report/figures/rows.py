@@ -62,15 +62,20 @@ def ratio(
     cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
 ) -> Drawing | None:
     """Speed relative to the reference with its interval, a panel a resolution; None without a pair."""
-    timed = [point for point in chosen(cells, options) if point.throughput.known]
+    shown = chosen(cells, options)
     reference = options.reference or next(iter(names_of(cells)), "")
-    bases = {(p.kernel, p.resolution): p for p in cells if p.name == reference and p.throughput.known}
-    kernels = kernels_of(p for p in bases.values() if options.kernel in (None, p.kernel))
+    bases = {
+        (kernel, point.resolution): point
+        for kernel in ([options.kernel] if options.kernel else kernels_of(cells))
+        for point in counting(cells, kernel)
+        if point.name == reference and point.throughput.known
+    }
+    kernels = list(dict.fromkeys(kernel for kernel, _ in bases))
     filled = fills(kernels_of(cells))
     dots = [
         Dot(point, value, looks[point.name], filled[kernel], kernels.index(kernel))
         for kernel in kernels
-        for point in counting(timed, kernel)
+        for point in counting(shown, kernel)
         if (base := bases.get((kernel, point.resolution))) and point.name != reference
         if (value := beside(point, base)).known
     ]

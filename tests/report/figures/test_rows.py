@@ -38,6 +38,19 @@ def test_a_mixer_without_attention_is_held_against_the_reference_on_every_kernel
     assert [mark.get_xdata()[0] for mark in found] == pytest.approx([2.0, 0.5])
 
 
+def test_a_reference_without_attention_counts_on_every_kernel() -> None:
+    fused = make_record("a", kernel="flash", latency=0.005)
+    figure = drawn("ratio", [make_record("plain"), make_record("a", latency=0.02), fused]).figure
+    assert list(marks(figure, fused)[0].get_xdata()) == pytest.approx([2.0])
+
+
+def test_what_failed_on_a_kernel_is_not_taken_for_a_mixer_without_attention() -> None:
+    lost = make_record("a", kernel="flash", status="unsupported")
+    math = make_record("a", latency=0.005)
+    base = [make_record("base", kernel=kernel) for kernel in ("math", "flash")]
+    assert len(marks(drawn("ratio", [*base, math, lost]).figure, math)) == 1
+
+
 def test_intervals_and_the_noise_floor_are_drawn() -> None:
     records = [make_record("base"), make_record("a", latency=0.005, noise=0.2)]
     figure = drawn("ratio", records, machine=SELFTEST).figure
@@ -64,7 +77,7 @@ def test_failures_are_named_under_the_ratios() -> None:
 
 def test_there_is_no_ratio_without_a_pair() -> None:
     assert absent("ratio", [make_record("a"), make_record("b", status="oom")]) is None
-    assert absent("ratio", [make_record("a"), make_record("b", kernel="flash")]) is None
+    assert absent("ratio", [make_record("a"), make_record("b", resolution=448)]) is None
 
 
 def test_a_figure_of_a_paper_has_the_rows_that_find_room_and_counts_the_others() -> None:
