@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from benchsuite.analyse.work import OTHER
 from benchsuite.report.canvas import Drawing, measure, text, text_size
 from benchsuite.report.figures.choose import setting_labels
-from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
 from benchsuite.report.points import Point
 from benchsuite.report.theme import GRID, INK, MUTED, PAPER, SERIES, Look
 from benchsuite.report.words import counted, joined, scale_of
@@ -19,7 +20,7 @@ from benchsuite.results.nouns import noun
 
 MOST_ROWS = 24
 FARTHEST_MARK = 2.0  # lengths of the longest bar: farther marks would squeeze the bars
-OTHER, WAITS = "other", "device waits"
+WAITS = "device waits"
 _GREY = {OTHER: MUTED, WAITS: GRID}
 
 
@@ -117,11 +118,9 @@ def _axes(
     if share:
         ax.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda part, _: f"{100 * part:g} %"))
-    ax.set_ylim(rows - 0.5, -0.5)
-    ax.yaxis.set_major_locator(NullLocator() if layout.narrow else FixedLocator(list(range(rows))))
-    if not layout.narrow:
-        ax.yaxis.set_major_formatter(FixedFormatter(list(labels)))
-    ax.tick_params(axis="y", length=0)
+    label_rows(ax, labels)
+    if layout.narrow:
+        ax.yaxis.set_major_locator(NullLocator())
     ax.grid(visible=False, axis="y")
     for level, (label, total) in enumerate(zip(labels, totals, strict=True)):
         if layout.narrow:

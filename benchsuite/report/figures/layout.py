@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from benchsuite.errors import UsageError
 from benchsuite.report.canvas import Canvas, legend_height
@@ -108,6 +109,14 @@ def parse(width: str) -> float:
             f'--width: "{width}" is no width between 2in and 20in, such as 3.25in, 85mm or 234pt'
         )
     return points
+
+
+def label_rows(ax: Axes, labels: Sequence[str]) -> None:
+    """Make the y axis one of rows, the first on top, with these labels."""
+    ax.set_ylim(len(labels) - 0.5, -0.5)
+    ax.yaxis.set_major_locator(FixedLocator(list(range(len(labels)))))
+    ax.yaxis.set_major_formatter(FixedFormatter(list(labels)))
+    ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
 
 
 @dataclass(frozen=True, slots=True)

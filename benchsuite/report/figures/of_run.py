@@ -15,7 +15,7 @@ from benchsuite.report.points import Point
 from benchsuite.report.styles import DEFAULT, LITV2
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import RESOLUTION, sweeps
-from benchsuite.report.theme import Look, looks
+from benchsuite.report.theme import Look, looks, start_said
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def drawings(
         for of, points, wanted in _subjects(cells, figure, options):
             drawing = figure.draw(points, style, layout, wanted)
             if drawing is not None:
+                drawing = replace(drawing, caption=f"{drawing.caption}{start_said(cells.names)}")
                 yield Drawn(figure, of, drawing if layout.style == LITV2 else flagged(drawing, suspicious))
 
 

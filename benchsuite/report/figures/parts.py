@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from benchsuite.analyse.work import OTHER, kind_of_work
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.figures.bars import OTHER, WAITS, Bar, stacked
+from benchsuite.report.figures.bars import WAITS, Bar, stacked
 from benchsuite.report.figures.choose import Options, chosen, fullest, setting_labels
 from benchsuite.report.figures.layout import Layout
-from benchsuite.report.figures.work import kind_of_work
 from benchsuite.report.points import Point
 from benchsuite.report.theme import Look
 from benchsuite.report.words import counted, fixed, joined, pixels, some
@@ -19,58 +19,51 @@ from benchsuite.units import byte_size, si
 WORKS = "device works"
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
 MOST_KINDS = 6
-RESERVED, PROCESS = "reserved by the allocator", "whole process"
+RESERVED = "reserved by the allocator"
+
+Parts = Mapping[str, float]
 
 
 def memory(
     cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
 ) -> Drawing | None:
     """Weights, input, activations, gradients and optimizer's state at the peak; None without memory."""
-    bars = _longest(cells, options, _memory)
-    if not bars:
-        return None
-    part = max(bars[0].parts, key=lambda name: bars[0].parts[name])
-    caption = (
-        f"{_at(bars)}, {_named(bars)[0]} needs most, {byte_size(bars[0].total, 3)}, of which "
-        f"{_percent(bars[0].parts[part] / bars[0].total)} are {part}. A bar is the peak of live tensors in a "
-        "step; activations are what nothing else accounts for."
-    )
-    return stacked(
-        bars, looks, layout, unit="B", axis="Peak memory of a step", caption=caption,
-        formatted=lambda bar: byte_size(bar.total, 3),
-    )  # fmt: skip
+
+    def caption(bars: Sequence[Bar]) -> str:
+        part = max(bars[0].parts, key=lambda name: bars[0].parts[name])
+        return (
+            f"{_named(bars)[0]} needs most, {byte_size(bars[0].total, 3)}, of which "
+            f"{_percent(bars[0].parts[part] / bars[0].total)} are {part}. A bar is the peak of live tensors "
+            "in a step; activations are what nothing else accounts for."
+        )
+
+    bars = _longest(chosen(cells, options), _memory)
+    return _drawn(bars, looks, layout, "B", "Peak memory of a step", caption)
 
 
 def training(
     cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
 ) -> Drawing | None:
     """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
-    bars = _longest(cells, options, _step)
-    if not bars:
-        return None
-    shares = sorted(bar.parts["backward"] / bar.total for bar in bars)
-    ends = list(dict.fromkeys(_percent(share) for share in (shares[0], shares[-1])))
-    caption = (
-        f"{_at(bars)}, backward takes {' to '.join(ends)} of a step. A bar sums the medians of its parts."
-    )
-    return stacked(
-        bars, looks, layout, unit="s", axis="Time of a training step", caption=caption,
-        formatted=lambda bar: si(bar.total, "s", 3),
-    )  # fmt: skip
+
+    def caption(bars: Sequence[Bar]) -> str:
+        ends = _ends(bar.parts["backward"] / bar.total for bar in bars)
+        return f"backward takes {ends} of a step. A bar sums the medians of its parts."
+
+    bars = _longest(chosen(cells, options), _step)
+    return _drawn(bars, looks, layout, "s", "Time of a training step", caption)
 
 
 def energy(
     cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
 ) -> Drawing | None:
     """Joules per image, the idle draw apart; None where no counter was read, as on a CPU."""
-    bars = _longest(cells, options, _energy)
-    if not bars:
-        return None
-    return stacked(
-        bars, looks, layout, unit="J", axis="Energy of an image",
-        caption=f"{energy_said(cells)} Read from the counter of the whole card over repeated steps.",
-        formatted=lambda bar: si(bar.total, "J", 3),
-    )  # fmt: skip
+
+    def caption(bars: Sequence[Bar]) -> str:
+        return f"{_most_and_least(bars)} Read from the counter of the whole card over repeated steps."
+
+    bars = _longest(chosen(cells, options), _energy)
+    return _drawn(bars, looks, layout, "J", "Energy of an image", caption)
 
 
 def device(
@@ -80,10 +73,14 @@ def device(
     bars = _watched(chosen(cells, options))
     if not bars:
         return None
+
+    def formatted(bar: Bar) -> str:
+        return si(bar.point.latency.value, "s", 3) + (", launch-bound" if _bound(bar) else "")
+
+    caption = f"{device_said(cells)} On the right the wall time of a step."
     return stacked(
-        bars, looks, layout, unit="s", axis="Share of the wall time of a step", share=True,
-        caption=f"{device_said(cells)} On the right the wall time of a step.",
-        formatted=lambda bar: si(bar.point.latency.value, "s", 3) + (", launch-bound" if _bound(bar) else ""),
+        bars, looks, layout, unit="s", axis="Share of the wall time of a step", caption=caption,
+        formatted=formatted, share=True,
     )  # fmt: skip
 
 
@@ -100,62 +97,43 @@ def operators(
     if not found:
         return None
     members: dict[str, dict[str, float]] = {}
-    for point in found:
-        for op in point.profile:
-            if op.kind == what:
-                of_kind = members.setdefault(kind_of_work(op.name), {})
-                name = op.name.removeprefix("aten::")
-                of_kind[name] = of_kind.get(name, 0.0) + op.share
-    kinds = sorted(members, key=lambda kind: -sum(members[kind].values()))
-    kinds = [kind for kind in kinds if kind != OTHER][:MOST_KINDS]
-    bars = [Bar(point, _shares(point, what, kinds)) for point in found]
-    where = "GPU" if what == "kernel" else "CPU"
+    for op in (op for point in found for op in point.profile if op.kind == what):
+        of_kind = members.setdefault(kind_of_work(op.name), {})
+        name = op.name.removeprefix("aten::")
+        of_kind[name] = of_kind.get(name, 0.0) + op.share
+    kinds = sorted((kind for kind in members if kind != OTHER), key=lambda kind: -sum(members[kind].values()))
+    kinds = kinds[:MOST_KINDS]
     caption = (
-        f"Own time of the {what}s of a step on the {where} by kind of work, as torch's profiler saw it; on "
-        f"the right that of all {what}s, which is no latency."
+        f"Own time of the {what}s of a step on the {'GPU' if what == 'kernel' else 'CPU'} by kind of work, "
+        f"as torch's profiler saw it; on the right that of all {what}s, which is no latency."
     )
     if what == "operator":
         largest = {kind: sorted(members[kind], key=lambda name: -members[kind][name])[:3] for kind in kinds}
-        spelled = (f"{kind}: {joined(names)}" for kind, names in largest.items())
-        caption += f" Here {'; '.join(spelled)}."
+        caption += f" Here {'; '.join(f'{kind}: {joined(names)}' for kind, names in largest.items())}."
     return stacked(
-        bars, looks, layout, unit="s", axis=f"Share of the own time of all {what}s", share=True,
-        caption=caption, formatted=lambda bar: si(bar.total, "s", 3),
+        [Bar(point, _shares(point, what, kinds)) for point in found], looks, layout, unit="s",
+        axis=f"Share of the own time of all {what}s", caption=caption,
+        formatted=lambda bar: si(bar.total, "s", 3), share=True,
     )  # fmt: skip
 
 
 def energy_said(cells: Sequence[Point]) -> str:
     """Who takes most and least energy for an image, in a sentence; nothing where none was read."""
-    bars = _longest(cells, Options(), _energy)
-    if not bars:
-        return ""
-    most, least = bars[0], bars[-1]
-    names = _named(bars)
-    if len(bars) == 1:
-        said = f"{_at(bars)}, {names[0]} takes {si(most.total, 'J', 3)} per image"
-    else:
-        said = (
-            f"{_at(bars)}, {names[-1]} takes the fewest joules per image, {si(least.total, 'J', 3)}, and "
-            f"{names[0]} the most, {si(most.total, 'J', 3)} ({most.total / least.total:.2f} times)"
-        )
-    known = sorted(bar.parts[IDLE] / bar.total for bar in bars if bar.parts[IDLE])
-    ends = list(dict.fromkeys(_percent(share) for share in known[:1] + known[-1:]))
-    return f"{said}; the device would draw {' to '.join(ends)} of it idle." if ends else f"{said}."
+    bars = _longest(cells, _energy)
+    return f"At {pixels(bars[0].point.resolution)}, {_most_and_least(bars)}" if bars else ""
 
 
 def device_said(cells: Sequence[Point]) -> str:
     """Which cells are launch-bound, in a sentence; nothing where no device was watched, as on a CPU."""
     bars = _watched(cells)
-    if not bars:
-        return ""
     bound = [bar for bar in bars if _bound(bar)]
     limit = f"{LAUNCH_BOUND:g} times as long as the device works"
     if not bound:
-        return f"No step of {counted(len(bars), 'cell')} is launch-bound, none takes more than {limit}."
-    labels = setting_labels([bar.point for bar in bars], [bar.point.name for bar in bars])
+        none = f"No step of {counted(len(bars), 'cell')} is launch-bound, none takes more than {limit}."
+        return none if bars else ""
     told = [
-        f"{label} ({fixed(bar.total / bar.parts[WORKS], 3)} times)"
-        for bar, label in zip(bars, labels, strict=True)
+        f"{name} ({fixed(bar.total / bar.parts[WORKS], 3)} times)"
+        for name, bar in zip(_named(bars), bars, strict=True)
         if _bound(bar)
     ]
     return (
@@ -164,38 +142,40 @@ def device_said(cells: Sequence[Point]) -> str:
     )
 
 
-def _watched(cells: Sequence[Point]) -> list[Bar]:
-    """Bars of the cells whose device time is known, those that wait longest for their wall time first."""
-    bars = [
-        Bar(p, {WORKS: busy, WAITS: max(0.0, p.latency.value - busy)})
-        for p in cells
-        if (busy := p.numbers["busy_s"]) > 0 and p.latency.known
-    ]
-    return sorted(bars, key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
+def _drawn(
+    bars: Sequence[Bar],
+    looks: Mapping[str, Look],
+    layout: Layout,
+    unit: str,
+    axis: str,
+    caption: Callable[[Sequence[Bar]], str],
+) -> Drawing | None:
+    """Bars of one resolution, which the caption names, each with its total; None without bars."""
+    if not bars:
+        return None
+    text = f"At {pixels(bars[0].point.resolution)}, {caption(bars)}"
+
+    def formatted(bar: Bar) -> str:
+        return byte_size(bar.total, 3) if unit == "B" else si(bar.total, unit, 3)
+
+    return stacked(bars, looks, layout, unit=unit, axis=axis, caption=text, formatted=formatted)
 
 
-def _bound(bar: Bar) -> bool:
-    return launch_bound(bar.point.latency.value, bar.parts[WORKS])
-
-
-def _longest(
-    cells: Sequence[Point], options: Options, parts_of: Callable[[Point], Mapping[str, float] | None]
-) -> list[Bar]:
+def _longest(cells: Sequence[Point], parts_of: Callable[[Point], Parts]) -> list[Bar]:
     """Bars of the resolution that most cells have one at, the longest first."""
-    known = [point for point in chosen(cells, options) if sum((parts_of(point) or {}).values()) > 0]
-    marks = {RESERVED: "peak_reserved_bytes"} if parts_of is _memory else {}
+    reserved = "peak_reserved_bytes" if parts_of is _memory else ""
     bars = [
-        Bar(p, parts_of(p) or {}, {word: p.numbers[key] for word, key in marks.items() if p.numbers[key] > 0})
-        for p in fullest(known)
+        Bar(p, parts_of(p), {RESERVED: p.numbers[reserved]} if p.numbers.get(reserved, 0) > 0 else {})
+        for p in fullest([point for point in cells if sum(parts_of(point).values()) > 0])
     ]
     return sorted(bars, key=lambda bar: -bar.total)
 
 
-def _memory(point: Point) -> dict[str, float] | None:
-    peak = point.metrics["peak_memory_bytes"].value
+def _memory(point: Point) -> Parts:
+    """Bytes at the peak of a step; nothing where they are not known."""
+    peak, number = point.metrics["peak_memory_bytes"].value, point.numbers
     if math.isnan(peak):
-        return None
-    number = point.numbers
+        return {}
     parts = {
         "weights": number["weights_bytes"],
         "input": number["input_bytes"],
@@ -206,37 +186,64 @@ def _memory(point: Point) -> dict[str, float] | None:
     return {**parts, "gradients": gradients, "activations": rest - gradients}
 
 
-def _step(point: Point) -> dict[str, float] | None:
+def _step(point: Point) -> Parts:
     parts = {part: point.numbers[f"{part}_s"] for part in ("forward", "backward", "optimizer")}
-    if math.isnan(parts["forward"]) or math.isnan(parts["backward"]):
-        return None
-    return {part: 0.0 if math.isnan(value) else value for part, value in parts.items()}
+    known = not (math.isnan(parts["forward"]) or math.isnan(parts["backward"]))
+    return {part: 0.0 if math.isnan(value) else value for part, value in parts.items()} if known else {}
 
 
-def _energy(point: Point) -> dict[str, float] | None:
+def _energy(point: Point) -> Parts:
     total, idle_w = point.numbers["joules_per_image"], point.numbers["idle_w"]
     if math.isnan(total):
-        return None
+        return {}
     if math.isnan(idle_w) or not point.latency.known:
-        return {IDLE: 0.0, BEYOND: 0.0, WHOLE: total}
+        return {WHOLE: total}
     idle = min(total, idle_w / point.throughput.value)
-    return {IDLE: idle, BEYOND: total - idle, WHOLE: 0.0}
+    return {IDLE: idle, BEYOND: total - idle}
 
 
-def _shares(point: Point, what: str, kinds: Sequence[str]) -> dict[str, float]:
+def _watched(cells: Sequence[Point]) -> list[Bar]:
+    """Bars of the cells whose device time is known, those that wait longest for their wall time first."""
+    bars = [
+        Bar(p, {WORKS: works, WAITS: max(0.0, p.latency.value - works)})
+        for p in cells
+        if (works := p.numbers["busy_s"]) > 0 and p.latency.known
+    ]
+    return sorted(bars, key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
+
+
+def _shares(point: Point, what: str, kinds: Sequence[str]) -> Parts:
     """Seconds by kind of work; what the profile does not name is other work."""
     ops = [op for op in point.profile if op.kind == what and op.share > 0]
-    whole = ops[0].seconds / ops[0].share
     seconds = {kind: sum(op.seconds for op in ops if kind_of_work(op.name) == kind) for kind in kinds}
-    return {**seconds, OTHER: max(0.0, whole - sum(seconds.values()))}
+    return {**seconds, OTHER: max(0.0, ops[0].seconds / ops[0].share - sum(seconds.values()))}
+
+
+def _most_and_least(bars: Sequence[Bar]) -> str:
+    most, least, names = bars[0], bars[-1], _named(bars)
+    if len(bars) == 1:
+        said = f"{names[0]} takes {si(most.total, 'J', 3)} per image"
+    else:
+        said = (
+            f"{names[-1]} takes the fewest joules per image, {si(least.total, 'J', 3)}, and {names[0]} the "
+            f"most, {si(most.total, 'J', 3)} ({most.total / least.total:.2f} times)"
+        )
+    idle = _ends(bar.parts[IDLE] / bar.total for bar in bars if bar.parts.get(IDLE))
+    return f"{said}; the device would draw {idle} of it idle." if idle else f"{said}."
+
+
+def _bound(bar: Bar) -> bool:
+    return launch_bound(bar.point.latency.value, bar.parts[WORKS])
 
 
 def _named(bars: Sequence[Bar]) -> list[str]:
     return setting_labels([bar.point for bar in bars], [bar.point.name for bar in bars])
 
 
-def _at(bars: Sequence[Bar]) -> str:
-    return f"At {pixels(bars[0].point.resolution)}"
+def _ends(shares: Iterable[float]) -> str:
+    """The least and the largest share: "7.8 % to 31 %"; one where they read alike, nothing for none."""
+    ordered = sorted(shares)
+    return " to ".join(dict.fromkeys(_percent(share) for share in (*ordered[:1], *ordered[-1:])))
 
 
 def _percent(share: float) -> str:

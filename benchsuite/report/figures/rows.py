@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Canvas, Drawing, measure, text_size
 from benchsuite.report.crowd import MANY
 from benchsuite.report.figures.axes import Scale, apply, scale, title_of, wants_log
 from benchsuite.report.figures.choose import Options, chosen, ends, evenly, fullest
-from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
 from benchsuite.report.figures.scatter import noise_of
 from benchsuite.report.order import beside
 from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
@@ -48,14 +48,13 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One panel: dots on a scale; `at_right` says where failures stand, with `unit` in ticks."""
+    """One panel: dots on a scale with its label and unit; failures, which have no value, at the bad edge."""
 
     title: str
     label: str
     unit: str
     dots: Sequence[Dot]
-    failed: Sequence[Dot] = field(default=())
-    at_right: bool = True
+    better: Literal["lower", "higher"] = "higher"
 
 
 def ratio(
@@ -197,22 +196,17 @@ def metrics(
         for name in names_of(cells)
     }
     names = sorted(best, key=lambda name: -best[name])
-    charts = []
-    for key in keys:
-        dots = [
-            Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel)) for p in cells
-        ]
-        metric = METRICS[key]
-        charts.append(
-            Chart(
-                "",
-                title_of(metric),
-                metric.unit,
-                [dot for dot in dots if dot.value.known],
-                [dot for dot in dots if not dot.value.known and dot.point.status != "ok"],
-                metric.better == "lower",
-            )
+    charts = [
+        Chart(
+            "", title_of(METRICS[key]), METRICS[key].unit,
+            [
+                Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel))
+                for p in cells if p.metrics[key].known or p.status != "ok"
+            ],
+            METRICS[key].better,
         )
+        for key in keys
+    ]  # fmt: skip
     handles = draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
     canvas, left_out = _rows(charts, names, looks, layout, handles)
     called = noun(point.subject for point in cells)
@@ -220,7 +214,7 @@ def metrics(
     caption = f"At {size}, the fastest {called.single} on top.{left_out}"
     bounded = (dot.value for chart in charts for dot in chart.dots)
     caption += stated(" Bars are 95 % confidence intervals, where larger than the mark.", bounded)
-    if any(chart.failed for chart in charts):
+    if any(not dot.value.known for chart in charts for dot in chart.dots):
         caption += " A × at the edge is a cell without a number, with its status."
     labels = joined([lowered(METRICS[key].label) for key in keys])
     alt = f"Dot plots of {labels} at {size} for {called.counted(len(names))}, {names[0]} on top."
@@ -252,10 +246,8 @@ def _rows(
         noise: of the machine, if values are ratios: they share a scale, and the band around 1 is shaded.
     """
     size = text_size()
-    lanes = 1 + max(dot.lane for chart in charts for dot in (*chart.dots, *chart.failed))
-    line = (
-        size + 3 if len(names) > MANY else max(size + 5, lanes * (size - (0.5 if layout.narrow else 0)) + 2)
-    )
+    lanes = 1 + max(dot.lane for chart in charts for dot in chart.dots)
+    line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - 0.5) + 2)
     across = layout.panels(len(charts))
     room = int((PAPER / math.ceil(len(charts) / across) - 46) / line)
     left_out = ""
@@ -277,50 +269,47 @@ def _rows(
         above=16.0 if titled else 6.0,
     )
     common = [end for chart in charts for end in ends(dot.value for dot in chart.dots)]
-    log = (
-        wants_log([*common, 1.0]) or min(common) < 0.5
-        if noise is not None
-        else any(wants_log([dot.value.value for dot in chart.dots if dot.value.value]) for chart in charts)
+    log = any(
+        wants_log(
+            [1.0, *common] if noise is not None else [d.value.value for d in chart.dots if d.value.value]
+        )
+        for chart in charts
     )
     for panel, chart in zip(panels, charts, strict=True):
         ax = panel.ax
         values = [1.0, *common] if noise is not None else ends(dot.value for dot in chart.dots)
         x = scale(values, chart.unit, pad=0.08, most_ticks=6 if panel.width > 150 else 4, log=log)
-        words = [measure(STATUS_WORDS[dot.point.status], size)[0] + 18 for dot in chart.failed]
-        share = min(0.6, max(words, default=0.0) / panel.width)
-        x = x.extended(**{"above" if chart.at_right else "below": share / (1 - share)})
+        failed = [STATUS_WORDS[dot.point.status] for dot in chart.dots if not dot.value.known]
+        share = min(0.6, max((measure(word, size)[0] + 18 for word in failed), default=0.0) / panel.width)
+        x = x.extended(**{"above" if chart.better == "lower" else "below": share / (1 - share)})
         apply(ax, "x", x, chart.unit)
-        ax.set_ylim(len(names) - 0.5, -0.5)
-        ax.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
-        ax.yaxis.set_major_formatter(
-            FixedFormatter([looks[name].label if panel.column == 0 else "" for name in names])
-        )
-        ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
+        label_rows(ax, [looks[name].label if panel.column == 0 else "" for name in names])
         ax.set_title(chart.title)
         fits = measure(chart.label, size)[0] < panel.width + 20
         if noise is None or (panel.row == panels[-1].row and (fits or panel.column == across // 2)):
             ax.set_xlabel(chart.label)
         if noise is not None:
             ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
-            if noise:
-                ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
-        for dot in (*chart.dots, *chart.failed):
-            if dot.point.name in names:
-                level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
-                _draw(panel, x, dot, level, len(names), at_right=chart.at_right, ratio=noise is not None)
+            ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
+        for dot in chart.dots:
+            level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
+            _draw(panel, chart, x, dot, level, panel.height * (1 - (level + 0.5) / len(names)))
     return canvas, left_out
 
 
-def _draw(panel: Panel, x: Scale, dot: Dot, level: float, rows: int, *, at_right: bool, ratio: bool) -> None:
+def _draw(panel: Panel, chart: Chart, x: Scale, dot: Dot, level: float, y: float) -> None:
     """The mark of a value with its interval, or the cross of a failure with its status."""
     ax, value = panel.ax, dot.value
-    y = panel.height * (1 - (level + 0.5) / rows)
-    if not value.known:
-        edge, side = (panel.width - 6, "right") if at_right else (6.0, "left")
-        draw.cross(ax, edge, y, dot.look.color, dot.point.cell)
-        away = -7 if at_right else 7
-        draw.text(ax, edge + away, y, STATUS_WORDS[dot.point.status], ha=side, backed=True)  # type: ignore[arg-type]
+    if value.known:
+        wide = chart.unit == "×" or (x.share(value.hi) - x.share(value.lo)) * panel.width > 8
+        if value.bounded and wide:
+            draw.bar(ax, (value.lo, value.hi), (level, level), dot.look.color)
+        draw.mark(ax, x.place(value.value), level, dot.look, dot.fill, dot.point.cell)
         return
-    if value.bounded and (ratio or (x.share(value.hi) - x.share(value.lo)) * panel.width > 8):
-        draw.bar(ax, (value.lo, value.hi), (level, level), dot.look.color)
-    draw.mark(ax, x.place(value.value), level, dot.look, dot.fill, dot.point.cell)
+    edge = panel.width - 6 if chart.better == "lower" else 6.0
+    draw.cross(ax, edge, y, dot.look.color, dot.point.cell)
+    word = STATUS_WORDS[dot.point.status]
+    if chart.better == "lower":
+        draw.text(ax, edge - 7, y, word, ha="right", backed=True)
+    else:
+        draw.text(ax, edge + 7, y, word, backed=True)
