@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures import accuracy, lines, parts, roofline, rows, scatter
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import Drawn, Options, Request
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, TWO_COLUMNS, Layout, column
-from benchsuite.report.points import Point
+from benchsuite.report.points import Point, names_of, resolutions_of
 from benchsuite.report.theme import Look
+from benchsuite.report.words import counted, places
+from benchsuite.results.nouns import noun
 
 __all__ = [
     "COLUMN",
@@ -26,7 +28,7 @@ __all__ = [
     "column",
 ]
 
-Draw = Callable[[Sequence[Point], Mapping[str, Look], Layout, Options], Drawing | None]
+Draw = Callable[[Request], Drawn | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,19 @@ class FigureKind:
         options: Options | None = None,
     ) -> Drawing | None:
         """The figure of these cells; None where they do not have what it shows."""
+        options = options or Options()
         with layout.applied():
-            return self.function(cells, looks, layout, options or Options())
+            drawn = self.function(Request(cells, looks, layout, options))
+        if drawn is None:
+            return None
+        canvas, caption = drawn
+        shown = [point for point in cells if not options.names or point.name in options.names]
+        named = noun(point.subject for point in shown).counted(len(names_of(shown)))
+        alt = f"{self.title}: {named} at {places(resolutions_of(shown))}."
+        failed = sum(point.status != "ok" for point in shown)
+        if failed:
+            alt += f" {counted(failed, 'cell')} without a number."
+        return Drawing(canvas.figure, caption, alt)
 
 
 FIGURES: tuple[FigureKind, ...] = (

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 
 from matplotlib.lines import Line2D
 
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import Drawing, measure, text_size
+from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.figures.axes import apply, scale, title_of
-from benchsuite.report.figures.choose import Options, chosen, fullest, one_kernel
-from benchsuite.report.figures.layout import Layout, grid
+from benchsuite.report.figures.choose import Drawn, Options, Request, chosen, fullest, one_kernel
+from benchsuite.report.figures.layout import grid
 from benchsuite.report.figures.scatter import label
 from benchsuite.report.labels import Box, around, place
-from benchsuite.report.points import Point, names_of
-from benchsuite.report.theme import MUTED, Look
-from benchsuite.report.words import counted, joined, pixels
+from benchsuite.report.points import names_of
+from benchsuite.report.theme import MUTED
+from benchsuite.report.words import joined, pixels
 from benchsuite.results.metrics import METRICS
 from benchsuite.units import si
 
@@ -24,10 +23,9 @@ LARGEST = 2.2
 """Diameter of the mark of the network with most parameters, in those of a plain mark."""
 
 
-def accuracy(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def accuracy(asked: Request) -> Drawn | None:
     """Published top-1 over measured throughput on one kernel; None for fewer than two networks with both."""
+    cells, looks, layout, options = asked
     kernel = one_kernel(cells, options) if cells else ""
     cells = fullest([p for p in chosen(cells, Options(kernel, names=options.names)) if p.throughput.known])
     known = [point for point in cells if not math.isnan(point.top1)]
@@ -81,9 +79,4 @@ def accuracy(
     )
     if without:
         caption += f" No published value: {joined(without)}."
-    best = max(known, key=lambda point: point.top1)
-    alt = (
-        f"Scatter plot of published accuracy over measured throughput for {counted(len(known), 'network')}; "
-        f"the most accurate is {best.name} with {best.top1:g} %."
-    )
-    return Drawing(canvas.figure, caption, alt)
+    return canvas, caption

@@ -10,13 +10,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from benchsuite.analyse.work import OTHER
-from benchsuite.report.canvas import Drawing, measure, text, text_size
-from benchsuite.report.figures.choose import setting_labels
+from benchsuite.report.canvas import measure, text, text_size
+from benchsuite.report.figures.choose import Drawn, setting_labels
 from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
 from benchsuite.report.points import Point
 from benchsuite.report.theme import GRID, INK, MUTED, PAPER, SERIES, Look
-from benchsuite.report.words import counted, joined, scale_of
-from benchsuite.results.nouns import noun
+from benchsuite.report.words import counted, scale_of
 
 MOST_ROWS = 24
 FARTHEST_MARK = 2.0  # lengths of the longest bar: farther marks would squeeze the bars
@@ -47,7 +46,7 @@ def stacked(
     caption: str,
     formatted: Callable[[Bar], str],
     share: bool = False,
-) -> Drawing:
+) -> Drawn:
     """Bars with their parts stacked, the first on top, each with its total on the right.
 
     Args:
@@ -104,9 +103,7 @@ def stacked(
     for key in farthest:
         if key not in markers:
             caption += f" Too far out to be marked: {key}."
-    names = noun(bar.point.subject for bar in drawn).counted(len({bar.point.name for bar in drawn}))
-    alt = f"Stacked bars of {joined(parts)} for {counted(len(drawn), 'cell')} of {names}. {caption}"
-    return Drawing(canvas.figure, caption, alt)
+    return canvas, caption
 
 
 def _axes(

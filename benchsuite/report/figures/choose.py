@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
+from benchsuite.report.canvas import Canvas
+from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point, Value, counting, kernels_of, resolutions_of
 from benchsuite.report.sweeps import Sweep
+from benchsuite.report.theme import Look
 
 T = TypeVar("T")
 
@@ -29,6 +32,19 @@ class Options:
     metric: str | None = None
     names: tuple[str, ...] = ()
     sweep: Sweep | None = None
+
+
+class Request(NamedTuple):
+    """A figure that is asked for: of which cells, how they look, and where it is to stand."""
+
+    cells: Sequence[Point]
+    looks: Mapping[str, Look]
+    layout: Layout
+    options: Options
+
+
+Drawn = tuple[Canvas, str]
+"""A figure and its caption."""
 
 
 def chosen(cells: Sequence[Point], options: Options) -> list[Point]:

@@ -10,17 +10,17 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import Drawing, measure, text_size
+from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.crowd import MANY, faded, told
 from benchsuite.report.figures.axes import Positions, Scale, apply, positions, scale, title_of, wants_log
-from benchsuite.report.figures.choose import Options, chosen, evenly, one_kernel
-from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.choose import Drawn, Options, Request, chosen, evenly, one_kernel
+from benchsuite.report.figures.layout import Panel, grid
 from benchsuite.report.labels import stack
-from benchsuite.report.points import Point, names_of, resolutions_of
+from benchsuite.report.points import Point, resolutions_of
 from benchsuite.report.sweeps import RESOLUTION, Line, Spot, Sweep
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, counted, joined, lowered, pixels, places
+from benchsuite.report.words import STATUS_WORDS, pixels, places
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.results.nouns import noun
 
@@ -30,33 +30,29 @@ LEAST_WIDTH = 80.0
 """Points of a panel below which names stand in a legend, and not at the ends of lines."""
 
 
-def scaling(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def scaling(asked: Request) -> Drawn | None:
     """MACs, throughput and peak memory over resolution; None for fewer than two resolutions."""
-    if len(resolutions_of(cells)) < 2:
+    if len(resolutions_of(asked.cells)) < 2:
         return None
     lines: dict[tuple[str, str], list[Spot]] = {}
-    for point in sorted(cells, key=lambda point: (math.prod(point.size), point.size)):
+    for point in sorted(asked.cells, key=lambda point: (math.prod(point.size), point.size)):
         spot = Spot(math.sqrt(math.prod(point.size)), point)
         lines.setdefault((point.name, point.kernel), []).append(spot)
     found = (Line(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
-    return over(Sweep(RESOLUTION, "", "", tuple(found)), looks, layout, options)
+    return over(Sweep(RESOLUTION, "", "", tuple(found)), asked)
 
 
-def over_axis(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def over_axis(asked: Request) -> Drawn | None:
     """The same over batch, width, heads, threads or a parameter: over the sweep of the options."""
-    return over(options.sweep, looks, layout, options) if options.sweep else None
+    return over(asked.options.sweep, asked) if asked.options.sweep else None
 
 
-def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Options) -> Drawing | None:
+def over(sweep: Sweep, asked: Request) -> Drawn | None:
     """A column a metric, a row a resolution, a line a name; None where nothing is known.
 
-    Args:
-        looks: of the run's names; lines of a parameter, which have names of their own, get their own.
+    Lines of a parameter, which have names of their own, get their own looks.
     """
+    _, looks, layout, options = asked
     kernel = one_kernel(sweep.cells, options)
     kept = {point.cell for point in chosen(sweep.cells, Options(kernel))}
     lines = [line for line in sweep.lines if any(spot.point.cell in kept for spot in line.spots)]
@@ -125,11 +121,7 @@ def over(sweep: Sweep, looks: Mapping[str, Look], layout: Layout, options: Optio
         if place.row == panels[-1].row:
             place.ax.set_xlabel(sweep.title)
         panel.draw(place, sweep, axis, y, own_strip)
-    return Drawing(
-        canvas.figure,
-        _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named)),
-        _alt(sweep, cells, metrics, kernel),
-    )
+    return canvas, _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named))
 
 
 def at_text(sweep: Sweep, spot: Spot) -> str:
@@ -245,15 +237,3 @@ def _caption(
     if unnamed:
         parts.append(f"Named are the extremes, the front and the reference; {unnamed} more lines are grey.")
     return " ".join(parts)
-
-
-def _alt(sweep: Sweep, cells: Sequence[Point], metrics: Sequence[Metric], kernel: str) -> str:
-    spots = sorted((spot for line in sweep.lines for spot in line.spots), key=lambda spot: spot.at)
-    failed = len({point.cell for point in cells if point.status != "ok"})
-    title = "resolution" if sweep.axis == RESOLUTION else lowered(sweep.title)
-    text = (
-        f"Line charts of {joined([lowered(metric.label) for metric in metrics])} over {title} from "
-        f"{at_text(sweep, spots[0])} to {at_text(sweep, spots[-1])} for "
-        f"{noun(point.subject for point in cells).counted(len(names_of(cells)))} on the {kernel} kernel."
-    )
-    return f"{text} {counted(failed, 'cell')} without a number marked." if failed else text

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchsuite.analyse.work import OTHER, kind_of_work
-from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures.bars import WAITS, Bar, stacked
-from benchsuite.report.figures.choose import Options, chosen, fullest, setting_labels
+from benchsuite.report.figures.choose import Drawn, Request, chosen, fullest, setting_labels
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point
 from benchsuite.report.theme import Look
@@ -24,10 +23,9 @@ RESERVED = "reserved by the allocator"
 Parts = Mapping[str, float]
 
 
-def memory(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def memory(asked: Request) -> Drawn | None:
     """Weights, input, activations, gradients and optimizer's state at the peak; None without memory."""
+    cells, looks, layout, options = asked
 
     def caption(bars: Sequence[Bar]) -> str:
         part = max(bars[0].parts, key=lambda name: bars[0].parts[name])
@@ -41,10 +39,9 @@ def memory(
     return _drawn(bars, looks, layout, "B", "Peak memory of a step", caption)
 
 
-def training(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def training(asked: Request) -> Drawn | None:
     """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
+    cells, looks, layout, options = asked
 
     def caption(bars: Sequence[Bar]) -> str:
         ends = _ends(bar.parts["backward"] / bar.total for bar in bars)
@@ -54,10 +51,9 @@ def training(
     return _drawn(bars, looks, layout, "s", "Time of a training step", caption)
 
 
-def energy(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def energy(asked: Request) -> Drawn | None:
     """Joules per image, the idle draw apart; None where no counter was read, as on a CPU."""
+    cells, looks, layout, options = asked
 
     def caption(bars: Sequence[Bar]) -> str:
         return f"{_most_and_least(bars)} Read from the counter of the whole card over repeated steps."
@@ -66,10 +62,9 @@ def energy(
     return _drawn(bars, looks, layout, "J", "Energy of an image", caption)
 
 
-def device(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def device(asked: Request) -> Drawn | None:
     """Wall time of a step beside the time that the device works; None where none was watched, as on a CPU."""
+    cells, looks, layout, options = asked
     bars = _watched(chosen(cells, options))
     if not bars:
         return None
@@ -84,13 +79,12 @@ def device(
     )  # fmt: skip
 
 
-def operators(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def operators(asked: Request) -> Drawn | None:
     """Own time by kind of work of profiled cells; None where none is profiled.
 
     Kernels are counted where there are any, on a GPU, and operators elsewhere.
     """
+    cells, looks, layout, options = asked
     found = [point for point in chosen(cells, options) if point.profile]
     what = "kernel" if any(op.kind == "kernel" for p in found for op in p.profile) else "operator"
     found = [point for point in found if any(op.kind == what and op.share > 0 for op in point.profile)]
@@ -149,7 +143,7 @@ def _drawn(
     unit: str,
     axis: str,
     caption: Callable[[Sequence[Bar]], str],
-) -> Drawing | None:
+) -> Drawn | None:
     """Bars of one resolution, which the caption names, each with its total; None without bars."""
     if not bars:
         return None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from matplotlib.artist import Artist
 
 from benchsuite.analyse.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
-from benchsuite.report.canvas import Drawing, kernel_handles, mark, measure, text_size
+from benchsuite.report.canvas import kernel_handles, mark, measure, text_size
 from benchsuite.report.crowd import crowded, faded
 from benchsuite.report.figures.axes import apply, scale
-from benchsuite.report.figures.choose import Options, chosen
-from benchsuite.report.figures.layout import Layout, grid
+from benchsuite.report.figures.choose import Drawn, Request, chosen
+from benchsuite.report.figures.layout import grid
 from benchsuite.report.figures.scatter import label
 from benchsuite.report.labels import Box, around, place
 from benchsuite.report.points import Point, Roof, kernels_of
-from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.theme import MUTED, fills
 from benchsuite.report.words import counted, fixed, joined, pixels, some
 from benchsuite.units import si
 
@@ -30,10 +30,9 @@ _LIFTED = {
 }
 
 
-def roofline(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def roofline(asked: Request) -> Drawn | None:
     """A mark a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
+    cells, looks, layout, options = asked
     placed = [(point, point.roof) for point in chosen(cells, options) if point.roof is not None]
     if not placed:
         return None
@@ -79,12 +78,10 @@ def roofline(
     for name, spot in zip(names, found, strict=True):
         if spot is not None:
             label(panel.ax, looks[name].label, *spot, size=text_size())
-    said, caption = _words(placed)
-    return Drawing(canvas.figure, caption, f"Roofline of {counted(len(placed), 'cell')}. {said}")
+    return canvas, _caption(placed)
 
 
-def _words(placed: Sequence[tuple[Point, Roof]]) -> tuple[str, str]:
-    """Who is nearest to the roof and who farthest; and that with how to read the figure."""
+def _caption(placed: Sequence[tuple[Point, Roof]]) -> str:
     ordered = sorted(placed, key=lambda item: item[1].share)
 
     def told(item: tuple[Point, Roof]) -> str:
@@ -111,4 +108,4 @@ def _words(placed: Sequence[tuple[Point, Roof]]) -> tuple[str, str]:
         above = [told(item) for item in reversed(ordered) if item[1].above == word]
         if above:
             parts.append(f"Above the roof: {some(above, 3)}; {why}.")
-    return said, " ".join(parts)
+    return " ".join(parts)

@@ -11,17 +11,17 @@ from matplotlib.artist import Artist
 from matplotlib.patches import Patch
 
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import Canvas, Drawing, measure, text_size
+from benchsuite.report.canvas import Canvas, measure, text_size
 from benchsuite.report.crowd import MANY
 from benchsuite.report.figures.axes import Scale, apply, scale, title_of, wants_log
-from benchsuite.report.figures.choose import Options, chosen, ends, evenly, fullest
+from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly, fullest
 from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
 from benchsuite.report.figures.scatter import noise_of
 from benchsuite.report.order import beside
 from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, fixed, joined, lowered, pixels, the_kernels
+from benchsuite.report.words import STATUS_WORDS, fixed, joined, pixels, the_kernels
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
@@ -57,10 +57,9 @@ class Chart:
     better: Literal["lower", "higher"] = "higher"
 
 
-def ratio(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def ratio(asked: Request) -> Drawn | None:
     """Speed relative to the reference with its interval, a panel a resolution; None without a pair."""
+    cells, looks, layout, options = asked
     shown = chosen(cells, options)
     reference = options.reference or next(iter(names_of(cells)), "")
     bases = {
@@ -90,10 +89,9 @@ def ratio(
     return _relative(dots, looks, layout, handles, f"Speed relative to {looks[reference].label}", caption)
 
 
-def kernel_speedup(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def kernel_speedup(asked: Request) -> Drawn | None:
     """Speed of fused kernels relative to math; None where no mixer ran on both."""
+    cells, looks, layout, options = asked
     cells = chosen(cells, replace(options, kernel=None))
     pairs = [(one, base) for one, base in beside_math(cells) if options.kernel in (None, one.kernel)]
     fused, filled = kernels_of(one for one, _ in pairs), fills(kernels_of(cells))
@@ -112,10 +110,9 @@ def kernel_speedup(
     return _relative(dots, looks, layout, handles, title, caption)
 
 
-def protocols(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def protocols(asked: Request) -> Drawn | None:
     """Speed as each protocol reads it relative to adaptive sampling; None for one protocol."""
+    cells, looks, layout, options = asked
     timed = [point for point in chosen(cells, options) if point.throughput.known]
     bases = {_same(p): p for p in timed if p.settings["protocol"] == "adaptive"}
     others = [p for p in timed if p.settings["protocol"] != "adaptive" and _same(p) in bases]
@@ -149,7 +146,7 @@ def _relative(
     handles: Sequence[Artist],
     title: str,
     caption: str,
-) -> Drawing:
+) -> Drawn:
     """Ratios in rows, the largest of the last panel on top, with the band of the noise floor."""
     every = resolutions_of(dot.point for dot in dots)
     sizes = evenly(every, MOST_PANELS)
@@ -172,19 +169,12 @@ def _relative(
         caption += f" {len(sizes)} of {len(every)} resolutions."
     canvas, left_out = _rows(charts, names, looks, layout, handles, noise=noise)
     caption += left_out
-    most = max(dots, key=lambda dot: dot.value.value)
-    called = noun(dot.point.subject for dot in dots).counted(len(names))
-    alt = (
-        f"Dot plot of {lowered(title)} for {called}. The largest is {most.value.value:.2f} times, "
-        f"{most.point.name} at {pixels(most.point.resolution)}."
-    )
-    return Drawing(canvas.figure, caption, alt)
+    return canvas, caption
 
 
-def metrics(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def metrics(asked: Request) -> Drawn | None:
     """Every metric at the resolution that most cells have, the fastest on top; None for a single cell."""
+    cells, looks, layout, options = asked
     cells = fullest(chosen(cells, options))
     keys = [options.metric] if options.metric else METRIC_KEYS
     keys = [key for key in keys if any(point.metrics[key].known for point in cells)]
@@ -216,9 +206,7 @@ def metrics(
     caption += stated(" Bars are 95 % confidence intervals, where larger than the mark.", bounded)
     if any(not dot.value.known for chart in charts for dot in chart.dots):
         caption += " A × at the edge is a cell without a number, with its status."
-    labels = joined([lowered(METRICS[key].label) for key in keys])
-    alt = f"Dot plots of {labels} at {size} for {called.counted(len(names))}, {names[0]} on top."
-    return Drawing(canvas.figure, caption, alt)
+    return canvas, caption
 
 
 def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:

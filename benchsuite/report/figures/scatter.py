@@ -14,10 +14,10 @@ from matplotlib.patches import Patch, Rectangle
 
 from benchsuite.analyse.pareto import pareto_front
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import Drawing, measure, text_size
+from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.crowd import MANY, crowded, faded, told
 from benchsuite.report.figures.axes import Scale, apply, limited, scale, title_of
-from benchsuite.report.figures.choose import Options, chosen, ends, evenly
+from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly
 from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.labels import Box, around, place, segment
 from benchsuite.report.points import Point, kernels_of, names_of, resolutions_of
@@ -26,7 +26,6 @@ from benchsuite.report.theme import INK, MUTED, Look, fills
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, lowered, pixels, places, some
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.results.nouns import noun
-from benchsuite.units import si
 
 MOST_PANELS = 3
 FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15
@@ -38,13 +37,12 @@ MOST_SHARED = 2.5
 """Length of an axis that all panels share, in lengths of the longest that one of them needs."""
 
 
-def scatter(
-    cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-) -> Drawing | None:
+def scatter(asked: Request) -> Drawn | None:
     """Speed over MACs with the Pareto front, a panel a resolution; None for fewer than two names.
 
     Where most of many marks lie close to each other, a second panel enlarges that part.
     """
+    cells, looks, layout, options = asked
     metric = METRICS[options.metric or "throughput"]
     cells = chosen(cells, options)
     drawn = [p for p in cells if p.metrics[metric.key].known and not math.isnan(p.macs)]
@@ -96,7 +94,7 @@ def scatter(
         frame = Rectangle((xs[1].lo, ys[1].lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8)
         panels[0].ax.add_patch(frame)
     caption = _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
-    return Drawing(canvas.figure, caption, _alt(drawn, resolutions, metric))
+    return canvas, caption
 
 
 def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
@@ -340,15 +338,3 @@ def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str
         rest = sum(len(failed) for failed in list(alike.values())[most:])
         texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
     return "; ".join(texts)
-
-
-def _alt(drawn: Sequence[Point], resolutions: Sequence[int | str], metric: Metric) -> str:
-    number = noun(point.subject for point in drawn).counted(len(names_of(drawn)))
-    parts = [f"Scatter plot of {lowered(metric.label)} over MACs per image for {number}."]
-    for resolution in resolutions:
-        panel = [point for point in drawn if point.resolution == resolution]
-        ordered = sorted(panel, key=lambda point: point.metrics[metric.key].value)
-        told_ = [f"{p.name} with {si(p.metrics[metric.key].value, metric.unit, 3)}" for p in ordered]
-        span = f"from {told_[0]} to {told_[-1]}" if len(told_) > 1 else told_[0]
-        parts.append(f"At {pixels(resolution)} {span}.")
-    return " ".join(parts)
