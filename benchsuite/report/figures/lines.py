@@ -12,7 +12,16 @@ from matplotlib.axes import Axes
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.crowd import MANY, faded, told
-from benchsuite.report.figures.axes import Positions, Scale, apply, positions, scale, title_of, wants_log
+from benchsuite.report.figures.axes import (
+    Positions,
+    Scale,
+    apply,
+    positions,
+    scale,
+    tick_text,
+    title_of,
+    wants_log,
+)
 from benchsuite.report.figures.choose import Drawn, Options, Request, chosen, evenly, one_kernel
 from benchsuite.report.figures.layout import Panel, grid
 from benchsuite.report.labels import stack
@@ -84,7 +93,9 @@ def over(sweep: Sweep, asked: Request) -> Drawn | None:
     log = any(wants_log(panel.values) for panel in shown)
     size = text_size()
     columns = min(layout.panels(len(metrics)), len(metrics))
-    left = 8 + max(measure(text, size)[0] for text in ("500 MiB", "200 M"))
+    ys = [_scale(panel.values, panel.metric.unit, log=log) for panel in shown]
+    ticks = [tick_text(tick, p.metric.unit) for p, y in zip(shown, ys, strict=True) for tick in y.ticks]
+    left = 8 + max((measure(text, size)[0] for text in ticks), default=0.0)
     gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
     handles: list[Artist] = []
     if layout.width / columns - left - gutter < LEAST_WIDTH:
@@ -108,11 +119,10 @@ def over(sweep: Sweep, asked: Request) -> Drawn | None:
         gap=gutter + left,
         between=40.0 if columns > 1 else 30.0,
     )
-    for i, (place, panel) in enumerate(zip(panels, shown, strict=True)):
-        values, own_strip = panel.values, strip if panel.failed else 0.0
-        y = scale(values, panel.metric.unit, log=log) if values else Scale(False, 0, 1, ())
+    for i, (place, panel, plain) in enumerate(zip(panels, shown, ys, strict=True)):
+        own_strip = strip if panel.failed else 0.0
         side = "below" if panel.metric.better == "higher" else "above"
-        y = y.extended(**{side: own_strip / (place.height - own_strip)})
+        y = plain.extended(**{side: own_strip / (place.height - own_strip)})
         apply(place.ax, "y", y, panel.metric.unit)
         axis.apply(place.ax, place.width, size)
         row, column = divmod(i, len(metrics))
@@ -122,6 +132,10 @@ def over(sweep: Sweep, asked: Request) -> Drawn | None:
             place.ax.set_xlabel(sweep.title)
         panel.draw(place, sweep, axis, y, own_strip)
     return canvas, _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named))
+
+
+def _scale(values: Sequence[float], unit: str, *, log: bool) -> Scale:
+    return scale(values, unit, log=log) if values else Scale(False, 0, 1, ())
 
 
 def at_text(sweep: Sweep, spot: Spot) -> str:

@@ -252,6 +252,7 @@ def _rows(
         height=len(names) * line + 6,
         handles=handles,
         left=left,
+        right=18.0,
         gap=26.0,
         between=44.0,
         above=16.0 if titled else 6.0,
