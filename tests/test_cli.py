@@ -359,12 +359,40 @@ def test_figures_of_a_style_are_written_and_an_unknown_style_is_refused(
 ) -> None:
     out, folder = tmp_path / "page.html", tmp_path / "figures"
     assert cli("report", finished, "--out", out, "--figures", folder, "--style", "litv2").code == 0
-    assert b"237.6" in next(folder.glob("macs*.pdf")).read_bytes()
+    assert b"0 0 234" in (folder / "macs-vs-throughput-column.pdf").read_bytes()
     answer = cli("report", finished, "--out", out, "--figures", folder, "--style", "lit2")
     assert answer.code == 2
     assert 'did you mean "litv2"?' in answer.err
     assert cli("run", "hilo", "--out", tmp_path / "run", "--style", "litv2").code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_one_figure_is_written_as_wide_as_it_is_asked_for(cli: Cli, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "fig.pdf"
+    words = ("--kind", "scatter", "--width", "6.75in", "--style", "litv2", "--out", out)
+    answer = cli("figure", finished, *words)
+    assert (answer.code, answer.out) == (0, f"{out}\n")
+    assert "Pareto front" in answer.err  # the caption
+    assert b"0 0 486" in out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--kind", "scater"), 'did you mean "scatter"?'),
+        (("--kind", "energy"), "nothing to show in a figure of the kind energy"),
+        (("--kind", "scatter", "--width", "3"), "no width between"),
+        (("--kind", "scatter", "--mixers", "nobody"), '--mixers: no "nobody"'),
+        (("--kind", "scatter", "--metric", "speed"), "allowed: params, macs, latency_s"),
+    ],
+)
+def test_a_figure_that_cannot_be_drawn_is_refused_with_what_can(
+    cli: Cli, finished: Path, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    answer = cli("figure", finished, *words, "--out", tmp_path / "fig.pdf")
+    assert answer.code == 2
+    assert said in answer.err
+    assert not (tmp_path / "fig.pdf").exists()
 
 
 def test_parity_passes_on_the_data_that_is_shipped(cli: Cli, repository: Path) -> None:

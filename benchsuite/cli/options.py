@@ -29,7 +29,11 @@ Figures = Annotated[
 ]
 
 Style = Annotated[
-    str | None, typer.Option("--style", help="Look of the files of --figures: report (default) or litv2.")
+    str | None,
+    typer.Option(
+        "--style",
+        help="Look of the files of --figures: default or litv2, which writes both widths of a paper.",
+    ),
 ]
 
 

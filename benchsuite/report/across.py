@@ -19,10 +19,10 @@ from benchsuite.analyse import fingerprint
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
+from benchsuite.report.columns import FACTORS
 from benchsuite.report.differences import machines_of
 from benchsuite.report.order import Order, beside, log_multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
-from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import joined
 from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run

@@ -12,15 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from benchsuite.report.canvas import WIDTH, Canvas, Drawing, legend_height, text
+from benchsuite.report.canvas import Canvas, Drawing, text
+from benchsuite.report.figures.layout import PAGE, grid
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
 from benchsuite.report.words import counted, fixed
 from benchsuite.results.analyses import AttentionLayer, Spectrum, Subject
 
+WIDTH = PAGE.width
 PANEL = 190.0
 """Height of a panel in points."""
 LAYER = "Layer, in the order of execution"
-_LEFT, _GAP, _HEAD, _BELOW = 46.0, 66.0, 20.0, 40.0
+_LEFT, _GAP, _HEAD = 46.0, 66.0, 24.0
 
 
 def weights_words(subject: Subject) -> str:
@@ -159,8 +161,8 @@ def field_figure(subject: Subject) -> Drawing | None:
     if field is None:
         return None
     side = 220.0
-    canvas = Canvas(WIDTH, _HEAD + side + _BELOW)
-    _headline(canvas, subject)
+    canvas = Canvas(WIDTH, _HEAD + side + 40)
+    _headline(canvas, subject, 0)
     height, width = field.grid
     wide = side * width / height if width <= height else min(side * width / height, WIDTH - 2 * _LEFT)
     ax = canvas.axes(_LEFT, _HEAD + 4, wide, wide * height / width)
@@ -189,29 +191,18 @@ FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
 
 
 def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
-    """Two panels side by side under the headline and a legend."""
-    legend = legend_height(handles)
-    canvas = Canvas(WIDTH, _HEAD + legend + PANEL + _BELOW)
-    _headline(canvas, subject)
-    if handles:
-        canvas.figure.legend(
-            handles=list(handles),
-            loc="upper left",
-            bbox_to_anchor=(_LEFT / WIDTH, 1 - _HEAD / canvas.height),
-            ncols=len(handles),
-            frameon=False,
-            borderpad=0,
-            borderaxespad=0,
-        )
-    width = (WIDTH - 2 * _LEFT - _GAP) / 2
-    top = _HEAD + legend + 4
-    left, right = (canvas.axes(_LEFT + i * (width + _GAP), top, width, PANEL - 8) for i in range(2))
-    return canvas, (left, right)
+    """Two panels side by side under a legend, and whose weights they are of."""
+    canvas, (left, right) = grid(
+        PAGE, 2, columns=2, height=PANEL, handles=handles, left=_LEFT, right=_LEFT, gap=_GAP, above=_HEAD
+    )
+    _headline(canvas, subject, canvas.height - _HEAD - PANEL - 32)
+    return canvas, (left.ax, right.ax)
 
 
-def _headline(canvas: Canvas, subject: Subject) -> None:
+def _headline(canvas: Canvas, subject: Subject, top: float) -> None:
+    """Whose weights these are, in a line whose middle lies ten points under `top`."""
     line = f"{subject.name} · {weights_words(subject)}"
-    canvas.figure.text(_LEFT / WIDTH, 1 - 10 / canvas.height, line, fontsize=8.5, color=MUTED)
+    canvas.figure.text(_LEFT / WIDTH, 1 - (top + 10) / canvas.height, line, color=MUTED)
 
 
 def _branches(layers: Iterable[AttentionLayer]) -> dict[str, list[AttentionLayer]]:

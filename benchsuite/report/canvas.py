@@ -7,19 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
 
 from benchsuite.report.theme import INK, MUTED, PAPER, Look
-
-WIDTH = 720.0
-"""Width of a figure in points: ten inches, the width of the page."""
 
 
 @dataclass(frozen=True)
@@ -51,42 +48,58 @@ class Canvas:
 
     def legend(self, handles: Sequence[Artist], left: float = 0.0) -> None:
         """A legend in rows at the top of the figure, over its whole width; nothing for no handles."""
-        if not handles:
-            return
-        self.figure.legend(
-            handles=list(handles),
-            loc="upper left",
-            bbox_to_anchor=(left / self.width, 1 - 2 / self.height),
-            ncols=_legend_columns(handles),
-            frameon=False,
-            borderpad=0,
-            borderaxespad=0,
-            handletextpad=0.3,
-            columnspacing=1.4,
-            fontsize=8.5,
-        )
+        if handles:
+            self.figure.legend(
+                handles=list(handles),
+                loc="upper left",
+                bbox_to_anchor=(left / self.width, 1 - 2 / self.height),
+                ncols=_legend_columns(handles, self.width - left),
+                frameon=False,
+                borderpad=0,
+                borderaxespad=0,
+                handletextpad=0.3,
+                columnspacing=1.4,
+                labelspacing=0.35,
+            )
 
 
 def measure(text: str, size: float) -> tuple[float, float]:
-    """Width and height in points of a text in the figures' font."""
+    """Width and height in points of a text in the figures' font, and 3 % more, as hinting widens letters."""
     font = FontProperties(family="sans-serif", size=size)
     width, height, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
-    return float(width), float(height)
+    return 1.03 * float(width), float(height)
 
 
-def legend_height(handles: Sequence[Artist]) -> float:
-    """Height of a legend in points, with the gap below; 0 for no handles."""
-    return math.ceil(len(handles) / _legend_columns(handles)) * 13.0 + 8.0 if handles else 0.0
+def legend_height(handles: Sequence[Artist], width: float) -> float:
+    """Height in points of a legend that is at most so wide, with the gap below; 0 for no handles."""
+    rows = math.ceil(len(handles) / _legend_columns(handles, width)) if handles else 0
+    return rows * 1.5 * legend_size() + 8.0 if rows else 0.0
 
 
-def _legend_columns(handles: Sequence[Artist]) -> int:
-    widest = max(measure(str(handle.get_label()), 8.5)[0] for handle in handles)
-    return max(1, min(len(handles), int((WIDTH - 60) // (widest + 36))))
+def legend_size() -> float:
+    """Size of the letters of legends, in points."""
+    return float(mpl.rcParams["legend.fontsize"])
+
+
+def text_size() -> float:
+    """Size of the letters of ticks and labels, in points."""
+    return float(mpl.rcParams["xtick.labelsize"])
+
+
+def mark_size() -> float:
+    """Diameter of marks, in points."""
+    return float(mpl.rcParams["lines.markersize"])
+
+
+def _legend_columns(handles: Sequence[Artist], width: float) -> int:
+    size = legend_size()
+    widest = max(measure(str(handle.get_label()), size)[0] for handle in handles)
+    return max(1, min(len(handles), int((width - 4) // (widest + 4.2 * size))))
 
 
 def mixer_handle(look: Look) -> Line2D:
     """Legend entry of a mixer."""
-    return Line2D([], [], color=look.color, marker=look.marker, markersize=6, label=look.label)
+    return Line2D([], [], color=look.color, marker=look.marker, label=look.label)
 
 
 def kernel_handles(kernels: Sequence[str], fills: Mapping[str, str]) -> list[Line2D]:
@@ -113,14 +126,13 @@ def _marker(marker: str, fill: str, color: str = MUTED) -> dict[str, Any]:
         "markerfacecolor": PAPER if fill == "none" else color,
         "markerfacecoloralt": PAPER,
         "markeredgecolor": color,
-        "markeredgewidth": 1.2,
-        "markersize": 6,
+        "markeredgewidth": mark_size() / 5,
     }
 
 
-def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str) -> None:
+def mark(ax: Axes, x: float, y: float, look: Look, fill: str, cell: str, size: float | None = None) -> None:
     """The marker of one cell; `svg.inline` turns its gid into a tooltip and a link to the cell's row."""
-    style = _marker(look.marker, fill, look.color)
+    style = _marker(look.marker, fill, look.color) | ({} if size is None else {"markersize": size})
     line = Line2D([x], [y], linestyle="none", zorder=3, clip_on=False, **style)
     line.set_gid(f"cell:{cell}")
     ax.add_artist(line)
@@ -147,33 +159,18 @@ def _exclaim(ax: Axes, mark: Line2D) -> None:
         (4, 3),
         xycoords=mark.get_transform(),
         textcoords="offset points",
-        fontsize=8,
-        fontweight="bold",
-        color=INK,
+        fontsize=text_size() - 1,
+        color=MUTED,
         annotation_clip=False,
-    )
-
-
-def ring(ax: Axes, x: float, y: float, color: str, *, dashed: bool, label: str = "") -> PathCollection:
-    """A ring around the mark at a place, to set it apart without colour: solid or dashed."""
-    return ax.scatter(
-        [x],
-        [y],
-        s=121,
-        facecolors="none",
-        edgecolors=color,
-        linewidths=1.1,
-        linestyles=[(0, (1.6, 1.4)) if dashed else "-"],
-        zorder=2.8,
-        clip_on=False,
-        label=label,
     )
 
 
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:
     """An interval with caps, from (x[0], y[0]) to (x[1], y[1]) along one of the axes."""
     cap = "_" if x[0] == x[1] else "|"
-    ax.plot(x, y, color=color, linewidth=1.1, marker=cap, markersize=5, zorder=2.5, clip_on=False)
+    ax.plot(
+        x, y, color=color, linewidth=1.1, marker=cap, markersize=0.8 * mark_size(), zorder=2.5, clip_on=False
+    )
 
 
 def cross(ax: Axes, x: float, y: float, color: str, cell: str) -> None:
@@ -185,8 +182,8 @@ def cross(ax: Axes, x: float, y: float, color: str, cell: str) -> None:
         transform=ax.transAxes,
         linestyle="none",
         marker="x",
-        markersize=5.5,
-        markeredgewidth=1.6,
+        markersize=0.9 * mark_size(),
+        markeredgewidth=mark_size() / 4,
         color=color,
         clip_on=False,
         zorder=3,
@@ -232,7 +229,7 @@ def text(
     *,
     ha: Literal["left", "center", "right"] = "left",
     color: str = INK,
-    size: float = 8.0,
+    size: float | None = None,
     backed: bool = False,
 ) -> None:
     """Text at a place in points from the lower left corner of the axes, centred on y.
@@ -247,7 +244,7 @@ def text(
         ha=ha,
         va="center_baseline",
         color=color,
-        fontsize=size,
+        fontsize=size or text_size(),
         annotation_clip=False,
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5} if backed else None,
     )

@@ -18,16 +18,12 @@ TIME = "Where the time goes"
 _USED = "Memory, training steps and energy"
 
 CHAPTERS: dict[str, str] = {
-    "scatter": SPEED,
+    **dict.fromkeys(("scatter", "accuracy", "protocols", "ratio", "metrics"), SPEED),
     "scaling": "Scaling",
-    "kernels": TIME,
-    "device": TIME,
-    "profile": TIME,
-    "memory": _USED,
-    "training": _USED,
-    "energy": _USED,
+    **dict.fromkeys(("kernels", "device", "roofline", "operators"), TIME),
+    **dict.fromkeys(("memory", "training", "energy"), _USED),
 }
-"""Key of a section → the heading that its figures stand under, unless a section names another."""
+"""Kind of figure → the heading that it stands under."""
 
 
 @dataclass(frozen=True)

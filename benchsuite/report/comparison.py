@@ -16,10 +16,10 @@ from benchsuite.analyse import exact, fingerprint
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.report.claims import setting_words
+from benchsuite.report.columns import FACTORS
 from benchsuite.report.differences import machines_of
 from benchsuite.report.order import joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points
-from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record

@@ -8,83 +8,33 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.report import across_page, analyses, claims, method, names, over, tables, unfinished
 from benchsuite.report.across import across
-from benchsuite.report.busy import waits, wall_and_busy
 from benchsuite.report.canvas import Drawing, flagged
-from benchsuite.report.chapters import CHAPTERS, SPEED, Chapter, FigurePart, chapters
+from benchsuite.report.cells import Cells, read
+from benchsuite.report.chapters import CHAPTERS, Chapter, FigurePart, chapters
 from benchsuite.report.contests import contests, speed
 from benchsuite.report.differences import machines_of
-from benchsuite.report.dots import at_one_resolution, kernel_speedup
-from benchsuite.report.energy import energy, thrift
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
-from benchsuite.report.figures import cost_versus_speed
+from benchsuite.report.figures import FIGURES, PAGE, Options
+from benchsuite.report.figures.parts import device_said, energy_said
 from benchsuite.report.findings import Finding, findings
-from benchsuite.report.groups import Group, describe, shared, split
+from benchsuite.report.groups import Group, describe, shared
 from benchsuite.report.growing import growth_table
 from benchsuite.report.noise import evidence
-from benchsuite.report.operators import PROFILE, time_by_operator, with_profiles
-from benchsuite.report.order import Order, within
-from benchsuite.report.points import Point, points
+from benchsuite.report.order import Order
+from benchsuite.report.points import Point
 from benchsuite.report.prose import Section as Prose
-from benchsuite.report.ranking import with_standings
-from benchsuite.report.roof import under_the_roof, with_roofs
-from benchsuite.report.scaling import over_resolution
-from benchsuite.report.splits import memory_split, training_split
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.tables import Table, with_relative
+from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look, looks, start_said
-from benchsuite.report.unfinished import missing, with_gaps
 from benchsuite.report.words import STATUS_WORDS, counted, pixels, spread
-from benchsuite.results.frame import to_frame
 from benchsuite.results.nouns import noun
-from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, si
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A figure of the page.
-
-    Attributes:
-        key: the word for it in a scenario's `report.sections`, or one of `UNASKED`.
-        name: of the files that `--figures` writes.
-        draw: frame of one group, looks → figure, or None where there is nothing to show.
-        chapter: the heading that it stands under; that of its key in `CHAPTERS` if empty.
-    """
-
-    key: str
-    name: str
-    title: str
-    draw: Callable[[pd.DataFrame, Mapping[str, Look]], Drawing | None]
-    chapter: str = ""
-
-
-DEVICE, ENERGY = "device", "energy"
-UNASKED = (DEVICE, PROFILE, ENERGY)
-"""Keys that are no words of a scenario: whoever has a device watched or a cell profiled wants to see it."""
-
-SECTIONS: tuple[Section, ...] = (
-    Section("scatter", "macs-vs-throughput", "MACs against throughput", cost_versus_speed),
-    Section("scaling", "over-resolution", "Growth with resolution", over_resolution),
-    Section("scaling", "all-metrics", "All metrics", at_one_resolution, SPEED),
-    Section(DEVICE, "wall-and-busy", "Wall time and device time", wall_and_busy),
-    Section(PROFILE, "roofline", "Under the roof of the machine", under_the_roof),
-    Section(PROFILE, "time-by-operator", "Time by operator", time_by_operator),
-    Section("kernels", "kernel-speedup", "Fused kernels against math", kernel_speedup),
-    Section("memory", "memory-split", "What memory is made of", memory_split),
-    Section("training", "training-split", "What a training step is made of", training_split),
-    Section(ENERGY, "energy", "Energy of an image", energy),
-)
-"""Figures of the page, one row each. To add one, write its function and one line here."""
-
-Filed = Callable[[str, pd.DataFrame, Mapping[str, Look]], Drawing | None]
-"""Name of a figure, frame of one group, looks → the figure for a file, or None for that of the page."""
 
 MOST_DRAWN = 400
 """Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
@@ -174,12 +124,11 @@ class Page:
     across: list[Prose] = field(default_factory=list)
 
 
-def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | None = None) -> Page:
+def build(runs: Sequence[Run], *, every_figure: bool = False) -> Page:
     """The page of these runs, in order. Call it with `theme.applied()`.
 
     Args:
         every_figure: also draw the figures that the page has no room for, to write them to files.
-        filed: draws the figures that are written to files, where those are to look unlike the page's.
     """
     sheet = StyleSheet()
     parts = [
@@ -190,7 +139,6 @@ def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | Non
             sheet,
             room=ROOM_BYTES // len(runs),
             every_figure=every_figure,
-            filed=filed,
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -199,32 +147,38 @@ def build(runs: Sequence[Run], *, every_figure: bool = False, filed: Filed | Non
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
 
 
-def _run(
-    run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool, filed: Filed | None
-) -> RunPart:
-    records = [record for record in run.records if record.status != "skipped"]
-    gaps = missing(run)
-    frame, order = _frame(run, records, gaps)
+def _run(run: Run, key: str, prefix: str, sheet: StyleSheet, *, room: int, every_figure: bool) -> RunPart:
+    cells = read(run)
+    records, gaps, order, base = cells.records, cells.gaps, cells.order, cells.reference
+    frame = cells.frame
     wanted = _sections(run.scenario)
     reference = (run.scenario.get("report") or {}).get("reference")
-    base = reference or next(iter(_ordered(run.scenario, _timed_names(frame))), None)
-    frame = with_relative(frame, base)
-    style = looks(_ordered(run.scenario, list(dict.fromkeys(frame["name"]))), reference)
+    style = looks(list(cells.names), reference)
     title = str(run.scenario.get("title") or run.scenario.get("name") or run.path.name)
-    tips = {point.cell: tip(point) for point in points(frame)}
+    tips = {point.cell: tip(point) for point in cells.points}
     suspicious = frozenset(frame["cell"][frame["flags"] != ""])
 
     def draw(drawing: Drawing, name: str) -> Markup:
         return inline(drawing.figure, name, drawing.alt, tips, sheet, prefix if TABLE in wanted else None)
 
     groups, drawn = [], 0
-    for number, group in enumerate(split(frame), start=1):
-        fits = drawn + len(group.frame) <= MOST_DRAWN
-        drawn += len(group.frame) if fits else 0
+    for number, group in enumerate(cells.groups, start=1):
+        fits = drawn + len(group.cells) <= MOST_DRAWN
+        drawn += len(group.cells) if fits else 0
         asked = wanted if fits or every_figure else ()
         into = draw if fits else None
         groups.append(
-            _group(group, order, f"{key}-{number}", asked, style, into, reference, suspicious, filed)
+            _group(
+                group,
+                cells.points if number == 1 else (),
+                order,
+                f"{key}-{number}",
+                asked,
+                style,
+                into,
+                base,
+                suspicious,
+            )
         )
     return RunPart(
         key=key,
@@ -232,13 +186,13 @@ def _run(
         question=str(run.scenario.get("question") or ""),
         noun=noun(frame["subject"]).single,
         apart=names.apart(frame),
-        summary=_summary(run, frame, gaps),
+        summary=_summary(run, cells),
         evidence=evidence(records, machines_of(run, records)),
         unfinished=unfinished.said(run, gaps),
         claims=claims.panel(claims.judgements(run.scenario, frame), frame),
         groups=groups,
         over=over.of_run(
-            frame, key, style, draw, suspicious, room=MOST_DRAWN - drawn, every_figure=every_figure
+            cells.points, key, style, draw, suspicious, room=MOST_DRAWN - drawn, every_figure=every_figure
         )
         if "scaling" in wanted
         else [],
@@ -258,17 +212,9 @@ def _run(
     )
 
 
-def _frame(run: Run, records: Sequence[Record], gaps: Sequence[Cell]) -> tuple[pd.DataFrame, Order]:
-    """All that a page says of cells, a row a cell, and which of them are faster than which."""
-    machines = run.environments
-    frame = with_profiles(to_frame(records, machines), records)
-    frame = with_gaps(with_roofs(frame, machines), run, gaps)
-    order = within(frame)
-    return with_standings(frame, order), order
-
-
 def _group(
     group: Group,
+    whole: Sequence[Point],
     order: Order,
     key: str,
     wanted: Sequence[str],
@@ -276,24 +222,24 @@ def _group(
     draw: Callable[[Drawing, str], Markup] | None,
     reference: str | None,
     suspicious: Collection[str],
-    filed: Filed | None = None,
 ) -> GroupPart:
-    cells = points(group.frame)
+    cells = group.cells
     figures = []
-    for section in sorted((s for s in SECTIONS if s.key in wanted), key=lambda s: wanted.index(s.key)):
-        drawing = section.draw(group.frame, style)
+    chosen = [one for one in FIGURES if (one.section or "table") in wanted and one.kind != "axis"]
+    for section in sorted(chosen, key=lambda one: wanted.index(one.section or "table")):
+        of = whole if section.whole else cells
+        drawing = section.draw(of, style, PAGE, Options(reference=reference)) if of else None
         if drawing is not None:
             drawing = flagged(drawing, suspicious)
-            svg = draw(drawing, f"{key}-{section.name}") if draw else None
-            chapter = section.chapter or CHAPTERS[section.key]
-            file = filed(section.name, group.frame, style) if filed else None
+            svg = draw(drawing, f"{key}-{section.file}") if draw else None
             caption = f"{drawing.caption}{start_said(style)}"
-            figures.append(FigurePart(section.title, svg, caption, section.name, file or drawing, chapter))
+            part = FigurePart(section.title, svg, caption, section.file, drawing, CHAPTERS[section.kind])
+            figures.append(part)
     fields = [contest for contest in contests(cells, order) if contest.finished]
     return GroupPart(
         title=group.title,
         conditions=group.conditions,
-        findings=findings(cells, order, reference, watched(group.frame)),
+        findings=findings(cells, order, reference, watched(cells)),
         fastest=tables.fastest(fields) if len(fields) > 1 else None,
         growth=growth_table(cells) if "scaling" in wanted else None,
         figures=figures,
@@ -301,9 +247,9 @@ def _group(
     )
 
 
-def watched(frame: pd.DataFrame) -> list[Finding]:
+def watched(cells: Sequence[Point]) -> list[Finding]:
     """What was read from the device itself, in sentences; those about nothing are empty."""
-    return [Finding("Launch-bound", waits(frame)), Finding("Energy", thrift(frame))]
+    return [Finding("Launch-bound", device_said(cells)), Finding("Energy", energy_said(cells))]
 
 
 def _undrawn(cells: int) -> str:
@@ -314,52 +260,29 @@ def _undrawn(cells: int) -> str:
 
 
 def _sections(scenario: Mapping[str, Any]) -> list[str]:
-    """Which sections the scenario wants, in its order, and those of `UNASKED`; all if it does not say."""
+    """Which sections the scenario wants, in its order; all if it does not say."""
     wanted = (scenario.get("report") or {}).get("sections")
     if isinstance(wanted, str):
-        return [wanted, *UNASKED]
+        return [wanted]
     chosen = list(wanted or ())
     if chosen and chosen not in _USUAL:
-        return [*chosen, *UNASKED]
-    return [*dict.fromkeys(section.key for section in SECTIONS), TABLE]
+        return chosen
+    return [*dict.fromkeys(one.section for one in FIGURES if one.section), TABLE]
 
 
-def _timed_names(frame: pd.DataFrame) -> list[str]:
-    """The names that were timed; none for a single one, which there is nothing to hold against."""
-    timed = list(dict.fromkeys(frame["name"][frame["latency_s"].notna()]))
-    return timed if len(timed) > 1 else []
-
-
-def _ordered(scenario: Mapping[str, Any], names: list[str]) -> list[str]:
-    """Names in the order of the scenario.
-
-    A mixer with varied parameters has several names; all of them begin with its label.
-    """
-    sweep = scenario.get("sweep") or {}
-    listed = sweep.get("mixer") or sweep.get("backbone") or []
-    entries = [listed] if isinstance(listed, str | Mapping) else listed
-    labels = [str(e.get("label") or e.get("name")) if isinstance(e, Mapping) else str(e) for e in entries]
-
-    def place(name: str) -> int:
-        exact = [i for i, label in enumerate(labels) if name == label]
-        begun = [i for i, label in enumerate(labels) if name.startswith(f"{label} ")]
-        return next(iter(exact or begun), len(labels))
-
-    return sorted(names, key=place)
-
-
-def _summary(run: Run, frame: pd.DataFrame, gaps: Sequence[Cell]) -> str:
+def _summary(run: Run, cells: Cells) -> str:
     """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
-    measured = int((frame["status"] == "ok").sum())
+    measured = sum(point.status == "ok" for point in cells.points)
+    number = len(cells.points)
     gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
     machine = gpu.get("name") or cpu.get("model") or run.environment.get("machine")
     version = run.environment.get("torch")
     parts = [
-        counted(len(frame), "cell")
-        + (", all measured" if measured == len(frame) and not gaps else f", {measured} measured"),
+        counted(number, "cell")
+        + (", all measured" if measured == number and not cells.gaps else f", {measured} measured"),
         str(machine) if machine else "",
         f"PyTorch {version}" if version else "",
-        describe(shared(frame)) if len(frame) else "",
+        describe(shared(cells.points)) if cells.points else "",
         str(run.environment.get("started_at") or "")[:10],
     ]
     return " · ".join(part for part in parts if part)
@@ -380,16 +303,6 @@ def tip(point: Point) -> str:
         "" if math.isnan(memory) else byte_size(memory),
     ]
     return f"{where}: {', '.join(text for text in texts if text)}"
-
-
-def file_name(part: FigurePart, run: RunPart, group: GroupPart, *, several_runs: bool) -> str:
-    """Name of a figure's files: what it shows, then what tells its run and group from others."""
-    words = [part.name]
-    if several_runs:
-        words.append(run.key)
-    if len(run.groups) > 1:
-        words.append(group.title)
-    return _slug(words)
 
 
 def analysis_files(run: RunPart, *, several_runs: bool) -> Iterator[tuple[str, Drawing]]:

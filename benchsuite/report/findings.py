@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from benchsuite.report.beside import beside
 from benchsuite.report.contests import Contest, contests, speed
 from benchsuite.report.crossings import crossed
-from benchsuite.report.dots import beside_math
+from benchsuite.report.figures.rows import beside_math
 from benchsuite.report.growing import grows
-from benchsuite.report.order import NO_DIFFERENCE, Order, doubt
+from benchsuite.report.order import Order, doubt
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.ranking import correlation, fewest, front, moved
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, some, spread
 from benchsuite.results.record import STATUSES
 from benchsuite.stats.evidence import TOO_FEW, Decision
+
+NO_DIFFERENCE = "no difference that means anything on this machine"
 
 
 @dataclass(frozen=True, slots=True)

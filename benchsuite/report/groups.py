@@ -5,33 +5,15 @@ Cells that differ in more than mixer, resolution and kernel never share a panel.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.points import Point
 
-from benchsuite.report.words import MODE_WORDS, counted
-
-_WORDS: dict[str, Callable[[Any], str]] = {
-    "device": str,
-    "dtype": str,
-    "mode": lambda mode: MODE_WORDS.get(mode, mode),
-    "batch": lambda batch: f"batch {batch}",
-    "dim": lambda dim: f"dim {dim}",
-    "num_heads": lambda heads: counted(heads, "head"),
-    "stride": lambda stride: f"stride {stride}",
-    "memory_format": str,
-    "cache": lambda cache: f"{cache} caches",
-    "protocol": lambda protocol: f"protocol {protocol}",
-    "compile": lambda mode: "eager" if mode == "eager" else f"torch.compile {mode}",
-    "allocator": lambda allocator: f"allocator {allocator}",
-    "threads": lambda threads: "torch's threads" if pd.isna(threads) else counted(int(threads), "thread"),
-}
 _DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
 _ALWAYS = ("device", "dtype", "mode", "batch")
-_SELDOM = {"memory_format": "contiguous", "cache": "warm", "protocol": "adaptive", "compile": "eager"}
-"""Axes that are said only where a run departs from these values."""
 _SHAPE = ("dim", "num_heads", "stride")
 
 
@@ -47,72 +29,83 @@ class Group:
 
     title: str
     conditions: str
-    frame: pd.DataFrame
+    cells: tuple[Point, ...]
 
 
-def split(frame: pd.DataFrame, *, over: str = "") -> list[Group]:
+def split(cells: Sequence[Point], *, over: str = "") -> list[Group]:
     """The groups of a run, by device, dtype, mode, batch, and by shape where one mixer has several shapes.
 
     Mixers may differ in heads or width among themselves, that is a choice of the scenario; one mixer swept
     over widths is several comparisons.
 
     Args:
-        over: a factor that may differ within a group, because it is looked at over its values.
+        over: a condition that may differ within a group, because it is looked at over its values.
     """
-    factors = [*_said(frame), *(factor for factor in _SHAPE if _varies_within_a_mixer(frame, factor))]
-    factors = [factor for factor in factors if factor != over]
-    if frame.empty:
-        return []
-    varying = [factor for factor in factors if frame[factor].nunique(dropna=False) > 1]
-    constant = [*factors, *(factor for factor in _shape(frame) if factor not in factors)]
+    keys = [*_said(cells), *(key for key in _SHAPE if _varies_within_a_mixer(cells, key))]
+    keys = [key for key in keys if key != over]
+    varying = [key for key in keys if len(values(cells, key)) > 1]
+    told = [*keys, *(key for key in _shape(cells) if key not in keys)]
+    parts: dict[tuple[Any, ...], list[Point]] = {}
+    for point in cells:
+        parts.setdefault(tuple(point.settings[key] for key in keys), []).append(point)
     groups = []
-    for _, part in frame.groupby(factors, sort=False, dropna=False):
-        first = {
-            factor: part[factor].iloc[0] for factor in constant if part[factor].nunique(dropna=False) == 1
-        }
+    for part in parts.values():
+        first = {key: part[0].settings[key] for key in told if len(values(part, key)) == 1}
         conditions = describe(first)
-        title = describe({factor: first[factor] for factor in varying}) or conditions
-        groups.append(
-            (
-                _key({factor: first[factor] for factor in factors}),
-                Group(title, conditions, part.reset_index(drop=True)),
-            )
-        )
+        title = describe({key: first[key] for key in varying}) or conditions
+        groups.append((_rank(part[0].settings, keys), Group(title, conditions, tuple(part))))
     return [group for _, group in sorted(groups, key=lambda item: item[0])]
 
 
-def describe(values: Mapping[str, Any]) -> str:
+def values(cells: Iterable[Point], key: str) -> list[Any]:
+    """The distinct values of a condition, in order of appearance."""
+    return list(dict.fromkeys(point.settings[key] for point in cells))
+
+
+def varying(cells: Sequence[Point]) -> list[str]:
+    """The conditions that differ among these cells; threads that are torch's own do not count as a value."""
+    return [
+        key
+        for key in CONDITIONS
+        if len([value for value in values(cells, key) if value is not None or key == "threads"]) > 1
+    ]
+
+
+def describe(setting: Mapping[str, Any]) -> str:
     """Conditions in words: "cuda, fp16, inference, batch 64"."""
-    return ", ".join(_WORDS[factor](value) for factor, value in values.items())
+    return ", ".join(CONDITIONS[key].said(value) for key, value in setting.items())
 
 
-def shared(frame: pd.DataFrame) -> dict[str, Any]:
+def shared(cells: Sequence[Point]) -> dict[str, Any]:
     """The conditions that all cells have in common."""
-    factors = (*_said(frame), *_shape(frame))
-    return {factor: frame[factor].iloc[0] for factor in factors if frame[factor].nunique(dropna=False) == 1}
+    keys = (*_said(cells), *_shape(cells))
+    return {key: cells[0].settings[key] for key in keys if len(values(cells, key)) == 1}
 
 
-def _said(frame: pd.DataFrame) -> tuple[str, ...]:
-    """The factors that every run states, and those of the others that this one makes use of."""
-    seldom = [factor for factor, usual in _SELDOM.items() if (frame[factor] != usual).any()]
-    threads = ["threads"] if frame["threads"].notna().any() else []
-    return (*_ALWAYS, *seldom, *threads, *(["allocator"] if frame["allocator"].nunique() > 1 else []))
+def _said(cells: Sequence[Point]) -> tuple[str, ...]:
+    """The conditions that every run states, and those of the others that this one makes use of."""
+    seldom = [key for key, row in CONDITIONS.items() if row.usual and values(cells, key) != [row.usual]]
+    threads = ["threads"] if values(cells, "threads") != [None] else []
+    return (*_ALWAYS, *seldom, *threads, *(["allocator"] if len(values(cells, "allocator")) > 1 else []))
 
 
-def _shape(frame: pd.DataFrame) -> tuple[str, ...]:
+def _shape(cells: Sequence[Point]) -> tuple[str, ...]:
     """What there is to state of width and stride; nothing for networks, which make their own tokens."""
-    return () if (frame["subject"] == "backbone").all() else _SHAPE
+    return () if all(point.subject == "backbone" for point in cells) else _SHAPE
 
 
-def _varies_within_a_mixer(frame: pd.DataFrame, factor: str) -> bool:
-    return not frame.empty and bool(frame.groupby("name")[factor].nunique().max() > 1)
+def _varies_within_a_mixer(cells: Sequence[Point], key: str) -> bool:
+    found: dict[str, set[Any]] = {}
+    for point in cells:
+        found.setdefault(point.name, set()).add(point.settings[key])
+    return any(len(several - {None}) > 1 for several in found.values())
 
 
-def _key(values: Mapping[str, Any]) -> tuple[tuple[int, Any], ...]:
+def _rank(setting: Mapping[str, Any], keys: Sequence[str]) -> tuple[tuple[int, Any], ...]:
     """Order of groups: numbers as numbers, dtypes from wide to narrow."""
     return tuple(
-        (_DTYPES.index(value) if value in _DTYPES else len(_DTYPES), value)
-        if factor == "dtype"
-        else (0, 0 if pd.isna(value) else value)
-        for factor, value in values.items()
+        (_DTYPES.index(setting[key]), "")
+        if key == "dtype" and setting[key] in _DTYPES
+        else (0, setting[key] or ("" if CONDITIONS[key].worded else 0))
+        for key in keys
     )

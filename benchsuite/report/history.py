@@ -12,9 +12,10 @@ from benchsuite.analyse.exact import Change
 from benchsuite.analyse.history import Point, Series, Shift, revision_range
 from benchsuite.analyse.steps import CHANCE, FLOOR, SHORTEST
 from benchsuite.report.claims import setting_words
+from benchsuite.report.columns import FACTORS
 from benchsuite.report.comparison_page import COUNTED
 from benchsuite.report.prose import Section, present, trimmed
-from benchsuite.report.tables import FACTORS, Header, Row, Table, TableCell
+from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
 from benchsuite.results.frame import to_frame
 from benchsuite.text import in_spreadsheet

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchsuite import __version__
-from benchsuite.report import litv2, theme
-from benchsuite.report.canvas import Drawing
-from benchsuite.report.context import Page, analysis_files, build, file_name
-from benchsuite.report.styles import LITV2, REPORT
+from benchsuite.report import theme
+from benchsuite.report.cells import read
+from benchsuite.report.context import Page, analysis_files, build
+from benchsuite.report.figures.of_run import write_all
+from benchsuite.report.styles import DEFAULT
 from benchsuite.report.svg import save
-from benchsuite.report.theme import Look
 from benchsuite.results.store import Run
 
-logger = logging.getLogger(__name__)
 
-
-def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = REPORT) -> Path:
+def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = DEFAULT) -> Path:
     """Write the report of these runs, one after the other.
 
     Args:
@@ -34,30 +29,14 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         `out`.
     """
     with theme.applied():
-        page = build(runs, every_figure=figures is not None, filed=_column if style == LITV2 else None)
+        page = build(runs)
         if figures is not None:
-            if style == LITV2:
-                _warn(page)
-            _save_figures(page, figures, style)
+            write_all([read(run) for run in runs], figures, style)
+            for part in page.runs:
+                for name, drawing in analysis_files(part, several_runs=len(runs) > 1):
+                    save(drawing.figure, figures, name)
     write(to_html(page), out)
     return out
-
-
-def _column(name: str, frame: pd.DataFrame, looks: Mapping[str, Look]) -> Drawing | None:
-    """A figure in the style of LITv2; None where nobody has drawn it so."""
-    if name not in litv2.DRAWN:
-        return None
-    with litv2.applied():
-        return litv2.DRAWN[name](frame, looks)
-
-
-def _warn(page: Page) -> None:
-    names = dict.fromkeys(part.name for run in page.runs for group in run.groups for part in group.figures)
-    wide = [name for name in names if name not in litv2.DRAWN]
-    wide += [part.name for run in page.runs for part in run.over if part.drawing]
-    wide += ["those of analyses"] if any(run.analyses for run in page.runs) else []
-    if wide:
-        logger.warning("no litv2 form, so ten inches wide as on the page: %s", ", ".join(sorted(wide)))
 
 
 def write(text: str, out: Path) -> None:
@@ -87,18 +66,3 @@ def filled(template: str, page: object) -> str:
     )
     found = environment.get_template(template)
     return found.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
-
-
-def _save_figures(page: Page, folder: Path, style: str) -> None:
-    several = len(page.runs) > 1
-    for run in page.runs:
-        for group in run.groups:
-            for part in group.figures:
-                narrow = style == LITV2 and part.name in litv2.DRAWN
-                with litv2.applied() if narrow else nullcontext():
-                    save(part.drawing.figure, folder, file_name(part, run, group, several_runs=several))
-        for over in run.over:
-            if over.drawing is not None:
-                save(over.drawing.figure, folder, f"{over.name}-{run.key}" if several else over.name)
-        for name, drawing in analysis_files(run, several_runs=several):
-            save(drawing.figure, folder, name)

@@ -6,8 +6,11 @@ Plain geometry in points (1/72 inch), y upwards; knows nothing of matplotlib.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,6 @@ class Box:
     bottom: float
     right: float
     top: float
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether the two share more than an edge."""
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.bottom < other.top
-            and other.bottom < self.top
-        )
 
     def within(self, other: Box) -> bool:
         """Whether no part of it lies outside `other`."""
@@ -73,12 +67,12 @@ def place(
     bounds: Box,
     taken: Sequence[Box] = (),
     avoid: Sequence[Box] = (),
-    gaps: Sequence[float] = (6.0, 13.0, 22.0),
+    gaps: Sequence[float] = (6.0, 13.0, 22.0, 34.0, 48.0, 64.0),
 ) -> list[tuple[Box, tuple[float, float]] | None]:
     """A place for every label near one of its points, or None where there is none.
 
-    Points with the fewest free places are served first. A place may cross what is in `avoid` (lines) only
-    if there is no better one; it never covers what is in `taken` (markers) or another label.
+    Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines) is
+    taken only before one two gaps farther; none covers what is in `taken` (markers) or another label.
 
     Args:
         anchors: for every label the points it may stand at, the preferred first.
@@ -89,25 +83,44 @@ def place(
     Returns:
         For every label its box and the point it belongs to.
     """
-    result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
-    used = list(taken)
-
-    def free(i: int, forbidden: Sequence[Box]) -> list[tuple[Box, tuple[float, float]]]:
-        return [
-            (box, point)
-            for gap in gaps
-            for point in anchors[i]
-            for box in candidates(*point, *sizes[i], gap)
-            if box.within(bounds) and not any(box.overlaps(other) for other in forbidden)
+    spots = [
+        [
+            (step, box, point)
+            for step, gap in enumerate(gaps)
+            for point in points
+            for box in candidates(*point, *size, gap)
+            if box.within(bounds)
         ]
-
-    order = sorted(range(len(anchors)), key=lambda i: (len(free(i, used)), i))
-    for i in order:
-        found = free(i, [*used, *avoid]) or free(i, used)
-        if found:
-            result[i] = found[0]
-            used.append(found[0][0])
+        for points, size in zip(anchors, sizes, strict=True)
+    ]
+    edges = [_edges(box for _, box, _ in found) for found in spots]
+    covered = [_crossed(one, _edges(taken)) for one in edges]
+    costs = [
+        np.array([step for step, _, _ in found]) + 2.5 * _crossed(one, _edges(avoid))
+        for found, one in zip(spots, edges, strict=True)
+    ]
+    result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
+    for i in sorted(range(len(anchors)), key=lambda i: (int((~covered[i]).sum()), i)):
+        if not (~covered[i]).any():
+            continue
+        _, box, point = spots[i][int(np.where(covered[i], np.inf, costs[i]).argmin())]
+        result[i] = box, point
+        for j, one in enumerate(edges):
+            covered[j] |= _crossed(one, _edges([box]))
     return result
+
+
+def _edges(boxes: Iterable[Box]) -> NDArray[np.float64]:
+    """Boxes as rows of left, bottom, right, top."""
+    rows = [(box.left, box.bottom, box.right, box.top) for box in boxes]
+    return np.array(rows, dtype=float).reshape(-1, 4)
+
+
+def _crossed(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which of the boxes overlap one of the others."""
+    one, other = boxes[:, None], others[None]
+    apart = (one[..., :2] >= other[..., 2:]) | (other[..., :2] >= one[..., 2:])
+    return np.asarray(np.any(~np.any(apart, axis=2), axis=1), dtype=bool)
 
 
 def stack(positions: Sequence[float], gap: float, lo: float, hi: float) -> list[float] | None:

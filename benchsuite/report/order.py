@@ -11,14 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-import pandas as pd
-
-from benchsuite.report.groups import split
-from benchsuite.report.points import MISSING, Point, Value, points
+from benchsuite.report.groups import Group
+from benchsuite.report.points import MISSING, Point, Value
 from benchsuite.report.words import joined
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, ratio_of, unpaired
 
-NO_DIFFERENCE = "no difference that means anything on this machine"
 _OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
 
 
@@ -116,11 +113,11 @@ def among(cells: Sequence[Point]) -> Order:
     return of_pairs(pair for here in sizes.values() for pair in combinations(here, 2))
 
 
-def within(frame: pd.DataFrame) -> Order:
+def within(groups: Iterable[Group]) -> Order:
     """The order within each group of a run; a group is a family of its own."""
     found: dict[tuple[str, str], Decision] = {}
-    for group in split(frame):
-        found |= among(points(group.frame)).decisions
+    for group in groups:
+        found |= among(group.cells).decisions
     return Order(found)
 
 

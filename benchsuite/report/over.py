@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.report.canvas import Drawing, flagged
+from benchsuite.report.figures import KINDS, PAGE, Options
 from benchsuite.report.findings import Finding
-from benchsuite.report.over_axis import over_axis, shown_lines
 from benchsuite.report.over_words import MOST_LINES, called, findings_over, law_table
-from benchsuite.report.sweeps import sweeps
+from benchsuite.report.points import Point
+from benchsuite.report.sweeps import RESOLUTION, sweeps
 from benchsuite.report.tables import Table
 from benchsuite.report.theme import Look
 from benchsuite.report.words import counted
@@ -49,7 +49,7 @@ def _left_out(lines: int) -> str:
 
 
 def of_run(
-    frame: pd.DataFrame,
+    cells: Sequence[Point],
     key: str,
     style: Mapping[str, Look],
     draw: Callable[[Drawing, str], Markup],
@@ -67,11 +67,16 @@ def of_run(
         every_figure: draw the others as well, for files.
     """
     parts = []
-    for number, sweep in enumerate(sweeps(frame), start=1):
-        size = sum(len(line.spots) for line in shown_lines(sweep))
+    for number, sweep in enumerate((one for one in sweeps(cells) if one.axis != RESOLUTION), start=1):
+        size = sum(len(line.spots) for line in sweep.lines)
         fits = size <= room
         room -= size if fits else 0
-        drawing = flagged(over_axis(sweep, style), suspicious) if fits or every_figure else None
+        drawn = (
+            KINDS["axis"].draw(sweep.cells, style, PAGE, Options(sweep=sweep))
+            if fits or every_figure
+            else None
+        )
+        drawing = flagged(drawn, suspicious) if drawn else None
         title = f"Over {called(sweep)}{f': {sweep.apart}' if sweep.apart else ''}"
         name = re.sub(r"[^a-z0-9]+", "-", f"over {sweep.axis} {sweep.apart}".lower()).strip("-")
         parts.append(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from benchsuite.analyse.growth import Growth, growth
 from benchsuite.report.findings import Finding
 from benchsuite.report.growing import FEW, FITTED, interval
-from benchsuite.report.order import NO_DIFFERENCE, Order, doubt, of_pairs
-from benchsuite.report.over_axis import WORDS, axis_named, number
+from benchsuite.report.order import Order, doubt, of_pairs
 from benchsuite.report.points import kernels_of, resolutions_of
 from benchsuite.report.sweeps import Line, Spot, Sweep
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, joined, lowered, pixels, places, sentence
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
+
+NO_DIFFERENCE = "no difference that means anything on this machine"
+
+WORDS: Mapping[str, str] = {
+    "batch": "batch", "dim": "width", "num_heads": "number of heads", "threads": "number of threads",
+}  # fmt: skip
+"""Axis of a cell → the word for it inside a sentence."""
 
 MOST_LINES = 400
 """Lines beyond which nothing is said in words or a table: nobody reads it, and pairs are many."""
@@ -289,3 +295,13 @@ def _crossing(sweep: Sweep, order: Order, one: Line, other: Line) -> tuple[float
             f"{valued(sweep, slower)}"
         )
     return max(ratios) / min(ratios), text
+
+
+def number(at: float) -> str:
+    """A value of the axis as a reader writes it: 0.5, 64."""
+    return f"{at:g}"
+
+
+def axis_named(sweep: Sweep) -> str:
+    """The axis inside a sentence: "the width", "alpha"."""
+    return sweep.title if sweep.is_parameter else f"the {WORDS[sweep.axis]}"

@@ -1,16 +1,20 @@
-"""The cells of a frame as typed points: what figures, sentences and tables read."""
+"""The cells of a run as typed points, made once: what figures, sentences and tables read."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from benchsuite.analyse.pareto import Standing
+from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.published import top1
 from benchsuite.results.metrics import METRICS
+from benchsuite.results.record import OpShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,34 @@ def stated(text: str, values: Iterable[Value]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Roof:
+    """Place of a cell under the measured roof of its machine (`analyse.roofline`).
+
+    Attributes:
+        intensity: operations per byte that must move; `ridge` is the one from which on multiplying limits.
+        achieved: FLOP/s of the median step; `peak`, those of the fastest `kernel` of the machine.
+        share: of the roof at this intensity.
+        above: why the share exceeds 1, as a word of `analyse.roofline`; empty where it does not.
+    """
+
+    intensity: float
+    achieved: float
+    ridge: float
+    peak: float
+    share: float
+    limited_by: str
+    kernel: str
+    above: str
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """One cell.
 
     Attributes:
+        target: the implementation, a key of `MIXERS` or `BACKBONES` or "module:Class".
+        arguments: its keyword arguments.
+        settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
         subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
         tokens: of one image, at the stride of the cell; the pixels of a network.
@@ -57,6 +85,9 @@ class Point:
         noise, drift: of its machine, as shares (`results.machine`).
         backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
+        numbers: a value for every column of `NUMBERS`, NaN where there is none.
+        profile: operators and kernels of a profiled step.
+        top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
             are still to be measured (`unfinished.with_gaps`).
     """
@@ -80,6 +111,13 @@ class Point:
     noise: float
     drift: float
     metrics: Mapping[str, Value]
+    target: str
+    arguments: Mapping[str, Any]
+    settings: Mapping[str, str | int | None]
+    numbers: Mapping[str, float]
+    profile: tuple[OpShare, ...] = ()
+    roof: Roof | None = None
+    top1: float = math.nan
     backends: str | None = None
     standing: Standing | None = None
     unfinished: bool = False
@@ -107,11 +145,22 @@ def points(frame: pd.DataFrame) -> list[Point]:
     return [_point(row) for row in frame[read].to_dict("records")]
 
 
+SETTINGS = tuple(CONDITIONS)
+"""Columns that tell settings apart, besides resolution and kernel."""
+
+NUMBERS = (
+    *("weights_bytes", "input_bytes", "gradient_bytes", "optimizer_bytes", "peak_reserved_bytes"),
+    *("forward_s", "backward_s", "optimizer_s", "busy_s", "joules_per_image", "idle_w"),
+)
+"""Columns of numbers that some figures need and that are no metrics."""
+
+_ROOF = ("intensity", "achieved_flops_per_s", "ceiling_share", "ridge", "roof_share")
 _READ = frozenset(
     {
         *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
-        *("expected", "macs_exact", "batch", "rounds_s", "session", "allocator", "flags", "noise", "drift"),
-        *("standing", "unfinished", "line_unfinished", "attention_backend"),
+        *("expected", "macs_exact", "rounds_s", "session", "flags", "noise", "drift", "target", "config"),
+        *("standing", "unfinished", "line_unfinished", "profile", "attention_backend"),
+        *(*SETTINGS, *NUMBERS, *_ROOF, "limited_by", "roof_kernel", "above"),
         *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
     }
 )
@@ -136,8 +185,18 @@ def names_of(cells: Iterable[Point]) -> list[str]:
     return list(dict.fromkeys(point.name for point in cells))
 
 
+def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
+    """The cells that count under a kernel: its own, and those of names that have nothing to fuse.
+
+    A mixer without attention runs on "math" alone; it is the same layer whatever kernel the others use.
+    """
+    fused = {point.name for point in cells if point.kernel != "math"}
+    return [point for point in cells if point.kernel == kernel or point.name not in fused]
+
+
 def _point(row: Mapping[Any, Any]) -> Point:
     rounds = row["rounds_s"] if isinstance(row["rounds_s"], tuple) else ()
+    arguments = json.loads(row["config"])
     return Point(
         cell=row["cell"],
         subject=row["subject"],
@@ -158,6 +217,13 @@ def _point(row: Mapping[Any, Any]) -> Point:
         noise=row["noise"],
         drift=row["drift"],
         backends=_text(row.get("attention_backend")),
+        target=row["target"],
+        arguments=arguments,
+        settings={key: _plain(row[key]) for key in SETTINGS},
+        numbers={key: _number(row[key]) for key in NUMBERS},
+        profile=tuple(row.get("profile") or ()),
+        roof=_roof(row),
+        top1=top1(row["target"], arguments, row["resolution"]),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -168,9 +234,31 @@ def _point(row: Mapping[Any, Any]) -> Point:
     )
 
 
+def _roof(row: Mapping[Any, Any]) -> Roof | None:
+    share = row.get("roof_share")
+    if share is None or pd.isna(share):
+        return None
+    intensity, achieved, of_peak, ridge, _ = (_number(row[key]) for key in _ROOF)
+    return Roof(
+        intensity=intensity,
+        achieved=achieved,
+        ridge=ridge,
+        peak=achieved / of_peak,
+        share=float(share),
+        limited_by=row["limited_by"] or "",
+        kernel=row["roof_kernel"] or "",
+        above=row["above"] or "",
+    )
+
+
 def _number(value: Any) -> float:
     return math.nan if pd.isna(value) else float(value)
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def _plain(value: Any) -> Any:
+    """A word, a whole number, or None."""
+    return value if isinstance(value, str) else None if pd.isna(value) else int(value)

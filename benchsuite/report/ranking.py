@@ -5,14 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
 from benchsuite.analyse.correlation import ranks, spearman
-from benchsuite.analyse.pareto import Candidate, Standing, standings
-from benchsuite.report.contests import Contest, noun_of
-from benchsuite.report.groups import split
-from benchsuite.report.order import Order
-from benchsuite.report.points import Point, names_of, points, resolutions_of
+from benchsuite.report.contests import Contest, front_of, noun_of
+from benchsuite.report.points import Point, names_of, resolutions_of
 from benchsuite.report.words import joined, ordinal, places, sentence, signed, some
 from benchsuite.results.nouns import Noun, noun
 from benchsuite.units import si
@@ -75,8 +70,7 @@ def front(fields: Sequence[Contest]) -> str:
             continue
         stands = front_of(known, contest.order)
         certain, possible = (
-            [p.name for p, stand in zip(known, stands, strict=True) if stand == wanted]
-            for wanted in ("certain", "possible")
+            [p.name for p, stand in stands if stand == wanted] for wanted in ("certain", "possible")
         )
         every = len(certain) == len(known) > 3
         names = f"all {noun_of([contest]).counted(len(certain))}" if every else some(certain)
@@ -91,30 +85,6 @@ def _front_text(where: str, certain: str, possible: str) -> str:
     if not certain:
         return f"Possibly {where}, and none for certain: {possible}."
     return f"Certainly {where}: {certain}{f'; possibly: {possible}' if possible else ''}."
-
-
-def front_of(cells: Sequence[Point], order: Order) -> list[Standing | None]:
-    """Where each cell stands to the Pareto front of MACs against throughput among these."""
-    return standings(
-        [Candidate(cost=p.macs, exact=p.exact) for p in cells],
-        lambda i, j: order.side(cells[i], cells[j]),
-    )
-
-
-def with_standings(frame: pd.DataFrame, order: Order) -> pd.DataFrame:
-    """The frame with a column `standing`: of each cell among all of its group and resolution, on any kernel.
-
-    None where MACs or speed are missing, or MACs are a lower bound that nothing beats.
-    """
-    found: dict[str, Standing | None] = {}
-    for group in split(frame):
-        sizes: dict[int | str, list[Point]] = {}
-        for point in points(group.frame):
-            if point.throughput.known and not math.isnan(point.macs):
-                sizes.setdefault(point.resolution, []).append(point)
-        for panel in sizes.values():
-            found |= zip((p.cell for p in panel), front_of(panel, order), strict=True)
-    return frame.assign(standing=pd.Series([found.get(cell) for cell in frame["cell"]], dtype=object))
 
 
 def correlation(fields: Sequence[Contest]) -> str:

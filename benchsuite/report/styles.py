@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from benchsuite.errors import UsageError, nearest
 
-REPORT, LITV2 = "report", "litv2"
-STYLES = (REPORT, LITV2)
-"""As on the page, ten inches wide; and as wide as a column of a paper, after the plots of LITv2."""
+DEFAULT, LITV2 = "default", "litv2"
+STYLES = (DEFAULT, LITV2)
+"""As on the page; and after the plots of LITv2: boxed panels, a dashed grid, letters of a paper."""
 
 
-def require_style(word: str | None, figures: object) -> str:
+def require_style(word: str | None, files: object) -> str:
     """The style of that name; that of the page for None.
 
     Args:
-        figures: where files are written to, or None.
+        files: where figures are written to, or None.
 
     Raises:
         UsageError: there is no such style, or no file that could have it.
@@ -22,6 +22,6 @@ def require_style(word: str | None, figures: object) -> str:
         near = nearest(word, STYLES)
         hint = f'; did you mean "{near}"?' if near else ""
         raise UsageError(f'--style: unknown style "{word}"{hint}\n  allowed: {", ".join(STYLES)}')
-    if word is not None and figures is None:
+    if word is not None and files is None:
         raise UsageError("--style is of the files that --figures DIR writes; name a folder")
-    return word or REPORT
+    return word or DEFAULT

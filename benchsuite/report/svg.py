@@ -155,17 +155,23 @@ def _flat(element: ET.Element) -> Iterator[ET.Element]:
 
 
 def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write the figure as PDF, PNG (300 dpi) and SVG, on white, fonts embedded; returns the files.
+    """Write the figure as PDF, PNG and SVG; returns the files."""
+    files = [folder / f"{name}.{format}" for format in FORMATS]
+    for path in files:
+        write(figure, path)
+    return files
+
+
+def write(figure: Figure, path: Path) -> None:
+    """Write the figure in the format of the file's ending, on white, fonts embedded, PNG with 300 dpi.
 
     There is no date and no version inside: the same numbers give the same file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     metadata: dict[str, dict[str, Any]] = {
         "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},
     }
-    files = [folder / f"{name}.{format}" for format in FORMATS]
-    for path, format in zip(files, FORMATS, strict=True):
-        figure.savefig(path, format=format, dpi=300, facecolor="white", metadata=metadata[format])
-    return files
+    format = path.suffix.removeprefix(".")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, format=format, dpi=300, facecolor="white", metadata=metadata[format])

@@ -1,4 +1,4 @@
-"""Lines over an axis other than resolution: batch, width, heads, threads, or a parameter of a mixer.
+"""Lines over an axis: resolution, batch, width, heads, threads, or a parameter of a mixer.
 
 A line joins cells that differ in nothing else. Groups keep batches and widths apart, so such an axis is
 looked at over the whole run.
@@ -7,26 +7,26 @@ looked at over the whole run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.report.groups import split
-from benchsuite.report.points import Point, points
+from benchsuite.report.points import Point
 from benchsuite.report.words import argument
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
 
+RESOLUTION = "resolution"
 LABELS: Mapping[str, str] = {
-    "batch": "Batch", "dim": "Channels", "num_heads": "Heads", "threads": "Threads of torch",
+    RESOLUTION: "Resolution (px)", "batch": "Batch", "dim": "Channels", "num_heads": "Heads",
+    "threads": "Threads of torch",
 }  # fmt: skip
 """Axes of a cell that a line may go over → the title of such an axis. Parameters go by their own name."""
 
 _SHAPE = ("dim", "num_heads", "stride")
-_VALUE, _LABEL, _OTHERS = "over value", "over label", "over others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Line:
 
     Attributes:
         name: of the mixer; without the value of the parameter where it is one that varies.
+        resolution: of the cells; of the first where the axis is the resolution.
     """
 
     name: str
@@ -87,30 +88,42 @@ class Sweep:
         return self.axis not in LABELS
 
 
-def sweeps(frame: pd.DataFrame) -> list[Sweep]:
+_Place = Callable[[Point], tuple[str, float, object] | None]
+"""Of a cell on an axis: the name of its line, its value, and what else must be equal; None for no place."""
+
+
+def sweeps(cells: Sequence[Point]) -> list[Sweep]:
     """Every sweep of a run: axes of cells first, then parameters in alphabetical order."""
-    found = []
+    found = _over(cells, RESOLUTION, lambda point: (point.name, math.sqrt(math.prod(point.size)), None))
     for axis in LABELS:
-        if frame[axis].nunique() >= LEAST:
-            wide = frame.assign(**{_VALUE: frame[axis].astype("Float64"), _LABEL: frame["name"]})
-            found += _over(wide[wide[_VALUE].notna()], axis)
-    for axis, wide in _parameters(frame):
-        found += _over(wide, axis)
+        if axis != RESOLUTION:
+            found += _over(cells, axis, _condition(axis))
+    for axis, place in _parameters(cells):
+        found += _over(cells, axis, place)
     return found
 
 
-def _over(wide: pd.DataFrame, axis: str) -> list[Sweep]:
-    found = []
-    groups = split(wide, over=axis)
+def _condition(axis: str) -> _Place:
+    def place(point: Point) -> tuple[str, float, object] | None:
+        value = point.settings[axis]
+        return None if value is None else (point.name, float(value), None)
+
+    return place
+
+
+def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[Sweep]:
+    placed = {point.cell: spot for point in cells if (spot := place(point)) is not None}
+    if len({at for _, at, _ in placed.values()}) < LEAST:
+        return []
+    found: list[Sweep] = []
+    groups = split([point for point in cells if point.cell in placed], over=axis)
     for group in groups:
-        rows = group.frame
-        keys = zip(
-            rows[_LABEL], rows["kernel"], rows["resolution"], *(rows[key] for key in _SHAPE if key != axis),
-            strict=True,
-        )  # fmt: skip
         lines: dict[tuple[Any, ...], list[Spot]] = {}
-        for key, at, point in zip(keys, rows[_VALUE], points(rows), strict=True):
-            lines.setdefault(tuple(map(str, key)), []).append(Spot(float(at), point))
+        for point in group.cells:
+            name, at, others = placed[point.cell]
+            size = None if axis == RESOLUTION else point.resolution
+            shape = tuple(point.settings[key] for key in _SHAPE if key != axis)
+            lines.setdefault((name, point.kernel, size, others, *shape), []).append(Spot(at, point))
         kept = tuple(
             Line(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
             for (name, kernel, *_), spots in lines.items()
@@ -121,47 +134,47 @@ def _over(wide: pd.DataFrame, axis: str) -> list[Sweep]:
     return found
 
 
-def _parameters(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Every numeric argument that varies while all others stay, with the rows of those who vary it."""
-    flat = {config: dict(_flat(json.loads(config))) for config in frame["config"].unique()}
+def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Place]]:
+    """Every numeric argument that varies while all others stay, with the place of a cell on it."""
+    flat = {point.cell: dict(_flat(point.arguments)) for point in cells}
     values: dict[str, set[float]] = {}
     for arguments in flat.values():
         for path, value in arguments.items():
             if isinstance(value, int | float) and not isinstance(value, bool):
                 values.setdefault(path, set()).add(float(value))
     for path in sorted(path for path, found in values.items() if len(found) >= LEAST):
-        rows = frame[[path in flat[config] for config in frame["config"]]]
-        others = [
-            json.dumps({key: value for key, value in flat[config].items() if key != path}, sort_keys=True)
-            for config in rows["config"]
-        ]
-        ats = [float(flat[config][path]) for config in rows["config"]]
-        rows = rows.copy()
-        rows[_VALUE], rows[_OTHERS] = ats, others
-        labels = _labels(rows, path.rpartition(".")[2])
-        if labels:
-            keys = list(zip(rows["target"], rows[_OTHERS], strict=True))
-            rows[_LABEL] = [labels.get(key) for key in keys]
-            yield path.rpartition(".")[2], rows[rows[_LABEL].notna()].reset_index(drop=True)
+        rows: dict[tuple[str, str], list[Point]] = {}
+        for point in cells:
+            if path in flat[point.cell]:
+                others = {key: value for key, value in flat[point.cell].items() if key != path}
+                rows.setdefault((point.target, json.dumps(others, sort_keys=True)), []).append(point)
+        leaf = path.rpartition(".")[2]
+        labels = _labels({key: part for key, part in rows.items()
+                          if len({flat[point.cell][path] for point in part}) >= LEAST}, leaf)  # fmt: skip
+        of_cell = {
+            point.cell: (label, float(flat[point.cell][path]), key)
+            for key, label in labels.items()
+            for point in rows[key]
+        }
+        if of_cell:
+            yield leaf, lambda point, of_cell=of_cell: of_cell.get(point.cell)  # type: ignore[misc]
 
 
-def _labels(rows: pd.DataFrame, leaf: str) -> dict[tuple[str, str], str]:
-    """(implementation, other arguments) → what its line is called, for those with enough values.
+def _labels(rows: Mapping[tuple[str, str], Sequence[Point]], leaf: str) -> dict[tuple[str, str], str]:
+    """(implementation, other arguments) → what its line is called.
 
     The name without the value if that is one name, "HiLo window_size=2"; else the implementation, which is
     told from itself by a number.
     """
     found: dict[tuple[str, str], str] = {}
-    for (target, others), part in rows.groupby(["target", _OTHERS], sort=False):
-        if part[_VALUE].nunique() < LEAST:
-            continue
+    for key, part in rows.items():
         bare = {
             " ".join(word for word in name.split() if not word.startswith(f"{leaf}="))
-            for name in part["name"].unique()
+            for name in dict.fromkeys(point.name for point in part)
         }
-        label = next(iter(bare)) if len(bare) == 1 else str(target)
+        label = next(iter(bare)) if len(bare) == 1 else key[0]
         number = sum(other.partition(" #")[0] == label for other in found.values()) + 1
-        found[str(target), str(others)] = label if number == 1 else f"{label} #{number}"
+        found[key] = label if number == 1 else f"{label} #{number}"
     return found
 
 

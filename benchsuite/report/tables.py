@@ -12,8 +12,9 @@ from markupsafe import Markup
 
 from benchsuite.analyse.flags import FLAGS
 from benchsuite.report import strips
+from benchsuite.report.columns import CONDITIONS, FACTORS
 from benchsuite.report.contests import Contest, noun_of, speed
-from benchsuite.report.order import beside, valued
+from benchsuite.report.order import valued
 from benchsuite.report.points import MISSING, Point, Value, points, stated
 from benchsuite.report.words import (
     MODE_WORDS,
@@ -28,24 +29,6 @@ from benchsuite.report.words import (
 )
 from benchsuite.results.kernels import kernel_ran
 from benchsuite.results.nouns import noun
-
-FACTORS: Mapping[str, str] = {
-    "device": "Device",
-    "dtype": "Dtype",
-    "mode": "Mode",
-    "batch": "Batch",
-    "dim": "Channels",
-    "num_heads": "Heads",
-    "stride": "Stride (px)",
-    "memory_format": "Memory format",
-    "cache": "Caches",
-    "protocol": "Protocol",
-    "compile": "Compile",
-    "threads": "Threads",
-    "allocator": "Allocator",
-}
-_WORDED = ("device", "dtype", "mode", "memory_format", "cache", "protocol", "compile", "allocator")
-"""Conditions that become columns only where they differ within a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +95,7 @@ def all_numbers(frame: pd.DataFrame, prefix: str = "cell-", reference: str | Non
         Header(noun(point.subject for point in cells).heading),
         Header("Resolution (px)", numeric=True),
         Header("Kernel"),
-        *(Header(FACTORS[factor], numeric=factor not in _WORDED) for factor in varying),
+        *(Header(FACTORS[factor], numeric=not CONDITIONS[factor].worded) for factor in varying),
         *(Header(title, numeric=True) for title, _ in columns),
         Header("Flags"),
         Header("Status"),
@@ -181,31 +164,6 @@ def _throughput() -> _Column:
         return TableCell(rate(point.throughput.value).removesuffix(" images/s"), _key(point.throughput))
 
     return "Throughput (images/s)", show
-
-
-def with_relative(frame: pd.DataFrame, reference: str | None) -> pd.DataFrame:
-    """The frame with the speed of every cell as a multiple of that of the reference in the same setting.
-
-    The multiple is paired by round. Its columns are `relative`, `relative_lo` and `relative_hi`; missing
-    where one of the two was not timed.
-    """
-    keys = ("resolution", "kernel", *FACTORS)
-    settings = [tuple(map(str, row)) for row in frame[list(keys)].itertuples(index=False)]
-    cells = points(frame)
-    base = {
-        setting: point
-        for setting, point in zip(settings, cells, strict=True)
-        if point.name == reference and point.rounds_s
-    }
-    found = [
-        beside(point, base[setting]) if setting in base else MISSING
-        for setting, point in zip(settings, cells, strict=True)
-    ]
-    return frame.assign(
-        relative=[value.value for value in found],
-        relative_lo=[value.lo for value in found],
-        relative_hi=[value.hi for value in found],
-    )
 
 
 def _relative(rows: Sequence[Mapping[Any, Any]], reference: str) -> _Column:

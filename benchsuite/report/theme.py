@@ -69,6 +69,8 @@ DARK: dict[str, str] = {
     **{f"--series-{number}": color for number, color in enumerate(SERIES_DARK, start=1)},
 }
 
+_SHORT = {"window_size": "window", "sr_ratio": "ratio"}
+"""Arguments whose names labels shorten."""
 _FILLS = ("full", "left", "top", "bottom", "right")
 
 _RC: dict[Any, Any] = {
@@ -106,6 +108,7 @@ _RC: dict[Any, Any] = {
     "ytick.major.size": 3,
     "xtick.major.width": 0.7,
     "ytick.major.width": 0.7,
+    "legend.fontsize": 8.5,
     "lines.linewidth": 1.4,
     "lines.markersize": 6,
     "figure.dpi": 72,  # so that a pixel is a point, in which text is measured
@@ -188,7 +191,7 @@ def shortened(names: Sequence[str], limit: int = 32) -> dict[str, str]:
 
 def _equation(word: str) -> str:
     key, equals, value = word.partition("=")
-    return f"{argument(key)} = {value}" if equals and key and value else word
+    return f"{_SHORT.get(key) or argument(key)} = {value}" if equals and key and value else word
 
 
 def fills(kernels: Sequence[str]) -> dict[str, str]:

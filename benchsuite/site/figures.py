@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.analyse.history import Series
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.context import SECTIONS
-from benchsuite.report.groups import split
+from benchsuite.report.cells import read
+from benchsuite.report.figures import HALF
+from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history import percent
-from benchsuite.report.order import within
-from benchsuite.report.ranking import with_standings
 from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.theme import DARK, LIGHT, Look, looks
+from benchsuite.report.theme import DARK, LIGHT
 from benchsuite.report.words import counted, scale_of, spread
-from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
 
 WIDTH, HEIGHT, EDGE = 160, 36, 4
@@ -33,25 +30,13 @@ def thumbnail(run: Run) -> bytes | None:
     It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
     else the first. Call it with `theme.applied()`.
     """
-    records = [record for record in run.records if record.status != "skipped"]
-    frame = to_frame(records, run.environments)
-    frame = with_standings(frame, within(frame))
-    style = looks(list(dict.fromkeys(frame["name"])))
     first: Drawing | None = None
-    for drawing in _drawings(frame, style):
-        first = first or drawing
-        width, height = drawing.figure.get_size_inches()
+    for one in drawings(read(run), HALF):
+        first = first or one.drawing
+        width, height = one.drawing.figure.get_size_inches()
         if width >= height:
-            return _picture(drawing)
+            return _picture(one.drawing)
     return _picture(first) if first else None
-
-
-def _drawings(frame: pd.DataFrame, style: Mapping[str, Look]) -> Iterator[Drawing]:
-    for group in split(frame):
-        for section in SECTIONS:
-            drawing = section.draw(group.frame, style)
-            if drawing is not None:
-                yield drawing
 
 
 def _picture(drawing: Drawing) -> bytes:

@@ -15,11 +15,11 @@ from benchsuite.analyse.history import Series
 from benchsuite.report import across_page, theme
 from benchsuite.report.across import across
 from benchsuite.report.claims import setting_words
+from benchsuite.report.columns import FACTORS
 from benchsuite.report.groups import describe, shared
 from benchsuite.report.history import named, percent, reasons, sections
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section
-from benchsuite.report.tables import FACTORS
 from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
 from benchsuite.results.nouns import noun
 from benchsuite.results.store import Run
@@ -115,7 +115,7 @@ def _mixer(cells: pd.DataFrame, target: str) -> str:
     """The latest result of every cell of a mixer, machine by machine."""
     latest = cells.sort_values("date", kind="stable").drop_duplicates(["machine", "cell"], keep="last")
     machines = [
-        (str(part["label"].iloc[0]), describe(shared(part)), list(_results(part)))
+        (str(part["label"].iloc[0]), describe(shared(points(part))), list(_results(part)))
         for _, part in latest.groupby("machine", sort=False)
     ]
     word = noun(cells["subject"]).single

@@ -342,21 +342,21 @@ def test_figures_are_written_for_papers_under_names_that_speak(tmp_path: Path) -
     render([make_run(records)], out=tmp_path / "report.html", figures=tmp_path / "figures")
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         f"{name}-batch-{batch}.{format}"
-        for name in ("all-metrics", "macs-vs-throughput", "memory-split")
+        for name in ("all-metrics", "macs-vs-throughput", "memory-breakdown", "relative-speed")
         for batch in (1, 64)
         for format in ("pdf", "png", "svg")
     ]
 
 
 def test_figures_of_several_runs_do_not_overwrite_each_other(tmp_path: Path) -> None:
-    run = make_run([make_record(batch=batch) for batch in (1, 2, 4)], report={"sections": ["scaling"]})
+    run = make_run([make_record(batch=batch, memory=None) for batch in (1, 2, 4)])
     one = make_run([make_record()])
     render([run, one, run, one], out=tmp_path / "report.html", figures=tmp_path / "figures")
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {
-        "over-batch-run1",
-        "memory-split-run2",
-        "over-batch-run3",
-        "memory-split-run4",
+        "over-axis-run1-batch",
+        "memory-breakdown-run2",
+        "over-axis-run3-batch",
+        "memory-breakdown-run4",
     }
 
 

@@ -7,14 +7,11 @@ from typing import Any
 
 import pytest
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from benchsuite.report import over, over_words, theme
-from benchsuite.report.canvas import Drawing
 from benchsuite.report.context import build
 from benchsuite.report.html import render
-from benchsuite.report.over_axis import MOST_NAMES, over_axis, positions
+from benchsuite.report.points import points
 from benchsuite.report.sweeps import Sweep, sweeps
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -29,107 +26,12 @@ def _settings() -> Iterator[None]:
 
 
 def sweep_of(*records: Record) -> Sweep:
-    (sweep,) = sweeps(to_frame(records))
+    (sweep,) = sweeps(points(to_frame(records)))
     return sweep
-
-
-def drawn(*records: Record) -> Drawing:
-    frame = to_frame(records)
-    (sweep,) = sweeps(frame)
-    return over_axis(sweep, theme.looks(frame["name"]))
 
 
 def batches(name: str = "a", power: float = 1.0, **changes: Any) -> list[Record]:
     return [make_record(name, batch=b, latency=0.001 * b**power, **changes) for b in (1, 2, 4, 8)]
-
-
-def marks(ax: Axes, record: Record) -> list[Line2D]:
-    return [line for line in ax.get_children() if line.get_gid() == f"cell:{record.id}"]  # type: ignore[misc]
-
-
-# The figure
-
-
-def test_batches_are_drawn_in_throughput_and_latency_and_not_in_macs() -> None:
-    records = batches(power=0.5)
-    axes = drawn(*records).figure.axes
-    assert [ax.get_ylabel() for ax in axes] == ["Throughput (images/s)", "Latency per step"]
-    assert {ax.get_xlabel() for ax in axes} == {"Batch"}
-    (mark,) = marks(axes[1], records[3])
-    assert list(mark.get_ydata()) == pytest.approx([0.001 * 8**0.5])
-    assert list(mark.get_xdata()) == [1.0]
-
-
-def test_a_parameter_is_drawn_in_throughput_macs_and_memory() -> None:
-    records = [
-        hilo(a, macs=n * 10**9, memory=n << 20, latency=0.01 * n) for n, a in ((1, 0.0), (2, 0.5), (3, 1.0))
-    ]
-    axes = drawn(*records).figure.axes
-    titles = ["Throughput (images/s)", "MACs per image", "Peak memory (allocated)"]
-    assert [ax.get_ylabel() for ax in axes] == titles
-    assert [list(marks(axes[1], r)[0].get_xdata()) for r in records] == [[0.0], [0.5], [1.0]]
-
-
-def test_at_one_resolution_metrics_stand_beside_each_other() -> None:
-    axes = drawn(*batches(power=0.5)).figure.axes
-    assert [ax.get_title("left") for ax in axes] == ["224 px", ""]
-    assert axes[0].get_position().y0 == axes[1].get_position().y0
-
-
-def test_values_that_double_are_evenly_spaced_and_shares_are_not_logarithms() -> None:
-    assert list(positions([1, 2, 4]).positions.values()) == pytest.approx([0, 0.5, 1])
-    assert list(positions([0.0, 0.2, 1.0]).positions.values()) == pytest.approx([0, 0.2, 1])
-    assert list(positions([2, 3, 4]).positions.values()) == pytest.approx([0, 0.5, 1])
-
-
-def test_a_failure_is_a_cross_where_it_happens_with_its_reason() -> None:
-    records = batches(power=0.5)[:3]
-    gone = make_record("a", batch=8, status="oom")
-    drawing = drawn(*records, gone)
-    for ax in drawing.figure.axes:
-        (cross,) = marks(ax, gone)
-        assert cross.get_marker() == "x"
-        assert cross.get_xdata()[0] > 0.9
-        assert "OOM" in " ".join(text.get_text() for text in ax.texts)
-    throughput, latency = drawing.figure.axes[:2]
-    assert marks(throughput, gone)[0].get_ydata()[0] < 0.2
-    assert marks(latency, gone)[0].get_ydata()[0] > 0.8
-    assert "cell without a number" in drawing.caption
-    assert drawing.alt.endswith("1 cell failed and is marked.")
-
-
-def test_intervals_that_can_be_seen_are_drawn() -> None:
-    def bars(noise: float) -> int:
-        ax = drawn(*batches(power=0.5, noise=noise)).figure.axes[0]
-        return sum(line.get_marker() == "_" for line in ax.lines)
-
-    assert (bars(0.3), bars(0.0001)) == (4, 0)
-
-
-def test_every_resolution_has_a_column_up_to_three() -> None:
-    records = [r for size in (64, 128, 256, 512) for r in batches(power=0.5, resolution=size)]
-    drawing = drawn(*records)
-    assert [ax.get_title("left") for ax in drawing.figure.axes[:3]] == ["64 px", "256 px", "512 px"]
-    assert "3 of 4 resolutions, spread evenly." in drawing.caption
-    assert "Every panel has its own scale." in drawing.caption
-
-
-def test_more_names_than_can_be_told_apart_are_cut_and_said() -> None:
-    drawing = drawn(*(r for n in range(MOST_NAMES + 2) for r in batches(f"m{n}", 0.5)))
-    names = [text.get_text() for text in drawing.figure.legends[0].get_texts()]
-    assert "m11" in names
-    assert "m12" not in names
-    assert "12 of 14 are drawn, the first of the scenario." in drawing.caption
-
-
-def test_a_panel_where_all_failed_says_so() -> None:
-    lost = [make_record("a", resolution=448, batch=b, status="oom", macs=None) for b in (1, 2, 4)]
-    some = make_record("a", resolution=448, batch=8, macs=None, memory=None)
-    drawing = drawn(*batches(power=0.5, memory=None), *lost, some)
-    assert len(drawing.figure.axes) == 4
-    three = [make_record("b", batch=b, memory=None) for b in (1, 2, 4)]
-    grown = [make_record("a", batch=b, memory=b << 20) for b in (1, 2, 4)]
-    assert drawn(*grown, *three).figure.axes[-1].get_ylabel() == "Peak memory (allocated)"
 
 
 # Words
@@ -176,14 +78,14 @@ def test_without_three_rounds_nothing_is_the_fastest() -> None:
 
 
 def test_what_lies_within_the_noise_of_the_machine_has_no_fastest() -> None:
-    (sweep,) = sweeps(to_frame(alphas(0.01, 0.01, 0.01, 0.02)).assign(noise=0.05))
+    (sweep,) = sweeps(points(to_frame(alphas(0.01, 0.01, 0.01, 0.02)).assign(noise=0.05)))
     assert over_words.fastest(sweep, over_words.order_over(sweep)).endswith(
         "at 224 px α = 0 to 0.9 are fastest, with no difference that means anything on this machine."
     )
 
 
 def test_a_line_of_which_values_are_missing_has_no_fastest() -> None:
-    (sweep,) = sweeps(to_frame(alphas(0.01, 0.03, 0.02, 0.04)).assign(line_unfinished=True))
+    (sweep,) = sweeps(points(to_frame(alphas(0.01, 0.03, 0.02, 0.04)).assign(line_unfinished=True)))
     assert over_words.fastest(sweep, over_words.order_over(sweep)) == ""
 
 
@@ -309,7 +211,7 @@ def test_a_figure_that_the_page_has_no_room_for_is_drawn_for_files_only() -> Non
 
     def part(room: int, *, every_figure: bool = False) -> over.OverPart:
         return over.of_run(
-            frame,
+            points(frame),
             "run1",
             theme.looks(["a"]),
             lambda *_: Markup("<svg>"),
@@ -331,6 +233,6 @@ def test_of_more_lines_than_anybody_reads_nothing_is_said(monkeypatch: pytest.Mo
     for module in (over, over_words):
         monkeypatch.setattr(module, "MOST_LINES", 1)
     frame = to_frame([*batches("a", 0.5), *batches("b", 0.9)])
-    (part,) = over.of_run(frame, "run1", theme.looks(["a", "b"]), lambda *_: Markup(), room=0)
+    (part,) = over.of_run(points(frame), "run1", theme.looks(["a", "b"]), lambda *_: Markup(), room=0)
     assert (part.findings, part.growth) == ([], None)
     assert part.note.endswith("Nothing is said of so many in words.")

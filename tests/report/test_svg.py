@@ -11,7 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchsuite.report import theme
-from benchsuite.report.figures import cost_versus_speed
+from benchsuite.report.figures import KINDS
+from benchsuite.report.points import points
 from benchsuite.report.svg import StyleSheet, inline, save
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -28,7 +29,7 @@ def _settings() -> Iterator[None]:
 
 def figure(records: list[Record] = RECORDS) -> Figure:
     frame = to_frame(records)
-    drawing = cost_versus_speed(frame, theme.looks(frame["name"]))
+    drawing = KINDS["scatter"].draw(points(frame), theme.looks(frame["name"]))
     assert drawing is not None
     return drawing.figure
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchsuite.report.sweeps import Sweep, sweeps
+from benchsuite.report.points import points
+from benchsuite.report.sweeps import RESOLUTION, Sweep, sweeps
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
 
 def found(*records: Record) -> list[Sweep]:
-    return sweeps(to_frame(records))
+    return [one for one in sweeps(points(to_frame(records))) if one.axis != RESOLUTION]
 
 
 def hilo(alpha: float, window: int = 2, **changes: Any) -> Record:
@@ -83,6 +84,14 @@ def test_each_set_of_conditions_is_a_sweep_and_says_what_tells_it_apart() -> Non
 
 def test_a_line_without_any_number_is_left_out() -> None:
     assert found(*(make_record("a", batch=b, status="oom") for b in (1, 2, 4))) == []
+
+
+def test_resolution_is_an_axis_like_the_others() -> None:
+    (sweep,) = sweeps(
+        points(to_frame(make_record(n, resolution=r) for n in "ab" for r in (448, 224, (224, 448))))
+    )
+    assert (sweep.axis, [line.name for line in sweep.lines]) == (RESOLUTION, ["a", "b"])
+    assert [spot.point.resolution for spot in sweep.lines[0].spots] == [224, "224x448", 448]
 
 
 def test_no_records_have_no_sweeps() -> None:

@@ -119,8 +119,8 @@ def test_characters_that_the_font_lacks_are_logged_once(caplog: pytest.LogCaptur
 def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -> None:
     names = ["HiLo alpha=0.5 window_size=2", "HiLo alpha=1.0 window_size=2"]
     assert theme.shortened(names) == {
-        names[0]: "α = 0.5 window_size = 2",
-        names[1]: "α = 1.0 window_size = 2",
+        names[0]: "α = 0.5 window = 2",
+        names[1]: "α = 1.0 window = 2",
     }
     assert theme.start_said(names) == " All names begin with “HiLo”, which is left out."
 

@@ -9,56 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.report.tables import FACTORS
+from benchsuite.report.columns import AXES, MEASURES, Column
 from benchsuite.report.theme import MARKERS, SERIES
 from benchsuite.report.words import MODE_WORDS
 from benchsuite.results.metrics import METRICS
 
 DIGITS = 7
 """More than any interval allows and any screen shows; the records beside the table hold all of them."""
-
-AXES: Mapping[str, str] = {
-    "resolution": "Resolution (px)",
-    "tokens": "Tokens",
-    "kernel": "Kernel",
-    **FACTORS,
-}
-"""Axes of a cell that charts can be drawn over, and how they are called."""
-
-_MEASURES: Mapping[str, tuple[str, str]] = {
-    "flops": ("FLOPs per image (2 × MACs)", "FLOP"),
-    "latency_p5_s": ("Latency, 5th percentile", "s"),
-    "latency_p95_s": ("Latency, 95th percentile", "s"),
-    "busy_s": ("Device busy per step", "s"),
-    "forward_s": ("Forward part of a step", "s"),
-    "backward_s": ("Backward part of a step", "s"),
-    "optimizer_s": ("Optimiser's part of a step", "s"),
-    "compile_s": ("Time to compile", "s"),
-    "seconds": ("Wall time of the cell", "s"),
-    "peak_reserved_bytes": ("Peak memory reserved", "B"),
-    "weights_bytes": ("Memory of weights", "B"),
-    "input_bytes": ("Memory of the input", "B"),
-    "output_bytes": ("Memory of the output", "B"),
-    "activations_bytes": ("Memory of activations at the peak", "B"),
-    "gradient_bytes": ("Memory of gradients", "B"),
-    "optimizer_bytes": ("Memory of the optimiser", "B"),
-    "achieved_flops_per_s": ("Achieved FLOP/s", "FLOP/s"),
-    "ceiling_share": ("Share of the measured ceiling", ""),
-    "intensity": ("Operations per byte", "FLOP/B"),
-    "precision": ("Precision reached (half interval ÷ median)", ""),
-    "samples": ("Samples", ""),
-    "rounds": ("Rounds", ""),
-    "page_faults": ("Page faults per step", ""),
-    "system_share": ("Share of time in the kernel", ""),
-    "check_error": ("Error against math in fp32", ""),
-    "joules": ("Energy per step", "J"),
-    "joules_per_image": ("Energy per image", "J"),
-    "idle_w": ("Idle power", "W"),
-    "graphs": ("Compiled graphs", ""),
-    "graph_breaks": ("Graph breaks", ""),
-}
-"""Columns of the frame beyond `METRICS` → label and unit. A numeric column that is in neither is offered by
-its own name."""
 
 _NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
                "attempts", "calls_per_sample", "recompiles", "threads_used", "noise", "drift", "relative",
@@ -126,13 +83,14 @@ def _is_measure(frame: pd.DataFrame, key: str) -> bool:
 
 
 def _measure(key: str) -> dict[str, Any]:
-    if key in METRICS:
-        metric = METRICS[key]
-        ends = {"lo": metric.interval[0], "hi": metric.interval[1]} if metric.interval else {}
-        unit = "" if metric.unit == "MAC" else metric.unit
-        return {"kind": "metric", "label": metric.label, "unit": unit, "better": metric.better} | ends
-    label, unit = _MEASURES.get(key, (key, ""))
-    return {"kind": "other", "label": label, "unit": unit}
+    column = MEASURES.get(key, Column(key, key))
+    told: dict[str, Any] = {
+        "kind": "metric" if key in METRICS else "other",
+        "label": column.label,
+        "unit": "" if column.unit == "MAC" else column.unit,
+    }
+    told |= {"better": column.better} if column.better else {}
+    return told | ({"lo": column.interval[0], "hi": column.interval[1]} if column.interval else {})
 
 
 def _params(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:

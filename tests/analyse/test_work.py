@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.report.work import KINDS, OTHER, kind_of_work
+from benchsuite.analyse.work import KINDS, OTHER, kind_of_work
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.report.axes import cost_scale, resolution_axis, scale, tick_text, title_of
-from benchsuite.report.points import Point, points
-from benchsuite.results.frame import to_frame
+from benchsuite.report.figures.axes import positions, scale, tick_text, title_of
 from benchsuite.results.metrics import METRICS
-from tests.report.synthetic import make_record
 
 POSITIVE = st.lists(st.floats(min_value=1e-6, max_value=1e12), min_size=1, max_size=20)
 UNITS = st.sampled_from(["s", "B", "MAC", "images/s"])
@@ -82,19 +79,21 @@ def test_every_metric_shows_its_unit_at_the_title_or_at_the_ticks(key: str) -> N
     ] in shown
 
 
-def cells(*sizes: int | tuple[int, int]) -> list[Point]:
-    return points(to_frame([make_record(resolution=size) for size in sizes]))
+def test_values_that_double_are_evenly_spaced_and_shares_are_not_logarithms() -> None:
+    def places(*numbers: float) -> list[float]:
+        return list(positions({str(number): number for number in numbers}).places.values())
+
+    assert places(4, 1, 2) == pytest.approx([0, 0.5, 1])
+    assert places(0.0, 0.2, 1.0) == pytest.approx([0, 0.2, 1])
+    assert places(2, 3, 4) == pytest.approx([0, 0.5, 1])
 
 
-def test_resolutions_stand_at_the_logarithm_of_their_side() -> None:
-    positions = resolution_axis(cells(448, 112, 224)).positions
-    assert list(positions) == [112, 224, 448]
-    assert list(positions.values()) == pytest.approx([0, 0.5, 1])
-
-
-def test_resolutions_of_one_area_stand_side_by_side() -> None:
-    positions = resolution_axis(cells((480, 640), (640, 480), 224)).positions
-    assert positions == {224: 0, "480x640": 0.5, "640x480": 1}
+def test_values_that_are_one_number_stand_side_by_side() -> None:
+    assert positions({"480×640": 554.3, "640×480": 554.3, "224": 224}).places == {
+        "224": 0,
+        "480×640": 0.5,
+        "640×480": 1,
+    }
 
 
 def test_ticks_below_one_have_no_prefix_unless_they_are_times() -> None:
@@ -107,10 +106,15 @@ def test_a_tick_says_all_its_digits() -> None:
     assert tick_text(158.5 * (1 << 20), "B") == "158.5 MiB"
 
 
-def test_zero_has_a_place_on_a_cost_axis_only_where_the_others_are_far_apart() -> None:
-    near, far, none = cost_scale([0, 10, 300]), cost_scale([0, 10, 301]), cost_scale([10, 301])
-    assert (near.scale.log, near.slot, near.place(0)) == (False, 0, 0)
-    assert far.scale.log
-    assert far.scale.lo < far.place(0) < far.wall < 10
+def test_zero_has_a_place_on_a_logarithmic_axis_that_no_tick_touches() -> None:
+    far, none = scale([0, 10, 300], "MAC", log=True), scale([10, 300], "MAC", log=True)
+    assert far.log
+    assert far.lo < far.place(0) < far.wall < 10
+    assert min(far.ticks) >= far.slot * (far.hi / far.lo) ** 0.08
     assert (none.slot, none.place(10)) == (0, 10)
-    assert cost_scale([0, 0]).slot == 0
+    assert not scale([0, 0], "MAC", log=True).log
+
+
+def test_a_logarithmic_axis_of_a_narrow_range_still_has_ticks() -> None:
+    assert len(scale([3.7e9, 4.1e9], "MAC", log=True).ticks) > 2
+    assert len(scale([1 << 20, 3 << 19], "B", log=True).ticks) > 1

@@ -1,0 +1,244 @@
+"""What memory, training steps, energy, wall time and operators' time are made of. Points → stacked bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from benchsuite.analyse.work import OTHER, kind_of_work
+from benchsuite.report.figures.bars import WAITS, Bar, stacked
+from benchsuite.report.figures.choose import Drawn, Request, chosen, fullest, setting_labels
+from benchsuite.report.figures.layout import Layout
+from benchsuite.report.points import Point
+from benchsuite.report.theme import Look
+from benchsuite.report.words import counted, fixed, joined, pixels, some
+from benchsuite.results.launch import LAUNCH_BOUND, launch_bound
+from benchsuite.units import byte_size, si
+
+WORKS = "device works"
+IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
+MOST_KINDS = 6
+RESERVED = "reserved by the allocator"
+
+Parts = Mapping[str, float]
+
+
+def memory(asked: Request) -> Drawn | None:
+    """Weights, input, activations, gradients and optimizer's state at the peak; None without memory."""
+    cells, looks, layout, options = asked
+
+    def caption(bars: Sequence[Bar]) -> str:
+        part = max(bars[0].parts, key=lambda name: bars[0].parts[name])
+        return (
+            f"{_named(bars)[0]} needs most, {byte_size(bars[0].total, 3)}, of which "
+            f"{_percent(bars[0].parts[part] / bars[0].total)} are {part}. A bar is the peak of live tensors "
+            "in a step; activations are what nothing else accounts for."
+        )
+
+    bars = _longest(chosen(cells, options), _memory)
+    return _drawn(bars, looks, layout, "B", "Peak memory of a step", caption)
+
+
+def training(asked: Request) -> Drawn | None:
+    """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
+    cells, looks, layout, options = asked
+
+    def caption(bars: Sequence[Bar]) -> str:
+        ends = _ends(bar.parts["backward"] / bar.total for bar in bars)
+        return f"backward takes {ends} of a step. A bar sums the medians of its parts."
+
+    bars = _longest(chosen(cells, options), _step)
+    return _drawn(bars, looks, layout, "s", "Time of a training step", caption)
+
+
+def energy(asked: Request) -> Drawn | None:
+    """Joules per image, the idle draw apart; None where no counter was read, as on a CPU."""
+    cells, looks, layout, options = asked
+
+    def caption(bars: Sequence[Bar]) -> str:
+        return f"{_most_and_least(bars)} Read from the counter of the whole card over repeated steps."
+
+    bars = _longest(chosen(cells, options), _energy)
+    return _drawn(bars, looks, layout, "J", "Energy of an image", caption)
+
+
+def device(asked: Request) -> Drawn | None:
+    """Wall time of a step beside the time that the device works; None where none was watched, as on a CPU."""
+    cells, looks, layout, options = asked
+    bars = _watched(chosen(cells, options))
+    if not bars:
+        return None
+
+    def formatted(bar: Bar) -> str:
+        return si(bar.point.latency.value, "s", 3) + (", launch-bound" if _bound(bar) else "")
+
+    caption = f"{device_said(cells)} On the right the wall time of a step."
+    return stacked(
+        bars, looks, layout, unit="s", axis="Share of the wall time of a step", caption=caption,
+        formatted=formatted, share=True,
+    )  # fmt: skip
+
+
+def operators(asked: Request) -> Drawn | None:
+    """Own time by kind of work of profiled cells; None where none is profiled.
+
+    Kernels are counted where there are any, on a GPU, and operators elsewhere.
+    """
+    cells, looks, layout, options = asked
+    found = [point for point in chosen(cells, options) if point.profile]
+    what = "kernel" if any(op.kind == "kernel" for p in found for op in p.profile) else "operator"
+    found = [point for point in found if any(op.kind == what and op.share > 0 for op in point.profile)]
+    if not found:
+        return None
+    members: dict[str, dict[str, float]] = {}
+    for op in (op for point in found for op in point.profile if op.kind == what):
+        of_kind = members.setdefault(kind_of_work(op.name), {})
+        name = op.name.removeprefix("aten::")
+        of_kind[name] = of_kind.get(name, 0.0) + op.share
+    kinds = sorted((kind for kind in members if kind != OTHER), key=lambda kind: -sum(members[kind].values()))
+    kinds = kinds[:MOST_KINDS]
+    caption = (
+        f"Own time of the {what}s of a step on the {'GPU' if what == 'kernel' else 'CPU'} by kind of work, "
+        f"as torch's profiler saw it; on the right that of all {what}s, which is no latency."
+    )
+    if what == "operator":
+        largest = {kind: sorted(members[kind], key=lambda name: -members[kind][name])[:3] for kind in kinds}
+        caption += f" Here {'; '.join(f'{kind}: {joined(names)}' for kind, names in largest.items())}."
+    return stacked(
+        [Bar(point, _shares(point, what, kinds)) for point in found], looks, layout, unit="s",
+        axis=f"Share of the own time of all {what}s", caption=caption,
+        formatted=lambda bar: si(bar.total, "s", 3), share=True,
+    )  # fmt: skip
+
+
+def energy_said(cells: Sequence[Point]) -> str:
+    """Who takes most and least energy for an image, in a sentence; nothing where none was read."""
+    bars = _longest(cells, _energy)
+    return f"At {pixels(bars[0].point.resolution)}, {_most_and_least(bars)}" if bars else ""
+
+
+def device_said(cells: Sequence[Point]) -> str:
+    """Which cells are launch-bound, in a sentence; nothing where no device was watched, as on a CPU."""
+    bars = _watched(cells)
+    bound = [bar for bar in bars if _bound(bar)]
+    limit = f"{LAUNCH_BOUND:g} times as long as the device works"
+    if not bound:
+        none = f"No step of {counted(len(bars), 'cell')} is launch-bound, none takes more than {limit}."
+        return none if bars else ""
+    told = [
+        f"{name} ({fixed(bar.total / bar.parts[WORKS], 3)} times)"
+        for name, bar in zip(_named(bars), bars, strict=True)
+        if _bound(bar)
+    ]
+    return (
+        f"{len(bound)} of {counted(len(bars), 'cell')} {'is' if len(bound) == 1 else 'are'} launch-bound: a "
+        f"step takes more than {limit}, and its time says more of the host. {some(told)}."
+    )
+
+
+def _drawn(
+    bars: Sequence[Bar],
+    looks: Mapping[str, Look],
+    layout: Layout,
+    unit: str,
+    axis: str,
+    caption: Callable[[Sequence[Bar]], str],
+) -> Drawn | None:
+    """Bars of one resolution, which the caption names, each with its total; None without bars."""
+    if not bars:
+        return None
+    text = f"At {pixels(bars[0].point.resolution)}, {caption(bars)}"
+
+    def formatted(bar: Bar) -> str:
+        return byte_size(bar.total, 3) if unit == "B" else si(bar.total, unit, 3)
+
+    return stacked(bars, looks, layout, unit=unit, axis=axis, caption=text, formatted=formatted)
+
+
+def _longest(cells: Sequence[Point], parts_of: Callable[[Point], Parts]) -> list[Bar]:
+    """Bars of the resolution that most cells have one at, the longest first."""
+    reserved = "peak_reserved_bytes" if parts_of is _memory else ""
+    bars = [
+        Bar(p, parts_of(p), {RESERVED: p.numbers[reserved]} if p.numbers.get(reserved, 0) > 0 else {})
+        for p in fullest([point for point in cells if sum(parts_of(point).values()) > 0])
+    ]
+    return sorted(bars, key=lambda bar: -bar.total)
+
+
+def _memory(point: Point) -> Parts:
+    """Bytes at the peak of a step; nothing where they are not known."""
+    peak, number = point.metrics["peak_memory_bytes"].value, point.numbers
+    if math.isnan(peak):
+        return {}
+    parts = {
+        "weights": number["weights_bytes"],
+        "input": number["input_bytes"],
+        "optimizer state": number["optimizer_bytes"],
+    }
+    rest = max(0.0, peak - sum(parts.values()))
+    gradients = min(rest, number["gradient_bytes"])
+    return {**parts, "gradients": gradients, "activations": rest - gradients}
+
+
+def _step(point: Point) -> Parts:
+    parts = {part: point.numbers[f"{part}_s"] for part in ("forward", "backward", "optimizer")}
+    known = not (math.isnan(parts["forward"]) or math.isnan(parts["backward"]))
+    return {part: 0.0 if math.isnan(value) else value for part, value in parts.items()} if known else {}
+
+
+def _energy(point: Point) -> Parts:
+    total, idle_w = point.numbers["joules_per_image"], point.numbers["idle_w"]
+    if math.isnan(total):
+        return {}
+    if math.isnan(idle_w) or not point.latency.known:
+        return {WHOLE: total}
+    idle = min(total, idle_w / point.throughput.value)
+    return {IDLE: idle, BEYOND: total - idle}
+
+
+def _watched(cells: Sequence[Point]) -> list[Bar]:
+    """Bars of the cells whose device time is known, those that wait longest for their wall time first."""
+    bars = [
+        Bar(p, {WORKS: works, WAITS: max(0.0, p.latency.value - works)})
+        for p in cells
+        if (works := p.numbers["busy_s"]) > 0 and p.latency.known
+    ]
+    return sorted(bars, key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
+
+
+def _shares(point: Point, what: str, kinds: Sequence[str]) -> Parts:
+    """Seconds by kind of work; what the profile does not name is other work."""
+    ops = [op for op in point.profile if op.kind == what and op.share > 0]
+    seconds = {kind: sum(op.seconds for op in ops if kind_of_work(op.name) == kind) for kind in kinds}
+    return {**seconds, OTHER: max(0.0, ops[0].seconds / ops[0].share - sum(seconds.values()))}
+
+
+def _most_and_least(bars: Sequence[Bar]) -> str:
+    most, least, names = bars[0], bars[-1], _named(bars)
+    if len(bars) == 1:
+        said = f"{names[0]} takes {si(most.total, 'J', 3)} per image"
+    else:
+        said = (
+            f"{names[-1]} takes the fewest joules per image, {si(least.total, 'J', 3)}, and {names[0]} the "
+            f"most, {si(most.total, 'J', 3)} ({most.total / least.total:.2f} times)"
+        )
+    idle = _ends(bar.parts[IDLE] / bar.total for bar in bars if bar.parts.get(IDLE))
+    return f"{said}; the device would draw {idle} of it idle." if idle else f"{said}."
+
+
+def _bound(bar: Bar) -> bool:
+    return launch_bound(bar.point.latency.value, bar.parts[WORKS])
+
+
+def _named(bars: Sequence[Bar]) -> list[str]:
+    return setting_labels([bar.point for bar in bars], [bar.point.name for bar in bars])
+
+
+def _ends(shares: Iterable[float]) -> str:
+    """The least and the largest share: "7.8 % to 31 %"; one where they read alike, nothing for none."""
+    ordered = sorted(shares)
+    return " to ".join(dict.fromkeys(_percent(share) for share in (*ordered[:1], *ordered[-1:])))
+
+
+def _percent(share: float) -> str:
+    return f"{fixed(100 * share, 2)} %"

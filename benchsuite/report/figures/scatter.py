@@ -1,0 +1,340 @@
+"""MACs against speed, the plot that shows what MACs do not say; and published accuracy against speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from benchsuite.analyse.pareto import pareto_front
+from benchsuite.report import canvas as draw
+from benchsuite.report.canvas import measure, text_size
+from benchsuite.report.crowd import MANY, crowded, faded, told
+from benchsuite.report.figures.axes import Scale, apply, limited, scale, title_of
+from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly
+from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.labels import Box, around, place, segment
+from benchsuite.report.points import Point, kernels_of, names_of, resolutions_of
+from benchsuite.report.styles import LITV2
+from benchsuite.report.theme import INK, MUTED, Look, fills
+from benchsuite.report.words import STATUS_WORDS, counted, fixed, lowered, pixels, places, some
+from benchsuite.results.metrics import METRICS, Metric
+from benchsuite.results.nouns import noun
+
+MOST_PANELS = 3
+FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15
+"""Marks from which on a part is enlarged, the share of them in it, the share of the axis at most,
+and how far it reaches beyond them, as a ratio."""
+MOST_TEXT = 0.2
+"""Share of a panel that the names of its marks may take; a legend has them where it is more."""
+MOST_SHARED = 2.5
+"""Length of an axis that all panels share, in lengths of the longest that one of them needs."""
+
+
+def scatter(asked: Request) -> Drawn | None:
+    """Speed over MACs with the Pareto front, a panel a resolution; None for fewer than two names.
+
+    Where most of many marks lie close to each other, a second panel enlarges that part.
+    """
+    cells, looks, layout, options = asked
+    metric = METRICS[options.metric or "throughput"]
+    cells = chosen(cells, options)
+    drawn = [p for p in cells if p.metrics[metric.key].known and not math.isnan(p.macs)]
+    if len(names_of(drawn)) < 2:
+        return None
+    resolutions = evenly(resolutions_of(drawn), MOST_PANELS)
+    shown = [[p for p in drawn if p.resolution == resolution] for resolution in resolutions]
+    dense = _dense(shown[0]) if len(shown) == 1 else []
+    views = [*shown, dense] if dense else shown
+    columns = layout.panels(len(views))
+    few = layout.narrow or columns > 1
+    xs = _scales([[p.macs for p in view] for view in views], "MAC", few, apart=bool(dense))
+    speeds = [ends(p.metrics[metric.key] for p in view) for view in views]
+    ys = _scales(speeds, metric.unit, columns == 1, apart=bool(dense))
+    left = 8 + text_size() * 2 + measure("200 k", text_size())[0]
+    shared = len(set(xs)) == len(set(ys)) == 1
+    filled = fills(kernels_of(cells))
+    height = _height(layout, len(views), columns, bool(dense))
+    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn)]
+    named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
+    area = sum(math.prod(measure(text, text_size())) for text in named)
+    listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
+    if listed:
+        handles += [draw.mixer_handle(looks[name]) for name in named.values()]
+    canvas, panels = grid(
+        layout,
+        len(views),
+        columns=columns,
+        height=height,
+        handles=handles,
+        left=left,
+        gap=14.0 if shared else left - 8,
+        between=20.0 if shared else 32.0 if layout.narrow else 36.0,
+    )
+    unnamed: set[str] = set()
+    for panel, here, x, y in zip(panels, views, xs, ys, strict=True):
+        lowest = panel.row == panels[-1].row
+        apply(panel.ax, "x", x, "MAC", labels=lowest or not shared)
+        apply(panel.ax, "y", y, metric.unit, labels=panel.column == 0 or not shared)
+        panel.ax.set_title(pixels(here[0].resolution) + (", enlarged" if here is dense else ""))
+        if lowest:
+            panel.ax.set_xlabel(title_of(METRICS["macs"]))
+        if panel.column == 0:
+            panel.ax.set_ylabel(title_of(metric))
+        elsewhere = set(names_of(drawn if listed else () if here is dense else dense))
+        unnamed |= _Plot(panel, x, y, metric, looks, filled).draw(here, elsewhere, many=crowded(drawn))
+    if dense:
+        size = (xs[1].hi - xs[1].lo, ys[1].hi - ys[1].lo)
+        frame = Rectangle((xs[1].lo, ys[1].lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8)
+        panels[0].ax.add_patch(frame)
+    caption = _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
+    return canvas, caption
+
+
+def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
+    """Of a panel in points, so that half a page is not taller than a screen."""
+    if columns > 1:
+        return (250.0 if layout.wide else 150.0) * (1.6 if dense else 1)
+    if layout.narrow:
+        return (190.0 if panels == 1 else 120.0) * (2 if dense else 1)
+    if columns < panels:
+        return 190.0 if dense else (180.0, 118.0)[panels - 2]
+    return 240.0 if layout.style == LITV2 else 330.0
+
+
+def _scales(panels: Sequence[Sequence[float]], unit: str, few: bool, *, apart: bool) -> list[Scale]:
+    """Logarithmic scales on which equal distances are equal ratios in all panels.
+
+    The limits are the same, too, unless that would squeeze the marks of every panel (`MOST_SHARED`).
+
+    Args:
+        apart: give every panel the scale of its own marks, as one enlarges a part of another.
+    """
+    ticks = 5 if few else 6
+    own = [scale(values, unit, pad=0.12, most_ticks=ticks, log=True) for values in panels]
+    if apart:
+        return own
+    whole = scale(
+        [value for values in panels for value in values], unit, pad=0.08, most_ticks=ticks, log=True
+    )
+    if whole.span <= MOST_SHARED * max(one.span for one in own):
+        return [whole] * len(own)
+    half = 10 ** (max(one.span for one in own) / 2)
+    middles = [math.sqrt(one.lo * one.hi) for one in own]
+    return [
+        limited(True, middle / half, middle * half, unit, ticks, one.slot, one.wall)
+        for one, middle in zip(own, middles, strict=True)
+    ]
+
+
+def _dense(cells: Sequence[Point]) -> list[Point]:
+    """The cells of many within the shortest range of MACs, as a ratio, that holds `MOST` of them.
+
+    None where that range is no small part of the whole.
+    """
+    known = sorted((p for p in cells if p.macs > 0), key=lambda p: p.macs)
+    if len(cells) < FEW:
+        return []
+    size = math.ceil(MOST * len(cells))
+    starts = range(len(known) - size + 1)
+    if not starts:
+        return []
+    start = min(starts, key=lambda i: known[i + size - 1].macs / known[i].macs)
+    low, high = known[start].macs, known[start + size - 1].macs
+    whole = math.log(known[-1].macs / known[0].macs)
+    if math.log(high / low) >= SMALL * whole:
+        return []
+    return [p for p in known if low / NEAR <= p.macs <= high * NEAR]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plot:
+    """One panel: where its cells stand, and how they look."""
+
+    panel: Panel
+    x: Scale
+    y: Scale
+    metric: Metric
+    looks: Mapping[str, Look]
+    filled: Mapping[str, str]
+
+    def at(self, point: Point) -> tuple[float, float]:
+        """Place of a cell in points from the lower left corner."""
+        x, y = self.x.place(point.macs), point.metrics[self.metric.key].value
+        return self.x.share(x) * self.panel.width, self.y.share(y) * self.panel.height
+
+    def draw(self, cells: Sequence[Point], elsewhere: set[str], *, many: bool) -> set[str]:
+        """Draw front, marks and names; the names for which there is no room.
+
+        Args:
+            elsewhere: names that stand in another panel, or in the legend.
+            many: colour the telling names only.
+        """
+        ax = self.panel.ax
+        looks = faded(self.looks, told(cells, self.looks)) if many else self.looks
+        lines = self._front(cells)
+        signs: list[Box] = []
+        anchors: dict[str, list[tuple[float, float]]] = {}
+        for point in sorted(cells, key=lambda point: -point.throughput.value):
+            look, here, value = looks[point.name], self.at(point), point.metrics[self.metric.key]
+            earlier = anchors.setdefault(point.name, [])
+            if earlier:  # the same mixer on another kernel
+                draw.stroke(ax, earlier[-1], here, look.color, dotted=True)
+                lines.append(segment(earlier[-1], here))
+            earlier.append(here)
+            x = self.x.place(point.macs)
+            if value.bounded and (self.y.share(value.hi) - self.y.share(value.lo)) * self.panel.height > 8:
+                draw.bar(ax, (x, x), (value.lo, value.hi), look.color)
+                lines.append(Box(here[0] - 1, here[1] - 6, here[0] + 1, here[1] + 6))
+            if not point.exact:
+                draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), look.color, arrow=True)
+                signs.append(around(here[0] + 10, here[1], 5))
+            draw.mark(ax, x, value.value, look, self.filled[point.kernel], point.cell)
+            if point.flags:  # room for their sign
+                signs.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
+        names = [name for name in anchors if name not in elsewhere]
+        size = text_size() - (1 if many else 0)
+        found = place(
+            [anchors[name] for name in names],
+            [measure(looks[name].label, size) for name in names],
+            Box(1, 1, self.panel.width + 4, self.panel.height),
+            taken=[*signs, *(around(*here, 4) for name in names for here in anchors[name])],
+            avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
+        )
+        for name, spot in zip(names, found, strict=True):
+            if spot is not None:
+                color = looks[name].color if many else INK
+                label(ax, looks[name].label, *spot, color=color, size=size)
+        return {name for name, spot in zip(names, found, strict=True) if spot is None}
+
+    def _front(self, cells: Sequence[Point]) -> list[Box]:
+        """Draw the staircase of exactly counted cells with the band of the noise floor; its segments."""
+        sign = 1 if self.metric.better == "higher" else -1
+        known = [(p.macs, p.metrics[self.metric.key].value) for p in cells if p.exact]
+        front = [known[i] for i in pareto_front([(cost, sign * speed) for cost, speed in known])]
+        if not front:
+            return []
+        xs = [*(self.x.place(macs) for macs, _ in front), self.x.hi]
+        ys = [*(speed for _, speed in front), front[-1][1]]
+        ax = self.panel.ax
+        noise = noise_of(cells)
+        if noise:
+            low, high = [y / (1 + noise) for y in ys], [y * (1 + noise) for y in ys]
+            ax.fill_between(xs, low, high, step="post", color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
+        ax.plot(xs, ys, drawstyle="steps-post", color=MUTED, linewidth=1, zorder=1.5)
+        spots = [
+            (self.x.share(x) * self.panel.width, self.y.share(y) * self.panel.height)
+            for x, y in zip(xs, ys, strict=True)
+        ]
+        corners = [spots[0]]
+        for (_, y), (x, above) in pairwise(spots):
+            corners += [(x, y), (x, above)]
+        return [segment(a, b) for a, b in pairwise(corners)]
+
+
+def noise_of(cells: Sequence[Point]) -> float:
+    """Largest noise floor of the machines of these cells, as a share; 0 where none is known."""
+    return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
+
+
+def label(
+    ax: Axes,
+    text: str,
+    box: Box,
+    point: tuple[float, float],
+    *,
+    size: float,
+    color: str = INK,
+    reach: float = 9.0,
+) -> None:
+    """A name in its box, with a leader line where the box is farther than `reach` from its point."""
+    x, y = point
+    nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
+    if math.dist(nearest, point) > reach:
+        draw.stroke(ax, point, nearest, MUTED, width=0.5)
+    draw.text(ax, box.left, (box.bottom + box.top) / 2, text, size=size, color=color)
+
+
+def _kernel_handles(drawn: Sequence[Point], filled: Mapping[str, str]) -> list[Line2D]:
+    kernels = kernels_of(drawn)
+    return draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
+
+
+def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
+    if not any(point.exact for point in drawn):
+        return []
+    noise = noise_of(drawn)
+    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")]
+    if noise:
+        handles.append(
+            Patch(color=MUTED, alpha=0.3, linewidth=0, label=f"noise floor ±{fixed(100 * noise, 2)} %")
+        )
+    return handles
+
+
+def _caption(
+    cells: Sequence[Point],
+    drawn: Sequence[Point],
+    resolutions: Sequence[int | str],
+    metric: Metric,
+    unnamed: set[str],
+    *,
+    shared: bool,
+    enlarged: bool,
+) -> str:
+    kernels = kernels_of(drawn)
+    called = noun(point.subject for point in drawn)
+    better = "more speed" if metric.better == "higher" else f"less {lowered(metric.label)}"
+    parts = [
+        f"No {called.single} has both fewer MACs and {better} than one on the Pareto front of the medians."
+    ]
+    if len(resolutions) > 1:
+        parts.append(
+            "All panels have the same axes."
+            if shared
+            else "Equal distances are equal ratios in all panels; limits differ."
+        )
+    if enlarged:
+        parts.append("The second panel enlarges the frame, with the front of the marks in it.")
+    if len(kernels) > 1:
+        parts.append(f"A dotted line joins the kernels of one {called.single}.")
+    if any(point.metrics[metric.key].bounded for point in drawn):
+        parts.append("Bars are 95 % confidence intervals, where larger than the mark.")
+    if not all(point.exact for point in drawn):
+        parts.append("An arrow marks MACs that are a lower bound; such marks are not on the front.")
+    if any(point.macs == 0 for point in drawn):
+        parts.append("Left of the dotted line stands what needs no MACs.")
+    if crowded(drawn):
+        parts.append("Coloured are the front, the extremes and the reference.")
+    if unnamed:
+        parts.append(
+            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
+        )
+    if len(resolutions) < len(resolutions_of(drawn)):
+        parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
+    missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
+    if missing:
+        parts.append(f"Not drawn: {_failures(missing, len(kernels_of(cells)) > 1)}.")
+    return " ".join(parts)
+
+
+def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str:
+    """Cells that are not drawn, by mixer: "performer with flash at 224 and 448 px (unsupported)"."""
+    alike: dict[tuple[str, str, str], list[Point]] = {}
+    for point in missing:
+        alike.setdefault((point.name, point.kernel, point.status), []).append(point)
+    texts = [
+        f"{name}{f' with {kernel}' if name_kernel else ''} at "
+        f"{places(resolutions_of(failed))} ({STATUS_WORDS[status]})"
+        for (name, kernel, status), failed in alike.items()
+    ]
+    if len(texts) > most:
+        rest = sum(len(failed) for failed in list(alike.values())[most:])
+        texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
+    return "; ".join(texts)
