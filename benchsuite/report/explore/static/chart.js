@@ -32,7 +32,7 @@ function drawChart(Plot, host, data, rows, spec, act) {
   const x = data.columns[spec.x], y = data.columns[spec.y];
   host.replaceChildren();
   if (!x || !y) return ["There is no number to draw."];
-  const facet = spec.facet && (data.columns[spec.facet] ?? { key: "name", label: "Name" });
+  const facet = spec.facet && spec.facet !== spec.x && (data.columns[spec.facet] ?? { key: "name", label: "Name" });
   const values = facet ? ordered(new Set(rows.map((row) => row[facet.key] ?? null))) : [null];
   const shared = prepare(data, rows, x, y, spec);
   const fit = values.length % 3 === 0 && host.clientWidth >= 960 ? 3 : 2;
