@@ -43,9 +43,7 @@ def of_group(cells: Sequence[Point], order: Order, reference: str | None) -> lis
     """The sentences about comparable cells."""
     fields = contests(cells, order)
     whole = [contest for contest in fields if contest.finished]
-    found = [failures(cells)] if not any(p.throughput.known for p in cells) else []
-    if not fields and not found:
-        found = [_alone(cells)]
+    found = [] if fields else [_alone(cells)]
     if whole:
         own = [contest for contest in whole if contest.kernel == whole[0].kernel]
         fused = [contest for contest in whole if contest.kernel != whole[0].kernel]
@@ -296,9 +294,13 @@ def _range(ratios: Sequence[float]) -> str:
 def _alone(cells: Sequence[Point]) -> str:
     """A run with nothing to compare."""
     timed = [point for point in cells if point.throughput.known]
-    single = noun(point.subject for point in cells).single
+    called = noun(point.subject for point in cells)
+    if not timed:
+        return failures(cells) or "Nothing was timed."
+    if len(names_of(timed)) > 1:
+        return f"No two {called.plural} were timed in the same setting, so there is nothing to compare."
     return (
-        f"A single {single} was measured, so there is nothing to compare: {timed[0].name} reaches "
+        f"A single {called.single} was measured, so there is nothing to compare: {timed[0].name} reaches "
         f"{speed(timed[0])} at {pixels(timed[0].resolution)}."
     )
 

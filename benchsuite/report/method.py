@@ -237,16 +237,6 @@ def _sureness(run: Run) -> Iterator[Fact]:
     precision = evidence.reached(run.records, wanted if isinstance(wanted, float) else None)
     if precision:
         yield Fact("Precision", precision)
-    levels = Counter(str(timing.varies_most) for timing in timed)
-    parts = [
-        f"between {words} in {counted(levels[level], 'cell')}"
-        for level, words in (("rounds", "rounds"), ("samples", "the samples of a round"))
-        if levels[level]
-    ]
-    if parts:
-        yield Fact(
-            "What varied most", f"{joined(parts)}: the larger share of an interval's width is from there."
-        )
 
 
 def _trust(records: Sequence[Record]) -> Iterator[Fact]:

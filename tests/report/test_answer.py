@@ -352,3 +352,13 @@ def test_a_protocol_that_changes_the_order_is_named() -> None:
 
 def test_an_empty_run_has_no_answer() -> None:
     assert of_run([]) == "The run holds no records."
+
+
+def test_what_was_counted_and_not_timed_has_no_winner() -> None:
+    assert said([make_record("a", latency=None), make_record("b", latency=None)]) == "Nothing was timed."
+
+
+def test_mixers_of_different_settings_are_not_compared() -> None:
+    assert said([make_record("a"), make_record("b", resolution=448)]) == (
+        "No two mixers were timed in the same setting, so there is nothing to compare."
+    )
