@@ -1,7 +1,7 @@
 """The answer of a page: who is fastest where, whether fewest MACs meant fastest, what a fused kernel changed.
 
-Two or three sentences, computed from the cells. Who is faster is decided by `order`; what is undecided is said
-to be so, with the reason.
+Two or three sentences, computed from the cells. Who is faster is decided by `order`; what is undecided is
+said to be so, with the reason.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ RANKED = 4
 
 
 def answer(cells: Cells) -> list[str]:
-    """The sentences about a run: of its protocols if it compares them, of a parameter if it varies one, else of
-    its largest group."""
+    """The sentences about a run: its protocols if it compares them, a parameter if it varies one, else its
+    largest group."""
     if not cells.points:
         return ["The run holds no records."]
     found = of_protocols(cells) or of_parameter(cells)
@@ -114,8 +114,8 @@ class _Least:
     """Who needs the fewest MACs in a contest.
 
     Attributes:
-        verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell needs
-            the same.
+        verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell
+            needs the same.
         behind: speed of the fastest of them as a multiple of the leader's.
         doubt: who may need fewer.
     """

@@ -87,7 +87,7 @@ class Pen:
     prefix: str | None
 
     def page(self, wanted: Sequence[str]) -> Figures:
-        """The figures of these sections of a scenario; of a run that is too large, those that there is room for."""
+        """The figures of these sections of a scenario, as far as there is room."""
         found = Figures()
         if not self.cells.points:
             return found
@@ -131,7 +131,7 @@ class Pen:
         return found
 
     def _beside(self, kinds: Collection[FigureKind]) -> Iterator[FigureKind]:
-        """Kinds that may stand beside the answer: that of protocols or of a parameter where it is about these."""
+        """Kinds that may stand beside the answer: of protocols or a parameter where it is about these."""
         varied = any(sweep.is_parameter for sweep in self._sweeps)
         about = varied and len({point.target for point in self.cells.points}) == 1
         for word in BESIDE:
@@ -213,6 +213,6 @@ class Pen:
 
 def _undrawn(cells: int) -> str:
     return (
-        f"The figures of {counted(cells, 'cell')} are not in this file, which would have become too large: Explore "
-        "draws them where scripts run, and benchsuite report --figures DIR writes all."
+        f"The figures of {counted(cells, 'cell')} are not in this file, which would have become too large: "
+        "Explore draws them where scripts run, and benchsuite report --figures DIR writes all."
     )

@@ -92,8 +92,8 @@ def of_machine(environment: Mapping[str, Any]) -> str:
     found = environment.get("selftest")
     if not isinstance(found, Mapping):
         return (
-            "No self-test of this machine is known, so its noise floor and its drift between runs are unknown: "
-            "intervals hold only what varies within the run."
+            "No self-test of this machine is known, so its noise floor and its drift between runs are "
+            "unknown: intervals hold only what varies within the run."
         )
     day, age = str(found.get("date") or "")[:10], found.get("age_days")
     when = f"Self-test of {day}" if day else "Self-test"
@@ -153,7 +153,8 @@ def compilation(records: Sequence[Record]) -> str | None:
     seconds = [one.seconds for one in found]
     return (
         f"{counted(len(found), 'cell')} compiled in {si(min(seconds), 's')} to {si(max(seconds), 's')}, "
-        f"outside the timed region, with {counted(sum(one.graph_breaks for one in found), 'graph break')} and "
+        "outside the timed region, with "
+        f"{counted(sum(one.graph_breaks for one in found), 'graph break')} and "
         f"{counted(sum(one.recompiles for one in found), 'recompilation')} in all."
     )
 

@@ -37,7 +37,8 @@ def to_latex(table: Table) -> str:
     return (
         f"% {' '.join(table.caption.split())}\n"
         "\\begin{tabular}{" + "".join("r" if header.numeric else "l" for header in table.headers) + "}\n"
-        f"    \\toprule\n    {' & '.join(heads)} \\\\\n    \\midrule\n{body}    \\bottomrule\n\\end{{tabular}}\n"
+        f"    \\toprule\n    {' & '.join(heads)} \\\\\n    \\midrule\n"
+        f"{body}    \\bottomrule\n\\end{{tabular}}\n"
     )
 
 

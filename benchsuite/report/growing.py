@@ -40,8 +40,8 @@ def _table(sweep: Sweep, rows: Sequence[Row]) -> Table:
     where = f" ({sweep.apart})" if sweep.apart else ""
     return Table(
         f"Latency and memory as a power of the {_unit(sweep)}{where}: least squares in logarithms, from "
-        f"{LEAST_SIZES} sizes on. Brackets: 95 % confidence intervals of the exponent; misfit: how far the worst "
-        "point is from the power law.",
+        f"{LEAST_SIZES} sizes on. Brackets: 95 % confidence intervals of the exponent; misfit: how far the "
+        "worst point is from the power law.",
         tuple(headers),
         tuple(rows),
     )

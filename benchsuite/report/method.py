@@ -226,11 +226,11 @@ def _sureness(run: Run) -> Iterator[Fact]:
     if any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed):
         yield Fact(
             "Intervals",
-            "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each of "
-            "which counts once, however many samples it took. Ratios are taken within each round, so that what "
-            "moves a whole process drops out. A difference is significant where the interval of the ratio "
-            "excludes 1, the ratio is beyond the noise floor of the machine, and Benjamini and Hochberg's test "
-            f"over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is no interval.",
+            "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each "
+            "of which counts once, however many samples it took. Ratios are taken within each round, so that "
+            "what moves a whole process drops out. A difference is significant where the interval of the ratio "
+            "excludes 1, the ratio is beyond the noise floor of the machine, and Benjamini and Hochberg's "
+            f"test over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", told)
     wanted = (run.scenario.get("measure") or {}).get("precision")
@@ -339,7 +339,5 @@ def warnings(run: Run) -> list[str]:
     if (run.environment.get("git") or {}).get("dirty"):
         found.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:
-        found.append(
-            "the run was resumed with another machine or software: see the sessions in the table of the machine"
-        )
+        found.append("the run was resumed with another machine or software: see the sessions of the machine")
     return found

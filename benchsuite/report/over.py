@@ -1,4 +1,4 @@
-"""The answer of runs that vary something else than the mixer: a parameter of one, or the protocol of timing."""
+"""The answer of runs that vary something else than the mixer: a parameter of one, or the protocol."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def of_protocols(cells: Cells) -> list[str]:
     if bare:
         few = "None" if bare == len(ratios) else str(len(ratios) - bare)
         found.append(
-            f"{few} of the {counted(len(ratios), 'ratio')} has a confidence interval: a protocol that times one "
-            "block gives one number."
+            f"{few} of the {counted(len(ratios), 'ratio')} has a confidence interval: a protocol that times "
+            "one block gives one number."
         )
     return found
 

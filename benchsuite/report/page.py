@@ -1,4 +1,4 @@
-"""What the template gets: a page of runs, each with its answer, figures, claims and tables. Typed, all computed."""
+"""What the template gets: a page of runs, each with its answer, figures, claims and tables, all computed."""
 
 from __future__ import annotations
 

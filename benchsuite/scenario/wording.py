@@ -1,7 +1,7 @@
 """Whether title and question fit the sweep: "768 channels" over a sweep of 384 is wrong.
 
-A profile that changes the sweep may bring a question of its own; where it does not, a report puts the sweep's own
-numbers into the words.
+A profile that changes the sweep may bring a question of its own; where it does not, a report puts the
+sweep's own numbers into the words.
 """
 
 from __future__ import annotations

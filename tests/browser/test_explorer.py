@@ -139,7 +139,8 @@ def test_the_chart_has_a_panel_a_resolution_on_one_scale_and_names_every_mixer(
         "Resolution: 224 px", "Resolution: 448 px", "Resolution: 672 px",
     ]  # fmt: skip
     scales = chart.locator(".panel svg").evaluate_all(
-        "all => all.map(svg => [...svg.querySelectorAll('[data-mark*=\"tick label\"] text')].map(t => t.textContent).join())"
+        "all => all.map(svg => [...svg.querySelectorAll('[data-mark*=\"tick label\"] text')]"
+        ".map(t => t.textContent).join())"
     )
     assert len(scales) == 3
     assert len(set(scales)) == 1

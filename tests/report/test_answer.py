@@ -251,7 +251,7 @@ def test_a_loss_is_told_and_what_the_rounds_leave_open_is_not() -> None:
 
 
 def test_a_mixer_without_a_fused_kernel_competes_under_every_kernel() -> None:
-    """Static depth-wise convolution, three times as fast as window attention, which alone has a fused kernel."""
+    """Depth-wise convolution, three times as fast as window attention, which alone has a fused kernel."""
     records = [cell("dw", 1, 5), cell("w_msa", 2, 15), cell("w_msa", 2, 14, kernel="sdpa")]
     text = said(records)
     assert "The fused kernel (sdpa) changes no winner" in text
@@ -338,9 +338,9 @@ def timed(protocol: str, **latencies: float) -> list[Record]:
 def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
-        "A throughput reads 0.80 times (a with litv2) to 1.25 times (a with timm) what adaptive sampling finds: "
-        "the protocol moves a number by up to 25 % here. The order by median is the same under all 3 protocols. "
-        "None of the 4 ratios has a confidence interval: a protocol that times one block gives one number."
+        "A throughput reads 0.80 times (a with litv2) to 1.25 times (a with timm) what adaptive sampling "
+        "finds: the protocol moves a number by up to 25 % here. The order by median is the same under all 3 "
+        "protocols. None of the 4 ratios has a confidence interval: a protocol that times one block gives one number."
     )
 
 

@@ -64,8 +64,8 @@ def test_the_self_test_says_what_a_difference_must_exceed() -> None:
 def test_intervals_that_hold_the_drift_of_the_machine_are_said_to() -> None:
     found = {"noise_percent": 1.5, "drift_percent": 2.0, "age_days": 0.2}
     assert evidence.of_machine({"selftest": found}) == (
-        "Self-test, less than a day before the run: noise floor 1.5 % within a run; drift between runs 2.0 %, "
-        "which the 95 % intervals of latencies include."
+        "Self-test, less than a day before the run: noise floor 1.5 % within a run; drift between runs 2.0 "
+        "%, which the 95 % intervals of latencies include."
     )
 
 

@@ -94,7 +94,8 @@ def test_the_page_has_its_sections_in_order(usual: Page) -> None:
     ]
     assert usual.within("summary") == [
         "All metrics", "Fused kernels against math", "Memory breakdown", "Exponents of growth",
-        "5 cells without a number", "How it was measured", "Names and their arguments", "Machine and software",
+        "5 cells without a number", "How it was measured", "Names and their arguments",
+        "Machine and software",
         "Repeat it",
     ]  # fmt: skip
     assert usual.within("p")[:1] == ["Do fewer MACs make a faster layer?"]

@@ -67,6 +67,7 @@ def test_check_warns_of_a_profile_that_contradicts_the_question_and_brings_none(
     assert found.problems == ()
     (warning,) = found.warnings
     assert warning.message == (
-        'question says "768 channels", but the sweep with profile "small" has 384; a profile may bring its own question'
+        'question says "768 channels", but the sweep with profile "small" has 384; '
+        "a profile may bring its own question"
     )
     assert warning.line == 4
