@@ -228,8 +228,8 @@ def _sureness(run: Run) -> Iterator[Fact]:
             "Intervals",
             "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each "
             "of which counts once, however many samples it took. Ratios are taken within each round, so that "
-            "what moves a whole process drops out. A difference is significant where the interval of the ratio "
-            "excludes 1, the ratio is beyond the noise floor of the machine, and Benjamini and Hochberg's "
+            "what moves a whole process drops out. A difference is significant where the interval of the "
+            "ratio excludes 1, the ratio is beyond the noise floor of the machine, and Benjamini and Hochberg's "
             f"test over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", told)

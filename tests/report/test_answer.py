@@ -340,7 +340,8 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
     assert text == (
         "A throughput reads 0.80 times (a with litv2) to 1.25 times (a with timm) what adaptive sampling "
         "finds: the protocol moves a number by up to 25 % here. The order by median is the same under all 3 "
-        "protocols. None of the 4 ratios has a confidence interval: a protocol that times one block gives one number."
+        "protocols. None of the 4 ratios has a confidence interval: a protocol that times one "
+        "block gives one number."
     )
 
 
