@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -12,9 +11,9 @@ from benchsuite.analyse.flags import FLAGS
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import names_of
-from benchsuite.report.words import STOPPED_WORDS, counted, fixed, joined, some, tiny
+from benchsuite.report.words import counted, fixed, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
-from benchsuite.results.record import Record, Timing
+from benchsuite.results.record import Record
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.units import si
 
@@ -66,25 +65,11 @@ def reached(records: Sequence[Record], wanted: float | None) -> str | None:
         f"±{_percent(max(known))} in the worst"
     )
     if wanted is not None:
-        told = missed(timed, wanted) or "every cell with an interval kept to it"
-        text += f"; ±{_percent(wanted)} was wanted, and {told}"
+        late = sum(one > wanted for one in known)
+        missed = f"{counted(late, 'cell')} missed it" if late else "every cell with an interval kept to it"
+        text += f"; ±{_percent(wanted)} was wanted, and {missed}"
     without = len(timed) - len(known)
     return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
-
-
-def missed(timed: Sequence[Timing], wanted: float) -> str:
-    """How many cells with an interval missed the wanted precision, by what ended their sampling."""
-    late = [timing for timing in timed if timing.precision is not None and timing.precision > wanted]
-    if not late:
-        return ""
-    # An interval over all rounds may be wider again than the one that ended the sampling.
-    early = "although sampling had reached it"
-    ends = Counter(timing.stopped_by for timing in late).most_common()
-    because = [early if end == "precision" else f"because {STOPPED_WORDS.get(end, end)}" for end, _ in ends]
-    if len(ends) > 1:
-        because = [f"{number} {why}" for (_, number), why in zip(ends, because, strict=True)]
-        return f"{counted(len(late), 'cell')} missed it: {joined(because)}"
-    return f"{counted(len(late), 'cell')} missed it, {because[0]}"
 
 
 def of_machine(environment: Mapping[str, Any]) -> str:
@@ -107,20 +92,6 @@ def of_machine(environment: Mapping[str, Any]) -> str:
         else f"drift between runs {_percent(drift)}, which the 95 % intervals of latencies include"
     )
     return f"{when}: {'; '.join(parts)}."
-
-
-def turns(records: Sequence[Record]) -> str | None:
-    """How often cells took turns, and in how many processes; None where none did."""
-    timings = [record.timing for record in records if record.timing and record.timing.rounds]
-    if not timings:
-        return None
-    often = joined([str(number) for number in sorted({len(timing.rounds) for timing in timings})], "or")
-    fresh = any(timing.usage for timing in timings)
-    return (
-        f"{counted(len(timings), 'cell')} took turns with the others of the same size and setting, in "
-        f"{often} rounds, {'each in a fresh process, ' if fresh else ''}so that drift of the machine falls "
-        "on all alike."
-    )
 
 
 def comparison(records: Sequence[Record]) -> str | None:

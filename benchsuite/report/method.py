@@ -229,8 +229,9 @@ def _sureness(run: Run) -> Iterator[Fact]:
             "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each "
             "of which counts once, however many samples it took. Ratios are taken within each round, so that "
             "what moves a whole process drops out. A difference is significant where the interval of the "
-            "ratio excludes 1, the ratio is beyond the noise floor of the machine, and Benjamini and Hochberg's "
-            f"test over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is no interval.",
+            "ratio excludes 1, the ratio is beyond the noise floor of the machine, and the test of Benjamini "
+            f"and Hochberg over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is "
+            "no interval.",
         )
     yield Fact("Noise floor", told)
     wanted = (run.scenario.get("measure") or {}).get("precision")
@@ -241,7 +242,6 @@ def _sureness(run: Run) -> Iterator[Fact]:
 
 def _trust(records: Sequence[Record]) -> Iterator[Fact]:
     said = {
-        "Turns": evidence.turns(records),
         "Correctness": evidence.comparison(records),
         "Compilation": evidence.compilation(records),
     }
