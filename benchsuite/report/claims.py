@@ -93,10 +93,10 @@ class Panel:
 
     @property
     def shown(self) -> list[ClaimRow]:
-        """What a reader should know first: up to `SHOWN` that fail, differ or are undecided, in this order;
-        of the same verdict, those about MACs last."""
+        """What a reader should know first: up to `SHOWN` that fail, differ or are undecided, in this order,
+        those about MACs last."""
         found = [row for row in self.rows if row.verdict in _OPEN]
-        return sorted(found, key=lambda row: (_OPEN.index(row.verdict), row.counted))[:SHOWN]
+        return sorted(found, key=lambda row: (row.counted, _OPEN.index(row.verdict)))[:SHOWN]
 
     @property
     def folded(self) -> list[ClaimRow]:

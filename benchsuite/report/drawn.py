@@ -111,6 +111,8 @@ class Pen:
         others = [group for group in self.cells.groups if group.cells is not main]
         sums = accumulate(len(group.cells) for group in others)
         told = [group for group, taken in zip(others, sums, strict=True) if taken <= room]
+        if first and first.kind == "protocols":  # of which one is as good as another for all else
+            others = told = []
         if len(told) < len(others):
             found.undrawn = _undrawn(sum(len(group.cells) for group in others[len(told) :]))
         for kind in (kind for kind in kinds if kind.kind not in shown):
@@ -122,8 +124,6 @@ class Pen:
                 ]
             if parts:
                 found.folded[kind] = parts
-        if first and first.kind == "protocols":
-            return found
         for group in told:
             some = [KINDS[word] for word in AGAIN if KINDS[word] in kinds]
             parts = [part for kind in some for part in self._parts(kind, group.cells, PAGE, switch=False)]

@@ -38,9 +38,9 @@ def of_protocols(cells: Cells) -> list[str]:
         return []
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     found = [
-        f"A throughput reads {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
-        f"({_by(high[1])}) what {OURS} sampling finds: the protocol moves a number by up to "
-        f"{100 * max(abs(value.value - 1) for value, _ in ratios):.0f} % here."
+        f"Other protocols read {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
+        f"({_by(high[1])}) the throughput that {OURS} sampling finds: up to "
+        f"{100 * max(abs(value.value - 1) for value, _ in ratios):.0f} % of a number is protocol here."
     ]
     orders: dict[tuple[str, ...], list[str]] = {}
     for protocol in protocols:

@@ -338,8 +338,9 @@ def timed(protocol: str, **latencies: float) -> list[Record]:
 def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
-        "A throughput reads 0.80 times (a with litv2) to 1.25 times (a with timm) what adaptive sampling "
-        "finds: the protocol moves a number by up to 25 % here. The order by median is the same under all 3 "
+        "Other protocols read 0.80 times (a with litv2) to 1.25 times (a with timm) the throughput that "
+        "adaptive sampling finds: up to 25 % of a number is protocol here. "
+        "The order by median is the same under all 3 "
         "protocols. None of the 4 ratios has a confidence interval: a protocol that times one "
         "block gives one number."
     )

@@ -92,6 +92,8 @@ def test_at_most_five_stand_open_and_of_these_the_ones_about_macs_come_last() ->
     assert [row.id for row in found.shown] == ["F0", "F1", "F2", "F3", "F5"]
     assert [row.id for row in found.folded] == ["F6", "MACS"]
     assert [row.id for row in of(cells(), counted, *FAILING[:2]).shown] == ["F0", "F1", "MACS"]
+    open_ = claim(id="OPEN", expect={"ratio_above": 1.2})
+    assert [row.id for row in of(cells(), counted, open_).shown] == ["OPEN", "MACS"]
 
 
 def test_a_claim_is_a_line_that_unfolds(tmp_path: Path) -> None:
