@@ -75,24 +75,29 @@ function mountExplorer(data, store, isolate) {
     for (const mark of section.querySelectorAll(".mark")) mark.classList.toggle("chosen", mark.dataset.cell === state.cell);
   }
 
-  // Where it stands: in the place of the first figure of the run that it was opened from, or nowhere.
+  // Where it stands: in the place of the first figure of the run that it was opened from, its button with it; or nowhere.
   function stand() {
-    for (const opener of document.querySelectorAll("[data-explore]")) {
+    for (const opener of openers) {
       const on = opener.dataset.explore === state.explore;
-      const part = opener.closest("section");
+      const part = document.getElementById(`${opener.dataset.explore}-answer`);
       part.classList.toggle("exploring", on);
       opener.setAttribute("aria-expanded", String(on));
       opener.textContent = on ? "Back to the figure" : "Explore the chart";
-      if (on && !part.contains(section)) (part.querySelector("figure") ?? part).append(section);
+      if (on) (part.querySelector("figure") ?? part).append(section);
+      if (on) section.prepend(opener.parentElement);
+      else part.querySelector(".answer").append(opener.parentElement);
     }
     if (!state.explore) section.remove();
   }
 
-  for (const opener of document.querySelectorAll("[data-explore]")) {
+  const openers = [...document.querySelectorAll("[data-explore]")];
+  for (const opener of openers) {
     opener.parentElement.hidden = false;
     opener.addEventListener("click", () => {
       const run = state.explore === opener.dataset.explore ? "" : opener.dataset.explore;
       set(run && data.columns.run ? { explore: run, pick: { ...state.pick, run } } : { explore: run });
+      (run ? section.parentElement : document.getElementById(`${opener.dataset.explore}-answer`)).scrollIntoView();
+      opener.focus();
     });
   }
   store.listen((_, changed) => {

@@ -43,6 +43,7 @@ function drawChart(Plot, host, data, rows, spec, act) {
     const part = facet ? rows.filter((row) => (row[facet.key] ?? null) === value) : rows;
     const title = facet ? `${facet.label}: ${wordOf(facet, value)}${facet.unit ? ` ${facet.unit}` : ""}` : null;
     host.append(panel(Plot, data, part, x, y, spec, shared, width, title, act));
+    shared.unnamed += label(host.lastChild.querySelector("svg"), part.filter((row) => row[y.key] !== null)); // measured in the page
   }
   const notes = shared.notes;
   if (shared.unnamed) notes.push(`${shared.unnamed} ${shared.unnamed === 1 ? "name has" : "names have"} no room; rest on the mark to read it.`);
@@ -69,7 +70,7 @@ function prepare(data, rows, x, y, spec) {
   const rings = RINGS.filter(([standing]) => isFront(x, y) && drawn.some((row) => row.standing === standing));
   const ways = rings.map(([standing, dash]) => `${dash ? "dashed" : "solid"}, ${FRONT[standing]}`);
   if (ways.length) notes.push(`Ring: ${ways.join("; ")}, among all kernels at the same resolution and conditions, filtered away or not.`);
-  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % interval.");
+  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % confidence intervals.");
   if (drawn.some((row) => row.flags)) notes.push("!: a cell whose samples have a flag.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
@@ -242,7 +243,6 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", `${y.label} over ${x.label}${title ? `, ${title}` : ""}: ${rows.length} cells`);
   connect(svg, seen, data, x, y, act);
-  shared.unnamed += label(svg, seen.filter((rows) => typeof rows !== "string")[0] ?? []);
   const figure = make("div", { class: "panel" });
   if (title) figure.append(make("p", { class: "panel-title" }, title));
   figure.append(svg);
@@ -339,16 +339,16 @@ function label(svg, rows) {
   const byLink = new Map(rows.map((row) => [row.link, row]));
   const spots = [...svg.querySelectorAll(".mark")].filter((mark) => byLink.has(mark.dataset.cell)).map((mark) => {
     const [x, y] = centreOf(mark);
-    return { x, y, name: byLink.get(mark.dataset.cell).name };
+    return { x, y, half: Math.max(5, mark.getBBox().width / 2), name: byLink.get(mark.dataset.cell).name };
   }).sort((a, b) => a.y - b.y);
-  const taken = spots.map(({ x, y }) => [x - 5, y - 5, x + 5, y + 5]);
+  const taken = spots.map(({ x, y, half }) => [x - half, y - half, x + half, y + half]);
   const named = new Set();
-  for (const { x, y, name } of spots) {
+  for (const { x, y, half, name } of spots) {
     if (named.has(name)) continue;
-    const wide = pen.measureText(name).width, near = 8;
+    const wide = pen.measureText(name).width, near = half + 3;
     const places = [];
     for (const far of [0, 10, 20, 32]) {
-      places.push([x + near + far, y - 6 - far / 2], [x - near - far - wide, y - 6 - far / 2], [x - wide / 2, y - 19 - far], [x - wide / 2, y + 7 + far],
+      places.push([x + near + far, y - 6 - far / 2], [x - near - far - wide, y - 6 - far / 2], [x - wide / 2, y - near - 12 - far], [x - wide / 2, y + near + far],
         [x + near + far, y + far / 2], [x - near - far - wide, y + far / 2]);
     }
     const box = places.map(([left, top]) => [left, top, left + wide, top + 12]).find((one) =>
@@ -357,7 +357,7 @@ function label(svg, rows) {
     named.add(name);
     taken.push(box);
     const ends = [Math.max(box[0], Math.min(x, box[2])), Math.max(box[1], Math.min(y, box[3]))];
-    if (Math.hypot(ends[0] - x, ends[1] - y) > 12) svg.append(svgOf("line", { x1: x, y1: y, x2: ends[0], y2: ends[1], class: "leader", "aria-hidden": "true" }));
+    if (Math.hypot(ends[0] - x, ends[1] - y) > half + 7) svg.append(svgOf("line", { x1: x, y1: y, x2: ends[0], y2: ends[1], class: "leader", "aria-hidden": "true" }));
     const text = svgOf("text", { x: box[0], y: box[3] - 2, class: "name", "aria-hidden": "true" });
     text.textContent = name;
     svg.append(text);
