@@ -334,8 +334,6 @@ function connect(svg, seen, data, x, y, act) {
 // The name of every mark beside it, once where it does not collide; returns how many found no room.
 function label(svg, rows) {
   const [, , width, height] = (svg.getAttribute("viewBox") ?? `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`).split(/\s+/).map(Number);
-  const pen = make("canvas").getContext("2d");
-  pen.font = "11px system-ui, sans-serif";
   const byLink = new Map(rows.map((row) => [row.link, row]));
   const spots = [...svg.querySelectorAll(".mark")].filter((mark) => byLink.has(mark.dataset.cell)).map((mark) => {
     const [x, y] = centreOf(mark);
@@ -345,7 +343,10 @@ function label(svg, rows) {
   const named = new Set();
   for (const { x, y, half, name } of spots) {
     if (named.has(name)) continue;
-    const wide = pen.measureText(name).width, near = half + 3;
+    const text = svgOf("text", { class: "name", "aria-hidden": "true" });
+    text.textContent = name;
+    svg.append(text);
+    const wide = text.getComputedTextLength(), near = half + 3;
     const places = [];
     for (const far of [0, 10, 20, 32]) {
       places.push([x + near + far, y - 6 - far / 2], [x - near - far - wide, y - 6 - far / 2], [x - wide / 2, y - near - 12 - far], [x - wide / 2, y + near + far],
@@ -353,14 +354,16 @@ function label(svg, rows) {
     }
     const box = places.map(([left, top]) => [left, top, left + wide, top + 12]).find((one) =>
       one[0] > 74 && one[2] < width - 2 && one[1] > 24 && one[3] < height - 46 && !taken.some((other) => one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]));
-    if (!box) continue;
+    if (!box) {
+      text.remove();
+      continue;
+    }
     named.add(name);
     taken.push(box);
+    text.setAttribute("x", box[0]);
+    text.setAttribute("y", box[3] - 2);
     const ends = [Math.max(box[0], Math.min(x, box[2])), Math.max(box[1], Math.min(y, box[3]))];
     if (Math.hypot(ends[0] - x, ends[1] - y) > half + 7) svg.append(svgOf("line", { x1: x, y1: y, x2: ends[0], y2: ends[1], class: "leader", "aria-hidden": "true" }));
-    const text = svgOf("text", { x: box[0], y: box[3] - 2, class: "name", "aria-hidden": "true" });
-    text.textContent = name;
-    svg.append(text);
   }
   return new Set(spots.map((spot) => spot.name)).size - named.size;
 }
