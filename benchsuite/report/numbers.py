@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
     points = cells.points
     columns = [_name(points), _resolution(), _kernel(), *map(_condition, varying(points))]
     columns += [*_main(cells, points), _rounds()]
-    columns += [_seldom(cells, MEASURES[key]) for key in SELDOM if _any(cells, key)]
+    columns += [_measure(cells, MEASURES[key], points) for key in SELDOM if _any(cells, key)]
     columns += [_flags()] if any(point.flags for point in points) else []
     columns += [_status()] if any(point.status != "ok" for point in points) else []
     caption = f"All {counted(len(points), 'cell')}." if len(points) != 1 else "The only cell."
@@ -132,33 +132,30 @@ def _table(
 
 
 def _main(cells: Cells, points: Sequence[Point]) -> list[_Shown]:
-    found = [_metric(MEASURES[key], points) for key in MAIN]
+    found = [_measure(cells, MEASURES[key], points) for key in MAIN]
     if cells.reference is not None and any(cells.relative[point.cell].known for point in points):
-        column = relative(cells.reference)
-
-        def times(point: Point) -> TableCell:
-            value = cells.relative[point.cell]
-            own = point.name == cells.reference and value.known
-            return TableCell("1" if own else spread(value.value, value.lo, value.hi), _key(value))
-
-        found.append(_Shown(Header(column.label, numeric=True, better=column.better), times))
+        found.append(_measure(cells, relative(cells.reference), points))
     return found
 
 
-def _metric(column: Column, points: Iterable[Point]) -> _Shown:
-    """A metric in the one unit that suits the column, with its interval if it is the latency."""
-    factor, unit = scale_of(
-        (point.metrics[column.key].value for point in points), "" if column.unit == "MAC" else column.unit
-    )
-    if column.unit == "images/s":
-        factor, unit = 1.0, column.unit
+def _measure(cells: Cells, column: Column, points: Sequence[Point]) -> _Shown:
+    """A column of the frame in the one unit that suits it; latencies and ratios with their intervals."""
+    ends = column.interval if column.key in ("latency_s", "relative") else None
+    keys = (column.key, *(ends or ()))
+    rows = zip(cells.frame["cell"], *(cells.frame[key].astype(float) for key in keys), strict=True)
+    of_cell = {cell: Value(*values) for cell, *values in rows}
+    unit = "" if column.unit == "MAC" else column.unit
+    factor = 1.0
+    if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
+        factor, unit = scale_of((of_cell[point.cell].value for point in points), unit)
 
     def show(point: Point) -> TableCell:
-        value = point.metrics[column.key]
+        value = of_cell[point.cell]
         if not value.known:
             return TableCell("–")
-        if column.key == "latency_s":
-            return TableCell(spread(value.value, value.lo, value.hi, factor), value.value)
+        if ends:
+            own = column.key == "relative" and point.name == cells.reference
+            return TableCell("1" if own else spread(value.value, value.lo, value.hi, factor), value.value)
         bound = "≥ " if column.key == "macs" and not point.exact else ""
         return TableCell(bound + fixed(value.value / factor, 4), value.value)
 
@@ -166,22 +163,8 @@ def _metric(column: Column, points: Iterable[Point]) -> _Shown:
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
-def _seldom(cells: Cells, column: Column) -> _Shown:
-    by_cell = dict(zip(cells.frame["cell"], cells.frame[column.key].astype(float), strict=True))
-    factor, unit = scale_of(by_cell.values(), column.unit)
-    if column.key == "published_top1":
-        factor, unit = 1.0, ""
-
-    def show(point: Point) -> TableCell:
-        value = by_cell[point.cell]
-        return TableCell("–") if math.isnan(value) else TableCell(fixed(value / factor, 4), value)
-
-    text = f"{column.label} ({unit})" if unit else column.label
-    return _Shown(Header(text, numeric=True, better=column.better), show)
-
-
 def _any(cells: Cells, key: str) -> bool:
-    return key in cells.frame and bool(cells.frame[key].notna().any())
+    return bool(cells.frame[key].notna().any())
 
 
 def _name(points: Sequence[Point]) -> _Shown:
@@ -250,10 +233,6 @@ def _status(most: int = 90) -> _Shown:
 def _conditions(groups: Sequence[Group], setting: Setting) -> str:
     cell = setting.cells[0].cell
     return next(group.conditions for group in groups if any(point.cell == cell for point in group.cells))
-
-
-def _key(value: Value) -> float | None:
-    return value.value if value.known else None
 
 
 def _speed(point: Point) -> float:
