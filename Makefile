@@ -3,13 +3,14 @@
 #   make test     set up, run the tests
 SHELL := /bin/bash
 PYTHON ?= python3
-VENV := .venv
+TORCH ?=
+VENV := .venv$(if $(TORCH),-torch-$(TORCH))
 BIN := $(VENV)/bin
 SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check check format reports schema clean
+.PHONY: help bench gate-exact test browser vendor test-compile selftest gpu-check gpu-proof check format reports schema clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,19 +21,24 @@ help:
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+# Of sympy each torch wants its own.
+$(VENV)/constraints.txt: constraints.txt | $(VENV)/bin/python
+	sed '$(if $(TORCH),s/^torch==.*/torch==$(TORCH)/;/^sympy==/d)' constraints.txt > $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(VENV)/constraints.txt)"
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	@touch $@
 
 bench: $(VENV)/.installed
 	$(BIN)/benchsuite run $(SCENARIO) $(ARGS)
 
+#   make test TORCH=2.14.1   the same on another torch, in an environment of its own; gigabytes
 test: $(VENV)/.installed-dev .chromium-or-none
 	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
 
@@ -60,12 +66,15 @@ test-compile: $(VENV)/.installed-dev
 selftest: $(VENV)/.installed
 	$(BIN)/benchsuite selftest $(ARGS)
 
-#   make gpu-check    all that only a GPU can show: gpu tests, selftest, three scenarios; under eight minutes
-# Installs nothing and needs no network. It takes PYTHON if you name one (make gpu-check PYTHON=python3, on a
-# machine to which torch and wheels were brought), else the environment's if there is one, else python3.
+#   make gpu-check    does everything work on a GPU? probe, gpu tests, selftest, part of the zoo; under eight minutes
+#   make gpu-proof    the rest of docs/gpu.md; goes on where it was left, and keeps all output in runs/gpu-proof
+# They change nothing of the machine and need no network. They take PYTHON if you name one (PYTHON=python3, on a
+# machine to which torch was brought), else the environment's if there is one, else python3. Packages that it lacks
+# are taken from the wheels of the folder WHEELS.
 OWN_PYTHON = $(if $(filter file,$(origin PYTHON)),$(firstword $(wildcard $(BIN)/python) $(PYTHON)),$(PYTHON))
-gpu-check:
-	$(OWN_PYTHON) benchmarks/gpu_check.py $(ARGS)
+WHEELS ?=
+gpu-check gpu-proof: gpu-%:
+	$(OWN_PYTHON) benchmarks/gpu_kit.py $* $(if $(WHEELS),--wheels $(WHEELS)) $(ARGS)
 
 #   make gate-exact   have MACs, parameters or operator counts changed that nobody has accepted? times nothing
 gate-exact: $(VENV)/.installed

@@ -34,9 +34,9 @@ class Clocked(executor.ProcessExecutor):
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
         with self._clocked("plan"):
-            return super().plan(cells)
+            return super().plan(cells, timeout_s)
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
         with self._clocked("ceilings"):

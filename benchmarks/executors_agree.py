@@ -29,7 +29,7 @@ from typing import Any
 
 from benchsuite.analyse.gate import log_median
 from benchsuite.results.record import Record
-from benchsuite.results.rounds import latency_of
+from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import read_run
 from benchsuite.stats.student import mean_interval
 from benchsuite.stats.summary import quantile

@@ -9,9 +9,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from benchsuite.analyse.flags import BEHAVIOUR
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.rounds import latency_of
+from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
 from benchsuite.text import printable
 from benchsuite.units import byte_size, si, significant
@@ -73,7 +75,8 @@ def describe_result(record: Record) -> str:
         return mark if record.status == "ok" else f"{mark}: {record.reason}"
     latency, stopped = latency_of(record.timing), record.timing.stopped_by
     spread = "" if math.isnan(latency.lo) else f" [{si(latency.lo, 's')}, {si(latency.hi, 's')}]"
-    return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}"
+    seen = "".join(f", {word.replace('_', ' ')}" for word in BEHAVIOUR if word in record.flags)
+    return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}{seen}"
 
 
 class QuietProgress:
@@ -265,7 +268,10 @@ def print_summary(records: Sequence[Record]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    axes = [_axes(record.cell) for record in records]
+    axes = [
+        _axes(record.cell) | {"kernel": kernel_ran(record.cell.kernel, backends_of(record))}
+        for record in records
+    ]
     called = noun(record.cell.subject for record in records).single
     every = dict.fromkeys(name for axis in axes for name in axis)
     varied = [name for name in every if len({axis.get(name) for axis in axes}) > 1]
@@ -273,12 +279,17 @@ def print_summary(records: Sequence[Record]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in (called, *varied):
         table.add_column(heading, no_wrap=True)
-    for heading in ("MACs/image", "latency", "95 %", "images/s", "memory"):
+    busy = [record.timing.busy if record.timing else None for record in records]
+    device = ["device"] if any(busy) else []
+    for heading in ("MACs/image", "latency", "95 %", *device, "images/s", "memory"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for record, axis in zip(records, axes, strict=True):
+    for record, axis, works in zip(records, axes, busy, strict=True):
         style = "red" if record.failed else "dim" if record.status != "ok" else None
         settings = (axis.get(name, _USUAL.get(name, "–")) for name in varied)
-        words = [record.cell.name, *settings, *_numbers(record)]
+        numbers = _numbers(record)
+        if device:
+            numbers.insert(3, si(works.seconds, "s") if works else "–")
+        words = [record.cell.name, *settings, *numbers]
         table.add_row(*(Text(word) for word in words), style=style)
     if fixed:
         console().print(" · ".join(fixed), markup=False)
@@ -286,6 +297,9 @@ def print_summary(records: Sequence[Record]) -> None:
     for name, why in {record.cell.name: record.not_counted for record in records}.items():
         if why:
             print(f"not counted  {name}: {why}")
+    for word, meaning in BEHAVIOUR.items():
+        if names := dict.fromkeys(record.cell.name for record in records if word in record.flags):
+            print(f"{word.replace('_', ' ')}  {', '.join(names)}: {meaning}")
 
 
 def _axes(cell: Cell) -> dict[str, str]:
@@ -390,7 +404,7 @@ def print_claims(panel: Panel | None) -> None:
         return
     for row in panel.rows:
         style = {"holds": "green", "does not hold": "red", "differs": "yellow"}.get(row.verdict, "dim")
-        console().print(Text.assemble((f"{row.symbol} {row.verdict}", style), f"  {row.id}  {row.says}"))
+        console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(width=12)
         table.add_column(min_width=22, no_wrap=True)

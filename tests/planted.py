@@ -49,9 +49,14 @@ class RunsOut(Fine):
 
 class RunsOutOnHost(Fine):
     def misbehave(self) -> None:
-        raise RuntimeError(
-            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 TB"
-        )
+        torch.empty(1 << 60, dtype=torch.uint8)
+
+
+class SaysItRunsOut(Fine):
+    """Words that torch has, too, but its own."""
+
+    def misbehave(self) -> None:
+        raise RuntimeError("CUDA out of memory, thinks my cache")
 
 
 class Refuses(Fine):
@@ -94,6 +99,44 @@ class LosesItsContext(Fine):
 
     def misbehave(self) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered")
+
+
+class LosesItsDevice(LosesItsContext):
+    """After it nothing that asks CUDA works in this process: for processes of their own."""
+
+    def misbehave(self) -> None:
+        torch.cuda.is_available = lambda: True
+        torch.cuda.empty_cache = super().misbehave
+        super().misbehave()
+
+
+class Waits(Fine):
+    """Asks the device for a number, so that it cannot be captured as a CUDA graph."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out = super().forward(x, size)
+        return out if x.is_meta else out * (1.0 + 0.0 * float(out.detach().float().mean().item()))
+
+
+class FailsOnTheDevice(Fine):
+    """Reads beyond the end of a tensor, which a GPU finds out when the host has long gone on."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if not x.is_meta:
+            beyond = torch.full((1,), 1 << 20, device=x.device)
+            x = x + torch.zeros(1, device=x.device)[beyond]
+            torch.cuda.synchronize()
+        return super().forward(x, size)
+
+
+class TakesWhatIsNotThere(Fine):
+    """Asks for twice the memory of the GPU."""
+
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if not x.is_meta:
+            there = torch.cuda.mem_get_info(x.device)[1]
+            x = x + torch.empty(2 * there, dtype=torch.uint8, device=x.device)[0]
+        return super().forward(x, size)
 
 
 class Wrong(Fine):

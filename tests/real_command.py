@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,20 @@ class RealRun:
 
     Args:
         words: of the command line after `benchsuite run`.
+        program: words for Python that are benchsuite.
         options: of `subprocess.Popen`.
     """
 
-    def __init__(self, repository: Path, *words: str | Path, **options: Any) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        *words: str | Path,
+        program: Sequence[str] = ("-m", "benchsuite"),
+        **options: Any,
+    ) -> None:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchsuite", "run", *map(str, words)],
+            [sys.executable, *program, "run", *map(str, words)],
             cwd=repository, text=True, start_new_session=True, **(pipes | options),
         )  # fmt: skip
 
@@ -111,6 +118,17 @@ def runs(pid: int) -> bool:
     """Whether a process is there and not a zombie."""
     status = _status(pid)
     return bool(status) and status[0] != "Z"
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process stands still."""
+    return _status(pid)[:1] == ["T"]
+
+
+def in_session(number: int) -> list[int]:
+    """The living processes of a session, which are what a run has started, and all that these have."""
+    found = [(pid, _status(pid)) for pid in _pids()]
+    return [pid for pid, status in found if status and status[0] != "Z" and int(status[3]) == number]
 
 
 def written(folder: Path) -> int:

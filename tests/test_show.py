@@ -156,8 +156,8 @@ def test_a_class_of_ones_own_is_shown(cli: Cli) -> None:
         (["show", "mixer", "qqqqqq"], 'unknown mixer "qqqqqq"\n  allowed: msa, hilo, '),
         (["show", "mixer", "own_nowhere:Mine"], "own_nowhere:Mine cannot be read: no source of own_nowhere"),
         (["show", "mixer", "tests.planted:Mine"], "tests.planted does not say what Mine is"),
-        (["show", "scenario", "hilo"], "cannot show 'scenario'; allowed: mixer, block"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers, blocks"),
+        (["show", "scenario", "hilo"], "cannot show 'scenario'; allowed: mixer, block, backbone"),
+        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers, backbones, blocks"),
         (["list", "mixers", "--format", "xml"], "no format 'xml'; allowed: text, markdown, csv, json"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import pytest
 
 from benchsuite import terminal
-from benchsuite.results.record import Cost, Failure
+from benchsuite.results.record import Busy, Cost, Failure
 from benchsuite.run.estimate import Estimate
 from tests.builders import make_cell, make_record
 
@@ -173,3 +174,15 @@ def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) ->
     assert ok.split() == ["MSA", "math", "≥", "2.5", "M", "10", "ms", "±12", "%", "200", "300", "B"]
     assert oom.split() == ["[red]HiLo", "math", "–", "oom", "(expected)", "–", "–", "–"]
     assert untimed.split() == ["W-MSA", "sdpa", "1", "k", "–", "–", "–", "–"]
+
+
+def test_device_time_and_what_attention_ran_on_stand_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    busy = make_record(make_cell(name="HiLo", kernel="sdpa"), attention_backend=("flash",))
+    assert busy.timing is not None
+    works = dataclasses.replace(busy.timing, busy=Busy(seconds=0.002, method="cuda_graph"))
+    terminal.print_summary([dataclasses.replace(busy, timing=works), make_record()])
+    _, header, hilo, msa = capsys.readouterr().out.splitlines()
+    assert header.split()[-6:] == ["latency", "95", "%", "device", "images/s", "memory"]
+    assert hilo.split()[:3] == ["HiLo", "sdpa", "(flash)"]
+    assert hilo.split()[-5:-2] == ["2", "ms", "181.8"]
+    assert msa.split()[-4] == "–"

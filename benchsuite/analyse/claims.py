@@ -18,6 +18,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from benchsuite.results.comparable import Manner, apart
+from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Cell
 from benchsuite.scenario.claim import Claim
@@ -31,6 +32,8 @@ _Row = Mapping[Any, Any]
 _End = Literal["lower", "upper"]
 """Of the band that a claim names."""
 _ENDS: tuple[_End, ...] = ("lower", "upper")
+_READING = 0.02
+"""Share within which single readings of device time decide nothing, where the machine's noise is smaller."""
 _INSIDE: Mapping[_End, Side] = {"lower": "above", "upper": "below"}
 _OUTSIDE: Mapping[_End, Side] = {"lower": "below", "upper": "above"}
 
@@ -47,6 +50,10 @@ class Outcome:
         subject, against: the two values in the metric's unit; NaN if there are none.
         reason: why it is undecided or not testable, where the numbers do not say so by themselves.
         flags: what makes the samples of either side suspicious, as words of `analyse/flags.py`.
+        on_device: of speed where a side is launch-bound, the verdict on the times that the device works, of
+            which there is one reading a cell; None elsewhere.
+        device_ratio: the ratio of those; NaN if there is none.
+        unfused: sides that asked for a fused kernel and whose attention torch ran as math.
     """
 
     setting: Mapping[str, Any]
@@ -58,6 +65,9 @@ class Outcome:
     against: float = math.nan
     reason: str = ""
     flags: tuple[str, ...] = ()
+    on_device: Verdict | None = None
+    device_ratio: float = math.nan
+    unfused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,13 @@ class Judgement:
     verdict: Verdict
     outcomes: tuple[Outcome, ...]
     reason: str = ""
+
+    @property
+    def on_device(self) -> Verdict | None:
+        """The verdict with device time for wall time where a side is launch-bound; None if none is."""
+        if all(outcome.on_device is None for outcome in self.outcomes):
+            return None
+        return _overall([outcome.on_device or outcome.verdict for outcome in self.outcomes])
 
 
 def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
@@ -110,11 +127,11 @@ def _judgement(
 ) -> Judgement:
     if not outcomes:
         return Judgement(claim, "not testable here", (), _why_none(claim, found, cells))
-    return Judgement(claim, _overall(outcomes), outcomes)
+    return Judgement(claim, _overall([outcome.verdict for outcome in outcomes]), outcomes)
 
 
-def _overall(outcomes: Sequence[Outcome]) -> Verdict:
-    verdicts = {outcome.verdict for outcome in outcomes} - {"not testable here"}
+def _overall(found: Sequence[Verdict]) -> Verdict:
+    verdicts = set(found) - {"not testable here"}
     if not verdicts:
         return "not testable here"
     if {"holds", "does not hold"} <= verdicts:
@@ -196,8 +213,19 @@ def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) ->
     compared_ways = {"threads", "allocator"} - setting.keys()
     if not compared_ways and (why := apart(_manner(left), _manner(right))):
         return _untestable(setting, f"measured in ways that do not compare: {why}")
+    unfused = tuple(
+        row["name"]
+        for row in (left, right)
+        if row["kernel"] != "math" and not is_fused(row["kernel"], row["attention_backend"])
+    )
+    if unfused and "kernel" not in setting:  # kernels are what is compared
+        return _untestable(setting, f"torch ran the attention of {' and '.join(unfused)} as math, not fused")
     ratio = _ratio(claim.metric, left, right)
     flags = dict.fromkeys(f"{left['flags']} {right['flags']}".split())
+    noise = max(left["noise"], right["noise"])
+    device, device_ratio = (
+        _on_device(claim, left, right, noise) if "launch_bound" in flags else (None, math.nan)
+    )
     outcome = Outcome(
         setting,
         "undecided",
@@ -206,12 +234,29 @@ def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) ->
         subject=float(left[claim.metric]),
         against=float(right[claim.metric]),
         flags=tuple(flags),
+        on_device=device,
+        device_ratio=device_ratio,
+        unfused=unfused,
     )
-    noise = max(left["noise"], right["noise"])
     ends = dict(zip(_ENDS, claim.expect.band, strict=True))
     return _Case(
         outcome, {end: Question(ratio, edge, noise) for end, edge in ends.items() if math.isfinite(edge)}
     )
+
+
+def _on_device(claim: Claim, left: _Row, right: _Row, noise: float) -> tuple[Verdict, float]:
+    """The verdict on the times that the device works, and their ratio. One reading a cell has no interval:
+    nearer to an end than the noise it decides nothing."""
+    subject, against = left["busy_s"], right["busy_s"]
+    if not (subject > 0 and against > 0):  # one was not read
+        return "not testable here", math.nan
+    if claim.metric == "throughput":
+        subject, against = left["batch"] / subject, right["batch"] / against
+    ratio, least = subject / against, 1 + max(noise, _READING)
+    lo, hi = claim.expect.band
+    if lo * least < ratio < hi / least:
+        return "holds", ratio
+    return ("does not hold" if ratio * least < lo or ratio > hi * least else "undecided"), ratio
 
 
 def _ratio(metric: str, left: _Row, right: _Row) -> Ratio:

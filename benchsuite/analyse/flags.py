@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from benchsuite.analyse.shape import far_out, trend, two_modes
 from benchsuite.results.launch import launch_bound
 from benchsuite.results.record import Cell, Conditions, Timing
-from benchsuite.results.rounds import round_medians, within_rounds
+from benchsuite.results.round_timings import round_medians, within_rounds
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.stats.summary import median_interval, quantile
 
+BEHAVIOUR: Mapping[str, str] = {
+    "not_finite": "The output holds NaN or infinity, so nobody can use what was timed. Look at weights and "
+    "input of the module, and whether its dtype has the range.",
+    "changes_input": "The forward pass changes its input, so each timed step had what the one before had "
+    "left of it, which may fade or grow. Let it work on a copy.",
+    "random_output": "Its output is random: two runs on the same input differ, in eval mode. No kernel can "
+    "be compared with another. Look for dropout that does not ask whether it is training.",
+}
+"""Flags of what a module does whatever its kernel, seen before it was timed; as in `FLAGS`."""
 FLAGS: Mapping[str, str] = {
+    **BEHAVIOUR,
     "thermal": "The device was slowed down by heat, or by its power supply, while it was timed: times are "
     "too long and depend on what ran before. Let it cool, see to its cooling, measure again.",
     "low_clock": "The GPU was at work with its clock well below the highest. A lower limit of power, a clock "
@@ -50,6 +60,8 @@ LOW_CLOCK = 0.75
 BUSY_HOST = 0.1
 MATTERS = 0.02
 """Differences below this share of the median are of no interest, however significant."""
+ELSEWHERE_BYTES = 4 << 30
+"""Memory of the GPU that is not torch's: contexts of two processes of ours take a GiB or two."""
 IMPRECISE = 0.05
 """Half width of the interval as a share of the median."""
 FAULT_S = 1.9e-6
@@ -60,9 +72,15 @@ ROUNDS_OF_A_TREND = 5
 """Fewer rounds are in order by chance too often."""
 
 
-def flags(cell: Cell, timing: Timing | None, conditions: Conditions | None) -> tuple[str, ...]:
-    """The flags of a cell, in the order of `FLAGS`. What is not known raises none."""
-    found: set[str] = set()
+def flags(
+    cell: Cell, timing: Timing | None, conditions: Conditions | None, behaviour: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The flags of a cell, in the order of `FLAGS`. What is not known raises none.
+
+    Args:
+        behaviour: those of `BEHAVIOUR` that it was seen to have.
+    """
+    found = set(behaviour)
     if conditions is not None:
         found |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
     if timing is not None and timing.samples_s:
@@ -86,7 +104,12 @@ def _low_clock(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _other_gpu_process(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    return any(state.get("other_gpu_processes", 0) > 0 for state in (before, after))
+    """Where the driver lists no processes, as in a container, somebody is there who holds much memory."""
+    return any(
+        state.get("other_gpu_processes", 0) > 0
+        or state.get("gpu_memory_elsewhere_bytes", 0) > ELSEWHERE_BYTES
+        for state in (before, after)
+    )
 
 
 def _busy_host(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -158,4 +181,4 @@ _SAMPLES: Mapping[str, Callable[[Timing], bool]] = {
 }
 """Flags that the samples raise."""
 
-assert set(FLAGS) == {*_STATE, *_SAMPLES, "few_rounds"}
+assert set(FLAGS) == {*BEHAVIOUR, *_STATE, *_SAMPLES, "few_rounds"}

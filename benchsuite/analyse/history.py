@@ -21,7 +21,7 @@ from benchsuite.analyse.fingerprint import Finding
 from benchsuite.analyse.steps import Step, Trend, trend
 from benchsuite.results.comparable import Manner, manner, words
 from benchsuite.results.record import Cell, Record
-from benchsuite.results.rounds import latency_of
+from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import Run
 
 SHORT = 7

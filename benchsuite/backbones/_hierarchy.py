@@ -88,6 +88,10 @@ class Hierarchy(nn.Module):
 class StageOfBlocks(nn.Module):
     """A `Stage` as a module: (B, channels, H, W) → (B, dim, H', W'), or (B, 1 + N, dim) with a class token.
 
+    Attributes:
+        place: its width, heads and grid, for whoever shows them.
+        mixes: whether it has mixers, in whose place others may be put.
+
     Args:
         size: height and width of what comes.
         choice: what mixes in place of the stage's own mixers.
@@ -115,7 +119,8 @@ class StageOfBlocks(nn.Module):
             raise ValueError(f"{name}: {error}") from error
         if stage.class_token:
             grid = (1, 1 + grid[0] * grid[1])
-        place = Place(name=name, dim=dim, num_heads=stage.num_heads, grid=grid, kernel=kernel)
+        self.place = place = Place(name=name, dim=dim, num_heads=stage.num_heads, grid=grid, kernel=kernel)
+        self.mixes = bool(stage.mixers)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if stage.class_token else None
         self.start = stage.start(dim, grid[0] * grid[1]) if stage.start else None
         mixers = islice(cycle(_makers(stage, place, choice)), stage.depth)

@@ -2,7 +2,7 @@
 
 Paper: Liu et al., "Swin Transformer", ICCV 2021, arXiv:2103.14030.
 Reference: microsoft/Swin-Transformer @ f82860b, models/swin_transformer.py, SwinTransformer.
-Differs: no stochastic depth, and no absolute position embedding, which the released networks do without.
+Differs: no stochastic depth.
 Names: window_size is the paper's M; the stages' widths are C, 2C, 4C, 8C.
 """
 
@@ -19,7 +19,7 @@ from benchsuite.backbones._embed import PatchEmbedding, PatchMerging
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._names import moved
 from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
+from benchsuite.backbones._stage import AbsolutePosition, HierarchyConfig, Place, Stage, mlp
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.swin import WindowAttention
 
@@ -55,8 +55,14 @@ def config(
     mlp_ratio: float = 4.0,
     qkv_bias: bool = True,
     patch_size: int = 4,
+    absolute_position: bool = False,
 ) -> HierarchyConfig:
-    """A Swin Transformer whose first stage is `dim` wide; each further one is twice as wide."""
+    """A Swin Transformer whose first stage is `dim` wide; each further one is twice as wide.
+
+    Args:
+        absolute_position: add a learned vector to each token of the first stage, as the released networks do
+            not.
+    """
     mixers = (
         Window(window_size, qkv_bias=qkv_bias),
         Window(window_size, window_size // 2, qkv_bias=qkv_bias),
@@ -67,6 +73,7 @@ def config(
             depth=depth,
             num_heads=heads,
             embed=PatchMerging if i else partial(PatchEmbedding, stride=patch_size),
+            start=AbsolutePosition if absolute_position and not i else None,
             mixers=mixers,
             ffn=mlp(mlp_ratio),
         )
@@ -102,7 +109,8 @@ ONLY: dict[str, Any] = {
 
 
 def _arguments(authors: Arguments) -> dict[str, Any]:
-    given = take(authors, DEFAULTS | {"window_size": 7}, only=ONLY | {"fused_window_process": ...})
+    only = {name: value for name, value in ONLY.items() if name != "ape"} | {"fused_window_process": ...}
+    given = take(authors, DEFAULTS | {"window_size": 7, "ape": False}, only=only)
     ours = config(
         given["embed_dim"],
         tuple(given["depths"]),
@@ -111,11 +119,13 @@ def _arguments(authors: Arguments) -> dict[str, Any]:
         mlp_ratio=given["mlp_ratio"],
         qkv_bias=given["qkv_bias"],
         patch_size=given["patch_size"],
+        absolute_position=given["ape"],
     )
     return {"config": ours, "num_classes": given["num_classes"], "resolution": given["img_size"]}
 
 
 state = renamed(
+    (r"absolute_pos_embed$", "stages.0.start.table"),
     (r"patch_embed\.", "stages.0.embed."),
     (r"layers\.(\d+)\.downsample\.", moved("stages.{}.embed.", 1)),
     (r"layers\.(\d+)\.", moved("stages.{}.", 0)),

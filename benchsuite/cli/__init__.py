@@ -22,6 +22,7 @@ from benchsuite.cli import (
     gate_measured,
     gate_output,
     history,
+    init,
     merge,
     profile,
     publish,
@@ -30,8 +31,10 @@ from benchsuite.cli import (
     scenarios,
     selftest,
     status,
+    time,
     zoo,
 )
+from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
     EXIT_SENTENCE,
@@ -72,6 +75,8 @@ def root(
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
+    "time": time.time,
+    "init": init.init,
     "status": status.status,
     "profile": profile.profile,
     "check": scenarios.check,
@@ -105,7 +110,7 @@ app.add_typer(baseline.app, name="baseline")
 
 def main() -> NoReturn:
     """Entry point: each end is one of `EXIT_CODES`, and every error of ours one message."""
-    with guarded() as out:
+    with guarded() as out, stopped_at_once():
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
         code = _ended()
         out.flush()

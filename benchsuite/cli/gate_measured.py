@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -44,7 +41,7 @@ def measure(request: Request, *, noise: Path | None, strict: bool, files: Files)
     check_free(request.out)
     require_revisions(request)
     known = read_noise(noise) if noise else None
-    with _stopped_at_once():
+    with _nothing_by_halves():
         asked = question(request)
         notes: tuple[str, ...] = ()
         if known is not None and noise is not None:
@@ -117,7 +114,7 @@ def noise(
         device=device,
         pythonpath=tuple(pythonpath or ()),
     )
-    with _stopped_at_once():
+    with _nothing_by_halves():
         asked = question(request)
         for note in asked.notes:
             print(note, file=sys.stderr)
@@ -193,31 +190,17 @@ class _Lines:
 
 
 @contextlib.contextmanager
-def _stopped_at_once() -> Iterator[None]:
-    """Ctrl-C and SIGTERM end a gate at once: half a gate is worth nothing. What it made is taken away first,
-    in peace: further signals are ignored meanwhile.
+def _nothing_by_halves() -> Iterator[None]:
+    """Half a gate is worth nothing, so one that is stopped decides nothing.
 
     Raises:
         typer.Exit: with 130, if it was stopped.
     """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(one, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except KeyboardInterrupt:
         print("stopped: nothing was decided", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 def default_folder(scenario: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -75,11 +76,12 @@ def run(
 ) -> None:
     """Run a scenario: measure its cells, keep the records, render the report.
 
-    Ctrl-C ends the cell that is under way and writes the report; a second one stops at once.
+    Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; once more stops at once.
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.report.styles import require_style
+    from benchsuite.results.store import SCENARIO
     from benchsuite.run.engines.table import open_engine, require_engine
     from benchsuite.run.own import require_folders
     from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
@@ -108,28 +110,26 @@ def run(
     )
     require_folders(request.pythonpath)
     folder = resume or out
-    engine = open_engine(executor, request.pythonpath, options)
     try:
-        prepared = prepare(request, engine.planner)
-        for note in prepared.notes if not quiet else ():
-            print(note)
-        if dry_run:
-            _print_dry_run(prepared, engine.planner)
-            return
-        folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
-        with asked_to_stop() as stopping:
-            sweep = run_on(
-                prepared, folder, engine, terminal.observer(quiet=quiet, verbose=verbose), stopping
-            )
+        with contextlib.closing(open_engine(executor, request.pythonpath, options)) as engine:
+            prepared = prepare(request, engine.planner)
+            for note in prepared.notes if not quiet else ():
+                print(note)
+            if dry_run:
+                _print_dry_run(prepared, engine.planner)
+                return
+            folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
+            observer = terminal.observer(quiet=quiet, verbose=verbose)
+            with asked_to_stop() as stopping:
+                sweep = run_on(prepared, folder, engine, observer, stopping)
+        _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
-        hint = f"; go on with: {_going_on(folder, executor)}" if folder and folder.is_dir() else ""
+        begun = folder is not None and (folder / SCENARIO).is_file()
+        hint = f"; go on with: {_going_on(folder, executor)}" if folder and begun else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except EngineError as error:
         raise EngineError(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
-    finally:
-        engine.close()
-    _conclude(sweep, figures, look, executor, quiet=quiet)
 
 
 def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -71,21 +72,22 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     """
     from collections import Counter
 
-    from benchsuite.run.executor import InlineExecutor
+    from benchsuite.run.executor import ProcessExecutor
     from benchsuite.run.prepare import Request, prepare
     from benchsuite.scenario.expand import expected
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    engine = InlineExecutor(pythonpath)
-    try:
+    with closing(ProcessExecutor(pythonpath)) as engine:
         prepared = prepare(request, engine, every=True)
-    finally:
-        engine.close()
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
     print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
     reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)
     for (name, status, message), count in reasons.items():
         print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
-    return any(p.status == "error" and not expected(prepared.scenario, c, "error") for c, p in unbuilt)
+    bad = ("error", "crash", "timeout")
+    return any(
+        p.status in bad and not expected(prepared.scenario, c, p.status, prepared.environment)
+        for c, p in unbuilt
+    )

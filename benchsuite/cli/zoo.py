@@ -13,17 +13,18 @@ from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError
 
 
 def list_(
-    what: Annotated[str, typer.Argument(help="scenarios, mixers or blocks")],
+    what: Annotated[str, typer.Argument(help="scenarios, mixers, backbones or blocks")],
     format: Annotated[
         str, typer.Option(help="text, markdown, csv or json; the last two say everything in full.")
     ] = "text",
 ) -> None:
-    """List the shipped scenarios, the mixers, or the blocks around and inside of mixers."""
+    """List the shipped scenarios, the mixers, the networks, or the blocks around and inside of mixers."""
     from benchsuite import terminal
 
-    listed = {"scenarios": _scenarios, "mixers": _mixers, "blocks": _blocks}.get(what)
+    lists = {"scenarios": _scenarios, "mixers": _mixers, "backbones": _backbones, "blocks": _blocks}
+    listed = lists.get(what)
     if listed is None:
-        raise UsageError(f"cannot list {what!r}; allowed: scenarios, mixers, blocks")
+        raise UsageError(f"cannot list {what!r}; allowed: {', '.join(lists)}")
     if format not in terminal.LISTS:
         raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.LISTS)}")
     rows, full = listed()
@@ -31,16 +32,16 @@ def list_(
 
 
 def show(
-    what: Annotated[str, typer.Argument(help="mixer")],
-    name: Annotated[str, typer.Argument(help="A mixer, a block, or package.module:Class.")],
+    what: Annotated[str, typer.Argument(help="mixer, block or backbone")],
+    name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
-    """Show what a mixer is: paper, parameters, cost, and what differs from its authors' code."""
+    """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
+    from benchsuite.run import backbone_pages, listing
     from benchsuite.run.catalogue import entry
-    from benchsuite.run.listing import page
 
-    if what not in ("mixer", "block"):
-        raise UsageError(f"cannot show {what!r}; allowed: mixer, block")
-    print(page(entry(name)))
+    if what not in ("mixer", "block", "backbone"):
+        raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
+    print(backbone_pages.page(name) if what == "backbone" else listing.page(entry(name)))
 
 
 def count(
@@ -106,6 +107,14 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     warn(plugins(search_path()).warnings)
     entries = mixer_entries()
     return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+
+
+def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
+    """Rows for people, and for programs."""
+    from benchsuite.run.backbone_pages import rows
+
+    found = rows()
+    return found, [{**one} for one in found]
 
 
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:

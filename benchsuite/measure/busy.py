@@ -13,13 +13,16 @@ REPLAYS = 20
 """Steps whose device time is read; without the host's part it spreads little."""
 
 
-def measure_busy(step: Step, device: Device) -> Busy | None:
+def measure_busy(step: Step, device: Device, *, capture: bool = True) -> Busy | None:
     """How long `device` works on one step, the gaps between its kernels left out; None on a CPU, and where
     neither a replay nor a profile can be had.
 
     Take it after everything is timed: a profiler, which is the second choice, may slow what comes later.
+
+    Args:
+        capture: as of `Device.time_busy`.
     """
-    found = device.time_busy(step, REPLAYS)
+    found = device.time_busy(step, REPLAYS, capture=capture)
     if found is None:
         return None
     method, samples = found

@@ -8,17 +8,24 @@ Source of the idea: Williams, Waterman and Patterson, "Roofline", Communications
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
 from benchsuite.measure import ceilings_cache
-from benchsuite.measure.conditions import Watch
+from benchsuite.measure.blocks import keep_at_work
+from benchsuite.measure.conditions import Watch, clock
 from benchsuite.measure.device import Device, Step, open_device
 from benchsuite.measure.known_kernels import KERNELS, Kernel, Sizes
+from benchsuite.measure.nvml import for_device
+from benchsuite.measure.tf32 import tf32
+from benchsuite.measure.torch_errors import is_unsupported
+
+Look = Callable[[], dict[str, Any]]
 
 FORMATS = {
     "fp64": torch.float64,
@@ -35,6 +42,8 @@ FEWEST = 3
 """Calls at least: the first may find a kernel, and the pages of its output."""
 PARTS = (16, 8, 4, 2, 1)
 """A kernel is tried at these parts of its size, to see what fits the budget: CPUs emulate some formats."""
+ROOM = 8 << 30
+"""Bytes of a GPU's memory that the largest kernel takes at full size, in fp64 with what making it takes."""
 
 
 def ceilings(
@@ -51,14 +60,18 @@ def ceilings(
     Returns:
         JSON-able: "device"; "threads" of the CPU; "macs_per_s", dtype → multiply–adds per second of the
         fastest kernel; "kernels", dtype → name → that of each; "counted", the same of kernels that may need
-        fewer multiplications than are counted; "copy_bytes_per_s", bytes read and written; "method" in words;
+        fewer multiplications than are counted; "clocks", dtype → clock of a GPU at work on the fastest kernel
+        and the reasons for it, as in `measure/conditions.py`; "copy_bytes_per_s", bytes read and written,
+        None if nothing could be copied; "failures", what could not be measured → why; "method" in words;
         "measured_at", ISO 8601.
     """
     wanted = tuple(dict.fromkeys(dtype.removeprefix("autocast_") for dtype in dtypes))
     where = torch.device(device)
 
     def measure(missing: Sequence[str]) -> dict[str, Any]:
-        found = measure_ceilings(open_device(device), device, missing, sizes_of(where))
+        nvml, _ = for_device(device)
+        look = None if nvml is None else functools.partial(clock, nvml)
+        found = measure_ceilings(open_device(device), device, missing, sizes_of(where), look)
         if where.type == "cuda":
             torch.cuda.empty_cache()
         return found
@@ -79,16 +92,44 @@ def ceilings(
 
 
 def sizes_of(device: torch.device) -> Sizes:
-    """Enough to keep every core busy, and beyond the caches of all but the largest servers."""
+    """Enough to keep every core busy, and beyond the caches of all but the largest servers; on a GPU less
+    where others have left less memory."""
     if device.type == "cuda":
         units = torch.cuda.get_device_properties(device).multi_processor_count
-        return Sizes(side=8192, images=4 * units, copied_bytes=1 << 30, budget_s=0.1)
+        free, parts = torch.cuda.mem_get_info(device)[0], 1
+        while parts < PARTS[0] and free < ROOM // parts:
+            parts *= 2
+        return Sizes(
+            side=8192 // parts,
+            images=max(1, 4 * units // parts),
+            copied_bytes=(1 << 30) // parts,
+            budget_s=0.2,
+            warm_s=0.3,
+        )
     return Sizes(side=2048, images=16 * torch.get_num_threads(), copied_bytes=256 << 20, budget_s=0.1)
 
 
-def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: Sizes) -> dict[str, Any]:
-    """Time every kernel and the copy, nothing kept. A dtype that the device lacks has the rate None."""
-    rates = {dtype: kernel_rates(timer, device, dtype, sizes) for dtype in dtypes}
+def measure_ceilings(
+    timer: Device, device: str, dtypes: Sequence[str], sizes: Sizes, look: Look | None = None
+) -> dict[str, Any]:
+    """Time every kernel and the copy, nothing kept. A dtype that the device lacks has the rate None.
+
+    Args:
+        look: says what the clock of the device is, asked while it is at work.
+    """
+    failures: dict[str, str] = {}
+    clocks: dict[str, dict[str, dict[str, Any]]] = {dtype: {} for dtype in dtypes}
+    rates = {
+        dtype: kernel_rates(
+            timer, device, dtype, sizes, KERNELS, failures=failures, look=look, clocks=clocks[dtype]
+        )
+        for dtype in dtypes
+    }
+    copied = None
+    try:
+        copied = copy_rate(timer, device, sizes)
+    except RuntimeError as error:
+        failures["copy"] = _first_line(error)
     exact, inexact = (
         {
             dtype: {name: rate for name, rate in own.items() if KERNELS[name].exact is kind}
@@ -100,35 +141,65 @@ def measure_ceilings(timer: Device, device: str, dtypes: Sequence[str], sizes: S
         "macs_per_s": {dtype: max(own.values(), default=None) for dtype, own in exact.items()},
         "kernels": exact,
         "counted": inexact,
-        "copy_bytes_per_s": copy_rate(timer, device, sizes),
+        "clocks": {
+            dtype: clocks[dtype].get(max(own, key=own.__getitem__), {}) if own else {}
+            for dtype, own in exact.items()
+        },
+        "copy_bytes_per_s": copied,
+        "failures": failures,
         "method": (
             f"fastest call of the fastest of {sum(one.exact for one in KERNELS.values())} kernels of known "
-            f"cost, on random numbers, in {TURNS} turns of {sizes.budget_s:g} s each; "
+            f"cost, on random numbers, in {TURNS} turns of {sizes.budget_s:g} s each"
+            f"{f' after {sizes.warm_s:g} s of warm-up' if sizes.warm_s else ''}; "
             f"copy of {sizes.copied_bytes >> 20} MiB, read and written; {timer.method}"
+            + "".join(f"; not measured: {what} ({why})" for what, why in failures.items())
         ),
     }
 
 
 def kernel_rates(
-    timer: Device, device: str, dtype: str, sizes: Sizes, kernels: Mapping[str, Kernel] = KERNELS
+    timer: Device,
+    device: str,
+    dtype: str,
+    sizes: Sizes,
+    kernels: Mapping[str, Kernel] = KERNELS,
+    *,
+    failures: dict[str, str] | None = None,
+    look: Look | None = None,
+    clocks: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, float]:
     """Name → multiply–adds per second of each kernel; those that the device cannot run in this format, or has
-    no memory for, are absent."""
+    no memory for, are absent.
+
+    Args:
+        failures: gets the reason of those that could be run but for something else, as want of memory.
+        look, clocks: what `look` says while a kernel runs is put down here under its name.
+    """
     if dtype not in FORMATS or (dtype == "tf32" and torch.device(device).type != "cuda"):
         return {}
     found: dict[str, float] = {}
     fitting: dict[str, Sizes] = {}
-    with _precision("high" if dtype == "tf32" else "highest"), torch.inference_mode():
+    warm_s = sizes.warm_s
+    with tf32(dtype == "tf32"), torch.inference_mode():
         for name in [*kernels] * TURNS:
             make = kernels[name].make
             try:
                 if name not in fitting:
                     fitting[name] = _fitting(timer, kernels[name], sizes, device, dtype)
                 macs, step = make(fitting[name], device, FORMATS[dtype])
-                rate = macs / fastest(timer, step, sizes.budget_s)
-            except RuntimeError:  # no such format here, or not enough memory
+                if warm_s:  # an idle GPU takes a while to raise its clock
+                    fastest(timer, step, warm_s)
+                    warm_s = 0.0
+                seconds = fastest(timer, step, sizes.budget_s)
+                if look is not None and clocks is not None:
+                    keep_at_work(step, timer, seconds)
+                    clocks[name] = look()
+                    timer.synchronize()
+            except RuntimeError as error:
+                if failures is not None and not is_unsupported(error):
+                    failures[f"{name}, {dtype}"] = _first_line(error)
                 continue
-            found[name] = max(rate, found.get(name, 0.0))
+            found[name] = max(macs / seconds, found.get(name, 0.0))
     return found
 
 
@@ -151,6 +222,10 @@ def copy_rate(timer: Device, device: str, sizes: Sizes) -> float:
     return 2 * sizes.copied_bytes / fastest(timer, lambda: target.copy_(source), TURNS * sizes.budget_s)
 
 
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0]
+
+
 def fastest(timer: Device, step: Step, budget_s: float) -> float:
     """Seconds of the fastest of as many calls as fill the budget; the first of them warm up."""
     spent, taken, best, calls = 0.0, 0, math.inf, 1
@@ -171,17 +246,3 @@ def _threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _precision(word: str) -> Iterator[None]:
-    """How products and convolutions of fp32 are taken: "highest" is fp32, "high" is TF32 where there is such
-    a thing."""
-    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision(word)
-    torch.backends.cudnn.allow_tf32 = word == "high"
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before[0])
-        torch.backends.cudnn.allow_tf32 = before[1]

@@ -24,8 +24,8 @@ from benchsuite.measure import environment
 MAX_AGE_S = 7 * 24 * 3600.0
 BUSY_HOST = 0.1
 """Share of the cores' time used by others above which what was measured is not kept."""
-_FORM = 2
-OF_A_DTYPE = ("macs_per_s", "kernels", "counted")
+_FORM = 3
+OF_A_DTYPE = ("macs_per_s", "kernels", "counted", "clocks")
 """Keys of ceilings whose values are a dict from dtype on."""
 
 
@@ -41,7 +41,7 @@ def through(
 ) -> dict[str, Any]:
     """What is kept under `key`, with what `measure` finds for the dtypes that are missing in it.
 
-    What was measured while others used the machine is handed out but not kept.
+    What was measured while others used the machine, or only in part, is handed out but not kept.
 
     Args:
         key: what the ceilings depend on, JSON-able.
@@ -57,29 +57,27 @@ def through(
         return kept
     others()
     found = measure(missing)
-    share = others()
+    share, failures = others(), found.get("failures", {})
     if kept is not None:  # as old as its oldest part
-        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}}
+        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}, "failures": failures}
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
         found = {**found, "measured_at": at.isoformat(timespec="seconds")}
-    if share is None or share <= BUSY_HOST:
+    if (share is None or share <= BUSY_HOST) and not failures:
         _write(file, {"form": _FORM, "key": dict(key), "ceilings": found})
     return found
 
 
 def fingerprint(device: str) -> dict[str, Any]:
     """What ceilings depend on: the device, the CPU and threads of it, torch, and the GPU's driver."""
-    about = environment.describe(device, [])
-    gpu = about["gpu"] or {}
-    smi = gpu.get("nvidia_smi") or {}
+    cpu, gpu = environment.cpu(), environment.gpu(device) or {}
     return {
         "device": device if not gpu else gpu.get("uuid") or gpu.get("name"),
-        "cpu": about["cpu"].get("model"),
-        "cores": about["cpu"].get("usable_cores"),
+        "cpu": cpu["model"],
+        "cores": cpu["usable_cores"],
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "driver": smi.get("driver"),
+        "driver": environment.driver(device),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ NAMES: Mapping[str, str] = {
     "gpu_power_w": "power that the GPU draws",
     "throttle": "why the GPU's clock is what it is, as words of `measure/nvml.py`",
     "other_gpu_processes": "processes of others that compute on the GPU",
+    "gpu_memory_elsewhere_bytes": "GPU memory that torch has not taken here, if no processes are told",
     "mig": "whether the GPU is split into instances",
 }
 """Every name that a snapshot may hold → what it says."""
@@ -35,11 +36,21 @@ class Watch:
     """Takes snapshots of the host and, with `nvml`, of the GPU; remembers when the last one was.
 
     Shares and switches are since the snapshot before, so the second of two tells of what lay between.
+
+    Args:
+        elsewhere: bytes of the GPU in use that torch has not taken here; asked where NVML does not list this
+            process, as in most containers, or is not there.
     """
 
-    def __init__(self, nvml: Nvml | None = None, root: Path = host.ROOT) -> None:
+    def __init__(
+        self,
+        nvml: Nvml | None = None,
+        root: Path = host.ROOT,
+        elsewhere: Callable[[], int | None] = lambda: None,
+    ) -> None:
         self._nvml = nvml
         self._root = root
+        self._elsewhere = elsewhere
         self._cores = host.usable_cores()
         self._at: float | None = None
         self._busy_s: float | None = None
@@ -47,8 +58,13 @@ class Watch:
         self._switches: int | None = None
 
     def snapshot(self) -> dict[str, Any]:
-        """Name → value as in `NAMES`, JSON-able; what cannot be read is absent. Takes about a millisecond."""
-        found = self._host() | (_gpu(self._nvml, self._root) if self._nvml is not None else {})
+        """Name → value as in `NAMES`, JSON-able; what cannot be read is absent. Takes about a millisecond.
+
+        The GPU comes first: its clock is that of its last work only for a moment.
+        """
+        found = (_gpu(self._nvml, self._root) if self._nvml is not None else {}) | self._host()
+        if found.get("other_gpu_processes") is None:
+            found["gpu_memory_elsewhere_bytes"] = self._elsewhere()
         return {name: value for name, value in found.items() if value is not None}
 
     def _host(self) -> dict[str, Any]:
@@ -101,12 +117,19 @@ def other_gpu_processes(nvml: Nvml, root: Path = host.ROOT) -> int | None:
     return sum(not host.is_ours(pid, root) for pid in pids)
 
 
-def _gpu(nvml: Nvml, root: Path) -> dict[str, Any]:
+def clock(nvml: Nvml) -> dict[str, Any]:
+    """Clock of a GPU, the highest that it can have, and why it is what it is, as in `NAMES`."""
     reasons = nvml.throttle_reasons()
     return {
         "sm_clock_mhz": nvml.sm_clock_mhz(),
         "throttle": None if reasons is None else reason_words(reasons),
         "max_sm_clock_mhz": nvml.max_sm_clock_mhz(),
+    }
+
+
+def _gpu(nvml: Nvml, root: Path) -> dict[str, Any]:
+    return {
+        **clock(nvml),
         "gpu_temperature_c": nvml.temperature_c(),
         "gpu_power_w": nvml.power_w(),
         "other_gpu_processes": other_gpu_processes(nvml, root),

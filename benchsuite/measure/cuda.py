@@ -10,13 +10,15 @@ import torch
 
 from benchsuite.measure import cuda_busy
 from benchsuite.measure.caches import FLUSH_FACTOR
-from benchsuite.measure.device import Step
+from benchsuite.measure.device import Step, flusher
 
 LEAST_DELAY_S, MOST_DELAY_S = 1e-4, 0.05
 """Bounds of the time that the GPU is kept waiting while the host hands it a step. Beyond about a thousand
 kernels the launch queue is full, and the host waits for the GPU, however long the delay."""
 DELAY_FACTOR = 1.5
 """Delay per second that handing over a step has taken before."""
+LEAST_S = 2e-4
+"""Two events cost one to two microseconds: a hundredth of so long."""
 CYCLES_PER_S = 2e9
 """Taken for the clock where torch does not tell it: faster than most, so that a delay is not too short."""
 
@@ -29,6 +31,7 @@ class CudaDevice:
 
     kind = "cuda"
     method = "cuda_events"
+    least_s = LEAST_S
 
     def __init__(self, index: int) -> None:
         self.device = torch.device("cuda", index)
@@ -62,7 +65,7 @@ class CudaDevice:
         """As of `Device`. The GPU spins until the host has handed over the whole step, so that the gaps of
         launching are not in it; how long that takes is learnt from an untimed call of each step."""
         with torch.cuda.device(self.device):
-            flush = self._flush = self._flush or self.eraser(FLUSH_FACTOR * _l2_bytes(self.device))
+            flush = self._flush = self._flush or flusher(FLUSH_FACTOR * _l2_bytes(self.device), self.device)
             launch_s = max(self._launch_seconds(step) for step in steps)
             delay = self._delay(DELAY_FACTOR * launch_s)
 
@@ -90,9 +93,9 @@ class CudaDevice:
             for i, name in enumerate(parts)
         }
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         with torch.cuda.device(self.device):
-            replay = cuda_busy.captured(step)
+            replay = cuda_busy.captured(step) if capture else None
             if replay is not None:
                 replay()  # the first replay uploads the graph
                 # One launch is left, that of the graph, and it hides behind the delay.

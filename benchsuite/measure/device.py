@@ -25,6 +25,8 @@ class Device(Protocol):
     """Class of device: "cpu" or "cuda"."""
     method: str
     """How durations are read; goes into the record."""
+    least_s: float
+    """Shortest duration that its clock reads well; of a shorter step several calls make one sample."""
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         """Run `step` `calls` times back to back; what each took on the device.
@@ -49,9 +51,13 @@ class Device(Protocol):
         call's parts is what the call took."""
         ...
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         """How the time that the device works on one step was read, and `calls` such times or their mean
-        alone; None where it cannot be told from the time that the step takes."""
+        alone; None where it cannot be told from the time that the step takes.
+
+        Args:
+            capture: whether the step may be captured and replayed; false where it is known that it cannot.
+        """
         ...
 
     def eraser(self, size: int) -> Step:
@@ -72,6 +78,7 @@ class CpuDevice:
 
     kind = "cpu"
     method = "monotonic_clock"
+    least_s = 0.0
 
     def __init__(self) -> None:
         self._flush: Step | None = None
@@ -94,7 +101,7 @@ class CpuDevice:
         return (time.perf_counter_ns() - start) * 1e-9
 
     def time_cold(self, steps: Sequence[Step], calls: int) -> list[float]:
-        flush = self._flush = self._flush or self.eraser(cpu_flush_bytes())
+        flush = self._flush = self._flush or flusher(cpu_flush_bytes(), "cpu")
         turns = itertools.islice(itertools.cycle(steps), calls)
         return [self.time_calls(step, 1, before=flush)[0] for step in turns]
 
@@ -110,7 +117,7 @@ class CpuDevice:
                 start = end
         return durations
 
-    def time_busy(self, step: Step, calls: int) -> None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> None:
         """The host works on a step for as long as the step takes."""
 
     def eraser(self, size: int) -> Step:
@@ -122,6 +129,19 @@ class CpuDevice:
 
     def now(self) -> float:
         return time.monotonic()
+
+
+def flusher(size: int, device: str | torch.device) -> Step:
+    """A step after which caches hold nothing of what ran before, nor anything that must be written back: it
+    writes a buffer of `size` bytes, whose lines a timed step would pay for, and then reads another."""
+    written = torch.empty(size, dtype=torch.uint8, device=device)
+    read = torch.ones(size // 4, device=device)  # written once, so that each page is one of its own
+
+    def flush() -> object:
+        written.zero_()
+        return read.sum()
+
+    return flush
 
 
 def resolve(name: str) -> str:

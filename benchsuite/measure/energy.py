@@ -7,8 +7,12 @@ between samples would disturb them.
 
 from __future__ import annotations
 
+import functools
+import time
+from collections.abc import Callable
+
 from benchsuite.measure.device import Device, Step
-from benchsuite.measure.nvml import Nvml
+from benchsuite.measure.nvml import Nvml, for_device
 from benchsuite.results.record import Energy
 
 WINDOW_S = 1.0
@@ -19,14 +23,25 @@ PATIENCE_S = 5.0
 """A counter that has not moved twice after so long, or after four steps if they are longer, stands still."""
 MOST_CALLS = 64
 """Most calls that are handed to the device in one go."""
+REST_S = 2.0
+"""Without work before the idle draw is read: the driver gives the mean of the last second."""
 METHOD = "nvml_energy_counter"
 
 
-def idle_draw(nvml: Nvml | None) -> float | None:
-    """Watts that the GPU draws with nothing to do; None unless the driver calls it idle just now."""
-    if nvml is None or not (nvml.throttle_reasons() or 0) & 0x1:
+def idle_draw(nvml: Nvml | None, rest: Callable[[float], None] = time.sleep) -> float | None:
+    """Watts that the GPU draws after `REST_S` without work of this process; None unless the driver then calls
+    it idle."""
+    if nvml is None:
         return None
-    return nvml.power_w()
+    rest(REST_S)
+    return nvml.power_w() if (nvml.throttle_reasons() or 0) & 0x1 else None
+
+
+@functools.cache
+def idle_draw_of(device: str) -> float | None:
+    """`idle_draw` of a device that `resolve` has named, read once in the life of this process, which should
+    have done nothing on it yet."""
+    return idle_draw(for_device(device)[0])
 
 
 def measure_energy(
@@ -36,7 +51,7 @@ def measure_energy(
 
     Args:
         step: one step of the cell, warmed up.
-        idle_w: what `idle_draw` said before the cell was built; now the GPU is anything but idle.
+        idle_w: what `idle_draw` said before any cell was built; now the GPU is anything but idle.
 
     Returns:
         None where there is no counter (a CPU, a MIG instance, a card older than Volta), or it stands still.

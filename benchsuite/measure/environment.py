@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from benchsuite.measure import allocator
+from benchsuite.measure import allocator, host, nvml
+from benchsuite.measure.tf32 import tf32_settings
 
 PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
 GPU_FIELDS = {
@@ -47,9 +48,9 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "torch": torch.__version__,
         "packages": _versions(),
         "device": device,
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "allocator": {"library": allocator.library(), "can_retain": allocator.can_retain()},
-        "gpu": _gpu(torch.device(device)),
+        "gpu": gpu(device, ask_smi=True),
         "flags": _flags(),
         "git": _git(Path(__file__).resolve().parent),
     }
@@ -67,7 +68,8 @@ def version(package: str) -> str | None:
         return None
 
 
-def _cpu() -> dict[str, Any]:
+def cpu() -> dict[str, Any]:
+    """Model, cores, threads and memory of the host."""
     return {
         "model": _cpu_model(),
         "logical_cores": os.cpu_count(),
@@ -95,22 +97,36 @@ def _physical_memory() -> int | None:
         return None
 
 
-def _gpu(device: torch.device) -> dict[str, Any] | None:
-    """What torch and nvidia-smi say of the CUDA device, or None for another kind."""
-    if device.type != "cuda":
+def gpu(device: str, *, ask_smi: bool = False) -> dict[str, Any] | None:
+    """What torch, and if asked for nvidia-smi, say of the CUDA device; None for another kind.
+
+    nvidia-smi takes a second or two: once a run, when it is described.
+    """
+    where = torch.device(device)
+    if where.type != "cuda":
         return None
-    properties = torch.cuda.get_device_properties(device)
+    properties = torch.cuda.get_device_properties(where)
+    uuid = str(getattr(properties, "uuid", ""))
     return {
         "name": properties.name,
-        "index": device.index,
-        "uuid": str(getattr(properties, "uuid", "")) or None,
+        "index": where.index,
+        "uuid": uuid or None,
         "memory_bytes": properties.total_memory,
         "multiprocessors": properties.multi_processor_count,
         "compute_capability": f"{properties.major}.{properties.minor}",
         "cuda": torch.version.cuda,
         "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch gives it no types
-        "nvidia_smi": _nvidia_smi(str(getattr(properties, "uuid", ""))),
+        "nvidia_smi": _nvidia_smi(uuid) if ask_smi else None,
     }
+
+
+def driver(device: str) -> str | None:
+    """Version of the driver of a CUDA device, by NVML, else as the kernel tells it; None for another kind."""
+    if torch.device(device).type != "cuda":
+        return None
+    card, _ = nvml.for_device(device)
+    told = card.about().get("driver") if card is not None else None
+    return told or host.read(host.ROOT / "proc/driver/nvidia/version").partition("\n")[0] or None
 
 
 def _nvidia_smi(uuid: str) -> dict[str, str] | None:
@@ -135,9 +151,10 @@ def _nvidia_smi(uuid: str) -> dict[str, str] | None:
 
 def _flags() -> dict[str, Any]:
     """Settings that change speed or precision; the worker sets them per cell and dtype."""
+    matmul, convolutions = tf32_settings()
     return {
-        "float32_matmul_precision": torch.get_float32_matmul_precision(),
-        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        "float32_matmul_precision": matmul,
+        "cudnn_tf32": convolutions,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
         "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),

@@ -30,9 +30,11 @@ class FakeDevice:
         host_seconds_per_call: float | None = None,
         *,
         kind: str = "cpu",
+        least_s: float = 0.0,
         busy: Callable[[Step], float] | None = None,
     ) -> None:
         self.kind = kind
+        self.least_s = least_s
         self._durations = durations
         self._host = host_seconds_per_call
         self._busy = busy
@@ -68,7 +70,7 @@ class FakeDevice:
                 durations[name].append(self._call(part, log=name))
         return durations
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]] | None:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
         return None if self._busy is None else ("fake_replay", [self._busy(step) for _ in range(calls)])
 
     def eraser(self, size: int) -> Step:

@@ -13,7 +13,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -33,18 +33,18 @@ class Sizes:
         images: of 196 tokens, for all other kernels.
         copied_bytes: of the buffer that is copied into another.
         budget_s: so long a kernel is timed in a turn.
+        warm_s: so long the device works before the first kernel of a format is timed; 0 for a CPU.
     """
 
     side: int
     images: int
     copied_bytes: int
     budget_s: float
+    warm_s: float = 0.0
 
     def shrunk(self, parts: int) -> Sizes:
         """One of so many parts, for a format that the device multiplies slowly."""
-        return Sizes(
-            max(1, self.side // parts), max(1, self.images // parts), self.copied_bytes, self.budget_s
-        )
+        return replace(self, side=max(1, self.side // parts), images=max(1, self.images // parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,11 @@ def measure_memory(
 
     The peak begins with weights, input and the optimizer's state, which are there before, and ends with no
     gradients of an earlier step. On CUDA the caching allocator's own peaks, with the peak counter reset
-    first, less what other cells have left allocated. On a CPU the largest sum of live tensors that torch's
-    allocator handed out during the step, read from the profiler's memory events; scratch space that a library
-    allocates past torch (MKL, oneDNN) is not seen. The process is looked at in a step of its own, which no
-    profiler watches.
+    first, less what other cells have left allocated. A CUDA graph that is replayed allocates nothing: its
+    memory is what its own pool holds, which is all that it ever had, in whole segments. On a CPU the largest
+    sum of live tensors that torch's allocator handed out during the step, read from the profiler's memory
+    events; scratch space that a library allocates past torch (MKL, oneDNN) is not seen. The process is looked
+    at in a step of its own, which no profiler watches.
 
     Args:
         optimizer: what the step trains with, for its state.
@@ -69,8 +70,11 @@ def measure_memory(
     held = weights + given + state + (given_back if backward else 0)
     _drop_gradients(module, inputs)
     reserved, process = None, None
+    method = "torch_profiler"
     if kind == "cuda":
         peak, reserved = _cuda_peak(step, inputs.device)
+        graphs = _graph_bytes(inputs.device)
+        peak, method = peak + graphs, "cuda_graph_pool" if graphs else "cuda_allocator"
         process = process_memory.on_gpu(inputs.device)
     else:
         peak = _cpu_peak(step)
@@ -81,7 +85,7 @@ def measure_memory(
         peak_reserved_bytes=reserved,
         weights_bytes=weights,
         input_bytes=given,
-        method="cuda_allocator" if kind == "cuda" else "torch_profiler",
+        method=method,
         output_bytes=given_back or None,
         gradient_bytes=gradients,
         optimizer_bytes=state,
@@ -109,6 +113,16 @@ def _cuda_peak(step: Step, device: torch.device) -> tuple[int, int]:
     step()
     torch.cuda.synchronize(device)
     return torch.cuda.max_memory_allocated(device) - before, torch.cuda.max_memory_reserved(device)
+
+
+def _graph_bytes(device: torch.device) -> int:
+    """Bytes that CUDA graphs hold for themselves, in pools apart from that of all other tensors."""
+    segments = torch.cuda.memory_snapshot()  # type: ignore[no-untyped-call]  # torch gives it no types
+    return sum(
+        int(one["total_size"])
+        for one in segments
+        if one["device"] == device.index and tuple(one["segment_pool_id"]) != (0, 0)
+    )
 
 
 def _cpu_peak(step: Step) -> int:

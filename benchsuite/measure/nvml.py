@@ -46,6 +46,9 @@ class GpuProcess:
 class Nvml(Protocol):
     """One GPU. What the driver does not know of it is None."""
 
+    before_bytes: int | None
+    """`used_bytes` when this process had nothing on the card yet; None if nobody looked then."""
+
     def about(self) -> dict[str, Any]:
         """What stays as it is while a cell is measured: name, driver, power_limit_w, persistence."""
         ...
@@ -72,6 +75,10 @@ class Nvml(Protocol):
         """Those with a compute context; a desktop's graphics are none."""
         ...
 
+    def used_bytes(self) -> int | None:
+        """Memory in use on the whole card, by whomever; in a container too."""
+        ...
+
     def mig(self) -> bool | None:
         """Whether the card is split into instances."""
         ...
@@ -92,6 +99,8 @@ class Card:
         instance: handle of the MIG instance that is used, if it is one. Clocks, heat and power are the
             card's; the energy counter is too, and is not read, since other instances feed it.
     """
+
+    before_bytes: int | None = None
 
     def __init__(self, library: Any, card: Any, instance: Any = None) -> None:
         self._library = library
@@ -134,11 +143,14 @@ class Card:
         return None if millijoules is None else millijoules * 1e-3
 
     def processes(self) -> tuple[GpuProcess, ...] | None:
-        handle = self._card if self._instance is None else self._instance
-        found = self._ask("nvmlDeviceGetComputeRunningProcesses", handle)
+        found = self._ask("nvmlDeviceGetComputeRunningProcesses", self._handle())
         if found is None:
             return None
         return tuple(GpuProcess(one.pid, one.usedGpuMemory) for one in found)
+
+    def used_bytes(self) -> int | None:
+        memory = self._ask("nvmlDeviceGetMemoryInfo", self._handle())
+        return None if memory is None else int(memory.used)
 
     def mig(self) -> bool | None:
         if self._instance is not None:
@@ -146,18 +158,25 @@ class Card:
         modes = self._ask("nvmlDeviceGetMigMode", self._card)  # now, and after the next reset
         return None if modes is None else bool(modes[0])
 
+    def _handle(self) -> Any:
+        return self._card if self._instance is None else self._instance
+
     def _whole(self, function: str, *arguments: Any) -> int | None:
         answer = self._ask(function, *arguments)
         return None if answer is None else int(answer)
 
     def _ask(self, function: str, *arguments: Any) -> Any:
-        """The answer; None if this card, this driver or this version of pynvml has none."""
+        """The answer; None if this card, this driver or this version of pynvml has none.
+
+        Whatever it raises: pynvml's NVMLLibraryMismatchError, which drivers before R510 bring, is no
+        NVMLError, and no cell fails because the state of a card cannot be read.
+        """
         asked = getattr(self._library, function, None)
         if asked is None:
             return None
         try:
             return asked(*arguments)
-        except self._library.NVMLError:
+        except Exception:  # noqa: BLE001
             return None
 
 
@@ -174,11 +193,11 @@ def open_card(uuid: str, library: Any = None) -> tuple[Nvml | None, str]:
             return None, MISSING
     try:
         library.nvmlInit()
-    except library.NVMLError as error:
+    except Exception as error:  # noqa: BLE001  as of `Card._ask`
         return None, f"NVML cannot be used: {error}"
     bare = uuid.removeprefix("GPU-").removeprefix("MIG-")
     for name in (f"GPU-{bare}", f"MIG-{bare}"):
-        with contextlib.suppress(library.NVMLError):
+        with contextlib.suppress(Exception):
             handle = library.nvmlDeviceGetHandleByUUID(name)
             if name.startswith("GPU-"):
                 return Card(library, handle), ""
@@ -203,7 +222,12 @@ def for_device(device: str) -> tuple[Nvml | None, str]:
     if torch.device(device).type != "cuda":
         return None, f"{device} is no GPU"
     uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
-    return open_card(uuid) if uuid else (None, "this version of torch does not say the GPU's UUID")
+    if not uuid:
+        return None, "this version of torch does not say the GPU's UUID"
+    card, reason = open_card(uuid)
+    if card is not None and not torch.cuda.memory_reserved(device):
+        card.before_bytes = card.used_bytes()
+    return card, reason
 
 
 @dataclass
@@ -218,6 +242,8 @@ class FakeNvml:
     joules: Iterator[float | None] = field(default_factory=lambda: iter(()))
     running: tuple[GpuProcess, ...] | None = ()
     split: bool | None = False
+    used: int | None = None
+    before_bytes: int | None = None
     _joules: float | None = None
 
     def about(self) -> dict[str, Any]:
@@ -244,6 +270,9 @@ class FakeNvml:
 
     def processes(self) -> tuple[GpuProcess, ...] | None:
         return self.running
+
+    def used_bytes(self) -> int | None:
+        return self.used
 
     def mig(self) -> bool | None:
         return self.split

@@ -60,9 +60,27 @@ def on_gpu(device: torch.device, card: nvml.Nvml | None = None) -> int | None:
         card: asked in place of the GPU's own.
 
     Returns:
-        None if the driver is not asked (no nvidia-ml-py), does not say, or lists this process by the pid of
-        another namespace, as in most containers.
+        Where the driver does not list this process, as in most containers: how much more of the card is in
+        use than before this process had any, as if nobody else had come or gone since. None if the driver is
+        not asked (no nvidia-ml-py), or nobody looked in time.
     """
     card = card or nvml.for_device(str(device))[0]
-    processes = (card.processes() if card is not None else None) or ()
-    return next((one.memory_bytes for one in processes if one.pid == os.getpid()), None)
+    if card is None:
+        return None
+    listed = {one.pid: one.memory_bytes for one in card.processes() or ()}
+    if (own := listed.get(os.getpid())) is not None:
+        return own
+    used, before = card.used_bytes(), card.before_bytes
+    return None if used is None or before is None else max(0, used - before)
+
+
+def elsewhere_on_gpu(device: str) -> int | None:
+    """Bytes of a GPU in use that torch has not taken in this process: those of others, and the contexts of
+    all, this one's among them. None for another kind of device."""
+    if torch.device(device).type != "cuda":
+        return None
+    try:
+        free, total = torch.cuda.mem_get_info(device)
+    except RuntimeError:  # a lost context fails the step, not the look at the machine
+        return None
+    return int(total - free - torch.cuda.memory_reserved(device))

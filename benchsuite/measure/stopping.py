@@ -21,11 +21,13 @@ class Visit:
         round: 0 for the first.
         rounds: among how many the budgets are divided; more may follow, with parts as large.
         wanted: samples from which on another round says more (`stats/levels.py`); None if nobody knows yet.
+        calls: so many calls make a sample, as an earlier round has chosen; None where there was none.
     """
 
     round: int = 0
     rounds: int = 1
     wanted: int | None = None
+    calls: int | None = None
 
 
 class StoppingRule(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 
-from benchsuite.measure.blocks import block_size
+from benchsuite.measure.blocks import VISIT_S, block_size, calls_per_sample, several
 from benchsuite.measure.device import Device, Step
 from benchsuite.measure.stopping import StoppingRule, Visit
 from benchsuite.measure.usage import UsageMeter
@@ -39,25 +39,29 @@ def measure_time(
 
     Returns:
         Every sample of this round in order, what warmed up before it, and what ended the sampling.
-        `results/rounds.py` joins the rounds.
+        `results/round_timings.py` joins the rounds.
     """
     assert not (parts and cold)
     assert len(cold) != 1  # one input would be found in the caches
     warmed = warm(_in_turns(cold) if cold else step, device, warm_up.share(visit.rounds))
     rule = stopping.share(visit)
+    each = 1
+    if not (parts or cold):
+        each = visit.calls or calls_per_sample(step, device, warmed.call_s, most_samples=rule.max_samples)
+        step = several(step, each)
     samples: list[float] = []
     meter = UsageMeter()
     pieces: dict[str, list[float]] = {name: [] for name in parts or ()}
-    last = 0.0 if cold else warmed.call_s  # the warm-up knows nothing of the flush
+    last = 0.0 if cold else each * warmed.call_s  # the warm-up knows nothing of the flush
     start = device.now()
-    while (stopped_by := rule.reason(samples, device.now() - start)) is None:
+    while (stopped_by := _stopped_by(rule, samples, device, device.now() - start)) is None:
         block = block_size(last, left=rule.max_samples - len(samples))
         began = device.now()
         turn = len(samples) % len(cold) if cold else 0
         meter.begin()
         taken = _take(step, device, block, parts, (*cold[turn:], *cold[:turn]), pieces)
-        meter.end(block)
-        samples.extend(taken)
+        meter.end(block * each)
+        samples.extend(duration / each for duration in taken)
         last = max(*taken, (device.now() - began) / block)
     return Timing(
         samples_s=tuple(samples),
@@ -67,9 +71,17 @@ def measure_time(
         warmup_stable=warmed.stable,
         stopped_by=stopped_by,
         threads=threads,
+        calls_per_sample=each,
         usage=meter.total,
         parts_s={name: tuple(durations) for name, durations in pieces.items()},
     )
+
+
+def _stopped_by(rule: StoppingRule, samples: Sequence[float], device: Device, elapsed_s: float) -> str | None:
+    """What the rule says, except that a GPU is sampled for `VISIT_S` at least, as far as the budget goes."""
+    found = rule.reason(samples, elapsed_s)
+    early = device.least_s > 0 and elapsed_s < VISIT_S and len(samples) < rule.max_samples
+    return None if early and found in ("precision", "entropy") else found
 
 
 def _in_turns(steps: Sequence[Step]) -> Step:

@@ -67,13 +67,15 @@ def attend(
     if kernel == "math":
         scale = q.shape[-1] ** -0.5
         kt = k.transpose(-2, -1)
-        logits = (q * scale) @ kt if scale_q else (q @ kt) * scale  # ..., heads, N, M
+        weights = (q * scale) @ kt if scale_q else (q @ kt) * scale  # ..., heads, N, M
         if bias is not None:
-            logits = logits + bias
-        weights = F.dropout(logits.softmax(dim=-1), dropout)
-        return weights @ v
+            weights = weights + bias
+        weights = weights.softmax(dim=-1)  # the same name, so that the logits' memory is free for the output
+        return F.dropout(weights, dropout) @ v
     if bias is not None:
         bias = bias.to(q.dtype)
+    # A fused kernel takes channels that are beside each other in memory; for others torch forms the matrix.
+    q, k, v = (t if t.stride(-1) == 1 else t.contiguous() for t in (q, k, v))
     if kernel == "sdpa" or q.is_meta:  # nothing runs on "meta", so there is no backend to force
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):

@@ -71,7 +71,8 @@ class ConvFFN(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = self._before_conv(self.fc1(x))
         x = as_tokens(self.dwconv(as_map(x, size)))
-        out: Tensor = self.drop(self.fc2(self.drop(F.gelu(x))))
+        x = self.drop(F.gelu(x))  # the convolution's output is gone before fc2 makes its own
+        out: Tensor = self.drop(self.fc2(x))
         return out
 
     def _before_conv(self, x: Tensor) -> Tensor:

@@ -49,7 +49,5 @@ def attend_maps(
         (B, heads × width, N).
     """
     q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
-    if kernel != "math":  # fused kernels want the channels of a head side by side
-        q, k, v = (t.contiguous() for t in (q, k, v))
     out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout)
     return out.transpose(-2, -1).flatten(1, 2)

@@ -86,8 +86,6 @@ class CascadedGroupAttention(nn.Module):
         q, k, v = (
             t.flatten(2).transpose(1, 2)[:, None] for t in (self.dws[head](q), k, v)
         )  # B, 1, N, channels
-        if self.kernel != "math":
-            q, k, v = (t.contiguous() for t in (q, k, v))  # fused kernels read a token's channels in a row
         out = attend(q, k, v, kernel=self.kernel, bias=bias[None, None], scale_q=True)
         return out.transpose(2, 3).reshape(x.shape)
 

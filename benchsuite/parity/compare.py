@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import DeviceError, UsageError
+from benchsuite.measure.tf32 import tf32
 from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.parity.cases import Case, Tolerance, read_cases
 from benchsuite.parity.counterpart import Counterpart, counterpart_of, unknown_reason
@@ -121,7 +121,7 @@ def _check(case: Case, ours: Counterpart, kernel: str, device: torch.device) -> 
     except (ValueError, TypeError, RuntimeError) as error:
         return row("mismatch", f"ours cannot be built from the case: {error}")
     module = module.to(device).train(case.train_mode)
-    with warnings.catch_warnings(record=True) as caught, _full_precision():
+    with warnings.catch_warnings(record=True) as caught, tf32(False):
         warnings.simplefilter("always")
         try:
             output, grad_input = _run(module, case, ours, device)
@@ -201,16 +201,3 @@ def _why_not(error: RuntimeError | ValueError, caught: Sequence[str], device: to
     told = [text.split(" (Triggered internally")[0].strip() for text in caught]
     told = list(dict.fromkeys(text for text in told if text and not text.endswith("not used because:")))
     return "; ".join(told) if told else f"torch has no such kernel on {device.type}: {error}"
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep a GPU from rounding factors of float32 products to TF32, which the tolerances do not allow for."""
-    matmul, convolution = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(matmul)
-        torch.backends.cudnn.allow_tf32 = convolution

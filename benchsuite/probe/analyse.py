@@ -22,6 +22,7 @@ from benchsuite.results.analyses import ReceptiveField, Subject, Weights
 from benchsuite.results.record import Cell
 from benchsuite.results.store import Run
 from benchsuite.run.build import build
+from benchsuite.scenario.subjects import TIMM
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
 """Of a mixer on its own: the third stage of the networks of the papers, at 224 px."""
@@ -66,7 +67,7 @@ def cell_of(name: str, ask: Ask) -> Cell:
             f'no run folder, mixer or network is called "{name}"{hint}\n'
             "  `benchsuite list mixers` and `benchsuite count backbones` show the names"
         )
-    network = name in BACKBONES or name.startswith("timm:")
+    network = name in BACKBONES or name.startswith(TIMM)
     if not network and (ask.resolution[0] % ask.stride or ask.resolution[1] % ask.stride):
         height, width = ask.resolution
         raise UsageError(f"stride {ask.stride} does not divide {height} × {width} pixels")

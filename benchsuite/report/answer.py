@@ -16,6 +16,7 @@ from benchsuite.report.order import Order
 from benchsuite.report.over import of_parameter, of_protocols
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, sentence, signed, some
+from benchsuite.results.kernels import is_fused
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import STATUSES
 from benchsuite.stats.evidence import TOO_FEW, Decision
@@ -260,8 +261,8 @@ def _gains(cells: Sequence[Point], order: Order) -> str:
     pairs = [
         (point, order.between(point, math_of[point.name, point.resolution]))
         for point in cells
-        if point.kernel != "math" and point.rounds_s and (point.name, point.resolution) in math_of
-        and math_of[point.name, point.resolution].rounds_s
+        if is_fused(point.kernel, point.backends) and point.rounds_s
+        and (point.name, point.resolution) in math_of and math_of[point.name, point.resolution].rounds_s
     ]  # fmt: skip
     if not pairs:
         return ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,7 @@ class ClaimRow:
 
     Attributes:
         tone: the verdict as a class of the style sheet.
+        words: the verdict; where it is launch-bound, with that on device time.
         compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
         summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
         counted: whether it is about MACs or parameters, which are counted and not timed.
@@ -74,6 +75,7 @@ class ClaimRow:
     verdict: Verdict
     symbol: str
     tone: str
+    words: str
     says: str
     compared: str
     summary: str
@@ -167,6 +169,7 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
         verdict=judgement.verdict,
         symbol=SYMBOLS[judgement.verdict],
         tone=judgement.verdict.replace(" ", "-"),
+        words=_words(judgement),
         says=claim.says,
         compared=compared(claim),
         summary=summary,
@@ -251,14 +254,25 @@ def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> Measure
         symbol=SYMBOLS[outcome.verdict],
         verdict=outcome.verdict,
         ratio=_ratio(outcome, claim),
-        reason="; ".join(text for text in (outcome.reason, _flagged(outcome)) if text),
+        reason="; ".join(text for text in (outcome.reason, *_remarks(outcome)) if text),
     )
 
 
-def _flagged(outcome: Outcome) -> str:
-    """What a verdict rests on in spite of its flags; empty for samples above suspicion."""
-    words = [flag.replace("_", " ") for flag in outcome.flags]
-    return f"rests on samples with a flag: {joined(words)}" if words else ""
+def _words(judgement: Judgement) -> str:
+    if judgement.on_device is None:
+        return judgement.verdict
+    return f"{judgement.verdict} (launch-bound; on device time: {judgement.on_device})"
+
+
+def _remarks(outcome: Outcome) -> Iterator[str]:
+    """What a verdict rests on in spite of flags, launches and kernels; nothing where all is well."""
+    if words := [flag.replace("_", " ") for flag in outcome.flags if flag != "launch_bound"]:
+        yield f"rests on samples with a flag: {joined(words)}"
+    if outcome.on_device is not None:
+        ratio = "" if math.isnan(outcome.device_ratio) else f"{fixed(outcome.device_ratio, 4)}, "
+        yield f"launch-bound: the host sets the pace; on device time {ratio}{outcome.on_device}"
+    if outcome.unfused:
+        yield f"torch ran the attention of {joined(outcome.unfused)} as math, not fused"
 
 
 def _ratio(outcome: Outcome, claim: Claim) -> str:
@@ -298,15 +312,17 @@ def plain(judgement: Judgement) -> dict[str, Any]:
     return {
         **judgement.claim.model_dump(mode="json"),
         "verdict": judgement.verdict,
+        "device_verdict": judgement.on_device,
         "reason": judgement.reason,
         "settings": [
             {
                 "setting": dict(outcome.setting),
                 "verdict": outcome.verdict,
+                "device_verdict": outcome.on_device,
                 "reason": outcome.reason,
                 **{
                     key: None if math.isnan(value := getattr(outcome, key)) else value
-                    for key in ("ratio", "lo", "hi", "subject", "against")
+                    for key in ("ratio", "lo", "hi", "subject", "against", "device_ratio")
                 },
             }
             for outcome in judgement.outcomes

@@ -15,6 +15,7 @@ from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
+from benchsuite.scenario.subjects import SCALED
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.units import byte_size, si, significant
 
@@ -25,7 +26,12 @@ _TIMING: Mapping[str, str] = {
 }
 _MEMORY: Mapping[str, str] = {
     "cuda_allocator": "the peak of torch's caching allocator during one step, in a pass of its own",
+    "cuda_graph_pool": "that peak, and what a replayed CUDA graph holds for itself, in whole segments",
     "torch_profiler": "live tensors as torch's profiler saw them allocated and freed during one step",
+}
+_BUSY: Mapping[str, str] = {
+    "cuda_graph": "replays of the step, captured as one CUDA graph",
+    "profiler": "the time in which a kernel ran, as the profiler saw it",
 }
 _WORDS: Mapping[str, str] = {
     "os": "Operating system",
@@ -169,6 +175,7 @@ def protocol(run: Run) -> list[Fact]:
         *_sureness(run),
         *_trust(run.records),
         *_counting(run.records),
+        *_busy(run.records),
         *_memory(run.records),
     ]
     settings = dict(_flat(run.scenario.get("measure") or {}))
@@ -250,6 +257,12 @@ def _trust(records: Sequence[Record]) -> Iterator[Fact]:
 
 def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     costs = [record.cost for record in records if record.cost is not None]
+    scaled = dict.fromkeys(record.cell.name for record in records if SCALED in record.cell.name)
+    if scaled:
+        text = (
+            f"timm scales those of {joined([*scaled])} with the image: another network than at its own size"
+        )
+        yield Fact("Windows", f"{text}; `params` such as window_size keep them, where there is such a one.")
     uncounted = {record.cell.name: record.not_counted for record in records if record.not_counted}
     if uncounted:
         yield Fact("Not counted", "; ".join(f"{name}: {why}" for name, why in uncounted.items()) + ".")
@@ -266,6 +279,13 @@ def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     if disputed:
         text += f"; another counter finds another number in {counted(disputed, 'cell')}"
     yield Fact("MACs", f"{text}.")
+
+
+def _busy(records: Sequence[Record]) -> Iterator[Fact]:
+    methods = Counter(record.timing.busy.method for record in records if record.timing and record.timing.busy)
+    told = [f"{_BUSY.get(method, method)} ({counted(cells, 'cell')})" for method, cells in methods.items()]
+    if told:
+        yield Fact("Device time", f"{joined(told)}; in a pass of its own.")
 
 
 def _memory(records: Sequence[Record]) -> Iterator[Fact]:

@@ -18,13 +18,14 @@ from benchsuite.report.groups import Group, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
+from benchsuite.results.kernels import kernel_ran
 from benchsuite.results.nouns import noun
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
 MAIN = ("macs", "latency_s", "throughput", "peak_memory_bytes")
 """What every cell is measured for, in the order of the columns."""
-SELDOM = ("params", "busy_s", "joules_per_image", "published_top1")
+SELDOM = ("params", "joules_per_image", "published_top1")
 """What is a column of the table of all cells where some cell has a number of it."""
 
 
@@ -132,7 +133,10 @@ def _table(
 
 
 def _main(cells: Cells, points: Sequence[Point]) -> list[_Shown]:
-    found = [_measure(cells, MEASURES[key], points) for key in MAIN]
+    keys = list(MAIN)
+    if _any(cells, "busy_s"):
+        keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
+    found = [_measure(cells, MEASURES[key], points) for key in keys]
     if cells.reference is not None and any(cells.relative[point.cell].known for point in points):
         found.append(_measure(cells, relative(cells.reference), points))
     return found
@@ -180,7 +184,10 @@ def _resolution() -> _Shown:
 
 
 def _kernel() -> _Shown:
-    return _Shown(Header("Kernel"), lambda point: TableCell(point.kernel, point.kernel))
+    def show(point: Point) -> TableCell:
+        return TableCell(kernel_ran(point.kernel, point.backends), point.kernel)
+
+    return _Shown(Header("Kernel"), show)
 
 
 def _condition(key: str) -> _Shown:

@@ -83,6 +83,7 @@ class Point:
         flags: what makes its samples suspicious, as words of `analyse.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
+        backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
         numbers: a value for every column of `NUMBERS`, NaN where there is none.
         profile: operators and kernels of a profiled step.
@@ -117,6 +118,7 @@ class Point:
     profile: tuple[OpShare, ...] = ()
     roof: Roof | None = None
     top1: float = math.nan
+    backends: str | None = None
     standing: Standing | None = None
     unfinished: bool = False
     line_unfinished: bool = False
@@ -157,7 +159,7 @@ _READ = frozenset(
     {
         *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
         *("expected", "macs_exact", "rounds_s", "session", "flags", "noise", "drift", "target", "config"),
-        *("standing", "unfinished", "line_unfinished", "profile"),
+        *("standing", "unfinished", "line_unfinished", "profile", "attention_backend"),
         *(*SETTINGS, *NUMBERS, *_ROOF, "limited_by", "roof_kernel", "above"),
         *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
     }
@@ -204,7 +206,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         tokens=int(row["tokens"]),
         kernel=row["kernel"],
         status=row["status"],
-        reason=None if pd.isna(row["reason"]) else row["reason"],
+        reason=_text(row["reason"]),
         expected=bool(row["expected"]),
         exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
         rounds_s=rounds,
@@ -221,6 +223,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         profile=tuple(row.get("profile") or ()),
         roof=_roof(row),
         top1=top1(row["target"], arguments, row["resolution"]),
+        backends=_text(row.get("attention_backend")),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -255,3 +258,7 @@ def _number(value: Any) -> float:
 def _plain(value: Any) -> Any:
     """A word, a whole number, or None."""
     return value if isinstance(value, str) else None if pd.isna(value) else int(value)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

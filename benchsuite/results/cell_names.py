@@ -18,3 +18,9 @@ def _axis(cell: Cell, axis: str) -> str:
     if axis == "resolution":
         return f"{value[0]} px" if value[0] == value[1] else f"{value[0]}×{value[1]} px"
     return str(value) if isinstance(value, str) else f"{axis} {value}"
+
+
+def setting_names(cells: Sequence[Cell]) -> dict[str, str]:
+    """Cell id → the axes, kernel aside, in which the settings of these cells differ: "448 px, batch 8"."""
+    varying = [axis for axis in SETTINGS if axis != "kernel" and len({getattr(c, axis) for c in cells}) > 1]
+    return {cell.id: ", ".join(_axis(cell, axis) for axis in varying) for cell in cells}

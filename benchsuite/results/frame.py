@@ -15,9 +15,10 @@ import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record, Timing, Usage
-from benchsuite.results.rounds import latency_of, round_medians
+from benchsuite.results.round_timings import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
 from benchsuite.stats.evidence import confidence_of, half_width
 from benchsuite.stats.summary import quantile
@@ -101,6 +102,7 @@ _DTYPES: dict[str, str] = {
     "threads_used": "Int64",
     "allocator": "object",
     "allocator_used": "object",
+    "attention_backend": "object",
     "varies_most": "object",
     "page_faults": "float64",
     "system_share": "float64",
@@ -146,6 +148,7 @@ def to_frame(
     `latency_s` is the median over rounds of their medians (`rounds_s`); `_lo` and `_hi` are the ends of its
     95 % interval, missing below three rounds. It includes the `drift` of the machine where that is known.
     `noise` is the share by which a ratio must differ from 1 to mean something on the machine.
+    `attention_backend` is what attention ran on ("flash", "flash math"), "none" where torch's was not called.
     `resolution` is the side in pixels where the image is square and "HxW" where it is not. What was not
     measured is missing (NaN, NA), never 0; so are `dim` and `num_heads` of a backbone.
 
@@ -200,6 +203,7 @@ def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
         "flags": " ".join(record.flags),
         "noise": noise_of(environment),
         "drift": drift_of(environment),
+        "attention_backend": backends_of(record),
     }
     if (cost := record.cost) is not None:
         row |= {
@@ -345,11 +349,14 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    columns = COLUMNS[: COLUMNS.index("peak_memory_bytes") + 1]
+    columns = list(COLUMNS[: COLUMNS.index("peak_memory_bytes") + 1])
+    if frame["busy_s"].notna().any():
+        columns.insert(columns.index("latency_hi_s") + 1, "busy_s")
     rules = ("---" if _DTYPES[column] == "object" else "---:" for column in columns)
     lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(rules)} |"]
     for row in frame.to_dict("records"):
         cells = [_shown(row[column]) for column in columns]
+        cells[columns.index("kernel")] = kernel_ran(row["kernel"], row["attention_backend"])
         if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
             cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
         lines.append(f"| {' | '.join(in_markdown(cell) for cell in cells)} |")

@@ -47,7 +47,8 @@ def lock(folder: Path) -> IO[str]:
 def unlock(file: IO[str]) -> None:
     """Let others lock the folder; a run that is over keeps no trace of it."""
     with contextlib.suppress(OSError):  # the folder may be gone, or an open file may not be removable
-        Path(file.name).unlink()
+        if _is_there(file):  # else the folder was replaced, and this is the lock of somebody else
+            Path(file.name).unlink()
     file.close()
 
 

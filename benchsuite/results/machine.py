@@ -1,4 +1,4 @@
-"""Noise and drift of a machine, as its self-test found them: shares, read from a run's environment. Pure."""
+"""Noise, drift and memory of a machine, read from the environment of a run. Pure."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def _share(environment: Mapping[str, Any], key: str) -> float:
     found = environment.get("selftest")
     percent = found.get(key) if isinstance(found, Mapping) else None
     return percent / 100 if isinstance(percent, int | float) else math.nan
+
+
+def memory_of(environment: Mapping[str, Any], device: str) -> int | None:
+    """Bytes of memory that the device has, used or free; None if nobody says."""
+    part = environment.get("gpu" if device.startswith("cuda") else "cpu") or {}
+    found = part.get("memory_bytes")
+    return found if isinstance(found, int) else None

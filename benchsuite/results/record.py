@@ -32,6 +32,7 @@ __all__ = [
     "STATUSES",
     "SUBJECTS",
     "Allocator",
+    "AttentionBackend",
     "Busy",
     "Cache",
     "Cell",
@@ -62,6 +63,11 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "cr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """`timeout`: took longer than it was given. `mismatch`: computed something else than the reference, so it was
 not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
+
+
+AttentionBackend = Literal["flash", "efficient", "cudnn", "math", "flex"]
+"""What torch's attention ran on. `efficient` is the memory-efficient kernel; `math` forms the matrix of all
+pairs, which is what torch falls back to."""
 
 
 _MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
@@ -123,7 +129,8 @@ class Timing:
             rounds.
         threads: intra-op CPU threads of torch while timing.
         allocator: how the process kept its memory: "retain", "system", or the name of a preloaded allocator.
-        calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block.
+        calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block, and for
+            steps that are short beside what the events of a GPU cost (`measure/blocks.py`).
         rounds: number of samples of each round, in order; empty where there was one round only. Every round
             is a process of its own (in records before version 3 all were in one); those with the same place
             in two records of one session are the same process.
@@ -202,7 +209,8 @@ class Memory:
             in inference.
         process_bytes: largest memory of the whole process as the system sees it: resident set on a CPU, what
             the driver has given it on a GPU. None if nobody says.
-        method: how the peak was read: "cuda_allocator" or "torch_profiler".
+        method: how the peak was read: "cuda_allocator", "torch_profiler", or "cuda_graph_pool" where part of
+            it is what a replayed graph holds, in whole segments.
     """
 
     peak_allocated_bytes: int
@@ -345,6 +353,8 @@ class Record:
         not_counted: why there is no `cost`, where counting was tried; the cell may be measured all the same.
         flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
         profile: operators and kernels of a profiled step, the largest first.
+        attention_backend: what the attention operators of torch that a step calls ran on, each once; empty if
+            it calls none, None where nobody looked or compiled code hides them.
     """
 
     version: int = RECORD_VERSION
@@ -367,6 +377,7 @@ class Record:
     flags: tuple[str, ...] = ()
     profile: tuple[OpShare, ...] = ()
     not_counted: str = ""
+    attention_backend: tuple[AttentionBackend, ...] | None = None
 
     @property
     def reason(self) -> str | None:

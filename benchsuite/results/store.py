@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
+from benchsuite.errors import RecordVersionError, RunFolderError
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.files import read_json as _read_json
 from benchsuite.results.files import write_json as _write_json
-from benchsuite.results.journal import lines, what_is_wrong
+from benchsuite.results.journal import Journal, lines, what_is_wrong
 from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
 from benchsuite.results.shapes import require_environment, require_scenario
@@ -144,7 +144,7 @@ class RunWriter:
         self.path = path
         self.session = session  # 0 until a machine is described
         self._lock = held
-        self._file = (path / RECORDS).open("ab", buffering=0)
+        self._records = Journal(path / RECORDS, sync=True)
 
     @classmethod
     def create(
@@ -173,7 +173,6 @@ class RunWriter:
         require_run(path)
         try:
             held = lock(path)
-            _cut_torn_line(path / RECORDS)
             writer = cls(path, 0, held)
             if environment is not None:
                 writer.add_environment(environment)
@@ -198,27 +197,17 @@ class RunWriter:
             Where its line begins in the file.
 
         Raises:
-            StorageError: it could not be written; the file is as it was before.
+            StorageError: it could not be written, and the file is as it was before; or the folder was
+                removed, moved or replaced.
         """
-        line = (encode(record) + "\n").encode()
-        before = os.fstat(self._file.fileno()).st_size
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file.fileno(), before)
-            raise StorageError(
-                f"{self.path}: the record of {record.id} cannot be written: {error.strerror}. What was "
-                f"measured before is safe; when there is room again, go on with: "
-                f"benchsuite run --resume {self.path}"
-            ) from error
-        return before
+        return self._records.append(encode(record), f"the record of {record.id}")
+
+    def require_there(self) -> None:
+        """Raise StorageError if the folder was removed, moved or replaced since it was opened."""
+        self._records.require_there()
 
     def close(self) -> None:
-        self._file.close()
+        self._records.close()
         unlock(self._lock)
 
 
@@ -244,21 +233,3 @@ def check_free(path: Path) -> None:
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise RunFolderError(f"{path}: cannot be written, {existing} does not allow it; choose another --out")
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Shorten the file to its last complete line; a complete record that lacks only its newline gets one."""
-    if not path.is_file():
-        return
-    content = path.read_bytes()
-    if not content or content.endswith(b"\n"):
-        return
-    complete, _, tail = content.rpartition(b"\n")
-    try:
-        decode(tail.decode("utf-8"))
-    except ValueError:
-        with path.open("r+b") as file:
-            file.truncate(len(complete) + 1 if complete else 0)
-        return
-    with path.open("ab") as file:
-        file.write(b"\n")

@@ -9,13 +9,11 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchsuite.errors import StorageError
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.journal import lines
+from benchsuite.results.journal import Journal, lines
 from benchsuite.results.record import Record
 
 VISITS = "rounds.jsonl"
@@ -29,34 +27,14 @@ class VisitJournal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / VISITS
-        if self._path.is_file():
-            _cut_torn_line(self._path)
-        self._file = self._path.open("ab", buffering=0)
+        self._journal = Journal(folder / VISITS)
 
     def append(self, number: int, visit: Record) -> None:
-        """Write the visit of a round, the first being 0.
-
-        Raises:
-            StorageError: it could not be written; the file is as it was before.
-        """
-        line = f'{{"round":{number},"visit":{encode(visit)}}}\n'.encode()
-        before = os.fstat(self._file.fileno()).st_size
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:])
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._file.fileno(), before)
-            raise StorageError(
-                f"{self._path}: a round of {visit.id} cannot be written: {error.strerror}. What was measured "
-                f"before is safe; when there is room again, go on with: "
-                f"benchsuite run --resume {self._path.parent}"
-            ) from error
+        """Write the visit of a round, the first being 0; raises StorageError."""
+        self._journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
 
     def close(self) -> None:
-        self._file.close()
+        self._journal.close()
 
 
 def read_visits(folder: Path) -> Mapping[str, list[Record]]:
@@ -83,10 +61,3 @@ def remove_visits(folder: Path) -> None:
     """Remove the journal of a run in which every cell has its record."""
     with contextlib.suppress(OSError):
         (folder / VISITS).unlink()
-
-
-def _cut_torn_line(path: Path) -> None:
-    content = path.read_bytes()
-    if content and not content.endswith(b"\n"):
-        with path.open("r+b") as file:
-            file.truncate(content.rfind(b"\n") + 1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from benchsuite.results.record import (
+    AttentionBackend,
     Busy,
     Check,
     Compilation,
@@ -48,6 +49,7 @@ class Plan:
         memory_bytes: estimated peak of live tensors of one step of the whole batch; None if it could not be
             estimated, for the reason in `not_estimated`.
         weights_bytes: parameters and buffers, which are there in any case; 0 if nobody knows.
+        windows: those that a network of timm has at this size and not at its own; empty if they are the same.
     """
 
     cost: Cost | None
@@ -55,6 +57,7 @@ class Plan:
     weights_bytes: int = 0
     not_counted: str = ""
     not_estimated: str = ""
+    windows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Inspected:
     memory: Memory | None = None
     busy: Busy | None = None
     energy: Energy | None = None
+    attention_backend: tuple[AttentionBackend, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ class Visited:
 
     Attributes:
         check: in the first round only.
+        behaviour: flags of what the module does, whatever its kernel; in the first round only.
     """
 
     timing: Timing
     check: Check | None = None
+    behaviour: tuple[str, ...] = ()
     compilation: Compilation | None = None
     conditions: Conditions | None = None

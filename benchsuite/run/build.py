@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run import timm_networks
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.precision import FORMATS, require_dtype
+from benchsuite.scenario.subjects import TIMM
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,11 @@ class Subject:
         """The input tensor."""
         tensor: Tensor = self.inputs[0]
         return tensor
+
+    def renewed(self, images: int | None = None) -> Subject:
+        """The same module on a copy of the input, of which it may do what it likes to; of the first images
+        only, if so many are named."""
+        return replace(self, inputs=(self.tensor.detach()[:images].clone(), *self.inputs[1:]))
 
 
 LAYOUTS = ("BNC", "NCHW", "NHWC")
@@ -95,7 +102,7 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
         AttributeError, TypeError: the module has no such function, or it cannot be called.
         Exception: whatever importing the module raises.
     """
-    if target.startswith(timm_networks.PREFIX):
+    if target.startswith(TIMM):
         return timm_networks.builder(target)
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")
@@ -115,10 +122,11 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
         seed: of the weights and the input, which are drawn from a normal distribution.
 
     Raises:
-        UsageError: the mixer does not take these arguments, the network cannot be given these mixers, or
-            there is nothing to train in a training step.
-        Unsupported: the mixer or the network has no such kernel, the network does not take such images, the
-            device lacks the dtype, or the memory format has no meaning for such an input.
+        UsageError: the mixer, the network or what is put into it does not take these arguments, or there is
+            nothing to train in a training step.
+        Unsupported: the mixer has no such kernel, the network is not told of size or kernel, the device
+            lacks the dtype, or the memory format has no meaning for such an input.
+        Exception: whatever building the module raises.
     """
     _require_protocol(cell)
     require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
@@ -183,36 +191,41 @@ def _mixer(cell: Cell, device: torch.device | str) -> nn.Module:
     Raises:
         UsageError: it does not take these arguments.
         Unsupported: it has no such kernel.
+        Exception: whatever its constructor raises.
     """
     cls = mixer_class(cell.target)
     arguments = _arguments(cell, cls)
-    try:
-        with _on(device):
-            return cls(**arguments)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
+    _require_taken(cell, cls, arguments)
+    with _on(device):
+        return cls(**arguments)
 
 
 def _network(cell: Cell, device: torch.device | str) -> nn.Module:
-    """The network of a cell. What is wrong only at this size or on this kernel is `Unsupported`.
+    """The network of a cell.
 
     Raises:
-        UsageError: it cannot be built as the scenario describes it, whatever the axes.
-        Unsupported: it can, but not of this resolution or not on this kernel.
+        UsageError: it, or a mixer that is put into it, does not take the arguments of the scenario.
+        Unsupported: it is not told of the resolution or of the kernel.
+        Exception: whatever building it raises.
     """
     builder = backbone_builder(cell.target)
     arguments = dict(cell.config)
     if swaps := arguments.get("mixer"):
+        for name, params in _swapped_in(swaps):
+            with suppress(LookupError, AttributeError, ImportError):  # whoever puts it in says what is wrong
+                _require_taken(cell, mixer_class(name), params, partly=True)
         arguments["mixer"] = {stage: _resolved(choice) for stage, choice in swaps.items()}
-    try:
-        with _on(device):
-            network: object = builder(**arguments, resolution=_side(cell.resolution), kernel=cell.kernel)
-    except (ValueError, TypeError) as error:
-        _require_buildable(cell, functools.partial(builder, **arguments))
-        raise Unsupported(f"{cell.name} ({cell.target}): {error}") from error
+    axes = {"resolution": _side(cell.resolution), "kernel": cell.kernel}
+    _require_taken(cell, builder, arguments, partly=True)
+    parameters = inspect.signature(builder).parameters
+    untold = [name for name in axes if name not in parameters]
+    if untold and not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
+        raise Unsupported(f"{cell.name} ({cell.target}): it takes no {' and no '.join(untold)}")
+    _require_taken(cell, builder, arguments | axes)
+    with _on(device):
+        network: object = builder(**arguments, **axes)
     if not isinstance(network, nn.Module):
-        what = f"it builds a {type(network).__name__}, not a torch.nn.Module"
-        raise UsageError(f"{cell.name} ({cell.target}): {what}")
+        raise TypeError(f"it builds a {type(network).__name__}, not a torch.nn.Module")
     return network
 
 
@@ -222,13 +235,39 @@ def _side(resolution: tuple[int, int]) -> int | tuple[int, int]:
     return height if height == width else resolution
 
 
-def _require_buildable(cell: Cell, builder: Callable[[], nn.Module]) -> None:
-    """Raise UsageError if the network cannot be built at its own resolution on its own kernel."""
+def _require_taken(
+    cell: Cell, function: Callable[..., object], given: Mapping[str, Any], *, partly: bool = False
+) -> None:
+    """Raise UsageError unless the signature takes these arguments, `partly` as some of all it needs."""
+    signature = inspect.signature(function)
     try:
-        with torch.device("meta"):
-            builder()
-    except (ValueError, TypeError) as error:
+        (signature.bind_partial if partly else signature.bind)(**given)
+    except TypeError as error:
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
+
+
+def own_packages(cell: Cell) -> frozenset[str]:
+    """Top-level packages, or single-file modules, that the subject of a cell and what is put into it are of.
+
+    Imports nothing. The zoo's own are not listed.
+    """
+    found = set()
+    for target in (cell.target, *(name for name, _ in _swapped_in(cell.config.get("mixer") or {}))):
+        if target.startswith(TIMM):
+            found.add("timm")
+        elif target not in BACKBONES and target not in MIXERS and target not in BLOCKS:
+            plugin = plugins(search_path()).mixers.get(target)
+            module, _, name = (plugin.target if plugin else target).partition(":")
+            home = getattr(getattr(sys.modules.get(module), name, None), "__module__", module)
+            found |= {module.partition(".")[0], str(home).partition(".")[0]}
+    return frozenset(found)
+
+
+def _swapped_in(swaps: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Name and parameters of each mixer that is put into a network."""
+    for choice in swaps.values():
+        for one in [choice] if isinstance(choice, str) else choice.get("alternate", [choice]):
+            yield (one, {}) if isinstance(one, str) else (one["name"], one.get("params") or {})
 
 
 def _resolved(choice: Any) -> Any:

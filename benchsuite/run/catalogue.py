@@ -17,6 +17,7 @@ from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._relation import Relation
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.source import Class, Parameter, Unreadable, read
+from benchsuite.run.timm_names import timm_names
 from benchsuite.scenario.references import ANY_OTHER
 from benchsuite.scenario.subjects import Catalogue
 
@@ -124,6 +125,11 @@ class Known(Catalogue):
         """The networks."""
         return self._backbones
 
+    def like_timms(self, name: str) -> tuple[str, ...] | None:
+        """The names of timm's networks that are most like `name`; None if it is one, or there is no timm."""
+        names = timm_names(self._search)
+        return names.nearest(name) if names else None
+
     def only(self, mixers: Sequence[str], backbones: Sequence[str]) -> Known:
         """Some of the mixers and networks, in the order given. Raises KeyError for one that is not there."""
         targets = {name: self._targets[name] for name in mixers}
@@ -176,6 +182,29 @@ def mixer_entries() -> list[Entry]:
 def block_entries() -> list[Entry]:
     """The parts around and inside of mixers."""
     return [entry(name) for name in BLOCKS]
+
+
+def backbone_entry(name: str) -> Entry:
+    """What the source says of a network: its summary, paper, reference and what differs.
+
+    Raises:
+        UsageError: there is no such network; names the nearest.
+    """
+    if name not in BACKBONES:
+        near = nearest(name, BACKBONES)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
+    docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
+    told = _fields(docstring)
+    return Entry(
+        name=name,
+        target=BACKBONES[name],
+        summary=docstring.partition("\n")[0],
+        paper=told.get("paper", ""),
+        reference=told.get("reference", ""),
+        differs=told.get("differs", ""),
+        names=told.get("names", ""),
+    )
 
 
 def _ours() -> dict[str, tuple[str, str]]:

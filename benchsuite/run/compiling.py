@@ -31,6 +31,10 @@ SETTLING_CALLS = 4
 number of versions of one function (8) after which torch gives up and runs it eagerly."""
 
 
+GRAPHED: tuple[Compile, ...] = ("reduce-overhead", "max-autotune")
+"""Modes that replay CUDA graphs on a GPU."""
+
+
 def compiled(subject: Subject, mode: Compile) -> Subject:
     """The subject with its module under `torch.compile`; compiling happens at the first calls of a step.
 
@@ -113,9 +117,9 @@ class Watch:
         return self.mark() > mark
 
     def require_unchanged(self, mark: int) -> None:
-        """Raise Recompiled if anything was compiled after a moment: call it right after timing."""
+        """Raise Recompiled if anything was compiled after a moment: call it right after measuring."""
         if self.recompiled_since(mark):
-            raise Recompiled("recompiled while it was timed")
+            raise Recompiled("recompiled while it was measured")
 
     def compilation(self) -> Compilation:
         """What was compiled until now. Breaks are those of the first call: as `torch._dynamo.explain` counts

@@ -106,7 +106,7 @@ def facts(counts: Sequence[Count]) -> list[dict[str, Any]]:
 
 def _counted(name: str, resolution: int) -> Count:
     cost = _cost(name, resolution)
-    listed = [row for row in _published().get(name, ()) if row["resolution"] == resolution]
+    listed = published(name, resolution)
     return Count(
         name=name,
         params=cost.params,
@@ -163,6 +163,11 @@ def _rounds(ours: int, printed: Decimal, scale: int, rounding: str) -> bool:
     """Whether our number, rounded in this way to the digits of the printed one, is the printed one."""
     digit = Decimal(1).scaleb(int(printed.as_tuple().exponent))
     return (Decimal(ours) / scale).quantize(digit, rounding=rounding) == printed
+
+
+def published(name: str, resolution: int) -> list[dict[str, Any]]:
+    """What was published of a network at this side of the image: rows of metric, value, unit and source."""
+    return [row for row in _published().get(name, ()) if row["resolution"] == resolution]
 
 
 @functools.cache

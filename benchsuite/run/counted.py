@@ -16,6 +16,7 @@ from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measure.cost import count_cost
 from benchsuite.results.record import Cell, Cost
 from benchsuite.run.build import Subject, backbone_builder, build, mixer_class
+from benchsuite.run.raised import is_out_of_memory, is_refusal
 
 MOST_BYTES = 2 << 30
 """What counting on real tensors may allocate; where the system can hold a process to it, which Linux can."""
@@ -38,16 +39,18 @@ def cost_of(cell: Cell) -> Cost:
     Raises:
         NotCounted: counting failed. That says nothing of whether the cell can be measured.
         UsageError: the subject does not take the arguments that the cell gives.
-        Unsupported: it has no such kernel, or does not take such images.
-        Exception: whatever importing or running the module raises of its own.
+        Unsupported: it has no such kernel.
+        Exception: whatever importing, building or running the module raises of its own.
     """
     (backbone_builder if cell.subject == "backbone" else mixer_class)(cell.target)
     plain = replace(cell, dtype="fp32", mode="inference", compile="eager", memory_format="contiguous")
     try:
         return _counted(build(plain, "meta", batch=1))
-    except (Unsupported, NotATensor):
+    except (Unsupported, UsageError, NotATensor):
         raise
-    except Exception as error:  # noqa: BLE001  a module may raise anything, and may do better on real tensors
+    except Exception as error:  # a module may raise anything, and may do better on real tensors
+        if is_refusal(error):  # of the zoo, where what a mixer refuses has nothing to do with the device
+            raise
         on_meta = error
     with bounded():
         subject = _real(plain, on_meta)
@@ -88,11 +91,9 @@ def _real(plain: Cell, on_meta: Exception) -> Subject:
     """The cell with one image on the CPU."""
     try:
         return build(plain, "cpu", batch=1)
-    except (Unsupported, UsageError):
-        raise
     except Exception as error:
-        if isinstance(on_meta, UsageError):
-            raise on_meta from error
+        if plain.device == "cpu" and not is_out_of_memory(error):
+            raise  # as it will where it is timed
         raise NotCounted(reason(on_meta, error)) from error
 
 

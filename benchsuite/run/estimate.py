@@ -49,7 +49,7 @@ def estimate(prepared: Prepared, executor: Executor) -> list[Estimate]:
         # Drawn, but the same each time: every so manieth cell would be of the same mixer.
         chosen = sorted(random.Random(0).sample(range(len(cells)), min(SAMPLED, len(cells))))
         cells = tuple(cells[i] for i in chosen)
-        plans = tuple(executor.plan(cells))
+        plans = tuple(executor.plan(cells, prepared.scenario.measure.timeout_s))
     rates = {device: executor.matmul_rate(device) for device in dict.fromkeys(cell.device for cell in cells)}
     estimates = []
     for cell, plan in zip(cells, plans, strict=True):

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-from benchsuite.analyse.baseline import Baseline, BaselineCell, cell_of
+from benchsuite.analyse.baseline import Baseline, cell_of
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost, Record
 from benchsuite.run.answer import Answer
 from benchsuite.run.catalogue import known_parameters
-from benchsuite.run.executor import InlineExecutor
+from benchsuite.run.executor import ProcessExecutor
 from benchsuite.run.own import require_folders
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
 
 _DEVICE = "cpu"
-"""What "auto" becomes in the cells' names; nothing runs on it."""
+"""What "auto" becomes in the cells' names; nothing is timed on it."""
+TIMEOUT_S = 600.0
+"""For counting one cell."""
 
 
 def count_scenarios(
@@ -39,11 +42,10 @@ def count_scenarios(
     cells = [cell for one in references for cell in _cells(_file(one, beside), pythonpath)]
     if not cells:
         raise UsageError("nothing to count: name a scenario that has cells")
-    executor = InlineExecutor(pythonpath)
-    try:
-        counted = tuple(_counted(cells))
-    finally:
-        executor.close()
+    with closing(ProcessExecutor(pythonpath)) as executor:
+        unique = list({cell.id: cell for cell in cells}.values())
+        costs = executor.count(unique, TIMEOUT_S)
+    counted = tuple(cell_of([_record(cell, cost)]) for cell, cost in zip(unique, costs, strict=True))
     name = ", ".join(dict.fromkeys(Path(one).stem for one in references))
     return Baseline(kind="exact", name=name, cells=counted, sources=tuple(references))
 
@@ -56,21 +58,6 @@ def _file(reference: str, beside: Path) -> str:
 def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
     scenario = load(find.resolve(reference), known_parameters(pythonpath))
     return list(expand_detailed(scenario, device=_DEVICE).cells)
-
-
-def _counted(cells: Sequence[Cell]) -> Iterator[BaselineCell]:
-    """Each cell once; cells that differ in nothing that a count sees (batch, dtype) are counted once."""
-    from benchsuite.run import worker  # which imports torch
-
-    known: dict[str, Answer[Cost]] = {}
-    for cell in {cell.id: cell for cell in cells}.values():
-        key = repr(
-            (cell.subject, cell.target, sorted(cell.config.items()), cell.grid, cell.dim, cell.num_heads,
-             cell.kernel)
-        )  # fmt: skip
-        if key not in known:
-            known[key] = worker.count(cell)
-        yield cell_of([_record(cell, known[key])])
 
 
 def _record(cell: Cell, answer: Answer[Cost]) -> Record:

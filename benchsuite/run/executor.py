@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
-from benchsuite.errors import WorkerDied, WorkerTimeout
+from benchsuite.errors import WorkerDied
 from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
-from benchsuite.results.record import Allocator, Cell, Failure
+from benchsuite.results.record import Allocator, Cell, Cost
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
 from benchsuite.run.own import search_path
+from benchsuite.run.plans import Planning
 from benchsuite.run.process import ANSWERS, Worker
+from benchsuite.run.respawn import RespawningWorker
 from benchsuite.scenario.measure import Measure, Threads
-
-T = TypeVar("T")
 
 
 class Executor(Protocol):
@@ -30,8 +31,9 @@ class Executor(Protocol):
         """The resolved device and the environment; sets threads and memory limit. Raises DeviceError."""
         ...
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        """Count and estimate cells without running them. Raises UsageError."""
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        """Count and estimate cells without running them; each step of a cell within `timeout_s`. Raises
+        UsageError."""
         ...
 
     def matmul_rate(self, device: str) -> float:
@@ -92,6 +94,7 @@ class InlineExecutor:
 
     def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
         self._answers = answers
+        self._planning = Planning(self._ask)
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
@@ -105,8 +108,11 @@ class InlineExecutor:
         answer: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
         return answer
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        answer: list[Answer[Plan]] = self._worker.plan(cells)
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        return self._planning.plans(cells, timeout_s)
+
+    def _ask(self, function: str, *arguments: object, timeout_s: float | None = None) -> Answer[Any]:
+        answer: Answer[Any] = getattr(self._worker, function)(*arguments)
         return answer
 
     def matmul_rate(self, device: str) -> float:
@@ -174,23 +180,28 @@ class ProcessExecutor:
         self._pythonpath = tuple(pythonpath)
         self._answers, self._cores = answers, cores
         self._setup: tuple[object, ...] | None = None
-        self._timers: dict[Allocator, Worker] = {}
-        self._inspector = self._started()
+        self._timers: dict[Allocator, RespawningWorker] = {}
+        self._inspector = RespawningWorker(self._started, self._started())
+        self._planning = Planning(functools.partial(self._inspector.ask, "build"))
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         self._setup = (device, threads, memory_limit)
-        answer: tuple[str, dict[str, Any]] = self._inspector.call(
-            "describe", device, threads, command, memory_limit
-        )
+        words = ("describe", device, threads, command, memory_limit)
+        answer: tuple[str, dict[str, Any]]
+        try:
+            answer = self._inspector.call(*words)
+        except WorkerDied:  # no cell has come near it yet, so somebody else ended it
+            answer = self._inspector.call(*words)
         return answer
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        if not self._inspector.alive:  # what was planned before ended it
-            self._inspector = self._replaced(self._inspector)
-        answers: list[Answer[Plan]] = self._inspector.call("plan", list(cells))
-        return answers
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        return self._planning.plans(cells, timeout_s)
+
+    def count(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Cost]]:
+        """Count cells, and nothing else; each within `timeout_s`. Raises UsageError."""
+        return self._planning.costs(cells, timeout_s)
 
     def matmul_rate(self, device: str) -> float:
         return float(self._timer("retain").call("matmul_rate", device))
@@ -218,30 +229,10 @@ class ProcessExecutor:
 
     def _visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None) -> Answer[Visited]:
         timer = self._timer(cell.allocator)
-
-        def ask() -> Answer[Visited]:
-            answer: Answer[Visited] = timer.call("visit", cell, measure, visit, timeout_s=timeout_s)
-            return answer
-
-        answer, alive = _asked(ask, "time")
-        if not alive:
-            self._timers.pop(cell.allocator).close()
-        return answer
+        return timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
 
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
-        if not self._inspector.alive:
-            self._inspector = self._replaced(self._inspector)
-
-        def ask() -> Answer[Inspected]:
-            answer: Answer[Inspected] = self._inspector.call(
-                "inspect_cell", cell, measure, timeout_s=timeout_s
-            )
-            return answer
-
-        answer, alive = _asked(ask, "memory")
-        if not alive:
-            self._inspector = self._replaced(self._inspector)
-        return answer
+        return self._inspector.ask("memory", "inspect_cell", cell, measure, timeout_s=timeout_s)
 
     def profile(
         self,
@@ -252,19 +243,9 @@ class ProcessExecutor:
         top: int,
         timeout_s: float | None = None,
     ) -> Answer[Reading]:
-        if not self._inspector.alive:
-            self._inspector = self._replaced(self._inspector)
-
-        def ask() -> Answer[Reading]:
-            answer: Answer[Reading] = self._inspector.call(
-                "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
-            )
-            return answer
-
-        answer, alive = _asked(ask, "profile")
-        if not alive:
-            self._inspector = self._replaced(self._inspector)
-        return answer
+        return self._inspector.ask(
+            "profile", "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
+        )
 
     def another(self) -> ProcessExecutor:
         sibling = ProcessExecutor(self._pythonpath, self._answers, self._cores)
@@ -277,36 +258,22 @@ class ProcessExecutor:
         self.begin_round()
         self._inspector.close()
 
-    def _timer(self, allocator: Allocator) -> Worker:
+    def _timer(self, allocator: Allocator) -> RespawningWorker:
         """The process that times cells with this allocator, in this round."""
-        timer = self._timers.get(allocator)
-        if timer is None or not timer.alive:  # it died between two calls, which is no fault of the next cell
-            timer = self._timers[allocator] = self._replaced(timer)
-        return timer
+        if allocator not in self._timers:
+            self._timers[allocator] = RespawningWorker(self._started)
+        return self._timers[allocator]
 
-    def _started(self) -> Worker:
-        return Worker(self._pythonpath, self._answers, self._cores)
-
-    def _replaced(self, worker: Worker | None) -> Worker:
-        if worker is not None:
+    def _started(self, timeout_s: float | None = None) -> Worker:
+        """A fresh process; it has `timeout_s` to start, like for every call."""
+        worker = Worker(self._pythonpath, self._answers, self._cores)
+        try:
+            if self._setup is not None:
+                worker.call("set_up", *self._setup, timeout_s=timeout_s)
+        except BaseException:
             worker.close()
-        fresh = self._started()
-        if self._setup is not None:
-            fresh.call("set_up", *self._setup)
-        return fresh
-
-
-def _asked(ask: Callable[[], Answer[T]], stage: str) -> tuple[Answer[T], bool]:
-    """The answer, and whether the worker that gave it can go on."""
-    try:
-        answer = ask()
-    except WorkerTimeout as error:
-        failure = Failure(stage=stage, kind="Timeout", message=str(error))
-        return Answer(status="timeout", failure=failure), False
-    except WorkerDied as error:
-        failure = Failure(stage="worker", kind=error.kind or "WorkerDied", message=str(error))
-        return Answer(status="oom" if error.out_of_memory else "crash", failure=failure), False
-    return answer, not answer.poisoned
+            raise
+        return worker
 
 
 EXECUTORS: dict[str, Callable[[Sequence[str]], Executor]] = {

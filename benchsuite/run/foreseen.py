@@ -13,7 +13,7 @@ from benchsuite.measure.estimate import estimate_memory
 from benchsuite.measure.memory import module_bytes
 from benchsuite.results.record import Cell
 from benchsuite.run.build import Subject, build
-from benchsuite.run.counted import bounded, reason
+from benchsuite.run.counted import reason
 from benchsuite.run.steps import steps_of
 
 
@@ -35,7 +35,7 @@ def foresee(cell: Cell) -> Foreseen:
     """Peak and weights of one step of the whole batch, if the cell runs on "meta".
 
     Raises:
-        UsageError, Unsupported: the cell cannot be built, wherever; see `build`.
+        UsageError, Unsupported: of `build`.
     """
     weights = 0
     try:
@@ -44,12 +44,9 @@ def foresee(cell: Cell) -> Foreseen:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
             return Foreseen(foreseen_bytes(cell, subject), weights)
-    except Unsupported:
+    except (Unsupported, UsageError):
         raise
     except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device
-        if isinstance(error, UsageError):
-            with bounded():
-                build(cell, "cpu", batch=1)  # raises the same, unless "meta" is all that is wrong
         return Foreseen(None, weights, reason(error))
 
 

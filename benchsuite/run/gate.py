@@ -123,7 +123,9 @@ class Measured:
             self.seen[turn.side] = process.records
             require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
         return {
-            record.id: replace(record, expected=expected(scenario, record.cell, record.status))
+            record.id: replace(
+                record, expected=expected(scenario, record.cell, record.status, process.environment)
+            )
             for record in process.records
             if record.status != "skipped"
         }

@@ -11,7 +11,8 @@ from benchsuite.analyse.exact_policy import Accepted
 from benchsuite.analyse.gate_evidence import require_enough
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell
-from benchsuite.run.prepare import CPU_PROFILE, busy
+from benchsuite.run.device_profile import profile_for, said
+from benchsuite.run.prepare import busy
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 
@@ -75,9 +76,9 @@ def question(request: Request) -> Question:
     scenario = _load(request, request.profiles)
     device, environment = _machine(scenario)
     notes: tuple[str, ...] = ()
-    if device == "cpu" and not request.profiles and CPU_PROFILE in scenario.profiles:
-        notes = (f'no GPU here: the scenario\'s profile "{CPU_PROFILE}" is used (--profile names another)',)
-        scenario = _load(request, (CPU_PROFILE,))
+    if profile := profile_for(device, request.profiles, scenario):
+        notes = (said(profile),)
+        scenario = _load(request, (profile,))
     selection = parse(request.filter)
     every = expand(scenario, device=device)
     cells = tuple(cell for cell in every if selection.matches(cell))

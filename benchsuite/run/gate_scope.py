@@ -10,9 +10,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run.interleave import SIDES, SideName
 from benchsuite.run.own import plugins, search_path
 from benchsuite.run.sides import Probe, Side
-
-_OTHERS = "timm:"
-"""Begins the name of a network of another package."""
+from benchsuite.scenario.subjects import TIMM
 
 
 def modules_of(cells: Sequence[Cell]) -> tuple[str, ...]:
@@ -21,7 +19,7 @@ def modules_of(cells: Sequence[Cell]) -> tuple[str, ...]:
     targets = dict.fromkeys(
         found[cell.target].target if cell.target in found else cell.target
         for cell in cells
-        if not cell.target.startswith(_OTHERS)
+        if not cell.target.startswith(TIMM)
     )
     return tuple(
         dict.fromkeys(target.partition(":")[0].partition(".")[0] for target in targets if ":" in target)

@@ -88,6 +88,7 @@ class Keeper:
             status="ok",
             timing=visit.timing,
             check=visit.check,
+            flags=visit.behaviour,
             compilation=visit.compilation,
             conditions=visit.conditions,
             started_at=now(),
@@ -96,7 +97,9 @@ class Keeper:
         )
         with self._lock:
             if not self.broken.is_set():
-                self._journal = self._journal or VisitJournal(self.folder)
+                if self._journal is None:
+                    self._writer.require_there()  # else the journal would begin in another folder
+                    self._journal = VisitJournal(self.folder)
                 self._journal.append(number, record)
 
     def workers(self, doing: Mapping[str, str]) -> None:
@@ -106,7 +109,9 @@ class Keeper:
 
     def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:
         plan = self._plans[cell.id]
-        record = _record(cell, plan, outcome, self._prepared, self._began.get(cell.id, session))
+        began = self._began.get(cell.id, session)
+        machine = self.environments.get(session, self._prepared.environment)
+        record = _record(cell, plan, outcome, self._prepared, began, machine)
         with self._lock:
             if self.broken.is_set():
                 return
@@ -124,7 +129,7 @@ class Keeper:
             if cell.id not in prepared.stored:
                 failure = Failure(stage="plan", kind="Excluded", message=reason)
                 outcome = Outcome(status="skipped", failure=failure, started_at=now())
-                self._writer.append(_record(cell, Answer(), outcome, prepared, self.session))
+                self._writer.append(_record(cell, Answer(), outcome, prepared, self.session, {}))
         for position in prepared.todo:
             cell, plan = prepared.cells[position], prepared.plans[position]
             if plan.failure is not None:
@@ -157,12 +162,20 @@ def _visit_of(record: Record) -> Visited:
     return Visited(
         timing=record.timing,
         check=record.check,
+        behaviour=record.flags,
         compilation=record.compilation,
         conditions=record.conditions,
     )
 
 
-def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared, session: int) -> Record:
+def _record(
+    cell: Cell,
+    plan: Answer[Plan],
+    outcome: Outcome,
+    prepared: Prepared,
+    session: int,
+    environment: Mapping[str, Any],
+) -> Record:
     scenario = prepared.scenario
     cost, not_counted = outcome.cost, outcome.not_counted
     if cost is None and plan.value:
@@ -173,7 +186,8 @@ def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared
         cell=cell,
         status=outcome.status,
         failure=outcome.failure,
-        expected=outcome.status not in ("ok", "skipped") and expected(scenario, cell, outcome.status),
+        expected=outcome.status not in ("ok", "skipped")
+        and expected(scenario, cell, outcome.status, environment),
         cost=cost if counts else None,
         not_counted=not_counted if counts else "",
         timing=outcome.timing,
@@ -185,6 +199,7 @@ def _record(cell: Cell, plan: Answer[Plan], outcome: Outcome, prepared: Prepared
         compilation=outcome.compilation,
         check=outcome.check,
         energy=outcome.energy,
+        attention_backend=outcome.attention_backend,
         conditions=outcome.conditions,
-        flags=flags(cell, outcome.timing, outcome.conditions),
+        flags=flags(cell, outcome.timing, outcome.conditions, outcome.behaviour),
     )

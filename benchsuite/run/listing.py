@@ -7,6 +7,7 @@ import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchsuite.backbones import BACKBONES
 from benchsuite.run.catalogue import AXES, SEE_SOURCE, Entry
 from benchsuite.run.source import Parameter
 from benchsuite.text import in_markdown, in_spreadsheet
@@ -72,9 +73,9 @@ def compact(kernels: tuple[str, ...] | str) -> str:
 
 def page(entry: Entry) -> str:
     """Everything that the source says of a mixer."""
-    lines = [entry.name, *_wrapped("  ", entry.summary), ""]
-    for label, text in _about(entry):
-        lines += _wrapped(f"{label:<10}", text)
+    lines = [entry.name, *wrapped("  ", entry.summary), ""]
+    for label, text in about(entry):
+        lines += wrapped(f"{label:<10}", text)
     lines += ["", "parameters", *_parameters(entry.parameters)]
     if entry.doc:
         lines += ["", entry.target.rpartition(":")[2], *textwrap.indent(entry.doc, "  ").splitlines()]
@@ -106,8 +107,8 @@ def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
     return out.getvalue().rstrip("\n")
 
 
-def _about(entry: Entry) -> Iterator[tuple[str, str]]:
-    """Label and text of each fact that is known; those that every mixer has are said in any case."""
+def about(entry: Entry) -> Iterator[tuple[str, str]]:
+    """Label and text of each fact that is known; what only mixers have is left out of networks."""
     relation = entry.relation
     yield "class", entry.target
     if entry.package:
@@ -120,6 +121,8 @@ def _about(entry: Entry) -> Iterator[tuple[str, str]]:
     ):
         if text:
             yield label, text
+    if entry.name in BACKBONES:
+        return
     forward = _FORWARD.get(entry.layout)
     yield "layout", f"{entry.layout}: {forward}" if forward else entry.layout
     yield "kernels", ", ".join(entry.kernels) if isinstance(entry.kernels, tuple) else entry.kernels
@@ -143,7 +146,8 @@ def _parameters(parameters: tuple[Parameter, ...] | None) -> Iterator[str]:
         yield f"  {parameter.name:<{width}}  {parameter.annotation}{default}{axis}".rstrip()
 
 
-def _wrapped(label: str, text: str) -> list[str]:
+def wrapped(label: str, text: str) -> list[str]:
+    """Lines of a page: a label, and text that goes on below its own beginning."""
     return textwrap.wrap(
         text, PAGE_WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from benchsuite.results.record import (
+    AttentionBackend,
     Check,
     Compilation,
     Conditions,
@@ -23,6 +24,7 @@ class Outcome:
     """What measuring a cell brought.
 
     Attributes:
+        behaviour: flags of what the module does, whatever its kernel.
         seconds: spent on it, building and all passes included.
         cost, not_counted: what was counted, or why nothing was, where the group was planned by whoever
             measured it; else the plan has it.
@@ -33,9 +35,11 @@ class Outcome:
     timing: Timing | None = None
     memory: Memory | None = None
     check: Check | None = None
+    behaviour: tuple[str, ...] = ()
     compilation: Compilation | None = None
     energy: Energy | None = None
     conditions: Conditions | None = None
+    attention_backend: tuple[AttentionBackend, ...] | None = None
     started_at: str = ""
     seconds: float = 0.0
     attempts: int = 1

@@ -51,8 +51,9 @@ def require_folders(pythonpath: Sequence[str]) -> None:
 
 
 def search_path(pythonpath: Sequence[str] = ()) -> tuple[str, ...]:
-    """Where workers look for modules: the current folder, `--pythonpath`, then where this process does."""
-    folders = (str(Path.cwd()), *_absolute(pythonpath), *filter(None, sys.path))
+    """Where workers look for modules: `--pythonpath`, then where this process does, and last the current
+    folder, so that a `torch.py` in it is not torch unless the folder is named."""
+    folders = (*_absolute(pythonpath), *filter(None, sys.path), str(Path.cwd()))
     return tuple(dict.fromkeys(folders))
 
 

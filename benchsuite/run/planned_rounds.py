@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from benchsuite.errors import UsageError, WorkerDied
+from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Failure
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
@@ -34,7 +34,7 @@ def planned_rounds(
     """
     if stopping():
         return
-    plans = dict(zip((cell.id for cell in cells), _plans_of(cells, executor), strict=True))
+    plans = dict(zip((cell.id for cell in cells), _plans_of(cells, executor, measure.timeout_s), strict=True))
     tried = []
     for cell in cells:
         plan = plans[cell.id]
@@ -54,14 +54,12 @@ def _counted(outcome: Outcome, plan: Answer[Plan]) -> Outcome:
     return replace(outcome, cost=found.cost, not_counted=found.not_counted) if found else outcome
 
 
-def _plans_of(cells: Sequence[Cell], executor: Executor) -> list[Answer[Plan]]:
+def _plans_of(cells: Sequence[Cell], executor: Executor, timeout_s: float) -> list[Answer[Plan]]:
     """The plan of each; a cell that spoils it for all becomes a failure of its own."""
     try:
-        return executor.plan(cells)
-    except (UsageError, WorkerDied) as error:
+        return executor.plan(cells, timeout_s)
+    except UsageError as error:
         if len(cells) > 1:
-            return [plan for cell in cells for plan in _plans_of([cell], executor)]
-        wrong = isinstance(error, UsageError)
-        stage = "build" if wrong else "worker"
-        failure = Failure(stage=stage, kind=type(error).__name__, message=str(error))
-        return [Answer(status="error" if wrong else "crash", failure=failure)]
+            return [plan for cell in cells for plan in _plans_of([cell], executor, timeout_s)]
+        failure = Failure(stage="build", kind=type(error).__name__, message=str(error))
+        return [Answer(status="error", failure=failure)]

@@ -8,11 +8,13 @@ of an hour before the first cell is measured; there, whoever measures a comparis
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchsuite.results.record import Cell
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.executor import Executor
+from benchsuite.scenario.subjects import SCALED, TIMM
 
 AT_ONCE = 1000
 """Sweeps of up to so many cells are planned before the first is measured: a quarter of a minute."""
@@ -21,7 +23,7 @@ NOT_YET: Answer[Plan] = Answer()
 
 
 def planned(
-    cells: Sequence[Cell], executor: Executor, *, every: bool = False
+    cells: Sequence[Cell], executor: Executor, *, every: bool = False, timeout_s: float | None = None
 ) -> tuple[tuple[Answer[Plan], ...], tuple[tuple[Cell, Answer[Plan]], ...]]:
     """The plan of each cell, `NOT_YET` in a large sweep, and the plans of the cells that were looked at.
 
@@ -30,26 +32,28 @@ def planned(
 
     Args:
         every: plan all cells, however many there are.
+        timeout_s: for each step of the plan of a cell.
 
     Raises:
         UsageError: mixers do not take the arguments that the scenario gives; names each once.
     """
     if every or len(cells) <= AT_ONCE:
-        plans = tuple(executor.plan(cells))
+        plans = tuple(executor.plan(cells, timeout_s))
         return plans, tuple(zip(cells, plans, strict=True))
     some = _one_of_each(cells)
-    return (NOT_YET,) * len(cells), tuple(zip(some, executor.plan(some), strict=True))
+    return (NOT_YET,) * len(cells), tuple(zip(some, executor.plan(some, timeout_s), strict=True))
 
 
 def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:
     """The smallest cell of every subject as configured, on `math` where it has that: there its arguments are
-    looked at, and not only whether it has the kernel."""
+    looked at, and not only whether it has the kernel. Of a network of timm one of each size."""
     found: dict[tuple[Any, ...], Cell] = {}
     configs: dict[int, str] = {}  # cells of one variant share the object
     for cell in cells:
         config = configs.get(id(cell.config)) or configs.setdefault(id(cell.config), repr(cell.config))
         training = cell.mode == "training_step"
-        kind = (cell.subject, cell.name, cell.target, config, cell.dim, cell.num_heads, training)
+        size = cell.resolution if cell.target.startswith(TIMM) else None
+        kind = (cell.subject, cell.name, cell.target, config, size, cell.dim, cell.num_heads, training)
         there = found.get(kind)
         if there is None or _size(cell) < _size(there):
             found[kind] = cell
@@ -58,3 +62,28 @@ def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:
 
 def _size(cell: Cell) -> tuple[bool, int]:
     return cell.kernel != "math", cell.tokens * cell.batch
+
+
+def renamed(
+    cells: Sequence[Cell], looked_at: Sequence[tuple[Cell, Answer[Plan]]]
+) -> tuple[tuple[Cell, ...], tuple[str, ...]]:
+    """The cells, those called otherwise that timm makes another network of, and a note on each of these."""
+    windows = {
+        _sized(cell): plan.value.windows for cell, plan in looked_at if plan.value and plan.value.windows
+    }
+    called = tuple(
+        replace(cell, name=f"{cell.name}{SCALED}{windows[key]}")
+        if windows and (key := _sized(cell)) in windows
+        else cell
+        for cell in cells
+    )
+    notes = (
+        f"timm scales the windows of {name} with the image: at {height} × {width} pixels it is another "
+        f"network, with windows of {words}; `params` such as window_size keep them, where it takes any"
+        for (name, (height, width)), words in windows.items()
+    )
+    return called, tuple(notes)
+
+
+def _sized(cell: Cell) -> tuple[str, tuple[int, int]]:
+    return cell.name, cell.resolution

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from benchsuite.errors import Unsupported
+from benchsuite.measure.tf32 import tf32
 from benchsuite.results.record import DType
 
 _AMPERE = (8, 0)
@@ -55,15 +56,8 @@ def precision_of(dtype: DType, device: torch.device | str) -> Iterator[None]:
         Unsupported: the device lacks the dtype.
     """
     require_dtype(dtype, device)
-    matmul, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    allowed = FORMATS[dtype].tf32
-    try:
-        torch.set_float32_matmul_precision("high" if allowed else "highest")
-        torch.backends.cudnn.allow_tf32 = allowed
+    with tf32(FORMATS[dtype].tf32):
         yield
-    finally:
-        torch.set_float32_matmul_precision(matmul)
-        torch.backends.cudnn.allow_tf32 = cudnn
 
 
 def require_dtype(dtype: DType, device: torch.device | str) -> None:

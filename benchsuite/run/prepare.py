@@ -13,9 +13,10 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.catalogue import known_parameters
+from benchsuite.run.device_profile import profile_for, said
 from benchsuite.run.executor import Executor
 from benchsuite.run.own import plugins, search_path
-from benchsuite.run.planning import NOT_YET, planned
+from benchsuite.run.planning import NOT_YET, planned, renamed
 from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load
@@ -28,8 +29,6 @@ from benchsuite.units import byte_size
 
 INTERRUPTED = "interrupted"
 """What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
-CPU_PROFILE = "cpu"
-"""Profile that is chosen by itself where the machine has no GPU and the user names none."""
 BUSY_SHARE = 0.5
 """Load a core above which a run begins with a warning."""
 
@@ -137,11 +136,9 @@ def prepare(request: Request, executor: Executor, *, every: bool = False) -> Pre
     scenario = _load(request)
     device, environment = _describe(executor, scenario, request)
     notes: tuple[str, ...] = ()
-    if device == "cpu" and not request.profiles and CPU_PROFILE in scenario.profiles:
-        notes = (
-            f'no GPU was chosen: running the scenario\'s profile "{CPU_PROFILE}" (--profile names another)',
-        )
-        scenario = _load(replace(request, profiles=(CPU_PROFILE,)))
+    if profile := profile_for(device, request.profiles, scenario):
+        notes = (said(profile),)
+        scenario = _load(replace(request, profiles=(profile,)))
         device, environment = _describe(executor, scenario, request)
     settings: dict[str, Any] = {"filter": request.filter, "device": device}
     if request.pythonpath:
@@ -298,7 +295,8 @@ def _plan(
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
     _require_allocator(scenario, environment)
-    plans, looked_at = planned(cells, executor, every=every)
+    plans, looked_at = planned(cells, executor, every=every, timeout_s=scenario.measure.timeout_s)
+    cells, said = renamed(cells, looked_at)
     _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
@@ -308,7 +306,7 @@ def _plan(
         plans=plans,
         environment=environment,
         earlier=earlier,
-        notes=notes,
+        notes=tuple(dict.fromkeys((*notes, *said))),  # a run that is gone on with has said it
         retry=retry,
     )
 

@@ -1,6 +1,8 @@
 """A worker process seen from its parent: send a call, wait for the answer, notice its death or its silence.
 
 Every message is a pickle behind its length in eight bytes, so that an answer can be awaited with a deadline.
+A call has a number; its answer has the same, and the process that gave it: a copy of the worker that a
+module made with `fork` cannot answer in its place. A worker is the leader of a session, which ends with it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchsuite.errors import WorkerDied, WorkerTimeout
-from benchsuite.run.own import worker_environment
+from benchsuite.run.own import search_path, worker_environment
 
 LENGTH = struct.Struct("<Q")
 """How the length of a message is written in front of it."""
@@ -32,9 +34,11 @@ STOPS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
 """What asks a run to stop, or says that SLURM will stop it. Often it reaches the workers too; it is the
 parent's to handle."""
 if sys.platform != "win32":
-    STOPS = (*STOPS, signal.SIGUSR1, signal.SIGUSR2)
+    STOPS = (*STOPS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 ANSWERS = "benchsuite.run.worker"
 """Module whose functions a worker answers with."""
+_BEGIN = "import sys; sys.path[:] = sys.argv[2:]; from benchsuite.run.serve import serve; serve(sys.argv[1])"
+"""What a worker runs. It looks for modules where it is told, and not first in the current folder."""
 
 
 class Worker:
@@ -43,7 +47,7 @@ class Worker:
     Starting it returns at once; torch is imported while the parent does other things.
 
     Args:
-        pythonpath: folders that it looks in for modules before those of PYTHONPATH.
+        pythonpath: folders that it looks in for modules before all others.
         answers: module whose functions it answers with.
         cores: CPU cores that it may use; None for all that its parent may.
     """
@@ -56,13 +60,15 @@ class Worker:
         settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
         with _stops_blocked():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "benchsuite.run.serve", answers],
+                [sys.executable, "-c", _BEGIN, answers, *search_path(pythonpath)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
                 env=settings,
                 bufsize=0,
+                start_new_session=True,
             )
+        self._calls = 0
         if cores is not None and hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(ProcessLookupError):  # long before it has any thread but one
                 os.sched_setaffinity(self._process.pid, cores)
@@ -89,11 +95,18 @@ class Worker:
         assert self._process.stdout is not None
         before = _oom_counts()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._calls += 1
+        wanted, answered = (self._calls, self.pid), None
         try:
-            send(self._process.stdin, (function, arguments))
-            ok, value = receive(self._process.stdout, deadline)
-        except (EOFError, BrokenPipeError, pickle.UnpicklingError) as error:
+            send(self._process.stdin, (self._calls, function, arguments))
+            while answered != wanted:  # what answers another call, or is another process, is not heard
+                *number_and_pid, ok, value = receive(self._process.stdout, deadline)
+                answered = tuple(number_and_pid)
+        except (EOFError, BrokenPipeError) as error:
             raise self._obituary(before) from error
+        except (pickle.UnpicklingError, ValueError, TypeError) as error:
+            self.kill()
+            raise WorkerDied("something else wrote into the answers of the worker process") from error
         except TimeoutError:
             self.kill()
             assert timeout_s is not None
@@ -103,9 +116,10 @@ class Worker:
         return value
 
     def kill(self) -> None:
-        """End the process at once, whatever it does."""
+        """End the process and its children at once, whatever they do."""
         if self._process.poll() is None:
             self._process.kill()
+        self._end_children()
         self._process.wait()
 
     def close(self) -> None:
@@ -117,8 +131,15 @@ class Worker:
                     stream.close()
         self._stderr.close()
 
+    def _end_children(self) -> None:
+        """End what the worker has started and left in its process group."""
+        if sys.platform != "win32":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
     def _obituary(self, before: Sequence[bytes]) -> WorkerDied:
         code = self._process.wait()
+        self._end_children()
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _LAST_WORDS))
         words = self._stderr.read().decode(errors="replace").strip().splitlines()

@@ -12,11 +12,8 @@ from benchsuite.measure.protocols import PROTOCOLS
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.measure.warmup import WarmUp, warm
 from benchsuite.results.record import Cell
-from benchsuite.run.build import build
-from benchsuite.run.compiling import Watch, compiled
 from benchsuite.run.precision import precision_of
-from benchsuite.run.steps import steps_of
-from benchsuite.run.timed import first_call
+from benchsuite.run.ready import make_ready
 from benchsuite.scenario.measure import Measure
 
 
@@ -34,13 +31,7 @@ def profile(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> 
     torch.set_num_threads(cell.threads or threads)
     try:
         with precision_of(cell.dtype, cell.device):
-            subject = build(cell, cell.device, seed=measure.seed)
-            watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
-            subject = compiled(subject, cell.compile)
-            whole = steps_of(subject, cell.mode, gradients=PROTOCOLS[cell.protocol].gradients).whole
-            (watch.first_call if watch else first_call)(whole)
-            if watch:
-                watch.settle(whole)
+            whole = make_ready(cell, measure, gradients=PROTOCOLS[cell.protocol].gradients).steps.whole
             warm(whole, open_device(cell.device), WarmUp(measure.warmup_calls, measure.warmup_s))
             return profile_step(whole, device=cell.device, steps=steps, top=top, trace=trace)
     finally:

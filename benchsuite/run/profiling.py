@@ -102,7 +102,7 @@ def profile_scenario(
                 answer = _ask(executor, cell, measure, folder, wanted)
             if answer.value is not None:
                 readings[cell.id] = answer.value
-            made = _record(cell, plan, answer, prepared.scenario, writer.session)
+            made = _record(cell, plan, answer, prepared, writer.session)
             record = replace(made, started_at=started, seconds=round(time.monotonic() - start, 6))
             writer.append(record)
             records.append(record)
@@ -169,14 +169,15 @@ def _ask(executor: Executor, cell: Cell, measure: Measure, folder: Path, wanted:
 
 
 def _record(
-    cell: Cell, plan: Answer[Plan], answer: Answer[Reading], scenario: Scenario, session: int
+    cell: Cell, plan: Answer[Plan], answer: Answer[Reading], prepared: Prepared, session: int
 ) -> Record:
     return Record(
         id=cell.id,
         cell=cell,
         status=answer.status,
         failure=answer.failure,
-        expected=answer.status != "ok" and expected(scenario, cell, answer.status),
+        expected=answer.status != "ok"
+        and expected(prepared.scenario, cell, answer.status, prepared.environment),
         cost=plan.value.cost if plan.value else None,
         not_counted=plan.value.not_counted if plan.value else "",
         started_at="",

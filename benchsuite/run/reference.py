@@ -5,17 +5,20 @@ and input. Rounding alone sets them apart, and how far depends on the module: a 
 over a sharp score, loses more than a linear layer. So in a low precision a cell is not held against a
 constant, but against what the papers' own arithmetic loses in the same dtype, as tests of fused attention
 kernels are written. That leaves no room for a scale that is off by a tenth.
+
+The reference runs twice: a module that differs from itself says nothing of a kernel. Every call that is
+compared gets a copy of the input of its own.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.errors import Mismatch, Unsupported, UsageError
+from benchsuite.errors import Mismatch, Unsupported
 from benchsuite.results.record import Cell, Check
 from benchsuite.run.build import Subject, build
 from benchsuite.run.compiling import original
@@ -41,40 +44,79 @@ FULL = 1e-4
 FULL_IN_TRAINING = 1e-3
 """The same in training mode; measured: 8e-5, resnet50 with channels last."""
 NAME = "math fp32"
+RANDOM, NOT_FINITE = "random_output", "not_finite"
 
 _UNIT_ROUNDOFF = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
 _TF32_UNIT_ROUNDOFF = 2.0**-11  # its mantissa is as long as that of fp16
 
 
-def check(cell: Cell, subject: Subject, output: Tensor, *, seed: int = 0) -> Check | None:
-    """Compare the output of a cell's first step with that of the reference.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the comparison of a cell with its reference brought.
+
+    Attributes:
+        check: None if the cell is its own reference. Where the two cannot be compared, the error is None and
+            a reason says why: the cell may be timed all the same.
+        behaviour: words of `analyse.flags` for what the module does on whatever kernel.
+    """
+
+    check: Check | None = None
+    behaviour: tuple[str, ...] = ()
+
+
+def compare(cell: Cell, subject: Subject, output: Tensor, *, seed: int = 0) -> Compared:
+    """Compare the output of a cell's first step with that of the reference, and the reference with itself.
 
     A module in training mode (a training step) is compared over the whole batch, for batch norm looks at all
     of it.
 
     Args:
-        subject: what made `output`; compiled or not, and with the weights that it had then.
+        subject: what made `output`, compiled or not, with the weights that it had then and the input as it
+            was before.
         output: of `Steps.first`.
         seed: as for `build`, for what no weight or buffer holds.
-
-    Returns:
-        None if the cell is its own reference. Where the two cannot be compared, the error is None and a
-        reason says why: the cell may be timed all the same.
 
     Raises:
         Mismatch: they are further apart than rounding explains.
     """
+    behaviour = () if bool(output.detach().isfinite().all()) else (NOT_FINITE,)
     if _reference_of(cell) == replace(cell, mode="inference"):
-        return None
-    images = cell.batch if subject.module.training else min(IMAGES, cell.batch)
-    if reason := _not_comparable(cell, subject, output):
-        return Check(reference=NAME, error=None, tolerance=_most(cell, subject), images=images, reason=reason)
+        return Compared(None, (*_chance(cell, subject, seed), *behaviour))
+    found, random = _held_against_reference(cell, subject, output, seed)
+    return Compared(found, (RANDOM, *behaviour) if random else behaviour)
+
+
+def _chance(cell: Cell, subject: Subject, seed: int) -> tuple[str, ...]:
+    """RANDOM, if a cell that is its own reference differs from itself; in training mode it may."""
+    if subject.module.training:
+        return ()
     try:
-        return _compared(cell, subject, output, images, seed)
-    except (RuntimeError, MemoryError, ValueError, Unsupported, UsageError) as error:
+        _, apart = _twice(subject, min(IMAGES, cell.batch), seed, cell.mode)
+    except Exception:  # noqa: BLE001  it may not take so few images
+        return ()
+    return (RANDOM,) if apart > FULL else ()
+
+
+def _held_against_reference(cell: Cell, subject: Subject, output: Tensor, seed: int) -> tuple[Check, bool]:
+    """The comparison, and whether the output of the reference is random; raises Mismatch."""
+    images = cell.batch if subject.module.training else min(IMAGES, cell.batch)
+    reason, random = _not_comparable(cell, subject, output), False
+    try:
+        if not reason:
+            with precision_of("fp32", subject.tensor.device):
+                twin = _twin(_reference_of(cell), subject, images, seed)
+                reference, apart = _twice(twin, images, seed, "inference")
+            random = apart > FULL
+            if not random or output.shape[1:] != reference.shape[1:]:
+                return _compared(cell, subject, output, reference, seed), random
+            reason = f"its output is random: two runs on one input differ by {apart:.2g} of their norm"
+    except Mismatch:
+        raise
+    except Exception as error:  # noqa: BLE001  a module may raise anything where it is not the one that is timed
         what = str(error).strip().split("\n", 1)[0] or type(error).__name__
         reason = f"the reference cannot be run: {what}"
-        return Check(reference=NAME, error=None, tolerance=_most(cell, subject), images=images, reason=reason)
+    check = Check(reference=NAME, error=None, tolerance=_most(cell, subject), images=images, reason=reason)
+    return check, random
 
 
 def relative_error(output: Tensor, reference: Tensor) -> float:
@@ -86,9 +128,9 @@ def relative_error(output: Tensor, reference: Tensor) -> float:
     return apart / size
 
 
-def _compared(cell: Cell, subject: Subject, output: Tensor, images: int, seed: int) -> Check:
+def _compared(cell: Cell, subject: Subject, output: Tensor, reference: Tensor, seed: int) -> Check:
+    images = len(reference)
     output = output.detach()[:images]
-    reference = _output(_reference_of(cell), subject, images, seed)
     tolerance = _tolerance(cell, subject, reference, seed)
     failed = ""
     if output.shape != reference.shape:
@@ -168,17 +210,39 @@ def _reference_of(cell: Cell) -> Cell:
 
 def _output(cell: Cell, subject: Subject, images: int, seed: int) -> Tensor:
     """What a cell makes of the first images of a subject's input, with the subject's weights."""
-    device = subject.tensor.device
-    with precision_of(cell.dtype, device):
-        other = build(cell, device, batch=images, seed=seed)
-        with torch.no_grad():
-            _copy_state(original(subject.module), other.module)
-            other.tensor.copy_(subject.tensor[:images])
-        other.module.train(subject.module.training)
+    with precision_of(cell.dtype, subject.tensor.device):
+        return _run(_twin(cell, subject, images, seed), images, seed)
+
+
+def _twin(cell: Cell, subject: Subject, images: int, seed: int) -> Subject:
+    """A cell built anew with the weights of a subject, and the first images of its input."""
+    twin = build(cell, subject.tensor.device, batch=images, seed=seed)
+    with torch.no_grad():
+        _copy_state(original(subject.module), twin.module)
+        twin.tensor.copy_(subject.tensor[:images])
+    twin.module.train(subject.module.training)
+    return twin
+
+
+def _twice(subject: Subject, images: int, seed: int, mode: str) -> tuple[Tensor, float]:
+    """The output for the first images, and how far a second run is from it; 0 in training mode, where
+    dropout may drop, and where it is not finite."""
+    first = _run(subject, images, seed, mode)
+    if subject.module.training:
+        return first, 0.0
+    again = _run(subject, images, None, mode)
+    if first.shape != again.shape:
+        return first, math.inf
+    return first, relative_error(again, first) if bool((first.isfinite() & again.isfinite()).all()) else 0.0
+
+
+def _run(subject: Subject, images: int, seed: int | None, mode: str = "inference") -> Tensor:
+    """The output for a copy of the first images, with chance as it comes or begun anew."""
+    if seed is not None:
         torch.manual_seed(seed)
-        output = step_of(other, "inference")()
+    output = step_of(subject.renewed(images), mode)()
     assert isinstance(output, Tensor)  # as the subject's own is
-    return output
+    return output.detach()
 
 
 def _copy_state(source: nn.Module, target: nn.Module) -> None:

@@ -23,7 +23,7 @@ from benchsuite.results.record import (
     Status,
     Timing,
 )
-from benchsuite.results.rounds import combined
+from benchsuite.results.round_timings import combined
 from benchsuite.run.answer import Inspected, Visited
 from benchsuite.run.executor import Executor
 from benchsuite.run.outcome import Outcome, now
@@ -79,8 +79,10 @@ class _Going:
             timing=self._timing(measure),
             memory=self.inspected.memory,
             check=first.check if first else self.mismatch,
+            behaviour=tuple(dict.fromkeys(word for visit in self.visits for word in visit.behaviour)),
             compilation=first.compilation if first else None,
             energy=self.inspected.energy,
+            attention_backend=self.inspected.attention_backend,
             conditions=_from_first_to_last(self.visits),
             started_at=self.started_at,
             seconds=self.spent_s,
@@ -230,7 +232,10 @@ def _visit(
     while True:
         start = time.monotonic()
         answer = executor.visit(
-            one.cell, measure, Visit(number, measure.rounds, _wanted(one)), one.left_s(measure)
+            one.cell,
+            measure,
+            Visit(number, measure.rounds, _wanted(one), _calls_per_sample(one)),
+            one.left_s(measure),
         )
         seconds = time.monotonic() - start
         one.spent_s += seconds
@@ -255,7 +260,13 @@ def _wanted(one: _Going) -> int | None:
     found = levels(rounds)
     if found is None or not one.overhead_s:
         return None
-    return samples_wanted(found, round_s=one.overhead_s, sample_s=quantile(rounds[-1], 0.5))
+    sample_s = quantile(rounds[-1], 0.5) * one.visits[-1].timing.calls_per_sample
+    return samples_wanted(found, round_s=one.overhead_s, sample_s=sample_s)
+
+
+def _calls_per_sample(one: _Going) -> int | None:
+    """As its first round has chosen it, so that a cell has one number."""
+    return one.visits[0].timing.calls_per_sample if one.visits else None
 
 
 def _inspect(one: _Going, measure: Measure, executor: Executor) -> None:

@@ -17,7 +17,7 @@ from benchsuite.analyse.aa import Noise, Trial, noise_of, verdicts
 from benchsuite.analyse.verdict import Verdict, passed
 from benchsuite.measure.selftest_cache import FORM, KEPT_RUNS, log_means
 from benchsuite.results.record import Cell
-from benchsuite.results.rounds import round_medians
+from benchsuite.results.round_timings import round_medians
 from benchsuite.run.rounds import measure_in_rounds
 from benchsuite.scenario.measure import Measure
 

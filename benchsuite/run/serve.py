@@ -1,7 +1,6 @@
 """The loop of a worker process: a call comes in on stdin, its answer goes out on stdout.
 
-Started as `python -m benchsuite.run.serve MODULE` by `run/process.py`. Ends when its parent closes the pipe
-or dies.
+Started by `run/process.py`. Ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations
@@ -13,23 +12,37 @@ import importlib
 import os
 import signal
 import sys
+import threading
 
-from benchsuite.run.process import ANSWERS, STOPS, receive, send
+from benchsuite.run.process import STOPS, receive, send
 
 _PR_SET_PDEATHSIG = 1
-_BEFORE_CELLS = ("set_up", "describe", "plan")
+_BEFORE_CELLS = ("set_up", "describe")
 """Calls that load modules and leave nothing of a cell."""
-_LOADS = ("inspect_cell",)
+_LOADS = ("count", "inspect_cell")
 """Calls of which the first loads parts of torch that stay."""
 
 
-def serve(module: str = ANSWERS) -> None:
-    """Answer calls to functions of a module, `run/worker.py` if not told otherwise, until the pipe closes."""
+def serve(module: str) -> None:
+    """Answer calls to functions of a module, until the pipe closes."""
     _die_with_parent()
     _ignore_stops()
     requests = os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a mixer prints must not break the protocol
+    # What a mixer reads or prints must not break the protocol.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    pid, main = os.getpid(), threading.get_ident()
+
+    def in_copy() -> None:
+        """A copy of this process takes no calls, keeps no pipe open, and ends with it."""
+        for pipe in (requests, answers):
+            pipe.close()
+        if threading.get_ident() == main:  # a thread that ends would end what it has forked
+            _die_with_parent()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_copy)
 
     from benchsuite.errors import BenchsuiteError
 
@@ -37,14 +50,16 @@ def serve(module: str = ANSWERS) -> None:
     called: set[str] = set()
     while True:
         try:
-            name, arguments = receive(requests)
+            number, name, arguments = receive(requests)
         except EOFError:
             return
         try:
             answer = (True, getattr(worker, name)(*arguments))
         except BenchsuiteError as error:
             answer = (False, error)
-        send(answers, answer)
+        if os.getpid() != pid:  # a module forked, and let the copy return
+            os._exit(0)
+        send(answers, (number, pid, *answer))
         if name in _BEFORE_CELLS or (name in _LOADS and name not in called):
             gc.collect()  # else every collection between cells goes through all of torch, 70 ms each
             gc.freeze()
@@ -64,7 +79,3 @@ def _die_with_parent() -> None:
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

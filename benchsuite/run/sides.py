@@ -53,7 +53,7 @@ class Side:
     Attributes:
         name: "base" or "candidate".
         words: what it is, for a reader: "main (a1b2c3d)".
-        folder: where its processes run; the first place in which they look for modules.
+        folder: where its processes run; the first place in which they look for modules, by PYTHONPATH.
         top: the top of its checkout; None where no revision is compared.
         pythonpath: folders relative to `folder`, the next places.
     """
@@ -68,7 +68,7 @@ class Side:
     @property
     def environment(self) -> dict[str, str]:
         """The environment variables of its processes."""
-        own = [str(self.folder / path) for path in self.pythonpath]
+        own = [str(self.folder / path) for path in ("", *self.pythonpath)]
         ours = [] if _ROOT.name in ("site-packages", "dist-packages") else [str(_ROOT)]
         paths = [*own, *filter(None, [os.environ.get("PYTHONPATH")]), *ours]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -75,7 +75,7 @@ def step_of(subject: Subject, mode: str, *, gradients: bool = False) -> Step:
 
 
 def _inference(subject: Subject) -> Step:
-    module, inputs, cast = subject.module, subject.inputs, _cast(subject)
+    module, inputs, cast = subject.module, subject.inputs, cast_of(subject)
 
     def infer() -> Tensor:
         with torch.inference_mode(), cast():
@@ -86,7 +86,7 @@ def _inference(subject: Subject) -> Step:
 
 
 def _recording(subject: Subject) -> Step:
-    module, inputs, cast = subject.module.train(True), subject.inputs, _cast(subject)
+    module, inputs, cast = subject.module.train(True), subject.inputs, cast_of(subject)
 
     def run() -> Tensor:
         with cast():
@@ -138,7 +138,7 @@ def _training(subject: Subject) -> Steps:
 
 def _forward(subject: Subject, *, needs_input: bool) -> Callable[[], Tensor]:
     """Drop the gradients there are, then run the forward pass."""
-    module, cast = subject.module, _cast(subject)
+    module, cast = subject.module, cast_of(subject)
     tensor = subject.tensor.requires_grad_(needs_input)
     given = (tensor, *subject.inputs[1:])
 
@@ -168,7 +168,7 @@ def _backward() -> Callable[[Tensor], None]:
     return backward
 
 
-def _cast(subject: Subject) -> Callable[[], AbstractContextManager[object]]:
+def cast_of(subject: Subject) -> Callable[[], AbstractContextManager[object]]:
     """What to enter around a forward pass: autocast, where the subject has it. Nothing is cast on "meta"."""
     kind, dtype = subject.tensor.device.type, subject.autocast
     if dtype is None or kind == "meta":

@@ -112,6 +112,7 @@ def run_on(
         engine.run(_jobs(prepared, keeper), _setups(prepared), keeper, stopping)
         if not keeper.session:  # nothing was tried, so no worker has described its machine
             keeper.place(prepared.environment)
+        writer.require_there()
         records = _in_order(prepared, keeper.records)
         missing = len(prepared.cells) - len(records)
         cut = any(record.timing and record.timing.stopped_by == INTERRUPTED for record in records)

@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import replace
 
 import torch
 
-from benchsuite.errors import Unsupported
-from benchsuite.measure import allocator
+from benchsuite.measure import allocator, process_memory
+from benchsuite.measure.blocks import keep_at_work
 from benchsuite.measure.conditions import Watch as Conditioned
 from benchsuite.measure.device import Device, Step, open_device
 from benchsuite.measure.nvml import for_device
 from benchsuite.measure.protocols import PROTOCOLS, Plan, Sampling
 from benchsuite.measure.stopping import RULES, Visit
 from benchsuite.measure.warmup import WarmUp
-from benchsuite.results.record import Cell, Check, Compilation, Conditions
+from benchsuite.results.record import Cell, Conditions
 from benchsuite.run.answer import Visited
-from benchsuite.run.build import Subject, build
-from benchsuite.run.compiling import Watch, compiled
+from benchsuite.run.build import build
 from benchsuite.run.precision import precision_of
-from benchsuite.run.reference import check
-from benchsuite.run.steps import Steps, steps_of
+from benchsuite.run.ready import Ready, first_call, first_compared, make_ready
+from benchsuite.run.reference import Compared
+from benchsuite.run.steps import steps_of
 from benchsuite.scenario.measure import Measure
+from benchsuite.stats.summary import quantile
 
-T = TypeVar("T")
-
-# How torch words that a kernel or a dtype does not exist here; it has no exception class for that.
-UNSUPPORTED = re.compile(
-    r"No (viable backend|available kernel)|not implemented for '|not supported on this|"
-    r"is not (currently )?(implemented|supported|available)"
-)
 _COLD_INPUTS = 2
 """Inputs that cold steps take in turns: one of them is never the last that was touched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A cell that is built, has run and agrees with its reference.
-
-    Attributes:
-        cold: the step on several inputs; empty where caches are warm.
-        watch: of what torch compiles, if the cell is compiled.
-    """
-
-    steps: Steps
-    cold: tuple[Step, ...]
-    check: Check | None
-    watch: Watch | None
-
-    @property
-    def compilation(self) -> Compilation | None:
-        return self.watch.compilation() if self.watch else None
 
 
 class Timer:
@@ -98,9 +69,11 @@ class Timer:
         device = open_device(cell.device)
         if cell.protocol == "hilo_single_layer":
             return self._untouched(cell, measure, visit, sampling, device)
-        ready = _made_ready(cell, measure, sampling, compare=not visit.round)
+        ready = make_ready(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
+        if cell.cache == "cold":
+            ready = replace(ready, cold=_cold_steps(cell, ready))
         visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        return replace(visited, check=ready.check, compilation=ready.compilation)
+        return _with(replace(visited, compilation=ready.compilation), ready.compared)
 
     def _untouched(
         self, cell: Cell, measure: Measure, visit: Visit, sampling: Sampling, device: Device
@@ -108,10 +81,11 @@ class Timer:
         """A protocol that has no warm-up: nothing may run before it, so the check comes after."""
         subject = build(cell, cell.device, seed=measure.seed)
         steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-        ready = Ready(steps, cold=(), check=None, watch=None)
-        visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        found = _checked(cell, subject, steps.first(), measure)
-        return replace(visited, check=found)
+        visited = self._sampled(cell, measure, visit, sampling, device, Ready(subject, steps))
+        del subject, steps
+        subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
+        found = first_compared(cell, subject, measure, gradients=sampling.gradients)
+        return _with(visited, found)
 
     def _sampled(
         self,
@@ -134,63 +108,34 @@ class Timer:
         mark = ready.watch.mark() if ready.watch else 0
         before = watch.snapshot()
         timing = sampling.sample(ready.steps.whole, device, plan)
+        keep_at_work(
+            ready.steps.whole, device, quantile(timing.samples_s, 0.5)
+        )  # read it at work, not at rest
         after = watch.snapshot()
+        device.synchronize()
         if ready.watch:
             ready.watch.require_unchanged(mark)
         return Visited(timing=timing, conditions=Conditions(before=before, after=after))
 
     def _watching(self, device: str) -> Conditioned:
         if device not in self._conditions:
-            self._conditions[device] = Conditioned(for_device(device)[0])
+            self._conditions[device] = Conditioned(
+                for_device(device)[0], elsewhere=lambda: process_memory.elsewhere_on_gpu(device)
+            )
         return self._conditions[device]
 
 
-def _made_ready(cell: Cell, measure: Measure, sampling: Sampling, *, compare: bool) -> Ready:
-    """Build a cell, run it once and compare it."""
-    subject = build(cell, cell.device, seed=measure.seed)
-    watch = Watch(cell.id, cell.device) if cell.compile != "eager" else None
-    subject = compiled(subject, cell.compile)
-    steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-    found = None
-    if watch or compare:
-        output = (watch.first_call if watch else first_call)(steps.first)
-        found = _checked(cell, subject, output, measure) if compare else None
-        del output
-    if watch:
-        watch.settle(steps.whole)
-    else:
-        first_call(steps.whole)
-    cold = _cold_steps(cell, subject, steps) if cell.cache == "cold" else ()
-    return Ready(steps, cold, found, watch)
+def _with(visited: Visited, compared: Compared) -> Visited:
+    return replace(visited, check=compared.check, behaviour=compared.behaviour)
 
 
-def _checked(cell: Cell, subject: Subject, output: object, measure: Measure) -> Check | None:
-    """The comparison with the reference; None where there is nothing to compare, or it is not wanted."""
-    if not measure.check or not isinstance(output, torch.Tensor):
-        return None
-    return check(cell, subject, output, seed=measure.seed)
-
-
-def _cold_steps(cell: Cell, subject: Subject, steps: Steps) -> tuple[Step, ...]:
+def _cold_steps(cell: Cell, ready: Ready) -> tuple[Step, ...]:
     """The whole step on several inputs of one module."""
-    others = []
+    subject, others = ready.subject, []
     for _ in range(_COLD_INPUTS - 1):
         tensor = torch.randn_like(subject.tensor.detach())
         other = replace(subject, inputs=(tensor, *subject.inputs[1:]))
         others.append(steps_of(other, cell.mode).whole)
     for step in others:
         first_call(step)
-    return (steps.whole, *others)
-
-
-def first_call(step: Callable[[], T]) -> T:
-    """Run once. If torch has no such kernel, its reasons, which it gives as warnings, are the message."""
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
-        try:
-            return step()
-        except RuntimeError as error:
-            if not UNSUPPORTED.search(str(error)):
-                raise
-            reasons = dict.fromkeys(str(item.message).split(" (Triggered")[0].strip() for item in heard)
-            raise Unsupported("; ".join([str(error).split("\n", 1)[0], *reasons])) from error
+    return (ready.steps.whole, *others)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import functools
 import gc
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,26 +20,31 @@ import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measure import allocator, ceilings_cache, environment, host, selftest_cache
+from benchsuite.measure.cuda_busy import capture_failed
 from benchsuite.measure.device import open_device, resolve
 from benchsuite.measure.stopping import Visit
+from benchsuite.measure.tf32 import set_tf32
+from benchsuite.measure.torch_errors import is_unsupported, loses_context
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Status
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
-from benchsuite.run.build import backbone_builder, mixer_class
+from benchsuite.run.build import backbone_builder, mixer_class, own_packages
 from benchsuite.run.counted import NotCounted, cost_of
 from benchsuite.run.foreseen import foresee
 from benchsuite.run.inspected import inspect
 from benchsuite.run.profiled import profile
-from benchsuite.run.timed import UNSUPPORTED, Timer
+from benchsuite.run.raised import is_out_of_memory, is_refusal
+from benchsuite.run.timed import Timer
+from benchsuite.run.timm_networks import other_windows
 from benchsuite.scenario.measure import Measure, Threads
+from benchsuite.scenario.subjects import TIMM
 from benchsuite.units import byte_size
 
 T = TypeVar("T")
 
-_OUT_OF_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory", re.IGNORECASE)
-# After these every further call into CUDA fails.
-_CONTEXT_LOST = re.compile(r"CUDA error|CUBLAS_STATUS_EXECUTION_FAILED|CUDNN_STATUS_EXECUTION_FAILED")
 _TRACEBACK_LINES = 12
+FREE_SHARE = 0.95
+"""Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
 
 
 def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
@@ -51,7 +56,7 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
     Raises:
         DeviceError: the device is not present.
     """
-    _set_precision()
+    set_tf32(False)  # a dtype means what it says: cuDNN would otherwise use TF32 in fp32
     resolved = resolve(device)
     cores = len(host.usable_cores())
     if threads is None and resolved == "cpu" and "OMP_NUM_THREADS" not in os.environ:
@@ -61,6 +66,8 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
         _TIMER.use_threads(torch.get_num_threads())
     if memory_limit is not None:
         _TIMER.limited = True
+        if resolved != "cpu":
+            torch.cuda.synchronize(resolved)  # what CUDA itself takes at its start is not the cells'
         _limit_memory(memory_limit)
     return resolved
 
@@ -80,43 +87,15 @@ def describe(
     return resolved, described
 
 
-def plan(cells: Sequence[Cell]) -> list[Answer[Plan]]:
-    """Build every cell on "meta", count it and estimate its memory, as far as that can be done. Cells that
-    differ in nothing that a count sees (batch, dtype, device) are counted once.
-
-    Raises:
-        UsageError: mixers do not take the arguments that the scenario gives; names each once.
-    """
-    counted: dict[str, Answer[Cost]] = {}
-    sources = dict.fromkeys((cell.subject == "backbone", cell.target) for cell in cells)
-    unloaded = {source: _load_failure(*source) for source in sources}
-    wrong: dict[str, None] = {}
-    plans: list[Answer[Plan]] = []
-    for cell in cells:
-        failure = unloaded[cell.subject == "backbone", cell.target]
-        if failure:
-            plans.append(Answer(status="error", failure=failure))
-            continue
-        key = repr(
-            (
-                cell.subject == "backbone",
-                cell.target,
-                sorted(cell.config.items()),
-                cell.grid,
-                cell.dim,
-                cell.num_heads,
-                cell.kernel,
-            )
-        )
-        try:
-            if key not in counted:
-                counted[key] = count(cell)
-            plans.append(_with_memory(cell, counted[key]))
-        except UsageError as error:
-            wrong[str(error)] = None
-    if wrong:
-        raise UsageError("\n".join(wrong))
-    return plans
+def load(backbone: bool, target: str) -> Answer[None]:
+    """Import a mixer's class or a network's builder; a user's module may do anything meanwhile."""
+    try:
+        (backbone_builder if backbone else mixer_class)(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  only this subject's cells suffer from it
+        failure = _failure("build", "error", error)
+        message = f"{target} cannot be loaded: {failure.message}"
+        return Answer(status="error", failure=replace(failure, message=message))
+    return Answer()
 
 
 def count(cell: Cell) -> Answer[Cost]:
@@ -125,28 +104,53 @@ def count(cell: Cell) -> Answer[Cost]:
     Raises:
         UsageError: the subject does not take the arguments that the cell gives.
     """
-    answer = _attempt("build", lambda: _count(cell))
+    answer = _attempt("build", cell, lambda: _count(cell))
     if isinstance(answer.value, Failure):
         return Answer(failure=answer.value)
-    return Answer(answer.value, answer.status, answer.failure)
+    return Answer(answer.value, answer.status, answer.failure, poisoned=answer.poisoned)
+
+
+def estimate(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
+    """The plan of a cell that is counted, or cannot be: estimates its memory, as far as that can be done.
+
+    Raises:
+        UsageError: there is nothing to train in a training step.
+    """
+    foreseen = _attempt("build", cell, lambda: foresee(cell))
+    if foreseen.value is None:
+        return Answer(status=foreseen.status, failure=foreseen.failure, poisoned=foreseen.poisoned)
+    needed, there = foreseen.value.peak_bytes, _capacity(cell.device)
+    planned = Plan(
+        cost=cost.value,
+        memory_bytes=needed,
+        weights_bytes=foreseen.value.weights_bytes,
+        not_counted=cost.failure.message if cost.failure else "",
+        not_estimated=foreseen.value.reason,
+        windows=_windows(cell),
+    )
+    if needed is None or there is None or needed <= there:
+        return Answer(planned)
+    sizes = f"needs about {byte_size(needed, 3)}, there is {byte_size(there, 3)}"
+    refusal = Failure(stage="build", kind="TooLarge", message=f"will not fit: {sizes}; not tried")
+    return Answer(value=planned, status="oom", failure=refusal)  # counted all the same
 
 
 def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
     """Build and time one cell in one round. Nothing else is measured in this process meanwhile."""
     gc.collect()
     allocator.trim()
-    return _attempt("time", lambda: _TIMER.visit(cell, measure, visit))
+    return _attempt("time", cell, lambda: _TIMER.visit(cell, measure, visit))
 
 
 def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
     """What one step of a cell takes, in a process that times nothing: memory, and on a GPU the time that it
     keeps the device busy, and energy."""
-    return _attempt("memory", lambda: inspect(cell, measure))
+    return _attempt("memory", cell, lambda: inspect(cell, measure))
 
 
 def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
     """Where the time of a step of a cell goes, in a process that times nothing; writes its trace."""
-    return _attempt("profile", lambda: profile(cell, measure, trace, steps, top))
+    return _attempt("profile", cell, lambda: profile(cell, measure, trace, steps, top))
 
 
 def matmul_rate(device: str) -> float:
@@ -161,20 +165,13 @@ def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> 
     """What a device does at most in these formats; measured now, or kept from the last days."""
     from benchsuite.measure.ceilings import ceilings as measured
 
-    found = measured(device, dtypes, threads=threads)
-    _release()
-    return found
-
-
-def _load_failure(backbone: bool, target: str) -> Failure | None:
-    """Why a mixer's class or a network's builder cannot be had, if so. Importing runs a user's module, which
-    may do anything."""
     try:
-        (backbone_builder if backbone else mixer_class)(target)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  only this subject's cells suffer from it
-        failure = _failure("build", "error", error)
-        return replace(failure, message=f"{target} cannot be loaded: {failure.message}")
-    return None
+        return measured(device, dtypes, threads=threads)
+    except Exception as error:  # noqa: BLE001  cells can be measured without a roof above them
+        told = f"not measured: {_failure('ceilings', 'error', error).message}"
+        return {"device": device, "threads": threads or torch.get_num_threads(), "method": told}
+    finally:
+        _release()
 
 
 def _count(cell: Cell) -> Cost | Failure:
@@ -184,33 +181,22 @@ def _count(cell: Cell) -> Cost | Failure:
         return Failure(stage="count", kind=type(error).__name__, message=str(error))
 
 
-def _with_memory(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
-    if cost.status != "ok":
-        return Answer(status=cost.status, failure=cost.failure)
-    foreseen = _attempt("build", lambda: foresee(cell))
-    if foreseen.value is None:
-        return Answer(status=foreseen.status, failure=foreseen.failure)
-    needed, there = foreseen.value.peak_bytes, _capacity(cell.device)
-    planned = Plan(
-        cost=cost.value,
-        memory_bytes=needed,
-        weights_bytes=foreseen.value.weights_bytes,
-        not_counted=cost.failure.message if cost.failure else "",
-        not_estimated=foreseen.value.reason,
-    )
-    if needed is None or there is None or needed <= there:
-        return Answer(planned)
-    sizes = f"needs about {byte_size(needed, 3)}, there is {byte_size(there, 3)}"
-    refusal = Failure(stage="build", kind="TooLarge", message=f"will not fit: {sizes}; not tried")
-    return Answer(value=planned, status="oom", failure=refusal)  # counted all the same
+def _windows(cell: Cell) -> str:
+    """What a network of timm has for windows at this size, if those are not its own."""
+    if not cell.target.startswith(TIMM):
+        return ""
+    found = _attempt("build", cell, lambda: other_windows(cell.target, cell.config, cell.resolution))
+    return found.value or ""
 
 
 @functools.cache
 def _capacity(device: str) -> int | None:
-    """Bytes of memory that the device has, used or free; None if it is not there or nobody says."""
+    """Bytes that a cell may need to be tried: of a GPU a share of what is free, of the host all that it has,
+    used or free. None if the device is not there or nobody says."""
     if torch.device(device).type == "cuda":
-        there = torch.cuda.is_available()
-        return int(torch.cuda.get_device_properties(device).total_memory) if there else None
+        with suppress(RuntimeError):  # not even the memory for a context
+            return int(FREE_SHARE * torch.cuda.mem_get_info(device)[0]) if torch.cuda.is_available() else None
+        return None
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -229,14 +215,17 @@ def _limit_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _set_precision() -> None:
-    """A dtype means what it says: fp32 is not TF32, which cuDNN would otherwise use."""
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False
+def _attempt(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
+    """Do the work on a cell; whatever it raises is the answer, but for mistakes in the scenario."""
+    try:
+        answer = _answered(stage, cell, work)
+    except UsageError:
+        _release()
+        raise
+    return answer if _release() else replace(answer, poisoned=True)
 
 
-def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
-    """Do the work; whatever it raises is the answer, but for mistakes in the scenario."""
+def _answered(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
     try:
         return Answer(value=work())
     except UsageError:
@@ -245,24 +234,24 @@ def _attempt(stage: str, work: Callable[[], T]) -> Answer[T]:
         return Answer(
             status="unsupported", failure=Failure(stage=stage, kind="Unsupported", message=str(error))
         )
-    except Exception as error:  # noqa: BLE001  a cell may raise anything, and the sweep goes on
-        status = _status_of(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a cell may raise anything, and the sweep goes on
+        status = _status_of(error, cell)
         failure = _failure(stage, status, error)
         traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
-        lost = status == "error" and _CONTEXT_LOST.search(str(error)) is not None
         found = error.check if isinstance(error, Mismatch) else None
+        lost = status == "error" and loses_context(error)
         return Answer(status=status, failure=failure, check=found, poisoned=lost)
-    finally:
-        _release()
 
 
-def _status_of(error: Exception) -> Status:
+def _status_of(error: BaseException, cell: Cell) -> Status:
     if isinstance(error, Mismatch):
         return "mismatch"
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or _OUT_OF_MEMORY.search(str(error)):
+    if isinstance(error, SystemExit):
+        return "crash"
+    if is_out_of_memory(error):
         return "oom"
-    if isinstance(error, ValueError) or (isinstance(error, RuntimeError) and UNSUPPORTED.search(str(error))):
-        return "unsupported"  # a mixer raises ValueError on what it cannot do
+    if is_refusal(error, own_packages(cell)) or is_unsupported(error):
+        return "unsupported"
     return "error"
 
 
@@ -277,8 +266,17 @@ def _failure(stage: str, status: Status, error: BaseException) -> Failure:
     )
 
 
-def _release() -> None:
-    """Hand cached memory back, so that the next cell, here or in the other process, finds it free."""
-    if torch.cuda.is_available():
-        gc.collect()
+def _release() -> bool:
+    """Hand cached memory back, so that the next cell, here or in the other process, finds it free.
+
+    Returns:
+        Whether this process can go on: not after a CUDA error, nor after a capture that failed.
+    """
+    if not torch.cuda.is_available():
+        return True
+    gc.collect()
+    try:
         torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return not capture_failed()

@@ -15,6 +15,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import UsageError
+from benchsuite.results.machine import memory_of
 from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import select
 
@@ -92,9 +93,15 @@ def expand_detailed(scenario: Document, *, device: str) -> Expansion:
     return Expansion(tuple(cells), tuple(excluded))
 
 
-def expected(scenario: Document, cell: Cell, status: str) -> bool:
-    """Whether the scenario says that the cell may end with this status."""
-    return any(status in rule.status and select.parse(rule.where).matches(cell) for rule in scenario.expect)
+def expected(scenario: Document, cell: Cell, status: str, environment: Mapping[str, Any]) -> bool:
+    """Whether the scenario says that the cell may end with this status on this machine."""
+    memory = memory_of(environment, cell.device)
+    return any(
+        status in rule.status
+        and select.parse(rule.where).matches(cell)
+        and (rule.memory_below is None or (memory is not None and memory < rule.memory_below))
+        for rule in scenario.expect
+    )
 
 
 def size(document: Document) -> int:

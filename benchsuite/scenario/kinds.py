@@ -184,6 +184,11 @@ Precision = Annotated[
 Flag = Annotated[
     bool, must_be("true or false", lambda v: isinstance(v, bool)), WithJsonSchema({"type": "boolean"})
 ]
+EnergyWord = Annotated[
+    Literal["auto", False],
+    must_be("auto or false", lambda v: v is False or v == "auto"),
+    WithJsonSchema({"enum": ["auto", False]}),
+]
 Bytes = Annotated[
     int | None,
     BeforeValidator(_bytes),

@@ -10,6 +10,7 @@ from benchsuite.scenario.kinds import (
     AllocatorWord,
     Bytes,
     Count,
+    EnergyWord,
     FailureWord,
     Flag,
     Limit,
@@ -102,6 +103,11 @@ class Measure(Part):
     )
     busy: Flag = Field(
         default=True, description="On a GPU, also read how long the device is busy, without the gaps."
+    )
+    energy: EnergyWord = Field(
+        default="auto",
+        description="auto: on a GPU that counts its energy, also read the joules of a step, which takes over "
+        "a second a cell; false: do not.",
     )
     ceilings: Flag = Field(
         default=True, description="Once a run, measure what the device does at most: matrix products, copies."

@@ -18,7 +18,18 @@ from benchsuite.errors import ScenarioError
 from benchsuite.results.record import SUBJECTS, Subject
 from benchsuite.scenario.claim import Claim, Expectation, Published
 from benchsuite.scenario.gate import Gate
-from benchsuite.scenario.kinds import FailureWord, Label, Listed, Name, OneOrMore, Part, Text, Where, one_of
+from benchsuite.scenario.kinds import (
+    Bytes,
+    FailureWord,
+    Label,
+    Listed,
+    Name,
+    OneOrMore,
+    Part,
+    Text,
+    Where,
+    one_of,
+)
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.sweep import Backbone, Include, Mixer, Sweep
 
@@ -41,6 +52,10 @@ class Expect(Part):
     where: Where = Field(description="A filter: kernel=flash device=cpu.")
     status: OneOrMore[FailureWord] = Field(description="What is expected to happen to these cells.")
     reason: Text = Field(description="Why it is expected; shown in the report.")
+    memory_below: Bytes = Field(
+        default=None,
+        description="Only where the device has less memory than this, such as 150GB; null: everywhere.",
+    )
 
 
 class Report(Part):

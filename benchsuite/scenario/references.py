@@ -18,7 +18,7 @@ from benchsuite.results.record import Subject
 from benchsuite.scenario import select
 from benchsuite.scenario.expand import labelled
 from benchsuite.scenario.kinds import is_label
-from benchsuite.scenario.subjects import STAGES, axis_of, named, subject_of
+from benchsuite.scenario.subjects import STAGES, TIMM, Catalogue, axis_of, named, subject_of
 from benchsuite.scenario.translate import problem_at
 from benchsuite.scenario.tree import Node
 
@@ -73,7 +73,10 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
     subject = subject_of(root)
     names = named(known, subject)
     for entry in _entries(root):
-        yield from _unknown_name(entry, names, subject)
+        if subject == "backbone" and (_name(entry) or "").startswith(TIMM):
+            yield from _unknown_of_timm(entry, known)
+        else:
+            yield from _unknown_name(entry, names, subject)
         yield from _unknown_params(entry, names, subject)
         if subject == "backbone":
             yield from _unknown_swaps(entry, names, known)
@@ -102,6 +105,14 @@ def _unknown_name(entry: Node, known: Mapping[str, Sequence[str]], subject: Subj
         yield problem_at(node, f'"{name}" is not of the form package.module:{what}')
     else:
         yield problem_at(node, f'unknown {subject} "{name}"', nearest(name, known), tuple(known))
+
+
+def _unknown_of_timm(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    node, name = name_node(entry), (_name(entry) or "").removeprefix(TIMM)
+    like = known.like_timms(name) if isinstance(known, Catalogue) else None
+    if node is not None and like is not None:
+        nearest_ones = f"; the nearest are {', '.join(like)}" if like else ""
+        yield problem_at(node, f'timm has no network "{name}"{nearest_ones}')
 
 
 def _unknown_params(

@@ -16,6 +16,10 @@ Words = Mapping[str, Sequence[str]]
 
 OF_LAYERS = ("stride", "dim", "num_heads")
 """Axes of a mixer and of a block that the stages of a backbone fix."""
+TIMM = "timm:"
+"""Begins the name of a network of timm."""
+SCALED = ", windows "
+"""Stands in a cell's name, before the windows that timm has scaled with the image."""
 STAGES = ("all", "stage1", "stage2", "stage3", "stage4")
 """Where a backbone of ours may be given another mixer; which of them it has, it says itself when built."""
 
@@ -32,6 +36,11 @@ class Catalogue(Mapping[str, Sequence[str]]):
     @abstractmethod
     def backbones(self) -> Words:
         """What `subject: backbone` may name."""
+
+    def like_timms(self, name: str) -> tuple[str, ...] | None:
+        """The names of timm's networks that are most like `name`; None if there is such a network, or nobody
+        knows which there are, as where timm is not installed."""
+        return None
 
 
 def named(known: Words, subject: Subject) -> Words:

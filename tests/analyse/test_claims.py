@@ -12,7 +12,7 @@ import pytest
 
 from benchsuite.analyse.claims import Judgement, judge
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Record
+from benchsuite.results.record import Busy, Record
 from benchsuite.scenario.claim import Claim
 from tests.report.synthetic import make_record
 
@@ -420,3 +420,78 @@ def test_claims_keep_their_order() -> None:
     frame = two(FAST, MSA)
     found = judge([make_claim(id="b"), make_claim(id="a", expect="lower")], frame)
     assert [(one.claim.id, one.verdict) for one in found] == [("b", "holds"), ("a", "does not hold")]
+
+
+def on_gpu(name: str, speed: float, busy_ms: float | None, bound: bool, **cell: Any) -> Record:
+    """A cell of this speed whose device works for so long a step of 64 images."""
+    record = in_rounds(name, (speed, 0.001), **cell)
+    assert record.timing is not None
+    busy = None if busy_ms is None else Busy(seconds=busy_ms / 1000, method="cuda_graph")
+    flags = ("launch_bound",) if bound else ()
+    return replace(record, timing=replace(record.timing, busy=busy), flags=flags)
+
+
+@pytest.mark.parametrize(
+    ("metric", "expect", "busy", "expected", "ratio"),
+    [
+        ("throughput", "higher", (0.4, 0.2), "does not hold", 0.5),
+        ("throughput", "higher", (0.1, 0.2), "holds", 2.0),
+        ("latency_s", "higher", (0.4, 0.2), "holds", 2.0),
+        ("throughput", "higher", (0.2, 0.201), "undecided", 1.005),
+        ("throughput", {"ratio_above": 0.4, "ratio_below": 0.6}, (0.4, 0.2), "holds", 0.5),
+        ("throughput", {"ratio_above": 1.9, "ratio_below": 2.0}, (0.1, 0.2), "undecided", 2.0),
+        ("throughput", "higher", (None, 0.2), "not testable here", math.nan),
+    ],
+)
+def test_a_launch_bound_claim_on_speed_has_a_second_verdict_on_device_time(
+    metric: str, expect: Any, busy: tuple[float | None, float], expected: str, ratio: float
+) -> None:
+    frame = to_frame([on_gpu("HiLo", 120.0, busy[0], True), on_gpu("MSA", 100.0, busy[1], False)])
+    judgement = verdict(frame, metric=metric, expect=expect)
+    (outcome,) = judgement.outcomes
+    assert (outcome.on_device, judgement.on_device) == (expected, expected)
+    assert outcome.device_ratio == pytest.approx(ratio, nan_ok=True)
+
+
+def test_device_time_is_compared_by_image() -> None:
+    records = [on_gpu("HiLo", 120.0, 0.4, True, batch=64), on_gpu("MSA", 100.0, 0.4, False, batch=32)]
+    (outcome,) = verdict(
+        to_frame(records), subject="mixer=HiLo batch=64", against="mixer=MSA batch=32"
+    ).outcomes
+    assert outcome.device_ratio == pytest.approx(2.0)
+
+
+def test_where_no_side_is_launch_bound_there_is_one_verdict() -> None:
+    frame = to_frame([on_gpu("HiLo", 120.0, 0.4, False), on_gpu("MSA", 100.0, 0.2, False)])
+    judgement = verdict(frame)
+    assert (judgement.verdict, judgement.on_device) == ("holds", None)
+
+
+def test_the_second_verdict_takes_wall_time_where_the_device_sets_the_pace() -> None:
+    small = [on_gpu("HiLo", 120.0, 0.4, True), on_gpu("MSA", 100.0, 0.2, True)]
+    large = [on_gpu(name, s, 0.4, False, resolution=448) for name, s in (("HiLo", 120.0), ("MSA", 100.0))]
+    judgement = verdict(to_frame([*small, *large]))
+    assert (judgement.verdict, judgement.on_device) == ("holds", "differs")
+
+
+def ran(record: Record, *backends: Any) -> Record:
+    return replace(record, attention_backend=backends)
+
+
+def test_attention_that_ran_as_math_is_named_beside_the_verdict() -> None:
+    hilo, msa = (
+        ran(in_rounds(n, s, kernel="sdpa"), "flash") for n, s in (("HiLo", (120.0, 0.01)), ("MSA", MSA))
+    )
+    assert verdict(to_frame([hilo, msa])).outcomes[0].unfused == ()
+    assert verdict(to_frame([ran(hilo, "flash", "math"), msa])).outcomes[0].unfused == ("HiLo",)
+    on_math = in_rounds("HiLo", (120.0, 0.01)), in_rounds("MSA", MSA)
+    assert verdict(to_frame([ran(record) for record in on_math])).outcomes[0].unfused == ()
+
+
+def test_a_claim_on_a_fused_kernel_is_not_testable_where_torch_ran_math() -> None:
+    math_cell, asked = in_rounds("MSA", MSA), in_rounds("MSA", (120.0, 0.01), kernel="sdpa")
+    sides = {"subject": "mixer=MSA kernel=sdpa", "against": "mixer=MSA kernel=math"}
+    assert verdict(to_frame([math_cell, ran(asked, "flash")]), **sides).verdict == "holds"
+    (outcome,) = verdict(to_frame([math_cell, ran(asked, "math")]), **sides).outcomes
+    assert outcome.verdict == "not testable here"
+    assert outcome.reason == "torch ran the attention of MSA as math, not fused"

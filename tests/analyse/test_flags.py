@@ -106,6 +106,12 @@ def test_a_process_of_others_on_the_gpu_is_flagged(when: str) -> None:
     assert of_state(**{when: {"other_gpu_processes": 1}}) == ("other_gpu_process",)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_in_a_container_others_are_flagged_by_the_memory_that_they_hold(when: str) -> None:
+    assert of_state(**{when: {"gpu_memory_elsewhere_bytes": 5 << 30}}) == ("other_gpu_process",)
+    assert of_state(**{when: {"gpu_memory_elsewhere_bytes": 2 << 30}}) == ()  # contexts of our own
+
+
 def test_a_host_that_others_keep_busy_meanwhile_is_flagged() -> None:
     assert of_state(after={"cpu_others": 0.11}) == ("busy_host",)
     assert of_state(after={"cpu_others": 0.1}) == ()

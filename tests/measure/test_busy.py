@@ -40,7 +40,7 @@ class LaunchingDevice(FakeDevice):
             durations.append(self.gpu - start)
         return durations
 
-    def time_busy(self, step: Step, calls: int) -> tuple[str, list[float]]:
+    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]]:
         self.replaying = True
         durations = self.time_calls(step, calls)
         self.replaying = False

@@ -6,13 +6,16 @@ import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchsuite.measure import ceilings as ceilings_module
 from benchsuite.measure import ceilings_cache
 from benchsuite.measure.ceilings import (
     ceilings,
@@ -92,6 +95,44 @@ def test_a_kernel_is_timed_until_the_budget_is_spent_and_three_times_at_least() 
     assert sum(slow.blocks) == 3
 
 
+def warmed(device: FakeDevice, warm_s: float, kernels: dict[str, Kernel]) -> int:
+    """Calls for a format of which each takes 10 ms, at a budget of a second."""
+    kernel_rates(device, "cpu", "fp32", replace(SMALL, warm_s=warm_s), kernels)
+    return device.calls
+
+
+def test_before_the_first_kernel_of_a_format_the_device_works_for_a_while() -> None:
+    two = {"square": KERNELS["square product"], "again": KERNELS["square product"]}
+    without = warmed(scripted(then=0.01), 0.0, two)
+    assert warmed(scripted(then=0.01), 0.3, two) == without + 30
+    assert sizes_of(torch.device("cpu")).warm_s == 0.0
+
+
+def test_a_gpu_is_warmed_up_and_sampled_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
+    )
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (139 << 30, 139 << 30))
+    sizes = sizes_of(torch.device("cuda", 0))
+    assert sizes.warm_s == 0.3
+    device = scripted(then=0.011)  # a square product of 8192 in fp32
+    fastest(device, lambda: None, sizes.budget_s)
+    assert sum(device.blocks) * 0.011 >= sizes.budget_s
+
+
+def test_the_clock_at_work_and_its_reasons_are_kept_beside_the_fastest_kernel() -> None:
+    clocks = itertools.count(1000)
+
+    def look() -> dict[str, Any]:
+        return {"sm_clock_mhz": next(clocks), "throttle": ["power_cap"]}
+
+    found = measure_ceilings(scripted(), "cpu", ["fp32", "fp8"], SMALL, look)
+    best = max(found["kernels"]["fp32"], key=found["kernels"]["fp32"].__getitem__)
+    last_turn = 1000 + len(KERNELS) + list(KERNELS).index(best)
+    assert found["clocks"] == {"fp32": {"sm_clock_mhz": last_turn, "throttle": ["power_cap"]}, "fp8": {}}
+    assert measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)["clocks"] == {"fp32": {}}
+
+
 def test_a_clock_that_stands_still_ends_too() -> None:
     assert fastest(scripted(then=0.0), lambda: None, 1e-3) > 0
 
@@ -138,6 +179,34 @@ def test_a_format_that_the_device_lacks_has_no_rate_and_stops_nothing(dtype: str
     assert "fake_clock" in found["method"]
 
 
+def test_what_there_is_no_memory_for_is_noted_and_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def runs_out(*_: object) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB\nand more")
+
+    monkeypatch.setattr(ceilings_module, "KERNELS", {**SQUARE, "large": Kernel(runs_out)})
+    monkeypatch.setattr(ceilings_module, "copy_rate", runs_out)
+    found = measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)
+    assert found["macs_per_s"]["fp32"] == 64**3
+    assert found["copy_bytes_per_s"] is None
+    why = "CUDA out of memory. Tried to allocate 1.00 GiB"
+    assert found["failures"] == {"large, fp32": why, "copy": why}
+    assert f"not measured: large, fp32 ({why})" in found["method"]
+
+
+@pytest.mark.parametrize(
+    ("free_gib", "side", "images", "copied_mib"),
+    [(139, 8192, 528, 1024), (8, 8192, 528, 1024), (5, 4096, 264, 512), (0, 512, 33, 64)],
+)
+def test_a_gpu_with_less_memory_free_is_given_less_to_do(
+    monkeypatch: pytest.MonkeyPatch, free_gib: int, side: int, images: int, copied_mib: int
+) -> None:
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
+    )
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gib << 30, 139 << 30))
+    assert sizes_of(torch.device("cuda:0")) == Sizes(side, images, copied_mib << 20, 0.2, 0.3)
+
+
 def test_all_rates_are_kept_and_one_by_counted_multiply_adds_makes_no_roof() -> None:
     found = measure_ceilings(scripted(), "cpu", ["fp32"], SMALL)
     assert [*found["kernels"]["fp32"], *found["counted"]["fp32"]] == list(KERNELS)
@@ -164,9 +233,14 @@ KEY = {"device": "cpu", "cpu": "a model", "threads": 2}
 DAY = 24 * 3600.0
 
 
-def kept(form: int = 2, **changes: Any) -> str:
+def kept(form: int = 3, **changes: Any) -> str:
     """A file of the cache; sound without changes."""
-    own = {"macs_per_s": {"fp32": 9}, "kernels": {"fp32": {}}, "counted": {"fp32": {}}}
+    own = {
+        "macs_per_s": {"fp32": 9},
+        "kernels": {"fp32": {}},
+        "counted": {"fp32": {}},
+        "clocks": {"fp32": {}},
+    }
     ceilings = {"measured_at": "2001-09-09T01:46:40+00:00"} | own | changes
     return json.dumps({"form": form, "ceilings": ceilings})
 
@@ -179,6 +253,7 @@ class Machine:
         self.asked: list[tuple[str, ...]] = []
         self.time = 1e9
         self.others: float | None = 0.0
+        self.failures: dict[str, str] = {}
 
     def measure(self, dtypes: Sequence[str]) -> dict[str, Any]:
         self.asked.append(tuple(dtypes))
@@ -188,7 +263,9 @@ class Machine:
             "macs_per_s": dict.fromkeys(dtypes, rate),
             "kernels": named,
             "counted": {dtype: {} for dtype in dtypes},
+            "clocks": {dtype: {} for dtype in dtypes},
             "copy_bytes_per_s": rate,
+            "failures": dict(self.failures),
             "method": "a script",
         }
 
@@ -252,14 +329,24 @@ def test_what_was_measured_on_a_busy_machine_is_not_kept(machine: Machine) -> No
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
 
 
+def test_what_was_measured_only_in_part_is_not_kept(machine: Machine) -> None:
+    machine.through("fp32")
+    machine.failures["copy"] = "out of memory"
+    for _ in range(2):
+        assert machine.through("fp32", "bf16")["failures"] == machine.failures
+    machine.failures.clear()
+    assert machine.through("fp32", "bf16")["macs_per_s"] == {"fp32": 1.0, "bf16": 4.0}
+    assert machine.asked == [("fp32",), ("bf16",), ("bf16",), ("bf16",)]
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         "",
         "{",
         "[]",
-        '{"form": 2}',
-        kept(form=1),
+        '{"form": 3}',
+        kept(form=2),
         kept(measured_at="yesterday"),
         kept(measured_at="2091-01-01T00:00:00+00:00"),
         kept(kernels=None),

@@ -92,3 +92,21 @@ def test_whose_processes_they_are_is_unknown_where_the_driver_does_not_list_this
     running: tuple[GpuProcess, ...] | None,
 ) -> None:
     assert other_gpu_processes(FakeNvml(running=running)) is None
+
+
+@pytest.mark.parametrize("running", [None, (), (GpuProcess(1 << 30, 5),)])
+def test_where_no_processes_are_told_the_memory_of_others_is(running: tuple[GpuProcess, ...] | None) -> None:
+    """As in a container, where the driver lists none, or by the pids of the host."""
+    found = Watch(FakeNvml(running=running), elsewhere=lambda: 7 << 30).snapshot()
+    assert found["gpu_memory_elsewhere_bytes"] == 7 << 30
+    assert Watch(elsewhere=lambda: 7 << 30).snapshot()["gpu_memory_elsewhere_bytes"] == 7 << 30  # no NVML
+    listed = Watch(FakeNvml(running=(GpuProcess(os.getpid(), 1),)), elsewhere=lambda: 7 << 30).snapshot()
+    assert "gpu_memory_elsewhere_bytes" not in listed
+
+
+def test_the_gpu_is_read_before_the_files_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(FakeNvml, "sm_clock_mhz", lambda self: order.append("gpu"))
+    monkeypatch.setattr(conditions.host, "load_1min", lambda: order.append("host"))
+    Watch(FakeNvml()).snapshot()
+    assert order == ["gpu", "host"]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchsuite.errors import DeviceError
 from benchsuite.measure.caches import MIB, MOST_FLUSH_BYTES, cpu_flush_bytes, last_level_bytes
 from benchsuite.measure.cuda import CudaDevice
-from benchsuite.measure.device import CpuDevice, Step, open_device, resolve
+from benchsuite.measure.device import CpuDevice, Step, flusher, open_device, resolve
 
 
 def test_the_cpu_times_each_call_on_its_own() -> None:
@@ -114,17 +116,36 @@ def test_cold_calls_take_the_inputs_in_turns_and_the_flush_is_not_timed(
     clock = Clock(monkeypatch)
     written: list[int] = []
 
-    def eraser(device: CpuDevice, size: int) -> Step:
+    def flusher(size: int, device: str) -> Step:
         written.append(size)
         return clock.step(1000)
 
-    monkeypatch.setattr(CpuDevice, "eraser", eraser)
+    monkeypatch.setattr("benchsuite.measure.device.flusher", flusher)
     device = CpuDevice()
     steps = [clock.step(1), clock.step(2)]
     assert device.time_cold(steps, 3) == pytest.approx([1e-9, 2e-9, 1e-9])
     assert device.time_cold(steps, 1) == pytest.approx([1e-9])
     assert clock.ns == 4 * 1000 + 5
     assert written == [cpu_flush_bytes()]  # the buffer is made once
+
+
+def test_a_flush_writes_one_buffer_and_then_reads_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that were written would be written back in the timed step, at its expense."""
+    seen: list[tuple[str, int, int]] = []
+
+    class Seen(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            if func.overloadpacket.__name__ in ("zero_", "sum"):
+                tensor = args[0]
+                seen.append((func.overloadpacket.__name__, tensor.data_ptr(), tensor.nbytes))
+            return func(*args, **(kwargs or {}))
+
+    flush = flusher(1 << 16, "cpu")
+    with Seen():
+        flush()
+    assert [(word, size) for word, _, size in seen] == [("zero_", 1 << 16), ("sum", 1 << 16)]
+    assert seen[0][1] != seen[1][1]
+    assert float(str(flush()).strip("tensor()")) == (1 << 16) / 4  # written before, so its pages are there
 
 
 def test_an_eraser_writes_so_many_bytes() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchsuite.measure import energy
 from benchsuite.measure.energy import WINDOW_S, idle_draw, measure_energy
 from benchsuite.measure.fake import FakeDevice
 from benchsuite.measure.nvml import FakeNvml
@@ -85,8 +86,27 @@ def test_the_idle_draw_is_what_was_read_before_the_cell() -> None:
     assert found.idle_w == 75.0
 
 
-def test_only_an_idle_gpu_has_an_idle_draw() -> None:
-    assert idle_draw(FakeNvml(reasons=0x1, watts=76.5)) == 76.5
-    assert idle_draw(FakeNvml(reasons=0x4, watts=700.0)) is None
-    assert idle_draw(FakeNvml(reasons=None)) is None
-    assert idle_draw(None) is None
+@pytest.mark.parametrize(
+    ("reasons", "watts", "expected"), [(0x1, 76.5, 76.5), (0x4, 700.0, None), (None, 120.0, None)]
+)
+def test_only_an_idle_gpu_has_an_idle_draw_after_two_seconds_without_work(
+    reasons: int | None, watts: float, expected: float | None
+) -> None:
+    card, rested = FakeNvml(reasons=reasons, watts=watts), []
+    assert idle_draw(card, rested.append) == expected
+    assert rested == [2.0]
+
+
+def test_without_a_gpu_nothing_rests() -> None:
+    assert idle_draw(None, lambda _: pytest.fail("waited for nothing")) is None
+
+
+def test_the_idle_draw_is_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(energy, "for_device", lambda _: (FakeNvml(), ""))
+    monkeypatch.setattr(energy, "idle_draw", lambda card: asked.append(card) or 75.0)
+    try:
+        assert [energy.idle_draw_of("cuda:0") for _ in range(3)] == [75.0] * 3
+    finally:
+        energy.idle_draw_of.cache_clear()
+    assert len(asked) == 1

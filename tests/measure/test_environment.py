@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchsuite.measure import environment
+from benchsuite.measure import ceilings_cache, environment, host, nvml
+from benchsuite.measure.nvml import FakeNvml
 
 
 def test_the_description_of_this_machine_is_complete_and_json() -> None:
@@ -84,8 +86,43 @@ def test_the_gpu_is_described_from_torchs_properties(monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    found = environment._gpu(torch.device("cuda", 0))
+    found = environment.gpu("cuda:0", ask_smi=True)
     assert found is not None
     assert found["name"] == "NVIDIA H200"
     assert found["compute_capability"] == "9.0"
     assert found["nvidia_smi"] is None
+
+
+def test_nvidia_smi_is_asked_once_a_run_and_the_driver_of_a_fingerprint_is_nvmls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(command)
+        return SimpleNamespace(stdout=SMI)
+
+    properties = SimpleNamespace(
+        name="NVIDIA H200", uuid="abc", total_memory=1, multi_processor_count=132, major=9, minor=0
+    )
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
+    monkeypatch.setattr(shutil, "which", lambda word: word if word == "nvidia-smi" else None)
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(nvml, "for_device", lambda _: (FakeNvml(), ""))
+    described = environment.describe("cuda:0", [])
+    for _ in range(3):  # as for ceilings, the self-test, and what they are kept under
+        assert ceilings_cache.fingerprint("cuda:0")["driver"] == FakeNvml().about()["driver"]
+    assert described["gpu"]["nvidia_smi"]["driver"] == "580.1"
+    assert [command[0] for command in asked] == ["nvidia-smi"]
+
+
+def test_without_nvml_the_driver_is_what_the_kernel_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(nvml, "for_device", lambda _: (None, nvml.MISSING))
+    monkeypatch.setattr(host, "ROOT", tmp_path)
+    assert environment.driver("cuda:0") is None
+    (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
+    (tmp_path / "proc/driver/nvidia/version").write_text("NVRM version: 580.1\nGCC version: 12\n")
+    assert environment.driver("cuda:0") == "NVRM version: 580.1"
+    assert environment.driver("cpu") is None

@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from benchsuite.measure import nvml
+from benchsuite.measure.conditions import Watch
 from benchsuite.measure.nvml import Card, FakeNvml, GpuProcess, Nvml, open_card, reason_words
 
 
 class NVMLError(Exception):
     """As pynvml's."""
+
+
+class MismatchError(Exception):
+    """As pynvml's NVMLLibraryMismatchError, which drivers before R510 bring: no NVMLError."""
 
 
 class Library:
@@ -62,6 +67,7 @@ ANSWERS: dict[str, Any] = {
         SimpleNamespace(pid=12, usedGpuMemory=None),
     ],
     "nvmlDeviceGetMigMode": [1, 0],
+    "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=5 << 30),
     "nvmlDeviceGetName": "NVIDIA H200",
     "nvmlSystemGetDriverVersion": "580.1",
     "nvmlDeviceGetEnforcedPowerLimit": 700_000,
@@ -83,6 +89,7 @@ def test_answers_come_in_base_units_under_our_names() -> None:
     assert card.energy_j() == pytest.approx(7000.25)
     assert card.processes() == (GpuProcess(11, 4096), GpuProcess(12, None))
     assert card.mig() is True
+    assert card.used_bytes() == 5 << 30
     assert card.about() == {
         "name": "NVIDIA H200",
         "driver": "580.1",
@@ -91,12 +98,19 @@ def test_answers_come_in_base_units_under_our_names() -> None:
     }
 
 
-@pytest.mark.parametrize("answers", [{}, dict.fromkeys(ANSWERS, NVMLError("Not Supported"))])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        dict.fromkeys(ANSWERS, NVMLError("Not Supported")),
+        dict.fromkeys(ANSWERS, MismatchError("Unversioned function called")),
+    ],
+)
 def test_what_the_driver_or_the_package_does_not_have_is_none(answers: dict[str, Any]) -> None:
     card = opened(Library(**answers))
     asked = (card.sm_clock_mhz, card.max_sm_clock_mhz, card.temperature_c, card.throttle_reasons)
     assert [ask() for ask in asked] == [None] * 4
-    assert [card.power_w(), card.energy_j(), card.processes(), card.mig()] == [None] * 4
+    assert [card.power_w(), card.energy_j(), card.processes(), card.mig(), card.used_bytes()] == [None] * 5
     assert set(card.about().values()) == {None}
 
 
@@ -153,10 +167,26 @@ def test_an_unknown_uuid_is_a_reason() -> None:
     assert open_card("xyz", Library()) == (None, "NVML knows no GPU with the UUID xyz")
 
 
-def test_without_a_driver_there_is_a_reason() -> None:
+@pytest.mark.parametrize("kind", [NVMLError, MismatchError])
+def test_without_a_driver_or_with_one_of_another_age_there_is_a_reason(kind: type[Exception]) -> None:
     library = Library()
-    library.nvmlInit = lambda: (_ for _ in ()).throw(NVMLError("Driver Not Loaded"))  # type: ignore[method-assign]
+    library.nvmlInit = lambda: (_ for _ in ()).throw(kind("Driver Not Loaded"))  # type: ignore[method-assign]
     assert open_card("abc", library) == (None, "NVML cannot be used: Driver Not Loaded")
+
+
+def test_an_old_driver_costs_no_cell_its_time() -> None:
+    """With R470 whatever is asked in a newer form raises, and is absent from the snapshot."""
+    old = {name: MismatchError("Unversioned function called") for name in ANSWERS}
+    card = opened(Library(**old | {"nvmlDeviceGetTemperature": 61}))
+    found = Watch(card).snapshot()
+    assert found["gpu_temperature_c"] == 61
+    assert not set(found) & {"sm_clock_mhz", "throttle", "gpu_power_w", "other_gpu_processes", "mig"}
+
+
+def test_a_library_that_cannot_look_for_uuids_is_a_reason() -> None:
+    library = Library()
+    library.nvmlDeviceGetHandleByUUID = lambda uuid: (_ for _ in ()).throw(MismatchError())  # type: ignore[method-assign]
+    assert open_card("abc", library) == (None, "NVML knows no GPU with the UUID abc")
 
 
 def test_without_the_package_the_reason_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,6 +213,7 @@ def test_nothing_is_ever_set_on_the_card() -> None:
         card.energy_j,
         card.processes,
         card.mig,
+        card.used_bytes,
     ):
         ask()
     names = {name for name, _ in library.asked} - {"nvmlInit"}

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from itertools import chain, repeat
 
-from benchsuite.measure.blocks import BLOCK_CALLS, BLOCK_S
-from benchsuite.measure.device import CpuDevice
+import pytest
+
+from benchsuite.measure.blocks import (
+    BLOCK_CALLS,
+    BLOCK_S,
+    MOST_QUEUED,
+    VISIT_S,
+    calls_per_sample,
+    keep_at_work,
+)
+from benchsuite.measure.cuda import LEAST_S, CudaDevice
+from benchsuite.measure.device import CpuDevice, Step
 from benchsuite.measure.fake import FakeDevice
 from benchsuite.measure.stopping import FixedCount, RelativeInterval, Visit
 from benchsuite.measure.timing import measure_time
@@ -191,3 +201,81 @@ def test_a_block_is_sized_by_the_host_where_that_is_slower_than_the_device() -> 
     device = FakeDevice(repeat(1e-5), host_seconds_per_call=1 / 32)
     measure_time(nothing, device, NO_WARM_UP, fixed(5), threads=1)
     assert device.blocks == [1, int(BLOCK_S * 32), 1]
+
+
+class Gpu(FakeDevice):
+    """A GPU whose calls take equally long, and a microsecond more for the two events around a sample."""
+
+    def __init__(self, call_s: float, event_s: float = 0.0) -> None:
+        super().__init__(repeat(call_s), kind="cuda", least_s=LEAST_S)
+        self.call_s, self.event_s, self.ran = call_s, event_s, 0
+
+    def step(self) -> None:
+        self.ran += 1
+
+    def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
+        durations = []
+        for _ in range(calls):
+            ran = self.ran
+            step()
+            durations.append((self.ran - ran) * self.call_s + self.event_s)
+            self._now += durations[-1]
+        return durations
+
+
+@pytest.mark.parametrize("call_s", [3e-6, 50e-6, 190e-6])
+def test_calls_that_are_short_beside_the_events_of_a_gpu_make_a_sample_together(call_s: float) -> None:
+    device = Gpu(call_s, event_s=1e-6)
+    rule = RelativeInterval(min_samples=10, max_samples=40, max_s=1.0, precision=0.01)
+    timing = measure_time(device.step, device, WarmUp(3, 0.0), rule, threads=1)
+    assert timing.calls_per_sample * call_s >= LEAST_S
+    assert timing.samples_s == pytest.approx([call_s] * len(timing.samples_s), rel=0.01, abs=1e-6 / 25)
+    assert sum(timing.samples_s) * timing.calls_per_sample >= VISIT_S * 0.98
+    assert timing.usage[0].calls == len(timing.samples_s) * timing.calls_per_sample
+
+
+def test_a_call_that_is_long_enough_is_a_sample() -> None:
+    device = Gpu(200e-6)
+    timing = measure_time(device.step, device, WarmUp(3, 0.0), fixed(20), threads=1)
+    assert (timing.calls_per_sample, len(timing.samples_s)) == (1, 20)
+    assert CudaDevice(0).least_s == LEAST_S
+    assert (
+        calls_per_sample(nothing, CpuDevice(), 1e-6, most_samples=40) == 1
+    )  # its clock costs nothing beside it
+
+
+def test_a_gpu_is_sampled_for_a_tenth_of_a_second_however_alike_its_samples_are() -> None:
+    rule = RelativeInterval(min_samples=5, max_samples=1000, max_s=1.0, precision=0.5)
+    device = Gpu(1e-3)
+    timing = measure_time(device.step, device, WarmUp(3, 0.0), rule, threads=1)
+    assert len(timing.samples_s) >= VISIT_S / 1e-3
+    assert timing.stopped_by == "precision"
+    few = RelativeInterval(min_samples=5, max_samples=8, max_s=1.0, precision=0.5)
+    assert len(measure_time(device.step, device, WarmUp(3, 0.0), few, threads=1).samples_s) == 8
+
+
+def test_a_later_round_takes_as_many_calls_for_a_sample_as_the_first() -> None:
+    device = Gpu(50e-6)
+    timing = measure_time(device.step, device, NO_WARM_UP, fixed(4), threads=1, visit=Visit(1, 1, calls=7))
+    assert timing.calls_per_sample == 7
+    assert timing.samples_s == pytest.approx([50e-6] * 4)
+
+
+def test_cold_calls_and_parts_stay_on_their_own() -> None:
+    steps = [lambda: None] * 2
+    device = FakeDevice(repeat(1e-5), kind="cuda", least_s=LEAST_S)
+    assert (
+        measure_time(nothing, device, WarmUp(3, 0.0), fixed(4), threads=1, cold=steps).calls_per_sample == 1
+    )
+    parts = {"forward": nothing, "backward": nothing}
+    assert (
+        measure_time(nothing, device, WarmUp(3, 0.0), fixed(4), threads=1, parts=parts).calls_per_sample == 1
+    )
+
+
+@pytest.mark.parametrize(("call_s", "calls"), [(1.0, 1), (0.01, 5), (1e-6, MOST_QUEUED), (0.0, 1)])
+def test_a_gpu_is_kept_at_work_while_it_is_looked_at_and_not_waited_for(call_s: float, calls: int) -> None:
+    device = Gpu(call_s)
+    keep_at_work(device.step, device, call_s)
+    assert (device.ran, device.synchronized) == (calls, 0)
+    keep_at_work(lambda: pytest.fail("a CPU is done before it is looked at"), CpuDevice(), call_s)

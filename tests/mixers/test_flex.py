@@ -165,6 +165,9 @@ def test_windows_of_another_grid_are_not_kept_apart_by_the_regions_of_the_last()
 
 
 @compiles
+@pytest.mark.skipif(
+    torch.__version__ < "2.8", reason="torch 2.7 compiles no learned bias in bfloat16 on a CPU"
+)
 def test_in_bfloat16_it_gives_about_what_math_gives() -> None:
     torch.manual_seed(0)
     module = WindowAttention(32, 4, window_size=4, shift_size=2).eval()
@@ -225,7 +228,7 @@ def test_a_dtype_that_does_not_compile_is_said_so_too() -> None:
     with pytest.raises(
         RuntimeError, match=r"^No available kernel: flex_attention cannot be compiled here: .*float"
     ):
-        flex_attend(q, q, q)
+        flex_attend(q, q.clone(), q.clone())
 
 
 def test_a_neighborhood_is_prepared_once_for_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:

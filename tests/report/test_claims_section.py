@@ -15,10 +15,10 @@ import pytest
 from benchsuite.analyse.claims import VERDICTS
 from benchsuite.cli import main
 from benchsuite.errors import ScenarioError
-from benchsuite.report.claims import SYMBOLS, Panel, judgements, panel
+from benchsuite.report.claims import SYMBOLS, Panel, judgements, panel, plain
 from benchsuite.report.html import render
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Record
+from benchsuite.results.record import Busy, Record
 from benchsuite.results.store import RunWriter
 from tests.report.synthetic import make_record, make_run
 from tests.report.test_html import Page
@@ -308,3 +308,31 @@ def test_the_command_says_when_there_are_no_claims_and_when_a_format_is_unknown(
     assert printed(monkeypatch, capfd, folder, "--format", "json")[:2] == (0, "[]\n")
     code, _, err = printed(monkeypatch, capfd, folder, "--format", "xml")
     assert (code, err) == (2, "no format 'xml'; allowed: text, json\n")
+
+
+def launch_bound(hilo_s: float, msa_s: float) -> list[Record]:
+    found = []
+    for record, busy_s in zip(cells(noise=0.001), (hilo_s, msa_s), strict=True):
+        assert record.timing is not None
+        timing = dataclasses.replace(record.timing, busy=Busy(seconds=busy_s, method="cuda_graph"))
+        found.append(dataclasses.replace(record, timing=timing, flags=("launch_bound",)))
+    return found
+
+
+def test_a_launch_bound_verdict_says_so_and_what_device_time_says(tmp_path: Path) -> None:
+    records = launch_bound(0.004, 0.002)
+    (row,) = of(records, claim()).rows
+    assert row.words == "holds (launch-bound; on device time: does not hold)"
+    said = "launch-bound: the host sets the pace; on device time 0.5000, does not hold"
+    assert row.measured[0].reason == said
+    assert row.words in page(tmp_path, records, claim()).within("span")
+    (plain_one,) = map(plain, judgements({"claims": [claim()]}, to_frame(records)))
+    assert (plain_one["verdict"], plain_one["device_verdict"]) == ("holds", "does not hold")
+    assert plain_one["settings"][0]["device_ratio"] == pytest.approx(0.5)
+
+
+def test_a_verdict_on_attention_that_ran_as_math_says_so() -> None:
+    records = [dataclasses.replace(one, attention_backend=("math",)) for one in cells(kernel="sdpa")]
+    (row,) = of(records, claim()).rows
+    assert row.words == "holds"
+    assert row.measured[0].reason == "torch ran the attention of HiLo and MSA as math, not fused"

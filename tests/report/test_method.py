@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.report import method
+from benchsuite.results.record import Busy
 from benchsuite.results.store import Run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run
 
@@ -87,6 +88,20 @@ def test_methods_of_timing_and_memory_are_explained() -> None:
     assert found["MACs"].endswith("counted by fvcore 0.1.5.")
 
 
+def test_how_device_time_was_read_is_said_of_each_cell() -> None:
+    records = []
+    for name, how in (("A", "cuda_graph"), ("B", "profiler"), ("C", "profiler")):
+        record = make_record(name)
+        assert record.timing is not None
+        busy = Busy(seconds=1e-3, method=how)
+        records.append(replace(record, timing=replace(record.timing, busy=busy)))
+    assert facts(make_run(records))["Device time"] == (
+        "replays of the step, captured as one CUDA graph (1 cell) and the time in which a kernel ran, as the "
+        "profiler saw it (2 cells); in a pass of its own."
+    )
+    assert "Device time" not in facts(make_run([make_record()]))
+
+
 def test_what_memory_leaves_out_is_said() -> None:
     said = facts(make_run([make_record()]))["Memory"]
     assert said.endswith("masks and tables that a module keeps outside its parameters and buffers are not.")
@@ -96,6 +111,11 @@ def test_what_could_not_be_counted_is_named_with_its_reason() -> None:
     run = make_run([replace(make_record("a"), cost=None, not_counted='on "meta" KeyError: 1')])
     assert facts(run)["Not counted"] == 'a: on "meta" KeyError: 1.'
     assert "MACs" not in facts(run)
+
+
+def test_networks_with_windows_that_are_not_their_own_are_named() -> None:
+    said = facts(make_run([make_record("M"), make_record("M, windows 14×14")]))["Windows"]
+    assert "timm scales those of M, windows 14×14 with the image" in said
 
 
 def test_counters_that_disagree_are_named() -> None:

@@ -145,6 +145,7 @@ def test_device_time_and_energy_are_columns_where_a_device_tells_them() -> None:
     )
     table = numbers(watched, make_record("b"))
     assert [cell.text for cell in column(table, "Device busy per step (ms)")] == ["4.000", "–"]
+    assert heads(table).index("Device busy per step (ms)") == heads(table).index("Latency per step (ms)") + 1
     assert [cell.sort for cell in column(table, "Energy per image (mJ)")] == [0.1, None]
     assert not any("busy" in head or "Energy" in head for head in heads(numbers(make_record("b"))))
 
@@ -215,3 +216,9 @@ def test_no_name_is_a_command_of_latex(text: str) -> None:
 def test_markdown_escapes_what_would_end_a_cell() -> None:
     table = Table("", (Header("Name"), Header("V", numeric=True)), (Row((TableCell("a|b"), TableCell("1"))),))
     assert to_markdown(table) == "| Name | V |\n| --- | ---: |\n| a\\|b | 1 |\n"
+
+
+def test_a_kernel_is_shown_with_the_backend_that_ran() -> None:
+    records = [make_record("a", kernel="sdpa"), make_record("b", kernel="sdpa")]
+    seen = replace(records[0], attention_backend=("math",))
+    assert [cell.text for cell in column(numbers(seen, records[1]), "Kernel")] == ["sdpa (math)", "sdpa"]

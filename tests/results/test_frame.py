@@ -16,9 +16,10 @@ import pytest
 
 import benchsuite
 from benchsuite.errors import UsageError
+from benchsuite.results.codec import decode, encode
 from benchsuite.results.frame import COLUMNS, Results, export, load, to_frame
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import Cost, Memory, Record, Usage
+from benchsuite.results.record import Busy, Cost, Memory, Record, Usage
 from benchsuite.results.store import Run, RunWriter
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, estimate
 from tests.builders import make_cell, make_record
@@ -308,3 +309,35 @@ def test_what_each_part_of_training_holds_has_a_column() -> None:
     parts = ("output_bytes", "gradient_bytes", "optimizer_bytes", "process_bytes")
     assert [found[key] for key in parts] == [60, 100, 200, 5000]
     assert found["activations_bytes"] == 1000 - 100 - 50 - 200
+
+
+@pytest.mark.parametrize(
+    ("kernel", "seen", "column", "shown"),
+    [
+        ("sdpa", None, None, "sdpa"),
+        ("math", (), "none", "math"),
+        ("sdpa", ("flash",), "flash", "sdpa (flash)"),
+        ("sdpa", ("math",), "math", "sdpa (math)"),
+        ("sdpa", ("flash", "math"), "flash math", "sdpa (flash, math)"),
+        ("flash", ("flash",), "flash", "flash"),
+        ("mem_efficient", ("efficient",), "efficient", "mem_efficient"),
+        ("math", ("flash",), "flash", "math (flash)"),
+    ],
+)
+def test_the_backend_of_attention_is_a_column_and_told_where_it_is_not_the_kernel(
+    kernel: Any, seen: Any, column: str | None, shown: str
+) -> None:
+    record = make_record(make_cell(kernel=kernel), attention_backend=seen)
+    assert row(record)["attention_backend"] == column
+    assert f"| {shown} |" in str(export(results(record), "markdown"))
+    assert decode(encode(record)) == record
+
+
+def test_device_time_stands_beside_wall_time_where_it_is_known() -> None:
+    record = make_record(samples=STEPS)
+    assert record.timing is not None
+    busy = replace(record, timing=replace(record.timing, busy=Busy(seconds=0.25, method="profiler")))
+    header, _, line = str(export(results(busy), "markdown")).splitlines()
+    assert " latency_hi_s | busy_s | samples " in header
+    assert "| 0.25 |" in line
+    assert "busy_s" not in str(export(results(record), "markdown"))

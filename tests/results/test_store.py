@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from benchsuite.errors import RecordVersionError, RunFolderError
+from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
 from benchsuite.results.codec import encode
+from benchsuite.results.lock import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, RunWriter, check_free, read_run
 from tests.builders import make_cell, make_record
@@ -160,3 +163,51 @@ def test_an_unreadable_scenario_is_named(tmp_path: Path) -> None:
     (tmp_path / "scenario.json").write_text("{")
     with pytest.raises(RunFolderError, match=r"scenario\.json: cannot be read"):
         read_run(tmp_path)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*") if path.name != LOCK)
+
+
+def replaced(folder: Path) -> None:
+    write(folder.with_name("other"), 1)
+    shutil.rmtree(folder)
+    folder.with_name("other").rename(folder)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [
+        shutil.rmtree,
+        lambda folder: (folder / RECORDS).unlink(),
+        lambda folder: folder.rename(f"{folder}2"),
+        replaced,
+    ],
+)
+def test_a_folder_that_goes_away_is_noticed_at_the_next_record(
+    tmp_path: Path, happens: Callable[[Path], object]
+) -> None:
+    folder = tmp_path / "run"
+    writer = RunWriter.create(folder, SCENARIO, MACHINE)
+    first, second = records(2)
+    writer.append(first)
+    happens(folder)
+    there = names(folder)
+    with pytest.raises(
+        StorageError, match=rf"^{folder / RECORDS} was removed, moved or replaced while the run"
+    ):
+        writer.append(second)
+    writer.close()
+    assert names(folder) == there
+
+
+def test_the_lock_of_who_has_taken_the_place_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    writer = RunWriter.create(folder, SCENARIO, MACHINE)
+    shutil.rmtree(folder)
+    other = RunWriter.create(folder, SCENARIO, MACHINE)
+    writer.close()
+    with pytest.raises(RunFolderError, match="another benchsuite"):
+        RunWriter.resume(folder, None)
+    other.close()
+    assert not (folder / LOCK).exists()

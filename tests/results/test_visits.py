@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from benchsuite.errors import StorageError
 from benchsuite.results.record import Cell, Record, Timing
 from benchsuite.results.visits import VISITS, VisitJournal, read_visits, remove_visits
 
@@ -52,3 +55,23 @@ def test_a_run_without_a_journal_has_no_visits(tmp_path: Path) -> None:
     VisitJournal(tmp_path).close()
     remove_visits(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_journal_that_goes_away_is_noticed_at_the_next_visit(tmp_path: Path) -> None:
+    journal = VisitJournal(tmp_path)
+    journal.append(0, visit("a", 1))
+    (tmp_path / VISITS).unlink()
+    with pytest.raises(StorageError, match=rf"^{tmp_path / VISITS} was removed, moved or replaced"):
+        journal.append(1, visit("a", 2))
+    journal.close()
+    assert not (tmp_path / VISITS).exists()
+
+
+def test_a_visit_that_lacks_only_its_newline_is_kept(tmp_path: Path) -> None:
+    (journal := VisitJournal(tmp_path)).append(0, visit("a", 1))
+    journal.close()
+    file = tmp_path / VISITS
+    file.write_bytes(file.read_bytes()[:-1])
+    (journal := VisitJournal(tmp_path)).append(1, visit("a", 2))
+    journal.close()
+    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 2)]}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.errors import Unsupported, UsageError
+from benchsuite.errors import UsageError
 from benchsuite.measure.stopping import Visit
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.results.frame import to_frame
@@ -21,6 +21,7 @@ from benchsuite.run.catalogue import known_parameters
 from benchsuite.scenario.measure import Measure
 from benchsuite.scenario.subjects import STAGES, named
 from tests.builders import make_cell, make_record
+from tests.plans import plans_of
 
 HERE = "tests.run.test_backbone_cells"
 
@@ -59,6 +60,10 @@ def huge(**options: Any) -> nn.Module:
     return network
 
 
+def square(*, resolution: int = 32) -> nn.Module:
+    return tiny(resolution=resolution)
+
+
 def no_module(**options: Any) -> str:
     return "a network"
 
@@ -95,14 +100,14 @@ def test_a_network_is_told_the_side_of_a_square_and_both_sides_of_a_rectangle() 
 def test_parameters_and_swaps_reach_the_builder_with_names_it_can_import() -> None:
     swap = {
         "stage1": "hilo",
-        "stage2": {"name": "pvtv2_mlp", "params": {"a": 1}},
+        "stage2": {"name": "pvtv2_mlp", "params": {"hidden_dim": 2}},
         "all": {"alternate": ["msa"]},
     }
     module = build(cell_of(config={"num_classes": 7, "mixer": swap}), "meta").module
     assert module.head.out_features == 7
     assert module.mixer == {
         "stage1": "hilo",  # of the zoo, which a network knows
-        "stage2": {"name": BLOCKS["pvtv2_mlp"], "params": {"a": 1}},
+        "stage2": {"name": BLOCKS["pvtv2_mlp"], "params": {"hidden_dim": 2}},
         "all": {"alternate": ["msa"]},
     }
 
@@ -118,35 +123,42 @@ def test_weights_and_input_come_from_the_seed() -> None:
     [
         ({"kernel": "flash"}, "tiny has no mixer that runs on kernel 'flash'; it runs on math, sdpa"),
         ({"resolution": (30, 32)}, "tiny: patches of 4 pixels do not divide (30, 32)"),
+        ({"config": {"mixer": {"stage9": "msa"}}}, "unknown stage 'stage9'. Allowed: stage1"),
+        ({"target": f"{HERE}:square"}, f"tiny ({HERE}:square): it takes no kernel"),
     ],
 )
-def test_what_the_axes_ask_too_much_of_is_unsupported_and_the_run_goes_on(
+def test_what_a_builder_refuses_is_unsupported_and_the_run_goes_on(
     changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(Unsupported):
-        build(cell_of(**changes), "meta")
-    bad, good = worker.plan([cell_of(**changes), cell_of()])
+    bad, good = plans_of([cell_of(**changes), cell_of()])
     assert (bad.status, good.status) == ("unsupported", "ok")
     assert bad.failure is not None
-    assert bad.failure.message == f"tiny ({HERE}:tiny): {message}"
+    assert bad.failure.message == message
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"mixer": {"stage9": "msa"}}, "unknown stage 'stage9'. Allowed: stage1"),
-        ({"depth": 3}, "tiny() got an unexpected keyword argument 'depth'"),
+        ({"depth": 3}, "got an unexpected keyword argument 'depth'"),
+        (
+            {"mixer": {"stage1": {"alternate": ["msa", {"name": f"{HERE}:Tiny", "params": {"heads": 2}}]}}},
+            "got an unexpected keyword argument 'heads'",
+        ),
     ],
 )
-def test_what_no_axis_can_help_is_refused_before_the_run(config: dict[str, Any], message: str) -> None:
+def test_arguments_that_no_signature_takes_are_refused_before_the_run(
+    config: dict[str, Any], message: str
+) -> None:
     with pytest.raises(UsageError) as error:
-        worker.plan([cell_of(), cell_of(config=config)])
+        plans_of([cell_of(), cell_of(config=config)])
     assert str(error.value) == f"tiny ({HERE}:tiny): {message}"
 
 
-def test_a_builder_that_builds_no_module_is_named() -> None:
-    with pytest.raises(UsageError, match="it builds a str, not a torch"):
-        build(cell_of("no_module"), "meta")
+def test_a_builder_that_builds_no_module_costs_its_own_cells_only() -> None:
+    bad, good = plans_of([cell_of("no_module"), cell_of()])
+    assert (bad.status, good.status) == ("error", "ok")
+    assert bad.failure is not None
+    assert bad.failure.message == "it builds a str, not a torch.nn.Module"
 
 
 @pytest.mark.parametrize(
@@ -158,14 +170,14 @@ def test_a_builder_that_builds_no_module_is_named() -> None:
     ],
 )
 def test_a_builder_that_is_not_there_costs_its_own_cells_only(target: str, message: str) -> None:
-    bad, good = worker.plan([cell_of(target=target), cell_of()])
+    bad, good = plans_of([cell_of(target=target), cell_of()])
     assert (bad.status, good.status) == ("error", "ok")
     assert bad.failure is not None
     assert bad.failure.message == f"{target} cannot be loaded: {message}"
 
 
 def test_cost_is_of_one_image_and_worked_by_hand() -> None:
-    (plan,) = worker.plan([cell_of(batch=4)])
+    (plan,) = plans_of([cell_of(batch=4)])
     assert plan.value is not None
     assert plan.value.cost.params == (3 * 4 * 4 * 8 + 8) + (8 * 10 + 10)
     assert plan.value.cost.macs == 8 * 8 * 8 * (3 * 4 * 4) + 8 * 10
@@ -173,7 +185,7 @@ def test_cost_is_of_one_image_and_worked_by_hand() -> None:
 
 
 def test_a_cell_that_the_machine_cannot_hold_is_refused_with_the_estimate_and_not_tried() -> None:
-    (answer,) = worker.plan([cell_of("huge")])  # 10¹² weights: 3.6 TiB
+    (answer,) = plans_of([cell_of("huge")])  # 10¹² weights: 3.6 TiB
     assert answer.status == "oom"
     assert answer.failure is not None
     assert answer.failure.message.startswith("will not fit: needs about 3.64 TiB, there is ")
@@ -183,7 +195,7 @@ def test_a_cell_that_the_machine_cannot_hold_is_refused_with_the_estimate_and_no
 
 
 def test_the_largest_network_is_planned_without_its_memory() -> None:
-    (plan,) = worker.plan([make_cell(**_DAVIT_G)])
+    (plan,) = plans_of([make_cell(**_DAVIT_G)])
     assert plan.status in ("ok", "oom")
     cost = worker.count(make_cell(**_DAVIT_G)).value
     assert cost is not None

@@ -15,6 +15,7 @@ from benchsuite.run.executor import InlineExecutor
 from benchsuite.run.prepare import Request, prepare
 from benchsuite.run.sweep import run as run_sweep
 from tests.builders import make_cell
+from tests.plans import plans_of
 from tests.run.test_sweep import Watching
 
 OUTSIDE = Path(__file__).parent.parent / "data/outside"
@@ -32,7 +33,7 @@ def a_cell(name: str, module: str = "uncountable", **changes: object) -> Cell:
 
 
 def planned(name: str, module: str = "uncountable") -> Plan:
-    (answer,) = worker.plan([a_cell(name, module)])
+    (answer,) = plans_of([a_cell(name, module)])
     assert answer.value is not None, answer.failure
     return answer.value
 
@@ -136,7 +137,7 @@ def test_counting_on_real_tensors_stays_within_its_time(monkeypatch: pytest.Monk
 
 
 def test_what_the_module_itself_refuses_is_its_answer_and_no_fault_of_counting() -> None:
-    (answer,) = worker.plan([a_cell("Refuses")])
+    (answer,) = plans_of([a_cell("Refuses")])
     assert answer.status == "unsupported"
     assert answer.failure is not None
     assert answer.failure.message == "the 8 × 8 grid is too fine"
@@ -151,7 +152,7 @@ def test_what_a_gpu_might_not_refuse_is_left_to_the_gpu() -> None:
 
 def test_arguments_that_a_class_does_not_take_stay_mistakes_of_the_scenario() -> None:
     with pytest.raises(UsageError, match="unexpected keyword argument 'x'"):
-        worker.plan([a_cell("Linspace", config={"x": 1})])
+        plans_of([a_cell("Linspace", config={"x": 1})])
 
 
 def test_a_class_that_cannot_be_imported_is_an_error_and_not_only_uncounted() -> None:

@@ -138,17 +138,16 @@ def test_killed_workers_cost_a_cell_each_at_most_and_a_retry_completes_the_table
     assert table(folder) == undisturbed
 
 
-def test_workers_that_are_killed_while_planning_end_the_run_with_one_message(
-    slow: Path, tmp_path: Path, repository: Path
+def test_a_worker_that_is_killed_before_anything_is_planned_costs_nothing(
+    slow: Path, repository: Path
 ) -> None:
-    with RealRun(repository, slow, "--out", tmp_path / "run") as run:
+    with RealRun(repository, slow, "--dry-run") as run:
         run.until(lambda: len(run.workers) == 1)
-        for worker in run.workers:
-            os.kill(worker, signal.SIGKILL)
-        code, _, err = run.finish()
-    assert code == 3
-    assert err == "benchsuite: the worker process was killed by SIGKILL\n"
-    assert not (tmp_path / "run").exists()
+        os.kill(run.workers[0], signal.SIGKILL)
+        code, out, _ = run.finish()
+    assert code == 0
+    assert f"{CELLS} cells, about" in out
+    assert "killed" not in out
 
 
 def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
@@ -159,20 +158,54 @@ def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
     measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
     assert executor.visit(cell, measure, Visit()).status == "ok"
     for worker in (executor._timers["retain"], executor._inspector):
+        assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
     assert executor.visit(cell, measure, Visit()).status == "ok"
     assert executor.inspect(cell, measure).status == "ok"
 
 
+STARTS_BADLY = """
+from benchsuite.run import fake_worker
+from benchsuite.run.fake_worker import *
+from pathlib import Path
+
+def set_up(*given):
+    ending = Path(__file__).with_name("ending").read_text()
+    exec(ending)
+    return fake_worker.set_up(*given)
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "status", "kind"),
+    [("os._exit(9)", "crash", "exit code 9"), ("time.sleep(3600)", "timeout", "Timeout")],
+)
+def test_a_worker_that_dies_or_hangs_while_it_starts_costs_one_cell(
+    tmp_path: Path, ending: str, status: str, kind: str
+) -> None:
+    (tmp_path / "starts_badly.py").write_text(STARTS_BADLY)
+    cell, measure = make_cell(name="fine"), Measure()
+    with closing(ProcessExecutor([str(tmp_path)], "starts_badly")) as executor:
+        executor.describe("cpu", 1, [])
+        for ask in (
+            lambda limit: executor.visit(cell, measure, Visit(), limit),
+            lambda limit: executor.inspect(cell, measure, limit),
+        ):
+            executor._inspector.close()
+            (tmp_path / "ending").write_text(ending)
+            answer = ask(1.0 if status == "timeout" else None)
+            assert (answer.status, answer.failure and answer.failure.kind) == (status, kind)
+            (tmp_path / "ending").write_text("pass")
+            assert ask(None).status == "ok"
+
+
 def test_a_worker_lets_its_parent_decide_what_a_signal_means_from_its_first_moment() -> None:
     with closing(Worker()) as worker:
-        os.kill(worker.pid, signal.SIGINT)  # Python has not even begun there
-        os.kill(worker.pid, signal.SIGTERM)
-        assert worker.call("matmul_rate", "cpu") > 0
-        os.kill(worker.pid, signal.SIGINT)
-        os.kill(worker.pid, signal.SIGTERM)
-        assert worker.call("matmul_rate", "cpu") > 0
+        for _ in range(2):  # at first, Python has not even begun there
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(worker.pid, number)
+            assert worker.call("matmul_rate", "cpu") > 0
 
 
 @pytest.mark.slow

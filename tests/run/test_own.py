@@ -16,7 +16,6 @@ import torch
 from benchsuite.cli import main
 from benchsuite.errors import UsageError
 from benchsuite.results.store import RECORDS, read_run
-from benchsuite.run import worker
 from benchsuite.run.answer import Answer, Plan
 from benchsuite.run.build import mixer_class
 from benchsuite.run.catalogue import entry, known_parameters
@@ -25,6 +24,7 @@ from benchsuite.run.own import plugins, search_path, worker_environment
 from benchsuite.run.process import Worker
 from benchsuite.scenario.check import problems
 from tests.builders import make_cell
+from tests.plans import plans_of
 
 TOKENS = """
 from torch import nn
@@ -99,7 +99,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
 
 
 def planned(target: str, **changes: object) -> Answer[Plan]:
-    (plan,) = worker.plan([make_cell(name="Mine", target=target, **changes)])
+    (plan,) = plans_of([make_cell(name="Mine", target=target, **changes)])
     return plan
 
 
@@ -162,7 +162,7 @@ def test_a_class_that_cannot_be_had_is_an_error_of_its_own_rows(
     write: Write, source: str, kind: str, why: str
 ) -> None:
     target = f"{write(source)}:Mine"
-    plans = worker.plan([make_cell(name="Mine", target=target), make_cell()])
+    plans = plans_of([make_cell(name="Mine", target=target), make_cell()])
     assert [plan.status for plan in plans] == ["error", "ok"]
     failure = plans[0].failure
     assert failure is not None
@@ -205,15 +205,17 @@ def test_wrong_arguments_of_an_own_mixer_are_bad_input(write: Write) -> None:
         planned(f"{name}:Mine", config={"wdith": 3})
 
 
-def test_the_current_folder_comes_first_then_the_folders_named_then_the_rest(
+def test_the_folders_named_come_first_and_the_current_folder_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
     engine = InlineExecutor(["sub"])
-    assert sys.path[:2] == [str(tmp_path), str(tmp_path / "sub")]
+    assert (sys.path[0], sys.path[-1]) == (str(tmp_path / "sub"), str(tmp_path))
+    assert sys.path[1:-1] == list(dict.fromkeys(filter(None, before)))
     engine.close()
     assert sys.path == before
+    assert search_path(["."])[0] == str(tmp_path)  # where it is asked for
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     found = worker_environment(["sub", "/other"])["PYTHONPATH"]
     assert found == os.pathsep.join([str(tmp_path / "sub"), "/other", "/elsewhere"])
@@ -221,14 +223,36 @@ def test_the_current_folder_comes_first_then_the_folders_named_then_the_rest(
     assert "PYTHONPATH" not in worker_environment([])
 
 
+@pytest.mark.parametrize("command", [["-m", "benchsuite"], ["bin/benchsuite"]])
+def test_files_beside_the_scenario_stand_for_no_installed_package(
+    tmp_path: Path, repository: Path, command: list[str]
+) -> None:
+    for name in ("torch", "numpy", "typer", "pickle"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('the wrong one')")
+    (tmp_path / "beside.py").write_text(TOKENS)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "benchsuite").write_text("from benchsuite.cli import main; main()")
+    measure = (
+        "measure: {warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, threads: 1, ceilings: false}\n"
+    )
+    (tmp_path / "mine.yaml").write_text(SCENARIO.format(mixers="'beside:Mine'") + measure)
+    done = subprocess.run(
+        [sys.executable, *command, "run", "mine.yaml", "--out", "r", "--device", "cpu"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [record.status for record in read_run(tmp_path / "r").records] == ["ok"]
+
+
 def test_a_worker_finds_a_package_in_the_folder_it_is_given(tmp_path: Path) -> None:
     package(tmp_path, "acme", "acme_mixer = acme.deep.attention:Mine", {"acme/deep/attention.py": TOKENS})
     process = Worker([str(tmp_path)])
     try:
-        (plan,) = process.call("plan", [make_cell(target="acme_mixer")])
+        answer = process.call("count", make_cell(target="acme_mixer"))
     finally:
         process.close()
-    assert plan.status == "ok", plan.failure
+    assert answer.value is not None, answer.failure
 
 
 def test_a_packages_mixer_is_known_by_name_and_parameters_without_importing_it(searched: Path) -> None:
@@ -291,7 +315,7 @@ def test_check_build_names_each_mixer_that_cannot_be_had_once(cli: Cli, write: W
     scenario = SCENARIO.format(mixers=f"msa, '{good}:Mine', {{name: '{bad}:Mine', label: Bad}}")
     path = searched / "mine.yaml"
     path.write_text(scenario.replace("resolution: 64", "resolution: [64, 32]") + "measure: {threads: 1}\n")
-    code, out, _ = cli("check", "--build", path)
+    code, out, _ = cli("check", "--build", path, "--pythonpath", searched)
     assert code == 3
     assert out.splitlines() == [
         f"{path}: ok, 4 of 6 cells build",
@@ -305,7 +329,7 @@ def test_an_expected_error_is_no_failure_of_check(cli: Cli, write: Write, search
     path.write_text(
         SCENARIO.format(mixers=f"{{name: '{write('import no_such_thing')}:Mine', label: Bad}}") + rule
     )
-    assert cli("check", "--build", path)[0] == 0
+    assert cli("check", "--build", path, "--pythonpath", searched)[0] == 0
 
 
 @pytest.mark.parametrize("command", [["run"], ["check"], ["check", "--build"]])

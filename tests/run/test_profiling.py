@@ -50,7 +50,7 @@ class Scripted:
         self.devices.append(device)
         return ("cpu" if device == "auto" else device), {"command": command}
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
         counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
         failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
         return [

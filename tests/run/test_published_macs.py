@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from benchsuite.results.record import Cost
-from benchsuite.run import worker
 from tests.builders import make_cell
+from tests.plans import plans_of
 
 TOKENS, DIM, HEADS, HEAD_DIM = 196, 768, 12, 64
 
 
 def cost_of(target: str, **config: object) -> Cost:
     cell = make_cell(target=target, config=config, resolution=(224, 224), dim=DIM, num_heads=HEADS)
-    (plan,) = worker.plan([cell])
+    (plan,) = plans_of([cell])
     assert plan.value is not None
     return plan.value.cost
 

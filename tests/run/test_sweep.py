@@ -68,7 +68,7 @@ class Scripted:
         environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
         return (self.device if device == "auto" else device), environment
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
         self.planned.extend(cells)
         return [self._plan(cell) for cell in cells]
 
@@ -121,7 +121,7 @@ class Scripted:
     def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
         self.inspected += 1
         memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
-        return Answer(Inspected(memory))
+        return Answer(Inspected(memory, attention_backend=("flash",)))
 
     def begin_round(self) -> None:
         self.processes += 1
@@ -156,6 +156,14 @@ class Watching:
 
     def end(self) -> None:
         self.events.append("end")
+
+
+class OnSmallGpu(Scripted):
+    """On a GPU of 4 GB."""
+
+    def describe(self, *args: Any, **kwargs: Any) -> tuple[str, dict[str, Any]]:
+        device, environment = super().describe(*args, **kwargs)
+        return device, environment | {"gpu": {"memory_bytes": 4 * 10**9}}
 
 
 @pytest.fixture
@@ -504,6 +512,22 @@ def test_failures_are_records_and_the_sweep_goes_on(scenario: str, tmp_path: Pat
     assert all(record.cost for record in result.records)  # counted, though not timed
 
 
+def test_a_record_says_what_attention_ran_on(scenario: str, tmp_path: Path) -> None:
+    sweep(Scripted(), tmp_path / "run", scenario)
+    stored = [record for record in read_run(tmp_path / "run").records if record.status == "ok"]
+    assert {record.attention_backend for record in stored} == {("flash",)}
+
+
+@pytest.mark.parametrize("memory", ["1MB", "8GB"])
+def test_too_little_memory_is_expected_of_small_devices_only(
+    scenario: str, tmp_path: Path, memory: str
+) -> None:
+    Path(scenario).write_text(SCENARIO.replace("reason: planted", f"memory_below: {memory}, reason: planted"))
+    result = sweep(OnSmallGpu({"HiLo": "oom"}), tmp_path / "run", scenario)
+    planted = [r for r in result.records if r.cell.name == "HiLo" and r.cell.batch == 2]
+    assert {record.expected for record in planted} == {memory == "8GB"}
+
+
 def test_only_the_expected_status_is_expected(scenario: str, tmp_path: Path) -> None:
     result = sweep(Scripted({"HiLo": "error"}), tmp_path / "run", scenario)
     assert all(record.failed for record in result.records if record.cell.name == "HiLo")
@@ -599,8 +623,18 @@ def test_a_named_profile_is_taken_as_it_is(scenario: str) -> None:
     assert prepared.notes == ()
 
 
-def test_with_a_gpu_no_profile_is_chosen(scenario: str) -> None:
+def test_with_a_gpu_no_profile_is_chosen_where_there_is_none_for_it(scenario: str) -> None:
     assert prepare(Request(reference=scenario), Scripted()).scenario.applied == ()
+
+
+def test_a_gpu_gets_the_gpu_profile_and_is_told(scenario: str) -> None:
+    Path(scenario).write_text(SCENARIO + "  gpu: {sweep: {dtype: [tf32, bf16]}}\n")
+    prepared = prepare(Request(reference=scenario), Scripted())
+    assert prepared.scenario.applied == ("gpu",)
+    assert {cell.dtype for cell in prepared.cells} == {"tf32", "bf16"}
+    assert prepared.notes[0].startswith('a GPU was chosen: running the scenario\'s profile "gpu"')
+    named = prepare(Request(reference=scenario, profiles=("other",)), Scripted())
+    assert named.scenario.applied == ("other",)
 
 
 @pytest.mark.parametrize(

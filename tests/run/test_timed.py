@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
-from typing import Any
+import itertools
+from dataclasses import replace
+from typing import Any, Literal, cast
 
 import pytest
 import torch
 
 from benchsuite.errors import Mismatch
 from benchsuite.measure.allocator import can_retain, in_use
+from benchsuite.measure.device import CpuDevice
+from benchsuite.measure.fake import FakeDevice
+from benchsuite.measure.nvml import FakeNvml
 from benchsuite.measure.stopping import Visit
 from benchsuite.results.record import Cell
-from benchsuite.run import timed, worker
+from benchsuite.run import inspected, ready, timed, worker
+from benchsuite.run.answer import Answer, Visited
+from benchsuite.run.rounds import measure_in_rounds
 from benchsuite.run.timed import Timer
 from benchsuite.scenario.measure import Measure
-from tests.builders import make_cell
+from tests.builders import make_cell, make_record
 
+CARD = FakeNvml(running=())
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_s=60.0, precision=None)
 
 
@@ -24,13 +33,13 @@ QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The cells that were built for timing, in order; their references are not among them."""
     found: list[str] = []
-    original = timed.build
+    original = ready.build
 
     def build(cell: Cell, *arguments: Any, **more: Any) -> Any:
         found.append(cell.name)
         return original(cell, *arguments, **more)
 
-    monkeypatch.setattr(timed, "build", build)
+    monkeypatch.setattr(ready, "build", build)
     return found
 
 
@@ -123,3 +132,75 @@ def test_a_compiled_cell_says_what_compiling_took() -> None:
     assert visited.compilation.seconds > 0
     assert (visited.compilation.graphs, visited.compilation.graph_breaks) == (1, 0)
     assert visited.check is not None
+
+
+def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the last sample steps are queued, then the state is read, then they are waited for."""
+    log: list[str] = []
+
+    class Gpu(CpuDevice):
+        kind = "cuda"
+
+        def synchronize(self) -> None:
+            log.append("wait")
+
+    original = timed.steps_of
+
+    def noted(*arguments: Any, **more: Any) -> Any:
+        steps = original(*arguments, **more)
+        return replace(steps, whole=lambda: (log.append("step"), steps.whole())[1])
+
+    monkeypatch.setattr(timed, "steps_of", noted)
+    monkeypatch.setattr(timed, "open_device", lambda _: Gpu())
+    monkeypatch.setattr(timed, "for_device", lambda _: (CARD, ""))
+    monkeypatch.setattr(FakeNvml, "throttle_reasons", lambda self: log.append("read") or 0x4)
+    visited = Timer().visit(make_cell(), QUICK, Visit())
+    assert visited.conditions is not None
+    assert visited.conditions.after["throttle"] == ["power_cap"]
+    end = len(log) - log[::-1].index("read")
+    assert log[end:] == ["wait"]  # right after it was read
+    queued = log[: end - 1]
+    assert queued[-1] == "step"
+    measured = len(visited.timing.samples_s) + visited.timing.warmup_calls + 1  # the first call
+    assert queued.count("step") > measured
+
+
+def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
+    told: list[int | None] = []
+
+    class Executor:
+        def begin_round(self) -> None: ...
+
+        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> Answer[Visited]:
+            told.append(visit.calls)
+            timing = make_record(samples=(1e-5,) * 4).timing
+            assert timing is not None
+            return Answer(Visited(replace(timing, calls_per_sample=visit.calls or 20)))
+
+    measure = Measure(metrics=("latency",), rounds=3, precision=None)
+    cells = [make_cell(device="cpu")]
+    (one,) = measure_in_rounds(
+        cells, measure, cast("Any", Executor()), begins=lambda _: None, stopping=lambda: False
+    )
+    assert told == [None, 20, 20]
+    assert one[1].timing is not None
+    assert one[1].timing.calls_per_sample == 20
+
+
+@pytest.mark.parametrize("word", ["auto", False])
+def test_energy_is_read_unless_the_scenario_says_no(
+    monkeypatch: pytest.MonkeyPatch, word: Literal["auto", False]
+) -> None:
+    rested: list[str] = []
+    card = FakeNvml(joules=itertools.count(0.0, 5.0))
+    monkeypatch.setattr(inspected, "for_device", lambda _: (card, ""))
+    monkeypatch.setattr(inspected, "idle_draw_of", lambda device: rested.append(device) or 70.0)
+    monkeypatch.setattr(inspected, "build", lambda cell, *_, **more: timed.build(cell, "cpu", **more))
+    monkeypatch.setattr(inspected, "precision_of", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(inspected, "open_device", lambda _: FakeDevice(itertools.repeat(0.1)))
+    found = inspected.inspect(
+        make_cell(device="cuda:0"), Measure(metrics=("latency",), busy=False, energy=word)
+    )
+    assert rested == (["cuda:0"] if word else [])
+    assert (found.energy is not None) is (word == "auto")
+    assert found.energy is None or found.energy.idle_w == 70.0

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 import torch
 
 from benchsuite.errors import UsageError
-from benchsuite.measure import selftest_cache
+from benchsuite.measure import cuda_busy, selftest_cache
 from benchsuite.measure.stopping import Visit
 from benchsuite.mixers import MIXERS
+from benchsuite.results.ceilings import Ceilings, ceilings_of
 from benchsuite.results.record import Cell, Cost, Timing
+from benchsuite.results.shapes import require_environment
 from benchsuite.run import worker
 from benchsuite.run.answer import Answer
 from benchsuite.run.build import build, mixer_class
 from benchsuite.run.steps import step_of
+from benchsuite.run.timed import Timer
 from benchsuite.scenario.measure import Measure
 from tests.builders import make_cell
+from tests.plans import plans_of
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
 
@@ -48,7 +54,8 @@ def test_a_cell_that_works_has_its_samples() -> None:
     [
         ("Raises", "error", "KeyError", "'planted'"),
         ("RunsOut", "oom", "OutOfMemoryError", "CUDA out of memory. Tried to allocate 20.00 GiB"),
-        ("RunsOutOnHost", "oom", "RuntimeError", "[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        ("RunsOutOnHost", "oom", "RuntimeError", "[enforce fail at alloc_cpu"),
+        ("SaysItRunsOut", "error", "RuntimeError", "CUDA out of memory, thinks my cache"),
     ],
 )
 def test_whatever_a_cell_raises_becomes_a_status_with_its_reason(
@@ -146,7 +153,7 @@ def planned_costs(name: str) -> dict[str, tuple[Cost, int]]:
             cell = make_cell(
                 target=name, kernel=kernel, config=config, resolution=(224, 448), dim=96, num_heads=4
             )
-            (plan,) = worker.plan([cell])
+            (plan,) = plans_of([cell])
             assert plan.value is not None, plan.failure
             with torch.device("meta"):
                 form = build(cell, "meta").module.macs((14, 28))  # type: ignore[operator]
@@ -178,7 +185,7 @@ def test_a_mixer_has_the_same_macs_and_parameters_on_math_and_on_sdpa(name: str)
 )
 def test_the_memory_that_a_plan_foresees_is_what_the_step_takes(name: str, kernel: str) -> None:
     cell = make_cell(target=name, kernel=kernel, resolution=(128, 128), dim=32)
-    (plan,) = worker.plan([cell])
+    (plan,) = plans_of([cell])
     inspected = worker.inspect_cell(cell, QUICK).value
     assert plan.value is not None
     assert inspected is not None
@@ -188,26 +195,153 @@ def test_the_memory_that_a_plan_foresees_is_what_the_step_takes(name: str, kerne
     assert plan.value.memory_bytes == pytest.approx(memory.peak_allocated_bytes, rel=0.1)
 
 
-def test_planning_names_every_mixer_that_cannot_be_built_once() -> None:
+def test_planning_names_every_mixer_that_does_not_take_its_arguments_once() -> None:
     cells = [
-        make_cell(name="A", num_heads=5),
-        make_cell(name="A", num_heads=5, batch=9),
-        make_cell(name="B", config={"x": 1}),
+        make_cell(name="A", config={"x": 1}),
+        make_cell(name="A", config={"x": 1}, batch=9),
+        make_cell(name="B", target="pooling", config={"y": 1}),
+        make_cell(),
     ]
     with pytest.raises(UsageError) as caught:
-        worker.plan(cells)
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "A (msa): num_heads 5 does not divide dim 32"
-    assert lines[1].startswith("B (msa): ")
-    assert "unexpected keyword argument 'x'" in lines[1]
-    assert len(lines) == 2
+        plans_of(cells)
+    assert str(caught.value).splitlines() == [
+        "A (msa): got an unexpected keyword argument 'x'",
+        "B (pooling): got an unexpected keyword argument 'y'",
+    ]
+
+
+def test_what_a_constructor_refuses_costs_its_cells_only() -> None:
+    bad, good = plans_of([make_cell(num_heads=5), make_cell()])
+    assert (bad.status, good.status) == ("unsupported", "ok")
+    assert bad.failure is not None
+    assert bad.failure.message == "num_heads 5 does not divide dim 32"
 
 
 def test_a_cell_that_its_mixer_refuses_is_planned_as_unsupported() -> None:
-    (plan,) = worker.plan([make_cell(target="hilo", resolution=(48, 48), stride=16)])
+    (plan,) = plans_of([make_cell(target="hilo", resolution=(48, 48), stride=16)])
     assert plan.status == "unsupported"
     assert plan.failure is not None
     assert plan.failure.message == "window_size 2 does not divide the 3 × 3 grid"
+
+
+CUDA_LOST = "CUDA error: device-side assert triggered"
+
+
+class Card:
+    """A GPU, as far as a worker asks for one beside the cell. Order of what was done to it: `log`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.log: list[str] = []
+        self.lost = False
+        self.free = 100 << 20
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        monkeypatch.setattr(torch.cuda, "empty_cache", self._empty)
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (self.free, 1 << 40))
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda device: self.log.append(f"wait {device}"))
+
+    def _empty(self) -> None:
+        if self.lost:
+            raise RuntimeError(CUDA_LOST)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
+    worker._capacity.cache_clear()
+    yield Card(monkeypatch)
+    worker._capacity.cache_clear()
+
+
+def test_a_cell_that_loses_the_context_keeps_its_own_message_and_its_process_is_replaced(card: Card) -> None:
+    card.lost = True
+    answer = worker.visit(planted("LosesItsContext"), QUICK, Visit())
+    assert (answer.status, answer.poisoned) == ("error", True)
+    assert answer.failure is not None
+    assert answer.failure.message == CUDA_LOST
+
+
+def test_a_process_that_cannot_release_its_memory_answers_and_is_replaced(card: Card) -> None:
+    card.lost = True
+    answer = worker.visit(planted("Fine"), QUICK, Visit())
+    assert (answer.status, answer.poisoned) == ("ok", True)
+    assert answer.value is not None
+
+
+def test_a_process_in_which_a_capture_failed_answers_and_is_replaced(
+    card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not worker.inspect_cell(planted("Fine"), QUICK).poisoned
+    monkeypatch.setattr(cuda_busy, "_failures", ["operation not permitted when stream is capturing"])
+    answer = worker.inspect_cell(planted("Fine"), QUICK)
+    assert (answer.status, answer.poisoned) == ("ok", True)
+    assert answer.value is not None
+    assert answer.value.memory is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "status", "poisoned"),
+    [
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", "oom", False),
+        ("cuFFT error: CUFFT_ALLOC_FAILED", "oom", False),
+        (
+            "cuDNN Frontend error: [cudnn_frontend] Error: No valid execution plans built.",
+            "unsupported",
+            False,
+        ),
+        ("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED", "unsupported", False),
+        ("CUDA error: no kernel image is available for execution on the device", "unsupported", False),
+        ("Triton Error [CUDA]: an illegal memory access was encountered", "error", True),
+        ("CUDA driver error: unspecified launch failure", "error", True),
+        ("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "error", True),
+        ("a shape that does not fit", "error", False),
+    ],
+)
+def test_words_of_cuda_and_its_libraries_become_a_status(
+    monkeypatch: pytest.MonkeyPatch, message: str, status: str, poisoned: bool
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(message)
+
+    in_torch = {**globals(), "__name__": "torch.nn.modules.linear"}
+    raised_there = FunctionType(fail.__code__, in_torch, "fail", None, fail.__closure__)
+    monkeypatch.setattr(torch.nn.Linear, "forward", raised_there)
+    answer = worker.visit(planted("Fine"), QUICK, Visit())
+    assert (answer.status, answer.poisoned) == (status, poisoned)
+    assert answer.failure is not None
+    assert answer.failure.message == message
+
+
+def test_a_cell_on_a_gpu_is_held_against_the_memory_that_is_free(card: Card) -> None:
+    cell = make_cell(device="cuda:0", batch=64)
+    (roomy,) = worker.plan([cell])
+    assert (roomy.status, roomy.failure) == ("ok", None)
+    assert roomy.value is not None
+    assert roomy.value.memory_bytes is not None
+    worker._capacity.cache_clear()
+    card.free = roomy.value.memory_bytes  # all of it is more than the share that one may have
+    (full,) = worker.plan([cell])
+    assert full.status == "oom"
+    assert full.failure is not None
+    assert full.failure.message.endswith("not tried")
+
+
+def test_cuda_is_started_before_memory_is_limited(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "resolve", lambda device: device)
+    monkeypatch.setattr(worker, "_limit_memory", lambda limit: card.log.append(f"limit {limit}"))
+    monkeypatch.setattr(worker, "_TIMER", Timer())
+    worker.set_up("cuda:0", None, 1 << 30)
+    assert card.log == ["wait cuda:0", "limit 1073741824"]
+
+
+def test_ceilings_that_cannot_be_measured_say_so_and_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 1.00 GiB")
+
+    monkeypatch.setattr("benchsuite.measure.ceilings.ceilings", fail)
+    found = worker.ceilings("cuda:0", ["fp32"], 1)
+    assert found["device"] == "cuda:0"
+    assert found["method"] == "not measured: CUDA out of memory. Tried to allocate 1.00 GiB"
+    require_environment({"ceilings": [found]})
+    assert ceilings_of({"ceilings": [found]}, "cuda:0", "fp32", 1) == Ceilings()
 
 
 def test_single_precision_is_not_tf32_and_the_record_says_so() -> None:

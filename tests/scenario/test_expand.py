@@ -3,6 +3,7 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,14 +173,39 @@ def test_a_failure_is_expected_where_a_rule_says_so() -> None:
     )
     math, flash = expand(scenario, device="cpu")
     (_, flash_on_cuda) = expand(scenario, device="cuda")
-    assert [expected(scenario, math, status) for status in ("oom", "crash", "unsupported", "ok")] == [
+    assert [expected(scenario, math, status, {}) for status in ("oom", "crash", "unsupported", "ok")] == [
         True,
         True,
         False,
         False,
     ]
-    assert expected(scenario, flash, "unsupported")
-    assert not expected(scenario, flash_on_cuda, "unsupported")
+    assert expected(scenario, flash, "unsupported", {})
+    assert not expected(scenario, flash_on_cuda, "unsupported", {})
+
+
+@pytest.mark.parametrize(
+    ("device", "environment", "wanted"),
+    [
+        ("cuda", {"gpu": {"memory_bytes": 24 * 10**9}}, True),
+        ("cuda", {"gpu": {"memory_bytes": 150_754_820_096}}, False),
+        ("cuda", {"gpu": {"memory_bytes": 65 * 10**9}, "cpu": {"memory_bytes": 10**9}}, False),
+        ("cpu", {"cpu": {"memory_bytes": 10**9}}, True),
+        ("cuda", {"gpu": None}, False),
+        ("cpu", {}, False),
+    ],
+)
+def test_a_failure_may_be_expected_of_devices_with_less_memory_only(
+    device: str, environment: dict[str, Any], wanted: bool
+) -> None:
+    scenario = read(
+        """
+        sweep: {mixer: msa}
+        expect:
+          - {where: mixer=msa, status: oom, memory_below: 65GB, reason: the matrix is large}
+        """
+    )
+    (cell,) = expand(scenario, device=device)
+    assert expected(scenario, cell, "oom", environment) == wanted
 
 
 def test_the_order_of_axes_names_every_axis_of_a_sweep() -> None:

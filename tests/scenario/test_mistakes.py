@@ -22,8 +22,8 @@ MISTAKES = {
         'f.yaml:4:11  measure.maxs\n  unknown key "maxs"; did you mean "max_s"?\n'
         "  allowed: metrics, warmup_calls, "
         "warmup_s, min_samples, max_samples, max_s, precision, rule, rounds,\n"
-        "    max_rounds, order, threads, allocator, seed, check, busy, ceilings, timeout_s, memory_limit, "
-        "retry",
+        "    max_rounds, order, threads, allocator, seed, check, busy, energy, ceilings, timeout_s, "
+        "memory_limit, retry",
     ),
     "an unknown key of a mixer": (
         "sweep: {mixer: [{name: msa, lable: M}]}",

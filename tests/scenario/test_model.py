@@ -44,6 +44,7 @@ def test_defaults_are_those_of_the_language() -> None:
         seed=0,
         check=True,
         busy=True,
+        energy="auto",
         ceilings=True,
         timeout_s=600.0,
         memory_limit=None,

@@ -22,6 +22,7 @@ from benchsuite.report.points import Point, Value, counting, kernels_of, names_o
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, fixed, joined, pixels, the_kernels
+from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
 
@@ -215,7 +216,9 @@ def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
     return [
         (point, base[point.name, point.resolution])
         for point in cells
-        if point.kernel != "math" and point.latency.known and (point.name, point.resolution) in base
+        if is_fused(point.kernel, point.backends)
+        and point.latency.known
+        and (point.name, point.resolution) in base
     ]
 
 

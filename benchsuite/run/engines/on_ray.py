@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,7 +83,7 @@ class RayEngine:
         self._timeout_s = float(options.get("timeout", TIMEOUT_S))
         self._answers = answers
         self._ray = _connected(options.get("address"), self._timeout_s)
-        self._own = [str(Path.cwd()), *(str(Path(folder).resolve()) for folder in pythonpath)]
+        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
         self.planner: Executor = Planner(self._resolved, pythonpath, answers)
 
     def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
@@ -95,7 +97,7 @@ class RayEngine:
             if not due:
                 continue
             slots = self._slots(device)
-            setup = replace(setup, pythonpath=tuple(self._own), answers=self._answers)
+            setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
             pool = Pool(
                 lambda i, slots=slots: self._member(slots[i]),  # type: ignore[misc]
                 len(slots),
@@ -255,12 +257,15 @@ def _connected(address: Value | None, timeout_s: float) -> Any:
     if where and where not in ("auto", "local"):
         _require_answer(where, timeout_s)
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    before = signal.getsignal(signal.SIGTERM)
     try:
         if where and where != "local":
             ray.init(address=where, **quiet)
         elif where or not _joined(ray, quiet):
             own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _LOCAL_STORE_BYTES}
             ray.init(address="local", **own, **quiet)
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray's own would end the process without a word
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ExecutorError(f"--executor ray: no cluster at {where or 'this machine'}: {reason}") from error

@@ -106,7 +106,7 @@ class SlurmEngine:
         self._options = options
         self._cluster = _cluster(str(options.get("cluster", "slurm")))
         self._answers = answers
-        self._own = (str(Path.cwd()), *(str(Path(folder).resolve()) for folder in pythonpath))
+        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
         self._running: list[_Running] = []
         self._started = 0
         self.planner: Executor = Planner(self._resolved, pythonpath, answers)
@@ -144,7 +144,7 @@ class SlurmEngine:
         folder.mkdir(parents=True)
         try:
             for device, setup in setups.items():
-                setup = replace(setup, pythonpath=self._own, answers=self._answers)
+                setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
                 due = [job for job in jobs if job.device == device]
                 if due:
                     self._run(due, setup, folder, sink, stopping)

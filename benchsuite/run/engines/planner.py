@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from benchsuite.measure.stopping import Visit
 from benchsuite.measure.trace_reader import Reading
 from benchsuite.results.record import Cell
 from benchsuite.run.answer import Answer, Inspected, Plan, Visited
+from benchsuite.run.plans import Planning
 from benchsuite.run.process import ANSWERS, Worker
+from benchsuite.run.respawn import RespawningWorker
 from benchsuite.scenario.measure import Measure, Threads
 
 
@@ -26,7 +29,8 @@ class Planner:
         self, resolve: Callable[[str], str], pythonpath: Sequence[str] = (), answers: str = ANSWERS
     ) -> None:
         self._resolve = resolve
-        self._worker = Worker(pythonpath, answers)
+        self._worker = RespawningWorker(lambda _: Worker(pythonpath, answers), Worker(pythonpath, answers))
+        self._planning = Planning(functools.partial(self._worker.ask, "build"))
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
@@ -34,9 +38,8 @@ class Planner:
         """The device; of the environment only the command, since workers describe their own machines."""
         return self._resolve(device), {"command": command}
 
-    def plan(self, cells: Sequence[Cell]) -> list[Answer[Plan]]:
-        answers: list[Answer[Plan]] = self._worker.call("plan", list(cells))
-        return answers
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        return self._planning.plans(cells, timeout_s)
 
     def matmul_rate(self, device: str) -> float:
         raise ExecutorError(

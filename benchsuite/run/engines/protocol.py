@@ -52,6 +52,7 @@ class Setup:
 
     Attributes:
         ceilings: formats of which the device's ceilings belong into the environment.
+        folder: where a worker on another machine is to run, if it is there too: where the driver runs.
         answers: module that answers calls about cells; `benchsuite.run.fake_worker` measures nothing.
         cores: CPU cores that it may use; None for all that its parent may.
         planned: whether cells are planned already; else whoever measures a group plans it first.
@@ -60,6 +61,7 @@ class Setup:
     device: str
     measure: Measure
     pythonpath: tuple[str, ...] = ()
+    folder: str = ""
     command: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
     answers: str = "benchsuite.run.worker"

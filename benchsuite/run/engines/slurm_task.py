@@ -16,6 +16,7 @@ from benchsuite.errors import BenchsuiteError
 from benchsuite.run.engines.protocol import Job, Setup, place
 from benchsuite.run.engines.site import Site
 from benchsuite.run.engines.stream import StreamReader, StreamWriter
+from benchsuite.search_path import move_to
 
 STOP = "stop"
 """A file of this name beside the streams asks jobs to end soon."""
@@ -40,6 +41,7 @@ class Task:
     setup: Setup
 
     def __call__(self) -> None:
+        move_to(self.setup.folder)
         folder = Path(self.folder)
         path = stream_path(folder, self.number)
         left = remaining(self.jobs, path)

@@ -13,6 +13,7 @@ from benchsuite.results.record import Cell
 from benchsuite.run.engines.protocol import Setup
 from benchsuite.run.engines.site import Site, core_sets
 from benchsuite.run.outcome import Outcome
+from benchsuite.search_path import move_to
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -37,6 +38,7 @@ class Station:
 
     def open(self, setup: Setup) -> tuple[bool, Any]:
         """Start the workers: (True, environment), or (False, what is wrong with the input)."""
+        move_to(setup.folder)
         number, count = self._share
         try:
             cores = core_sets(count)[number] if count > 1 else None

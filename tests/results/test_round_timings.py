@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchsuite.results.record import Busy, Timing
-from benchsuite.results.rounds import combined, latency_of, round_medians
+from benchsuite.results.round_timings import combined, latency_of, round_medians
 from benchsuite.stats.evidence import confidence_of, estimate, half_width
 
 

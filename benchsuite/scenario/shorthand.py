@@ -1,0 +1,105 @@
+"""A scenario from a shell line: names and values in, the text of a YAML file out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from benchsuite.errors import UsageError, nearest
+
+PREFIXES = ("timm:", "torchvision:")
+"""What the name of another library's network begins with."""
+MEASURE: Mapping[str, Any] = {
+    "precision": "auto",
+    "warmup_s": 0.3,
+    "min_samples": 15,
+    "max_samples": 100,
+    "max_s": 0.75,
+    "max_rounds": 7,
+}
+"""How long a cell is measured: as the shipped scenarios do on a CPU, a second a cell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What was typed.
+
+    Attributes:
+        names: mixers, or networks; an own one is "package.module:Class".
+        axes: axis of a sweep → the word for its values, separated by commas; empty words are left out.
+        params: "name.parameter=value", which `params` of that entry takes.
+        networks: whether own classes are networks; names of the zoo say it themselves.
+    """
+
+    names: Sequence[str]
+    axes: Mapping[str, str] = field(default_factory=dict)
+    params: Sequence[str] = ()
+    networks: bool = False
+
+
+def scenario(line: Line, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
+    """The document of a scenario that measures these.
+
+    Args:
+        mixers, backbones: the names that are known.
+
+    Raises:
+        UsageError: an unknown name, mixers beside networks, or parameters of something that is not measured.
+    """
+    kinds = {name: _kind(name, line.networks, mixers, backbones) for name in line.names}
+    if len(set(kinds.values())) > 1:
+        said = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
+        raise UsageError(f"mixers and networks cannot be measured side by side: {said}")
+    subject = next(iter(kinds.values()))
+    own = _parameters(line)
+    entries = [{"name": name, "params": own[name]} if name in own else name for name in kinds]
+    axes = {axis: _values(word) for axis, word in line.axes.items() if word}
+    return {
+        "name": "time",
+        "title": f"Time of {', '.join(name.rpartition(':')[2] for name in kinds)}",
+        **({"subject": "backbone"} if subject == "network" else {}),
+        "sweep": {("backbone" if subject == "network" else "mixer"): entries, **axes},
+        "measure": dict(MEASURE),
+    }
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """The text of a scenario file."""
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collection[str]) -> str:
+    if name in backbones or name.startswith(PREFIXES):
+        return "network"
+    if name in mixers:
+        return "mixer"
+    if ":" in name:
+        return "network" if networks else "mixer"
+    near = nearest(name, [*mixers, *backbones])
+    hint = f'; did you mean "{near}"?' if near else ""
+    raise UsageError(
+        f'no mixer and no network is called "{name}"{hint}\n'
+        "  `benchsuite list mixers` and `benchsuite count backbones` name all; yours is package.module:Class"
+    )
+
+
+def _values(word: str) -> Any:
+    found = [yaml.safe_load(piece) for piece in word.split(",")]
+    return found if len(found) > 1 else found[0]
+
+
+def _parameters(line: Line) -> dict[str, dict[str, Any]]:
+    """Name → its keyword arguments."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in line.params:
+        path, equals, value = text.partition("=")
+        owner = max((name for name in line.names if path.startswith(f"{name}.")), key=len, default=None)
+        if owner is None or not equals:
+            raise UsageError(
+                f'--params {text}: write NAME.PARAMETER=VALUE with one of the names, as "{line.names[0]}.…=…"'
+            )
+        found.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
+    return found
