@@ -25,7 +25,7 @@ def check(
     from benchsuite.run.catalogue import known_parameters
     from benchsuite.run.own import plugins, require_folders, search_path
     from benchsuite.scenario import find
-    from benchsuite.scenario.check import problems
+    from benchsuite.scenario.check import check as checked
 
     folders = tuple(pythonpath or ())
     require_folders(folders)
@@ -36,8 +36,10 @@ def check(
     for reference in files:
         path = find.resolve(reference)
         text = find.read(path)
-        here = problems(text, str(path), known, profiles=profile or (), overrides=set_ or ())
+        result = checked(text, str(path), known, profiles=profile or (), overrides=set_ or ())
+        here = result.problems
         found.extend(here)
+        warn(tuple(str(problem) for problem in result.warnings))
         if not here and not build:
             print(f"{path}: ok")
         elif not here:

@@ -18,6 +18,9 @@ from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 
+_ROOF = ("ridge", "roof_flops_per_s", "roof_share", "limited_by", "roof_kernel", "above")
+"""What a roofline adds to the frame."""
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -28,8 +31,9 @@ class Cells:
         frame: a row for each of them, in their order.
         points: the same, as points.
         gaps: cells that are still to be measured.
-        reference: the name that others are held against: the scenario's, else the first that was timed; None
-            for a single one.
+        asked: the reference that the scenario names.
+        reference: the name that others are compared with: that one, else the first that was timed; None for a
+            single one.
         relative: cell → its speed as a multiple of the reference's in the same setting.
         names: in the order of the scenario.
     """
@@ -41,6 +45,7 @@ class Cells:
     groups: tuple[Group, ...]
     order: Order
     gaps: tuple[Cell, ...]
+    asked: str | None
     reference: str | None
     relative: Mapping[str, Value]
     names: tuple[str, ...]
@@ -50,7 +55,12 @@ def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
     records = tuple(record for record in run.records if record.status != "skipped")
     gaps = missing(run)
-    frame = with_gaps(_frame(run, records), run, gaps)
+    frame = with_gaps(to_frame(records, run.environments), run, gaps)
+    roofs = roofline(frame, run.environments)
+    frame = frame.assign(
+        profile=pd.Series([record.profile for record in records], dtype="object"),
+        **{name: roofs[name] for name in _ROOF},
+    )
     groups = split(points(frame))
     order = within(groups)
     groups = with_standings(groups, order)
@@ -63,6 +73,7 @@ def read(run: Run) -> Cells:
     reference = asked or first
     relative = _relative(found, reference)
     frame = frame.assign(
+        published_top1=[point.top1 for point in found],
         standing=pd.Series([point.standing for point in found], dtype=object),
         relative=[relative[point.cell].value for point in found],
         relative_lo=[relative[point.cell].lo for point in found],
@@ -76,18 +87,11 @@ def read(run: Run) -> Cells:
         groups=tuple(groups),
         order=order,
         gaps=tuple(gaps),
+        asked=asked,
         reference=reference,
         relative=relative,
         names=tuple(names),
     )
-
-
-def _frame(run: Run, records: Sequence[Record]) -> pd.DataFrame:
-    """A row a record, with its profile and its place under the roof of its machine."""
-    frame = to_frame(records, run.environments)
-    frame = frame.assign(profile=pd.Series([record.profile for record in records], dtype=object))
-    places = roofline(frame, run.environments)
-    return frame.join(places.drop(columns=[name for name in places if name in frame]))
 
 
 def _relative(cells: Sequence[Point], reference: str | None) -> dict[str, Value]:

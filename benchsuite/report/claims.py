@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.analyse.claims import VERDICTS, Judgement, Outcome, Verdict, judge
+from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.groups import describe
 from benchsuite.report.words import counted, fixed, joined, pixels, places, spread
 from benchsuite.results.metrics import METRICS
@@ -30,30 +31,11 @@ SYMBOLS: Mapping[Verdict, str] = {
     "not testable here": "–",
 }
 
-FULL = 6
-"""Claims that a page shows in full; of more it shows a line each."""
-
-_CONDITIONS = (
-    "device",
-    "dtype",
-    "mode",
-    "batch",
-    "stride",
-    "dim",
-    "num_heads",
-    "memory_format",
-    "cache",
-    "protocol",
-    "compile",
-    "threads",
-    "allocator",
-)
-"""Axes of a setting besides resolution and kernel, in the order they are said."""
+SHOWN = 5
+"""Claims that a page shows unfolded, of those that fail, differ or are undecided."""
+_OPEN: tuple[Verdict, ...] = ("does not hold", "differs", "undecided")
 _FINE = 0.005
 """A claim whose end is nearer to 1 than this needs more digits than four."""
-
-_NUMBERS = ("ratio", "lo", "hi", "subject", "against")
-"""What an outcome holds in numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +67,7 @@ class ClaimRow:
         words: the verdict; where it is launch-bound, with that on device time.
         compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
         summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
+        counted: whether it is about MACs or parameters, which are counted and not timed.
         brief: all that was measured, in a line: "1.15 [1.13, 1.17] to 1.29 [1.27, 1.31], in both settings".
     """
 
@@ -96,6 +79,7 @@ class ClaimRow:
     says: str
     compared: str
     summary: str
+    counted: bool
     brief: str
     measured: tuple[Measured, ...]
     printed: tuple[Printed, ...]
@@ -110,32 +94,31 @@ class Panel:
     rows: tuple[ClaimRow, ...]
 
     @property
-    def tested(self) -> list[ClaimRow]:
-        """The claims that have a verdict."""
-        return [row for row in self.rows if row.verdict != "not testable here"]
+    def shown(self) -> list[ClaimRow]:
+        """What a reader should know first: up to `SHOWN` that fail, differ or are undecided, in this order,
+        those about MACs last."""
+        found = [row for row in self.rows if row.verdict in _OPEN]
+        return sorted(found, key=lambda row: (row.counted, _OPEN.index(row.verdict)))[:SHOWN]
 
     @property
-    def folded(self) -> bool:
-        """Whether there are so many that each gets a line, which unfolds."""
-        return len(self.tested) > FULL
+    def folded(self) -> list[ClaimRow]:
+        """The others that could be tested, those about MACs last."""
+        shown = {row.id for row in self.shown}
+        rest = [row for row in self.rows if row.id not in shown and row.verdict != "not testable here"]
+        return sorted(rest, key=lambda row: row.counted)
 
     @property
     def untested(self) -> list[ClaimRow]:
-        """The others, which the page folds away."""
+        """Those that could not be tested."""
         return [row for row in self.rows if row.verdict == "not testable here"]
-
-    @property
-    def untested_title(self) -> str:
-        """What the fold says."""
-        return f"{counted(len(self.untested), 'claim')} not testable here, and why"
 
     @property
     def caption(self) -> str:
         """What the numbers are."""
-        if any(one.ratio.endswith("]") for row in self.tested for one in row.measured):
+        if any(one.ratio.endswith("]") for row in self.rows for one in row.measured):
             return (
-                "Ratios of times are paired by round; brackets are their 95 % intervals. Published sizes are "
-                "as printed, for their own conditions."
+                "Ratios are paired by round, with 95 % confidence intervals. Published sizes are as printed, "
+                "for their own conditions."
             )
         return "Published sizes are as printed, for their own conditions."
 
@@ -153,7 +136,7 @@ def panel(found: Sequence[Judgement], frame: pd.DataFrame) -> Panel | None:
     """The panel of these verdicts on the cells of `frame`; None if there are no claims."""
     if not found:
         return None
-    varying = [axis for axis in _CONDITIONS if len(frame) and frame[axis].nunique() > 1]
+    varying = [axis for axis in CONDITIONS if len(frame) and frame[axis].nunique() > 1]
     return Panel(_counted(found), tuple(_row(judgement, varying) for judgement in found))
 
 
@@ -190,6 +173,7 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
         says=claim.says,
         compared=compared(claim),
         summary=summary,
+        counted=METRICS[claim.metric].interval is None and claim.metric in ("macs", "params"),
         brief=_brief(judgement.outcomes, measured, summary),
         measured=measured,
         printed=tuple(_printed(published) for published in claim.published or ()),
@@ -336,12 +320,11 @@ def plain(judgement: Judgement) -> dict[str, Any]:
                 "verdict": outcome.verdict,
                 "device_verdict": outcome.on_device,
                 "reason": outcome.reason,
-                **{key: _or_none(getattr(outcome, key)) for key in (*_NUMBERS, "device_ratio")},
+                **{
+                    key: None if math.isnan(value := getattr(outcome, key)) else value
+                    for key in ("ratio", "lo", "hi", "subject", "against", "device_ratio")
+                },
             }
             for outcome in judgement.outcomes
         ],
     }
-
-
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -45,7 +45,7 @@ class Contest:
     @property
     def finished(self) -> bool:
         """Whether all cells of this setting have been measured."""
-        return not any(p.unfinished for p in self.cells)
+        return not any(p.unfinished for p in self.cells if p.kernel == self.kernel)
 
     @property
     def countable(self) -> list[Point]:

@@ -10,8 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from benchsuite import __version__
 from benchsuite.report import theme
 from benchsuite.report.cells import read
-from benchsuite.report.context import Page, analysis_files, build
-from benchsuite.report.figures.of_run import write_all
+from benchsuite.report.figures.of_run import slug, write_all
+from benchsuite.report.page import Page, build
 from benchsuite.report.styles import DEFAULT
 from benchsuite.report.svg import save
 from benchsuite.results.store import Run
@@ -32,9 +32,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         page = build(runs)
         if figures is not None:
             write_all([read(run) for run in runs], figures, style)
-            for part in page.runs:
-                for name, drawing in analysis_files(part, several_runs=len(runs) > 1):
-                    save(drawing.figure, figures, name)
+            _save_analyses(page, figures)
     write(to_html(page), out)
     return out
 
@@ -66,3 +64,18 @@ def filled(template: str, page: object) -> str:
     )
     found = environment.get_template(template)
     return found.render(page=page, light=theme.LIGHT, dark=theme.DARK, version=__version__)
+
+
+def _save_analyses(page: Page, folder: Path) -> None:
+    """The figures of analyses, under names that say what they show, then of whom."""
+    taken: set[str] = set()
+    for run in page.runs:
+        apart = run.key if len(page.runs) > 1 else ""
+        for subject in run.analyses.subjects if run.analyses else ():
+            for figure in subject.figures:
+                words = ["analysis", figure.title, apart, subject.title]
+                number = 2
+                while (name := slug(words)) in taken:
+                    words, number = [*words[:4], str(number)], number + 1
+                taken.add(name)
+                save(figure.drawing.figure, folder, name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchsuite.report import noise, trust
+from benchsuite.report import evidence
 from benchsuite.report.differences import machines_of
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
@@ -79,9 +79,9 @@ class Trouble:
 
 def environment(run: Run) -> Table:
     """Everything that is known of the machine; a column a session where sessions differ."""
-    flat = [dict(_flat(run.environment))]
+    flat = [_flatly(run.environment)]
     for session in sorted(run.environments):
-        other = dict(_flat(run.environments[session]))
+        other = _flatly(run.environments[session])
         if not any(_same(other, known) for known in flat):
             flat.append(other)
     labels: dict[str, str] = {}
@@ -93,6 +93,17 @@ def environment(run: Run) -> Table:
         for label, key in labels.items()
     )
     return Table("Machine and software.", (Header("Property"), *(Header(head) for head in heads)), rows)
+
+
+def _flatly(environment: Mapping[str, Any]) -> dict[str, str]:
+    """All that is known, without the settings of a GPU where there is none."""
+    of_gpu = ("cudnn", "cuda", "tf32")
+    found = dict(_flat(environment))
+    if environment.get("gpu"):
+        return found
+    return {
+        k: text for k, text in found.items() if not (k.startswith("flags.") and any(w in k for w in of_gpu))
+    }
 
 
 _PASSING = ("started_at", "command", "load", "temperature", "clock")
@@ -218,39 +229,28 @@ def _sureness(run: Run) -> Iterator[Fact]:
     if not timed:
         return
     machines = machines_of(run, run.records)
-    told = " ".join(dict.fromkeys(noise.of_machine(machine) for machine in machines))
+    told = " ".join(dict.fromkeys(evidence.of_machine(machine) for machine in machines))
     if any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed):
         yield Fact(
             "Intervals",
-            "95 %, by Student's t from the logarithms of the medians of the rounds, each of which counts "
-            "once, however many samples it took. Ratios are taken within each round and then treated alike, "
-            "so that what moves a whole process drops out. Words of comparison need an interval of the ratio "
-            "that excludes 1, a ratio beyond the noise of the machine, and Benjamini and Hochberg's test "
-            "over all comparisons of a group. "
-            f"Below {LEAST_ROUNDS} rounds there is no interval.",
+            "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each "
+            "of which counts once, however many samples it took. Ratios are taken within each round, so that "
+            "what moves a whole process drops out. A difference is significant where the interval of the "
+            "ratio excludes 1, the ratio is beyond the noise floor of the machine, and the test of Benjamini "
+            f"and Hochberg over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is "
+            "no interval.",
         )
-    yield Fact("Noise of the machine", told)
+    yield Fact("Noise floor", told)
     wanted = (run.scenario.get("measure") or {}).get("precision")
-    precision = noise.reached(run.records, wanted if isinstance(wanted, float) else None)
+    precision = evidence.reached(run.records, wanted if isinstance(wanted, float) else None)
     if precision:
         yield Fact("Precision", precision)
-    levels = Counter(str(timing.varies_most) for timing in timed)
-    parts = [
-        f"between {words} in {counted(levels[level], 'cell')}"
-        for level, words in (("rounds", "rounds"), ("samples", "the samples of a round"))
-        if levels[level]
-    ]
-    if parts:
-        yield Fact(
-            "What varied most", f"{joined(parts)}: the larger share of an interval's width is from there."
-        )
 
 
 def _trust(records: Sequence[Record]) -> Iterator[Fact]:
     said = {
-        "Turns": trust.rounds(records),
-        "Correctness": trust.comparison(records),
-        "Compilation": trust.compilation(records),
+        "Correctness": evidence.comparison(records),
+        "Compilation": evidence.compilation(records),
     }
     yield from (Fact(term, text) for term, text in said.items() if text)
 
@@ -355,9 +355,9 @@ def warnings(run: Run) -> list[str]:
     if asked and short:
         wanted = f" of {asked:g}" if isinstance(asked, float) else ""
         found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")
-    found += trust.flagged(run.records)
+    found += evidence.flagged(run.records)
     if (run.environment.get("git") or {}).get("dirty"):
         found.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:
-        found.append("the run was resumed on a machine or software that differs; see the sessions below")
+        found.append("the run was resumed with another machine or software: see the sessions of the machine")
     return found

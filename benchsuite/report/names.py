@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from benchsuite.report.points import Point, names_of
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import joined
 from benchsuite.results.nouns import noun
@@ -17,61 +16,63 @@ _SWAPS = "mixer"
 """The argument of a network that says what mixes in a stage in place of what its paper has."""
 
 
-def names(frame: pd.DataFrame) -> Table:
+def names(cells: Sequence[Point]) -> Table:
     """A row a name. Width, heads and stride are those of a layer; a network may have been given mixers."""
-    swapped = any(swaps for swaps, _ in map(_split, frame["config"], frame["subject"]))
-    layers = not (frame["subject"] == "backbone").all()
-    heads = [noun(frame["subject"]).heading, "Implementation"]
+    swapped = any(_split(point)[0] for point in cells)
+    layers = not all(point.subject == "backbone" for point in cells)
+    heads = [noun(point.subject for point in cells).heading, "Implementation"]
     heads += [*(["Mixers of its stages"] if swapped else []), "Arguments"]
     heads += list(_SHAPE.values()) if layers else []
     rows = []
-    for name, part in frame.groupby("name", sort=False):
-        split = list(map(_split, part["config"], part["subject"]))
-        texts = [_all(part["target"])]
+    for name in names_of(cells):
+        part = [point for point in cells if point.name == name]
+        texts = [_all(point.target for point in part)]
         if swapped:
-            own = "its own" if part["subject"].iloc[0] == "backbone" else "–"
-            texts.append(_all(_stages(swaps) or own for swaps, _ in split))
-        texts.append(_all(_arguments(others) or "–" for _, others in split))
+            own = "its own" if part[0].subject == "backbone" else "–"
+            texts.append(_all(_stages(_split(point)[0]) or own for point in part))
+        texts.append(_all(_arguments(_split(point)[1]) or "–" for point in part))
         if layers:
             # A network makes its own tokens, so its stride says nothing.
-            texts += [_all(part[axis].where(part["dim"].notna())) for axis in _SHAPE]
-        rows.append(Row((TableCell(str(name)), *(TableCell(text) for text in texts))))
+            texts += [
+                _all(None if p.settings["dim"] is None else p.settings[axis] for p in part) for axis in _SHAPE
+            ]
+        rows.append(Row((TableCell(name), *(TableCell(text) for text in texts))))
     return Table("What the names stand for.", tuple(Header(text) for text in heads), tuple(rows))
 
 
-def apart(frame: pd.DataFrame) -> str:
+def apart(cells: Sequence[Point]) -> str:
     """What tells variants of one implementation apart, in a sentence; empty where there are several.
 
     For example "All 5 networks are litv2_s; they differ in the mixers of stage3 and stage4."
     """
-    if frame["name"].nunique() < 2 or frame["target"].nunique() > 1:
+    found = names_of(cells)
+    if len(found) < 2 or len({point.target for point in cells}) > 1:
         return ""
-    split = list(map(_split, frame["config"], frame["subject"]))
-    stages = list(_differing([swaps for swaps, _ in split]))
+    stages = _differing([_split(point)[0] for point in cells])
     differing = [f"the mixers of {joined(stages)}"] if stages else []
-    differing += _differing([others for _, others in split])
-    by_name = frame.groupby("name", sort=False)
+    differing += _differing([_split(point)[1] for point in cells])
     for axis, word in (("dim", "channels"), ("num_heads", "heads")):
-        if by_name[axis].unique().map(lambda values: str(sorted(map(str, values)))).nunique() > 1:
-            differing.append(word)
+        of_name: dict[str, set[Any]] = {}
+        for point in cells:
+            of_name.setdefault(point.name, set()).add(point.settings[axis])
+        differing += [word] if len(set(map(frozenset, of_name.values()))) > 1 else []
     if not differing:
         return ""
-    what = noun(frame["subject"]).counted(frame["name"].nunique())
-    return f"All {what} are {frame['target'].iloc[0]}; they differ in {joined(differing)}."
+    what = noun(point.subject for point in cells).counted(len(found))
+    return f"All {what} are {cells[0].target}; they differ in {joined(differing)}."
 
 
-def _split(config: str, subject: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def _split(point: Point) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """The mixers that a network is given for its stages, and its other arguments."""
-    arguments: dict[str, Any] = json.loads(config)
-    swaps = arguments.pop(_SWAPS, None) or {} if subject == "backbone" else {}
+    arguments = dict(point.arguments)
+    swaps = arguments.pop(_SWAPS, None) or {} if point.subject == "backbone" else {}
     return swaps if isinstance(swaps, dict) else {"all": swaps}, arguments
 
 
-def _differing(mappings: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def _differing(mappings: Sequence[Mapping[str, Any]]) -> list[str]:
     """The keys whose values are not the same everywhere, in alphabetical order."""
-    for key in sorted({key for mapping in mappings for key in mapping}):
-        if len({json.dumps(mapping.get(key), sort_keys=True) for mapping in mappings}) > 1:
-            yield key
+    keys = sorted({key for mapping in mappings for key in mapping})
+    return [key for key in keys if len({json.dumps(one.get(key), sort_keys=True) for one in mappings}) > 1]
 
 
 def _stages(swaps: Mapping[str, Any]) -> str:
@@ -91,7 +92,7 @@ def _mixer(choice: Any) -> str:
 
 def _all(values: Iterable[Any]) -> str:
     """The distinct values of the cells of one name; "–" for missing ones."""
-    return joined(["–" if pd.isna(value) else str(value) for value in dict.fromkeys(values)])
+    return joined(["–" if value is None else str(value) for value in dict.fromkeys(values)])
 
 
 def _arguments(config: Mapping[str, Any]) -> str:

@@ -1,96 +1,166 @@
-"""The parts of a page that look over batch, width, heads, threads or a parameter: words and a figure."""
+"""The answer of runs that vary something else than the mixer: a parameter of one, or the protocol."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from markupsafe import Markup
+from benchsuite.report.cells import Cells
+from benchsuite.report.contests import NEAR
+from benchsuite.report.order import Order, beside
+from benchsuite.report.points import Point, kernels_of, names_of
+from benchsuite.report.sweeps import Line, Spot, Sweep, sweeps
+from benchsuite.report.words import counted, joined, pixels, places, sentence
 
-from benchsuite.report.canvas import Drawing, flagged
-from benchsuite.report.figures import KINDS, PAGE, Options
-from benchsuite.report.findings import Finding
-from benchsuite.report.over_words import MOST_LINES, called, findings_over, law_table
-from benchsuite.report.points import Point
-from benchsuite.report.sweeps import RESOLUTION, sweeps
-from benchsuite.report.tables import Table
-from benchsuite.report.theme import Look
-from benchsuite.report.words import counted
+OURS = "adaptive"
+"""The protocol that the others are compared with."""
+_TOLD = 2
+"""Lines of a parameter that are told; the figure has the others."""
 
 
-@dataclass(frozen=True)
-class OverPart:
-    """What a run shows over one axis, under one set of conditions.
+def of_protocols(cells: Cells) -> list[str]:
+    """How far protocols move the throughput of a mixer, and whether they move the order; empty for one."""
+    timed = [point for point in cells.points if point.throughput.known]
+    protocols = list(dict.fromkeys(str(point.settings["protocol"]) for point in timed))
+    if OURS not in protocols or len(protocols) < 2:
+        return []
 
-    Attributes:
-        svg, drawing: None where the page has no room for the figure; `note` says so.
-        name: of the figure's files.
+    def place(point: Point) -> tuple[object, ...]:
+        others = (value for key, value in point.settings.items() if key != "protocol")
+        return (point.name, point.resolution, point.kernel, *others)
+
+    ours = {place(point): point for point in timed if point.settings["protocol"] == OURS}
+    ratios = [
+        (beside(point, ours[place(point)]), point)
+        for point in timed
+        if point.settings["protocol"] != OURS and place(point) in ours
+    ]
+    if not ratios:
+        return []
+    low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
+    found = [
+        f"Other protocols read {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
+        f"({_by(high[1])}) the throughput that {OURS} sampling finds: up to "
+        f"{100 * max(abs(value.value - 1) for value, _ in ratios):.0f} % of a number is protocol here."
+    ]
+    orders: dict[tuple[str, ...], list[str]] = {}
+    for protocol in protocols:
+        mine = [point for point in timed if point.settings["protocol"] == protocol]
+        ranked = sorted(mine, key=lambda point: -point.throughput.value)
+        orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
+    if len(orders) == 1:
+        found.append(f"The order by median is the same under all {len(protocols)} protocols.")
+    else:
+        other = [protocol for one in orders.values() if OURS not in one for protocol in one]
+        found.append(f"The order by median differs from that of {OURS} under {joined(other)}.")
+    bare = sum(not value.bounded for value, _ in ratios)
+    if bare:
+        few = "None" if bare == len(ratios) else str(len(ratios) - bare)
+        found.append(
+            f"{few} of the {counted(len(ratios), 'ratio')} has a confidence interval: a protocol that times "
+            "one block gives one number."
+        )
+    return found
+
+
+def _by(point: Point) -> str:
+    return f"{point.name} with {point.settings['protocol']}"
+
+
+def of_parameter(cells: Cells) -> list[str]:
+    """Which value of a parameter is fastest where, and whether it needs the fewest MACs.
+
+    Empty unless a parameter of one implementation is what the run varies.
     """
-
-    key: str
-    title: str
-    conditions: str
-    findings: list[Finding]
-    growth: Table | None
-    svg: Markup | None
-    caption: str
-    note: str
-    name: str
-    drawing: Drawing | None
-
-
-def _left_out(lines: int) -> str:
-    few = "" if lines <= MOST_LINES else " Nothing is said of so many in words."
-    return (
-        f"The figure of {counted(lines, 'line')} is not in this file, which would have become too large. "
-        f"Where scripts run, the explorer draws it; benchsuite report --figures DIR writes it.{few}"
+    if len({point.target for point in cells.points}) > 1:
+        return []
+    sweep = max(
+        (one for one in sweeps(cells.points) if one.is_parameter),
+        key=lambda one: len(one.cells),
+        default=None,
     )
-
-
-def of_run(
-    cells: Sequence[Point],
-    key: str,
-    style: Mapping[str, Look],
-    draw: Callable[[Drawing, str], Markup],
-    suspicious: Collection[str] = (),
-    *,
-    room: int,
-    every_figure: bool = False,
-) -> list[OverPart]:
-    """Every sweep of a run, in order.
-
-    Args:
-        style: looks of the run's names.
-        suspicious: cells with a flag.
-        room: cells that may still be drawn into the page; a figure that needs more is left out.
-        every_figure: draw the others as well, for files.
-    """
-    parts = []
-    for number, sweep in enumerate((one for one in sweeps(cells) if one.axis != RESOLUTION), start=1):
-        size = sum(len(line.spots) for line in sweep.lines)
-        fits = size <= room
-        room -= size if fits else 0
-        drawn = (
-            KINDS["axis"].draw(sweep.cells, style, PAGE, Options(sweep=sweep))
-            if fits or every_figure
-            else None
+    if sweep is None or 2 * len(sweep.cells) < len(cells.points):
+        return []
+    kernels = kernels_of(sweep.cells)
+    judged = [line for line in sweep.lines if len(line.known) > 1 and not _cut(line)]
+    own = [line for line in judged if line.kernel == kernels[0]]
+    if not own:
+        return []
+    start = f"With the {kernels[0]} kernel, " if len(kernels) > 1 else ""
+    texts = []
+    for name in list(dict.fromkeys(line.name for line in own))[:_TOLD]:
+        mine = [(line, leaders(line, cells.order)) for line in own if line.name == name]
+        told = [
+            f"{joined(_numbers(first), 'or')} at {pixels(line.resolution)}"
+            for line, first in mine
+            if len(first) < len(line.known)
+        ]
+        texts += [f"{name} is fastest with {sweep.title} = {joined(told)}"] if told else []
+        open_ = [line.resolution for line, first in mine if len(first) == len(line.known)]
+        texts += [f"no {sweep.title} of {name} is significantly the fastest at {places(open_)}"] * bool(open_)
+    return [
+        text
+        for text in (
+            sentence(f"{start}{'; '.join(texts)}" if start else _capital("; ".join(texts))),
+            _follows(sweep, own, cells.order),
+            _fused(sweep, own, judged, cells.order),
         )
-        drawing = flagged(drawn, suspicious) if drawn else None
-        title = f"Over {called(sweep)}{f': {sweep.apart}' if sweep.apart else ''}"
-        name = re.sub(r"[^a-z0-9]+", "-", f"over {sweep.axis} {sweep.apart}".lower()).strip("-")
-        parts.append(
-            OverPart(
-                key=f"{key}-over-{number}",
-                title=title,
-                conditions=sweep.conditions,
-                findings=findings_over(sweep),
-                growth=law_table(sweep),
-                svg=draw(drawing, f"{key}-over-{number}") if drawing and fits else None,
-                caption=drawing.caption if drawing else "",
-                note="" if fits else _left_out(len(sweep.lines)),
-                name=name,
-                drawing=drawing,
-            )
-        )
-    return parts
+        if text
+    ]
+
+
+def _capital(text: str) -> str:
+    return f"N{text[1:]}" if text.startswith("no ") else text
+
+
+def leaders(line: Line, order: Order) -> list[Spot]:
+    """The spot with the highest median throughput and all near it that are not surely slower."""
+    top = max(line.known, key=lambda spot: spot.point.throughput.value).point
+    return [
+        spot
+        for spot in line.known
+        if not order.faster(top, spot.point) and spot.point.throughput.value >= NEAR * top.throughput.value
+    ]
+
+
+def _follows(sweep: Sweep, own: Sequence[Line], order: Order) -> str:
+    """In how many settings the fastest value is the one with the fewest MACs."""
+    counts = {"is": 0, "may be": 0, "is not": 0}
+    for line in own:
+        spots = [spot for spot in line.known if spot.point.exact and spot.point.metrics["macs"].known]
+        if len(spots) < 2:
+            continue
+        least = min(spot.point.macs for spot in spots)
+        cheapest = {spot.at for spot in spots if spot.point.macs == least}
+        first = {spot.at for spot in leaders(line, order)}
+        counts["is" if first <= cheapest else "may be" if first & cheapest else "is not"] += 1
+    total = sum(counts.values())
+    if not total:
+        return ""
+    text = f"The fastest {sweep.title} has the fewest MACs in {counts['is']} of {counted(total, 'setting')}"
+    return f"{text}, and perhaps in {counts['may be']} more." if counts["may be"] else f"{text}."
+
+
+def _fused(sweep: Sweep, own: Sequence[Line], judged: Sequence[Line], order: Order) -> str:
+    """Where another kernel moves the fastest value."""
+    before = {(line.name, line.resolution): _numbers(leaders(line, order)) for line in own}
+    texts = []
+    for kernel in kernels_of(sweep.cells)[1:]:
+        mine = [one for one in judged if one.kernel == kernel and (one.name, one.resolution) in before]
+        moved = [
+            f"{joined(now, 'or')} at {pixels(line.resolution)} ({line.name})"
+            for line in mine
+            if (now := _numbers(leaders(line, order))) != before[line.name, line.resolution]
+        ]
+        if moved:
+            texts.append(f"With the fused kernel ({kernel}) it is {joined(moved)}.")
+        elif mine:
+            texts.append(f"The fused kernel ({kernel}) leaves the fastest {sweep.title} where it is.")
+    return " ".join(texts)
+
+
+def _cut(line: Line) -> bool:
+    return any(spot.point.line_unfinished for spot in line.spots)
+
+
+def _numbers(spots: Sequence[Spot]) -> list[str]:
+    return [f"{spot.at:g}" for spot in spots]

@@ -216,7 +216,6 @@ def _point(row: Mapping[Any, Any]) -> Point:
         flags=tuple(row["flags"].split()),
         noise=row["noise"],
         drift=row["drift"],
-        backends=_text(row.get("attention_backend")),
         target=row["target"],
         arguments=arguments,
         settings={key: _plain(row[key]) for key in SETTINGS},
@@ -224,6 +223,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         profile=tuple(row.get("profile") or ()),
         roof=_roof(row),
         top1=top1(row["target"], arguments, row["resolution"]),
+        backends=_text(row.get("attention_backend")),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
         line_unfinished=bool(row.get("line_unfinished", False)),
@@ -255,10 +255,10 @@ def _number(value: Any) -> float:
     return math.nan if pd.isna(value) else float(value)
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _plain(value: Any) -> Any:
     """A word, a whole number, or None."""
     return value if isinstance(value, str) else None if pd.isna(value) else int(value)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

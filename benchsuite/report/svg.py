@@ -18,6 +18,8 @@ from benchsuite.text import in_xml
 FORMATS = ("pdf", "png", "svg")
 
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_COMMAND = re.compile(r" ?([MLQCz]) ?")
+"""Of a path: it needs no space around it, and paths are most of a page."""
 _VARIABLES = {color: variable for variable, color in LIGHT.items()}
 _COLOR = re.compile("|".join(map(re.escape, _VARIABLES)))
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
@@ -132,7 +134,7 @@ def _slim(element: ET.Element) -> None:
             numbers = _NUMBER.sub(
                 lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), element.attrib[name]
             )
-            element.attrib[name] = " ".join(numbers.split())
+            element.attrib[name] = _COMMAND.sub(r"\1", " ".join(numbers.split()))
     if element.attrib.get("transform", "").startswith("rotate(-0 "):
         del element.attrib["transform"]
 

@@ -89,15 +89,6 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def ordinal(place: float) -> str:
-    """1st, 2nd, 11th; "shared 3rd to 4th" for the mean of tied ranks."""
-    if place != int(place):
-        return f"shared {ordinal(math.floor(place))} to {ordinal(math.ceil(place))}"
-    number = int(place)
-    teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
-
-
 def spread(value: float, lo: float, hi: float, factor: float = 1.0, unit: str = "") -> str:
     """Value and interval over `factor` with as many digits as the interval bears out: "12.3 ms [12.1, 12.6]".
 

@@ -23,6 +23,7 @@ from benchsuite.scenario.subjects import misplaced
 from benchsuite.scenario.translate import Fault, faults, problem_at, shown, unknown_key
 from benchsuite.scenario.tree import Node, Path, grown
 from benchsuite.scenario.untestable import untestable
+from benchsuite.scenario.wording import contradictions
 
 _LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
 _STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
@@ -31,10 +32,11 @@ _STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of a text: the scenario, or what is wrong with it."""
+    """What became of a text: the scenario, or what is wrong with it; `warnings` are no mistakes."""
 
     scenario: Scenario | None
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,19 @@ def check(
     if found:
         return Checked(None, _in_order(found, options))
     used = {"profiles": list(partial), "applied": list(profiles), "overrides": list(overrides)}
-    return Checked(Scenario.model_validate({**last.plain(), **used}), ())
+    scenario = Scenario.model_validate({**last.plain(), **used})
+    return Checked(scenario, (), tuple(dict.fromkeys(one for form in forms for one in _misworded(form))))
+
+
+def _misworded(form: _Form) -> Iterator[Problem]:
+    """What title and question say and the sweep does not have."""
+    plain = Document.model_validate(form.root.plain()).model_dump(mode="json")
+    for key in ("title", "question"):
+        for words, have in contradictions(plain[key] or "", plain):
+            node, _ = form.root.deepest((key,))
+            by = f" {form.asked_by}" if form.asked_by else ""
+            advice = f"; a profile may bring its own {key}" if form.asked_by else ""
+            yield problem_at(node, f'{key} says "{words}", but the sweep{by} has {have}{advice}')
 
 
 def _profiles(root: Node) -> tuple[dict[str, Node], list[Problem]]:

@@ -10,11 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchsuite.report.cells import read
 from benchsuite.report.explore.repeat import base_command
 from benchsuite.report.explore.table import looks_of, to_table
-from benchsuite.report.order import within
-from benchsuite.report.ranking import with_standings
-from benchsuite.report.tables import with_relative
 from benchsuite.report.theme import MARKERS, looks
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -22,12 +20,11 @@ from benchsuite.results.store import read_run
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.select import parse
-from tests.report.synthetic import make_record, realistic
+from tests.report.synthetic import make_record, make_run, realistic
 
 
 def table_of(records: Sequence[Record], reference: str | None = None) -> dict[str, Any]:
-    frame = to_frame(records)
-    frame = with_relative(with_standings(frame, within(frame)), reference)
+    frame = read(make_run(records, report={"reference": reference} if reference else {})).frame
     return to_table(frame, reference)
 
 
@@ -130,6 +127,8 @@ def test_the_standing_is_that_of_all_kernels_at_a_resolution_under_the_same_cond
         make_record("beaten", macs=3, latency=0.08, resolution=448),
         make_record("beaten", macs=3, latency=0.08, dtype="fp32"),
     ]
+    rough = [make_record("a", macs=1, rounds=1), make_record("b", macs=2, latency=0.009, rounds=1)]
+    assert column(table_of(rough), "standing") == ["certain", None]  # medians alone tell of no chance
     assert column(table_of(records), "standing") == [
         "certain", "possible", "dominated", "certain", None, None, "certain", "certain",
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchsuite.report.names import apart, names
+from benchsuite.report.points import points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
@@ -17,15 +18,15 @@ TWINS = {"stage3": {"alternate": [{"name": "lsa", "params": {"window_size": 7}},
 
 
 def rows(*records: Record) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in names(to_frame(records)).rows]
+    return [[cell.text for cell in row.cells] for row in names(points(to_frame(records))).rows]
 
 
 def heads(*records: Record) -> list[str]:
-    return [header.text for header in names(to_frame(records)).headers]
+    return [header.text for header in names(points(to_frame(records))).headers]
 
 
 def said(*records: Record) -> str:
-    return apart(to_frame(records))
+    return apart(points(to_frame(records)))
 
 
 def test_a_mixer_stands_for_its_implementation_arguments_and_shape() -> None:
@@ -105,4 +106,4 @@ def test_width_tells_variants_apart_only_where_it_goes_with_the_name() -> None:
 def test_nothing_is_said_of_one_name_or_of_several_implementations() -> None:
     assert said(make_record("a"), make_record("a", resolution=448)) == ""
     assert said(make_record("a"), make_record("b", target="msa")) == ""
-    assert apart(to_frame([])) == ""
+    assert apart([]) == ""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from benchsuite.report.context import build
 from markupsafe import Markup
 
 from benchsuite.report import over, over_words, theme
-from benchsuite.report.context import build
 from benchsuite.report.html import render
 from benchsuite.report.points import points
 from benchsuite.report.sweeps import Sweep, sweeps

@@ -78,14 +78,6 @@ def test_a_column_has_one_unit_that_suits_its_median(
     assert words.scale_of(values, unit) == expected
 
 
-@pytest.mark.parametrize(
-    ("place", "text"),
-    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (21, "21st"), (3.5, "shared 3rd to 4th")],
-)
-def test_places_are_ordinals_and_ties_say_so(place: float, text: str) -> None:
-    assert words.ordinal(place) == text
-
-
 def test_correlations_have_a_sign_and_a_true_minus() -> None:
     assert (words.signed(-0.871), words.signed(0.5)) == ("−0.87", "+0.50")
 

@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite import __version__
 from benchsuite.analyse.flags import FLAGS
+from benchsuite.report import numbers
+from benchsuite.report.cells import Cells
 from benchsuite.report.explore import embed
 from benchsuite.report.explore.embed import Block, Embedded
 from benchsuite.report.explore.repeat import base_command
 from benchsuite.report.explore.table import looks_of, to_table
+from benchsuite.report.formats import to_latex, to_markdown
 from benchsuite.report.words import counted
 from benchsuite.results.nouns import noun
-from benchsuite.results.store import Run
 
-SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "figures", "app")
+SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "download", "app")
 """In the order in which they build on each other."""
 _LIBRARY = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
 _HOME = resources.files("benchsuite.report.explore")
@@ -34,6 +35,7 @@ class RunData:
     Attributes:
         table: see `table.to_table`, with what tells the run from others.
         names: in the order in which figures show them.
+        texts: its tables as Markdown and LaTeX.
         repeat: the command that `--filter 'cell=…'` goes behind; None where the run does not say.
     """
 
@@ -42,6 +44,7 @@ class RunData:
     names: tuple[str, ...]
     heading: str
     embedded: Embedded
+    texts: Block
     repeat: str | None
 
     @property
@@ -68,26 +71,37 @@ class Explorer:
     notices: str
 
 
-def run_data(run: Run, frame: pd.DataFrame, *, key: str, title: str, prefix: str, names: Sequence[str],
-             reference: str | None, room: int = embed.ROOM_BYTES) -> RunData:  # fmt: skip
+def run_data(cells: Cells, *, key: str, title: str, prefix: str, room: int = embed.ROOM_BYTES) -> RunData:
     """What the page shows and holds of one run.
 
     Args:
-        frame: of its records, the one that tables and figures are made of.
         key: of the run on the page; `prefix` begins the ids of its rows.
-        reference: the name that speeds are multiples of in the column `relative`.
         room: bytes that its records may take.
     """
-    repeat = base_command(run.environment)
-    table = to_table(frame, reference) | {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
+    repeat = base_command(cells.run.environment)
+    table = to_table(cells.frame, cells.reference)
+    table |= {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
+    table["settings"] = [
+        {"label": setting.label, "cells": [point.cell for point in setting.cells]}
+        for setting in numbers.settings(cells)
+    ]
     return RunData(
         key=key,
         table=table,
-        names=tuple(names),
-        heading=noun(frame["subject"]).heading,
-        embedded=embed.embed(run, key, title, room),
+        names=cells.names,
+        heading=noun(point.subject for point in cells.points).heading,
+        embedded=embed.embed(cells.run, key, title, room),
+        texts=Block(embed.block_id(key, "texts"), embed.pack(_texts(cells))),
         repeat=repeat,
     )
+
+
+def _texts(cells: Cells) -> list[dict[str, str]]:
+    """The table of every setting as Markdown and LaTeX, in the order of the settings; none of a large run."""
+    if len(cells.points) > numbers.MOST_ROWS:
+        return []
+    tables = [numbers.of_setting(cells, setting) for setting in numbers.settings(cells)]
+    return [{"markdown": to_markdown(table), "latex": to_latex(table)} for table in tables]
 
 
 def assemble(runs: Sequence[RunData]) -> Explorer:
@@ -101,7 +115,7 @@ def assemble(runs: Sequence[RunData]) -> Explorer:
         "noun": next(iter(headings)) if len(headings) == 1 else "Name",
     }
     blocks = [Block(embed.TABLE, embed.pack(table))]
-    blocks += [block for run in runs for block in run.embedded.blocks]
+    blocks += [block for run in runs for block in (*run.embedded.blocks, run.texts)]
     return Explorer(
         manifest=embed.manifest([run.embedded for run in runs], __version__),
         blocks=(*blocks, *_library()),

@@ -19,7 +19,7 @@ DIGITS = 7
 
 _NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
                "attempts", "calls_per_sample", "recompiles", "threads_used", "noise", "drift", "relative",
-               "relative_lo", "relative_hi"}  # fmt: skip
+               "relative_lo", "relative_hi", "ridge", "roof_flops_per_s", "roof_share"}  # fmt: skip
 _PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target")
 
 _SYMBOLS = {

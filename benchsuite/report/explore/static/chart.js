@@ -32,7 +32,7 @@ function drawChart(Plot, host, data, rows, spec, act) {
   const x = data.columns[spec.x], y = data.columns[spec.y];
   host.replaceChildren();
   if (!x || !y) return ["There is no number to draw."];
-  const facet = spec.facet && (data.columns[spec.facet] ?? { key: "name", label: "Name" });
+  const facet = spec.facet && spec.facet !== spec.x && (data.columns[spec.facet] ?? { key: "name", label: "Name" });
   const values = facet ? ordered(new Set(rows.map((row) => row[facet.key] ?? null))) : [null];
   const shared = prepare(data, rows, x, y, spec);
   const fit = values.length % 3 === 0 && host.clientWidth >= 960 ? 3 : 2;
@@ -43,8 +43,10 @@ function drawChart(Plot, host, data, rows, spec, act) {
     const part = facet ? rows.filter((row) => (row[facet.key] ?? null) === value) : rows;
     const title = facet ? `${facet.label}: ${wordOf(facet, value)}${facet.unit ? ` ${facet.unit}` : ""}` : null;
     host.append(panel(Plot, data, part, x, y, spec, shared, width, title, act));
+    shared.unnamed += label(host.lastChild.querySelector("svg"), part.filter((row) => row[y.key] !== null)); // measured in the page
   }
   const notes = shared.notes;
+  if (shared.unnamed) notes.push(`${shared.unnamed} ${shared.unnamed === 1 ? "name has" : "names have"} no room; rest on the mark to read it.`);
   if (values.length > 24) notes.push(`Only the first 24 of ${values.length} panels are drawn.`);
   return notes;
 }
@@ -68,13 +70,13 @@ function prepare(data, rows, x, y, spec) {
   const rings = RINGS.filter(([standing]) => isFront(x, y) && drawn.some((row) => row.standing === standing));
   const ways = rings.map(([standing, dash]) => `${dash ? "dashed" : "solid"}, ${FRONT[standing]}`);
   if (ways.length) notes.push(`Ring: ${ways.join("; ")}, among all kernels at the same resolution and conditions, filtered away or not.`);
-  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % interval.");
+  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % confidence intervals.");
   if (drawn.some((row) => row.flags)) notes.push("!: a cell whose samples have a flag.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));
   const found = extent(drawn, y, spec.ys);
   if (placed.length) found.domain = withRoom(found.domain, spec.ys, y.better === "higher");
-  return { notes, radius, x: extent([...drawn, ...placed], x, spec.xs), y: found };
+  return { notes, unnamed: 0, radius, x: extent([...drawn, ...placed], x, spec.xs), y: found };
 }
 
 // Room for the crosses of failed cells at the worse edge, so that they lie on no value.
@@ -104,11 +106,6 @@ const FRONT = { certain: "certainly on the Pareto front", possible: "possibly on
 function isFront(x, y) {
   const keys = [x.key, y.key];
   return keys.includes("macs") && (keys.includes("throughput") || keys.includes("latency_s"));
-}
-
-// Whether a value lies in the nearer half of an axis, so that there is room for a name behind it.
-function before(value, [lo, hi], scale) {
-  return scale === "log" ? value < Math.sqrt(lo * hi) : value < (lo + hi) / 2;
 }
 
 function isOrdinal(column) {
@@ -216,17 +213,6 @@ function panel(Plot, data, rows, x, y, spec, shared, width, title, act) {
       seen.push(`ring ${standing}`);
     }
   }
-  if (isFront(x, y)) { // who is on the front is what one looks for first, so it needs no hover
-    const front = drawn.filter((row) => row.standing === "certain" || row.standing === "possible");
-    const left = (row) => usable(row[x.key], x, spec.xs) && before(row[x.key], shared.x.domain, spec.xs);
-    for (const side of [true, false]) {
-      const part = front.filter((row) => left(row) === side);
-      if (part.length) marks.push(Plot.text(part, {
-        x: x.key, y: y.key, text: "name", dx: side ? 13 : -13, dy: -9, textAnchor: side ? "start" : "end",
-        fill: "var(--ink)", stroke: "var(--paper)", strokeWidth: 3, pointerEvents: "none",
-      }));
-    }
-  }
   const flagged = drawn.filter((row) => row.flags);
   if (flagged.length) marks.push(Plot.text(flagged, { x: x.key, y: y.key, text: () => "!", dx: 8, dy: -7, fontWeight: 700, fill: "var(--ink)", pointerEvents: "none" }));
   const bounds = [x, y].some(isCount) ? drawn.filter((row) => row.exact === false) : [];
@@ -318,7 +304,7 @@ function connect(svg, seen, data, x, y, act) {
   });
   for (const group of svg.querySelectorAll(":scope > g")) if (!groups.includes(group)) group.setAttribute("aria-hidden", "true");
   unlabelled(svg, groups);
-  const left = new Map(marks.map(([mark]) => [mark, Number(/translate\(([-\d.]+)/.exec(mark.getAttribute("transform"))?.[1] ?? mark.getAttribute("cx") ?? 0)]));
+  const left = new Map(marks.map(([mark]) => [mark, centreOf(mark)[0]]));
   marks.sort((a, b) => left.get(a[0]) - left.get(b[0]));
   marks[0]?.[0].setAttribute("tabindex", "0");
   const rowOf = new Map(marks);
@@ -343,6 +329,48 @@ function connect(svg, seen, data, x, y, act) {
     } else return;
     event.preventDefault();
   });
+}
+
+// The name of every mark beside it, once where it does not collide; returns how many found no room.
+function label(svg, rows) {
+  const [, , width, height] = (svg.getAttribute("viewBox") ?? `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`).split(/\s+/).map(Number);
+  const byLink = new Map(rows.map((row) => [row.link, row]));
+  const spots = [...svg.querySelectorAll(".mark")].filter((mark) => byLink.has(mark.dataset.cell)).map((mark) => {
+    const [x, y] = centreOf(mark);
+    return { x, y, half: Math.max(5, mark.getBBox().width / 2), name: byLink.get(mark.dataset.cell).name };
+  }).sort((a, b) => a.y - b.y);
+  const taken = spots.map(({ x, y, half }) => [x - half, y - half, x + half, y + half]);
+  const named = new Set();
+  for (const { x, y, half, name } of spots) {
+    if (named.has(name)) continue;
+    const text = svgOf("text", { class: "name", "aria-hidden": "true" });
+    text.textContent = name;
+    svg.append(text);
+    const wide = text.getComputedTextLength(), near = half + 3;
+    const places = [];
+    for (const far of [0, 10, 20, 32]) {
+      places.push([x + near + far, y - 6 - far / 2], [x - near - far - wide, y - 6 - far / 2], [x - wide / 2, y - near - 12 - far], [x - wide / 2, y + near + far],
+        [x + near + far, y + far / 2], [x - near - far - wide, y + far / 2]);
+    }
+    const box = places.map(([left, top]) => [left, top, left + wide, top + 12]).find((one) =>
+      one[0] > 74 && one[2] < width - 2 && one[1] > 24 && one[3] < height - 46 && !taken.some((other) => one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]));
+    if (!box) {
+      text.remove();
+      continue;
+    }
+    named.add(name);
+    taken.push(box);
+    text.setAttribute("x", box[0]);
+    text.setAttribute("y", box[3] - 2);
+    const ends = [Math.max(box[0], Math.min(x, box[2])), Math.max(box[1], Math.min(y, box[3]))];
+    if (Math.hypot(ends[0] - x, ends[1] - y) > half + 7) svg.append(svgOf("line", { x1: x, y1: y, x2: ends[0], y2: ends[1], class: "leader", "aria-hidden": "true" }));
+  }
+  return new Set(spots.map((spot) => spot.name)).size - named.size;
+}
+
+function centreOf(mark) {
+  const moved = /translate\(([-\d.]+)[ ,]+([-\d.]+)/.exec(mark.getAttribute("transform") ?? "");
+  return moved ? [Number(moved[1]), Number(moved[2])] : [Number(mark.getAttribute("cx")), Number(mark.getAttribute("cy"))];
 }
 
 // The library labels groups that have no role, which assistive technology may not read; the word stays as data.

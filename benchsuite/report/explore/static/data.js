@@ -58,6 +58,7 @@ function readTable(text) {
     columns,
     looks: table.looks,
     flags: table.flags,
+    settings: Object.fromEntries(table.runs.map((run) => [run.key, run.settings])),
     names: [...new Set(rows.map((row) => row.name))],
     noun: table.noun,
     axes,

@@ -13,7 +13,7 @@ function factsOf(row, data) {
     facts.push([column.label, key === "macs" && row.exact === false ? `≥ ${text}` : text]);
   }
   if (row.samples !== null && row.samples !== undefined) facts.push(["Samples", String(row.samples)]);
-  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)} % between rounds`]);
+  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)} % of the median`]);
   if (row.rounds_s?.length > 1) facts.push(["Rounds", make("span", {}, strip(row), ` ${roundsOf(row)}`)]);
   if (row.flags) facts.push(["Flags", flagsOf(row, data)]);
   return facts;
@@ -29,7 +29,7 @@ const tip = make("div", { class: "explore-tip", role: "tooltip", hidden: true })
 
 function showTip(mark, row, data) {
   tip.replaceChildren(make("strong", {}, row.name), listOf(factsOf(row, data)));
-  document.body.append(tip);
+  document.querySelector("main").append(tip);
   tip.hidden = false;
   const box = mark.getBoundingClientRect();
   const { width, height } = tip.getBoundingClientRect();

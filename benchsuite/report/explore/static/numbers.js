@@ -37,10 +37,7 @@ function spread(value, lo, hi, unit) {
   if (value === null || value === undefined) return "–";
   if (typeof lo !== "number" || typeof hi !== "number") return shown(value, unit);
   const [factor, name] = scaleOf(value, unit);
-  const half = (hi - lo) / 2 / factor;
-  const places = half > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(half)))) : 3;
-  const text = (number) => (number / factor).toFixed(places);
-  return `${text(value)} [${text(lo)}, ${text(hi)}] ${name}`.trim();
+  return `${ranged(value, lo, hi, factor)} ${name}`.trim();
 }
 
 // Short text of a tick: "10 ms", "1 G".
@@ -48,4 +45,19 @@ function tick(value, unit) {
   if (unit === "px" || unit === "count") return String(value);
   const [factor, name] = scaleOf(value, ["s", "B"].includes(unit) ? unit : "");
   return `${Number((value / factor).toPrecision(3))}${name ? ` ${name}` : ""}`;
+}
+
+// Factor and unit of a whole column, from its median, so that its numbers can be read down.
+function columnScale(values, unit) {
+  const known = values.filter((value) => typeof value === "number" && value !== 0).map(Math.abs).sort((a, b) => a - b);
+  return known.length ? scaleOf(known[known.length >> 1], unit) : [1, unit];
+}
+
+// "12.34 [12.30, 12.41]" in units of the column.
+function ranged(value, lo, hi, factor) {
+  if (typeof lo !== "number" || typeof hi !== "number") return digits(value / factor, 4);
+  const half = (hi - lo) / 2 / factor;
+  const places = half > 0 ? Math.min(6, Math.max(0, 1 - Math.floor(Math.log10(half)))) : 3;
+  const text = (number) => (number / factor).toFixed(places);
+  return `${text(value)} [${text(lo)}, ${text(hi)}]`;
 }

@@ -1,9 +1,11 @@
 // What the reader chose. It lives in the fragment of the address, so that a link or a reload brings it back.
-const PLAIN = ["x", "y", "size", "color", "facet", "xs", "ys", "q", "only", "cell", "sort"];
+const PLAIN = ["x", "y", "size", "color", "facet", "xs", "ys", "q", "only", "cell", "sort", "set", "explore"];
+
+const CHART = ["x", "y", "size", "color", "facet", "xs", "ys"];
 
 function makeState(data) {
   const listeners = [];
-  const facets = ["dtype", "batch", "device", "mode", "kernel", "resolution"];
+  const facets = ["dtype", "batch", "device", "mode", "protocol", "resolution", "kernel"];
   const has = (key) => data.measures.some((measure) => measure.key === key);
   const usual = {
     x: has("macs") ? "macs" : data.varied[0]?.key ?? data.measures[0]?.key ?? "",
@@ -11,7 +13,7 @@ function makeState(data) {
     size: has("peak_memory_bytes") ? "peak_memory_bytes" : "",
     color: "name",
     facet: facets.find((key) => data.varied.some((a) => a.key === key && a.values.length <= 4)) ?? "",
-    xs: "log", ys: "log", q: "", only: "", cell: "", sort: "",
+    xs: "log", ys: "log", q: "", only: "", cell: "", sort: "", set: "", explore: "",
   };
   const state = { ...usual, off: new Set(), pick: {}, from: "link", home: "table" };
   // from: what the last change came from; home: where the details of the chosen cell are shown.
@@ -27,6 +29,7 @@ function makeState(data) {
     for (const key of PLAIN) if (words.has(key)) state[key] = words.get(key);
     for (const axis of data.varied) if (words.has(`is.${axis.key}`)) state.pick[axis.key] = words.get(`is.${axis.key}`);
     state.off = new Set(words.getAll("off"));
+    if (CHART.some((key) => words.has(key) || [...words.keys()].some((word) => word.startsWith("is.")))) state.explore ||= data.rows[0].run;
     repair();
   }
 
@@ -91,7 +94,7 @@ function chosen(rows, state) {
     if (state.only ? row.name !== state.only : state.off.has(row.name)) return false;
     if (picks.some(([key, value]) => String(row[key] ?? null) !== value)) return false;
     row.words ??= [row.name, row.target, row.resolution, row.kernel, row.dtype, row.mode, row.device, row.status,
-      row.reason, row.flags, row.cell, row.runTitle, `batch ${row.batch}`].join(" ").toLowerCase();
+      row.flags, `batch ${row.batch}`].join(" ").toLowerCase(); // of the cell alone: the run's name is in every row
     return words.every((word) => row.words.includes(word));
   });
 }

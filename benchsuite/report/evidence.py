@@ -1,0 +1,148 @@
+"""What the numbers of a run rest on, in words: rounds, precision, the noise floor of the machine, flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from benchsuite.analyse.flags import FLAGS
+from benchsuite.report.answer import deciding, failures, main_group
+from benchsuite.report.cells import Cells
+from benchsuite.report.points import names_of
+from benchsuite.report.words import counted, fixed, some, tiny
+from benchsuite.results.machine import drift_of, noise_of
+from benchsuite.results.record import Record
+from benchsuite.stats.evidence import LEAST_ROUNDS
+from benchsuite.units import si
+
+
+def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The line beside the answer: how often cells were timed, what counts as a difference, what is flagged.
+
+    Args:
+        machines: the environments that the records are from.
+    """
+    rounds = sorted({len(point.rounds_s) for point in cells.points if point.rounds_s})
+    if not rounds:
+        return []
+    often = " to ".join(dict.fromkeys(map(str, (rounds[0], rounds[-1]))))
+    told = f"Each number is from {often} {'round' if rounds == [1] else 'rounds'}"
+    told += " with a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
+    noise = max((noise_of(machine) for machine in machines), default=0.0)
+    told += (
+        f"; differences below the noise floor of {_percent(noise)} do not count."
+        if noise
+        else "; the noise floor of the machine is unknown (benchsuite selftest finds it)."
+    )
+    found = [told]
+    flagged = [point for point in cells.points if point.flags and point.throughput.known]
+    if flagged:
+        deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
+        leaning = names_of(point for point in flagged if point.cell in deciders)
+        among = f", among them cells of {some(leaning, 3)}, on which the answer rests" if leaning else ""
+        verb = "carries" if len(flagged) == 1 else "carry"
+        found.append(f"{counted(len(flagged), 'cell')} of {len(cells.points)} {verb} a warning flag{among}.")
+    bounds = names_of(point for point in cells.points if not point.exact)
+    if bounds:
+        found.append(f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some operators.")
+    return [text for text in (*found, failures(cells.points)) if text]
+
+
+def reached(records: Sequence[Record], wanted: float | None) -> str | None:
+    """How narrow the intervals became, beside what was wanted; None where no cell has an interval.
+
+    Args:
+        wanted: half width of the interval as a share of the median; None if the scenario asks for none.
+    """
+    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
+    known = [timing.precision for timing in timed if timing.precision is not None]
+    if not known:
+        return None
+    text = (
+        f"The 95 % interval reaches ±{_percent(median(known))} of the median in the median cell and "
+        f"±{_percent(max(known))} in the worst"
+    )
+    if wanted is not None:
+        late = sum(one > wanted for one in known)
+        missed = f"{counted(late, 'cell')} missed it" if late else "every cell with an interval kept to it"
+        text += f"; ±{_percent(wanted)} was wanted, and {missed}"
+    without = len(timed) - len(known)
+    return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
+
+
+def of_machine(environment: Mapping[str, Any]) -> str:
+    """What the self-test of a machine found, and whether intervals hold what differs between its runs."""
+    found = environment.get("selftest")
+    if not isinstance(found, Mapping):
+        return (
+            "No self-test of this machine is known, so its noise floor and its drift between runs are "
+            "unknown: intervals hold only what varies within the run."
+        )
+    day, age = str(found.get("date") or "")[:10], found.get("age_days")
+    when = f"Self-test of {day}" if day else "Self-test"
+    when += f", {_days(age)} before the run" if isinstance(age, int | float) else ""
+    parts = [] if found.get("passed", True) else ["did not pass"]
+    noise, drift = noise_of(environment), drift_of(environment)
+    parts.append(f"noise floor {_percent(noise)} within a run" if noise else "noise floor unknown")
+    parts.append(
+        "drift between runs unknown, so intervals hold only what varies within the run"
+        if math.isnan(drift)
+        else f"drift between runs {_percent(drift)}, which the 95 % intervals of latencies include"
+    )
+    return f"{when}: {'; '.join(parts)}."
+
+
+def comparison(records: Sequence[Record]) -> str | None:
+    """What comparing outputs with a reference brought; None where none was compared."""
+    checks = [(record, record.check) for record in records if record.check is not None]
+    if not checks:
+        return None
+    compared = [(record, check) for record, check in checks if check.error is not None]
+    text = ""
+    if compared:
+        worst, check = max(compared, key=lambda pair: (pair[1].error or 0.0) / pair[1].tolerance)
+        text = (
+            f"{counted(len(compared), 'cell')} computed the same as {check.reference} on the same weights "
+            f"and input before being timed; the nearest to its limit was {worst.cell.name} with "
+            f"{worst.cell.kernel} {worst.cell.dtype}: {tiny(check.error or 0.0)} of the norm, of "
+            f"{tiny(check.tolerance)} allowed."
+        )
+    without = dict.fromkeys(check.reason for _, check in checks if check.error is None)
+    count = len(checks) - len(compared)
+    if count:
+        text += f" {counted(count, 'cell')} could not be compared: {some(list(without))}."
+    return text.strip()
+
+
+def compilation(records: Sequence[Record]) -> str | None:
+    """What torch.compile did; None where nothing was compiled."""
+    found = [record.compilation for record in records if record.compilation is not None]
+    if not found:
+        return None
+    seconds = [one.seconds for one in found]
+    return (
+        f"{counted(len(found), 'cell')} compiled in {si(min(seconds), 's')} to {si(max(seconds), 's')}, "
+        "outside the timed region, with "
+        f"{counted(sum(one.graph_breaks for one in found), 'graph break')} and "
+        f"{counted(sum(one.recompiles for one in found), 'recompilation')} in all."
+    )
+
+
+def flagged(records: Sequence[Record]) -> Iterator[str]:
+    """A sentence for every flag that some cell has, in the order of `FLAGS`."""
+    for word, meaning in FLAGS.items():
+        names = [record.cell.name for record in records if word in record.flags]
+        if names:
+            who = some(list(dict.fromkeys(names)))
+            yield f"{word.replace('_', ' ')} ({counted(len(names), 'cell')}: {who}). {meaning}"
+
+
+def _days(age: float) -> str:
+    """An age in words: "less than a day", "2 days"."""
+    return "less than a day" if age < 1 else counted(round(age), "day")
+
+
+def _percent(share: float) -> str:
+    return f"{fixed(100 * share, 2)} %"

@@ -1,0 +1,246 @@
+"""The table of numbers: all cells of a run, and those of one setting to copy into a paper."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from benchsuite.analyse.flags import FLAGS
+from benchsuite.report import strips
+from benchsuite.report.answer import main_group
+from benchsuite.report.cells import Cells
+from benchsuite.report.columns import CONDITIONS, MEASURES, Column, relative
+from benchsuite.report.groups import Group, varying
+from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
+from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
+from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.nouns import noun
+
+MOST_ROWS = 500
+"""Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
+MAIN = ("macs", "latency_s", "throughput", "peak_memory_bytes")
+"""What every cell is measured for, in the order of the columns."""
+SELDOM = ("params", "joules_per_image", "published_top1")
+"""What is a column of the table of all cells where some cell has a number of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Cells that differ in mixer and kernel only: one resolution of one group.
+
+    Attributes:
+        key: unique in the run.
+        label: "672 px", and what tells its group from others.
+    """
+
+    key: str
+    label: str
+    cells: tuple[Point, ...]
+
+
+def settings(cells: Cells) -> list[Setting]:
+    """Every setting of a run; the one that is shown first comes first.
+
+    That is the largest resolution of the largest group at which all cells have a number, else the one with
+    most numbers.
+    """
+    several = len(cells.groups) > 1
+    found = [
+        Setting(
+            f"{i}-{resolution}",
+            pixels(resolution) + (f", {group.title}" if several else ""),
+            tuple(point for point in group.cells if point.resolution == resolution),
+        )
+        for i, group in enumerate(cells.groups, start=1)
+        for resolution in resolutions_of(group.cells)
+    ]
+    if not found:
+        return []
+    main = {point.cell for point in main_group(cells)}
+
+    def rank(setting: Setting) -> tuple[Any, ...]:
+        numbers = sum(point.throughput.known for point in setting.cells)
+        whole = numbers == len(setting.cells)
+        size = math.prod(setting.cells[0].size)
+        return (setting.cells[0].cell in main, whole, size if whole else numbers)
+
+    first = max(found, key=rank)
+    return [first, *(setting for setting in found if setting is not first)]
+
+
+def of_setting(cells: Cells, setting: Setting) -> Table:
+    """The numbers of one setting, for a paper: the fastest first."""
+    ordered = sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
+    columns = [_name(ordered), *([_kernel()] if len(kernels_of(ordered)) > 1 else [])]
+    columns += _main(cells, ordered)
+    shared = _conditions(cells.groups, setting)
+    caption = f"{pixels(setting.cells[0].resolution)}, {shared}."
+    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in ordered))
+    return _table(caption, columns, ordered)
+
+
+def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
+    """Every cell of a run with all its metrics; of many the first `MOST_ROWS`, and the caption says so.
+
+    Args:
+        prefix: of the ids of rows, before the id of the cell.
+    """
+    points = cells.points
+    columns = [_name(points), _resolution(), _kernel(), *map(_condition, varying(points))]
+    columns += [*_main(cells, points), _rounds()]
+    columns += [_measure(cells, MEASURES[key], points) for key in SELDOM if _any(cells, key)]
+    columns += [_flags()] if any(point.flags for point in points) else []
+    columns += [_status()] if any(point.status != "ok" for point in points) else []
+    caption = f"All {counted(len(points), 'cell')}." if len(points) != 1 else "The only cell."
+    if len(points) > MOST_ROWS:
+        caption = (
+            f"The first {MOST_ROWS} of {len(points)} cells. The rest shows where scripts run; "
+            "`benchsuite extract` on this file gives all of them."
+        )
+    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in points))
+    if any(len(point.rounds_s) > 1 for point in points):
+        caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
+    if not all(point.exact for point in points):
+        caption += " ≥: a lower bound, since the counter has no rule for some operators."
+    return _table(caption, columns, points[:MOST_ROWS], prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A column: its head, and what it shows of a cell."""
+
+    head: Header
+    show: Callable[[Point], TableCell]
+
+
+def _table(
+    caption: str, columns: Sequence[_Shown], points: Sequence[Point], prefix: str | None = None
+) -> Table:
+    rows = tuple(
+        Row(
+            tuple(column.show(point) for column in columns),
+            id=None if prefix is None else f"{prefix}{point.cell}",
+            failed=point.status != "ok",
+        )
+        for point in points
+    )
+    return Table(caption, tuple(column.head for column in columns), rows, sortable=True)
+
+
+def _main(cells: Cells, points: Sequence[Point]) -> list[_Shown]:
+    keys = list(MAIN)
+    if _any(cells, "busy_s"):
+        keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
+    found = [_measure(cells, MEASURES[key], points) for key in keys]
+    if cells.reference is not None and any(cells.relative[point.cell].known for point in points):
+        found.append(_measure(cells, relative(cells.reference), points))
+    return found
+
+
+def _measure(cells: Cells, column: Column, points: Sequence[Point]) -> _Shown:
+    """A column of the frame in the one unit that suits it; latencies and ratios with their intervals."""
+    ends = column.interval if column.key in ("latency_s", "relative") else None
+    keys = (column.key, *(ends or ()))
+    rows = zip(cells.frame["cell"], *(cells.frame[key].astype(float) for key in keys), strict=True)
+    of_cell = {cell: Value(*values) for cell, *values in rows}
+    unit = "" if column.unit == "MAC" else column.unit
+    factor = 1.0
+    if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
+        factor, unit = scale_of((of_cell[point.cell].value for point in points), unit)
+
+    def show(point: Point) -> TableCell:
+        value = of_cell[point.cell]
+        if not value.known:
+            return TableCell("–")
+        if ends:
+            own = column.key == "relative" and point.name == cells.reference
+            return TableCell("1" if own else spread(value.value, value.lo, value.hi, factor), value.value)
+        bound = "≥ " if column.key == "macs" and not point.exact else ""
+        return TableCell(bound + fixed(value.value / factor, 4), value.value)
+
+    text = f"{column.label} ({unit})" if unit else column.label
+    return _Shown(Header(text, numeric=True, better=column.better), show)
+
+
+def _any(cells: Cells, key: str) -> bool:
+    return bool(cells.frame[key].notna().any())
+
+
+def _name(points: Sequence[Point]) -> _Shown:
+    heading = noun(point.subject for point in points).heading
+    return _Shown(Header(heading), lambda point: TableCell(point.name, point.name))
+
+
+def _resolution() -> _Shown:
+    def show(point: Point) -> TableCell:
+        return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
+
+    return _Shown(Header("Resolution (px)", numeric=True), show)
+
+
+def _kernel() -> _Shown:
+    def show(point: Point) -> TableCell:
+        return TableCell(kernel_ran(point.kernel, point.backends), point.kernel)
+
+    return _Shown(Header("Kernel"), show)
+
+
+def _condition(key: str) -> _Shown:
+    row = CONDITIONS[key]
+
+    def show(point: Point) -> TableCell:
+        value = point.settings[key]
+        if value is None:
+            return TableCell("–", "" if row.worded else 0)
+        return TableCell(row.said(value) if key == "mode" else str(value), value)
+
+    return _Shown(Header(row.label, numeric=not row.worded), show)
+
+
+def _rounds() -> _Shown:
+    def show(point: Point) -> TableCell:
+        medians = point.rounds_s
+        if len(medians) < 2:
+            return TableCell("–")
+        factor, unit = scale_of(medians, "s")
+        text = f"{', '.join(fixed(median / factor, 3) for median in medians)} {unit}"
+        return TableCell(text, max(medians) / min(medians), strips.strip(medians, point.latency.value, text))
+
+    return _Shown(Header("Rounds", numeric=True), show)
+
+
+def _flags() -> _Shown:
+    def show(point: Point) -> TableCell:
+        words = [word.replace("_", " ") for word in point.flags]
+        marks = (
+            Markup('<abbr title="{}">{}</abbr>').format(FLAGS.get(flag, ""), word)
+            for flag, word in zip(point.flags, words, strict=True)
+        )
+        return TableCell(", ".join(words), words[0] if words else None, Markup(", ").join(marks))
+
+    return _Shown(Header("Flags"), show)
+
+
+def _status(most: int = 90) -> _Shown:
+    def show(point: Point) -> TableCell:
+        word = STATUS_WORDS[point.status]
+        reason = " ".join((point.reason or "").split())
+        reason = reason if len(reason) <= most else f"{reason[: most - 1]}…"
+        text = f"{word}: {reason}" if reason else word
+        return TableCell(f"{text} (expected)" if point.expected else text, word)
+
+    return _Shown(Header("Status"), show)
+
+
+def _conditions(groups: Sequence[Group], setting: Setting) -> str:
+    cell = setting.cells[0].cell
+    return next(group.conditions for group in groups if any(point.cell == cell for point in group.cells))
+
+
+def _speed(point: Point) -> float:
+    return point.throughput.value if point.throughput.known else 0.0

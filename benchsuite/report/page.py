@@ -1,0 +1,236 @@
+"""What the template gets: a page of runs, each with its answer, figures, claims and tables, all computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from benchsuite.report import across_page, analyses, claims, evidence, method, names, numbers, unfinished
+from benchsuite.report.across import across
+from benchsuite.report.answer import answer, of_group
+from benchsuite.report.cells import Cells, read
+from benchsuite.report.contests import speed
+from benchsuite.report.differences import machines_of
+from benchsuite.report.drawn import FigurePart, Pen
+from benchsuite.report.explore.embed import ROOM_BYTES
+from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
+from benchsuite.report.groups import describe, shared
+from benchsuite.report.growing import growth_tables
+from benchsuite.report.points import Point
+from benchsuite.report.prose import Section as Prose
+from benchsuite.report.svg import StyleSheet
+from benchsuite.report.tables import Table
+from benchsuite.report.theme import looks
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
+from benchsuite.results.store import Run
+from benchsuite.scenario.wording import fitted
+from benchsuite.units import byte_size, si
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What a page folds away under a title: sentences, figures, tables."""
+
+    key: str
+    title: str
+    sentences: list[str] = field(default_factory=list)
+    figures: list[FigurePart] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RunPart:
+    """One run.
+
+    Attributes:
+        key: unique on the page, start of all its ids.
+        apart: what tells variants of one implementation apart; empty where there are several.
+        summary: one line under the title: how much, on what, when.
+        evidence: what the answer rests on, in a few short sentences.
+        unfinished: how far a run came that stopped early; empty if it is complete.
+        claims: None if the scenario has none.
+        first: the figure beside the answer; None where there is nothing to draw, or no room.
+        figures: the others that stand open.
+        others: groups of cells of other conditions, then figures and tables for those who look for them.
+        undrawn: why figures are missing; empty if none are.
+        numbers: None if the scenario does not want the table.
+    """
+
+    key: str
+    title: str
+    question: str
+    apart: str
+    summary: str
+    answer: list[str]
+    evidence: list[str]
+    unfinished: str
+    claims: claims.Panel | None
+    first: FigurePart | None
+    figures: list[FigurePart]
+    others: list[Fold]
+    undrawn: str
+    numbers: Table | None
+    names: Table
+    analyses: analyses.AnalysesPart | None
+    environment: Table
+    protocol: list[method.Fact]
+    command: str | None
+    troubles: list[method.Trouble]
+    rules: list[method.Fact]
+    warnings: list[str]
+    data: RunData
+
+    @property
+    def missing(self) -> str:
+        """Title of the fold with what has no number: cells that failed, and what the scenario left out."""
+        cells = sum(len(trouble.cells) for trouble in self.troubles)
+        failed = [f"{counted(cells, 'cell')} without a number"] if cells else []
+        return joined([*failed, *(["what the scenario leaves out"] if self.rules else [])]).capitalize()
+
+    @property
+    def contents(self) -> list[tuple[str, str]]:
+        """(target, title) of every part that there is, in order."""
+        parts = [
+            ("answer", "Answer", True),
+            ("figures", "Figures", bool(self.figures)),
+            ("claims", "Claims", self.claims is not None),
+            ("numbers", "Numbers", self.numbers is not None and bool(self.numbers.rows)),
+            ("more", "More figures", bool(self.others)),
+            ("method", "Method", True),
+        ]
+        return [(f"{self.key}-{key}", title) for key, title, there in parts if there]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole page.
+
+    Attributes:
+        styles: the rules of all figures.
+        explorer: what scripts make of it.
+        across: compares several runs; empty for one.
+    """
+
+    title: str
+    runs: list[RunPart]
+    styles: Markup
+    explorer: Explorer
+    across: list[Prose] = field(default_factory=list)
+
+
+def build(runs: Sequence[Run]) -> Page:
+    """The page of these runs, in order. Call it with `theme.applied()`."""
+    sheet = StyleSheet()
+    parts = [
+        _run(read(run), f"run{number}", "cell-" if number == 1 else f"run{number}-cell-", sheet,
+             room=ROOM_BYTES // len(runs))
+        for number, run in enumerate(runs, start=1)
+    ]  # fmt: skip
+    title = " · ".join(dict.fromkeys(part.title for part in parts))
+    beside = across_page.sections(across(runs)) if len(runs) > 1 else []
+    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
+
+
+def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -> RunPart:
+    run, points = cells.run, cells.points
+    scenario = run.scenario
+    title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
+    style = looks(list(cells.names), cells.asked)
+    tips = {point.cell: tip(point) for point in points}
+    with_table = wants_table(scenario)
+    pen = Pen(cells, style, tips, sheet, key, prefix if with_table else None)
+    drawn = pen.page(sections(scenario))
+    growth = growth_tables(points) if "scaling" in sections(scenario) else []
+    others = [
+        Fold(f"{key}-other-{i}", group.title, of_group(group.cells, cells.order, cells.asked), figures)
+        for i, (group, figures) in enumerate(drawn.groups, start=1)
+    ]
+    others += [
+        Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
+    ]
+    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
+    machines = machines_of(run, cells.records)
+    return RunPart(
+        key=key,
+        title=title,
+        question=fitted(str(scenario.get("question") or ""), scenario),
+        apart=names.apart(points),
+        summary=_summary(cells),
+        answer=answer(cells),
+        evidence=evidence.summed_up(cells, machines),
+        unfinished=unfinished.said(run, cells.gaps),
+        claims=claims.panel(claims.judgements(scenario, cells.frame), cells.frame),
+        first=drawn.first,
+        figures=drawn.open,
+        others=others,
+        undrawn=drawn.undrawn,
+        numbers=numbers.all_cells(cells, prefix) if with_table else None,
+        names=names.names(points),
+        analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
+        environment=method.environment(run),
+        protocol=method.protocol(run),
+        command=method.command(run),
+        troubles=method.troubles(run.records, prefix),
+        rules=method.rules(run),
+        warnings=method.warnings(run),
+        data=run_data(cells, key=key, title=title, prefix=prefix, room=room),
+    )
+
+
+TABLE = "table"
+"""The word for the table of numbers in a scenario's `report.sections`."""
+_USUAL = (
+    ["scatter", "scaling", "kernels", TABLE],
+    ["scatter", "scaling", "kernels", "memory", "training", TABLE],
+)
+"""What the stored scenario of a run holds if it named no sections: before memory and training, and now."""
+
+
+def sections(scenario: Mapping[str, object]) -> list[str]:
+    """Which sections the scenario wants, in its order; all if it does not say."""
+    wanted = (scenario.get("report") or {}).get("sections")  # type: ignore[attr-defined]
+    chosen = [wanted] if isinstance(wanted, str) else list(wanted or ())
+    return chosen if chosen and chosen not in _USUAL else list(_USUAL[-1])
+
+
+def wants_table(scenario: Mapping[str, object]) -> bool:
+    """Whether the scenario wants the table of numbers."""
+    return TABLE in sections(scenario)
+
+
+def _summary(cells: Cells) -> str:
+    """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
+    run, number = cells.run, len(cells.points)
+    measured = sum(point.status == "ok" for point in cells.points)
+    gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
+    machine = gpu.get("name") or cpu.get("model") or run.environment.get("machine")
+    version = run.environment.get("torch")
+    whole = measured == number and not cells.gaps
+    parts = [
+        counted(number, "cell") + (", all measured" if whole else f", {measured} measured"),
+        str(machine) if machine else "",
+        f"PyTorch {version}" if version else "",
+        describe(shared(cells.points)) if cells.points else "",
+        str(run.environment.get("started_at") or "")[:10],
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def tip(point: Point) -> str:
+    """All about one cell in a line, shown when the pointer rests on its mark."""
+    where = f"{point.name}, {pixels(point.resolution)}, {point.kernel}"
+    if not point.latency.known:
+        return f"{where}: {STATUS_WORDS[point.status]}"
+    latency = point.latency
+    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e-3, "ms")) if latency.value >= f), (1e-6, "µs"))
+    memory = point.metrics["peak_memory_bytes"].value
+    texts = [
+        spread(latency.value, latency.lo, latency.hi, factor, unit),
+        speed(point).partition(" [")[0],
+        "" if math.isnan(point.macs) else f"{si(point.macs)} MACs",
+        "" if math.isnan(memory) else byte_size(memory),
+    ]
+    return f"{where}: {', '.join(text for text in texts if text)}"

@@ -1,0 +1,366 @@
+"""The answer of a page, each sentence on runs that make it true and on runs that do not."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from benchsuite.report.answer import answer, failures, of_group
+from benchsuite.report.cells import read
+from benchsuite.report.contests import contests
+from benchsuite.report.order import among, ratio
+from benchsuite.report.points import points
+from benchsuite.results.frame import to_frame
+from benchsuite.results.record import Record
+from tests.report.synthetic import make_network, make_record, make_run, with_rounds
+
+
+def said(records: Sequence[Record], reference: str | None = None, **machine: float) -> str:
+    """All that is said of comparable records from a machine with this noise and drift, as shares."""
+    cells = points(to_frame(records).assign(**machine))
+    return " ".join(of_group(cells, among(cells), reference))
+
+
+def race(*latencies: float, noise: float = 0.01, **changes: Any) -> list[Record]:
+    """Mixers a, b, c … with these latencies in ms; MACs rise in this order."""
+    return [
+        make_record(name, latency=latency / 1e3, noise=noise, macs=10**9 * (i + 1), **changes)
+        for i, (name, latency) in enumerate(zip("abcdefgh", latencies, strict=False))
+    ]
+
+
+def cell(name: str, macs: int, latency: float, **changes: Any) -> Record:
+    return make_record(name, macs=macs * 10**9, latency=latency / 1e3, **changes)
+
+
+# The fastest
+
+
+def test_a_clear_winner_is_named_with_its_lead_over_the_runner_up() -> None:
+    assert said(race(10, 12, 15)).startswith("a is the fastest at 224 px, 1.20 times as fast as b.")
+
+
+def test_mixers_that_the_rounds_leave_open_are_not_ranked() -> None:
+    assert said(race(10, 10.02, 15)).startswith(
+        "Which of a and b is the fastest at 224 px is too close to call (the rounds disagree)."
+    )
+
+
+def test_what_lies_within_the_noise_of_the_machine_makes_no_winner() -> None:
+    equal = "a and b are equally fast at 224 px, within the noise floor."
+    assert equal in said(race(10, 10.02, 15, noise=0.001), noise=0.02)
+    assert "a is the fastest" in said(race(10, 10.2, noise=0.001))
+    assert equal in said(race(10, 10.19, noise=0.001), noise=0.02)  # although its interval excludes 1
+    assert "too close to call" in said(race(10, 10.2, noise=0.05), noise=0.02)
+
+
+def test_a_cell_at_half_the_speed_is_no_candidate_although_its_rounds_vary() -> None:
+    slow = with_rounds(make_record("b", macs=2), [0.010, 0.031, 0.030, 0.009, 0.029])
+    fast = with_rounds(make_record("a", macs=1), [0.010, 0.0101, 0.0099, 0.010, 0.0102])
+    cells = points(to_frame([slow, fast]))
+    assert among(cells).side(cells[1], cells[0]) == "undecided"
+    assert "a is the fastest at 224 px" in said([slow, fast])
+
+
+def test_one_false_order_of_a_hundred_is_not_told() -> None:
+    rng = random.Random(3)
+    names = [f"m{i}" for i in range(15)]
+    alike = [
+        with_rounds(make_record(name), [0.01 * rng.lognormvariate(0, 0.03) for _ in range(5)])
+        for name in names
+    ]
+    cells = points(to_frame(alike))
+    order = among(cells)
+    alone = [ratio(a, b).interval() for a, b in itertools.combinations(cells, 2)]
+    assert any(lo > 1 or hi < 1 for lo, hi in alone)  # some look different by themselves
+    assert {order.side(a, b) for a, b in itertools.combinations(cells, 2)} == {"undecided"}
+
+
+def test_rounds_that_move_together_show_what_single_intervals_hide() -> None:
+    slow = with_rounds(make_record("a"), [0.0105 * drift for drift in (1.0, 1.3, 0.8, 1.5, 1.1)])
+    fast = with_rounds(make_record("b"), [0.0100 * drift for drift in (1.0, 1.301, 0.8, 1.499, 1.1)])
+    assert "b is the fastest at 224 px, 1.05 times as fast as a" in said([slow, fast])
+    text = said([dataclasses.replace(slow, session=2), fast])
+    assert "too close to call (no self-test says how far two runs of this machine differ)" in text
+
+
+def test_without_three_rounds_no_order_is_stated() -> None:
+    assert said(race(10, 11, rounds=2)).startswith(
+        "a has the highest median at 224 px, from too few rounds to state an order."
+    )
+
+
+def test_a_setting_of_which_cells_are_missing_has_no_winner() -> None:
+    frame = to_frame([*race(10, 12), *race(40, 60, resolution=448)])
+    cells = points(frame.assign(unfinished=frame["resolution"] == 448))
+    *told, missing = of_group(cells, among(cells), None)
+    assert missing == "No winner is named at 448 px, math: cells of the same setting are not measured."
+    assert all("448" not in text for text in told)
+
+
+def test_resolutions_with_the_same_winner_share_a_clause() -> None:
+    records = [*race(10, 12), *race(40, 60, resolution=448), *race(90, 80, resolution=896)]
+    assert said(records).startswith(
+        "a is the fastest at 224 and 448 px, 1.20 to 1.50 times as fast as b; "
+        "b is the fastest at 896 px, 1.12 times as fast as a."
+    )
+    thirds = [*race(10, 12, 15), *race(40, 70, 60, resolution=448)]
+    assert "1.20 to 1.50 times as fast as the runner-up" in said(thirds)
+
+
+def test_the_reference_is_placed_beside_the_winner_and_the_others_beside_it() -> None:
+    assert "1.25 times as fast as b (c reaches 0.50 times its speed)." in said(race(10, 12.5, 20), "c")
+    assert "as fast as b (the others reach 0.50 to 0.80 times its speed)." in said(race(10, 12.5, 20), "a")
+    assert "times its speed" not in said(race(10, 12.5, 20), "b")  # it is the runner-up, which is told
+
+
+def test_a_mixer_alone_is_not_compared() -> None:
+    cells = points(to_frame([make_record()]))
+    assert contests(cells, among(cells)) == []
+    assert said([make_record()]).startswith(
+        "A single mixer was measured, so there is nothing to compare: hilo"
+    )
+    assert said([make_network()]).startswith("A single network was measured")
+
+
+# The fewest MACs
+
+
+def test_the_fewest_macs_are_the_fastest_or_not_or_perhaps() -> None:
+    assert "The fewest MACs meant fastest: a needs them (1 G per image)." in said(
+        [cell("a", 1, 10), cell("b", 2, 20)]
+    )
+    assert (
+        "The fewest MACs did not mean fastest: a needs them (1 G per image) and reaches 0.50 times the speed "
+        "of b."
+    ) in said([cell("a", 1, 20), cell("b", 2, 10)])
+    assert "The fewest MACs may have meant fastest: a needs them" in said(
+        [cell("a", 1, 10.01), cell("b", 2, 10)]
+    )
+
+
+def test_resolutions_that_agree_share_a_clause_and_others_have_their_own() -> None:
+    both = [
+        cell("a", 1, 10), cell("b", 2, 20),
+        cell("a", 4, 40, resolution=448), cell("b", 8, 80, resolution=448),
+    ]  # fmt: skip
+    assert "The fewest MACs meant fastest at every resolution: a needs them." in said(both)
+    other = [cell("a", 40, 400, resolution=896), cell("b", 32, 320, resolution=896)]
+    assert "at every resolution: a at 224 and 448 px and b at 896 px." in said([*both, *other])
+    slow = [cell("a", 32, 400, resolution=896), cell("b", 40, 320, resolution=896)]
+    assert (
+        "The fewest MACs meant fastest at 224 and 448 px: a needs them; the fewest MACs did not mean fastest "
+        "at 896 px: a needs them (32 G per image) and reaches 0.80 times the speed of b."
+    ) in said([*both, *slow])
+
+
+def test_equal_counts_have_no_single_winner() -> None:
+    assert "The fastest is among those with the fewest MACs: a and b need them (1 G per image)." in said(
+        [cell("a", 1, 10), cell("b", 1, 20), cell("c", 2, 50)]
+    )
+    assert "All need the same number of MACs." in said([cell("a", 1, 10), cell("b", 1, 20)])
+
+
+def test_the_count_is_that_of_the_kernel_that_the_sentence_names() -> None:
+    """ACmix has another number of MACs on a fused kernel, which is no count of the one on math."""
+    records = [
+        cell("acmix", 1, 10), cell("sra", 2, 5),
+        cell("acmix", 3, 10, kernel="sdpa"), cell("sra", 2, 5, kernel="sdpa"),
+    ]  # fmt: skip
+    assert "The fewest MACs did not mean fastest: acmix needs them (1 G per image)" in said(records)
+
+
+def test_a_lower_bound_counts_only_as_a_doubt_and_only_below_the_least() -> None:
+    exact = [cell("a", 2, 10), cell("b", 3, 20)]
+    below, above = cell("c", 1, 30, exact=False), cell("c", 4, 30, exact=False)
+    assert "a needs them (2 G per image) (unless it is c, with a lower bound only)" in said([*exact, below])
+    assert "unless" not in said([*exact, above])
+
+
+@pytest.mark.parametrize(
+    ("latencies", "words", "value"),
+    [
+        ((10, 20, 30, 40), "MACs order the 4 mixers by speed well", "−1.00"),
+        ((40, 30, 20, 10), "among the 4 mixers more MACs tend to run faster", "+1.00"),
+        # By hand: ranks of throughput against 1 2 3 4, and 1 − 6 Σd² / (4 · 15).
+        ((10, 30, 20, 40), "MACs order the 4 mixers by speed well", "−0.80"),  # 4 2 3 1, Σd² = 18
+        ((20, 10, 40, 30), "MACs order the 4 mixers by speed only in part", "−0.60"),  # 3 4 1 2, Σd² = 16
+        ((20, 40, 10, 30), "MACs do not order the 4 mixers by speed", "+0.00"),  # 3 1 4 2, Σd² = 10
+    ],
+)
+def test_the_correlation_is_put_into_words_and_given(
+    latencies: tuple[float, ...], words: str, value: str
+) -> None:
+    assert f"{words} (rank correlation {value})." in said(race(*latencies))
+
+
+def test_several_settings_give_a_range_of_correlations() -> None:
+    mixed = [*race(10, 20, 30, 40), *race(20, 10, 40, 30, resolution=448)]
+    text = said(mixed)
+    assert "by speed well in some settings, worse in others (rank correlation −1.00 to −0.60)" in text
+    poor = [*race(20, 10, 40, 30), *race(20, 40, 10, 30, resolution=448)]
+    assert "by speed in part at best" in said(poor)
+    same = [*race(10, 20, 30, 40), *race(10, 20, 30, 40, resolution=448)]
+    assert "(rank correlation −1.00)" in said(same)
+
+
+def test_few_mixers_and_equal_macs_have_no_correlation() -> None:
+    assert "correlation" not in said(race(10, 20, 30))
+    equal = [make_record(name, macs=5, latency=(i + 1) / 1e3) for i, name in enumerate("abcd")]
+    assert "correlation" not in said(equal)
+
+
+def test_networks_are_called_networks() -> None:
+    records = [
+        make_network(n, macs=m, latency=s) for n, m, s in zip("abcd", (1, 2, 3, 4), (4, 3, 2, 1), strict=True)
+    ]
+    assert "among the 4 networks more MACs tend to run faster" in said(records)
+
+
+# Fused kernels
+
+
+def both(*gains: float, noise: float = 0.01) -> list[Record]:
+    """Mixers a, b … of 10, 12, 14 … ms on math, so many times as fast on flash."""
+    math = race(*(10 + 2 * i for i in range(len(gains))), noise=noise)
+    fused = race(*((10 + 2 * i) / gain for i, gain in enumerate(gains)), noise=noise, kernel="flash")
+    return [*math, *fused]
+
+
+def test_a_fused_kernel_that_changes_no_winner_says_so_and_what_gains_most() -> None:
+    text = said(both(2, 1.5))
+    assert text.startswith("With the math kernel, a is the fastest")
+    assert text.endswith(
+        "The fused kernel (flash) changes no winner; fusing speeds up a most (2.00 times at 224 px)."
+    )
+
+
+def test_a_fused_kernel_that_makes_another_the_fastest_names_it() -> None:
+    text = said(both(1.001, 2))
+    assert "With the fused kernel (flash), b is the fastest at 224 px, 1.67 times as fast as a;" in text
+
+
+def test_a_loss_is_told_and_what_the_rounds_leave_open_is_not() -> None:
+    assert "slows down b most (0.50 times at 224 px)" in said(both(1.5, 0.5))
+    assert "no speed differs significantly from that on math" in said(both(1.001, 1.001, noise=0.05))
+
+
+def test_a_mixer_without_a_fused_kernel_competes_under_every_kernel() -> None:
+    """Depth-wise convolution, three times as fast as window attention, which alone has a fused kernel."""
+    records = [cell("dw", 1, 5), cell("w_msa", 2, 15), cell("w_msa", 2, 14, kernel="sdpa")]
+    text = said(records)
+    assert "The fused kernel (sdpa) changes no winner" in text
+    assert "w_msa is the fastest" not in text
+
+
+def test_a_kernel_is_not_compared_with_a_failure() -> None:
+    records = [*race(10, 12), make_record("a", kernel="flash", status="unsupported")]
+    assert "flash" not in said(records)
+
+
+# What is missing
+
+
+def test_failures_are_counted_by_kind_with_their_mixers() -> None:
+    records = [
+        make_record("a"),
+        make_record("a", resolution=448, status="oom"),
+        make_record("b", status="oom"),
+        make_record("c", status="unsupported"),
+    ]
+    assert failures(points(to_frame(records))) == (
+        "3 of 4 cells gave no number: 2 OOM (a and b) and 1 unsupported (c)."
+    )
+    assert failures(points(to_frame(race(10, 20)))) == ""
+
+
+def test_a_run_in_which_everything_failed_says_so() -> None:
+    assert said([make_record("a", status="oom")]) == "1 of 1 cell gave no number: 1 OOM (a)."
+
+
+# Other axes than the mixer
+
+
+def of_run(records: Sequence[Record], **scenario: Any) -> str:
+    return " ".join(answer(read(make_run(records, **scenario))))
+
+
+def alphas(*latencies: float, macs: Sequence[int] = (4, 3, 2, 1), **changes: Any) -> list[Record]:
+    """HiLo with α of 0, 0.3, 0.6 and 0.9."""
+    return [
+        make_record(
+            f"HiLo alpha={alpha}", config={"alpha": alpha}, latency=latency / 1e3, macs=count * 10**9,
+            noise=0.002, **changes,
+        )
+        for alpha, latency, count in zip((0.0, 0.3, 0.6, 0.9), latencies, macs, strict=True)
+    ]  # fmt: skip
+
+
+def test_of_a_parameter_the_fastest_value_is_named_at_every_resolution() -> None:
+    text = of_run([*alphas(40, 30, 20, 10), *alphas(10, 20, 30, 40, resolution=448)])
+    assert text == (
+        "HiLo is fastest with α = 0.9 at 224 px and 0 at 448 px. "
+        "The fastest α has the fewest MACs in 1 of 2 settings."
+    )
+
+
+def test_values_that_the_rounds_leave_open_are_all_named_or_none_is() -> None:
+    assert "α = 0.6 or 0.9 at 224 px" in of_run(alphas(40, 30, 10, 10.0001))
+    assert "perhaps in 1 more" in of_run(alphas(40, 30, 10, 10.0001))
+    assert "No α of HiLo is significantly the fastest at 224 px." in of_run(alphas(10, 10, 10, 10.0001))
+
+
+def test_a_fused_kernel_that_moves_the_fastest_value_says_where() -> None:
+    records = [*alphas(40, 30, 20, 10), *alphas(10, 20, 30, 40, kernel="sdpa")]
+    assert of_run(records).endswith("With the fused kernel (sdpa) it is 0 at 224 px (HiLo).")
+    still = [*alphas(40, 30, 20, 10), *alphas(40, 30, 20, 9, kernel="sdpa")]
+    assert of_run(still).endswith("The fused kernel (sdpa) leaves the fastest α where it is.")
+
+
+def test_several_implementations_are_compared_as_mixers_although_one_varies() -> None:
+    records = [*alphas(40, 30, 20, 10), make_record("msa", target="msa", latency=0.005, macs=10**10)]
+    assert of_run(records).startswith("msa is the fastest at 224 px")
+
+
+def timed(protocol: str, **latencies: float) -> list[Record]:
+    rounds = 5 if protocol == "adaptive" else 1
+    return [
+        make_record(name, latency=latency / 1e3, protocol=protocol, rounds=rounds)
+        for name, latency in latencies.items()
+    ]
+
+
+def test_protocols_are_compared_with_adaptive_sampling() -> None:
+    text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
+    assert text == (
+        "Other protocols read 0.80 times (a with litv2) to 1.25 times (a with timm) the throughput that "
+        "adaptive sampling finds: up to 25 % of a number is protocol here. "
+        "The order by median is the same under all 3 "
+        "protocols. None of the 4 ratios has a confidence interval: a protocol that times one "
+        "block gives one number."
+    )
+
+
+def test_a_protocol_that_changes_the_order_is_named() -> None:
+    text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)])
+    assert "The order by median differs from that of adaptive under litv2." in text
+    assert "adaptive sampling" not in of_run(timed("adaptive", a=10, b=20))
+
+
+def test_an_empty_run_has_no_answer() -> None:
+    assert of_run([]) == "The run holds no records."
+
+
+def test_what_was_counted_and_not_timed_has_no_winner() -> None:
+    assert said([make_record("a", latency=None), make_record("b", latency=None)]) == "Nothing was timed."
+
+
+def test_mixers_of_different_settings_are_not_compared() -> None:
+    assert said([make_record("a"), make_record("b", resolution=448)]) == (
+        "No two mixers were timed in the same setting, so there is nothing to compare."
+    )
