@@ -292,7 +292,7 @@ def _caption(
     called = noun(point.subject for point in drawn)
     better = "more speed" if metric.better == "higher" else f"less {lowered(metric.label)}"
     parts = [
-        f"Nothing off the Pareto front of the medians has both fewer MACs and {better} than a mark on it."
+        f"No {called.single} has both fewer MACs and {better} than one on the Pareto front of the medians."
     ]
     if len(resolutions) > 1:
         parts.append(
@@ -301,7 +301,7 @@ def _caption(
             else "Equal distances are equal ratios in all panels; limits differ."
         )
     if enlarged:
-        parts.append("The frame is enlarged beside or below, where the front is that of the marks in it.")
+        parts.append("The second panel enlarges the frame, with the front of the marks in it.")
     if len(kernels) > 1:
         parts.append(f"A dotted line joins the kernels of one {called.single}.")
     if any(point.metrics[metric.key].bounded for point in drawn):
