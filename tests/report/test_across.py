@@ -184,7 +184,7 @@ def test_empty_runs_can_be_compared() -> None:
 
 def test_a_report_of_several_runs_begins_with_the_comparison() -> None:
     from benchsuite.report import theme
-    from benchsuite.report.context import build
+    from benchsuite.report.page import build
 
     with theme.applied():
         several, single = build(runs(HERE, THERE)), build(runs(HERE))

@@ -64,6 +64,7 @@ def test_no_text_of_a_record_can_end_the_block_that_holds_it(tmp_path: Path) -> 
         "benchsuite-table",
         "benchsuite-run1-records",
         "benchsuite-run1-samples",
+        "benchsuite-run1-texts",
         "benchsuite-library-d3",
         "benchsuite-library-plot",
     ]
