@@ -204,6 +204,15 @@ def _wait_until_gone(group: int) -> None:
     pytest.fail("a worker outlived its killed parent")
 
 
+def test_what_a_mixer_refuses_is_a_record_of_its_cells_and_no_mistake_of_the_scenario(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    refused = "sweep.mixer=[{name: hilo, params: {alpha: 7}}]"
+    answer = cli("run", tiny, "--set", refused, "--executor", "inline", "--out", tmp_path / "run")
+    assert answer.code == 3
+    assert "unsupported: alpha 7 is not between 0 and 1" in answer.out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -216,7 +225,7 @@ def _wait_until_gone(group: int) -> None:
         (["run", "TINY", "--set", "sweep.mixer=[]"], "sweep.mixer"),
         (["run", "TINY", "--set", "sweep.resolution=100"], "100"),
         (["run", "TINY", "--set", "sweep.num_heads=5"], "num_heads 5"),
-        (["run", "TINY", "--set", "sweep.mixer=[{name: hilo, params: {alpha: 7}}]"], "alpha 7 is not"),
+        (["run", "TINY", "--set", "sweep.mixer=[{name: hilo, params: {alhpa: 1}}]"], 'did you mean "alpha"?'),
         (["run", "TINY", "--device", "cuda:99"], "device 'cuda:99' is not present; this machine has: cpu"),
         (["run", "TINY", "--filter", "resolution>9000"], "leaves no cell of 8"),
         (["run", "TINY", "--filter", "resolutoin=3"], 'did you mean "resolution"?'),

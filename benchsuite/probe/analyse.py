@@ -21,7 +21,8 @@ from benchsuite.probe.weights import fill
 from benchsuite.results.analyses import ReceptiveField, Subject, Weights
 from benchsuite.results.record import Cell
 from benchsuite.results.store import Run
-from benchsuite.run.build import build
+from benchsuite.run.build import build, own_packages
+from benchsuite.run.raised import is_refusal
 from benchsuite.scenario.subjects import TIMM
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
@@ -128,7 +129,12 @@ def analyse(cell: Cell, ask: Ask) -> Subject:
         UsageError: it cannot be built, the weights do not fit it, or there are no such images.
         Unsupported: the network does not take such images.
     """
-    built = build(cell, "cpu", seed=ask.seed)
+    try:
+        built = build(cell, "cpu", seed=ask.seed)
+    except ValueError as error:
+        if not is_refusal(error, own_packages(cell)):
+            raise
+        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
     module, (tensor, *rest) = built.module, built.inputs
     weights = Weights(kind="random", seed=ask.seed)
     if ask.weights is not None:

@@ -111,12 +111,6 @@ def operators(asked: Request) -> Drawn | None:
     )  # fmt: skip
 
 
-def energy_said(cells: Sequence[Point]) -> str:
-    """Who takes most and least energy for an image, in a sentence; nothing where none was read."""
-    bars = _longest(cells, _energy)
-    return f"At {pixels(bars[0].point.resolution)}, {_most_and_least(bars)}" if bars else ""
-
-
 def device_said(cells: Sequence[Point]) -> str:
     """Which cells are launch-bound, in a sentence; nothing where no device was watched, as on a CPU."""
     bars = _watched(cells)
