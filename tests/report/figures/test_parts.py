@@ -166,14 +166,14 @@ def test_idle_draw_is_set_apart_in_the_bar_of_an_image() -> None:
 def test_most_and_least_energy_are_named_with_their_ratio() -> None:
     records = [powered("a", 6.4), powered("b", 3.2), powered("c", 12.8)]
     assert drawn("energy", records).caption.startswith(
-        "b takes the fewest joules per image, 50 mJ, and c the most, 200 mJ (4.00 times); the device would "
-        "draw 7.8 % to 31 % of it idle."
+        "At 224 px, b takes the fewest joules per image, 50 mJ, and c the most, 200 mJ (4.00 times); the device "
+        "would draw 7.8 % to 31 % of it idle."
     )
 
 
 def test_an_idle_draw_that_was_not_read_is_not_told_and_is_never_more_than_all() -> None:
     unread = drawn("energy", [powered("a", 6.4, idle_w=None)]).caption
-    assert unread.startswith("a takes 100 mJ per image. ")
+    assert unread.startswith("At 224 px, a takes 100 mJ per image. ")
     assert "would draw 100 % of it idle." in drawn("energy", [powered("a", 0.5)]).caption
     assert absent("energy", [make_record("a")]) is None
 
