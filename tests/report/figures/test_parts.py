@@ -166,8 +166,8 @@ def test_idle_draw_is_set_apart_in_the_bar_of_an_image() -> None:
 def test_most_and_least_energy_are_named_with_their_ratio() -> None:
     records = [powered("a", 6.4), powered("b", 3.2), powered("c", 12.8)]
     assert drawn("energy", records).caption.startswith(
-        "At 224 px, b takes the fewest joules per image, 50 mJ, and c the most, 200 mJ (4.00 times); the device "
-        "would draw 7.8 % to 31 % of it idle."
+        "At 224 px, b takes the fewest joules per image, 50 mJ, and c the most, 200 mJ (4.00 times); the "
+        "device would draw 7.8 % to 31 % of it idle."
     )
 
 
