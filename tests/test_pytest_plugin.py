@@ -12,7 +12,6 @@ import pytest
 from benchmarks._called import called
 from benchsuite.analyse.baseline import Baseline
 from benchsuite.analyse.baseline_store import write
-from benchsuite.run import counted as run_counted
 from benchsuite_pytest.gate import counted
 
 WATCH = """
@@ -76,31 +75,35 @@ def test_a_mixer_that_cannot_be_built_fails_the_test_that_asks(
 
 
 OWN = """
+import torch
 from torch import nn
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+def refuse_to_be_counted(x, why):
+    if x.is_meta or torch.jit.is_tracing() or _get_current_dispatch_mode() is not None:
+        raise RuntimeError(why)
 class Once(nn.Module):
     def __init__(self, dim): super().__init__(); self.p = nn.Linear(dim, dim)
     def forward(self, x, size): return self.p(x)
 class Never(Once):
-    def forward(self, x, size): raise RuntimeError("only on its own device")
+    def forward(self, x, size):
+        refuse_to_be_counted(x, "only as it is")
+        return self.p(x)
 """
-PATCH = "from benchsuite.run import counted\ncounted._raised_by = lambda subject: None\n"
-"""As if the device, which is none of this machine, had no such fault."""
 
 
 def test_a_cell_that_is_no_longer_counted_fails_and_one_that_never_was_is_skipped_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(run_counted, "_raised_by", lambda subject: None)
     (tmp_path / "plugin_own.py").write_text(OWN)
-    (tmp_path / "conftest.py").write_text(PATCH)
     (tmp_path / "mine.yaml").write_text(
         "name: mine\ntitle: Mine\n"
         "sweep: {mixer: ['plugin_own:Once', 'plugin_own:Never'], resolution: 32, dim: 8}\n"
     )
     made = called("baseline", "exact", "mine.yaml", "--pythonpath", ".", "--out", "b.json")
     assert made.code == 0, made.err
-    (tmp_path / "plugin_own.py").write_text(OWN.replace("return self.p(x)", "raise RuntimeError('nor here')"))
+    broken = "refuse_to_be_counted(x, 'nor here'); return self.p(x)"
+    (tmp_path / "plugin_own.py").write_text(OWN.replace("return self.p(x)", broken, 1))
     code, said = run_pytest(tmp_path, "-rs", "--benchsuite-gate", "b.json", "--benchsuite-pythonpath", ".")
     assert code == 1, said
     assert "1 failed, 1 passed, 1 skipped" in said
@@ -108,4 +111,4 @@ def test_a_cell_that_is_no_longer_counted_fails_and_one_that_never_was_is_skippe
     assert "if that is meant: benchsuite baseline accept" in said
     assert "b.json --cells --pythonpath ." in said
     (skipped,) = (line for line in said.splitlines() if line.startswith("SKIPPED"))
-    assert 'on both sides: on "meta" RuntimeError: only on its own device' in skipped
+    assert 'on both sides: on "meta" RuntimeError: only as it is' in skipped
