@@ -3,6 +3,7 @@
 A regression is a failure; a cell that nobody could measure, or that nobody can tell, is skipped with its
 reason. The first test case is the gate as a whole: an error where it refused, had no cell, or left one
 unmeasured. So a file of skipped cells does not read as a pass.
+A test case has the cell's label as its name, and its id as the last part of its classname.
 Layout: testsuites, testsuite, properties, testcase, as Jenkins's xunit plugin has it (junit-10).
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET  # writes only
 
 from benchsuite.analyse.gate_result import REGRESSIONS, GateCell, GateResult
-from benchsuite.report.gate_formats.words import NO_CELLS, VERDICT_WORDS, detail, headline, one_line
+from benchsuite.report.gate_formats.words import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
 from benchsuite.text import in_xml
 
 WHOLE = "the gate as a whole"
@@ -25,8 +26,9 @@ def to_junit(result: GateResult) -> str:
     for name in ("base", "candidate", "machine", "command"):
         ET.SubElement(properties, "property", {"name": name, "value": one_line(getattr(result, name))})
     _whole(suite, result)
+    names = labels(result)
     for cell in result.cells:
-        _case(suite, cell, result)
+        _case(suite, cell, names[cell.id], result)
     counts = {
         "tests": len(suite.findall("testcase")),
         "failures": len(suite.findall("testcase/failure")),
@@ -54,10 +56,9 @@ def _whole(suite: ET.Element, result: GateResult) -> None:
         ET.SubElement(case, "system-out").text = notes
 
 
-def _case(suite: ET.Element, cell: GateCell, result: GateResult) -> None:
-    case = ET.SubElement(
-        suite, "testcase", {"classname": one_line(result.scenario), "name": one_line(cell.id)}
-    )
+def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> None:
+    classname = one_line(f"{result.scenario}.{cell.id}")
+    case = ET.SubElement(suite, "testcase", {"classname": classname, "name": one_line(name)})
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
     if cell.verdict in REGRESSIONS:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})

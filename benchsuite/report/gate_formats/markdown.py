@@ -1,24 +1,30 @@
 """A gate as Markdown: a summary of a CI job, and a comment on a pull request, each within the host's limit.
 
-A host drops what is too long as a whole, so rows are left out, the best first, and the text says how many.
+Regressions come first, then improvements, then cells that were not compared; the rest is counted in one line.
+A host drops what is too long as a whole, so rows are left out, the last first, and that line counts them too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchsuite.analyse.gate_result import REGRESSIONS, GateCell, GateResult
 from benchsuite.report.gate_formats.words import (
     VERDICT_WORDS,
     chance_words,
-    detail,
+    counts,
     headline,
+    labels,
+    notable,
     one_line,
     ordered,
     ratio_words,
+    why,
 )
+from benchsuite.report.words import scale_of
 from benchsuite.text import in_xml
+from benchsuite.units import significant
 
 SUMMARY_BYTES = 1 << 20
 """Of a step summary on GitHub, which must be smaller."""
@@ -34,19 +40,20 @@ _MARK = "<!-- benchsuite gate -->"
 
 
 def to_markdown(result: GateResult) -> str:
-    """A step summary: every cell, the worst first, as far as 1 MiB reaches."""
-    return _page(result, ordered(result.cells), SUMMARY_BYTES, "the JSON, CSV or JUnit file has all of them")
+    """A step summary: cells to act on, then all others folded, as far as 1 MiB reaches."""
+    cells = ordered(result.cells)
+    folded = [cell for cell in cells if not notable(cell)]
+    return _page(result, folded, len(cells), SUMMARY_BYTES, "the JSON, CSV or JUnit file has all of them")
 
 
 def to_comment(result: GateResult, link: str = "") -> str:
-    """A comment: the worst 20 cells, and where the others are.
+    """A comment: at most 20 cells to act on, and where the others are.
 
     Args:
         link: address of the job or its summary. Without one the text says how to make the whole table.
     """
     more = f"[all of them]({_address(link)})" if _address(link) else "the summary of the job has all of them"
-    rows = ordered(result.cells)[:COMMENT_ROWS]
-    return f"{_MARK}\n{_page(result, rows, COMMENT_BYTES - len(_MARK) - 1, more)}"
+    return f"{_MARK}\n{_page(result, [], COMMENT_ROWS, COMMENT_BYTES - len(_MARK) - 1, more)}"
 
 
 def escaped(text: str, longest: int = _WIDEST) -> str:
@@ -60,23 +67,58 @@ def escaped(text: str, longest: int = _WIDEST) -> str:
     return _SPECIAL.sub(lambda found: entities.get(found[1], f"\\{found[1]}"), short)
 
 
-def _page(result: GateResult, cells: Sequence[GateCell], most: int, more: str) -> str:
-    """The page with as many rows as fit."""
+def _page(result: GateResult, folded: Sequence[GateCell], shown: int, most: int, more: str) -> str:
+    """The page with as many rows as fit: up to `shown` notable ones, then those of `folded`."""
     head = "\n".join(_head(result))
     foot = "\n".join(_foot(result))
-    room = most - 1 - len(f"{head}\n\n{foot}\n".encode()) - 300  # for the line that says what is left out
+    room = most - 1 - len(f"{head}\n\n{foot}\n".encode()) - 1500  # for heads and the line of what is left out
+    row = _rows_of(result)
+    open_, closed = [cell for cell in ordered(result.cells) if notable(cell)][:shown], [*folded]
     rows: list[str] = []
-    for cell in cells:
-        row = _row(cell)
-        room -= len(row.encode()) + 1
+    for cell in (*open_, *closed):
+        text = row(cell)
+        room -= len(text.encode()) + 1
         if room < 0:
             break
-        rows.append(row)
-    left_out = len(result.cells) - len(rows)
-    said = f"\n\n{left_out} more cells are not shown, none worse than these; {more}." if left_out else ""
-    titles = "| cell | verdict | ratio, candidate / base | why |\n|---|---|---|---|\n"
-    table = titles + "\n".join(rows) if rows else ""
-    return "\n\n".join(filter(None, (head, table + said, foot))) + "\n"
+        rows.append(text)
+    named = {cell.id for cell in (*open_, *closed)[: len(rows)]}
+    left_out = [cell for cell in result.cells if cell.id not in named]
+    parts = [head, _table(result, rows[: len(open_)])]
+    if hidden := _table(result, rows[len(open_) :]):
+        parts.append(f"<details><summary>{counts(folded)}</summary>\n\n{hidden}\n\n</details>")
+    if left_out:
+        parts.append(f"Not shown: {counts(left_out)}; {more}.")
+    return "\n\n".join(filter(None, (*parts, foot))) + "\n"
+
+
+def _timed(result: GateResult) -> bool:
+    return any(cell.base_s is not None or cell.candidate_s is not None for cell in result.cells)
+
+
+def _unit(result: GateResult) -> tuple[float, str]:
+    times = (time for cell in result.cells for time in (cell.base_s, cell.candidate_s) if time is not None)
+    return scale_of(times, "s")
+
+
+def _table(result: GateResult, rows: Sequence[str]) -> str:
+    unit = _unit(result)[1]
+    times = [f"base ({unit})", f"candidate ({unit})", "ratio"] if _timed(result) else []
+    heads = ["cell", "verdict", *times, "why"]
+    marks = ["---", "---", *["---:"] * len(times), "---"]
+    return "\n".join([f"| {' | '.join(heads)} |", f"|{'|'.join(marks)}|", *rows]) if rows else ""
+
+
+def _rows_of(result: GateResult) -> Callable[[GateCell], str]:
+    """What makes the row of a cell of this gate."""
+    names, timed, factor = labels(result), _timed(result), _unit(result)[0]
+
+    def row(cell: GateCell) -> str:
+        seconds = ("" if s is None else significant(s / factor, 4) for s in (cell.base_s, cell.candidate_s))
+        times = [*seconds, ratio_words(cell)] if timed else []
+        texts = (names[cell.id], VERDICT_WORDS[cell.verdict], *times, why(cell))
+        return "| " + " | ".join(escaped(text) for text in texts) + " |"
+
+    return row
 
 
 def _head(result: GateResult) -> list[str]:
@@ -87,8 +129,8 @@ def _head(result: GateResult) -> list[str]:
     lines += ["", *(f"- {name}: {escaped(text, _LONGEST_LINE)}" for name, text in known.items() if text)]
     if result.rule is not None and not result.refused:
         lines.append(
-            f"- Rule: slower, if the {100 * result.rule.confidence:g} % interval of the ratio lies above "
-            f"{1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
+            f"- Rule: slower, if the {100 * result.rule.confidence:g} % confidence interval of the ratio is "
+            f"above {1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
         )
     return lines
 
@@ -102,13 +144,8 @@ def _foot(result: GateResult) -> list[str]:
     if result.command:
         fence = "~~~~"
         command = in_xml(result.command).replace(fence, "").replace("\n", " ")[:2000]
-        found += ["", "Again:", "", fence, command, fence]
+        found += ["", "To repeat:", "", fence, command, fence]
     return found
-
-
-def _row(cell: GateCell) -> str:
-    texts = (cell.id, VERDICT_WORDS[cell.verdict], ratio_words(cell), detail(cell))
-    return "| " + " | ".join(escaped(text) for text in texts) + " |"
 
 
 def _address(link: str) -> str:

@@ -1,13 +1,16 @@
-"""What the formats of a gate's result share: the words of a verdict, of a ratio, and of what was counted."""
+"""Words that the formats of a gate's result share: labels of cells, verdicts, ratios, exact numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.gate_result import CELL_VERDICTS, REGRESSIONS, CellVerdict, GateCell, GateResult
+from benchsuite.results.cell_names import cell_names
 from benchsuite.text import in_xml
+from benchsuite.units import si
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "slower": "slower",
@@ -17,9 +20,9 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "no longer counted": "no longer counted",
     "missing": "on one side only",
     "failed": "not measured",
-    "inconclusive": "cannot tell",
+    "inconclusive": "inconclusive",
     "faster": "faster",
-    "same": "same",
+    "same": "unchanged",
     "not flagged": "not flagged",
     "not counted": "not counted",
     "equal": "counts equal",
@@ -34,24 +37,54 @@ def one_line(text: str) -> str:
     return " ".join(in_xml(text).split())
 
 
-def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
-    """The worst first; of one verdict, the slowest first."""
+def labels(result: GateResult) -> dict[str, str]:
+    """Cell id → mixer and setting: "HiLo, 448 px, sdpa"; with the id where two cells would have one label."""
+    names = cell_names([cell.cell for cell in result.cells])
+    shared = Counter(names[cell.cell.id] for cell in result.cells)
+    return {
+        cell.id: name if shared[name := names[cell.cell.id]] == 1 else f"{name} ({cell.id})"
+        for cell in result.cells
+    }
 
-    def key(cell: GateCell) -> tuple[int, float]:
-        ratio = cell.decision.ratio if cell.decision else math.nan
-        return CELL_VERDICTS.index(cell.verdict), -ratio if not math.isnan(ratio) else 0.0
+
+def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
+    """Regressions, improvements, the others, the worst first; of one verdict, the largest change first."""
+
+    def key(cell: GateCell) -> tuple[bool, bool, int, float]:
+        size = abs(math.log(cell.decision.ratio)) if cell.decision else math.nan
+        regressed, faster = cell.verdict in REGRESSIONS, cell.verdict == "faster"
+        return (
+            not regressed,
+            not faster,
+            CELL_VERDICTS.index(cell.verdict),
+            0.0 if math.isnan(size) else -size,
+        )
 
     return sorted(cells, key=key)
 
 
+def notable(cell: GateCell) -> bool:
+    """Whether a reader acts on it: it regressed, improved, has changed numbers, or was not compared."""
+    told = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
+    return cell.verdict in told or bool(cell.changes)
+
+
+def counts(cells: Iterable[GateCell]) -> str:
+    """ "1 slower, 30 unchanged", the worst first."""
+    found = Counter(cell.verdict for cell in cells)
+    return ", ".join(
+        f"{found[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if found[verdict]
+    )
+
+
 def ratio_words(cell: GateCell) -> str:
-    """ "1.052 (1.031 to 1.073)", new over old; empty if no times were compared."""
+    """ "1.052 [1.031, 1.073]", candidate over base; empty if no times were compared."""
     decision = cell.decision
     if decision is None or math.isnan(decision.ratio):
         return ""
     if math.isnan(decision.lo):
         return f"{decision.ratio:.3f}"
-    return f"{decision.ratio:.3f} ({decision.lo:.3f} to {decision.hi:.3f})"
+    return f"{decision.ratio:.3f} [{decision.lo:.3f}, {decision.hi:.3f}]"
 
 
 def change_words(changes: Sequence[Change], shown: int = _SHOWN) -> str:
@@ -61,15 +94,22 @@ def change_words(changes: Sequence[Change], shown: int = _SHOWN) -> str:
     return "; ".join([*words, *([f"{more} more"] if more > 0 else [])])
 
 
-def detail(cell: GateCell) -> str:
-    """In a line, why the cell has its verdict."""
+def why(cell: GateCell) -> str:
+    """In a line, why the cell has its verdict, times aside."""
+    changed = change_words([change for change in cell.changes if change not in cell.accepted])
     accepted = f"accepted: {change_words(cell.accepted)}" if cell.accepted else ""
-    changed = [change for change in cell.changes if change not in cell.accepted]
-    decision = cell.decision
-    slow = ""
-    if decision is not None and cell.verdict in ("slower", "faster"):
-        slow = f"{ratio_words(cell)} times the base, limit {100 * decision.delta:.3g} %"
-    return "; ".join(filter(None, (slow, change_words(changed), one_line(cell.reason), accepted)))
+    limit = ""
+    if cell.decision is not None and cell.verdict in ("slower", "faster"):
+        limit = f"limit {100 * cell.decision.delta:.3g} %"
+    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), accepted)))
+
+
+def detail(cell: GateCell) -> str:
+    """In a line, why the cell has its verdict: "10 ms → 12 ms, ratio 1.200 [1.100, 1.300]; limit 2 %"."""
+    times = ""
+    if cell.verdict in ("slower", "faster") and cell.base_s is not None and cell.candidate_s is not None:
+        times = f"{si(cell.base_s, 's')} → {si(cell.candidate_s, 's')}, ratio {ratio_words(cell)}"
+    return "; ".join(filter(None, (times, why(cell))))
 
 
 def headline(result: GateResult) -> str:
@@ -78,13 +118,12 @@ def headline(result: GateResult) -> str:
         return f"Not comparable: {one_line(result.refused)}"
     if not result.cells:
         return f"Nothing compared: {NO_CELLS}"
-    counts = [f"{len(found)} {VERDICT_WORDS[v]}" for v in CELL_VERDICTS if (found := result.of(v))]
     bad = len(result.of(*REGRESSIONS))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
     said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
-    return f"{said}: {', '.join(counts)}.{unmeasured}"
+    return f"{said}: {counts(result.cells)}.{unmeasured}"
 
 
 def chance_words(result: GateResult) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from benchsuite.analyse.gate_result import CELL_VERDICTS, GateResult
 from benchsuite.report.gate_formats.junit import WHOLE, to_junit
+from tests.builders import make_cell
 from tests.gates import EVERY, make_gate, make_gate_cell
 
 # junit-10.xsd: element → (attributes it must have, attributes it may have, children in this order)
@@ -85,6 +86,16 @@ def test_a_cell_that_is_unsupported_on_both_sides_is_skipped_though_nothing_went
     assert skipped.attrib["message"] == "counts equal: no such kernel"
 
 
+def test_a_test_case_is_named_by_its_label_and_classed_by_its_id() -> None:
+    cells = [make_cell(name="HiLo", resolution=(side, side)) for side in (224, 448)]
+    suite = suite_of(make_gate(cells=tuple(make_gate_cell("slower", cell=one, id=one.id) for one in cells)))
+    found = suite.findall("testcase")[1:]
+    assert [case.attrib["name"] for case in found] == ["HiLo, 224 px", "HiLo, 448 px"]
+    assert [case.attrib["classname"] for case in found] == [f"tiny.{one.id}" for one in cells]
+    (failure,) = found[0]
+    assert failure.attrib["message"] == "slower: 10 ms → 12 ms, ratio 1.200 [1.100, 1.300]; limit 2 %"
+
+
 def test_a_skipped_cell_says_why() -> None:
     (skipped,) = suite_of(make_gate("failed")).iter("skipped")
     assert skipped.attrib["message"] == "not measured: no memory"
@@ -107,9 +118,9 @@ def test_what_was_not_compared_is_an_error_of_the_whole(result: GateResult, kind
 
 def test_hostile_names_come_back_as_they_are_but_for_control_characters() -> None:
     name = "a|b<script>&\"']]>\x00\x1b[31m\ud800\ufffe"
-    cell = make_gate_cell("failed", id=name, reason=name)
+    cell = make_gate_cell("failed", cell=make_cell(name=name), id=name, reason=name)
     suite = suite_of(make_gate(cells=(cell,), scenario=name, notes=(name,)))
     mark = "\N{REPLACEMENT CHARACTER}"
     clean = f"a|b<script>&\"']]>{mark}{mark}[31m{mark}{mark}"
-    assert suite.findall("testcase")[1].attrib["name"] == clean
+    assert suite.findall("testcase")[1].attrib == {"classname": f"{clean}.{clean}", "name": clean}
     assert suite.findtext("testcase/system-out") == clean
