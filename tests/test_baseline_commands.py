@@ -163,7 +163,7 @@ def test_missing_cells_are_named_and_the_policy_decides(cli: Cli, baseline: Path
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["gate", "--baseline", "B"], "name the run folders to hold against it"),
+        (["gate", "--baseline", "B"], "name the run folders to compare with it"),
         (["gate", "none", "--baseline", "B"], "none: no such folder"),
         (["gate", "old0", "--baseline", "none.json"], "none.json: cannot be read"),
         (["gate", "old0", "--baseline", "B", "--base", "HEAD"], "give --baseline or --base, not both"),

@@ -85,8 +85,8 @@ def test_compare_takes_many_runs(cli: Cli, folder: Path, tmp_path: Path) -> None
     paths = [folder / "week0" / f"run{day}" for day in (1, 2, 3)]
     code, out, _ = cli("compare", *paths, "--out", tmp_path / "page.html")
     assert code == 0
-    assert "Beside a reference mixer" in out
-    assert "<h1>3 runs beside each other</h1>" in (tmp_path / "page.html").read_text()
+    assert "Speed relative to a reference mixer" in out
+    assert "<h1>3 runs compared</h1>" in (tmp_path / "page.html").read_text()
     assert json.loads(cli("compare", *paths, "--format", "json")[1])["reference"] == "hilo"
 
 

@@ -81,8 +81,8 @@ def _other_kind(old: str, new: str) -> bool:
 
 
 PROPERTIES: tuple[Property, ...] = (
-    Property("device", "Device", "refuse", "refuse", "a CPU and a GPU are no two of a kind", _other_kind),
-    Property("gpu.name", "GPU", None, "refuse", "another model is another speed"),
+    Property("device", "Device", "refuse", "refuse", "a CPU and a GPU are not comparable", _other_kind),
+    Property("gpu.name", "GPU", None, "refuse", "models differ in speed"),
     Property("gpu.multiprocessors", "GPU multiprocessors", None, "refuse", "a part of a GPU, or a variant"),
     Property("gpu.memory_bytes", "GPU memory", None, "warn", "a variant of the model, or a part of a GPU"),
     Property("gpu.uuid", "GPU UUID", None, "warn", "GPUs of one model differ by some per cent"),
@@ -115,14 +115,14 @@ PROPERTIES: tuple[Property, ...] = (
         "a GPU that begins hot is slowed down sooner",
         _beyond(0.25),
     ),
-    Property("cpu.model", "CPU", "refuse", "warn", "another model is another speed; on a GPU, of launches"),
+    Property("cpu.model", "CPU", "refuse", "warn", "models differ in speed; on a GPU, of launches"),
     Property("cpu.instructions", "CPU instructions", "refuse", "note", "torch takes other kernels"),
     Property("cpu.threads", "CPU threads", "refuse", "note", "time goes with the number of threads"),
     Property("cpu.usable_cores", "Usable cores", "warn", "note", "threads share cores where there are fewer"),
     Property("cpu.logical_cores", "Logical cores", "warn", "note", "a larger machine has larger caches"),
     Property("cpu.memory_bytes", "Memory", "note", "note", "large cells may swap, or fail, on one only"),
     Property("cpu.load_1min", "Load at the start", "warn", "note", "others took time on one", _by_a_core),
-    Property("machine", "Machine", "note", "note", "two of a kind still differ by some per cent"),
+    Property("machine", "Machine", "note", "note", "machines of one model differ by some per cent"),
     Property("os", "Operating system", "note", "note", "its scheduler and its pages"),
     Property("torch", "PyTorch", "warn", "warn", "other kernels, other dispatch"),
     Property("packages.triton", "triton", "note", "warn", "it makes the kernels of compiled cells"),
@@ -150,12 +150,14 @@ PROPERTIES: tuple[Property, ...] = (
         "selftest.noise_percent", "Noise in the self-test (%)", "note", "note", "one is noisier", _beyond(1.0)
     ),
     Property("git.commit", "Commit of benchsuite", "note", "note", "the code that is measured may differ"),
-    Property("git.dirty", "Uncommitted changes", "warn", "warn", "the commit does not say all", _either),
+    Property(
+        "git.dirty", "Uncommitted changes", "warn", "warn", "the commit does not identify the code", _either
+    ),
 )
 """Every property that is compared. A flag that is not named here is one that warns."""
 
 _FLAG = "it may change speed or precision"
-_SETTING = "the two runs were not measured alike"
+_SETTING = "the two runs were measured differently"
 _HARMLESS = ("timeout_s", "memory_limit", "retry", "ceilings", "metrics")
 """Settings of a scenario that decide what is given up on or measured besides, and move no time."""
 

@@ -16,12 +16,12 @@ FORMATS = ("text", "markdown", "json")
 
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="A B...", help="Run folders; the others are held against A.")
+        list[Path], typer.Argument(metavar="A B...", help="Run folders; the others are compared with A.")
     ],
     format: Annotated[str, typer.Option(help="text, markdown or json.")] = "text",
     out: Annotated[Path | None, typer.Option(help="Also write an HTML report here.")] = None,
 ) -> None:
-    """Hold runs against each other: whether they may be compared, times with intervals, exact numbers.
+    """Compare runs: whether they are comparable, times with confidence intervals, exact numbers.
 
     Of more than two runs, and of two machines, it tells each mixer's speed relative to a reference mixer of
     the same run, and where the order of mixers differs. Runs that were not taken in turns are no evidence of

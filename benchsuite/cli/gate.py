@@ -32,7 +32,7 @@ def gate(
         ),
     ] = None,
     base: Annotated[
-        str | None, typer.Option(metavar="REF", help="Revision that the candidate is held against.")
+        str | None, typer.Option(metavar="REF", help="Revision that the candidate is compared with.")
     ] = None,
     candidate: Annotated[
         str | None,
@@ -61,7 +61,7 @@ def gate(
     ] = None,
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Hold runs or counts against this, of `benchsuite baseline`."),
+        typer.Option(metavar="FILE", help="Compare runs or counts with this, of `benchsuite baseline`."),
     ] = None,
     missing: Annotated[
         str | None, typer.Option(help="With --baseline, cells of one side: fail or warn.")
@@ -93,11 +93,11 @@ def gate(
 ) -> None:
     """Say which cells a change makes slower or larger, and fail only then.
 
-    Two revisions of the repository here (--base main --candidate HEAD) are checked out beside each other and
+    Two revisions of the repository here (--base main --candidate HEAD) are both checked out and
     measured in turns, process by process: three pairs of processes look at every cell, and a cell that seems
     slower gets nine fresh ones, which decide. MACs, parameters, operators and bytes are compared exactly.
 
-    With --baseline nothing is measured in turns: run folders are held against a run of before on the same
+    With --baseline nothing is measured in turns: run folders are compared with an earlier run on the same
     machine, or scenarios are counted without any timing.
     """
     from benchsuite.analyse.exact_policy import parse_accepted
@@ -133,7 +133,7 @@ def gate(
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     if Path(scenario).is_dir():
         raise UsageError(
-            f"{scenario} is a folder: a run is held against a baseline (--baseline FILE, which `benchsuite "
+            f"{scenario} is a folder: a run is compared with a baseline (--baseline FILE, which `benchsuite "
             "baseline update` writes); what --base and --candidate measure is a scenario"
         )
     if base is None and candidate is None and base_python == candidate_python:
@@ -143,7 +143,7 @@ def gate(
             "its rule errs (--simulate)"
         )
     if base is None and candidate is not None:
-        raise UsageError(f"--candidate {candidate} is held against what? Name the other side: --base main")
+        raise UsageError(f"--candidate {candidate} needs a base to compare with: --base main")
     request = Request(
         reference=scenario,
         out=out or default_folder(scenario),

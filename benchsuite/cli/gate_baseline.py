@@ -1,4 +1,4 @@
-"""`benchsuite gate … --baseline FILE`: cells held against what they were once."""
+"""`benchsuite gate … --baseline FILE`: cells compared with a stored baseline."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def against(
     command: str = "",
     files: Files,
 ) -> NoReturn:
-    """Hold runs, or counts, against a baseline, print what was found, and exit with what that means.
+    """Compare runs, or counts, with a baseline, print what was found, and exit with what that means.
 
     Args:
         names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
@@ -88,7 +88,7 @@ def judge(
             baseline, now, accepted=accepted, missing=missing, command=command, base=str(file)
         )
     if not names:
-        raise UsageError(f"{file} is a baseline of a run: name the run folders to hold against it")
+        raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     return run_result(
         baseline,
         [read_run(Path(name)) for name in names],

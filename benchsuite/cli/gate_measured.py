@@ -95,7 +95,7 @@ def noise(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     pythonpath: PythonPath = None,
 ) -> None:
-    """Hold a scenario's code against itself on this machine, and propose limits for its gate.
+    """Compare a scenario's code with itself on this machine, and propose limits for its gate.
 
     The file goes to `benchsuite gate --noise FILE`: no cell is then called slower within its own noise.
     """

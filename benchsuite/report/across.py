@@ -1,4 +1,4 @@
-"""Several runs beside each other, of machines or versions: what makes two machines comparable at all.
+"""Comparison of several runs, of machines or versions, by ratios that are comparable across machines.
 
 Seconds of two machines say which is faster, and nothing of mixers. So each mixer is put beside a reference
 mixer of the same run and setting; these ratios can be compared, and so can the order of the mixers. A cell of
@@ -96,7 +96,7 @@ class Reversal:
 
 @dataclass(frozen=True)
 class Across:
-    """Runs beside each other.
+    """Comparison of several runs.
 
     Attributes:
         reference: name that speeds are multiples of; None if the runs have no timed name in common.

@@ -1,13 +1,11 @@
-"""Runs beside each other in sentences and tables: what differs, whose order differs, speed by a reference."""
+"""Comparison of several runs in sentences and tables: differences, order of mixers, relative speed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchsuite.analyse import fingerprint
-from benchsuite.analyse.fingerprint import Finding
 from benchsuite.report.across import Across, Entry, Reversal
-from benchsuite.report.differences import LEVEL_WORDS, known
+from benchsuite.report.differences import COMPARABLE, table_of
 from benchsuite.report.order import doubt
 from benchsuite.report.points import MISSING, Value, stated
 from benchsuite.report.prose import Section, present
@@ -27,7 +25,7 @@ def relative_sections(found: Across) -> list[Section]:
 
 def _runs(found: Across) -> Section:
     heads = tuple(
-        Header(text) for text in ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Beside A")
+        Header(text) for text in ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Comparable")
     )
     rows = tuple(
         Row(
@@ -40,23 +38,28 @@ def _runs(found: Across) -> Section:
                     side.torch or "–",
                     side.commit or "–",
                     side.date or "–",
-                    "–" if side is found.sides[0] else LEVEL_WORDS.get(side.level or "", "alike"),
+                    "–" if side is found.sides[0] else COMPARABLE[side.level],
                 )
             )
         )
         for side in found.sides
     )
     tables = [Table("The runs; the tables below name them by letter.", heads, rows)]
-    if any(side.findings for side in found.sides):
-        tables.append(_differences(found))
-    return Section("comparable", "May they be compared", tuple(_comparable(found)), tuple(tables))
+    differences = table_of(
+        "Differences from run A, the most serious first.",
+        [side.letter for side in found.sides],
+        {side.letter: side.findings for side in found.sides},
+    )
+    if differences:
+        tables.append(differences)
+    return Section("comparable", "Comparability", tuple(_comparable(found)), tuple(tables))
 
 
 def _comparable(found: Across) -> list[str]:
     said = []
     for level, text in (
-        ("refuse", "Times of {runs} are not comparable with those of A: what decides them differs, {what}."),
-        ("warn", "Differences of time between {runs} and A may come from elsewhere than the code: {what}."),
+        ("refuse", "Times of {runs} are not comparable with those of A: they differ in {what}."),
+        ("warn", "Time differences between {runs} and A may have other causes than the code: {what}."),
     ):
         sides = [side for side in found.sides if side.level == level]
         if sides:
@@ -65,56 +68,27 @@ def _comparable(found: Across) -> list[str]:
             said.append(text.format(runs=letters, what=some(list(dict.fromkeys(labels)))))
     if not said:
         said.append(
-            "The runs differ in nothing that usually moves times."
+            "The runs differ in nothing that usually changes times."
             if found.level
             else "Machines, software and settings are the same in all runs."
         )
     alone = [f"{counted(n, 'cell')} of {letter}" for letter, n in found.alone.items() if n]
     if not found.entries:
-        said.append("No cell is in two of the runs: all of its settings but device and threads must agree.")
+        said.append("No cell occurs in two of the runs: all settings but device and threads must agree.")
     elif alone:
         verb = "is" if len(alone) == 1 and alone[0].startswith("1 ") else "are"
         said.append(f"{joined(alone)} {verb} in no other run, and left out here.")
     return [*said, *found.warnings]
 
 
-def _differences(found: Across) -> Table:
-    """A row for each property; a run that does not differ has what A has."""
-    rows: dict[str, dict[str, list[Finding]]] = {}
-    for side in found.sides:
-        for one in side.findings:
-            rows.setdefault(one.path, {}).setdefault(side.letter, []).append(one)
-    ordered = sorted(
-        rows.items(),
-        key=lambda row: min(fingerprint.LEVELS.index(o.level) for them in row[1].values() for o in them),
-    )
-    heads = ("Property", "Level", *(side.letter for side in found.sides), "Why it matters")
-    body = []
-    for path, by_side in ordered:
-        every = [one for them in by_side.values() for one in them]
-        first = joined(list(dict.fromkeys(known(path, one.old) for one in every)), "or")
-        values = [
-            joined(list(dict.fromkeys(known(path, one.new) for one in by_side[side.letter])), "or")
-            if side.letter in by_side
-            else first
-            for side in found.sides
-        ]
-        level = fingerprint.gravest(every)
-        why = every[0].why
-        texts = (every[0].label, LEVEL_WORDS[str(level)], *values, why)
-        body.append(Row(tuple(TableCell(text) for text in texts)))
-    caption = "In what the runs differ from A, the gravest first."
-    return Table(caption, tuple(Header(text) for text in heads), tuple(body))
-
-
 def _order(found: Across) -> Section | None:
     if len({entry.name for entry in found.entries}) < 2:
         return None
     if not found.ordered:
-        said = "In no setting do two runs decide which of two mixers is faster, so orders say nothing."
+        said = "No two mixers differ significantly in two of the runs, so their order cannot be compared."
         return Section("order", "The order of the mixers", (said,))
     same = found.ordered - len(found.reversals)
-    pairs = f"{counted(found.ordered, 'pair')} of mixers whose order two runs decide in a setting"
+    pairs = f"{counted(found.ordered, 'pair')} of mixers that differ significantly in two runs"
     if not found.reversals:
         said = f"The order is the same in all {pairs}."
         return Section("order", "The order of the mixers", (said,))
@@ -135,7 +109,7 @@ def _order(found: Across) -> Section | None:
         )
         for (first, second, faster, slower), settings in merged
     )
-    table = Table("Every pair whose order surely differs.", heads, rows, True)
+    table = Table("All pairs whose order differs significantly.", heads, rows, True)
     return Section("order", "The order of the mixers", tuple(sentences), (table,))
 
 
@@ -158,11 +132,11 @@ def _reversed(pair: _Pair, settings: Sequence[str]) -> str:
 
 
 def _relative(found: Across) -> Section | None:
-    title = "Beside a reference mixer"
+    title = "Speed relative to a reference mixer"
     if len({entry.name for entry in found.entries}) < 2:
         return None
     if found.reference is None:
-        said = "The runs have no timed mixer in common, so there is none to hold the others against."
+        said = "The runs have no timed mixer in common, so speeds have no common reference."
         return Section("relative", title, (said,))
     said = (
         f"Throughput as a multiple of that of {found.reference} in the same run and setting; above 1 is "
@@ -182,14 +156,15 @@ def _relative(found: Across) -> Section | None:
             told = TableCell(_told(entry))
             rows.append(Row((TableCell(entry.words), *map(_ratio, values), told)))
     if not rows:
-        return Section("relative", title, (said, "No other cell was timed beside it."))
+        return Section("relative", title, (said, "No other cell was timed with it."))
     heads = (
         Header("Cell"),
         *(Header(letter, numeric=True) for letter in letters),
-        Header("Beside A"),
+        Header("Compared with A"),
     )
     caption = f"Throughput over that of {found.reference}, paired by round." + stated(
-        " Brackets: 95 % intervals.", (value for entry in found.entries for value in entry.relative.values())
+        " Brackets: 95 % confidence intervals.",
+        (value for entry in found.entries for value in entry.relative.values()),
     )
     sentences = tuple(text for text in (said, wish) if text)
     return Section("relative", title, sentences, (Table(caption, heads, tuple(rows), True),))
@@ -236,6 +211,7 @@ def _times(found: Across) -> Section | None:
                 cells.append(TableCell(spread(value.value, value.lo, value.hi, factor), value.value))
         rows.append(Row((TableCell(entry.words), *cells)))
     caption = "Latency per step." + stated(
-        " Brackets: 95 % intervals.", (point.latency for entry in shown for point in entry.points.values())
+        " Brackets: 95 % confidence intervals.",
+        (point.latency for entry in shown for point in entry.points.values()),
     )
     return Section("times", "Times", (), (Table(caption, heads, tuple(rows), True),))

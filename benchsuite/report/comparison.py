@@ -1,4 +1,4 @@
-"""Two runs beside each other: may they be compared, what became of each cell, and what was counted anew.
+"""Comparison of two runs: whether they are comparable, the ratio of each cell, and exact numbers.
 
 Times are compared by the rounds of both sides, which are fresh processes, and by what the self-test says of
 how far runs of one machine differ. The two sides were not measured in turns, so nothing here is a verdict on
@@ -27,9 +27,9 @@ from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
 
 CAVEAT = (
-    "The two sides were measured one after the other. What drifts between two runs of one machine is in the "
-    "intervals as far as its self-test has seen it, and where none has looked, no cell is called slower or "
-    "faster. Whether code became slower is for benchsuite gate to say, which measures both sides in turns."
+    "The runs were measured one after the other, not in turns. Drift between runs of one machine is in the "
+    "confidence intervals as far as the self-test measured it; without a self-test no cell is called slower "
+    "or faster. To test whether code became slower, use benchsuite gate, which measures both sides in turns."
 )
 
 Seen = Literal["slower", "faster", "no different", "undecided", "no time"]
@@ -86,7 +86,7 @@ class Comparison:
 
     @property
     def level(self) -> Level | None:
-        """The gravest finding; None if the two sides are alike."""
+        """The gravest finding; None if there is none."""
         return fingerprint.gravest(self.findings)
 
     def of(self, seen: Seen) -> list[Pair]:
@@ -95,7 +95,7 @@ class Comparison:
 
 
 def compare(old: Run, new: Run) -> Comparison:
-    """B beside A; cells that a rule of the scenario excludes on both sides are left out."""
+    """Compare B with A; cells that a rule of the scenario excludes on both sides are left out."""
     before, after = _by_id(old), _by_id(new)
     common = [id for id in after if id in before and {before[id].status, after[id].status} != {"skipped"}]
     words = _words([*before.values(), *after.values()])

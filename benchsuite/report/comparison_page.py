@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchsuite.analyse.exact import Change
-from benchsuite.analyse.fingerprint import Finding
 from benchsuite.report import across_page
 from benchsuite.report.across import across
 from benchsuite.report.across import plain as plain_across
 from benchsuite.report.comparison import CAVEAT, SEEN, Comparison, Pair, compare, plain
-from benchsuite.report.differences import LEVEL_WORDS, known
+from benchsuite.report.differences import metric_words, table_of
 from benchsuite.report.html import filled
 from benchsuite.report.points import Value, stated
 from benchsuite.report.prose import Section, trimmed
@@ -22,19 +21,6 @@ from benchsuite.report.words import counted, fixed, joined, scale_of, some, spre
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import FALSE_DISCOVERY
 from benchsuite.units import significant
-
-COUNTED = {
-    "params": "Parameters",
-    "trainable_params": "Trainable parameters",
-    "macs": "MACs per image",
-    "other_ops": "Operations",
-    "uncounted": "Calls without a rule",
-    "graphs": "Graphs",
-    "graph_breaks": "Graph breaks",
-    "recompiles": "Recompilations",
-    "peak_allocated_bytes": "Peak memory, allocated (B)",
-}
-"""Metric of `analyse/exact.py` → how the table says it."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +38,7 @@ def page(comparison: Comparison) -> ComparisonPage:
     """The comparison in words."""
     sections = [_comparable(comparison), _times(comparison), _exact(comparison), _missing(comparison)]
     return ComparisonPage(
-        title=f"{comparison.new} beside {comparison.old}",
+        title=f"{comparison.new} compared with {comparison.old}",
         summary=f"A is {comparison.old}; B is {comparison.new}. Ratios are B over A.",
         caveat=CAVEAT,
         sections=tuple(section for section in sections if section is not None),
@@ -65,14 +51,14 @@ def to_html(comparison: Comparison) -> str:
 
 
 def of_runs(runs: Sequence[Run]) -> ComparisonPage:
-    """The page of two runs or more: two are held against each other, more by machine, order and reference."""
+    """The page of two runs or more: two are compared cell by cell, more by machine, order and reference."""
     beside = across(runs)
     if len(runs) == 2:
         both = page(compare(*runs))
         return replace(both, sections=(*both.sections, *across_page.relative_sections(beside)))
     sides = [f"{side.letter} is {side.name}" for side in beside.sides]
     return ComparisonPage(
-        title=f"{len(runs)} runs beside each other",
+        title=f"{len(runs)} runs compared",
         summary=f"{'; '.join(sides)}.",
         caveat=CAVEAT,
         sections=tuple(across_page.sections(beside)),
@@ -95,22 +81,14 @@ def _comparable(comparison: Comparison) -> Section:
     grave = [one.label for one in found if one.level == comparison.level]
     said = {
         None: "Machines, software and settings are the same in all that is compared.",
-        "note": "Machines, software and settings differ in nothing that usually moves times.",
-        "warn": f"Differences of time may come from elsewhere than the code: {some(grave)}.",
-        "refuse": f"Times are not comparable: the two sides differ in what decides them, {some(grave)}.",
+        "note": "Machines, software and settings differ in nothing that usually changes times.",
+        "warn": f"Time differences may have other causes than the code: {some(grave)}.",
+        "refuse": f"Times are not comparable: the two runs differ in {some(grave)}.",
     }[comparison.level]
     sentences = (said, *comparison.warnings)
-    if not found:
-        return Section("comparable", "May they be compared", sentences)
-    heads = tuple(Header(text) for text in ("Property", "Level", "A", "B", "Why it matters"))
-    caption = "In what the two sides differ, the gravest first."
-    table = Table(caption, heads, tuple(_difference(one) for one in found))
-    return Section("comparable", "May they be compared", sentences, (table,))
-
-
-def _difference(one: Finding) -> Row:
-    values = (known(one.path, value) for value in (one.old, one.new))
-    return Row(tuple(TableCell(text) for text in (one.label, LEVEL_WORDS[one.level], *values, one.why)))
+    caption = "Differences between the two runs, the most serious first."
+    table = table_of(caption, ("A", "B"), {"B": found})
+    return Section("comparable", "Comparability", sentences, (table,) if table else ())
 
 
 def _times(comparison: Comparison) -> Section:
@@ -124,11 +102,12 @@ def _times(comparison: Comparison) -> Section:
         Header(f"A ({unit})", numeric=True),
         Header(f"B ({unit})", numeric=True),
         Header("B / A", numeric=True),
-        Header("B"),
+        Header("B is"),
         Header("Remarks"),
     )
     caption = "Latency per step, and the ratio of the rounds of both." + stated(
-        " Brackets: 95 % intervals.", (value for pair in shown for value in (pair.old, pair.new, pair.ratio))
+        " Brackets: 95 % confidence intervals.",
+        (value for pair in shown for value in (pair.old, pair.new, pair.ratio)),
     )
     table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
     return Section("times", "Times", sentences, (trimmed(table),))
@@ -159,25 +138,25 @@ def _about_times(comparison: Comparison) -> Iterator[str]:
         yield "The two runs have no cell in common: a cell is the same only if all of its settings are."
         return
     said = [f"{len(found)} {seen}" for seen in SEEN if (found := comparison.of(seen))]
-    yield f"Of {counted(len(comparison.pairs), 'cell')} that both have, B is: {joined(said)}."
+    yield f"Of {counted(len(comparison.pairs), 'cell')} in both runs, B is: {joined(said)}."
     ratios = sorted(pair.ratio.value for pair in comparison.pairs if pair.ratio.known)
     if len(ratios) > 1:
         ends = f"{fixed(ratios[0], 4)} to {fixed(ratios[-1], 4)}"
         middle = fixed(statistics.median(ratios), 4)
-        yield f"The median of {len(ratios)} ratios is {middle}; they go from {ends}."
+        yield f"The median of {len(ratios)} ratios is {middle}; they range from {ends}."
     reasons = dict.fromkeys(pair.reason for pair in comparison.of("undecided"))
     if reasons:
         yield f"Undecided: {joined(list(reasons), 'or')}."
     told = len(comparison.of("slower")) + len(comparison.of("faster"))
     if told:
         yield (
-            f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are so by "
-            "chance, on average (Benjamini and Hochberg)."
+            f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are "
+            "expected to be so by chance (false discovery rate, Benjamini and Hochberg)."
         )
 
 
 def _exact(comparison: Comparison) -> Section:
-    title = "What is counted"
+    title = "Exact numbers"
     if not comparison.changes:
         same = (
             "Parameters, MACs, operators, graphs and peak memory are the same wherever both sides have them."
@@ -193,8 +172,8 @@ def _exact(comparison: Comparison) -> Section:
     )
     cells = len({change.cell.id for _, change in comparison.changes})
     rows = tuple(_changed(words, change) for words, change in comparison.changes)
-    said = f"{counted(len(rows), 'number')} of {counted(cells, 'cell')} changed; none of them has noise."
-    caption = "Numbers that are counted, and are not what they were."
+    said = f"{counted(len(rows), 'number')} of {counted(cells, 'cell')} changed; they have no noise."
+    caption = "Exact numbers that changed."
     return Section("exact", title, (said,), (trimmed(Table(caption, heads, rows, sortable=True)),))
 
 
@@ -205,8 +184,7 @@ def _changed(words: str, change: Change) -> Row:
         else TableCell(fixed(change.new / change.old, 4), change.new / change.old)
     )
     sides = (TableCell(f"{value:,}", value) for value in (change.old, change.new))
-    name, _, part = change.metric.partition(".")
-    metric = f"{COUNTED[name]}: {part}" if part else COUNTED[name]
+    metric = metric_words(change)
     return Row((TableCell(words, words), TableCell(metric, metric), *sides, ratio, TableCell(change.note)))
 
 
@@ -216,7 +194,7 @@ def _missing(comparison: Comparison) -> Section | None:
     if not tables:
         return None
     said = [f"{counted(len(cells), 'cell')} only in {side}" for side, cells in sides if cells]
-    return Section("missing", "Cells of one side", (f"{joined(said)}.",), tables)
+    return Section("missing", "Cells in one run only", (f"{joined(said)}.",), tables)
 
 
 def _named(side: str, cells: Sequence[tuple[str, str]]) -> Table:

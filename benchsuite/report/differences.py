@@ -1,16 +1,76 @@
-"""In what machines and settings differ, as the rows of a table."""
+"""Differences between runs in words: machines and settings as a table, and exact numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchsuite.analyse import fingerprint
+from benchsuite.analyse.exact import Change
+from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.words import joined
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.units import byte_size, significant
 
-LEVEL_WORDS = {"refuse": "not comparable", "warn": "warning", "note": "note"}
+LEVEL_WORDS: Mapping[Level, str] = {"refuse": "not comparable", "warn": "warning", "note": "note"}
 """Level of a finding → how the table says it."""
+COMPARABLE: Mapping[Level | None, str] = {None: "yes", "note": "yes", "warn": "with care", "refuse": "no"}
+"""Gravest level of all findings → whether times of the two runs are comparable."""
+COUNTED = {
+    "params": "Parameters",
+    "trainable_params": "Trainable parameters",
+    "macs": "MACs per image",
+    "other_ops": "Operations",
+    "uncounted": "Calls without a rule",
+    "graphs": "Graphs",
+    "graph_breaks": "Graph breaks",
+    "recompiles": "Recompilations",
+    "peak_allocated_bytes": "Peak memory, allocated (B)",
+}
+"""Metric of `analyse/exact.py` → how the table says it."""
+
+
+def metric_words(change: Change) -> str:
+    """The number that changed: "MACs per image", "Operations: softmax"."""
+    name, _, part = change.metric.partition(".")
+    return f"{COUNTED[name]}: {part}" if part else COUNTED[name]
+
+
+def table_of(caption: str, letters: Sequence[str], findings: Mapping[str, Sequence[Finding]]) -> Table | None:
+    """A row for each property whose shown values differ, the most serious first; None if there is no row.
+
+    Args:
+        letters: of the runs, the first of which the others are compared with.
+        findings: letter → differences from the first run. A run without one has what the first has.
+    """
+    rows: dict[str, dict[str, list[Finding]]] = {}
+    for letter, found in findings.items():
+        for one in found:
+            rows.setdefault(one.path, {}).setdefault(letter, []).append(one)
+    body = []
+    for path, by_letter in rows.items():
+        every = [one for found in by_letter.values() for one in found]
+        first = _values(path, [one.old for one in every])
+        values = [
+            _values(path, [one.new for one in by_letter[letter]]) if letter in by_letter else first
+            for letter in letters
+        ]
+        if len(set(values)) > 1:
+            level = fingerprint.gravest(every)
+            assert level is not None
+            body.append((level, (every[0].label, LEVEL_WORDS[level], *values, every[0].why)))
+    if not body:
+        return None
+    body.sort(key=lambda row: fingerprint.LEVELS.index(row[0]))
+    heads = ("Property", "Level", *letters, "Why it matters")
+    lines = tuple(Row(tuple(map(TableCell, texts))) for _, texts in body)
+    return Table(caption, tuple(map(Header, heads)), lines)
+
+
+def _values(path: str, values: Sequence[Any]) -> str:
+    return joined(list(dict.fromkeys(known(path, value) for value in values)), "or")
 
 
 def known(path: str, value: Any) -> str:

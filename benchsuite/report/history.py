@@ -13,7 +13,7 @@ from benchsuite.analyse.history import Point, Series, Shift, revision_range
 from benchsuite.analyse.steps import CHANCE, FLOOR, SHORTEST
 from benchsuite.report.claims import setting_words
 from benchsuite.report.columns import FACTORS
-from benchsuite.report.comparison_page import COUNTED
+from benchsuite.report.differences import metric_words
 from benchsuite.report.prose import Section, present, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
@@ -81,7 +81,7 @@ def _overview(found: Sequence[Series]) -> Section:
             f"{crept} drift by {percent(FLOOR).lstrip('+')} or more. If nothing had changed, about "
             f"{significant(2 * CHANCE * len(telling), 2)} would seem to."
         )
-    return Section("overview", "What was read", tuple(said))
+    return Section("overview", "Runs", tuple(said))
 
 
 def _steps(found: Sequence[Series], words: Mapping[int, str]) -> Section | None:
@@ -149,7 +149,7 @@ def _exact(found: Sequence[Series], words: Mapping[int, str]) -> Section | None:
             (
                 TableCell(words[i]),
                 TableCell(series.scenario),
-                TableCell(_metric(change)),
+                TableCell(metric_words(change)),
                 TableCell(f"{change.old:,}", change.old),
                 TableCell(f"{change.new:,}", change.new),
                 TableCell(revision_range(before, after)),
@@ -166,9 +166,9 @@ def _exact(found: Sequence[Series], words: Mapping[int, str]) -> Section | None:
         Header("Cell"), Header("Scenario"), Header("Number"), Header("Before", numeric=True),
         Header("After", numeric=True), Header("Revisions"), Header("First run"), Header("Note"),
     )  # fmt: skip
-    said = (f"{counted(len(rows), 'change')} of numbers that are counted and have no noise.",)
+    said = (f"{counted(len(rows), 'change')} of exact numbers, which have no noise.",)
     caption = "Where MACs, parameters, operators, graphs or peak memory changed."
-    return Section("exact", "What is counted", said, (trimmed(Table(caption, heads, tuple(rows), True)),))
+    return Section("exact", "Exact numbers", said, (trimmed(Table(caption, heads, tuple(rows), True)),))
 
 
 def plain(found: Sequence[Series]) -> dict[str, Any]:
@@ -316,12 +316,7 @@ def _known(value: Any) -> str:
 
 
 def _changed(change: Change) -> str:
-    return f"{_metric(change)} {change.old:,} → {change.new:,}"
-
-
-def _metric(change: Change) -> str:
-    name, _, part = change.metric.partition(".")
-    return f"{COUNTED[name]}: {part}" if part else COUNTED[name]
+    return f"{metric_words(change)} {change.old:,} → {change.new:,}"
 
 
 def scenarios(found: Sequence[Series]) -> str:

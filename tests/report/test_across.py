@@ -45,14 +45,12 @@ def said(sides: Sequence[Run], title: str) -> str:
 
 def test_another_gpu_is_the_first_thing_that_is_said() -> None:
     first = sections(across(runs(HERE, THERE, HERE)))[0]
-    assert first.sentences[0] == (
-        "Times of B and C are not comparable with those of A: what decides them differs, GPU."
-    )
+    assert first.sentences[0] == ("Times of B and C are not comparable with those of A: they differ in GPU.")
     machines, differences = map(texts, first.tables)
-    assert [(row["Run"], row["Machine"], row["Beside A"]) for row in machines] == [
+    assert [(row["Run"], row["Machine"], row["Comparable"]) for row in machines] == [
         ("A", "GPU 1", "–"),
-        ("B", "GPU 2", "not comparable"),
-        ("C", "GPU 3", "not comparable"),
+        ("B", "GPU 2", "no"),
+        ("C", "GPU 3", "no"),
     ]
     assert (differences[0]["Property"], differences[0]["A"], differences[0]["B"], differences[0]["C"]) == (
         "GPU",
@@ -66,13 +64,13 @@ def test_another_gpu_is_the_first_thing_that_is_said() -> None:
     ("environment", "words"),
     [
         ({}, "the same in all runs"),
-        ({"os": "Linux 6.1"}, "differ in nothing that usually moves times"),
-        ({"torch": "2.14"}, "between B and A may come from elsewhere than the code: PyTorch."),
+        ({"os": "Linux 6.1"}, "differ in nothing that usually changes times"),
+        ({"torch": "2.14"}, "between B and A may have other causes than the code: PyTorch."),
     ],
 )
 def test_doubts_are_as_grave_as_the_difference(environment: dict[str, Any], words: str) -> None:
     sides = [on(mixers(HERE)), on(mixers(HERE), environment=environment)]
-    assert words in said(sides, "May they be compared")
+    assert words in said(sides, "Comparability")
 
 
 def test_speed_is_told_as_a_multiple_of_the_reference_of_the_same_run() -> None:
@@ -87,8 +85,8 @@ def test_speed_is_told_as_a_multiple_of_the_reference_of_the_same_run() -> None:
 
 def test_the_rounds_decide_whose_multiple_is_higher() -> None:
     rows = {
-        row["Cell"]: row["Beside A"]
-        for row in texts(by_title(across(runs(HERE, THERE)))["Beside a reference mixer"].tables[0])
+        row["Cell"]: row["Compared with A"]
+        for row in texts(by_title(across(runs(HERE, THERE)))["Speed relative to a reference mixer"].tables[0])
     }
     assert rows == {
         "hilo, 224 px, math": "B undecided (the rounds disagree)",
@@ -104,20 +102,20 @@ def test_a_reference_that_one_run_lacks_is_replaced_and_that_is_said() -> None:
     sides = runs(HERE, {"msa": 0.02, "hilo": None, "window": 0.01}, report={"reference": "hilo"})
     assert across(sides).reference == "msa"
     assert "The scenario's reference, hilo, was not timed in all runs; msa is the first" in said(
-        sides, "Beside a reference mixer"
+        sides, "Speed relative to a reference mixer"
     )
 
 
 def test_runs_without_a_common_mixer_have_no_reference() -> None:
     sides = runs({"msa": 0.01, "hilo": None}, {"msa": None, "hilo": 0.01})
     assert across(sides).reference is None
-    assert "no timed mixer in common" in said(sides, "Beside a reference mixer")
+    assert "no timed mixer in common" in said(sides, "Speed relative to a reference mixer")
 
 
 def test_an_order_that_differs_is_said_in_words() -> None:
     text = said(runs(HERE, THERE), "The order of the mixers")
     assert text == (
-        "Of 3 pairs of mixers whose order two runs decide in a setting, 2 have the same order and 1 do not. "
+        "Of 3 pairs of mixers that differ significantly in two runs, 2 have the same order and 1 do not. "
         "hilo is faster than window on A and slower on B: 224 px, math."
     )
 
@@ -143,13 +141,13 @@ def test_many_pairs_are_a_table() -> None:
 
 def test_an_order_that_is_the_same_is_said_too() -> None:
     text = said(runs(HERE, {name: 3 * s for name, s in HERE.items()}), "The order of the mixers")
-    assert text == "The order is the same in all 3 pairs of mixers whose order two runs decide in a setting."
+    assert text == "The order is the same in all 3 pairs of mixers that differ significantly in two runs."
 
 
 def test_what_the_rounds_leave_open_is_no_order() -> None:
     alike = {"msa": 0.01, "hilo": 0.01001}
     sides = runs(alike, {"msa": 0.01001, "hilo": 0.01})
-    assert "orders say nothing" in said(sides, "The order of the mixers")
+    assert "order cannot be compared" in said(sides, "The order of the mixers")
     assert across(sides).reversals == ()
 
 
@@ -165,10 +163,10 @@ def test_threads_tell_cells_apart_where_a_run_varies_them() -> None:
 
 def test_cells_that_only_one_run_has_are_counted() -> None:
     sides = [on(mixers(HERE)), on(mixers({"msa": 0.01}))]
-    assert "2 cells of A are in no other run" in said(sides, "May they be compared")
+    assert "2 cells of A are in no other run" in said(sides, "Comparability")
     nothing = [on(mixers({"msa": 0.01})), on(mixers({"hilo": 0.01}))]
-    assert "No cell is in two of the runs" in said(nothing, "May they be compared")
-    assert list(by_title(across(nothing))) == ["May they be compared"]
+    assert "No cell occurs in two of the runs" in said(nothing, "Comparability")
+    assert list(by_title(across(nothing))) == ["Comparability"]
 
 
 def test_a_failure_is_shown_where_its_time_would_be() -> None:
@@ -205,8 +203,8 @@ def test_a_page_of_three_runs_is_whole_and_escapes_names() -> None:
 
 def test_two_runs_have_both_the_pair_and_the_reference() -> None:
     titles = [section.title for section in of_runs(runs(HERE, THERE)).sections]
-    assert titles[:2] == ["May they be compared", "Times"]
-    assert titles[-2:] == ["The order of the mixers", "Beside a reference mixer"]
+    assert titles[:2] == ["Comparability", "Times"]
+    assert titles[-2:] == ["The order of the mixers", "Speed relative to a reference mixer"]
     assert plain_of(runs(HERE, THERE))["across"]["reference"] == "msa"
 
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from benchsuite.analyse.exact import GROUPS
+from benchsuite.analyse.fingerprint import Finding
 from benchsuite.report.comparison import CAVEAT, Comparison, Pair, compare, plain
-from benchsuite.report.comparison_page import COUNTED, page, to_html
+from benchsuite.report.comparison_page import page, to_html
+from benchsuite.report.differences import COUNTED, table_of
 from benchsuite.report.prose import texts
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
@@ -127,13 +129,13 @@ def test_another_machine_is_the_first_thing_that_is_said() -> None:
     found = of([make_record()], [make_record()], **OTHER_GPU)
     assert found.level == "refuse"
     first = page(found).sections[0]
-    assert first.sentences[0] == "Times are not comparable: the two sides differ in what decides them, GPU."
+    assert first.sentences[0] == "Times are not comparable: the two runs differ in GPU."
     assert texts(first.tables[0])[0] == {
         "Property": "GPU",
         "Level": "not comparable",
         "A": "NVIDIA H200",
         "B": "NVIDIA A100",
-        "Why it matters": "another model is another speed",
+        "Why it matters": "models differ in speed",
     }
 
 
@@ -157,12 +159,21 @@ def test_the_same_machine_with_other_settings_is_a_warning() -> None:
     ("environment", "words"),
     [
         ({}, "are the same in all that is compared"),
-        ({"os": "Linux 6.1"}, "differ in nothing that usually moves times"),
-        ({"torch": "2.14"}, "may come from elsewhere than the code: PyTorch."),
+        ({"os": "Linux 6.1"}, "differ in nothing that usually changes times"),
+        ({"torch": "2.14"}, "may have other causes than the code: PyTorch."),
     ],
 )
 def test_how_comparable_they_are_is_said_in_a_sentence(environment: dict[str, Any], words: str) -> None:
     assert words in said(of([make_record()], [make_record()], **environment))
+
+
+def test_the_table_of_differences_lists_only_what_differs() -> None:
+    dirty = Finding("git.dirty", "Uncommitted changes", "warn", True, True, "not the code of the commit")
+    torch = Finding("torch", "PyTorch", "warn", "2.13", "2.14", "other kernels")
+    table = table_of("", ("A", "B"), {"B": [dirty, torch]})
+    assert table is not None
+    assert [row["Property"] for row in texts(table)] == ["PyTorch"]
+    assert table_of("", ("A", "B"), {"B": [dirty]}) is None
 
 
 def test_exact_numbers_that_changed_are_listed() -> None:
@@ -177,7 +188,7 @@ def test_exact_numbers_that_changed_are_listed() -> None:
             "B / A": "1.500",
         }
     ]
-    assert section.sentences == ("1 number of 1 cell changed; none of them has noise.",)
+    assert section.sentences == ("1 number of 1 cell changed; they have no noise.",)
 
 
 def test_a_number_that_was_zero_has_no_ratio() -> None:
@@ -201,17 +212,17 @@ def test_the_summary_counts_and_says_what_chance_would_do() -> None:
         for side, latency in zip((224, 448, 672, 896), latencies, strict=True)
     ]
     text = said(of(old, new))
-    assert "Of 4 cells that both have, B is: 2 slower, 1 faster and 1 undecided." in text
+    assert "Of 4 cells in both runs, B is: 2 slower, 1 faster and 1 undecided." in text
     assert "Undecided: the rounds disagree." in text
-    assert "The median of 4 ratios is 1.100; they go from 0.8000 to 1.250." in text
-    assert "Of those called slower or faster, at most 5 % are so by chance" in text
+    assert "The median of 4 ratios is 1.100; they range from 0.8000 to 1.250." in text
+    assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in text
 
 
 def test_data_and_page_both_say_what_two_runs_cannot_tell() -> None:
     found = of([make_record()], [make_record(latency=0.02)])
     assert plain(found)["caveat"] == page(found).caveat == CAVEAT
     assert CAVEAT in Page(to_html(found)).within("p")
-    assert "for benchsuite gate to say" in CAVEAT
+    assert "use benchsuite gate" in CAVEAT
 
 
 def test_data_is_json_and_null_where_there_is_no_number() -> None:
@@ -231,7 +242,7 @@ def test_the_page_is_whole_loads_nothing_and_escapes() -> None:
     found = Page(to_html(of(records, records, machine=evil)))
     assert "http" not in found.source
     assert "<script>alert" not in found.source
-    assert found.within("h2") == ["May they be compared", "Times", "What is counted"]
+    assert found.within("h2") == ["Comparability", "Times", "Exact numbers"]
     assert any(evil in text for text in found.within("th"))
     ids = found.attributes("id")
     assert len(ids) == len(set(ids))

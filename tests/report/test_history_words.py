@@ -44,8 +44,8 @@ def test_a_step_is_a_row_with_size_and_revisions() -> None:
 
 def test_a_steady_history_has_no_steps() -> None:
     found = titles(over(WIGGLE * 2))
-    assert list(found) == ["What was read"]
-    assert "1 series that are long enough, 0 stepped and 0 drift" in found["What was read"].sentences[1]
+    assert list(found) == ["Runs"]
+    assert "1 series that are long enough, 0 stepped and 0 drift" in found["Runs"].sentences[1]
 
 
 def test_a_short_history_says_that_it_can_show_nothing() -> None:
@@ -66,7 +66,7 @@ def test_drift_is_told_with_its_size() -> None:
 
 def test_counted_numbers_are_listed_where_they_change() -> None:
     runs = [on([make_record(macs=n)], path=f"r{day}", day=day) for day, n in ((1, 1000), (2, 1500))]
-    (row,) = texts(titles(history(runs))["What is counted"].tables[0])
+    (row,) = texts(titles(history(runs))["Exact numbers"].tables[0])
     assert (row["Number"], row["Before"], row["After"]) == ("MACs per image", "1,000", "1,500")
     assert row["Revisions"] == "0000001..0000002"
 
