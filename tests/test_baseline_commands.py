@@ -273,7 +273,7 @@ def test_a_class_that_can_no_longer_be_counted_is_not_comparable_and_one_that_ne
 
 
 def test_every_format_is_written_by_the_gate_and_again_from_its_result(cli: Cli, baseline: Path) -> None:
-    names = ("junit", "markdown", "comment", "github-benchmark", "bencher", "csv")
+    names = ("junit", "html", "markdown", "comment", "github-benchmark", "bencher", "csv")
     words = [word for name in names for word in (f"--{name}", f"{name}.out")]
     new = folder("new", [timed(0.010)])
     assert cli("gate", new, "--baseline", baseline, "--out", "found", *words)[0] == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.gate_output import Bencher, Comment, Csv, Files, GitHubBenchmark, JUnit, Summary
+from benchsuite.cli.gate_output import Bencher, Comment, Csv, Files, GitHubBenchmark, Html, JUnit, Summary
 from benchsuite.cli.options import Overrides, Profiles
 from benchsuite.errors import UsageError
 
@@ -81,6 +81,7 @@ def gate(
         Path | None, typer.Option(help="Folder of the result and all records; default runs/gate-….")
     ] = None,
     junit: JUnit = None,
+    html: Html = None,
     markdown: Summary = None,
     comment: Comment = None,
     github_benchmark: GitHubBenchmark = None,
@@ -107,6 +108,7 @@ def gate(
 
     files: Files = {
         "junit": junit,
+        "html": html,
         "markdown": markdown,
         "comment": comment,
         "github_benchmark": github_benchmark,

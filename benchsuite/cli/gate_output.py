@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchsuite.analyse.gate_result import GateResult
 
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="JUnit XML, a test case a cell.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="An HTML report.")]
 Summary = Annotated[
     Path | None, typer.Option("--markdown", metavar="FILE", help="Markdown for a step summary (< 1 MiB).")
 ]
@@ -50,6 +51,7 @@ def write_formats(result: GateResult, files: Files, link: str = "") -> None:
 def gate_report(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="result.json of a gate, or its folder.")],
     junit: JUnit = None,
+    html: Html = None,
     markdown: Summary = None,
     comment: Comment = None,
     github_benchmark: GitHubBenchmark = None,
@@ -69,6 +71,7 @@ def gate_report(
     found = read(result)
     files: Files = {
         "junit": junit,
+        "html": html,
         "markdown": markdown,
         "comment": comment,
         "github_benchmark": github_benchmark,

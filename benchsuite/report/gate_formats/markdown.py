@@ -7,24 +7,12 @@ A host drops what is too long as a whole, so rows are left out, the last first, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from benchsuite.analyse.gate_result import REGRESSIONS, GateCell, GateResult
-from benchsuite.report.gate_formats.words import (
-    VERDICT_WORDS,
-    chance_words,
-    counts,
-    headline,
-    labels,
-    notable,
-    one_line,
-    ordered,
-    ratio_words,
-    why,
-)
-from benchsuite.report.words import scale_of
+from benchsuite.report.gate_formats.rows import Column, columns
+from benchsuite.report.gate_formats.words import counts, facts, headline, notable, notes, one_line, ordered
 from benchsuite.text import in_xml
-from benchsuite.units import significant
 
 SUMMARY_BYTES = 1 << 20
 """Of a step summary on GitHub, which must be smaller."""
@@ -72,75 +60,45 @@ def _page(result: GateResult, folded: Sequence[GateCell], shown: int, most: int,
     head = "\n".join(_head(result))
     foot = "\n".join(_foot(result))
     room = most - 1 - len(f"{head}\n\n{foot}\n".encode()) - 1500  # for heads and the line of what is left out
-    row = _rows_of(result)
+    found = columns(result)
     open_, closed = [cell for cell in ordered(result.cells) if notable(cell)][:shown], [*folded]
     rows: list[str] = []
     for cell in (*open_, *closed):
-        text = row(cell)
+        text = _row(found, cell)
         room -= len(text.encode()) + 1
         if room < 0:
             break
         rows.append(text)
     named = {cell.id for cell in (*open_, *closed)[: len(rows)]}
     left_out = [cell for cell in result.cells if cell.id not in named]
-    parts = [head, _table(result, rows[: len(open_)])]
-    if hidden := _table(result, rows[len(open_) :]):
+    parts = [head, _table(found, rows[: len(open_)])]
+    if hidden := _table(found, rows[len(open_) :]):
         parts.append(f"<details><summary>{counts(folded)}</summary>\n\n{hidden}\n\n</details>")
     if left_out:
         parts.append(f"Not shown: {counts(left_out)}; {more}.")
     return "\n\n".join(filter(None, (*parts, foot))) + "\n"
 
 
-def _timed(result: GateResult) -> bool:
-    return any(cell.base_s is not None or cell.candidate_s is not None for cell in result.cells)
+def _table(found: Sequence[Column], rows: Sequence[str]) -> str:
+    heads = " | ".join(column.head for column in found)
+    marks = "|".join("---:" if column.numeric else "---" for column in found)
+    return "\n".join([f"| {heads} |", f"|{marks}|", *rows]) if rows else ""
 
 
-def _unit(result: GateResult) -> tuple[float, str]:
-    times = (time for cell in result.cells for time in (cell.base_s, cell.candidate_s) if time is not None)
-    return scale_of(times, "s")
-
-
-def _table(result: GateResult, rows: Sequence[str]) -> str:
-    unit = _unit(result)[1]
-    times = [f"base ({unit})", f"candidate ({unit})", "ratio"] if _timed(result) else []
-    heads = ["cell", "verdict", *times, "why"]
-    marks = ["---", "---", *["---:"] * len(times), "---"]
-    return "\n".join([f"| {' | '.join(heads)} |", f"|{'|'.join(marks)}|", *rows]) if rows else ""
-
-
-def _rows_of(result: GateResult) -> Callable[[GateCell], str]:
-    """What makes the row of a cell of this gate."""
-    names, timed, factor = labels(result), _timed(result), _unit(result)[0]
-
-    def row(cell: GateCell) -> str:
-        seconds = ("" if s is None else significant(s / factor, 4) for s in (cell.base_s, cell.candidate_s))
-        times = [*seconds, ratio_words(cell)] if timed else []
-        texts = (names[cell.id], VERDICT_WORDS[cell.verdict], *times, why(cell))
-        return "| " + " | ".join(escaped(text) for text in texts) + " |"
-
-    return row
+def _row(found: Sequence[Column], cell: GateCell) -> str:
+    return "| " + " | ".join(escaped(column.texts.get(cell.id, "")) for column in found) + " |"
 
 
 def _head(result: GateResult) -> list[str]:
     icon = "❌" if result.refused or result.of(*REGRESSIONS) or not result.cells else "✅"
     icon = "⚠️" if icon == "✅" and result.strict_exit_code else icon
     lines = [f"## {icon} benchsuite gate: {escaped(result.scenario)}", "", escaped(headline(result), 2000)]
-    known = {"Base": result.base, "Candidate": result.candidate, "Machine": result.machine}
-    lines += ["", *(f"- {name}: {escaped(text, _LONGEST_LINE)}" for name, text in known.items() if text)]
-    if result.rule is not None and not result.refused:
-        lines.append(
-            f"- Rule: slower, if the {100 * result.rule.confidence:g} % confidence interval of the ratio is "
-            f"above {1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
-        )
+    lines += ["", *(f"- {term}: {escaped(text, _LONGEST_LINE)}" for term, text in facts(result))]
     return lines
 
 
 def _foot(result: GateResult) -> list[str]:
-    differences = [
-        f"{one.level}: {one.label}: {one.old} → {one.new} ({one.why})" for one in result.differences[:20]
-    ]
-    lines = [*differences, *result.notes[:20], *filter(None, [chance_words(result)])]
-    found = [f"- {escaped(line, _LONGEST_LINE)}" for line in lines]
+    found = [f"- {escaped(line, _LONGEST_LINE)}" for line in notes(result)]
     if result.command:
         fence = "~~~~"
         command = in_xml(result.command).replace(fence, "").replace("\n", " ")[:2000]

@@ -39,10 +39,10 @@ def one_line(text: str) -> str:
 
 def labels(result: GateResult) -> dict[str, str]:
     """Cell id → mixer and setting: "HiLo, 448 px, sdpa"; with the id where two cells would have one label."""
-    names = cell_names([cell.cell for cell in result.cells])
+    names = {id: one_line(name) for id, name in cell_names([cell.cell for cell in result.cells]).items()}
     shared = Counter(names[cell.cell.id] for cell in result.cells)
     return {
-        cell.id: name if shared[name := names[cell.cell.id]] == 1 else f"{name} ({cell.id})"
+        cell.id: name if shared[name := names[cell.cell.id]] == 1 else f"{name} ({one_line(cell.id)})"
         for cell in result.cells
     }
 
@@ -126,7 +126,26 @@ def headline(result: GateResult) -> str:
     return f"{said}: {counts(result.cells)}.{unmeasured}"
 
 
-def chance_words(result: GateResult) -> str:
+def facts(result: GateResult) -> list[tuple[str, str]]:
+    """Terms of the gate and what is said of them: base, candidate, machine, rule."""
+    known = {"Base": result.base, "Candidate": result.candidate, "Machine": result.machine}
+    if result.rule is not None and not result.refused:
+        known["Rule"] = (
+            f"slower, if the {100 * result.rule.confidence:g} % confidence interval of the ratio is above "
+            f"{1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
+        )
+    return [(term, one_line(text)) for term, text in known.items() if text]
+
+
+def notes(result: GateResult) -> list[str]:
+    """Differences of the machines and remarks, at most 20 of each, then how many are slower by chance."""
+    differences = [
+        f"{one.level}: {one.label}: {one.old} → {one.new} ({one.why})" for one in result.differences[:20]
+    ]
+    return [one_line(text) for text in (*differences, *result.notes[:20], _chance(result)) if text]
+
+
+def _chance(result: GateResult) -> str:
     """How many cells would be called slower by chance; empty where none was tested."""
     if not result.tested:
         return ""
