@@ -9,7 +9,6 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from benchsuite.analyse.history import Series
-from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import read
 from benchsuite.report.figures import HALF
 from benchsuite.report.figures.of_run import drawings
@@ -25,23 +24,15 @@ LEAST_SPAN = math.log(1.1)
 
 
 def thumbnail(run: Run) -> bytes | None:
-    """A figure of a run as an SVG file with colours for light and dark; None if it has none.
+    """The first figure of a run as an SVG file with colours for light and dark; None if it has none.
 
-    It is the first that is not taller than wide, since figures of many mixers begin with a tall legend; or
-    else the first. Call it with `theme.applied()`.
+    Call it with `theme.applied()`.
     """
-    first: Drawing | None = None
-    for one in drawings(read(run), HALF):
-        first = first or one.drawing
-        width, height = one.drawing.figure.get_size_inches()
-        if width >= height:
-            return _picture(one.drawing)
-    return _picture(first) if first else None
-
-
-def _picture(drawing: Drawing) -> bytes:
+    first = next(drawings(read(run), HALF), None)
+    if first is None:
+        return None
     sheet = StyleSheet()
-    svg = str(inline(drawing.figure, "thumb", drawing.alt, {}, sheet, None))
+    svg = str(inline(first.drawing.figure, "thumb", first.drawing.alt, {}, sheet, None))
     return _file(svg, str(sheet.css())).encode()
 
 
