@@ -52,7 +52,8 @@ def compare(
         if not text:
             print(f"# {in_markdown(page.title)}\n")
         # The summary holds paths, which are not to be torn.
-        said = (page.summary, wrapped(page.caveat)) if text else map(in_markdown, (page.summary, page.caveat))
+        plain = [wrapped(page.answer), page.summary, wrapped(page.caveat)]
+        said = filter(None, plain if text else map(in_markdown, (page.answer, page.summary, page.caveat)))
         print(*said, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:

@@ -25,9 +25,14 @@ from benchsuite.units import significant
 
 @dataclass(frozen=True)
 class ComparisonPage:
-    """The whole page. `styles` are those of figures, of which there are none."""
+    """The whole page. `styles` are those of figures, of which there are none.
+
+    Attributes:
+        answer: how many cells are slower, faster or undecided; empty for more than two runs.
+    """
 
     title: str
+    answer: str
     summary: str
     caveat: str
     sections: tuple[Section, ...]
@@ -39,6 +44,7 @@ def page(comparison: Comparison) -> ComparisonPage:
     sections = [_comparable(comparison), _times(comparison), _exact(comparison), _missing(comparison)]
     return ComparisonPage(
         title=f"{comparison.new} compared with {comparison.old}",
+        answer=_answer(comparison),
         summary=f"A is {comparison.old}; B is {comparison.new}. Ratios are B over A.",
         caveat=CAVEAT,
         sections=tuple(section for section in sections if section is not None),
@@ -59,6 +65,7 @@ def of_runs(runs: Sequence[Run]) -> ComparisonPage:
     sides = [f"{side.letter} is {side.name}" for side in beside.sides]
     return ComparisonPage(
         title=f"{len(runs)} runs compared",
+        answer="",
         summary=f"{'; '.join(sides)}.",
         caveat=CAVEAT,
         sections=tuple(across_page.sections(beside)),
@@ -91,8 +98,17 @@ def _comparable(comparison: Comparison) -> Section:
     return Section("comparable", "Comparability", sentences, (table,) if table else ())
 
 
+def _answer(comparison: Comparison) -> str:
+    if not comparison.pairs:
+        return "The two runs have no cell in common: a cell is the same only if all of its settings are."
+    said = [f"{len(found)} {seen}" for seen in SEEN if (found := comparison.of(seen))]
+    return f"Of {counted(len(comparison.pairs), 'cell')} in both runs, B is: {joined(said)}."
+
+
 def _times(comparison: Comparison) -> Section:
     shown = [pair for pair in comparison.pairs if pair.old.known or pair.new.known]
+    shown.sort(key=lambda pair: SEEN.index(pair.seen))
+    several = len({pair.reason for pair in shown if pair.reason}) > 1
     sentences = tuple(_about_times(comparison))
     if not shown:
         return Section("times", "Times", sentences)
@@ -109,18 +125,21 @@ def _times(comparison: Comparison) -> Section:
         " Brackets: 95 % confidence intervals.",
         (value for pair in shown for value in (pair.old, pair.new, pair.ratio)),
     )
-    table = Table(caption, heads, tuple(_timed(pair, factor) for pair in shown), sortable=True)
+    table = Table(
+        caption, heads, tuple(_timed(pair, factor, reason=several) for pair in shown), sortable=True
+    )
     return Section("times", "Times", sentences, (trimmed(table),))
 
 
-def _timed(pair: Pair, factor: float) -> Row:
+def _timed(pair: Pair, factor: float, *, reason: bool) -> Row:
+    """Args: reason: with why it is undecided, since the reasons of cells differ."""
     return Row(
         (
             TableCell(pair.words, pair.words),
             _number(pair.old, factor),
             _number(pair.new, factor),
             _number(pair.ratio),
-            TableCell(f"{pair.seen}: {pair.reason}" if pair.reason else pair.seen),
+            TableCell(f"{pair.seen}: {pair.reason}" if reason and pair.reason else pair.seen),
             TableCell(pair.remarks),
         ),
         id=f"cell-{pair.id}",
@@ -134,11 +153,6 @@ def _number(value: Value, factor: float = 1.0) -> TableCell:
 
 
 def _about_times(comparison: Comparison) -> Iterator[str]:
-    if not comparison.pairs:
-        yield "The two runs have no cell in common: a cell is the same only if all of its settings are."
-        return
-    said = [f"{len(found)} {seen}" for seen in SEEN if (found := comparison.of(seen))]
-    yield f"Of {counted(len(comparison.pairs), 'cell')} in both runs, B is: {joined(said)}."
     ratios = sorted(pair.ratio.value for pair in comparison.pairs if pair.ratio.known)
     if len(ratios) > 1:
         ends = f"{fixed(ratios[0], 4)} to {fixed(ratios[-1], 4)}"

@@ -41,7 +41,8 @@ def only_pair(old: Record, new: Record) -> Pair:
 
 def said(comparison: Comparison) -> str:
     """All sentences of the page."""
-    return " ".join(text for section in page(comparison).sections for text in section.sentences)
+    made = page(comparison)
+    return " ".join([made.answer, *(text for section in made.sections for text in section.sentences)])
 
 
 def test_the_interval_of_the_ratio_holds_the_drift_of_the_machine() -> None:
@@ -211,7 +212,10 @@ def test_the_summary_counts_and_says_what_chance_would_do() -> None:
         make_record(resolution=side, latency=latency)
         for side, latency in zip((224, 448, 672, 896), latencies, strict=True)
     ]
-    text = said(of(old, new))
+    found = of(old, new)
+    (table,) = next(section for section in page(found).sections if section.key == "times").tables
+    assert [row["B is"] for row in texts(table)] == ["slower", "slower", "faster", "undecided"]
+    text = said(found)
     assert "Of 4 cells in both runs, B is: 2 slower, 1 faster and 1 undecided." in text
     assert "Undecided: the rounds disagree." in text
     assert "The median of 4 ratios is 1.100; they range from 0.8000 to 1.250." in text
