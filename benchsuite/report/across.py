@@ -20,7 +20,7 @@ from benchsuite.analyse.fingerprint import Finding, Level
 from benchsuite.analyse.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.columns import FACTORS
-from benchsuite.report.differences import machines_of
+from benchsuite.report.differences import as_data, differences_of, machines_of, varying
 from benchsuite.report.order import Order, beside, log_multiples, of_pairs
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import joined
@@ -134,8 +134,8 @@ def across(runs: Sequence[Run]) -> Across:
     reference, wanted = _reference(runs, tables)
     shared = _shared(tables)
     every = pd.concat(frames) if any(len(frame) for frame in frames) else frames[0]
-    varying = [a for a in FACTORS if a in axes and every[a].nunique(dropna=a != "threads") > 1]
-    entries = _compared([_entry(key, axes, varying, letters, tables, reference) for key in shared])
+    varied = [axis for axis in varying(every) if axis in axes]
+    entries = _compared([_entry(key, axes, varied, letters, tables, reference) for key in shared])
     ordered, reversals = _orders(entries, letters)
     return Across(
         sides=tuple(_side(letter, runs[0], run) for letter, run in zip(letters, runs, strict=True)),
@@ -172,8 +172,8 @@ def plain(found: Across) -> dict[str, Any]:
         "cells": [
             {
                 "words": entry.words,
-                "latency_s": {letter: _ends(point.latency) for letter, point in entry.points.items()},
-                "relative_throughput": {letter: _ends(value) for letter, value in entry.relative.items()},
+                "latency_s": {letter: as_data(point.latency) for letter, point in entry.points.items()},
+                "relative_throughput": {letter: as_data(value) for letter, value in entry.relative.items()},
             }
             for entry in found.entries
         ],
@@ -239,7 +239,7 @@ def _reference(runs: Sequence[Run], tables: Sequence[Mapping[Key, Point]]) -> tu
 def _entry(
     key: Key,
     axes: Sequence[str],
-    varying: Sequence[str],
+    varied: Sequence[str],
     letters: Sequence[str],
     tables: Sequence[Mapping[Key, Point]],
     reference: str | None,
@@ -252,7 +252,7 @@ def _entry(
         for letter, table in zip(letters, tables, strict=True)
         if letter in here
     }
-    setting = setting_words(dict(zip(axes, key[3:], strict=True)), varying)
+    setting = setting_words(dict(zip(axes, key[3:], strict=True)), varied)
     return Entry(
         words=f"{key[0]}, {setting}",
         name=str(key[0]),
@@ -328,11 +328,6 @@ def _where(one: Entry, other: Entry, orders: Mapping[str, Order]) -> tuple[str, 
 
 def _side(letter: str, first: Run, run: Run) -> Side:
     environment = run.environment
-    differences = [
-        *fingerprint.over_sessions(machines_of(first, first.records), machines_of(run, run.records)),
-        *fingerprint.settings(first.scenario, run.scenario),
-    ]
-    differences.sort(key=lambda one: fingerprint.LEVELS.index(one.level))
     machines = list(dict.fromkeys(machine_of(one).label for one in machines_of(run, run.records)))
     return Side(
         letter=letter,
@@ -341,10 +336,5 @@ def _side(letter: str, first: Run, run: Run) -> Side:
         torch=str(environment.get("torch") or ""),
         commit=str((environment.get("git") or {}).get("commit") or "")[:7],
         date=str(environment.get("started_at") or "")[:10],
-        findings=() if run is first else tuple(differences),
+        findings=() if run is first else differences_of(first, run, first.records, run.records),
     )
-
-
-def _ends(value: Value) -> dict[str, float | None]:
-    ends = {"median": value.value, "lo": value.lo, "hi": value.hi}
-    return {name: None if math.isnan(end) else end for name, end in ends.items()}

@@ -7,7 +7,6 @@ code; `CAVEAT` says so wherever the numbers are shown.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,9 +14,7 @@ from typing import Any, Literal
 from benchsuite.analyse import exact, fingerprint
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
-from benchsuite.report.claims import setting_words
-from benchsuite.report.columns import FACTORS
-from benchsuite.report.differences import machines_of
+from benchsuite.report.differences import as_data, differences_of, settings_of
 from benchsuite.report.order import joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.words import STATUS_WORDS
@@ -114,7 +111,7 @@ def compare(old: Run, new: Run) -> Comparison:
     return Comparison(
         old=str(old.path),
         new=str(new.path),
-        findings=tuple(_findings(old, new, [before[id] for id in common], [after[id] for id in common])),
+        findings=differences_of(old, new, [before[id] for id in common], [after[id] for id in common]),
         pairs=tuple(
             _pair(words[id], left[id], right[id], decisions.get(id), _remarks(before[id], after[id]))
             for id in common
@@ -141,9 +138,9 @@ def plain(comparison: Comparison) -> dict[str, Any]:
             {
                 "cell": pair.id,
                 "words": pair.words,
-                "a": _ends(pair.old),
-                "b": _ends(pair.new),
-                "ratio": _ends(pair.ratio),
+                "a": as_data(pair.old),
+                "b": as_data(pair.new),
+                "ratio": as_data(pair.ratio),
                 "verdict": pair.seen,
                 "reason": pair.reason,
                 "remarks": pair.remarks,
@@ -189,14 +186,6 @@ def _remarks(old: Record, new: Record) -> str:
     return "; ".join(said)
 
 
-def _findings(old: Run, new: Run, before: Sequence[Record], after: Sequence[Record]) -> list[Finding]:
-    found = [
-        *fingerprint.over_sessions(machines_of(old, before), machines_of(new, after)),
-        *fingerprint.settings(old.scenario, new.scenario),
-    ]
-    return sorted(found, key=lambda one: fingerprint.LEVELS.index(one.level))
-
-
 def _by_id(run: Run) -> dict[str, Record]:
     return {record.id: record for record in run.records}
 
@@ -215,14 +204,5 @@ def _only(
 def _words(records: Sequence[Record]) -> dict[str, str]:
     """Cell → name, size, kernel, and what else varies over all of them."""
     frame = to_frame(records)
-    varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
-    return {
-        row["cell"]: f"{row['name']}, {setting_words({str(key): row[key] for key in row}, varying)}"
-        for row in frame.to_dict("records")
-    }
-
-
-def _ends(value: Value) -> dict[str, float | None]:
-    names = ("median", "lo", "hi")
-    ends = (value.value, value.lo, value.hi)
-    return {name: None if math.isnan(end) else end for name, end in zip(names, ends, strict=True)}
+    settings = zip(frame["cell"], frame["name"], settings_of(frame), strict=True)
+    return {cell: f"{name}, {setting}" for cell, name, setting in settings}

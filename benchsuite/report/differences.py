@@ -1,13 +1,19 @@
-"""Differences between runs in words: machines and settings as a table, and exact numbers."""
+"""Parts that comparisons of runs share: differences of machines, settings in words, exact numbers."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 from benchsuite.analyse import fingerprint
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.report.claims import setting_words
+from benchsuite.report.columns import FACTORS
+from benchsuite.report.points import Value
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import joined
 from benchsuite.results.record import Record
@@ -30,6 +36,35 @@ COUNTED = {
     "peak_allocated_bytes": "Peak memory, allocated (B)",
 }
 """Metric of `analyse/exact.py` → how the table says it."""
+
+
+def varying(frame: pd.DataFrame) -> list[str]:
+    """The factors in which the cells of a frame differ."""
+    return [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
+
+
+def settings_of(frame: pd.DataFrame) -> list[str]:
+    """The setting of each row: "224 px, math", and the factors in which the cells differ."""
+    axes = varying(frame)
+    rows = frame.to_dict("records")
+    return [setting_words({str(key): row[key] for key in row}, axes) for row in rows]
+
+
+def differences_of(
+    old: Run, new: Run, before: Sequence[Record], after: Sequence[Record]
+) -> tuple[Finding, ...]:
+    """How machines, software and settings of these records differ, the most serious first."""
+    found = [
+        *fingerprint.over_sessions(machines_of(old, before), machines_of(new, after)),
+        *fingerprint.settings(old.scenario, new.scenario),
+    ]
+    return tuple(sorted(found, key=lambda one: fingerprint.LEVELS.index(one.level)))
+
+
+def as_data(value: Value) -> dict[str, float | None]:
+    """A value with its interval as JSON-able data; null where there is no number."""
+    ends = {"median": value.value, "lo": value.lo, "hi": value.hi}
+    return {name: None if math.isnan(end) else end for name, end in ends.items()}
 
 
 def metric_words(change: Change) -> str:

@@ -11,9 +11,7 @@ from typing import Any
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.history import Point, Series, Shift, revision_range
 from benchsuite.analyse.steps import CHANCE, FLOOR, SHORTEST
-from benchsuite.report.claims import setting_words
-from benchsuite.report.columns import FACTORS
-from benchsuite.report.differences import metric_words
+from benchsuite.report.differences import metric_words, settings_of
 from benchsuite.report.prose import Section, present, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
@@ -38,10 +36,8 @@ def named(found: Sequence[Series]) -> dict[int, str]:
     for group in dict.fromkeys((series.scenario, series.machine) for series in found):
         places = [i for i, series in enumerate(found) if (series.scenario, series.machine) == group]
         frame = to_frame(found[i].points[-1].record for i in places)
-        varying = [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
-        for i, row in zip(places, frame.to_dict("records"), strict=True):
-            setting = setting_words({str(key): row[key] for key in row}, varying)
-            words[i] = ", ".join(text for text in (row["name"], setting, found[i].manner) if text)
+        for i, name, setting in zip(places, frame["name"], settings_of(frame), strict=True):
+            words[i] = ", ".join(text for text in (name, setting, found[i].manner) if text)
     return words
 
 

@@ -14,8 +14,7 @@ from benchsuite import __version__
 from benchsuite.analyse.history import Series
 from benchsuite.report import across_page, theme
 from benchsuite.report.across import across
-from benchsuite.report.claims import setting_words
-from benchsuite.report.columns import FACTORS
+from benchsuite.report.differences import settings_of
 from benchsuite.report.groups import describe, shared
 from benchsuite.report.history import named, percent, reasons, sections
 from benchsuite.report.points import Point, points
@@ -128,12 +127,10 @@ def _mixer(cells: pd.DataFrame, target: str) -> str:
 
 
 def _results(cells: pd.DataFrame) -> Iterator[Result]:
-    varying = [axis for axis in FACTORS if cells[axis].nunique(dropna=axis != "threads") > 1]
     cells = cells.sort_values(["name", "kernel", "height", "batch"], kind="stable")
     found = points(cells)
     factor, unit = scale_of((point.latency.value for point in found), "s")
-    for row, point in zip(cells.to_dict("records"), found, strict=True):
-        setting = setting_words({str(key): row[key] for key in row}, varying)
+    for row, setting, point in zip(cells.to_dict("records"), settings_of(cells), found, strict=True):
         value = point.latency
         text = spread(value.value, value.lo, value.hi, factor, unit)
         yield Result(
