@@ -7,7 +7,7 @@ import math
 from benchsuite.analyse.exact import Change
 from benchsuite.analyse.gate_noise import Noise
 from benchsuite.analyse.gate_result import CELL_VERDICTS, GateCell, GateResult
-from benchsuite.results.cell_names import cell_names
+from benchsuite.report.gate_formats.words import labels, ordered
 from benchsuite.scenario.gate import Gate
 from benchsuite.units import byte_size, si
 
@@ -16,16 +16,10 @@ _MOST_CHANGES = 4
 
 
 def rows(result: GateResult) -> list[dict[str, str]]:
-    """The table, the worst first; among equals, the slowest first."""
-    names = cell_names([cell.cell for cell in result.cells])
-    ordered = sorted(result.cells, key=lambda cell: (CELL_VERDICTS.index(cell.verdict), -_ratio(cell)))
-    limits = {cell.decision.delta for cell in ordered if cell.decision}
-    return [_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered]
-
-
-def _ratio(cell: GateCell) -> float:
-    ratio = cell.decision.ratio if cell.decision else math.nan
-    return 0.0 if math.isnan(ratio) else ratio
+    """The table: regressions, improvements, then the others."""
+    names = labels(result)
+    limits = {cell.decision.delta for cell in result.cells if cell.decision}
+    return [_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered(result.cells)]
 
 
 def _row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
