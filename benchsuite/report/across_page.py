@@ -59,7 +59,7 @@ def _comparable(found: Across) -> list[str]:
     said = []
     for level, text in (
         ("refuse", "Times of {runs} are not comparable with those of A: they differ in {what}."),
-        ("warn", "Time differences between {runs} and A may have other causes than the code: {what}."),
+        ("warn", "Time differences of {runs} to A may have other causes than the code: {what}."),
     ):
         sides = [side for side in found.sides if side.level == level]
         if sides:

@@ -77,7 +77,7 @@ def _kept(name: str, site: Path) -> dict[str, bytes] | None:
 
 
 def _shown(name: str, run: Run) -> dict[str, bytes]:
-    """Report and thumbnail, made anew."""
+    """Report and thumbnail, made again."""
     found = {f"runs/{name}/{REPORT}": _report(run)}
     with theme.applied():
         picture = thumbnail(run)

@@ -65,7 +65,7 @@ def test_another_gpu_is_the_first_thing_that_is_said() -> None:
     [
         ({}, "the same in all runs"),
         ({"os": "Linux 6.1"}, "differ in nothing that usually changes times"),
-        ({"torch": "2.14"}, "between B and A may have other causes than the code: PyTorch."),
+        ({"torch": "2.14"}, "of B to A may have other causes than the code: PyTorch."),
     ],
 )
 def test_doubts_are_as_grave_as_the_difference(environment: dict[str, Any], words: str) -> None:

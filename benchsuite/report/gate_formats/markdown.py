@@ -24,7 +24,7 @@ _WIDEST = 300
 _LONGEST_LINE = 500
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@$&])")
 _MARK = "<!-- benchsuite gate -->"
-"""First line of a comment, by which a job finds its own of before."""
+"""First line of a comment, by which a job finds its earlier one."""
 
 
 def to_markdown(result: GateResult) -> str:
