@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, takewhile
 
 from benchsuite.analyse.pareto import Candidate, Standing, standings
 from benchsuite.report.groups import Group
@@ -33,9 +33,8 @@ class Contest:
 
     @property
     def leaders(self) -> tuple[Point, ...]:
-        """The cell with the highest median throughput, and all near it that are not surely slower."""
-        first = self.cells[0]
-        return tuple(p for p in self.cells if not self.order.faster(first, p) and _near(p, first))
+        """Those that may be fastest."""
+        return candidates(self.cells, self.order)
 
     @property
     def open(self) -> str:
@@ -56,6 +55,17 @@ class Contest:
     def setting(self) -> str:
         """Where it took place: "224 px, math"."""
         return f"{pixels(self.resolution)}, {self.kernel}"
+
+
+def candidates(cells: Sequence[Point], order: Order) -> tuple[Point, ...]:
+    """Those of these timed cells that may be fastest, by median throughput, the highest first.
+
+    It begins with the highest and ends before the first that is surely slower than that or not near it: one
+    whose rounds vary much is not named while another with a higher median is not.
+    """
+    ranked = sorted(cells, key=lambda p: -p.throughput.value)
+    first = ranked[0]
+    return tuple(takewhile(lambda p: not order.faster(first, p) and _near(p, first), ranked))
 
 
 def contests(cells: Sequence[Point], order: Order) -> list[Contest]:

@@ -14,7 +14,17 @@ from itertools import combinations
 from benchsuite.report.groups import Group
 from benchsuite.report.points import MISSING, Point, Value
 from benchsuite.report.words import joined
-from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, ratio_of, unpaired
+from benchsuite.stats.evidence import (
+    LEAST_ROUNDS,
+    Decision,
+    Question,
+    Ratio,
+    Side,
+    decide,
+    paired,
+    ratio_of,
+    unpaired,
+)
 
 _OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
 
@@ -64,13 +74,14 @@ def log_multiples(one: Point, other: Point) -> list[float]:
 def ratio(one: Point, other: Point) -> Ratio:
     """How many times as fast one cell is as another of the same run; both were timed.
 
-    Rounds are paired where they were of the same processes. Else the drift of the machine comes in; where
-    nobody knows it, there is no interval.
+    Rounds are paired where they were of the same processes (`stats.evidence.paired`). Else the drift of the
+    machine comes in; where nobody knows it, there is no interval.
     """
-    if found := log_multiples(one, other):
+    found = log_multiples(one, other)
+    if len(found) >= LEAST_ROUNDS:
         return ratio_of(found)
-    mine, its = ([math.exp(log) for log in point.log_speeds] for point in (one, other))
-    return unpaired(mine, its, joint_drift(one, other))
+    mine, its = ([math.exp(-log) for log in point.log_speeds] for point in (one, other))
+    return paired(its, mine) if found else unpaired(its, mine, joint_drift(one, other))
 
 
 def joint_drift(one: Point, other: Point) -> float:

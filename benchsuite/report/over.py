@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchsuite.report.cells import Cells
-from benchsuite.report.contests import NEAR
+from benchsuite.report.contests import candidates
 from benchsuite.report.order import Order, beside
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.sweeps import Line, Spot, Sweep, sweeps
@@ -37,28 +37,28 @@ def of_protocols(cells: Cells) -> list[str]:
     if not ratios:
         return []
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
-    found = [
-        f"Other protocols read {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
-        f"({_by(high[1])}) the throughput that {OURS} sampling finds: up to "
-        f"{100 * max(abs(value.value - 1) for value, _ in ratios):.0f} % of a number is protocol here."
-    ]
+    bare = sum(not value.bounded for value, _ in ratios)
+    one_block = "a protocol that times one block gives one number"
+    spread = (
+        f"The other protocols report {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
+        f"({_by(high[1])}) the throughput of {OURS} sampling."
+    )
+    if bare == len(ratios):
+        found = [f"No ratio has a confidence interval ({one_block}), so differences may be chance.", spread]
+    elif bare:
+        found = [spread, f"{bare} of the {len(ratios)} ratios have no confidence interval: {one_block}."]
+    else:
+        found = [spread]
     orders: dict[tuple[str, ...], list[str]] = {}
     for protocol in protocols:
         mine = [point for point in timed if point.settings["protocol"] == protocol]
         ranked = sorted(mine, key=lambda point: -point.throughput.value)
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
     if len(orders) == 1:
-        found.append(f"The order by median is the same under all {len(protocols)} protocols.")
+        found.append(f"The order of the mixers by median is the same under all {len(protocols)} protocols.")
     else:
         other = [protocol for one in orders.values() if OURS not in one for protocol in one]
-        found.append(f"The order by median differs from that of {OURS} under {joined(other)}.")
-    bare = sum(not value.bounded for value, _ in ratios)
-    if bare:
-        few = "None" if bare == len(ratios) else str(len(ratios) - bare)
-        found.append(
-            f"{few} of the {counted(len(ratios), 'ratio')} has a confidence interval: a protocol that times "
-            "one block gives one number."
-        )
+        found.append(f"The order of the mixers by median differs from that of {OURS} under {joined(other)}.")
     return found
 
 
@@ -113,13 +113,9 @@ def _capital(text: str) -> str:
 
 
 def leaders(line: Line, order: Order) -> list[Spot]:
-    """The spot with the highest median throughput and all near it that are not surely slower."""
-    top = max(line.known, key=lambda spot: spot.point.throughput.value).point
-    return [
-        spot
-        for spot in line.known
-        if not order.faster(top, spot.point) and spot.point.throughput.value >= NEAR * top.throughput.value
-    ]
+    """The spots that may be fastest (`contests.candidates`), in the order of the line."""
+    first = candidates([spot.point for spot in line.known], order)
+    return [spot for spot in line.known if spot.point in first]
 
 
 def _follows(sweep: Sweep, own: Sequence[Line], order: Order) -> str:

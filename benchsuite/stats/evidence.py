@@ -197,11 +197,15 @@ def paired(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """A ÷ b from the medians of rounds, where round i of both was the same process.
 
     What moves a process as a whole moves both sides and drops out. Rounds that only one side has are left
-    out.
+    out. Where fewer than `LEAST_ROUNDS` are common to both, there is no interval, and the ratio is that of
+    the medians over all rounds of each side, so that no single round speaks for a side that has more.
 
     Raises:
         ValueError: a side has no round, or a median is not positive.
     """
+    common = min(len(a), len(b))
+    if common < LEAST_ROUNDS:
+        return Ratio(math.log(quantile(a, 0.5) / quantile(b, 0.5)), math.nan, 1, common)
     return ratio_of([math.log(one / other) for one, other in zip(a, b, strict=False)])
 
 

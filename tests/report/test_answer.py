@@ -13,7 +13,7 @@ import pytest
 from benchsuite.report.answer import answer, failures, of_group
 from benchsuite.report.cells import read
 from benchsuite.report.contests import contests
-from benchsuite.report.order import among, ratio
+from benchsuite.report.order import among, beside, ratio
 from benchsuite.report.points import points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -65,6 +65,14 @@ def test_a_cell_at_half_the_speed_is_no_candidate_although_its_rounds_vary() -> 
     cells = points(to_frame([slow, fast]))
     assert among(cells).side(cells[1], cells[0]) == "undecided"
     assert "a is the fastest at 224 px" in said([slow, fast])
+
+
+def test_an_imprecise_cell_is_not_named_while_a_faster_one_is_surely_slower_than_the_first() -> None:
+    first, second = cell("a", 1, 10, noise=0.001), cell("b", 2, 10.5, noise=0.001)
+    third = with_rounds(make_record("c", macs=3), [0.0107, 0.0150, 0.0090, 0.0107, 0.0140])
+    cells = points(to_frame([first, second, third]))
+    assert among(cells).side(cells[0], cells[2]) == "undecided"
+    assert "a is the fastest at 224 px, 1.05" in said([first, second, third])
 
 
 def test_one_false_order_of_a_hundred_is_not_told() -> None:
@@ -338,17 +346,34 @@ def timed(protocol: str, **latencies: float) -> list[Record]:
 def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
-        "Other protocols read 0.80 times (a with litv2) to 1.25 times (a with timm) the throughput that "
-        "adaptive sampling finds: up to 25 % of a number is protocol here. "
-        "The order by median is the same under all 3 "
-        "protocols. None of the 4 ratios has a confidence interval: a protocol that times one "
-        "block gives one number."
+        "No ratio has a confidence interval (a protocol that times one block gives one number), so "
+        "differences may be chance. The other protocols report 0.80 times (a with litv2) to 1.25 times (a "
+        "with timm) the throughput of adaptive sampling. The order of the mixers by median is the same under "
+        "all 3 protocols."
     )
+
+
+def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protocols() -> None:
+    """By hand: the median of the rounds is 10 ms, as in the one block; their first alone would say 1.5."""
+    slow_start = with_rounds(timed("adaptive", a=10)[0], [0.015, 0.010, 0.010, 0.0098, 0.0102])
+    block = timed("litv2", a=10)[0]
+    assert "report 1.00 times (a with litv2) to 1.00 times" in of_run([slow_start, block])
+    cells = points(to_frame([slow_start, block]))
+    found = beside(cells[1], cells[0])
+    assert found.value == pytest.approx(cells[1].throughput.value / cells[0].throughput.value)
+    assert not found.bounded
+
+
+def test_protocols_with_rounds_are_compared_with_intervals_and_the_others_are_counted() -> None:
+    several = make_record("a", latency=0.0125, protocol="timm", rounds=5)
+    text = of_run([*timed("adaptive", a=10), several, *timed("litv2", a=8)])
+    assert text.startswith("The other protocols report 0.80 times (a with timm)")
+    assert "1 of the 2 ratios have no confidence interval" in text
 
 
 def test_a_protocol_that_changes_the_order_is_named() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)])
-    assert "The order by median differs from that of adaptive under litv2." in text
+    assert "The order of the mixers by median differs from that of adaptive under litv2." in text
     assert "adaptive sampling" not in of_run(timed("adaptive", a=10, b=20))
 
 

@@ -82,6 +82,12 @@ def test_rounds_that_one_side_alone_has_are_left_out() -> None:
     )
 
 
+def test_with_too_few_common_rounds_the_ratio_is_that_of_the_medians_of_all_without_an_interval() -> None:
+    found = paired([3.0], [6.0, 1.0, 1.0, 1.0, 1.1])
+    assert (found.value, found.rounds) == pytest.approx((3.0, 1))
+    assert all(map(math.isnan, found.interval()))
+
+
 def test_two_rounds_have_a_ratio_and_no_interval_unless_two_are_asked_for() -> None:
     assert math.isnan(ratio_of([0.1, 0.2]).error)
     assert ratio_of([0.1, 0.2], least=2).error == pytest.approx(0.05)
