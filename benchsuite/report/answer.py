@@ -15,12 +15,13 @@ from benchsuite.report.contests import Contest, contests, noun_of, speed
 from benchsuite.report.order import Order
 from benchsuite.report.over import of_parameter, of_protocols
 from benchsuite.report.points import Point, names_of
+from benchsuite.report.winners import fastest, leads, range_of
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, sentence, signed, some
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.nouns import noun
 from benchsuite.results.record import STATUSES
-from benchsuite.stats.evidence import TOO_FEW, Decision
-from benchsuite.units import si, significant
+from benchsuite.stats.evidence import Decision
+from benchsuite.units import si
 
 RANKED = 4
 """Names below which a rank correlation says nothing."""
@@ -57,59 +58,6 @@ def _started(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}" if text.startswith(("which ", "no ")) else text
 
 
-def fastest(fields: Sequence[Contest], reference: str | None = None, *, kernel: bool = False) -> str:
-    """Who leads these contests of one kernel, and by how much.
-
-    Args:
-        kernel: name the kernel.
-    """
-    start = f"With the {fields[0].kernel} kernel, " if kernel and fields else ""
-    return sentence(f"{start}{'; '.join(_leads(fields, reference))}") if fields else ""
-
-
-def _leads(fields: Sequence[Contest], reference: str | None = None) -> list[str]:
-    """A clause for each set of leaders; resolutions that agree share one."""
-    alike: dict[tuple[tuple[str, ...], str], list[Contest]] = {}
-    for contest in fields:
-        names = tuple(sorted(point.name for point in contest.leaders))
-        alike.setdefault((names, contest.open), []).append(contest)
-    return [_lead(shared) + _reference(shared, reference) for shared in alike.values()]
-
-
-def _lead(shared: Sequence[Contest]) -> str:
-    """Who leads these contests, which all have the same leaders."""
-    first = shared[0]
-    where = places([contest.resolution for contest in shared])
-    leaders = some([point.name for point in first.leaders])
-    if len(first.leaders) == 1:
-        seconds = {contest.cells[1].name for contest in shared}
-        runner_up = seconds.pop() if len(seconds) == 1 else "the runner-up"
-        by = _range([c.order.between(c.cells[0], c.cells[1]).ratio for c in shared])
-        return f"{leaders} is the fastest at {where}, {by} times as fast as {runner_up}"
-    if TOO_FEW in first.open:
-        return (
-            f"{first.cells[0].name} has the highest median at {where}, from too few rounds to state an order"
-        )
-    if first.open:
-        return f"which of {leaders} is the fastest at {where} is too close to call ({first.open})"
-    return f"{leaders} are equally fast at {where}, within the noise floor"
-
-
-def _reference(shared: Sequence[Contest], reference: str | None) -> str:
-    """How the scenario's reference compares with a single leader; the others with it, if it leads."""
-    if len(shared[0].leaders) > 1:
-        return ""
-    leads = shared[0].cells[0].name == reference
-    behind = [
-        contest.order.between(point, contest.cells[0]).ratio
-        for contest in shared
-        for point in contest.cells[1 if leads else 2 :]
-        if leads or point.name == reference
-    ]
-    who = "the others reach" if leads else f"{reference} reaches"
-    return f" ({who} {_range(behind)} times its speed)" if behind else ""
-
-
 @dataclass(frozen=True, slots=True)
 class _Least:
     """Who needs the fewest MACs in a contest.
@@ -117,7 +65,8 @@ class _Least:
     Attributes:
         verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell
             needs the same.
-        behind: speed of the fastest of them as a multiple of the leader's.
+        behind: speed as a multiple of the leader's: of the slowest of them where the leader is among them,
+            else of the fastest.
         doubt: who may need fewer.
     """
 
@@ -147,7 +96,8 @@ def _least(contest: Contest) -> _Least | None:
         verdict = "perhaps"
     else:
         verdict = "fastest" if len(ahead) == len(cheapest) else "among"
-    behind = contest.order.between(cheapest[0], leaders[0]).ratio if not ahead else 1.0
+    beside = cheapest[-1] if ahead else cheapest[0]
+    behind = 1.0 if beside is leaders[0] else contest.order.between(beside, leaders[0]).ratio
     return _Least(contest, tuple(p.name for p in cheapest), verdict, behind, doubt)
 
 
@@ -174,11 +124,14 @@ def fewest(fields: Sequence[Contest]) -> str:
         text = words + (every if len(mine) == len(found) else f" at {_where(mine)}")
         if verdict != "all":
             text += f": {_who(mine)}"
+        if verdict == "among" and len(mine) == 1:
+            text += f", but {mine[0].names[-1]} reaches only {range_of([mine[0].behind])} times the speed of "
+            text += mine[0].contest.leaders[0].name
         if verdict == "slower":
             first = {one.contest.leaders[0].name for one in mine}
             ahead = first.pop() if len(first) == 1 else "the fastest"
             reaches = "reaches" if all(len(one.names) == 1 for one in mine) else "reach at most"
-            text += f" and {reaches} {_range([one.behind for one in mine])} times the speed of {ahead}"
+            text += f" and {reaches} {range_of([one.behind for one in mine])} times the speed of {ahead}"
         parts.append(text)
     parts += [text for text in [_correlation(fields)] if text]
     text = "; ".join(parts)
@@ -190,7 +143,7 @@ def _where(found: Sequence[_Least]) -> str:
 
 
 def _who(found: Sequence[_Least]) -> str:
-    """Who needs the fewest: "HiLo needs them"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
+    """Who needs the fewest: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
     alike: dict[tuple[tuple[str, ...], str], list[_Least]] = {}
     for one in found:
         alike.setdefault((one.names, one.doubt), []).append(one)
@@ -198,7 +151,9 @@ def _who(found: Sequence[_Least]) -> str:
         one = found[0]
         least = min(point.macs for point in one.contest.countable)
         size = f" ({si(least)} per image)" if len(found) == 1 else ""
-        return f"{some(one.names, 3)} {'needs' if len(one.names) == 1 else 'need'} them{size}{one.doubt}"
+        return (
+            f"{some(one.names, 3)} {'needs' if len(one.names) == 1 else 'need'} the fewest{size}{one.doubt}"
+        )
     return joined(
         [f"{some(names, 3)} at {_where(shared)}{doubt}" for (names, doubt), shared in alike.items()]
     )
@@ -246,7 +201,7 @@ def changed(own: Sequence[Contest], fused: Sequence[Contest], cells: Sequence[Po
         mine = [contest for contest in fused if contest.kernel == kernel and contest.resolution in before]
         moved = [c for c in mine if names_of(c.leaders) != names_of(before[c.resolution])]
         if mine:
-            alike.setdefault("; ".join(_leads(moved)), []).append(kernel)
+            alike.setdefault("; ".join(leads(moved)), []).append(kernel)
     texts = []
     for winners, kernels in alike.items():
         called = f"the fused kernel{'s' if len(kernels) > 1 else ''} ({joined(kernels)})"
@@ -284,12 +239,6 @@ def _ratio(pair: tuple[Point, Decision]) -> float:
 def _gain(point: Point, gain: Decision, *, several: bool) -> str:
     on = f" with {point.kernel}" if several else ""
     return f"{gain.ratio:.2f} times at {pixels(point.resolution)}{on}"
-
-
-def _range(ratios: Sequence[float]) -> str:
-    """1.19; 1.45 to 1.67."""
-    ends = (min(ratios), max(ratios))
-    return " to ".join(dict.fromkeys(f"{end:.2f}" if end >= 0.1 else significant(end, 2) for end in ends))
 
 
 def _alone(cells: Sequence[Point]) -> str:

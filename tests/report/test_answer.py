@@ -42,12 +42,14 @@ def cell(name: str, macs: int, latency: float, **changes: Any) -> Record:
 
 
 def test_a_clear_winner_is_named_with_its_lead_over_the_runner_up() -> None:
-    assert said(race(10, 12, 15)).startswith("a is the fastest at 224 px, 1.20 times as fast as b.")
+    assert said(race(10, 12, 15)).startswith(
+        "a is the fastest at 224 px, 1.20 [1.19, 1.21] times as fast as b."
+    )
 
 
 def test_mixers_that_the_rounds_leave_open_are_not_ranked() -> None:
     assert said(race(10, 10.02, 15)).startswith(
-        "Which of a and b is the fastest at 224 px is too close to call (the rounds disagree)."
+        "a and b tie for the fastest at 224 px (the interval of the ratio includes 1)."
     )
 
 
@@ -56,7 +58,7 @@ def test_what_lies_within_the_noise_of_the_machine_makes_no_winner() -> None:
     assert equal in said(race(10, 10.02, 15, noise=0.001), noise=0.02)
     assert "a is the fastest" in said(race(10, 10.2, noise=0.001))
     assert equal in said(race(10, 10.19, noise=0.001), noise=0.02)  # although its interval excludes 1
-    assert "too close to call" in said(race(10, 10.2, noise=0.05), noise=0.02)
+    assert "tie for the fastest" in said(race(10, 10.2, noise=0.05), noise=0.02)
 
 
 def test_a_cell_at_half_the_speed_is_no_candidate_although_its_rounds_vary() -> None:
@@ -92,9 +94,9 @@ def test_one_false_order_of_a_hundred_is_not_told() -> None:
 def test_rounds_that_move_together_show_what_single_intervals_hide() -> None:
     slow = with_rounds(make_record("a"), [0.0105 * drift for drift in (1.0, 1.3, 0.8, 1.5, 1.1)])
     fast = with_rounds(make_record("b"), [0.0100 * drift for drift in (1.0, 1.301, 0.8, 1.499, 1.1)])
-    assert "b is the fastest at 224 px, 1.05 times as fast as a" in said([slow, fast])
+    assert "b is the fastest at 224 px, 1.05 [1.05, 1.05] times as fast as a" in said([slow, fast])
     text = said([dataclasses.replace(slow, session=2), fast])
-    assert "too close to call (no self-test says how far two runs of this machine differ)" in text
+    assert "is open (no self-test says how far two runs of this machine differ)" in text
 
 
 def test_without_three_rounds_no_order_is_stated() -> None:
@@ -115,16 +117,25 @@ def test_resolutions_with_the_same_winner_share_a_clause() -> None:
     records = [*race(10, 12), *race(40, 60, resolution=448), *race(90, 80, resolution=896)]
     assert said(records).startswith(
         "a is the fastest at 224 and 448 px, 1.20 to 1.50 times as fast as b; "
-        "b is the fastest at 896 px, 1.12 times as fast as a."
+        "b is the fastest at 896 px, 1.12 [1.12, 1.13] times as fast as a."
     )
     thirds = [*race(10, 12, 15), *race(40, 70, 60, resolution=448)]
-    assert "1.20 to 1.50 times as fast as the runner-up" in said(thirds)
+    assert "1.20 to 1.50 times as fast as the runner-up (b at 224 px and c at 448 px)" in said(thirds)
 
 
 def test_the_reference_is_placed_beside_the_winner_and_the_others_beside_it() -> None:
-    assert "1.25 times as fast as b (c reaches 0.50 times its speed)." in said(race(10, 12.5, 20), "c")
-    assert "as fast as b (the others reach 0.50 to 0.80 times its speed)." in said(race(10, 12.5, 20), "a")
-    assert "times its speed" not in said(race(10, 12.5, 20), "b")  # it is the runner-up, which is told
+    third = "as fast as b (c is number 3 of 3 by median, at 0.50 times the speed of a)."
+    assert third in said(race(10, 12.5, 20), "c")
+    assert "as fast as b (c reaches 0.50 times the speed of a)." in said(race(10, 12.5, 20), "a")
+    four = race(10, 12.5, 20, 40)
+    assert "as fast as b (the others reach 0.25 to 0.50 times the speed of a)." in said(four, "a")
+    assert "the speed of a" not in said(race(10, 12.5, 20), "b")  # it is the runner-up, which is told
+
+
+def test_a_lead_whose_interval_nearly_reaches_1_is_told_with_the_digits_that_tell_it() -> None:
+    steady = with_rounds(make_record("a", macs=1), [0.01] * 5)
+    near = with_rounds(make_record("b", macs=2), [0.0102, 0.0103, 0.01005, 0.0104, 0.0101])
+    assert "a is the fastest at 224 px, 1.021 [1.003, 1.039] times as fast as b" in said([steady, near])
 
 
 def test_a_mixer_alone_is_not_compared() -> None:
@@ -140,14 +151,14 @@ def test_a_mixer_alone_is_not_compared() -> None:
 
 
 def test_the_fewest_macs_are_the_fastest_or_not_or_perhaps() -> None:
-    assert "The fewest MACs meant fastest: a needs them (1 G per image)." in said(
+    assert "The fewest MACs meant fastest: a needs the fewest (1 G per image)." in said(
         [cell("a", 1, 10), cell("b", 2, 20)]
     )
     assert (
-        "The fewest MACs did not mean fastest: a needs them (1 G per image) and reaches 0.50 times the speed "
-        "of b."
+        "The fewest MACs did not mean fastest: a needs the fewest (1 G per image) and reaches 0.50 "
+        "times the speed of b."
     ) in said([cell("a", 1, 20), cell("b", 2, 10)])
-    assert "The fewest MACs may have meant fastest: a needs them" in said(
+    assert "The fewest MACs may have meant fastest: a needs the fewest" in said(
         [cell("a", 1, 10.01), cell("b", 2, 10)]
     )
 
@@ -157,18 +168,18 @@ def test_resolutions_that_agree_share_a_clause_and_others_have_their_own() -> No
         cell("a", 1, 10), cell("b", 2, 20),
         cell("a", 4, 40, resolution=448), cell("b", 8, 80, resolution=448),
     ]  # fmt: skip
-    assert "The fewest MACs meant fastest at every resolution: a needs them." in said(both)
+    assert "The fewest MACs meant fastest at every resolution: a needs the fewest." in said(both)
     other = [cell("a", 40, 400, resolution=896), cell("b", 32, 320, resolution=896)]
     assert "at every resolution: a at 224 and 448 px and b at 896 px." in said([*both, *other])
     slow = [cell("a", 32, 400, resolution=896), cell("b", 40, 320, resolution=896)]
     assert (
-        "The fewest MACs meant fastest at 224 and 448 px: a needs them; the fewest MACs did not mean fastest "
-        "at 896 px: a needs them (32 G per image) and reaches 0.80 times the speed of b."
+        "The fewest MACs meant fastest at 224 and 448 px: a needs the fewest; the fewest MACs did not mean "
+        "fastest at 896 px: a needs the fewest (32 G per image) and reaches 0.80 times the speed of b."
     ) in said([*both, *slow])
 
 
 def test_equal_counts_have_no_single_winner() -> None:
-    assert "The fastest is among those with the fewest MACs: a and b need them (1 G per image)." in said(
+    assert "a and b need the fewest (1 G per image), but b reaches only 0.50 times the speed of a." in said(
         [cell("a", 1, 10), cell("b", 1, 20), cell("c", 2, 50)]
     )
     assert "All need the same number of MACs." in said([cell("a", 1, 10), cell("b", 1, 20)])
@@ -180,13 +191,15 @@ def test_the_count_is_that_of_the_kernel_that_the_sentence_names() -> None:
         cell("acmix", 1, 10), cell("sra", 2, 5),
         cell("acmix", 3, 10, kernel="sdpa"), cell("sra", 2, 5, kernel="sdpa"),
     ]  # fmt: skip
-    assert "The fewest MACs did not mean fastest: acmix needs them (1 G per image)" in said(records)
+    assert "The fewest MACs did not mean fastest: acmix needs the fewest (1 G per image)" in said(records)
 
 
 def test_a_lower_bound_counts_only_as_a_doubt_and_only_below_the_least() -> None:
     exact = [cell("a", 2, 10), cell("b", 3, 20)]
     below, above = cell("c", 1, 30, exact=False), cell("c", 4, 30, exact=False)
-    assert "a needs them (2 G per image) (unless it is c, with a lower bound only)" in said([*exact, below])
+    assert "a needs the fewest (2 G per image) (unless it is c, with a lower bound only)" in said(
+        [*exact, below]
+    )
     assert "unless" not in said([*exact, above])
 
 
@@ -250,7 +263,10 @@ def test_a_fused_kernel_that_changes_no_winner_says_so_and_what_gains_most() -> 
 
 def test_a_fused_kernel_that_makes_another_the_fastest_names_it() -> None:
     text = said(both(1.001, 2))
-    assert "With the fused kernel (flash), b is the fastest at 224 px, 1.67 times as fast as a;" in text
+    assert (
+        "With the fused kernel (flash), b is the fastest at 224 px, 1.67 [1.66, 1.67] times as fast as a;"
+        in text
+    )
 
 
 def test_a_loss_is_told_and_what_the_rounds_leave_open_is_not() -> None:
