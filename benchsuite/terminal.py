@@ -403,7 +403,7 @@ def print_claims(panel: Panel | None) -> None:
         print("the scenario of this run makes no claims")
         return
     for row in panel.rows:
-        style = {"holds": "green", "does not hold": "red", "differs": "yellow"}.get(row.verdict, "dim")
+        style = {"holds": "green", "does not hold": "red", "mixed": "yellow"}.get(row.verdict, "dim")
         console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(width=12)

@@ -25,8 +25,8 @@ from benchsuite.scenario.claim import Claim
 from benchsuite.scenario.pairs import Pair, Pairing, distinct, on_device, pairing
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 
-Verdict = Literal["holds", "does not hold", "differs", "undecided", "not testable here"]
-VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "differs", "undecided", "not testable here")
+Verdict = Literal["holds", "does not hold", "mixed", "undecided", "not testable here"]
+VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "mixed", "undecided", "not testable here")
 
 _Row = Mapping[Any, Any]
 _End = Literal["lower", "upper"]
@@ -44,7 +44,7 @@ class Outcome:
 
     Attributes:
         setting: axis → value; resolution as in the frame, 224 or "480x640".
-        verdict: any but "differs".
+        verdict: any but "mixed".
         ratio: subject / against, of times the mean over rounds; NaN if there is none.
         lo, hi: ends of its 95 % interval; NaN if there is none.
         subject, against: the two values in the metric's unit; NaN if there are none.
@@ -75,7 +75,7 @@ class Judgement:
     """A claim over all its settings.
 
     Attributes:
-        verdict: "holds" or "does not hold" if it does so in every setting that can be tested, "differs" if it
+        verdict: "holds" or "does not hold" if it does so in every setting that can be tested, "mixed" if it
             holds in some and does not in others, "undecided" if some settings are and none contradicts the
             rest.
         outcomes: one a setting, in the order of the frame.
@@ -135,7 +135,7 @@ def _overall(found: Sequence[Verdict]) -> Verdict:
     if not verdicts:
         return "not testable here"
     if {"holds", "does not hold"} <= verdicts:
-        return "differs"
+        return "mixed"
     if "undecided" in verdicts:
         return "undecided"
     return next(iter(verdicts))

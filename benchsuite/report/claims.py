@@ -26,14 +26,14 @@ from benchsuite.units import significant
 SYMBOLS: Mapping[Verdict, str] = {
     "holds": "✓",
     "does not hold": "✗",
-    "differs": "±",
+    "mixed": "±",
     "undecided": "?",
     "not testable here": "–",
 }
 
 SHOWN = 5
-"""Claims that a page shows unfolded, of those that fail, differ or are undecided."""
-_OPEN: tuple[Verdict, ...] = ("does not hold", "differs", "undecided")
+"""Claims that a page shows unfolded, of those that fail, are mixed or undecided."""
+_OPEN: tuple[Verdict, ...] = ("does not hold", "mixed", "undecided")
 _FINE = 0.005
 """A claim whose end is nearer to 1 than this needs more digits than four."""
 
@@ -95,17 +95,17 @@ class Panel:
 
     @property
     def shown(self) -> list[ClaimRow]:
-        """What a reader should know first: up to `SHOWN` that fail, differ or are undecided, in this order,
+        """What a reader should know first: up to `SHOWN` that fail, are mixed or undecided, in this order,
         those about MACs last."""
         found = [row for row in self.rows if row.verdict in _OPEN]
         return sorted(found, key=lambda row: (row.counted, _OPEN.index(row.verdict)))[:SHOWN]
 
     @property
     def folded(self) -> list[ClaimRow]:
-        """The others that could be tested, those about MACs last."""
+        """The others that could be tested, those that hold last, and those about MACs after others."""
         shown = {row.id for row in self.shown}
         rest = [row for row in self.rows if row.id not in shown and row.verdict != "not testable here"]
-        return sorted(rest, key=lambda row: row.counted)
+        return sorted(rest, key=lambda row: (row.verdict not in _OPEN, row.counted))
 
     @property
     def untested(self) -> list[ClaimRow]:
@@ -146,11 +146,11 @@ def _counted(found: Sequence[Judgement]) -> str:
     plural = {
         "holds": "hold",
         "does not hold": "do not hold",
-        "differs": "differ between settings",
+        "mixed": "hold in some settings only",
         "undecided": "are undecided",
         "not testable here": "are not testable here",
     }
-    single = {"differs": "differs between settings", "undecided": "is undecided"}
+    single = {"mixed": "holds in some settings only", "undecided": "is undecided"}
     single["not testable here"] = "is not testable here"
     parts = [
         f"{counts[verdict]} {single.get(verdict, verdict) if counts[verdict] == 1 else plural[verdict]}"
@@ -227,7 +227,7 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
 
 def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
     """The ratio with its setting, or the least and the largest one with the verdicts of the settings."""
-    flagged = ["on samples with a flag"] if any(outcome.flags for outcome in outcomes) else []
+    flagged = ["measured with warnings"] if any(outcome.flags for outcome in outcomes) else []
     if len(measured) == 1:
         one = f"{measured[0].ratio} ({measured[0].where})" if measured[0].where else measured[0].ratio
         return ", ".join([one, *flagged])
@@ -241,11 +241,14 @@ def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: s
 
 
 def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
-    """The resolutions of a verdict, if they are those of no other one: " (224 and 448 px)"."""
-    here = dict.fromkeys(o.setting.get("resolution") for o in outcomes if o.verdict == verdict)
-    others = {o.setting.get("resolution") for o in outcomes if o.verdict != verdict}
-    known = [size for size in here if size is not None]
-    return f" ({places(known)})" if known and not set(known) & others else ""
+    """The resolutions or kernels of a verdict, if those of no other one: " (224 and 448 px)", " (math)"."""
+    for axis, words in (("resolution", places), ("kernel", joined)):
+        here = dict.fromkeys(o.setting.get(axis) for o in outcomes if o.verdict == verdict)
+        others = {o.setting.get(axis) for o in outcomes if o.verdict != verdict}
+        known = [value for value in here if value is not None]
+        if known and not set(known) & others:
+            return f" ({words(known)})"
+    return ""
 
 
 def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> Measured:

@@ -10,9 +10,10 @@ from typing import Any
 from benchsuite.analyse.flags import FLAGS
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import names_of
+from benchsuite.report.points import Point, names_of
 from benchsuite.report.words import counted, fixed, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
+from benchsuite.results.nouns import noun
 from benchsuite.results.record import Record
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.units import si
@@ -28,8 +29,10 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rounds:
         return []
     often = " to ".join(dict.fromkeys(map(str, (rounds[0], rounds[-1]))))
-    told = f"Each number is from {often} {'round' if rounds == [1] else 'rounds'}"
-    told += " with a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
+    called = noun(point.subject for point in cells.points)
+    visits = "round (a visit" if rounds == [1] else "rounds (visits"
+    told = f"Each cell (one {called.single} in one setting) is timed in {often} {visits} in a fresh process)"
+    told += " and has a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
     noise = max((noise_of(machine) for machine in machines), default=0.0)
     told += (
         f"; differences below the noise floor of {_percent(noise)} do not count."
@@ -37,17 +40,36 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
         else "; the noise floor of the machine is unknown (benchsuite selftest finds it)."
     )
     found = [told]
+    if rounds[0] >= LEAST_ROUNDS and len(cells.points) > 1:
+        found.append("Ratios are taken within rounds, so they may differ a little from those of the medians.")
     flagged = [point for point in cells.points if point.flags and point.throughput.known]
     if flagged:
         deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
         leaning = names_of(point for point in flagged if point.cell in deciders)
-        among = f", among them cells of {some(leaning, 3)}, on which the answer rests" if leaning else ""
-        verb = "carries" if len(flagged) == 1 else "carry"
-        found.append(f"{counted(len(flagged), 'cell')} of {len(cells.points)} {verb} a warning flag{among}.")
+        among = f"; the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
+        verb = "has a warning" if len(flagged) == 1 else "have warnings"
+        found.append(
+            f"{len(flagged)} of {counted(len(cells.points), 'cell')} {verb} (“!” beside names in "
+            f"figures, explained under Method){among}."
+        )
     bounds = names_of(point for point in cells.points if not point.exact)
     if bounds:
-        found.append(f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some operators.")
+        found.append(
+            f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some of their operators."
+        )
+    if depending := _kernel_dependent(cells.points):
+        found.append(f"MACs of {some(depending)} depend on the attention kernel.")
     return [text for text in (*found, failures(cells.points)) if text]
+
+
+def _kernel_dependent(cells: Sequence[Point]) -> list[str]:
+    """Names whose exact MACs differ between kernels of one setting."""
+    counts: dict[tuple[object, ...], set[float]] = {}
+    for point in cells:
+        if point.exact and point.metrics["macs"].known:
+            place = (point.name, point.resolution, *point.settings.values())
+            counts.setdefault(place, set()).add(point.macs)
+    return list(dict.fromkeys(str(place[0]) for place, found in counts.items() if len(found) > 1))
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:

@@ -339,7 +339,7 @@ FAST, EVEN, SLOW = (120.0, 0.01), (100.0, 0.02), (80.0, 0.01)
         ((FAST, FAST), "holds"),
         ((SLOW, SLOW), "does not hold"),
         ((EVEN, EVEN), "undecided"),
-        ((FAST, SLOW), "differs"),
+        ((FAST, SLOW), "mixed"),
         ((FAST, EVEN), "undecided"),
         ((SLOW, EVEN), "undecided"),
         ((FAST, None), "holds"),
@@ -362,7 +362,7 @@ def test_differing_contradicts_even_beside_an_undecided_setting() -> None:
         | {("MSA", size): MSA for size in (224, 448, 672)}
     )
     found = verdict(frame)
-    assert found.verdict == "differs"
+    assert found.verdict == "mixed"
     assert [outcome.verdict for outcome in found.outcomes] == ["holds", "does not hold", "undecided"]
 
 
@@ -471,7 +471,7 @@ def test_the_second_verdict_takes_wall_time_where_the_device_sets_the_pace() -> 
     small = [on_gpu("HiLo", 120.0, 0.4, True), on_gpu("MSA", 100.0, 0.2, True)]
     large = [on_gpu(name, s, 0.4, False, resolution=448) for name, s in (("HiLo", 120.0), ("MSA", 100.0))]
     judgement = verdict(to_frame([*small, *large]))
-    assert (judgement.verdict, judgement.on_device) == ("holds", "differs")
+    assert (judgement.verdict, judgement.on_device) == ("holds", "mixed")
 
 
 def ran(record: Record, *backends: Any) -> Record:

@@ -81,7 +81,7 @@ FAILING = [claim(id=f"F{i}", says=f"Fails {i}.", expect="lower") for i in range(
 
 def test_what_fails_differs_or_is_undecided_stands_open_and_the_rest_is_folded() -> None:
     found = of(DIFFERING, *EVERY_VERDICT)
-    assert [row.verdict for row in found.shown] == ["does not hold", "differs", "undecided"]
+    assert [row.verdict for row in found.shown] == ["does not hold", "mixed", "undecided"]
     assert [row.verdict for row in found.folded] == ["holds"]
     assert [row.verdict for row in found.untested] == ["not testable here"]
 
@@ -94,6 +94,21 @@ def test_at_most_five_stand_open_and_of_these_the_ones_about_macs_come_last() ->
     assert [row.id for row in of(cells(), counted, *FAILING[:2]).shown] == ["F0", "F1", "MACS"]
     open_ = claim(id="OPEN", expect={"ratio_above": 1.2})
     assert [row.id for row in of(cells(), counted, open_).shown] == ["OPEN", "MACS"]
+
+
+def test_of_the_folded_those_that_hold_come_last_even_after_what_fails_about_macs() -> None:
+    fails = claim(id="MACS", metric="macs", expect="higher")
+    found = of(cells(), claim(id="HOLDS"), fails, *FAILING[:6])
+    assert [row.id for row in found.folded] == ["F5", "MACS", "HOLDS"]
+
+
+def test_kernels_with_different_verdicts_are_named() -> None:
+    fused = [
+        make_record("HiLo", latency=0.012, kernel="sdpa"),
+        make_record("MSA", latency=0.010, kernel="sdpa"),
+    ]
+    (row,) = of([*cells(0.010, 0.012), *fused], claim()).rows
+    assert row.brief.endswith("holds in 1 of 2 settings (math); does not hold in 1 (sdpa)")
 
 
 def test_a_claim_is_a_line_that_unfolds(tmp_path: Path) -> None:
@@ -129,11 +144,11 @@ def test_a_line_has_the_ratio_with_its_setting_or_the_range_with_intervals_and_v
 def test_a_verdict_that_rests_on_flagged_samples_says_so() -> None:
     flagged = [dataclasses.replace(record, flags=("busy_host",)) for record in cells()]
     (row,) = of(flagged, claim()).rows
-    assert row.brief.endswith("(224 px, math), on samples with a flag")
+    assert row.brief.endswith("(224 px, math), measured with warnings")
     assert row.measured[0].reason == "rests on samples with a flag: busy host"
     (clean,) = of(cells(), claim()).rows
     assert clean.measured[0].reason == ""
-    assert "flag" not in clean.brief
+    assert "warnings" not in clean.brief
 
 
 def test_a_scenario_without_claims_has_no_panel(tmp_path: Path) -> None:
@@ -153,12 +168,12 @@ def test_each_verdict_is_a_word_with_a_symbol_of_its_own(tmp_path: Path) -> None
 
 def test_the_summary_counts_the_verdicts() -> None:
     assert of(DIFFERING, *EVERY_VERDICT).summary == (
-        "Of 5 claims, 1 holds, 1 does not hold, 1 differs between settings, 1 is undecided and "
+        "Of 5 claims, 1 holds, 1 does not hold, 1 holds in some settings only, 1 is undecided and "
         "1 is not testable here."
     )
     twice = [one | {"id": f"{one['id']}2"} for one in EVERY_VERDICT]
     assert of(DIFFERING, *EVERY_VERDICT, *twice).summary == (
-        "Of 10 claims, 2 hold, 2 do not hold, 2 differ between settings, 2 are undecided and "
+        "Of 10 claims, 2 hold, 2 do not hold, 2 hold in some settings only, 2 are undecided and "
         "2 are not testable here."
     )
 
@@ -186,7 +201,9 @@ def test_several_settings_are_listed_and_summed_up() -> None:
     assert row.summary == "holds in 1 of 2 settings (224 px); does not hold in 1 (448 px)"
     assert [(one.symbol, one.where) for one in row.measured] == [("✓", "224 px, math"), ("✗", "448 px, math")]
     kernels = [*cells(0.010, 0.012), *cells(0.02, 0.01, kernel="sdpa")]
-    assert of(kernels, claim()).rows[0].summary == "holds in 1 of 2 settings; does not hold in 1"
+    assert (
+        of(kernels, claim()).rows[0].summary == "holds in 1 of 2 settings (math); does not hold in 1 (sdpa)"
+    )
     assert of(cells(sizes=(224, 448)), claim()).rows[0].summary == "in both settings"
     assert of(cells(sizes=(224, 448, 896)), claim()).rows[0].summary == "in all 3 settings"
 
@@ -292,7 +309,7 @@ def test_the_command_prints_json_with_every_number(
     code, out, _ = printed(monkeypatch, capfd, folder, "--format", "json")
     assert code == 0
     first, second = json.loads(out)
-    assert (first["id"], first["verdict"], first["published"][0]["subject"]) == ("L2", "differs", 5104)
+    assert (first["id"], first["verdict"], first["published"][0]["subject"]) == ("L2", "mixed", 5104)
     setting = first["settings"][0]
     assert (setting["setting"]["resolution"], setting["verdict"]) == (224, "holds")
     assert setting["lo"] < setting["ratio"] < setting["hi"]

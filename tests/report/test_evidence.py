@@ -78,20 +78,33 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
         make_record("c", status="oom", macs=None),
     ]
     assert summed(records, selftest={"noise_percent": 1.0}) == (
-        "Each number is from 3 rounds with a 95 % confidence interval; differences below the noise floor of "
-        "1.0 % do not count. 1 cell of 3 carries a warning flag, among them cells of b, on which the answer "
-        "rests. 1 of 3 cells gave no number: 1 OOM (c)."
+        "Each cell (one mixer in one setting) is timed in 3 rounds (visits in a fresh process) and has a "
+        "95 % confidence interval; differences below the noise floor of 1.0 % do not count. Ratios are taken "
+        "within rounds, so they may differ a little from those of the medians. 1 of 3 cells has a warning "
+        "(“!” beside names in figures, explained under Method); the answer rests on some of them (b). 1 of 3 "
+        "cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)])
-    assert once.startswith("Each number is from 1 round; the noise floor of the machine is unknown")
-    assert "flag" not in once
+    assert once.startswith(
+        "Each cell (one mixer in one setting) is timed in 1 round (a visit in a fresh process); the noise "
+        "floor of the machine is unknown"
+    )
+    assert "warning" not in once
+    assert "Ratios" not in once
     assert summed(records[2:]) == ""
 
 
 def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
     slow = replace(make_record("c", latency=0.09), flags=("drift",))
     text = summed([make_record("a", latency=0.01), make_record("b", latency=0.02), slow])
-    assert text.endswith("1 cell of 3 carries a warning flag.")
+    assert text.endswith("1 of 3 cells has a warning (“!” beside names in figures, explained under Method).")
+
+
+def test_macs_that_depend_on_the_kernel_are_said_to() -> None:
+    """A fused kernel may need a mask or padding that math does not."""
+    other = make_record("a", kernel="sdpa", macs=7)
+    assert "MACs of a depend on the attention kernel." in summed([make_record("a", macs=5), other])
+    assert "depend on" not in summed([make_record("a", macs=7), other, make_record("b", macs=5)])
 
 
 def test_lower_bounds_are_owned_up_to() -> None:
