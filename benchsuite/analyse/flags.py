@@ -34,7 +34,8 @@ FLAGS: Mapping[str, str] = {
     "descheduled": "The process lost its core more than ten times a second while it was sampled: something "
     "else wanted it. Leave a core to the host (threads), stop what else runs.",
     "page_faults": "More than a fiftieth of the time went into mapping pages of memory, which depends on the "
-    "history of the process. Measure with allocator: retain.",
+    "history of the process. Measure with allocator: retain; where it was, warm up longer, until the "
+    "process takes no more memory.",
     "drift": "The rounds got slower, or faster, one after the other. The device was heating up, or something "
     "else began or ended: measure in more rounds, or when the machine is quiet.",
     "bimodal": "The samples of a round fall into two groups, and its median is in one of them by chance. Two "
@@ -44,8 +45,8 @@ FLAGS: Mapping[str, str] = {
     "few_rounds": "Fewer than three rounds: they state no interval. Raise rounds, or let the run end.",
     "unstable_warmup": "Steps were still getting faster or slower when warm-up ended: the first samples may "
     "belong to it. Raise warmup_s.",
-    "imprecise": "The interval between rounds is wider than a tenth of the median: smaller differences "
-    "cannot be seen. Take more rounds, or make the machine quieter.",
+    "imprecise": "The interval is wider than a tenth of the median, so smaller differences cannot be "
+    "seen. Take more rounds, or make the machine quieter.",
     "launch_bound": "The GPU waits for the host between kernels: the time says more of Python and the CPU "
     "than of the mixer. Measure larger batches, or compile.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from benchsuite.report.cells import Cells
 from benchsuite.report.contests import candidates
@@ -100,12 +101,28 @@ def of_parameter(cells: Cells) -> list[str]:
     return [
         text
         for text in (
+            _moves(sweep, own, cells.order),
             sentence(f"{start}{'; '.join(texts)}" if start else _capital("; ".join(texts))),
             _follows(sweep, own, cells.order),
             _fused(sweep, own, judged, cells.order),
         )
         if text
     ]
+
+
+def _moves(sweep: Sweep, own: Sequence[Line], order: Order) -> str:
+    """Whether the fastest value steadily falls or rises with the image, and of whom; else empty."""
+    ways: dict[str, list[str]] = {}
+    for name in dict.fromkeys(line.name for line in own):
+        mine = sorted((line for line in own if line.name == name), key=lambda one: one.spots[0].point.size)
+        found = [[spot.at for spot in leaders(line, order)] for line in mine]
+        first, last = found[0], found[-1]
+        if max(last) < min(first) and all(min(b) <= min(a) and max(b) <= max(a) for a, b in pairwise(found)):
+            ways.setdefault("falls", []).append(name)
+        if max(first) < min(last) and all(min(b) >= min(a) and max(b) >= max(a) for a, b in pairwise(found)):
+            ways.setdefault("rises", []).append(name)
+    told = [f"{way} as images grow ({joined(names)})" for way, names in ways.items()]
+    return sentence(f"The fastest {sweep.title} {' and '.join(told)}" if told else "")
 
 
 def _capital(text: str) -> str:
@@ -148,7 +165,10 @@ def _fused(sweep: Sweep, own: Sequence[Line], judged: Sequence[Line], order: Ord
             if (now := _numbers(leaders(line, order))) != before[line.name, line.resolution]
         ]
         if moved:
-            texts.append(f"With the fused kernel ({kernel}) it is {joined(moved)}.")
+            rest = "; elsewhere it stays the same" if len(moved) < len(mine) else ""
+            texts.append(
+                f"With the fused kernel ({kernel}) the fastest {sweep.title} is {joined(moved)}{rest}."
+            )
         elif mine:
             texts.append(f"The fused kernel ({kernel}) leaves the fastest {sweep.title} where it is.")
     return " ".join(texts)

@@ -328,9 +328,21 @@ def alphas(*latencies: float, macs: Sequence[int] = (4, 3, 2, 1), **changes: Any
 def test_of_a_parameter_the_fastest_value_is_named_at_every_resolution() -> None:
     text = of_run([*alphas(40, 30, 20, 10), *alphas(10, 20, 30, 40, resolution=448)])
     assert text == (
+        "The fastest α falls as images grow (HiLo). "
         "HiLo is fastest with α = 0.9 at 224 px and 0 at 448 px. "
         "The fastest α has the fewest MACs in 1 of 2 settings."
     )
+
+
+def test_a_fastest_value_that_goes_up_and_down_is_not_said_to_move() -> None:
+    sizes = [
+        *alphas(10, 20, 30, 40),
+        *alphas(40, 30, 20, 10, resolution=448),
+        *alphas(40, 10, 20, 30, resolution=896),
+    ]
+    assert "as images grow" not in of_run(sizes)
+    assert "The fastest α rises as images grow (HiLo)." in of_run(sizes[:8])
+    assert "as images grow" not in of_run(sizes[:4])
 
 
 def test_values_that_the_rounds_leave_open_are_all_named_or_none_is() -> None:
@@ -341,7 +353,7 @@ def test_values_that_the_rounds_leave_open_are_all_named_or_none_is() -> None:
 
 def test_a_fused_kernel_that_moves_the_fastest_value_says_where() -> None:
     records = [*alphas(40, 30, 20, 10), *alphas(10, 20, 30, 40, kernel="sdpa")]
-    assert of_run(records).endswith("With the fused kernel (sdpa) it is 0 at 224 px (HiLo).")
+    assert of_run(records).endswith("With the fused kernel (sdpa) the fastest α is 0 at 224 px (HiLo).")
     still = [*alphas(40, 30, 20, 10), *alphas(40, 30, 20, 9, kernel="sdpa")]
     assert of_run(still).endswith("The fused kernel (sdpa) leaves the fastest α where it is.")
 
