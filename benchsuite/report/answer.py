@@ -177,7 +177,9 @@ def _correlation(fields: Sequence[Contest]) -> str:
 
 def _verdict(low: float, high: float, names: str) -> str:
     """What correlations between `low` and `high` mean; the thresholds are ours, so the numbers follow."""
-    order = f"MACs order {names} by speed"
+    order = f"MACs predict the order of {names} by speed"
+    if high < -1 + 1e-9:
+        return f"{order} exactly"
     if high <= -0.8:
         return f"{order} well"
     if low <= -0.8:
@@ -189,7 +191,7 @@ def _verdict(low: float, high: float, names: str) -> str:
     return (
         f"among {names} more MACs tend to run faster"
         if low >= 0.4
-        else (f"MACs do not order {names} by speed")
+        else (f"MACs do not predict the order of {names} by speed")
     )
 
 

@@ -209,7 +209,9 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
         f"({median(t.warmup_s for t in timed):.2g} s) in the median cell.",
     )
     threads = sorted({timing.threads for timing in timed})
-    yield Fact("Threads", f"{joined([str(n) for n in threads], 'or')} of the CPU, while timing.")
+    yield Fact(
+        "Threads", f"The CPU computes in {joined([str(n) for n in threads], 'or')} while cells are timed."
+    )
     kept = dict.fromkeys(
         record.timing.allocator for record in records if record.timing and record.cell.device == "cpu"
     )

@@ -69,14 +69,14 @@ def _lead_by(shared: Sequence[Contest]) -> str:
 
 
 def _reference(shared: Sequence[Contest], reference: str | None) -> str:
-    """Where the reference stands behind a single leader and the runner-up; if it leads, the others."""
-    if len(shared[0].leaders) > 1:
+    """Where the reference stands behind the leaders and a runner-up; if it alone leads, the others."""
+    first, told = shared[0].cells[0].name, max(2, len(shared[0].leaders))
+    if (told > 2 and reference == first) or TOO_FEW in shared[0].open:
         return ""
-    first = shared[0].cells[0].name
     rest = [
         (contest.order.between(point, contest.cells[0]).ratio, place, point.name)
         for contest in shared
-        for place, point in enumerate(contest.cells[2:], start=3)
+        for place, point in enumerate(contest.cells[told:], start=told + 1)
         if reference in (first, point.name)
     ]
     if not rest:

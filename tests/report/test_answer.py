@@ -132,6 +132,12 @@ def test_the_reference_is_placed_beside_the_winner_and_the_others_beside_it() ->
     assert "the speed of a" not in said(race(10, 12.5, 20), "b")  # it is the runner-up, which is told
 
 
+def test_the_reference_is_placed_behind_leaders_that_tie() -> None:
+    text = said(race(10, 10.02, 20, 40, noise=0.01), "d")
+    assert "(d is number 4 of 4 by median, at 0.25 times the speed of a)" in text
+    assert "number" not in said(race(10, 10.02, 20, 40, noise=0.01), "b")
+
+
 def test_a_lead_whose_interval_nearly_reaches_1_is_told_with_the_digits_that_tell_it() -> None:
     steady = with_rounds(make_record("a", macs=1), [0.01] * 5)
     near = with_rounds(make_record("b", macs=2), [0.0102, 0.0103, 0.01005, 0.0104, 0.0101])
@@ -206,12 +212,24 @@ def test_a_lower_bound_counts_only_as_a_doubt_and_only_below_the_least() -> None
 @pytest.mark.parametrize(
     ("latencies", "words", "value"),
     [
-        ((10, 20, 30, 40), "MACs order the 4 mixers by speed well", "−1.00"),
+        ((10, 20, 30, 40), "MACs predict the order of the 4 mixers by speed exactly", "−1.00"),
         ((40, 30, 20, 10), "among the 4 mixers more MACs tend to run faster", "+1.00"),
         # By hand: ranks of throughput against 1 2 3 4, and 1 − 6 Σd² / (4 · 15).
-        ((10, 30, 20, 40), "MACs order the 4 mixers by speed well", "−0.80"),  # 4 2 3 1, Σd² = 18
-        ((20, 10, 40, 30), "MACs order the 4 mixers by speed only in part", "−0.60"),  # 3 4 1 2, Σd² = 16
-        ((20, 40, 10, 30), "MACs do not order the 4 mixers by speed", "+0.00"),  # 3 1 4 2, Σd² = 10
+        (
+            (10, 30, 20, 40),
+            "MACs predict the order of the 4 mixers by speed well",
+            "−0.80",
+        ),  # 4 2 3 1, Σd² = 18
+        (
+            (20, 10, 40, 30),
+            "MACs predict the order of the 4 mixers by speed only in part",
+            "−0.60",
+        ),  # 3 4 1 2, Σd² = 16
+        (
+            (20, 40, 10, 30),
+            "MACs do not predict the order of the 4 mixers by speed",
+            "+0.00",
+        ),  # 3 1 4 2, Σd² = 10
     ],
 )
 def test_the_correlation_is_put_into_words_and_given(
