@@ -49,7 +49,7 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
         among = f"; the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
         verb = "has a warning" if len(flagged) == 1 else "have warnings"
         found.append(
-            f"{len(flagged)} of {counted(len(cells.points), 'cell')} {verb} (“!” beside names in "
+            f"{len(flagged)} of {counted(len(cells.points), 'cell')} {verb} (“!” in "
             f"figures, explained under Method){among}."
         )
     bounds = names_of(point for point in cells.points if not point.exact)

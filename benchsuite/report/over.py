@@ -98,11 +98,11 @@ def of_parameter(cells: Cells) -> list[str]:
         texts += [f"{name} is fastest with {sweep.title} = {joined(told)}"] if told else []
         open_ = [line.resolution for line, first in mine if len(first) == len(line.known)]
         texts += [f"no {sweep.title} of {name} is significantly the fastest at {places(open_)}"] * bool(open_)
+    course = ": ".join(part for part in (_moves(sweep, own, cells.order), "; ".join(texts)) if part)
     return [
         text
         for text in (
-            _moves(sweep, own, cells.order),
-            sentence(f"{start}{'; '.join(texts)}" if start else _capital("; ".join(texts))),
+            sentence(f"{start}{course}" if start else _capital(course)),
             _follows(sweep, own, cells.order),
             _fused(sweep, own, judged, cells.order),
         )
@@ -121,12 +121,16 @@ def _moves(sweep: Sweep, own: Sequence[Line], order: Order) -> str:
             ways.setdefault("falls", []).append(name)
         if max(first) < min(last) and all(min(b) >= min(a) and max(b) >= max(a) for a, b in pairwise(found)):
             ways.setdefault("rises", []).append(name)
-    told = [f"{way} as images grow ({joined(names)})" for way, names in ways.items()]
-    return sentence(f"The fastest {sweep.title} {' and '.join(told)}" if told else "")
+    every = len({line.name for line in own})
+    told = [
+        f"{way} as images grow" + (f" ({joined(names)})" if len(names) < every else "")
+        for way, names in ways.items()
+    ]
+    return f"the fastest {sweep.title} {' and '.join(told)}" if told else ""
 
 
 def _capital(text: str) -> str:
-    return f"N{text[1:]}" if text.startswith("no ") else text
+    return f"{text[:1].upper()}{text[1:]}" if text.startswith(("no ", "the fastest ")) else text
 
 
 def leaders(line: Line, order: Order) -> list[Spot]:
@@ -149,6 +153,9 @@ def _follows(sweep: Sweep, own: Sequence[Line], order: Order) -> str:
     total = sum(counts.values())
     if not total:
         return ""
+    if total == 1:
+        verb = "has" if counts["is"] else "may have" if counts["may be"] else "does not have"
+        return f"The fastest {sweep.title} {verb} the fewest MACs."
     text = f"The fastest {sweep.title} has the fewest MACs in {counts['is']} of {counted(total, 'setting')}"
     return f"{text}, and perhaps in {counts['may be']} more." if counts["may be"] else f"{text}."
 

@@ -81,7 +81,7 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
         "Each cell (one mixer in one setting) is timed in 3 rounds (visits in a fresh process) and has a "
         "95 % confidence interval; differences below the noise floor of 1.0 % do not count. Ratios are taken "
         "within rounds, so they may differ a little from those of the medians. 1 of 3 cells has a warning "
-        "(“!” beside names in figures, explained under Method); the answer rests on some of them (b). 1 of 3 "
+        "(“!” in figures, explained under Method); the answer rests on some of them (b). 1 of 3 "
         "cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)])
@@ -97,7 +97,7 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
 def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
     slow = replace(make_record("c", latency=0.09), flags=("drift",))
     text = summed([make_record("a", latency=0.01), make_record("b", latency=0.02), slow])
-    assert text.endswith("1 of 3 cells has a warning (“!” beside names in figures, explained under Method).")
+    assert text.endswith("1 of 3 cells has a warning (“!” in figures, explained under Method).")
 
 
 def test_macs_that_depend_on_the_kernel_are_said_to() -> None:
