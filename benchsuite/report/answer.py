@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from benchsuite.analyse.correlation import spearman
 from benchsuite.report.cells import Cells
-from benchsuite.report.contests import Contest, contests, noun_of, speed
+from benchsuite.report.contests import NEAR, Contest, contests, noun_of, speed
 from benchsuite.report.order import Order
 from benchsuite.report.over import of_parameter, of_protocols
 from benchsuite.report.points import Point, names_of
@@ -124,7 +124,7 @@ def fewest(fields: Sequence[Contest]) -> str:
         text = words + (every if len(mine) == len(found) else f" at {_where(mine)}")
         if verdict != "all":
             text += f": {_who(mine)}"
-        if verdict == "among" and len(mine) == 1:
+        if verdict == "among" and len(mine) == 1 and mine[0].behind < NEAR:
             text += f", but {mine[0].names[-1]} reaches only {range_of([mine[0].behind])} times the speed of "
             text += mine[0].contest.leaders[0].name
         if verdict == "slower":

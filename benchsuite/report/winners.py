@@ -70,8 +70,9 @@ def _lead_by(shared: Sequence[Contest]) -> str:
 
 def _reference(shared: Sequence[Contest], reference: str | None) -> str:
     """Where the reference stands behind the leaders and a runner-up; if it alone leads, the others."""
-    first, told = shared[0].cells[0].name, max(2, len(shared[0].leaders))
-    if (told > 2 and reference == first) or TOO_FEW in shared[0].open:
+    firsts, count = names_of(contest.cells[0] for contest in shared), len(shared[0].leaders)
+    first, told = firsts[0], max(2, count)
+    if (count > 1 and reference in firsts) or TOO_FEW in shared[0].open:
         return ""
     rest = [
         (contest.order.between(point, contest.cells[0]).ratio, place, point.name)
@@ -81,13 +82,13 @@ def _reference(shared: Sequence[Contest], reference: str | None) -> str:
     ]
     if not rest:
         return ""
-    speeds = f"{range_of([ratio for ratio, *_ in rest])} times the speed of {first}"
+    speeds = f"{range_of([ratio for ratio, *_ in rest])} times the speed of {joined(firsts, 'or')}"
     if reference != first:
         last = max(len(contest.cells) for contest in shared)
         spots = " to ".join(dict.fromkeys(str(pick(place for _, place, _ in rest)) for pick in (min, max)))
-        return f" ({reference} is number {spots} of {last} by median, at {speeds})"
+        return f", and {reference} is number {spots} of {last} by median, at {speeds}"
     who = "the others reach" if len({name for *_, name in rest}) > 1 else f"{rest[0][2]} reaches"
-    return f" ({who} {speeds})"
+    return f", and {who} {speeds}"
 
 
 def range_of(ratios: Sequence[float]) -> str:

@@ -124,18 +124,19 @@ def test_resolutions_with_the_same_winner_share_a_clause() -> None:
 
 
 def test_the_reference_is_placed_beside_the_winner_and_the_others_beside_it() -> None:
-    third = "as fast as b (c is number 3 of 3 by median, at 0.50 times the speed of a)."
+    third = "as fast as b, and c is number 3 of 3 by median, at 0.50 times the speed of a."
     assert third in said(race(10, 12.5, 20), "c")
-    assert "as fast as b (c reaches 0.50 times the speed of a)." in said(race(10, 12.5, 20), "a")
+    assert "as fast as b, and c reaches 0.50 times the speed of a." in said(race(10, 12.5, 20), "a")
     four = race(10, 12.5, 20, 40)
-    assert "as fast as b (the others reach 0.25 to 0.50 times the speed of a)." in said(four, "a")
+    assert "as fast as b, and the others reach 0.25 to 0.50 times the speed of a." in said(four, "a")
     assert "the speed of a" not in said(race(10, 12.5, 20), "b")  # it is the runner-up, which is told
 
 
 def test_the_reference_is_placed_behind_leaders_that_tie() -> None:
     text = said(race(10, 10.02, 20, 40, noise=0.01), "d")
-    assert "(d is number 4 of 4 by median, at 0.25 times the speed of a)" in text
+    assert ", and d is number 4 of 4 by median, at 0.25 times the speed of a." in text
     assert "number" not in said(race(10, 10.02, 20, 40, noise=0.01), "b")
+    assert "the others" not in said(race(10, 10.02, 20, 40, noise=0.01), "a")
 
 
 def test_a_lead_whose_interval_nearly_reaches_1_is_told_with_the_digits_that_tell_it() -> None:
