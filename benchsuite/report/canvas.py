@@ -97,9 +97,10 @@ def _legend_columns(handles: Sequence[Artist], width: float) -> int:
     return max(1, min(len(handles), int((width - 4) // (widest + 4.2 * size))))
 
 
-def mixer_handle(look: Look) -> Line2D:
-    """Legend entry of a mixer."""
-    return Line2D([], [], color=look.color, marker=look.marker, label=look.label)
+def mixer_handle(look: Look, *, line: bool = True) -> Line2D:
+    """Legend entry of a mixer; with a line through its mark where the figure has one."""
+    style = "-" if line else "none"
+    return Line2D([], [], color=look.color, marker=look.marker, linestyle=style, label=look.label)
 
 
 def kernel_handles(kernels: Sequence[str], fills: Mapping[str, str]) -> list[Line2D]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchsuite.report import canvas as draw
@@ -72,7 +73,7 @@ def ratio(asked: Request) -> Drawn | None:
     kernels = list(dict.fromkeys(kernel for kernel, _ in bases))
     filled = fills(kernels_of(cells))
     dots = [
-        Dot(point, value, looks[point.name], filled[kernel], kernels.index(kernel))
+        Dot(point, value, looks[point.name], filled[point.kernel], kernels.index(kernel))
         for kernel in kernels
         for point in counting(shown, kernel)
         if (base := bases.get((kernel, point.resolution))) and point.name != reference
@@ -81,9 +82,11 @@ def ratio(asked: Request) -> Drawn | None:
     if not dots:
         return None
     handles: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
-    caption = (
-        f"Speed relative to {reference} on the same kernel, paired by round; right of the line is faster."
-    )
+    same = " on the same kernel" if len(kernels) > 1 else ""
+    caption = f"Speed relative to {reference}{same}, paired by round; right of the line is faster."
+    if any(dot.point.kernel != kernels[dot.lane] for dot in dots):
+        called = noun(dot.point.subject for dot in dots).plural.capitalize()
+        caption += f" {called} without a fused kernel are hollow on every kernel of {reference}."
     missing = [p for p in cells if p.status != "ok" and p.resolution in {k for _, k in bases}]
     if missing:
         caption += f" Without a number: {joined(sorted({p.name for p in missing}))}."
@@ -126,7 +129,8 @@ def protocols(asked: Request) -> Drawn | None:
     ]
     if not dots:
         return None
-    handles: list[Artist] = [draw.mixer_handle(own[word]) for word in words]
+    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="adaptive (1×)")]
+    handles += [draw.mixer_handle(own[word], line=False) for word in words]
     caption = (
         "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of "
         "the line a protocol prints more speed."

@@ -66,7 +66,7 @@ def scatter(asked: Request) -> Drawn | None:
     area = sum(math.prod(measure(text, text_size())) for text in named)
     listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
     if listed:
-        handles += [draw.mixer_handle(looks[name]) for name in named.values()]
+        handles += [draw.mixer_handle(looks[name], line=False) for name in named.values()]
     canvas, panels = grid(
         layout,
         len(views),
@@ -309,7 +309,8 @@ def _caption(
     if not all(point.exact for point in drawn):
         parts.append("An arrow marks MACs that are a lower bound; such marks are not on the front.")
     if any(point.macs == 0 for point in drawn):
-        parts.append("Left of the dotted line stands what needs no MACs.")
+        bounds = not all(point.exact for point in drawn if point.macs == 0)
+        parts.append(f"Left of the dotted line stands 0{', also as a lower bound' if bounds else ''}.")
     if crowded(drawn):
         parts.append("Coloured are the front, the extremes and the reference.")
     if unnamed:

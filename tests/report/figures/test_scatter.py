@@ -181,7 +181,9 @@ def test_no_macs_have_a_place_on_a_logarithmic_axis() -> None:
     assert axes.get_xlim()[0] < left < right == 10**6
     assert axes.get_xticklabels()[0].get_text() == "0"
     assert axes.get_xticks()[0] == left
-    assert "what needs no MACs" in drawing.caption
+    assert "Left of the dotted line stands 0." in drawing.caption
+    bound = make_record("bound", macs=0, exact=False)
+    assert "stands 0, also as a lower bound." in drawn("scatter", [none, few, bound]).caption
 
 
 def test_a_lower_bound_has_an_arrow_and_the_caption_says_why() -> None:
