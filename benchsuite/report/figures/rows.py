@@ -170,6 +170,8 @@ def _relative(
         label = f"noise floor ±{fixed(100 * noise, 2)} %"
         handles = [*handles, Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
+    if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
+        caption += " An empty row has no number there."
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
     canvas, left_out = _rows(charts, names, looks, layout, handles, noise=noise)

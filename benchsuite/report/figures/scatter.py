@@ -64,9 +64,10 @@ def scatter(asked: Request) -> Drawn | None:
     handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn)]
     named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
     area = sum(math.prod(measure(text, text_size())) for text in named)
+    crossed = draw.crossed_handles([looks[name] for name in named.values()])
     listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
-    if listed:
-        handles += [draw.mixer_handle(looks[name], line=False) for name in named.values()]
+    if listed or crossed:
+        handles += crossed or [draw.mixer_handle(looks[name], line=False) for name in named.values()]
     canvas, panels = grid(
         layout,
         len(views),
@@ -87,7 +88,7 @@ def scatter(asked: Request) -> Drawn | None:
             panel.ax.set_xlabel(title_of(METRICS["macs"]))
         if panel.column == 0:
             panel.ax.set_ylabel(title_of(metric))
-        elsewhere = set(names_of(drawn if listed else () if here is dense else dense))
+        elsewhere = set(names_of(drawn if listed or crossed else () if here is dense else dense))
         unnamed |= _Plot(panel, x, y, metric, looks, filled).draw(here, elsewhere, many=crowded(drawn))
     if dense:
         size = (xs[1].hi - xs[1].lo, ys[1].hi - ys[1].lo)

@@ -145,6 +145,13 @@ def test_names_that_would_cover_the_panel_stand_in_the_legend() -> None:
     assert "19 with a very long name" in legend(figure)
 
 
+def test_of_two_arguments_the_legend_has_each_value_once_and_the_panel_no_names() -> None:
+    names = [f"HiLo alpha={alpha} window_size={size}" for alpha in (0.1, 0.5, 0.9) for size in (2, 4)]
+    figure = drawn("scatter", [make_record(n, macs=10**9 + i) for i, n in enumerate(names)]).figure
+    assert texts(figure) == []
+    assert legend(figure)[1:] == ["window = 2", "window = 4", "α = 0.1", "α = 0.5", "α = 0.9"]
+
+
 def crowd() -> list[Record]:
     """Forty mixers of 100 to 200 M MACs, and three that need a thousandth."""
     near = [make_record(f"m{n:02}", macs=(40 + n) * 2_500_000, latency=0.01 * 1.05**n) for n in range(40)]
