@@ -102,7 +102,9 @@ class Pen:
         first = next(beside, None)
         found.first = first
         shown = {first.kind} - {"axis"} if first else set()
-        folded = {"scaling"} if first and first.kind == "axis" else set()  # a line for every value of that axis
+        folded = (
+            {"scaling"} if first and first.kind == "axis" else set()
+        )  # a line for every value of that axis
         shown |= {view for kind, view in VIEWS.items() if kind in shown}
         names = len(names_of(main))
         opened = [w for w in OPEN if KINDS[w] in kinds and w not in shown | folded]

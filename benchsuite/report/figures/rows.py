@@ -9,7 +9,6 @@ from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Canvas, measure, text_size
@@ -17,12 +16,12 @@ from benchsuite.report.crowd import MANY
 from benchsuite.report.figures.axes import Scale, apply, scale, title_of, wants_log
 from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly, fullest
 from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
-from benchsuite.report.figures.scatter import noise_of
+from benchsuite.report.figures.scatter import noise_handles, noise_of
 from benchsuite.report.order import beside
 from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, fixed, joined, pixels, the_kernels
+from benchsuite.report.words import STATUS_WORDS, joined, pixels, the_kernels
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
@@ -166,9 +165,10 @@ def _relative(
         for size in sizes
     ]
     noise = noise_of([dot.point for dot in dots])
-    if noise:
-        label = f"noise floor ±{fixed(100 * noise, 2)} %"
-        handles = [*handles, Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)]
+    values = [1.0, *ends(dot.value for dot in dots)]
+    width = layout.width / (layout.panels(len(sizes)) + 1)  # names take about as much as a panel
+    band = 2 * math.log(1 + noise) / max(math.log(max(values) / min(values)), noise) * width
+    handles = [*handles, *noise_handles(noise, band)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
     if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
         caption += " An empty row has no number there."

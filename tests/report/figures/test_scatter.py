@@ -98,6 +98,19 @@ def test_a_wide_interval_is_drawn_and_a_narrow_one_is_not() -> None:
     assert (bars(0.3), bars(0.0001)) == (1, 0)
 
 
+def test_bars_of_two_kernels_stand_beside_each_other_where_they_overlap() -> None:
+    def places(fused: float, noise: float) -> list[float]:
+        records = [
+            make_record("a", kernel=k, latency=t, noise=noise) for k, t in (("math", 1), ("sdpa", fused))
+        ]
+        figure = drawn("scatter", [*records, make_record("b", macs=3 * 10**9)]).figure
+        return [float(marks(figure, record)[0].get_xdata()[0]) for record in records]
+
+    left, right = places(0.99, noise=0.3)
+    assert left < 1e9 < right
+    assert places(0.99, noise=0.0001) == places(0.01, noise=0.3) == [1e9, 1e9]
+
+
 def test_of_many_resolutions_three_are_drawn_the_first_and_the_last_among_them() -> None:
     records = [make_record(name, resolution=64 * i) for i in range(1, 12) for name in ("a", "b")]
     drawing = drawn("scatter", records)
