@@ -100,8 +100,10 @@ def _legend_columns(handles: Sequence[Artist], width: float) -> int:
 
 def mixer_handle(look: Look, *, line: bool = True) -> Line2D:
     """Legend entry of a mixer; with a line through its mark where the figure has one."""
-    style = "-" if line else "none"
-    return Line2D([], [], color=look.color, marker=look.marker, linestyle=style, label=look.label)
+    handle = Line2D([], [], color=look.color, marker=look.marker, label=look.label)
+    if not line:
+        handle.set_linestyle("none")
+    return handle
 
 
 def crossed_handles(looks: Collection[Look]) -> list[Artist]:

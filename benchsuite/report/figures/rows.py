@@ -168,7 +168,7 @@ def _relative(
     values = [1.0, *ends(dot.value for dot in dots)]
     width = layout.width / (layout.panels(len(sizes)) + 1)  # names take about as much as a panel
     band = 2 * math.log(1 + noise) / max(math.log(max(values) / min(values)), noise) * width
-    handles = [*handles, *noise_handles(noise, band)]
+    handles = [*handles, *noise_handles(noise, band, layout)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
     if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
         caption += " An empty row has no number there."

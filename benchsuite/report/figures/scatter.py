@@ -62,7 +62,7 @@ def scatter(asked: Request) -> Drawn | None:
     filled = fills(kernels_of(cells))
     height = _height(layout, len(views), columns, bool(dense))
     band = max(height * 2 * math.log10(1 + noise_of(drawn)) / y.span for y in ys)
-    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn, band)]
+    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn, band, layout)]
     named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
     area = sum(math.prod(measure(text, text_size())) for text in named)
     crossed = draw.crossed_handles([looks[name] for name in named.values()])
@@ -92,7 +92,8 @@ def scatter(asked: Request) -> Drawn | None:
         elsewhere = set(names_of(drawn if listed or crossed else () if here is dense else dense))
         plot = _Plot(panel, x, y, metric, looks, filled)
         frame = [plot.framed(xs[1], ys[1])] if dense and here is not dense else []
-        unnamed |= plot.draw(here, elsewhere, frame, many=crowded(drawn))
+        where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
+        unnamed |= {f"{name}{where}" for name in plot.draw(here, elsewhere, frame, many=crowded(drawn))}
     caption = said(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
     return canvas, caption
 
@@ -177,7 +178,7 @@ class _Plot:
         return (low, high) if value.bounded and high - low > 8 else None
 
     def beside(self, point: Point, cells: Sequence[Point]) -> float:
-        """Points to the right of its MACs at which to draw a cell, so that its bar covers no other kernel's."""
+        """Points to the right of its MACs at which to draw a cell, so that its bar covers no other of its."""
         own = self.bar(point)
         here = [p for p in cells if p.name == point.name and abs(self.at(p)[0] - self.at(point)[0]) < 1]
         bars = {p.kernel: bar for p in here if (bar := self.bar(p))}
@@ -299,15 +300,15 @@ def _kernel_handles(drawn: Sequence[Point], filled: Mapping[str, str]) -> list[L
     return draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
 
 
-def _front_handles(drawn: Sequence[Point], band: float) -> list[Artist]:
+def _front_handles(drawn: Sequence[Point], band: float, layout: Layout) -> list[Artist]:
     if not any(point.exact for point in drawn):
         return []
     front = Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")
-    return [front, *noise_handles(noise_of(drawn), band)]
+    return [front, *noise_handles(noise_of(drawn), band, layout)]
 
 
-def noise_handles(noise: float, band: float) -> list[Artist]:
+def noise_handles(noise: float, band: float, layout: Layout) -> list[Artist]:
     """Legend entry of the noise floor, whose band is so many points wide; none where it is not known."""
-    thin = ", narrower than a mark" if band < draw.mark_size() else ""
+    thin = ", narrower than a mark" if band < draw.mark_size() and not layout.narrow else ""
     label = f"noise floor ±{fixed(100 * noise, 2)} %{thin}"
     return [Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)] if noise else []

@@ -86,6 +86,9 @@ def test_the_band_is_the_noise_floor_of_the_machine_around_the_front() -> None:
     assert heights.min() == pytest.approx(3200 / 1.02)
     assert heights.max() == pytest.approx(6400 * 1.02)
     assert legend(figure)[-1] == "noise floor ±2.0 %"
+    far = [make_record("a", latency=0.02), make_record("b", latency=20)]
+    thin = legend(drawn("scatter", far, machine=SELFTEST).figure)
+    assert thin[-1] == "noise floor ±2.0 %, narrower than a mark"
     assert not drawn("scatter", records).figure.axes[0].collections
 
 
