@@ -14,9 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
 
-from benchsuite.report.theme import INK, MUTED, PAPER, Look
+from benchsuite.report.theme import INK, MUTED, PAPER, Look, crossing
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,23 @@ def _legend_columns(handles: Sequence[Artist], width: float) -> int:
     return max(1, min(len(handles), int((width - 4) // (widest + 4.2 * size))))
 
 
-def mixer_handle(look: Look) -> Line2D:
-    """Legend entry of a mixer."""
-    return Line2D([], [], color=look.color, marker=look.marker, label=look.label)
+def mixer_handle(look: Look, *, line: bool = True) -> Line2D:
+    """Legend entry of a mixer; with a line through its mark where the figure has one."""
+    handle = Line2D([], [], color=look.color, marker=look.marker, label=look.label)
+    if not line:
+        handle.set_linestyle("none")
+    return handle
+
+
+def crossed_handles(looks: Collection[Look]) -> list[Artist]:
+    """Legend entries of each colour and each marker where these are two arguments; else nothing."""
+    crossed = crossing([look.label for look in looks])
+    colors = {crossed[look.label][0]: look.color for look in looks if crossed}
+    markers = {crossed[look.label][1]: look.marker for look in looks if crossed}
+    return [
+        *(Patch(color=color, label=label) for label, color in colors.items()),
+        *(mixer_handle(Look(MUTED, marker, label), line=False) for label, marker in markers.items()),
+    ]
 
 
 def kernel_handles(kernels: Sequence[str], fills: Mapping[str, str]) -> list[Line2D]:

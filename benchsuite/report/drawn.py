@@ -102,9 +102,13 @@ class Pen:
         first = next(beside, None)
         found.first = first
         shown = {first.kind} - {"axis"} if first else set()
+        folded = (
+            {"scaling"} if first and first.kind == "axis" else set()
+        )  # a line for every value of that axis
         shown |= {view for kind, view in VIEWS.items() if kind in shown}
         names = len(names_of(main))
-        opened = [w for w in OPEN if KINDS[w] in kinds and w not in shown and names <= LONG.get(w, names)]
+        opened = [w for w in OPEN if KINDS[w] in kinds and w not in shown | folded]
+        opened = [word for word in opened if names <= LONG.get(word, names)]
         for kind in (KINDS[word] for word in opened if first is None or first.kind != "protocols"):
             found.open += self._parts(kind, main, PAGE, phone=kind.kind != "axis")
             shown.add(kind.kind)

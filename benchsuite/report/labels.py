@@ -68,17 +68,20 @@ def place(
     taken: Sequence[Box] = (),
     avoid: Sequence[Box] = (),
     gaps: Sequence[float] = (6.0, 13.0, 22.0, 34.0, 48.0, 64.0),
+    first: int = 0,
 ) -> list[tuple[Box, tuple[float, float]] | None]:
     """A place for every label near one of its points, or None where there is none.
 
     Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines) is
-    taken only before one two gaps farther; none covers what is in `taken` (markers) or another label.
+    taken only before one two gaps farther; none covers what is in `taken` (markers), another label or its
+    leader line, and no leader line crosses a label.
 
     Args:
         anchors: for every label the points it may stand at, the preferred first.
         sizes: width and height of every label.
         bounds: labels stay inside.
         gaps: distances from the point to try; beyond the first a leader line is due.
+        first: so many labels are served before all others.
 
     Returns:
         For every label its box and the point it belongs to.
@@ -99,15 +102,31 @@ def place(
         np.array([step for step, _, _ in found]) + 2.5 * _crossed(one, _edges(avoid))
         for found, one in zip(spots, edges, strict=True)
     ]
+    leaders = [_leaders(found) for found in spots]
     result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
-    for i in sorted(range(len(anchors)), key=lambda i: (int((~covered[i]).sum()), i)):
+    for i in sorted(range(len(anchors)), key=lambda i: (i >= first, int((~covered[i]).sum()), i)):
         if not (~covered[i]).any():
             continue
-        _, box, point = spots[i][int(np.where(covered[i], np.inf, costs[i]).argmin())]
+        best = int(np.where(covered[i], np.inf, costs[i]).argmin())
+        _, box, point = spots[i][best]
         result[i] = box, point
+        here = _edges([box])
+        around_line = np.hstack([leaders[i][best] - 1, leaders[i][best] + 1])
         for j, one in enumerate(edges):
-            covered[j] |= _crossed(one, _edges([box]))
+            covered[j] |= _crossed(one, np.vstack([here, around_line]))
+            line = leaders[j]
+            covered[j] |= np.all((line > here[0, :2]) & (line < here[0, 2:]), axis=2).any(axis=1)
     return result
+
+
+def _leaders(found: Sequence[tuple[int, Box, tuple[float, float]]], dots: int = 12) -> NDArray[np.float64]:
+    """Places on the line from each point to its box; all at the box where it is too near for a line."""
+    points = np.array([point for _, _, point in found], dtype=float).reshape(-1, 2)
+    boxes = _edges(box for _, box, _ in found)
+    ends = np.clip(points, boxes[:, :2], boxes[:, 2:])
+    near = np.array([step == 0 for step, _, _ in found], dtype=bool)
+    starts = np.where(near[:, None], ends, points)
+    return np.asarray(starts[:, None] + np.linspace(0, 1, dots)[None, :, None] * (ends - starts)[:, None])
 
 
 def _edges(boxes: Iterable[Box]) -> NDArray[np.float64]:

@@ -138,7 +138,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     run, points = cells.run, cells.points
     scenario = run.scenario
     title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
-    style = looks(list(cells.names), cells.asked)
+    style = looks(list(cells.names), cells.reference)
     tips = {point.cell: tip(point) for point in points}
     with_table = wants_table(scenario)
     pen = Pen(cells, style, tips, sheet, key, prefix if with_table else None)

@@ -8,6 +8,7 @@ pale for white paper; each colour has a twin for dark pages. Colour never stands
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -71,6 +72,8 @@ DARK: dict[str, str] = {
 
 _SHORT = {"window_size": "window", "sr_ratio": "ratio"}
 """Arguments whose names labels shorten."""
+_TWO = re.compile(r"((\S+) = \S+) ((\S+) = \S+)")
+"""A label that is two arguments."""
 _FILLS = ("full", "left", "top", "bottom", "right")
 
 _RC: dict[Any, Any] = {
@@ -130,17 +133,40 @@ class Look:
 def looks(names: Iterable[str], reference: str | None = None) -> dict[str, Look]:
     """A look for every name, in order; the first 110 all differ.
 
+    Where names are two arguments, colours are the values of one and markers those of the other.
+
     Args:
         reference: a name that the others are held against.
     """
     names = list(dict.fromkeys(names))
     labels = shortened(names)
-    return {
-        name: Look(
-            SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)], labels[name], name == reference
+    crossed = crossing(list(labels.values()))
+    colors = list(dict.fromkeys(color for color, _ in crossed.values()))
+    markers = list(dict.fromkeys(marker for _, marker in crossed.values()))
+    result: dict[str, Look] = {}
+    for number, (name, label) in enumerate(labels.items()):
+        color = marker = number
+        if crossed:
+            color, marker = colors.index(crossed[label][0]), markers.index(crossed[label][1])
+        result[name] = Look(
+            SERIES[color % len(SERIES)], MARKERS[marker % len(MARKERS)], label, name == reference
         )
-        for number, name in enumerate(names)
-    }
+    return result
+
+
+def crossing(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Label → what its colour and its marker say, where two arguments tell all labels apart; else nothing.
+
+    The argument with fewer values has the colours: of "α = 0.5 window = 2" the window.
+    """
+    found = {label: _TWO.fullmatch(label) for label in labels}
+    pairs = {label: (match[1], match[3]) for label, match in found.items() if match}
+    keys = {(match[2], match[4]) for match in found.values() if match}
+    first, second = (set(values) for values in zip(*pairs.values(), strict=True)) if pairs else (set(), set())
+    few, many = sorted((len(first), len(second)))
+    if len(pairs) < len(labels) or len(keys) > 1 or few < 2 or few > len(SERIES) or many > len(MARKERS):
+        return {}
+    return pairs if len(first) < len(second) else {label: (b, a) for label, (a, b) in pairs.items()}
 
 
 def common_start(names: Sequence[str]) -> str:

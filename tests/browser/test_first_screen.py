@@ -178,6 +178,10 @@ def test_the_table_of_a_phone_has_name_kernel_latency_and_ratio(hilo: Path, open
     )
     assert shown == ["name", "kernel", "latency_s", "relative"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    table = page.locator(".cells-box .scroll")
+    assert table.evaluate("e => e.scrollWidth - e.clientWidth") <= 0  # no number is cut
+    contents = page.locator(".contents ul")
+    assert contents.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
 
 
 def test_a_link_into_a_folded_part_unfolds_it(report: Callable[..., Path], opened: Open) -> None:

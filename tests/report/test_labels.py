@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,3 +93,32 @@ def _overlap(one: Box, other: Box) -> bool:
     """Whether two boxes share more than an edge."""
     across = min(one.right, other.right) > max(one.left, other.left)
     return across and min(one.top, other.top) > max(one.bottom, other.bottom)
+
+
+def test_no_leader_line_crosses_a_label() -> None:
+    points = [(60.0 + 9 * (i % 6), 50.0 + 8 * (i // 6)) for i in range(24)]
+    marks = [around(*point, 3) for point in points]
+    found = place(
+        [[point] for point in points], [(24.0, 6.0)] * len(points), Box(0, 0, 220, 140), taken=marks
+    )
+    placed = [spot for spot in found if spot is not None]
+    lines = 0
+    for box, (x, y) in placed:
+        end = min(max(x, box.left), box.right), min(max(y, box.bottom), box.top)
+        if math.dist(end, (x, y)) <= 9:
+            continue
+        lines += 1
+        for share in (0.25, 0.5, 0.75):
+            at = x + share * (end[0] - x), y + share * (end[1] - y)
+            for other, _ in placed:
+                inside = other.left < at[0] < other.right and other.bottom < at[1] < other.top
+                assert other is box or not inside
+    assert lines > 2
+
+
+def test_the_first_labels_get_the_room_there_is() -> None:
+    points = [[(20.0, 5.0)], [(22.0, 5.0)]]
+    sizes = [(15.0, 6.0)] * 2
+    room = Box(0, 0, 45, 10)
+    only = place(points, sizes, room, first=1)
+    assert only[0] is not None

@@ -81,6 +81,17 @@ def test_looks_go_by_order_and_ignore_repeats() -> None:
     assert theme.looks(["a", "b"])["a"] == theme.looks(["a"])["a"]
 
 
+def test_of_two_arguments_the_one_with_fewer_values_has_the_colours() -> None:
+    names = [f"HiLo alpha={alpha} window_size={size}" for alpha in (0.0, 0.5, 1.0) for size in (2, 4)]
+    found = theme.looks(names)
+    for name, look in found.items():
+        _, alpha, size = name.split()
+        assert {other.split()[2] for other, its in found.items() if its.color == look.color} == {size}
+        assert {other.split()[1] for other, its in found.items() if its.marker == look.marker} == {alpha}
+    assert theme.crossing(["α = 1 window = 2", "α = 2 ratio = 2"]) == theme.crossing(["a", "b"]) == {}
+    assert theme.crossing(["α = 1 window = 2", "α = 2 window = 2"]) == {}
+
+
 @given(st.lists(st.text(min_size=1, max_size=60), max_size=12, unique=True))
 def test_short_names_are_short_distinct_and_printable(names: list[str]) -> None:
     short = theme.shortened(names)

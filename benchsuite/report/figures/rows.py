@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from matplotlib.artist import Artist
-from matplotlib.patches import Patch
+from matplotlib.lines import Line2D
 
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Canvas, measure, text_size
@@ -16,12 +16,12 @@ from benchsuite.report.crowd import MANY
 from benchsuite.report.figures.axes import Scale, apply, scale, title_of, wants_log
 from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly, fullest
 from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
-from benchsuite.report.figures.scatter import noise_of
+from benchsuite.report.figures.scatter import noise_handles, noise_of
 from benchsuite.report.order import beside
 from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of, stated
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, fixed, joined, pixels, the_kernels
+from benchsuite.report.words import STATUS_WORDS, joined, pixels, the_kernels
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.nouns import noun
@@ -72,7 +72,7 @@ def ratio(asked: Request) -> Drawn | None:
     kernels = list(dict.fromkeys(kernel for kernel, _ in bases))
     filled = fills(kernels_of(cells))
     dots = [
-        Dot(point, value, looks[point.name], filled[kernel], kernels.index(kernel))
+        Dot(point, value, looks[point.name], filled[point.kernel], kernels.index(kernel))
         for kernel in kernels
         for point in counting(shown, kernel)
         if (base := bases.get((kernel, point.resolution))) and point.name != reference
@@ -81,9 +81,11 @@ def ratio(asked: Request) -> Drawn | None:
     if not dots:
         return None
     handles: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
-    caption = (
-        f"Speed relative to {reference} on the same kernel, paired by round; right of the line is faster."
-    )
+    same = " on the same kernel" if len(kernels) > 1 else ""
+    caption = f"Speed relative to {reference}{same}, paired by round; right of the line is faster."
+    if any(dot.point.kernel != kernels[dot.lane] for dot in dots):
+        called = noun(dot.point.subject for dot in dots).plural.capitalize()
+        caption += f" {called} without a fused kernel are hollow on every kernel of {reference}."
     missing = [p for p in cells if p.status != "ok" and p.resolution in {k for _, k in bases}]
     if missing:
         caption += f" Without a number: {joined(sorted({p.name for p in missing}))}."
@@ -126,7 +128,8 @@ def protocols(asked: Request) -> Drawn | None:
     ]
     if not dots:
         return None
-    handles: list[Artist] = [draw.mixer_handle(own[word]) for word in words]
+    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="adaptive (1×)")]
+    handles += [draw.mixer_handle(own[word], line=False) for word in words]
     caption = (
         "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of "
         "the line a protocol prints more speed."
@@ -162,10 +165,13 @@ def _relative(
         for size in sizes
     ]
     noise = noise_of([dot.point for dot in dots])
-    if noise:
-        label = f"noise floor ±{fixed(100 * noise, 2)} %"
-        handles = [*handles, Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)]
+    values = [1.0, *ends(dot.value for dot in dots)]
+    width = layout.width / (layout.panels(len(sizes)) + 1)  # names take about as much as a panel
+    band = 2 * math.log(1 + noise) / max(math.log(max(values) / min(values)), noise) * width
+    handles = [*handles, *noise_handles(noise, band, layout)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
+    if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
+        caption += " An empty row has no number there."
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
     canvas, left_out = _rows(charts, names, looks, layout, handles, noise=noise)

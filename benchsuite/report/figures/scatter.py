@@ -19,13 +19,13 @@ from benchsuite.report.crowd import MANY, crowded, faded, told
 from benchsuite.report.figures.axes import Scale, apply, limited, scale, title_of
 from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly
 from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.scatter_caption import said
 from benchsuite.report.labels import Box, around, place, segment
 from benchsuite.report.points import Point, kernels_of, names_of, resolutions_of
 from benchsuite.report.styles import LITV2
 from benchsuite.report.theme import INK, MUTED, Look, fills
-from benchsuite.report.words import STATUS_WORDS, counted, fixed, lowered, pixels, places, some
+from benchsuite.report.words import fixed, pixels
 from benchsuite.results.metrics import METRICS, Metric
-from benchsuite.results.nouns import noun
 
 MOST_PANELS = 3
 FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15
@@ -54,19 +54,21 @@ def scatter(asked: Request) -> Drawn | None:
     views = [*shown, dense] if dense else shown
     columns = layout.panels(len(views))
     few = layout.narrow or columns > 1
-    xs = _scales([[p.macs for p in view] for view in views], "MAC", few, apart=bool(dense))
+    xs = _scales([[p.macs for p in view] for view in views], "MAC", few, pad=0.1, apart=bool(dense))
     speeds = [ends(p.metrics[metric.key] for p in view) for view in views]
-    ys = _scales(speeds, metric.unit, columns == 1, apart=bool(dense))
+    ys = _scales(speeds, metric.unit, columns == 1, pad=0.05, apart=bool(dense))
     left = 8 + text_size() * 2 + measure("200 k", text_size())[0]
     shared = len(set(xs)) == len(set(ys)) == 1
     filled = fills(kernels_of(cells))
     height = _height(layout, len(views), columns, bool(dense))
-    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn)]
+    band = max(height * 2 * math.log10(1 + noise_of(drawn)) / y.span for y in ys)
+    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn, band, layout)]
     named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
     area = sum(math.prod(measure(text, text_size())) for text in named)
+    crossed = draw.crossed_handles([looks[name] for name in named.values()])
     listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
-    if listed:
-        handles += [draw.mixer_handle(looks[name]) for name in named.values()]
+    if listed or crossed:
+        handles += crossed or [draw.mixer_handle(looks[name], line=False) for name in named.values()]
     canvas, panels = grid(
         layout,
         len(views),
@@ -87,13 +89,12 @@ def scatter(asked: Request) -> Drawn | None:
             panel.ax.set_xlabel(title_of(METRICS["macs"]))
         if panel.column == 0:
             panel.ax.set_ylabel(title_of(metric))
-        elsewhere = set(names_of(drawn if listed else () if here is dense else dense))
-        unnamed |= _Plot(panel, x, y, metric, looks, filled).draw(here, elsewhere, many=crowded(drawn))
-    if dense:
-        size = (xs[1].hi - xs[1].lo, ys[1].hi - ys[1].lo)
-        frame = Rectangle((xs[1].lo, ys[1].lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8)
-        panels[0].ax.add_patch(frame)
-    caption = _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
+        elsewhere = set(names_of(drawn if listed or crossed else () if here is dense else dense))
+        plot = _Plot(panel, x, y, metric, looks, filled)
+        frame = [plot.framed(xs[1], ys[1])] if dense and here is not dense else []
+        where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
+        unnamed |= {f"{name}{where}" for name in plot.draw(here, elsewhere, frame, many=crowded(drawn))}
+    caption = said(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
     return canvas, caption
 
 
@@ -108,21 +109,22 @@ def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
     return 240.0 if layout.style == LITV2 else 330.0
 
 
-def _scales(panels: Sequence[Sequence[float]], unit: str, few: bool, *, apart: bool) -> list[Scale]:
+def _scales(
+    panels: Sequence[Sequence[float]], unit: str, few: bool, *, pad: float, apart: bool
+) -> list[Scale]:
     """Logarithmic scales on which equal distances are equal ratios in all panels.
 
     The limits are the same, too, unless that would squeeze the marks of every panel (`MOST_SHARED`).
 
     Args:
+        pad: share of a common axis that is free at both ends.
         apart: give every panel the scale of its own marks, as one enlarges a part of another.
     """
     ticks = 5 if few else 6
     own = [scale(values, unit, pad=0.12, most_ticks=ticks, log=True) for values in panels]
     if apart:
         return own
-    whole = scale(
-        [value for values in panels for value in values], unit, pad=0.08, most_ticks=ticks, log=True
-    )
+    whole = scale([value for values in panels for value in values], unit, pad=pad, most_ticks=ticks, log=True)
     if whole.span <= MOST_SHARED * max(one.span for one in own):
         return [whole] * len(own)
     half = 10 ** (max(one.span for one in own) / 2)
@@ -169,42 +171,74 @@ class _Plot:
         x, y = self.x.place(point.macs), point.metrics[self.metric.key].value
         return self.x.share(x) * self.panel.width, self.y.share(y) * self.panel.height
 
-    def draw(self, cells: Sequence[Point], elsewhere: set[str], *, many: bool) -> set[str]:
+    def bar(self, point: Point) -> tuple[float, float] | None:
+        """Ends of the interval in points from the lower edge, where it is larger than the mark."""
+        value = point.metrics[self.metric.key]
+        low, high = (self.y.share(end) * self.panel.height for end in (value.lo, value.hi))
+        return (low, high) if value.bounded and high - low > 8 else None
+
+    def beside(self, point: Point, cells: Sequence[Point]) -> float:
+        """Points to the right of its MACs at which to draw a cell, so that its bar covers no other of its."""
+        own = self.bar(point)
+        here = [p for p in cells if p.name == point.name and abs(self.at(p)[0] - self.at(point)[0]) < 1]
+        bars = {p.kernel: bar for p in here if (bar := self.bar(p))}
+        if own is None or not any(
+            own[0] < bar[1] and bar[0] < own[1] for kernel, bar in bars.items() if kernel != point.kernel
+        ):
+            return 0.0
+        return (sorted(bars).index(point.kernel) - (len(bars) - 1) / 2) * draw.mark_size()
+
+    def framed(self, x: Scale, y: Scale) -> Box:
+        """Draw a frame around what another panel enlarges; its place in points."""
+        size = (x.hi - x.lo, y.hi - y.lo)
+        self.panel.ax.add_patch(Rectangle((x.lo, y.lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8))
+        left, right = (self.x.share(end) * self.panel.width for end in (x.lo, x.hi))
+        bottom, top = (self.y.share(end) * self.panel.height for end in (y.lo, y.hi))
+        return Box(left, bottom, right, top)
+
+    def draw(
+        self, cells: Sequence[Point], elsewhere: set[str], taken: Sequence[Box] = (), *, many: bool
+    ) -> set[str]:
         """Draw front, marks and names; the names for which there is no room.
 
         Args:
             elsewhere: names that stand in another panel, or in the legend.
+            taken: where no name may stand.
             many: colour the telling names only.
         """
         ax = self.panel.ax
-        looks = faded(self.looks, told(cells, self.looks)) if many else self.looks
+        telling = told(cells, self.looks) if many else set()
+        looks = faded(self.looks, telling) if many else self.looks
         lines = self._front(cells)
         signs: list[Box] = []
         anchors: dict[str, list[tuple[float, float]]] = {}
         for point in sorted(cells, key=lambda point: -point.throughput.value):
-            look, here, value = looks[point.name], self.at(point), point.metrics[self.metric.key]
+            look, value = looks[point.name], point.metrics[self.metric.key]
+            aside = self.beside(point, cells)
+            here = self.at(point)[0] + aside, self.at(point)[1]
+            x = self.x.at(here[0] / self.panel.width) if aside else self.x.place(point.macs)
             earlier = anchors.setdefault(point.name, [])
             if earlier:  # the same mixer on another kernel
                 draw.stroke(ax, earlier[-1], here, look.color, dotted=True)
                 lines.append(segment(earlier[-1], here))
             earlier.append(here)
-            x = self.x.place(point.macs)
-            if value.bounded and (self.y.share(value.hi) - self.y.share(value.lo)) * self.panel.height > 8:
+            if bar := self.bar(point):
                 draw.bar(ax, (x, x), (value.lo, value.hi), look.color)
-                lines.append(Box(here[0] - 1, here[1] - 6, here[0] + 1, here[1] + 6))
+                lines.append(Box(here[0] - 2, bar[0] - 2, here[0] + 2, bar[1] + 2))
             if not point.exact:
                 draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), look.color, arrow=True)
                 signs.append(around(here[0] + 10, here[1], 5))
             draw.mark(ax, x, value.value, look, self.filled[point.kernel], point.cell)
             if point.flags:  # room for their sign
                 signs.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
-        names = [name for name in anchors if name not in elsewhere]
+        names = sorted((name for name in anchors if name not in elsewhere), key=lambda n: n not in telling)
         size = text_size() - (1 if many else 0)
         found = place(
             [anchors[name] for name in names],
             [measure(looks[name].label, size) for name in names],
             Box(1, 1, self.panel.width + 4, self.panel.height),
-            taken=[*signs, *(around(*here, 4) for name in names for here in anchors[name])],
+            taken=[*taken, *signs, *(around(*here, 4) for name in names for here in anchors[name])],
+            first=len(telling.intersection(names)),
             avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
         )
         for name, spot in zip(names, found, strict=True):
@@ -266,75 +300,15 @@ def _kernel_handles(drawn: Sequence[Point], filled: Mapping[str, str]) -> list[L
     return draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
 
 
-def _front_handles(drawn: Sequence[Point]) -> list[Artist]:
+def _front_handles(drawn: Sequence[Point], band: float, layout: Layout) -> list[Artist]:
     if not any(point.exact for point in drawn):
         return []
-    noise = noise_of(drawn)
-    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")]
-    if noise:
-        handles.append(
-            Patch(color=MUTED, alpha=0.3, linewidth=0, label=f"noise floor ±{fixed(100 * noise, 2)} %")
-        )
-    return handles
+    front = Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")
+    return [front, *noise_handles(noise_of(drawn), band, layout)]
 
 
-def _caption(
-    cells: Sequence[Point],
-    drawn: Sequence[Point],
-    resolutions: Sequence[int | str],
-    metric: Metric,
-    unnamed: set[str],
-    *,
-    shared: bool,
-    enlarged: bool,
-) -> str:
-    kernels = kernels_of(drawn)
-    called = noun(point.subject for point in drawn)
-    better = "more speed" if metric.better == "higher" else f"less {lowered(metric.label)}"
-    parts = [
-        f"No {called.single} has both fewer MACs and {better} than one on the Pareto front of the medians."
-    ]
-    if len(resolutions) > 1:
-        parts.append(
-            "All panels have the same axes."
-            if shared
-            else "Equal distances are equal ratios in all panels; limits differ."
-        )
-    if enlarged:
-        parts.append("The second panel enlarges the frame, with the front of the marks in it.")
-    if len(kernels) > 1:
-        parts.append(f"A dotted line joins the kernels of one {called.single}.")
-    if any(point.metrics[metric.key].bounded for point in drawn):
-        parts.append("Bars are 95 % confidence intervals, where larger than the mark.")
-    if not all(point.exact for point in drawn):
-        parts.append("An arrow marks MACs that are a lower bound; such marks are not on the front.")
-    if any(point.macs == 0 for point in drawn):
-        parts.append("Left of the dotted line stands what needs no MACs.")
-    if crowded(drawn):
-        parts.append("Coloured are the front, the extremes and the reference.")
-    if unnamed:
-        parts.append(
-            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
-        )
-    if len(resolutions) < len(resolutions_of(drawn)):
-        parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
-    missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
-    if missing:
-        parts.append(f"Not drawn: {_failures(missing, len(kernels_of(cells)) > 1)}.")
-    return " ".join(parts)
-
-
-def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str:
-    """Cells that are not drawn, by mixer: "performer with flash at 224 and 448 px (unsupported)"."""
-    alike: dict[tuple[str, str, str], list[Point]] = {}
-    for point in missing:
-        alike.setdefault((point.name, point.kernel, point.status), []).append(point)
-    texts = [
-        f"{name}{f' with {kernel}' if name_kernel else ''} at "
-        f"{places(resolutions_of(failed))} ({STATUS_WORDS[status]})"
-        for (name, kernel, status), failed in alike.items()
-    ]
-    if len(texts) > most:
-        rest = sum(len(failed) for failed in list(alike.values())[most:])
-        texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
-    return "; ".join(texts)
+def noise_handles(noise: float, band: float, layout: Layout) -> list[Artist]:
+    """Legend entry of the noise floor, whose band is so many points wide; none where it is not known."""
+    thin = ", narrower than a mark" if band < draw.mark_size() and not layout.narrow else ""
+    label = f"noise floor ±{fixed(100 * noise, 2)} %{thin}"
+    return [Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)] if noise else []

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from benchsuite.report.figures import column
+from benchsuite.report.theme import PAPER
 from benchsuite.results.record import Record
 from tests.report.figures.drawing import SELFTEST, absent, drawn, legend, marks, rows, texts
 from tests.report.synthetic import make_record
@@ -34,8 +35,11 @@ def test_the_reference_can_be_chosen() -> None:
 def test_a_mixer_without_attention_is_held_against_the_reference_on_every_kernel() -> None:
     plain = make_record("plain", latency=0.01)
     base = [make_record("base", latency=0.02), make_record("base", kernel="flash", latency=0.005)]
-    found = marks(drawn("ratio", [*base, plain]).figure, plain)
+    drawing = drawn("ratio", [*base, plain])
+    found = marks(drawing.figure, plain)
     assert [mark.get_xdata()[0] for mark in found] == pytest.approx([2.0, 0.5])
+    assert {mark.get_markerfacecolor() for mark in found} == {PAPER}
+    assert "Mixers without a fused kernel are hollow on every kernel of base." in drawing.caption
 
 
 def test_a_reference_without_attention_counts_on_every_kernel() -> None:
@@ -129,7 +133,9 @@ def test_each_protocol_stands_beside_adaptive_sampling_of_the_same_cell() -> Non
     drawing = drawn("protocols", [base, timm, other])
     assert list(marks(drawing.figure, timm)[0].get_xdata()) == pytest.approx([1.25])
     assert marks(drawing.figure, other) == []
-    assert legend(drawing.figure) == ["timm"]
+    assert legend(drawing.figure) == ["adaptive (1×)", "timm"]
+    line, mark = drawing.figure.legends[0].get_lines()
+    assert (line.get_linestyle(), mark.get_linestyle()) == ("-", "None")
     assert absent("protocols", [base]) is None
 
 

@@ -86,6 +86,9 @@ def test_the_band_is_the_noise_floor_of_the_machine_around_the_front() -> None:
     assert heights.min() == pytest.approx(3200 / 1.02)
     assert heights.max() == pytest.approx(6400 * 1.02)
     assert legend(figure)[-1] == "noise floor ±2.0 %"
+    far = [make_record("a", latency=0.02), make_record("b", latency=20)]
+    thin = legend(drawn("scatter", far, machine=SELFTEST).figure)
+    assert thin[-1] == "noise floor ±2.0 %, narrower than a mark"
     assert not drawn("scatter", records).figure.axes[0].collections
 
 
@@ -96,6 +99,19 @@ def test_a_wide_interval_is_drawn_and_a_narrow_one_is_not() -> None:
         return sum(line.get_marker() == "_" for line in axes.lines)
 
     assert (bars(0.3), bars(0.0001)) == (1, 0)
+
+
+def test_bars_of_two_kernels_stand_beside_each_other_where_they_overlap() -> None:
+    def places(fused: float, noise: float) -> list[float]:
+        records = [
+            make_record("a", kernel=k, latency=t, noise=noise) for k, t in (("math", 1), ("sdpa", fused))
+        ]
+        figure = drawn("scatter", [*records, make_record("b", macs=3 * 10**9)]).figure
+        return [float(marks(figure, record)[0].get_xdata()[0]) for record in records]
+
+    left, right = places(0.99, noise=0.3)
+    assert left < 1e9 < right
+    assert places(0.99, noise=0.0001) == places(0.01, noise=0.3) == [1e9, 1e9]
 
 
 def test_of_many_resolutions_three_are_drawn_the_first_and_the_last_among_them() -> None:
@@ -145,6 +161,13 @@ def test_names_that_would_cover_the_panel_stand_in_the_legend() -> None:
     assert "19 with a very long name" in legend(figure)
 
 
+def test_of_two_arguments_the_legend_has_each_value_once_and_the_panel_no_names() -> None:
+    names = [f"HiLo alpha={alpha} window_size={size}" for alpha in (0.1, 0.5, 0.9) for size in (2, 4)]
+    figure = drawn("scatter", [make_record(n, macs=10**9 + i) for i, n in enumerate(names)]).figure
+    assert texts(figure) == []
+    assert legend(figure)[1:] == ["window = 2", "window = 4", "α = 0.1", "α = 0.5", "α = 0.9"]
+
+
 def crowd() -> list[Record]:
     """Forty mixers of 100 to 200 M MACs, and three that need a thousandth."""
     near = [make_record(f"m{n:02}", macs=(40 + n) * 2_500_000, latency=0.01 * 1.05**n) for n in range(40)]
@@ -181,7 +204,9 @@ def test_no_macs_have_a_place_on_a_logarithmic_axis() -> None:
     assert axes.get_xlim()[0] < left < right == 10**6
     assert axes.get_xticklabels()[0].get_text() == "0"
     assert axes.get_xticks()[0] == left
-    assert "what needs no MACs" in drawing.caption
+    assert "Left of the dotted line stands 0." in drawing.caption
+    bound = make_record("bound", macs=0, exact=False)
+    assert "stands 0, also as a lower bound." in drawn("scatter", [none, few, bound]).caption
 
 
 def test_a_lower_bound_has_an_arrow_and_the_caption_says_why() -> None:
