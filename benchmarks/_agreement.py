@@ -136,8 +136,8 @@ def ratios(frame: pd.DataFrame, reference: str) -> dict[Hashable, Value]:
     """Cell → its speed over that of the reference in the same setting and on the same kernel, with the paired
     interval. The reference itself has none."""
     found: dict[Hashable, Value] = {}
-    for group in split(frame):
-        cells = [point for point in points(group.frame) if point.rounds_s]
+    for group in split(points(frame)):
+        cells = [point for point in group.cells if point.rounds_s]
         references = {(point.resolution, point.kernel): point for point in cells if point.name == reference}
         for point in cells:
             beside = references.get((point.resolution, point.kernel))
@@ -159,22 +159,24 @@ def claims(results: Results, frame: pd.DataFrame) -> dict[Hashable, str]:
 
 def fastest(frame: pd.DataFrame) -> dict[Hashable, str]:
     """Group, resolution and kernel → the fastest, or why there is none."""
-    order = within(frame)
+    groups = split(points(frame))
+    order = within(groups)
     return {
         (group.title, contest.resolution, contest.kernel): contest.leaders[0].name
         if len(contest.leaders) == 1
         else (UNDECIDED if contest.open else NO_DIFFERENCE)
-        for group in split(frame)
-        for contest in contests(points(group.frame), order)
+        for group in groups
+        for contest in contests(group.cells, order)
     }
 
 
 def kernels(frame: pd.DataFrame) -> dict[Hashable, str]:
     """Group, name, resolution and two kernels → which of them is faster."""
-    order = within(frame)
+    groups = split(points(frame))
+    order = within(groups)
     found: dict[Hashable, str] = {}
-    for group in split(frame):
-        own = {(p.name, p.resolution, p.kernel): p for p in points(group.frame) if p.rounds_s}
+    for group in groups:
+        own = {(p.name, p.resolution, p.kernel): p for p in group.cells if p.rounds_s}
         for name, resolution in dict.fromkeys((name, resolution) for name, resolution, _ in own):
             ran = kernels_of(p for key, p in own.items() if key[:2] == (name, resolution))
             for one, other in combinations(ran, 2):

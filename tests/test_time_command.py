@@ -11,6 +11,8 @@ import yaml
 from benchmarks._called import called
 from benchsuite.results.store import REPORT, read_run
 
+pytestmark = pytest.mark.xdist_group("time")  # one run for all of them
+
 
 @pytest.fixture(scope="module")
 def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
