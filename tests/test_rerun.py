@@ -114,7 +114,8 @@ def test_verdicts_of_a_run_are_those_of_claims_of_the_fastest_and_of_kernels(
     run = load(folder(tmp_path / "run", records))
     frame = run.frame()
     assert list(agreement.claims(run, frame).values()) == ["holds"]
-    assert list(agreement.fastest(frame).values()) == ["HiLo"]
+    # On sdpa HiLo, which has no other kernel, stands beside MSA and is as fast.
+    assert list(agreement.fastest(frame).values()) == ["HiLo", "undecided"]
     assert list(agreement.kernels(frame).values()) == ["sdpa"]
 
 
