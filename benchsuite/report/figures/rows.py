@@ -132,7 +132,7 @@ def protocols(asked: Request) -> Drawn | None:
     handles += [draw.mixer_handle(own[word], line=False) for word in words]
     caption = (
         "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of "
-        "the line a protocol prints more speed."
+        "the line a protocol reports a higher speed."
     )
     return _relative(dots, looks, layout, handles, "Speed relative to adaptive", caption)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchsuite.report.crowd import crowded
 from benchsuite.report.points import Point, kernels_of, resolutions_of
-from benchsuite.report.words import STATUS_WORDS, counted, lowered, places, some
+from benchsuite.report.words import STATUS_WORDS, counted, places, some
 from benchsuite.results.metrics import Metric
 from benchsuite.results.nouns import noun
 
@@ -31,18 +31,15 @@ def said(
     """
     kernels = kernels_of(drawn)
     called = noun(point.subject for point in drawn)
-    better = "more speed" if metric.better == "higher" else f"less {lowered(metric.label)}"
-    parts = [
-        f"No {called.single} has both fewer MACs and {better} than one on the Pareto front of the medians."
-    ]
+    parts = ["The Pareto front is that of the medians."]
     if len(resolutions) > 1:
         parts.append(
             "All panels have the same axes."
             if shared
-            else "Equal distances are equal ratios in all panels; limits differ."
+            else "Logarithmic axes of one scale; their ranges differ."
         )
     if enlarged:
-        parts.append("The second panel enlarges the frame, with the front of the marks in it.")
+        parts.append("The second panel enlarges the frame; its front is of these marks alone.")
     if len(kernels) > 1:
         parts.append(f"A dotted line joins the kernels of one {called.single}.")
     if any(point.metrics[metric.key].bounded for point in drawn):

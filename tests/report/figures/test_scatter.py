@@ -35,7 +35,6 @@ def test_another_metric_is_drawn_where_it_is_asked_for() -> None:
     drawing = drawn("scatter", [record, make_record("b", macs=2)], metric="latency_s")
     assert list(marks(drawing.figure, record)[0].get_ydata()) == pytest.approx([0.02])
     assert drawing.figure.axes[0].get_ylabel() == "Latency per step"
-    assert "less latency per step" in drawing.caption
 
 
 def test_math_is_hollow_and_fused_is_filled_and_the_legend_says_so() -> None:
@@ -138,7 +137,7 @@ def test_equal_distances_are_equal_ratios_where_panels_lie_far_apart() -> None:
     limits, caption = spans(far)
     assert limits[0][1] / limits[0][0] == pytest.approx(limits[1][1] / limits[1][0])
     assert limits[0][1] < limits[1][0]
-    assert "Equal distances are equal ratios" in caption
+    assert "axes of one scale" in caption
 
 
 def test_all_axes_are_logarithmic_so_that_none_is_mixed() -> None:
