@@ -21,6 +21,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def twisted(rng: random.Random, data: Any) -> Any:
     for _ in range(rng.randint(1, 3)):
         places = list(_places(data))
         if not places:
-            return rng.choice(ODD)
+            return deepcopy(rng.choice(ODD))
         holder, key = rng.choice(places)
         what = rng.random()
         if what < 0.15:
@@ -93,9 +94,9 @@ def twisted(rng: random.Random, data: Any) -> Any:
             there, other = rng.choice(places)
             holder[key] = json.loads(json.dumps(there[other], default=str)) if there is not holder else None
         elif what < 0.4 and isinstance(holder, dict):
-            holder[str(rng.choice(ODD))[:100]] = rng.choice(ODD)
+            holder[str(rng.choice(ODD))[:100]] = deepcopy(rng.choice(ODD))
         else:
-            holder[key] = rng.choice(ODD)
+            holder[key] = deepcopy(rng.choice(ODD))  # else a list of it may come to hold itself
     return data
 
 
