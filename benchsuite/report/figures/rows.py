@@ -167,7 +167,8 @@ def _relative(
     noise = noise_of([dot.point for dot in dots])
     values = [1.0, *ends(dot.value for dot in dots)]
     width = layout.width / (layout.panels(len(sizes)) + 1)  # names take about as much as a panel
-    band = 2 * math.log(1 + noise) / max(math.log(max(values) / min(values)), noise) * width
+    apart = max(math.log(max(values) / min(values)), noise)
+    band = 2 * math.log(1 + noise) / apart * width if apart else 0.0
     handles = [*handles, *noise_handles(noise, band, layout)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
     if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
