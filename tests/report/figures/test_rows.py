@@ -174,8 +174,3 @@ def test_the_metrics_are_those_of_the_resolution_with_most_cells() -> None:
     records = [make_record("a"), make_record("b"), make_record("a", resolution=448)]
     assert drawn("metrics", records).caption.startswith("At 224 px")
     assert drawn("metrics", [*records, make_record("b", resolution=448)]).caption.startswith("At 448 px")
-
-
-def test_equal_speeds_on_a_machine_of_unknown_noise_are_drawn() -> None:
-    drawing = drawn("ratio", [make_record("a"), make_record("b")], reference="a")
-    assert drawing.figure.axes
