@@ -64,11 +64,6 @@ def the_kernels(kernels: Sequence[str]) -> str:
     return f"the {joined(kernels)} {'kernel' if len(kernels) == 1 else 'kernels'}"
 
 
-def lowered(label: str) -> str:
-    """A label inside a sentence: "latency per step", but "MACs per image"."""
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
-
-
 def pixels(resolution: int | str) -> str:
     """224 px; 480×640 px."""
     return f"{str(resolution).replace('x', '×')} px"

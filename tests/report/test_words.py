@@ -86,13 +86,6 @@ def test_resolutions_are_listed_with_one_unit() -> None:
     assert words.places([224, "480x640"]) == "224 and 480×640 px"
 
 
-def test_labels_in_a_sentence_keep_their_acronyms() -> None:
-    assert (words.lowered("MACs per image"), words.lowered("Peak memory")) == (
-        "MACs per image",
-        "peak memory",
-    )
-
-
 def test_kernels_are_counted() -> None:
     assert words.the_kernels(["math"]) == "the math kernel"
     assert words.the_kernels(["math", "flash"]) == "the math and flash kernels"
