@@ -9,15 +9,15 @@ from itertools import combinations
 
 import pandas as pd
 
-from benchsuite.analyse.claims import judge
+from benchsuite.findings.claims import judge
 from benchsuite.report.contests import contests
 from benchsuite.report.groups import split
 from benchsuite.report.order import ratio, valued, within
 from benchsuite.report.points import Value, kernels_of, points
 from benchsuite.results.frame import Results
 from benchsuite.results.metrics import METRICS
-from benchsuite.scenario.claim import stored_claims
-from benchsuite.stats.summary import quantile
+from benchsuite.scenario.claim_model import stored_claims
+from benchsuite.stats.intervals import quantile
 
 UNDECIDED = "undecided"
 NO_DIFFERENCE = "no difference"

@@ -16,17 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchsuite.measure.stopping import Visit
+from benchsuite.measurement.stopping import Visit
 from benchsuite.results.record import Cell
-from benchsuite.run import executor
-from benchsuite.run.answer import Answer, Inspected, Plan, Visited
-from benchsuite.scenario.measure import Measure
-from benchsuite.stats.summary import quantile
+from benchsuite.runner import workers
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.stats.intervals import quantile
+from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
 
 PINGS = 200
 
 
-class Clocked(executor.ProcessExecutor):
+class Clocked(workers.ProcessExecutor):
     """Worker processes that notes how long its parent waits for which call."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -89,7 +89,7 @@ def command(file: Path, words: Sequence[str]) -> None:
         made.append(Clocked(pythonpath))
         return made[-1]
 
-    executor.EXECUTORS["process"] = clocked
+    workers.EXECUTORS["process"] = clocked
     sys.argv = ["benchsuite", *words]
     try:
         main()

@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchsuite.measure.device import Device, Step
-from benchsuite.stats.summary import median_interval, quantile
+from benchsuite.measurement.device import Device, Step
+from benchsuite.stats.intervals import median_interval, quantile
 
 BLOCK_S = 0.02
 """Aim of one turn: long enough to time, short enough that the next turn meets the same machine."""

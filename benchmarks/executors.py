@@ -3,7 +3,7 @@
     python benchmarks/executors.py                     10,000 cells through all
     python benchmarks/executors.py --cells 1000 --only inline,ray
 
-The cells are answered from a script (`benchsuite/run/fake_worker.py`), so what is left is moving groups,
+The cells are answered from a script (`tests/doubles/fake_worker.py`), so what is left is moving groups,
 three visits and a memory pass a cell, and one synced line of JSON a record. Each executor runs in a process
 of its own. Its memory is that of the driver alone: workers are other processes. Starting is what comes before
 the first record. The records of all must be the same but for their times of day.
@@ -27,14 +27,16 @@ import yaml
 
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.run.engines.local import LocalEngine, LocalPoolEngine
-from benchsuite.run.engines.protocol import Engine
-from benchsuite.run.executor import InlineExecutor, ProcessExecutor
-from benchsuite.run.prepare import Request, prepare
-from benchsuite.run.sweep import run_on
+from benchsuite.runner.executors.executor import Engine
+from benchsuite.runner.executors.local import LocalEngine, LocalPoolEngine
+from benchsuite.runner.prepare import Request, prepare
+from benchsuite.runner.sweep import run_on
+from benchsuite.runner.workers import InlineExecutor, ProcessExecutor
 from benchsuite.terminal import QuietProgress
 
-FAKE = "benchsuite.run.fake_worker"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where workers find `tests.doubles`
+
+FAKE = "tests.doubles.fake_worker"
 EXECUTORS = ("inline", "process", "pool", "ray", "slurm")
 """`pool` is --executor process with two workers, `slurm` is submitit on this machine with two jobs."""
 A_GROUP = 10
@@ -69,10 +71,10 @@ def engine(name: str) -> Engine:
     if name == "pool":
         return LocalPoolEngine(2, (), FAKE)
     if name == "ray":
-        from benchsuite.run.engines.on_ray import RayEngine
+        from benchsuite.runner.executors.ray import RayEngine
 
         return RayEngine({"workers": 2, "address": "local"}, (), FAKE)
-    from benchsuite.run.engines.on_slurm import SlurmEngine
+    from benchsuite.runner.executors.slurm import SlurmEngine
 
     return SlurmEngine({"cluster": "local", "tasks": 2}, (), FAKE)
 

@@ -27,12 +27,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchsuite.analyse.gate import log_median
+from benchsuite.gate.decide import log_median
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import read_run
-from benchsuite.stats.student import mean_interval
-from benchsuite.stats.summary import quantile
+from benchsuite.stats.intervals import mean_interval, quantile
 
 EXECUTORS: Mapping[str, Sequence[str]] = {
     "process": (),

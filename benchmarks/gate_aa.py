@@ -180,7 +180,7 @@ def planted_repository(folder: Path) -> Path:
 
 def run_gate(kind: str, number: int, out: Path, scenario: str) -> Line:
     """One gate as a command of its own; its log and its folder stay."""
-    from benchsuite.analyse.gate_store import RESULT, read
+    from benchsuite.gate.result import RESULT, read
 
     attempt = sum(1 for _ in out.glob(f"{kind}-{number}.*.log"))
     name = f"{kind}-{number}.{attempt}"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchsuite.results.launch import launch_bound
+from benchsuite.results.machine import launch_bound
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import round_medians
-from benchsuite.stats.summary import quantile
+from benchsuite.stats.intervals import quantile
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,15 @@ from torch import Tensor, nn
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from benchsuite.measure import cuda_busy, memory, nvml  # noqa: E402  after the checkout is on the path
-from benchsuite.measure.conditions import Watch  # noqa: E402
-from benchsuite.measure.cuda import LEAST_S, CudaDevice  # noqa: E402
-from benchsuite.measure.energy import measure_energy  # noqa: E402
-from benchsuite.measure.process_memory import elsewhere_on_gpu  # noqa: E402
+from benchsuite.measurement import (  # noqa: E402
+    cuda_busy,
+    memory,
+    nvml,
+)
+from benchsuite.measurement.conditions import Watch  # noqa: E402
+from benchsuite.measurement.cuda import LEAST_S, CudaDevice  # noqa: E402
+from benchsuite.measurement.energy import measure_energy  # noqa: E402
+from benchsuite.measurement.process_memory import elsewhere_on_gpu  # noqa: E402
 
 Found = tuple[bool, str]
 """Whether it is as it should be, and the facts."""

@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, Question, decide, ratio_of
-from benchsuite.stats.student import t_quantile
-from benchsuite.stats.summary import median_interval
+from benchsuite.stats.intervals import median_interval, t_quantile
 
 Array = npt.NDArray[np.float64]
 Shape = tuple[int, int]

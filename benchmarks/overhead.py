@@ -30,12 +30,12 @@ import yaml
 from _clocked import Clocked
 from _paired import Table
 
+from benchsuite.format import si
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.run.prepare import Request, prepare
-from benchsuite.run.sweep import run as run_sweep
+from benchsuite.runner.prepare import Request, prepare
+from benchsuite.runner.sweep import run as run_sweep
 from benchsuite.terminal import QuietProgress
-from benchsuite.units import si
 
 TINY: dict[str, Any] = {
     "name": "tiny",

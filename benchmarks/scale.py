@@ -25,10 +25,10 @@ from typing import Any
 
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Check, Conditions, Cost, Memory, Record, Timing
-from benchsuite.run.catalogue import known_parameters
-from benchsuite.scenario.check import check
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.validate import check
+from benchsuite.zoo.catalogue import known_parameters
 
 EACH = 10 * 5 * 4 * 5 * 2
 """Cells of one mixer."""
@@ -125,8 +125,8 @@ def record(cell: Cell, samples: int) -> Record:
 
 def do_plan(folder: Path) -> str:
     """As `benchsuite run` does before the first cell: check, expand, build one cell of each mixer, group."""
-    from benchsuite.run.executor import ProcessExecutor
-    from benchsuite.run.prepare import Request, prepare
+    from benchsuite.runner.prepare import Request, prepare
+    from benchsuite.runner.workers import ProcessExecutor
     from benchsuite.scenario.groups import groups
 
     executor = ProcessExecutor()
@@ -156,7 +156,7 @@ def do_load(folder: Path) -> str:
 
 
 def do_merge(folder: Path) -> str:
-    from benchsuite.run.merge import merge
+    from benchsuite.runner.merge import merge
 
     shards = sorted(folder.glob("shard*"))
     merged = merge(shards, folder / "merged", complete=True)

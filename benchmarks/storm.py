@@ -32,9 +32,8 @@ sys.path.insert(0, str(HERE.parent))  # as a script it finds the package that it
 import pytest  # noqa: E402
 
 from benchsuite.errors import FAILED, FINE  # noqa: E402
+from benchsuite.io import LOCK, lines  # noqa: E402
 from benchsuite.results.codec import decode  # noqa: E402
-from benchsuite.results.journal import lines  # noqa: E402
-from benchsuite.results.lock import LOCK  # noqa: E402
 from benchsuite.results.store import RECORDS, REPORT, SCENARIO  # noqa: E402
 from tests.real_command import RealRun, Table, in_session, stopped, table, wait_until  # noqa: E402
 
@@ -53,8 +52,8 @@ measure: {warmup_calls: 1, warmup_s: 0, min_samples: 4, max_samples: 4, rounds: 
 """
 CELLS = 6
 SCRIPTED = (
-    "from benchsuite.run.executor import EXECUTORS, ProcessExecutor; from benchsuite.cli import main; "
-    "EXECUTORS['process'] = lambda path: ProcessExecutor(path, 'benchsuite.run.fake_worker'); main()"
+    "from benchsuite.runner.workers import EXECUTORS, ProcessExecutor; from benchsuite.cli import main; "
+    "EXECUTORS['process'] = lambda path: ProcessExecutor(path, 'tests.doubles.fake_worker'); main()"
 )
 """Program whose workers answer from a script."""
 TRIES = 10

@@ -22,14 +22,14 @@ import torch
 from _paired import FORMATS, Table, grid_of, measure_pair, one_turn, said
 
 from benchsuite.errors import BenchsuiteError
-from benchsuite.measure.device import Step, open_device, resolve
-from benchsuite.measure.memory import measure_memory
+from benchsuite.format import byte_size, si
+from benchsuite.measurement.device import Step, open_device, resolve
+from benchsuite.measurement.memory import measure_memory
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell, Kernel
-from benchsuite.run.build import build, mixer_class
-from benchsuite.run.steps import step_of
-from benchsuite.stats.summary import quantile
-from benchsuite.units import byte_size, si
+from benchsuite.stats.intervals import quantile
+from benchsuite.worker.build import build, mixer_class
+from benchsuite.worker.steps import step_of
 
 CANNOT_RUN = ("No available kernel", "No viable backend")
 """How torch's errors begin where a forced kernel does not run here; what it warns of says why."""

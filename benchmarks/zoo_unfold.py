@@ -29,12 +29,12 @@ from torch import Tensor
 from unfolded import Unfolded
 
 from benchsuite.errors import BenchsuiteError
-from benchsuite.measure.device import Device, open_device, resolve
-from benchsuite.measure.memory import measure_memory
+from benchsuite.format import byte_size, si
+from benchsuite.measurement.device import Device, open_device, resolve
+from benchsuite.measurement.memory import measure_memory
 from benchsuite.results.record import Cell, Kernel, Mode
-from benchsuite.run.build import Subject, build, mixer_class
-from benchsuite.run.steps import step_of
-from benchsuite.units import byte_size, si
+from benchsuite.worker.build import Subject, build, mixer_class
+from benchsuite.worker.steps import step_of
 
 TOLERANCE = 1e-9
 """Largest difference in double precision, over the largest value."""

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "count_operator", "load"]
 
 if TYPE_CHECKING:
-    from benchsuite.measure.op_names import count_operator
+    from benchsuite.measurement.op_table import count_operator
     from benchsuite.results.frame import load
 
 
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> object:
 
         return load
     if name == "count_operator":
-        from benchsuite.measure.op_names import count_operator
+        from benchsuite.measurement.op_table import count_operator
 
         return count_operator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

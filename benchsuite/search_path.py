@@ -13,7 +13,7 @@ def leave_current_folder() -> None:
     """Take the current folder, which `python -m` puts first, off the search path, so that nothing in it
     stands for a module of an installed package. It stays if benchsuite itself is imported from there.
 
-    Whoever loads a user's modules looks there last (`run/own.py`).
+    Whoever loads a user's modules looks there last (`plugins.py`).
     """
     here = os.getcwd()  # noqa: PTH109
     safe = getattr(sys.flags, "safe_path", False)  # then Python has put nothing there

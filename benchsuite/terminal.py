@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from benchsuite.analyse.flags import BEHAVIOUR
+from benchsuite.findings.flags import BEHAVIOUR
+from benchsuite.format import byte_size, si, significant
+from benchsuite.labels import noun
 from benchsuite.results.kernels import backends_of, kernel_ran
-from benchsuite.results.nouns import noun
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
 from benchsuite.text import printable
-from benchsuite.units import byte_size, si, significant
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from benchsuite.parity.compare import ParityRow
     from benchsuite.report.claims import Panel
-    from benchsuite.run.count import Count
-    from benchsuite.run.estimate import Estimate
-    from benchsuite.run.sweep import Observer
+    from benchsuite.runner.estimate import Estimate
+    from benchsuite.runner.sweep import Observer
+    from benchsuite.zoo.count import Count
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -227,8 +227,8 @@ def print_list(
     """
     import json
 
-    from benchsuite.run import listing
-    from benchsuite.run.fitted import fitted
+    from benchsuite.text_table import fitted
+    from benchsuite.zoo import listing
 
     assert format in LISTS
     if format == "text":
@@ -251,7 +251,7 @@ def print_counts(counts: Sequence[Count], format: str) -> None:
     """What `benchsuite count` shows."""
     import json
 
-    from benchsuite.run import count, listing
+    from benchsuite.zoo import count, listing
 
     assert format in COUNTS
     if format == "json":

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.baseline_store import read
-from benchsuite.analyse.gate_result import COUNTED, GateCell, GateResult
 from benchsuite.errors import UsageError
+from benchsuite.gate.baseline import read
+from benchsuite.gate.result import COUNTED, GateCell, GateResult
 from benchsuite.results.record import Cell, Cost
 
 _AXES = ("dim", "num_heads", "stride", "kernel")
@@ -71,7 +71,7 @@ class Test(pytest.Item):
         return self.path, None, f"benchsuite gate: {self.name}"
 
     def _words(self, cell: GateCell) -> str:
-        from benchsuite.report.gate_formats.words import change_words, detail
+        from benchsuite.gate.formats.wording import change_words, detail
 
         if cell.verdict not in COUNTED:
             return f"{cell.id}: {detail(cell)}{self._accept('--cells')}"
@@ -105,7 +105,7 @@ def tests_of(session: pytest.Session, file: Path, pythonpath: Sequence[str]) -> 
 
 def counted(target: str, arguments: Mapping[str, Any]) -> Cost:
     """What a mixer costs; fails the test that asks if it cannot be counted."""
-    from benchsuite.run import worker
+    from benchsuite.worker import calls
 
     given = dict(arguments)
     size = given.pop("resolution", 224)
@@ -119,7 +119,7 @@ def counted(target: str, arguments: Mapping[str, Any]) -> Cost:
         **axes,
     )
     try:
-        answer = worker.count(cell)
+        answer = calls.count(cell)
     except UsageError as error:
         pytest.fail(str(error), pytrace=False)
     if answer.value is None:

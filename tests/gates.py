@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchsuite.analyse.exact import Change
-from benchsuite.analyse.gate import Decision
-from benchsuite.analyse.gate_result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
-from benchsuite.scenario.gate import Gate
+from benchsuite.findings.exact import Change
+from benchsuite.gate.decide import Decision
+from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
+from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
 
 

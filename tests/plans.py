@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchsuite.results.record import Cell
-from benchsuite.run import worker
-from benchsuite.run.answer import Answer, Plan
-from benchsuite.run.plans import Planning
+from benchsuite.runner.plans import Planning
+from benchsuite.worker import calls
+from benchsuite.worker.reply import Answer, Plan
 
 
 def plans_of(cells: Sequence[Cell]) -> list[Answer[Plan]]:
@@ -17,5 +17,5 @@ def plans_of(cells: Sequence[Cell]) -> list[Answer[Plan]]:
 
 
 def _ask(function: str, *arguments: object, timeout_s: float | None = None) -> Answer[Any]:
-    answer: Answer[Any] = getattr(worker, function)(*arguments)
+    answer: Answer[Any] = getattr(calls, function)(*arguments)
     return answer

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._called import called
-from benchsuite.analyse.baseline import Baseline
-from benchsuite.analyse.baseline_store import write
+from benchsuite.gate.baseline import Baseline, write
 from benchsuite_pytest.gate import counted
 
 WATCH = """

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from benchsuite.results.store import read_run
-from benchsuite.run.engines.on_ray import OPTIONS as RAY
-from benchsuite.run.engines.on_slurm import OPTIONS as SLURM
-from tests.run.engines.sweeps import SCENARIO
+from benchsuite.runner.executors.ray import OPTIONS as RAY
+from benchsuite.runner.executors.slurm import OPTIONS as SLURM
+from tests.runner.executors.sweeps import SCENARIO
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_the_command_of_a_pod_measures_its_shard_and_goes_on_after_an_eviction(
     commands = tmp_path / "bin"
     commands.mkdir()
     fake = commands / "benchsuite"
-    fake.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.run.engines.scripted "$@"\n')
+    fake.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tests.runner.executors.scripted "$@"\n')
     fake.chmod(0o755)
     ids: list[str] = []
     for index in ("0", "1"):

@@ -8,13 +8,13 @@ import pytest
 
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Cell
-from benchsuite.run.build import build, mixer_class
-from benchsuite.run.catalogue import known_parameters
-from benchsuite.run.foreseen import foresee
 from benchsuite.scenario.expand import expand, expected
 from benchsuite.scenario.find import shipped
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
+from benchsuite.worker.build import build, mixer_class
+from benchsuite.worker.estimate import foresee
+from benchsuite.zoo.catalogue import known_parameters
 
 
 def scenario(name: str, *profiles: str) -> Scenario:

@@ -9,7 +9,7 @@ import pytest
 
 from benchsuite import terminal
 from benchsuite.results.record import Busy, Cost, Failure
-from benchsuite.run.estimate import Estimate
+from benchsuite.runner.estimate import Estimate
 from tests.builders import make_cell, make_record
 
 

@@ -1,1 +1,5 @@
-"""What follows from the numbers of a run: fronts, ranks, correlations. Pure functions; no files, no torch."""
+"""Looks into mixers and networks: attention, spectra, learned scalars, receptive fields. Times nothing.
+
+Nothing in the mixers knows of it: softmaxes are seen by a mode of torch's dispatch, outputs by forward hooks,
+both put on for one forward pass and taken off again. A timed module never carries any of it.
+"""

@@ -11,7 +11,7 @@ import typer
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.results.analyses import Analyses
+    from benchsuite.analyse.data import Analyses
     from benchsuite.results.record import Cell
 
 
@@ -48,9 +48,9 @@ def analyse(
 
     Of a run folder, it adds analyses.json to the folder and a section to its report.
     """
-    from benchsuite.probe.analyse import Ask
-    from benchsuite.probe.analyse import analyse as look_into
-    from benchsuite.results.analyses import Analyses
+    from benchsuite.analyse.analyses import Ask
+    from benchsuite.analyse.analyses import analyse as look_into
+    from benchsuite.analyse.data import Analyses
 
     ask = Ask(
         resolution=(resolution, resolution),
@@ -76,7 +76,7 @@ def analyse(
 
 def _cells(what: list[str], only: list[str], ask: object) -> tuple[Path | None, list[Cell]]:
     """The run folder, if one was named, and what is to be looked into."""
-    from benchsuite.probe.analyse import Ask, cell_of, cells_of
+    from benchsuite.analyse.analyses import Ask, cell_of, cells_of
     from benchsuite.results.store import read_run
 
     assert isinstance(ask, Ask)
@@ -116,9 +116,9 @@ def _params(given: list[str]) -> dict[str, object]:
 
 def _write(analyses: Analyses, folder: Path | None, out: Path | None) -> None:
     """Write numbers and page, and print where the page is."""
+    from benchsuite.analyse.data import ANALYSES, write_analyses
     from benchsuite.report.analyses_page import render
     from benchsuite.report.html import render as render_report
-    from benchsuite.results.analyses import ANALYSES, write_analyses
     from benchsuite.results.store import REPORT, read_run
 
     try:

@@ -12,7 +12,7 @@ from benchsuite.cli.options import PythonPath, warn, width
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.analyse.baseline import Baseline
+    from benchsuite.gate.baseline import Baseline
 
 app = typer.Typer(
     help="Write, show and renew baselines for `benchsuite gate --baseline`.",
@@ -35,8 +35,8 @@ def exact(
     """
     import os
 
-    from benchsuite.analyse.baseline_store import write
-    from benchsuite.run.exact import count_scenarios
+    from benchsuite.gate.baseline import write
+    from benchsuite.gate.counting import count_scenarios
 
     here = out.parent
     sources = [os.path.relpath(one, here) if Path(one).is_file() else one for one in scenarios]
@@ -54,10 +54,9 @@ def update(
 
     Three runs or more say how far processes differ there; with fewer a gate can tell large changes only.
     """
-    from benchsuite.analyse.baseline import machine_digest, of_runs
-    from benchsuite.analyse.baseline_store import write
-    from benchsuite.analyse.fingerprint import over_sessions
-    from benchsuite.report.baseline_gate import self_test_noise
+    from benchsuite.findings.fingerprint import over_sessions
+    from benchsuite.gate.against_baseline import self_test_noise
+    from benchsuite.gate.baseline import machine_digest, of_runs, write
     from benchsuite.results.store import read_run
 
     read = [read_run(path) for path in runs]
@@ -96,10 +95,9 @@ def accept(
     pythonpath: PythonPath = None,
 ) -> None:
     """Count anew, and take over those changes that are named."""
-    from benchsuite.analyse.baseline_accept import renewed
-    from benchsuite.analyse.baseline_store import read, write
-    from benchsuite.analyse.exact_policy import parse_accepted
-    from benchsuite.run.exact import count_scenarios
+    from benchsuite.gate.baseline import read, write
+    from benchsuite.gate.counting import count_scenarios
+    from benchsuite.gate.exact import parse_accepted, renewed
 
     old = read(file)
     if old.kind != "exact":
@@ -122,9 +120,9 @@ def accept(
 @app.command()
 def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
     """Show what a baseline holds."""
-    from benchsuite.analyse.baseline_store import read
-    from benchsuite.report.baseline_table import head, rows
-    from benchsuite.run.fitted import fitted
+    from benchsuite.gate.baseline import read
+    from benchsuite.gate.formats.baseline import head, rows
+    from benchsuite.text_table import fitted
 
     found = read(file)
     for line in head(found):

@@ -10,7 +10,7 @@ import typer
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.run.doctor import Finding
+    from benchsuite.health.doctor import Finding
 
 
 def doctor(
@@ -20,8 +20,8 @@ def doctor(
     """Look at this machine: what would spoil measurements, and what to do about it. Changes nothing."""
     import json
 
-    from benchsuite.run.checkup import facts
-    from benchsuite.run.doctor import findings
+    from benchsuite.health.doctor import findings
+    from benchsuite.health.facts import facts
 
     if format not in ("text", "json"):
         raise UsageError(f"no format {format!r}; allowed: text, json")
@@ -52,7 +52,7 @@ def _lines(finding: Finding) -> Iterator[str]:
 
 def _described(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Label and text of what is known of the machine."""
-    from benchsuite.units import byte_size
+    from benchsuite.format import byte_size
 
     cpu, memory, torch = facts["cpu"], facts["memory"], facts["torch"]
     yield "machine", f"{facts['os']}, Python {facts['python']}"

@@ -15,8 +15,8 @@ from benchsuite.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchsuite.analyse.simulate import Rates
-    from benchsuite.scenario.gate import Gate
+    from benchsuite.gate.simulate import Rates
+    from benchsuite.scenario.gate_settings import Gate
 
 _MANY = 200
 """Cells of a large scenario."""
@@ -101,10 +101,10 @@ def gate(
     With --baseline nothing is measured in turns: run folders are compared with an earlier run on the same
     machine, or scenarios are counted without any timing.
     """
-    from benchsuite.analyse.exact_policy import parse_accepted
     from benchsuite.cli.gate_baseline import against
     from benchsuite.cli.gate_measured import command_line, default_folder, measure
-    from benchsuite.run.gate_question import Request
+    from benchsuite.gate.exact import parse_accepted
+    from benchsuite.gate.request import Request
 
     files: Files = {
         "junit": junit,
@@ -168,10 +168,10 @@ def gate(
 
 def _simulate(scenario: str | None, trials: int) -> None:
     """Print how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
-    from benchsuite.analyse.gate import expected_by_chance
-    from benchsuite.analyse.simulate import table
-    from benchsuite.run.fitted import fitted
-    from benchsuite.scenario.gate import Gate
+    from benchsuite.gate.decide import expected_by_chance
+    from benchsuite.gate.simulate import table
+    from benchsuite.scenario.gate_settings import Gate
+    from benchsuite.text_table import fitted
 
     if trials < 1:
         raise UsageError(f"--trials must be 1 or more, not {trials}")
@@ -186,9 +186,9 @@ def _simulate(scenario: str | None, trials: int) -> None:
 
 
 def _rule(scenario: str) -> Gate:
-    from benchsuite.run.catalogue import known_parameters
     from benchsuite.scenario.find import resolve
     from benchsuite.scenario.load import load
+    from benchsuite.zoo.catalogue import known_parameters
 
     return load(resolve(scenario), known_parameters(())).gate
 
@@ -206,7 +206,7 @@ def _described(rule: Gate) -> str:
 
 def _row(rates: Sequence[Rates]) -> dict[str, str]:
     """Verdicts of one regime; the first effect is none, so "slower" is a false alarm there."""
-    from benchsuite.analyse.simulate import at_most
+    from benchsuite.gate.simulate import at_most
 
     same = rates[0]
     alarms = same.counts.get("slower", 0)

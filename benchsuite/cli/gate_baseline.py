@@ -15,7 +15,7 @@ from benchsuite.cli.options import width
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.analyse.gate_result import GateResult
+    from benchsuite.gate.result import GateResult
 
 
 def against(
@@ -40,7 +40,7 @@ def against(
         out: folder that the result goes to.
         missing: "fail" or "warn"; None takes the baseline's.
     """
-    from benchsuite.analyse.gate_store import RESULT, write
+    from benchsuite.gate.result import RESULT, write
 
     result = judge(
         file, names, accept=accept, pythonpath=pythonpath, noise=noise, missing=missing,
@@ -70,13 +70,13 @@ def judge(
     Raises:
         UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
     """
-    from benchsuite.analyse.baseline_store import read
-    from benchsuite.analyse.exact_policy import parse_accepted
-    from benchsuite.analyse.gate_noise import read_noise
-    from benchsuite.report.baseline_gate import exact_result, run_result
+    from benchsuite.gate.against_baseline import exact_result, run_result
+    from benchsuite.gate.baseline import read
+    from benchsuite.gate.counting import count_scenarios
+    from benchsuite.gate.exact import parse_accepted
+    from benchsuite.gate.noise import read_noise
     from benchsuite.results.store import read_run
-    from benchsuite.run.exact import count_scenarios
-    from benchsuite.scenario.gate import MISSING_POLICIES
+    from benchsuite.scenario.gate_settings import MISSING_POLICIES
 
     if missing is not None and missing not in MISSING_POLICIES:
         raise UsageError(f"--missing {missing}: allowed: {', '.join(MISSING_POLICIES)}")
@@ -101,9 +101,9 @@ def judge(
 
 
 def _print(result: GateResult, *, strict: bool) -> None:
-    from benchsuite.cli.gate_table import conclusion, rows
-    from benchsuite.report.gate_formats.words import headline
-    from benchsuite.run.fitted import fitted
+    from benchsuite.gate.formats.terminal import conclusion, rows
+    from benchsuite.gate.formats.wording import headline
+    from benchsuite.text_table import fitted
 
     print(f"base       {result.base}")
     print(f"candidate  {result.candidate}")
@@ -124,7 +124,7 @@ def _print(result: GateResult, *, strict: bool) -> None:
 
 def _what_to_do(result: GateResult, file: Path, pythonpath: Sequence[str]) -> str:
     """How to accept what changed, by name; empty if there is nothing to accept."""
-    from benchsuite.analyse.gate_result import COUNTED
+    from benchsuite.gate.result import COUNTED
 
     names = [
         f"{cell.id}:{change.metric}"

@@ -17,11 +17,11 @@ from benchsuite.cli.options import Overrides, Profiles, PythonPath
 from benchsuite.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.analyse.gate_noise import Noise
-    from benchsuite.analyse.gate_result import GateResult
+    from benchsuite.gate.interleave import Turn
+    from benchsuite.gate.noise import Noise
+    from benchsuite.gate.request import Request
+    from benchsuite.gate.result import GateResult
     from benchsuite.results.record import Cell
-    from benchsuite.run.gate_question import Request
-    from benchsuite.run.interleave import Turn
 
 _BLIND = 0.10
 """Limit above which a gate sees little of what people do to code by accident."""
@@ -31,12 +31,12 @@ _WIDTH = 160
 
 def measure(request: Request, *, noise: Path | None, strict: bool, files: Files) -> None:
     """Measure a gate, say what it found, and exit with what that means."""
-    from benchsuite.analyse.gate_noise import read_noise, require_fitting
-    from benchsuite.analyse.gate_store import RESULT
+    from benchsuite.gate.base_and_candidate import require_revisions
+    from benchsuite.gate.measure import measure_gate
+    from benchsuite.gate.noise import read_noise, require_fitting
+    from benchsuite.gate.request import question
+    from benchsuite.gate.result import RESULT
     from benchsuite.results.store import check_free
-    from benchsuite.run.gate import measure_gate
-    from benchsuite.run.gate_question import question
-    from benchsuite.run.gate_sides import require_revisions
 
     check_free(request.out)
     require_revisions(request)
@@ -58,15 +58,15 @@ def measure(request: Request, *, noise: Path | None, strict: bool, files: Files)
 
 def _write(result: GateResult, out: Path) -> None:
     """Write the result, from which `benchsuite gate-report` makes every format."""
-    from benchsuite.analyse.gate_store import RESULT, write
+    from benchsuite.gate.result import RESULT, write
 
     out.mkdir(parents=True, exist_ok=True)
     write(result, out / RESULT)
 
 
 def _print(result: GateResult, file: Path, *, strict: bool) -> None:
-    from benchsuite.cli.gate_table import conclusion, rows, rule_words, summary
-    from benchsuite.run.fitted import fitted
+    from benchsuite.gate.formats.terminal import conclusion, rows, rule_words, summary
+    from benchsuite.text_table import fitted
 
     print(f"base       {result.base}")
     print(f"candidate  {result.candidate}")
@@ -99,9 +99,9 @@ def noise(
 
     The file goes to `benchsuite gate --noise FILE`: no cell is then called slower within its own noise.
     """
-    from benchsuite.analyse.gate_noise import write_noise
-    from benchsuite.run.gate_noise import measure_noise
-    from benchsuite.run.gate_question import Request, question
+    from benchsuite.gate.noise import write_noise
+    from benchsuite.gate.request import Request, question
+    from benchsuite.gate.self_comparison import measure_noise
 
     if pairs < 3:
         raise UsageError(f"--pairs must be 3 or more, not {pairs}: noise is the spread of several")
@@ -125,8 +125,8 @@ def noise(
 
 
 def _print_noise(noise: Noise, file: Path) -> None:
-    from benchsuite.cli.gate_table import noise_rows
-    from benchsuite.run.fitted import fitted
+    from benchsuite.gate.formats.terminal import noise_rows
+    from benchsuite.text_table import fitted
 
     print(f"machine    {noise.machine}")
     for name, reason in noise.unmeasured:
@@ -153,7 +153,7 @@ class _Lines:
     """Progress as lines on stderr, so that stdout holds the result alone."""
 
     def __init__(self, cells: Sequence[Cell]) -> None:
-        from benchsuite.results.cell_names import cell_names
+        from benchsuite.labels import cell_names
 
         self._names = cell_names(cells)
         self._began = 0.0

@@ -11,7 +11,7 @@ import typer
 from benchsuite.cli.options import write
 
 if TYPE_CHECKING:
-    from benchsuite.analyse.gate_result import GateResult
+    from benchsuite.gate.result import GateResult
 
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="JUnit XML, a test case a cell.")]
 Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="An HTML report.")]
@@ -40,8 +40,8 @@ def write_formats(result: GateResult, files: Files, link: str = "") -> None:
     Raises:
         UsageError: one cannot be written.
     """
-    from benchsuite.report.gate_formats import FORMATS
-    from benchsuite.report.gate_formats.markdown import to_comment
+    from benchsuite.gate.formats import FORMATS
+    from benchsuite.gate.formats.markdown import to_comment
 
     for name, path in files.items():
         if path is not None:
@@ -65,8 +65,8 @@ def gate_report(
 
     Exits as the gate did, so that a job may measure first and judge later.
     """
-    from benchsuite.analyse.gate_store import read
-    from benchsuite.report.gate_formats.markdown import to_markdown
+    from benchsuite.gate.formats.markdown import to_markdown
+    from benchsuite.gate.result import read
 
     found = read(result)
     files: Files = {

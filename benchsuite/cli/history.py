@@ -13,7 +13,7 @@ from benchsuite.cli.options import write
 from benchsuite.errors import BenchsuiteError, UsageError, nearest
 
 if TYPE_CHECKING:
-    from benchsuite.analyse.history import Series
+    from benchsuite.findings.history import Series
     from benchsuite.results.store import Run
 
 
@@ -56,9 +56,9 @@ def read(folder: Path, scenario: str | None = None) -> list[Series]:
     Raises:
         UsageError: there are no runs, or none of this scenario.
     """
-    from benchsuite.analyse.history import history as series_of
+    from benchsuite.findings.history import history as series_of
     from benchsuite.report.history import scenarios
-    from benchsuite.results.find import find_runs
+    from benchsuite.results.store import find_runs
 
     paths = find_runs(folder)
     if not paths:

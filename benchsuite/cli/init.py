@@ -18,7 +18,7 @@ def init(
     network: Annotated[bool, typer.Option("--network", help="It is a whole network.")] = False,
 ) -> None:
     """Write a commented scenario for a mixer or network of your own, beside known ones."""
-    from benchsuite.scenario.starter import starter
+    from benchsuite.scenario.shorthand import starter
 
     if ":" not in target:
         raise UsageError(f'{target}: write your own as package.module:Class, such as "my_layers:MyAttention"')

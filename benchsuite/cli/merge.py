@@ -33,7 +33,7 @@ def merge(
     they are refused.
     """
     from benchsuite.results.merge import CHOICES
-    from benchsuite.run.merge import merge as merge_runs
+    from benchsuite.runner.merge import merge as merge_runs
 
     if on_conflict not in CHOICES:
         near = nearest(on_conflict, CHOICES)

@@ -14,10 +14,10 @@ from benchsuite.errors import FAILED, INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.results.record import Record
-    from benchsuite.run.executor import Executor
-    from benchsuite.run.prepare import Request
-    from benchsuite.run.profiling import Profiled, Wanted
-    from benchsuite.run.sweep import Observer
+    from benchsuite.runner.prepare import Request
+    from benchsuite.runner.profile import Profiled, Wanted
+    from benchsuite.runner.sweep import Observer
+    from benchsuite.runner.workers import Executor
 
 SHOWN = 3
 """How many operators of a cell are printed."""
@@ -52,10 +52,10 @@ def profile(
     A profiled step is slower, so nothing is timed meanwhile.
     """
     from benchsuite import terminal
-    from benchsuite.run.executor import EXECUTORS
-    from benchsuite.run.own import require_folders
-    from benchsuite.run.prepare import Request, with_stored_pythonpath
-    from benchsuite.run.profiling import Wanted
+    from benchsuite.plugins import require_folders
+    from benchsuite.runner.prepare import Request, with_stored_pythonpath
+    from benchsuite.runner.profile import Wanted
+    from benchsuite.runner.workers import EXECUTORS
 
     if executor not in EXECUTORS:
         raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
@@ -93,8 +93,8 @@ def _profile(
 ) -> Profiled:
     """Profile a run's cells, or else a scenario's."""
     from benchsuite.cli.interrupts import asked_to_stop
-    from benchsuite.run.prepare import prepare
-    from benchsuite.run.profiling import profile_run, profile_scenario
+    from benchsuite.runner.prepare import prepare
+    from benchsuite.runner.profile import profile_run, profile_scenario
 
     if request.resume is not None:
         with asked_to_stop() as stopping:
@@ -153,7 +153,7 @@ def _conclude(done: Profiled, *, quiet: bool) -> None:
 
 def _print_largest(record: Record, done: Profiled) -> None:
     from benchsuite import terminal
-    from benchsuite.units import si
+    from benchsuite.format import si
 
     reading = done.readings.get(record.id)
     if reading is None:
@@ -169,7 +169,7 @@ def _print_traces(done: Profiled) -> None:
     """Who read the traces, where they are, and what opens them."""
     from collections import Counter
 
-    from benchsuite.run.profiling import TRACES, trace_of
+    from benchsuite.runner.profile import TRACES, trace_of
 
     if not done.readings:
         return

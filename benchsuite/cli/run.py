@@ -17,9 +17,9 @@ EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
-    from benchsuite.run.executor import Executor
-    from benchsuite.run.prepare import Prepared
-    from benchsuite.run.sweep import Sweep
+    from benchsuite.runner.prepare import Prepared
+    from benchsuite.runner.sweep import Sweep
+    from benchsuite.runner.workers import Executor
 
 
 def run(
@@ -80,12 +80,12 @@ def run(
     """
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.plugins import require_folders
     from benchsuite.report.styles import require_style
     from benchsuite.results.store import SCENARIO
-    from benchsuite.run.engines.table import open_engine, require_engine
-    from benchsuite.run.own import require_folders
-    from benchsuite.run.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.run.sweep import run_on
+    from benchsuite.runner.executors.table import open_engine, require_engine
+    from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
+    from benchsuite.runner.sweep import run_on
     from benchsuite.scenario.shards import parse_shard
 
     require_engine(executor)
@@ -238,7 +238,7 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
 
 def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
     from benchsuite import terminal
-    from benchsuite.run.estimate import estimate
+    from benchsuite.runner.estimate import estimate
 
     estimates = estimate(prepared, engine)
     terminal.print_estimates(estimates)

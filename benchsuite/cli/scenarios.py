@@ -22,10 +22,10 @@ def check(
     pythonpath: PythonPath = None,
 ) -> None:
     """Name every mistake in scenarios, with its line, its column and the nearest right word."""
-    from benchsuite.run.catalogue import known_parameters
-    from benchsuite.run.own import plugins, require_folders, search_path
+    from benchsuite.plugins import plugins, require_folders, search_path
     from benchsuite.scenario import find
-    from benchsuite.scenario.check import check as checked
+    from benchsuite.scenario.validate import check as checked
+    from benchsuite.zoo.catalogue import known_parameters
 
     folders = tuple(pythonpath or ())
     require_folders(folders)
@@ -57,8 +57,8 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of 
     """Print the JSON Schema of scenarios, for editors."""
     import json
 
-    from benchsuite.run.catalogue import known_parameters
     from benchsuite.scenario.schema import json_schema
+    from benchsuite.zoo.catalogue import known_parameters
 
     # Of the zoo only, so that the same benchsuite prints the same schema everywhere.
     text = json.dumps(json_schema(known_parameters(installed=False)), indent=2, ensure_ascii=False)
@@ -72,8 +72,8 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     """
     from collections import Counter
 
-    from benchsuite.run.executor import ProcessExecutor
-    from benchsuite.run.prepare import Request, prepare
+    from benchsuite.runner.prepare import Request, prepare
+    from benchsuite.runner.workers import ProcessExecutor
     from benchsuite.scenario.expand import expected
 
     request = Request(

@@ -20,8 +20,8 @@ _READABLE = 100
 def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     """Print them, as text that fits the terminal or else as Markdown."""
     from benchsuite.report.prose import texts
-    from benchsuite.run.fitted import fitted
-    from benchsuite.run.listing import markdown
+    from benchsuite.text_table import fitted
+    from benchsuite.zoo.listing import markdown
 
     for section in sections:
         print(section.title if plain else f"## {in_markdown(section.title)}", end="\n\n")

@@ -12,7 +12,7 @@ import typer
 from benchsuite.errors import INTERRUPTED, MISMATCH, UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.run.selftest import Selftest
+    from benchsuite.health.selftest import Selftest
 
 FILE = "selftest.json"
 _WORDS = {"ok": "ok", "warn": "warn", "fail": "FAIL", "skip": "–"}
@@ -34,9 +34,9 @@ def selftest(
 
     Warnings are about the machine. A FAIL is about the instrument, and makes the exit code 1.
     """
-    from benchsuite.run.executor import ProcessExecutor
-    from benchsuite.run.selftest import FULL, QUICK
-    from benchsuite.run.selftest import selftest as test
+    from benchsuite.health.selftest import FULL, QUICK
+    from benchsuite.health.selftest import selftest as test
+    from benchsuite.runner.workers import ProcessExecutor
 
     if out is not None:
         _require_folder(out)
@@ -68,7 +68,7 @@ def _require_folder(out: Path) -> None:
 def _print_table(done: Selftest) -> None:
     import shutil
 
-    from benchsuite.run.fitted import fitted
+    from benchsuite.text_table import fitted
 
     rows = [
         {
@@ -88,7 +88,7 @@ def _keep(done: Selftest, out: Path | None) -> None:
     import json
 
     from benchsuite.cli.options import write
-    from benchsuite.measure.selftest_cache import file_of, keep
+    from benchsuite.measurement.selftest_cache import file_of, keep
 
     if not done.quick:
         keep(done.document)
@@ -99,7 +99,7 @@ def _keep(done: Selftest, out: Path | None) -> None:
 
 
 def _print_sum(done: Selftest) -> None:
-    from benchsuite.analyse.verdict import share
+    from benchsuite.health.verdict import share
 
     failed = sum(one.level == "fail" for one in done.verdicts)
     warned = sum(one.level == "warn" for one in done.verdicts)

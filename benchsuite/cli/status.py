@@ -13,7 +13,7 @@ from benchsuite.cli.options import warn
 from benchsuite.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from benchsuite.run.status import RunStatus
+    from benchsuite.runner.status import RunStatus
 
 FORMATS = ("text", "json")
 
@@ -28,8 +28,8 @@ def status(
 
     Reads only; the run goes on undisturbed. The runs of a folder of shards are added up.
     """
-    from benchsuite.run.status import absent_shards, run_folders, summed
-    from benchsuite.run.status import status as status_of
+    from benchsuite.runner.status import absent_shards, run_folders, summed
+    from benchsuite.runner.status import status as status_of
 
     if format not in FORMATS:
         near = nearest(format, FORMATS)
@@ -59,7 +59,7 @@ def _facts(one: RunStatus) -> dict[str, object]:
 
 def _lines(one: RunStatus, resume: str = "") -> list[str]:
     """A run in a few lines; `resume` is said where nobody writes to it."""
-    from benchsuite.units import duration
+    from benchsuite.format import duration
 
     shard = f"  shard {one.shard}" if one.shard else ""
     of = f" of {one.total}" if one.total is not None else ""

@@ -53,8 +53,8 @@ def time(
     It leaves a run folder and a report as `benchsuite run` does, with the same evidence.
     """
     from benchsuite.backbones import BACKBONES
-    from benchsuite.run.catalogue import known_parameters
     from benchsuite.scenario.shorthand import Line, scenario, to_yaml
+    from benchsuite.zoo.catalogue import known_parameters
 
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
@@ -82,8 +82,8 @@ def time(
 
 def print_relative(folder: Path) -> None:
     """Say of each setting how many times as fast as the others its fastest is, with the 95 % interval."""
-    from benchsuite.analyse.relative import relative
-    from benchsuite.results.cell_names import cell_names, setting_names
+    from benchsuite.findings.relative_speed import relative
+    from benchsuite.labels import cell_names, setting_names
     from benchsuite.results.store import RECORDS, read_run
 
     if not (folder / RECORDS).is_file():

@@ -36,12 +36,12 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
-    from benchsuite.run import backbone_pages, listing
-    from benchsuite.run.catalogue import entry
+    from benchsuite.zoo import backbones, listing
+    from benchsuite.zoo.catalogue import entry
 
     if what not in ("mixer", "block", "backbone"):
         raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbone_pages.page(name) if what == "backbone" else listing.page(entry(name)))
+    print(backbones.page(name) if what == "backbone" else listing.page(entry(name)))
 
 
 def count(
@@ -59,7 +59,7 @@ def count(
         raise UsageError(f"cannot count {what!r}; allowed: backbones")
     if format not in terminal.COUNTS:
         raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.COUNTS)}")
-    from benchsuite.run.count import count_backbones
+    from benchsuite.zoo.count import count_backbones
 
     terminal.print_counts(count_backbones(names or (), resolution), format)
 
@@ -100,9 +100,9 @@ def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]
 
 def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs. Warns of packages' mixers that cannot be used."""
-    from benchsuite.run.catalogue import mixer_entries
-    from benchsuite.run.listing import facts, row
-    from benchsuite.run.own import plugins, search_path
+    from benchsuite.plugins import plugins, search_path
+    from benchsuite.zoo.catalogue import mixer_entries
+    from benchsuite.zoo.listing import facts, row
 
     warn(plugins(search_path()).warnings)
     entries = mixer_entries()
@@ -111,7 +111,7 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.run.backbone_pages import rows
+    from benchsuite.zoo.backbones import rows
 
     found = rows()
     return found, [{**one} for one in found]
@@ -119,8 +119,8 @@ def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]
 
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.run.catalogue import block_entries
-    from benchsuite.run.listing import facts, row
+    from benchsuite.zoo.catalogue import block_entries
+    from benchsuite.zoo.listing import facts, row
 
     entries = block_entries()
     return [row(entry) for entry in entries], [facts(entry) for entry in entries]

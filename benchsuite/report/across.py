@@ -15,9 +15,9 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse import fingerprint
-from benchsuite.analyse.fingerprint import Finding, Level
-from benchsuite.analyse.history import machine_of
+from benchsuite.findings import fingerprint
+from benchsuite.findings.fingerprint import Finding, Level
+from benchsuite.findings.history import machine_of
 from benchsuite.report.claims import setting_words
 from benchsuite.report.columns import FACTORS
 from benchsuite.report.differences import as_data, differences_of, machines_of, varying

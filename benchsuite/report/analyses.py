@@ -7,12 +7,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, Subject, read_analyses
 from benchsuite.report.analysis_figures import FIGURES, weights_words
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import StyleSheet, inline
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import fixed, joined, pixels
-from benchsuite.results.analyses import ANALYSES, Analyses, AttentionLayer, Subject, read_analyses
 
 RANDOM = (
     "These weights are random. What is shown is what the architecture does before any training, and nothing "

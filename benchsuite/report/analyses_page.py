@@ -7,12 +7,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from benchsuite.analyse.data import Analyses
 from benchsuite.report import theme
 from benchsuite.report.analyses import AnalysesPart, part
 from benchsuite.report.html import filled, write
 from benchsuite.report.svg import StyleSheet
 from benchsuite.report.words import joined
-from benchsuite.results.analyses import Analyses
 
 
 @dataclass(frozen=True)

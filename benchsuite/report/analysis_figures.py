@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
+from benchsuite.analyse.data import AttentionLayer, Spectrum, Subject
 from benchsuite.report.canvas import Canvas, Drawing, text
 from benchsuite.report.figures.layout import PAGE, grid
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
 from benchsuite.report.words import counted, fixed
-from benchsuite.results.analyses import AttentionLayer, Spectrum, Subject
 
 WIDTH = PAGE.width
 PANEL = 190.0

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.analyse.correlation import spearman
+from benchsuite.format import si
+from benchsuite.labels import noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.contests import NEAR, Contest, contests, noun_of, speed
 from benchsuite.report.order import Order
@@ -18,10 +19,9 @@ from benchsuite.report.points import Point, names_of
 from benchsuite.report.winners import fastest, leads, range_of
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, sentence, signed, some
 from benchsuite.results.kernels import is_fused
-from benchsuite.results.nouns import noun
 from benchsuite.results.record import STATUSES
 from benchsuite.stats.evidence import Decision
-from benchsuite.units import si
+from benchsuite.stats.fits import spearman
 
 RANKED = 4
 """Names below which a rank correlation says nothing."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse.roofline import roofline
+from benchsuite.findings.roofline import roofline
 from benchsuite.report.contests import with_standings
 from benchsuite.report.groups import Group, split
 from benchsuite.report.order import Order, beside, within

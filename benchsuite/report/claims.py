@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse.claims import VERDICTS, Judgement, Outcome, Verdict, judge
+from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
+from benchsuite.format import significant
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.groups import describe
 from benchsuite.report.words import counted, fixed, joined, pixels, places, spread
 from benchsuite.results.metrics import METRICS
-from benchsuite.scenario import select
-from benchsuite.scenario.claim import Claim, Published, stored_claims
-from benchsuite.units import significant
+from benchsuite.scenario import filters
+from benchsuite.scenario.claim_model import Claim, Published, stored_claims
 
 SYMBOLS: Mapping[Verdict, str] = {
     "holds": "✓",
@@ -192,7 +192,7 @@ def compared(claim: Claim) -> str:
 
 def _named(side: str) -> str:
     """A side in words: "HiLo" for `mixer=HiLo`, "HiLo (resolution 448)" for `mixer=HiLo resolution=448`."""
-    terms = select.side(side).terms
+    terms = filters.side(side).terms
     subjects = [term for term in terms if term.axis == "mixer" and term.operator == "="]
     if len(subjects) != 1:
         return side
@@ -205,7 +205,7 @@ def _axis(axis: str) -> str:
     return axis.removeprefix("params.").replace("_", " ")
 
 
-def _operated(term: select.Term) -> str:
+def _operated(term: filters.Term) -> str:
     values = joined(term.values, "or")
     signs = {"=": "", "!=": "not ", "<=": "≤ ", ">=": "≥ "}
     return f"{signs.get(term.operator, f'{term.operator} ')}{values}"

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from benchsuite.analyse import exact, fingerprint
-from benchsuite.analyse.exact import Change
-from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.findings import exact, fingerprint
+from benchsuite.findings.exact import Change
+from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.report.differences import as_data, differences_of, settings_of
 from benchsuite.report.order import joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points

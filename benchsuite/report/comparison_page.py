@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from benchsuite.analyse.exact import Change
+from benchsuite.findings.exact import Change
+from benchsuite.format import significant
 from benchsuite.report import across_page
 from benchsuite.report.across import across
 from benchsuite.report.across import plain as plain_across
@@ -20,7 +21,6 @@ from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, joined, scale_of, some, spread
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import FALSE_DISCOVERY
-from benchsuite.units import significant
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, takewhile
 
-from benchsuite.analyse.pareto import Candidate, Standing, standings
+from benchsuite.labels import Noun, noun
 from benchsuite.report.groups import Group
 from benchsuite.report.order import Order, doubt
 from benchsuite.report.points import Point, counting, kernels_of, resolutions_of
 from benchsuite.report.words import pixels, rate
-from benchsuite.results.nouns import Noun, noun
+from benchsuite.stats.pareto import Candidate, Standing, standings
 
 NEAR = 0.8
 """A cell whose median is below this share of the fastest is no candidate, however much its rounds

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse import fingerprint
-from benchsuite.analyse.exact import Change
-from benchsuite.analyse.fingerprint import Finding, Level
+from benchsuite.findings import fingerprint
+from benchsuite.findings.exact import Change
+from benchsuite.findings.fingerprint import Finding, Level
+from benchsuite.format import byte_size, significant
 from benchsuite.report.claims import setting_words
 from benchsuite.report.columns import FACTORS
 from benchsuite.report.points import Value
@@ -18,7 +19,6 @@ from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import joined
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
-from benchsuite.units import byte_size, significant
 
 LEVEL_WORDS: Mapping[Level, str] = {"refuse": "not comparable", "warn": "warning", "note": "note"}
 """Level of a finding → how the table says it."""
@@ -35,7 +35,7 @@ COUNTED = {
     "recompiles": "Recompilations",
     "peak_allocated_bytes": "Peak memory, allocated (B)",
 }
-"""Metric of `analyse/exact.py` → how the table says it."""
+"""Metric of `findings/exact.py` → how the table says it."""
 
 
 def varying(frame: pd.DataFrame) -> list[str]:

@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from benchsuite.analyse.flags import FLAGS
+from benchsuite.findings.flags import FLAGS
+from benchsuite.format import si
+from benchsuite.labels import noun
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.words import counted, fixed, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
-from benchsuite.results.nouns import noun
 from benchsuite.results.record import Record
 from benchsuite.stats.evidence import LEAST_ROUNDS
-from benchsuite.units import si
 
 
 def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:

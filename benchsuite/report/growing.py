@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchsuite.analyse.growth import Growth, growth
+from benchsuite.labels import noun
 from benchsuite.report.points import Point
 from benchsuite.report.sweeps import RESOLUTION, Line, Sweep, sweeps
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import pixels
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.nouns import noun
+from benchsuite.stats.fits import Growth, growth
 
 FITTED = ("latency_s", "peak_memory_bytes")
 LEAST_SIZES = 4

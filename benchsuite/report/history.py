@@ -8,16 +8,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchsuite.analyse.exact import Change
-from benchsuite.analyse.history import Point, Series, Shift, revision_range
-from benchsuite.analyse.steps import CHANCE, FLOOR, SHORTEST
+from benchsuite.findings.exact import Change
+from benchsuite.findings.history import Point, Series, Shift, revision_range
+from benchsuite.format import significant
 from benchsuite.report.differences import metric_words, settings_of
 from benchsuite.report.prose import Section, present, trimmed
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import counted, fixed, some
 from benchsuite.results.frame import to_frame
+from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 from benchsuite.text import in_spreadsheet
-from benchsuite.units import significant
 
 FORMATS = ("text", "json", "csv", "otava")
 LEAST = 2 * SHORTEST

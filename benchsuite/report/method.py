@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from benchsuite.format import byte_size, si, significant
 from benchsuite.report import evidence
 from benchsuite.report.differences import machines_of
 from benchsuite.report.tables import Header, Row, Table, TableCell
@@ -17,7 +18,6 @@ from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
 from benchsuite.stats.evidence import LEAST_ROUNDS
-from benchsuite.units import byte_size, si, significant
 
 _TIMING: Mapping[str, str] = {
     "cuda_events": "pairs of CUDA events around each step, read after the last",

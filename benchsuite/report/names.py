@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from benchsuite.labels import noun
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import joined
-from benchsuite.results.nouns import noun
 
 _SHAPE: Mapping[str, str] = {"dim": "Channels", "num_heads": "Heads", "stride": "Stride (px)"}
 _SWAPS = "mixer"

@@ -9,7 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchsuite.analyse.flags import FLAGS
+from benchsuite.findings.flags import FLAGS
+from benchsuite.labels import noun
 from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
@@ -19,7 +20,6 @@ from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, s
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
 from benchsuite.results.kernels import kernel_ran
-from benchsuite.results.nouns import noun
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""

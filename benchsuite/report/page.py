@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from benchsuite.format import byte_size, si
 from benchsuite.report import across_page, analyses, claims, evidence, method, names, numbers, unfinished
 from benchsuite.report.across import across
 from benchsuite.report.answer import answer, of_group
@@ -27,7 +28,6 @@ from benchsuite.report.theme import looks
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
 from benchsuite.results.store import Run
 from benchsuite.scenario.wording import fitted
-from benchsuite.units import byte_size, si
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse.pareto import Standing
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.published import top1
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import OpShare
+from benchsuite.stats.pareto import Standing
 
 
 @dataclass(frozen=True, slots=True)

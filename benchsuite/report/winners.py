@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchsuite.format import significant
 from benchsuite.report.contests import Contest
 from benchsuite.report.points import names_of
 from benchsuite.report.words import joined, places, sentence, some
 from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW
-from benchsuite.units import significant
 
 
 def fastest(fields: Sequence[Contest], reference: str | None = None, *, kernel: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from benchsuite.units import significant
+from benchsuite.format import significant
 
 STATUS_WORDS: dict[str, str] = {
     "ok": "ok",

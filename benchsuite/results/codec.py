@@ -1,22 +1,130 @@
-"""Records as JSON lines and back. Pydantic validates what comes in from a file."""
+"""Records as JSON lines and back: validated, sound, and older versions brought up to date."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import RecordVersionError
-from benchsuite.results.record import RECORD_VERSION, Record
-from benchsuite.results.sound import require_sound
-from benchsuite.results.untrusted import parse
-from benchsuite.results.upgrade import upgraded
+from benchsuite.io import MAX_DEPTH, parse
+from benchsuite.results.record import RECORD_VERSION, Cost, Memory, Record, Timing
 from benchsuite.text import all_storable
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+Data = dict[str, Any]
+
+
+def upgraded(data: Mapping[str, Any]) -> Data:
+    """The data of a record as this version writes it; what is up to date, or newer, is left as it is."""
+    found = dict(data)
+    version = found.get("version")
+    while isinstance(version, int) and version in _STEPS:
+        found = _STEPS[version](found) | {"version": version + 1}
+        version += 1
+    return found
+
+
+def _from_1(data: Data) -> Data:
+    """Version 2 adds fields only, and each has the value that all records before were measured with."""
+    return data
+
+
+def _from_2(data: Data) -> Data:
+    """Version 3 adds fields only; before, the C library's allocator was left as it is."""
+    return data
+
+
+_STEPS: Mapping[int, Callable[[Data], Data]] = {1: _from_1, 2: _from_2}
+"""Version → what makes the next one of it."""
+
+assert set(_STEPS) == set(range(1, RECORD_VERSION))
+
+
+MOST = 10**18
+"""Of anything that is counted; twice as many still fit 64 bits."""
+MOST_SIDE = 10**9
+"""Of a size of a cell: so that tokens, a product of two, can be counted."""
+LONGEST_S = 1e9
+"""Thirty years."""
+
+
+def require_sound(record: Record) -> None:
+    """Raise ValueError, saying what is wrong, unless samples are positive and all numbers can be true."""
+    for what, right in _facts(record):
+        if not right:
+            raise ValueError(what)
+
+
+def _facts(record: Record) -> Iterator[tuple[str, bool]]:
+    """Sentences on what may be wrong, each with whether it is right; the first rules NaN out."""
+    yield "a number in it is not finite, too large, or nested too deeply", _plain(record, MAX_DEPTH)
+    cell = record.cell
+    sizes = (*cell.resolution, cell.stride, cell.batch, cell.dim, cell.num_heads, cell.threads)
+    yield (
+        "a size of its cell is absurd",
+        all(size is None or 0 < size <= MOST_SIDE for size in sizes) and min(cell.resolution) >= cell.stride,
+    )
+    yield "its session or its attempts are absurd", min(record.session, record.attempts) >= 0
+    yield "it took a negative time", 0 <= record.seconds <= LONGEST_S
+    if record.timing is not None:
+        yield from _of_timing(record.timing)
+    for counted in (record.cost, record.memory):
+        if counted is not None:
+            yield f"its {type(counted).__name__.lower()} holds a count that is absurd", _countable(counted)
+    if record.compilation is not None:
+        yield "its compilation took a negative time", 0 <= record.compilation.seconds <= LONGEST_S
+    if record.energy is not None:
+        yield "its energy is not positive", record.energy.joules >= 0
+
+
+def _of_timing(timing: Timing) -> Iterator[tuple[str, bool]]:
+    samples = timing.samples_s
+    yield "its timing has no samples", bool(samples)
+    yield "its samples are not all positive", 0 < min(samples) <= max(samples) < LONGEST_S
+    parts = [part for part in timing.parts_s.values() if part]
+    yield "the samples of a part are negative", all(0 <= min(p) <= max(p) < LONGEST_S for p in parts)
+    yield (
+        "its rounds do not add up to its samples",
+        not timing.rounds or (min(timing.rounds) >= 0 and sum(timing.rounds) == len(samples)),
+    )
+    yield "its busy time is negative", timing.busy is None or 0 <= timing.busy.seconds < LONGEST_S
+    yield "a number of calls is absurd", 0 < timing.calls_per_sample <= MOST and timing.warmup_calls >= 0
+
+
+def _countable(counted: Cost | Memory) -> bool:
+    """Whether every whole number, alone or by name, is one that a count can come to."""
+    values = (getattr(counted, one.name) for one in fields(counted))
+    numbers = (n for value in values for n in (value.values() if isinstance(value, Mapping) else (value,)))
+    return all(0 <= number <= MOST for number in numbers if isinstance(number, int))
+
+
+def _plain(value: Any, depth: int) -> bool:
+    """Whether all numbers in it are finite and fit 64 bits, at no great depth."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is float:
+        return math.isfinite(value)
+    if kind is int:
+        return not abs(value) >> 63
+    if depth == 0:
+        return False
+    below: Iterable[Any] = value
+    if isinstance(value, Mapping):
+        below = value.values()
+    elif is_dataclass(value):
+        below = (getattr(value, name) for name in value.__dataclass_fields__)
+    elif {*map(type, value)} == {float}:  # samples, of which there are many
+        return all(map(math.isfinite, value))
+    return all(_plain(one, depth - 1) for one in below)
+
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _CURRENT = f'{{"version":{RECORD_VERSION},'

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchsuite.errors import RunFolderError
+from benchsuite.io import write_json
 from benchsuite.results.codec import encode
-from benchsuite.results.files import write_json
 from benchsuite.results.store import RECORDS, SCENARIO, Run, check_free, environment_file
 
 

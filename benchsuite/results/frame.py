@@ -14,14 +14,14 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
-from benchsuite.results.ceilings import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
 from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.machine import drift_of, noise_of
+from benchsuite.results.peak_rates import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
 from benchsuite.results.record import Record, Timing, Usage
 from benchsuite.results.round_timings import latency_of, round_medians
 from benchsuite.results.store import Run, read_run
 from benchsuite.stats.evidence import confidence_of, half_width
-from benchsuite.stats.summary import quantile
+from benchsuite.stats.intervals import quantile
 from benchsuite.text import in_markdown, in_spreadsheet
 
 _DTYPES: dict[str, str] = {

@@ -1,10 +1,25 @@
-"""Noise, drift and memory of a machine, read from the environment of a run. Pure."""
+"""What an environment says of its machine: noise, drift, memory; and when a GPU waits for its host. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from typing import Any
+
+LAUNCH_BOUND = 1.2
+"""A step is launch-bound from here on: wall time as a multiple of the time that the device works. Events, the
+start of a stream and kernels that cannot overlap account for some per cent of gaps on any device; a fifth is
+more than they explain, and then it is the host's speed that the measurement tells."""
+
+
+def launch_bound(wall_s: float, busy_s: float) -> bool:
+    """Whether a step takes longer than its kernels by more than events and clocks can explain.
+
+    Args:
+        wall_s: seconds per step as it runs.
+        busy_s: seconds per step in which the device works.
+    """
+    return busy_s > 0 and wall_s > LAUNCH_BOUND * busy_s
 
 
 def noise_of(environment: Mapping[str, Any]) -> float:

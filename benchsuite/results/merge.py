@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError
+from benchsuite.io import lines, what_is_wrong
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.comparable import Manner, apart, manner
-from benchsuite.results.journal import lines, what_is_wrong
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS
 

@@ -130,7 +130,7 @@ class Timing:
         threads: intra-op CPU threads of torch while timing.
         allocator: how the process kept its memory: "retain", "system", or the name of a preloaded allocator.
         calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block, and for
-            steps that are short beside what the events of a GPU cost (`measure/blocks.py`).
+            steps that are short beside what the events of a GPU cost (`measurement/blocks.py`).
         rounds: number of samples of each round, in order; empty where there was one round only. Every round
             is a process of its own (in records before version 3 all were in one); those with the same place
             in two records of one session are the same process.
@@ -290,7 +290,7 @@ class Conditions:
     """State of the machine right before and right after the timed region, never inside of it.
 
     Attributes:
-        before, after: name → value as in `measure/conditions.py`; what could not be read is absent.
+        before, after: name → value as in `measurement/conditions.py`; what could not be read is absent.
     """
 
     before: Mapping[str, Any] = field(default_factory=dict)
@@ -351,7 +351,7 @@ class Record:
             described in `environment.json`, or `environment-<session>.json` from the second on.
         attempts: how often it was tried; more than 1 where a retry rule applied.
         not_counted: why there is no `cost`, where counting was tried; the cell may be measured all the same.
-        flags: what makes its samples suspicious, as words of `analyse/flags.py`; nothing is dropped for them.
+        flags: what makes its samples suspicious, as words of `findings/flags.py`; none is dropped for them.
         profile: operators and kernels of a profiled step, the largest first.
         attention_backend: what the attention operators of torch that a step calls ran on, each once; empty if
             it calls none, None where nobody looked or compiled code hides them.

@@ -8,8 +8,8 @@ from itertools import accumulate, pairwise
 
 from benchsuite.results.record import Timing
 from benchsuite.stats.evidence import Estimate, confidence_of, estimate, half_width
+from benchsuite.stats.intervals import quantile
 from benchsuite.stats.levels import levels
-from benchsuite.stats.summary import quantile
 
 
 def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:

@@ -18,13 +18,30 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchsuite.errors import RecordVersionError, RunFolderError
+from benchsuite.io import LOCK, Journal, lines, lock, unlock, what_is_wrong
+from benchsuite.io import read_json as _read_json
+from benchsuite.io import write_json as _write_json
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.files import read_json as _read_json
-from benchsuite.results.files import write_json as _write_json
-from benchsuite.results.journal import Journal, lines, what_is_wrong
-from benchsuite.results.lock import LOCK, lock, unlock
 from benchsuite.results.record import Record
 from benchsuite.results.shapes import require_environment, require_scenario
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Every run folder below `folder`, itself included, by path. Hidden folders are left out.
+
+    Raises:
+        RunFolderError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunFolderError(f"{folder}: no such folder")
+    found = []
+    for here, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if SCENARIO in files:
+            found.append(Path(here))
+            below.clear()  # what a run folder holds belongs to the run
+    return sorted(found)
+
 
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"

@@ -12,8 +12,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchsuite.io import Journal, lines
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.journal import Journal, lines
 from benchsuite.results.record import Record
 
 VISITS = "rounds.jsonl"

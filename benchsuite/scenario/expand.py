@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.errors import UsageError
 from benchsuite.results.machine import memory_of
 from benchsuite.results.record import SETTINGS, Cell
-from benchsuite.scenario import select
+from benchsuite.scenario import filters
 
 if TYPE_CHECKING:
+    from benchsuite.scenario.axes import Include, Sweep
     from benchsuite.scenario.model import Document
-    from benchsuite.scenario.sweep import Include, Sweep
 
 MAX_CELLS = 100_000
 """A scenario of more would run for days; most likely an axis has too many values."""
@@ -83,7 +83,7 @@ def expand_detailed(scenario: Document, *, device: str) -> Expansion:
     """The cells to measure, and those that a rule excludes."""
     cells: list[Cell] = []
     excluded: list[tuple[Cell, str]] = []
-    rules = [(select.parse(rule.where), rule.reason) for rule in scenario.exclude]
+    rules = [(filters.parse(rule.where), rule.reason) for rule in scenario.exclude]
     for point in points(scenario, device=device):
         reason = next((reason for selection, reason in rules if selection.matches(point.cell)), None)
         if reason is None:
@@ -98,7 +98,7 @@ def expected(scenario: Document, cell: Cell, status: str, environment: Mapping[s
     memory = memory_of(environment, cell.device)
     return any(
         status in rule.status
-        and select.parse(rule.where).matches(cell)
+        and filters.parse(rule.where).matches(cell)
         and (rule.memory_below is None or (memory is not None and memory < rule.memory_below))
         for rule in scenario.expect
     )

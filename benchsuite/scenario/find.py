@@ -61,7 +61,7 @@ def read(path: Path) -> str:
 
 def title(path: Path) -> str:
     """What a scenario calls itself; empty if the file does not say."""
-    from benchsuite.scenario.source import parse
+    from benchsuite.scenario.yaml_tree import parse
 
     source = parse(read(path), str(path))
     node = source.root.child("title") if source.root else None

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchsuite.errors import ScenarioError
-from benchsuite.scenario.check import check
 from benchsuite.scenario.find import read
 from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.validate import check
 
 
 def load(

@@ -16,9 +16,11 @@ from pydantic import Field, ValidationError, WithJsonSchema
 
 from benchsuite.errors import ScenarioError
 from benchsuite.results.record import SUBJECTS, Subject
-from benchsuite.scenario.claim import Claim, Expectation, Published
-from benchsuite.scenario.gate import Gate
-from benchsuite.scenario.kinds import (
+from benchsuite.scenario.axes import Backbone, Include, Mixer, Sweep
+from benchsuite.scenario.claim_model import Claim, Expectation, Published
+from benchsuite.scenario.gate_settings import Gate
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.scenario.types import (
     Bytes,
     FailureWord,
     Label,
@@ -30,8 +32,6 @@ from benchsuite.scenario.kinds import (
     Where,
     one_of,
 )
-from benchsuite.scenario.measure import Measure
-from benchsuite.scenario.sweep import Backbone, Include, Mixer, Sweep
 
 Section = Literal["scatter", "scaling", "kernels", "memory", "training", "table"]
 SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "memory", "training", "table")
@@ -114,8 +114,8 @@ class Scenario(Document):
         Raises:
             ScenarioError: it is something else; `file` is named in the message.
         """
-        from benchsuite.scenario.translate import problems_of
-        from benchsuite.scenario.tree import grown
+        from benchsuite.scenario.messages import problems_of
+        from benchsuite.scenario.yaml_tree import grown
 
         try:
             return cls.model_validate(data)

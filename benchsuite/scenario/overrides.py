@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchsuite.errors import Problem
-from benchsuite.scenario.source import parse
-from benchsuite.scenario.tree import Node, Path, dotted, grown, parts
+from benchsuite.scenario.yaml_tree import Node, Path, dotted, grown, parse, parts
 
 
 def merge(base: Node, over: Node) -> Node:

@@ -13,14 +13,14 @@ from math import prod
 from typing import Any
 
 from benchsuite.errors import Problem, nearest
-from benchsuite.results.nouns import noun
+from benchsuite.labels import noun
 from benchsuite.results.record import Subject
-from benchsuite.scenario import select
+from benchsuite.scenario import filters
 from benchsuite.scenario.expand import labelled
-from benchsuite.scenario.kinds import is_label
+from benchsuite.scenario.messages import problem_at
 from benchsuite.scenario.subjects import STAGES, TIMM, Catalogue, axis_of, named, subject_of
-from benchsuite.scenario.translate import problem_at
-from benchsuite.scenario.tree import Node
+from benchsuite.scenario.types import is_label
+from benchsuite.scenario.yaml_tree import Node
 
 AXES_NOT_PARAMS = ("dim", "kernel")
 _NOT_PARAMS: Mapping[Subject, tuple[str, ...]] = {
@@ -160,14 +160,14 @@ def _filters(root: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
     for key in ("exclude", "expect", "claims"):
         for rule in _section(root, key):
             node = rule.child("where")
-            if node and isinstance(node.value, str) and not select.mistakes(node.value):
-                yield node, select.parse(node.value).mixers
+            if node and isinstance(node.value, str) and not filters.mistakes(node.value):
+                yield node, filters.parse(node.value).mixers
     for claim in _section(root, "claims"):
         for node in (claim.child("subject"), claim.child("against")):
             if node is None or not isinstance(node.value, str):
                 continue
-            if not select.is_filter(node.value) or not select.mistakes(node.value):
-                yield node, select.side(node.value).mixers
+            if not filters.is_filter(node.value) or not filters.mistakes(node.value):
+                yield node, filters.side(node.value).mixers
 
 
 def _nothing_called(node: Node, word: str, words: tuple[str, ...], subject: Subject) -> Problem:

@@ -8,8 +8,8 @@ from typing import Literal, get_args
 
 from benchsuite.errors import Problem
 from benchsuite.results.record import Subject
-from benchsuite.scenario.translate import problem_at
-from benchsuite.scenario.tree import Node
+from benchsuite.scenario.messages import problem_at
+from benchsuite.scenario.yaml_tree import Node
 
 Words = Mapping[str, Sequence[str]]
 """Name → the words that its `params` may use."""

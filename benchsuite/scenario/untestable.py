@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchsuite.errors import Problem
 from benchsuite.results.record import Cell
-from benchsuite.scenario import select
-from benchsuite.scenario.claim import Claim
+from benchsuite.scenario import filters
+from benchsuite.scenario.claim_model import Claim
+from benchsuite.scenario.claim_pairs import Pairing, distinct, pairing
 from benchsuite.scenario.expand import MAX_CELLS, expand, size, variants
+from benchsuite.scenario.messages import problem_at
 from benchsuite.scenario.model import Document
-from benchsuite.scenario.pairs import Pairing, distinct, pairing
-from benchsuite.scenario.translate import problem_at
-from benchsuite.scenario.tree import Node, Path
+from benchsuite.scenario.yaml_tree import Node, Path
 
 _GROUP: Mapping[str, str] = {
     "params": "cost",
@@ -83,9 +83,9 @@ def _published(claim: Claim, root: Node, path: Path) -> Iterator[Problem]:
 def _mixers(claim: Claim) -> Iterator[str]:
     """The mixers that a claim names; `references.py` speaks of those that no form of the scenario has."""
     for selection in (
-        select.side(claim.subject),
-        select.side(claim.against),
-        select.parse(claim.where or ""),
+        filters.side(claim.subject),
+        filters.side(claim.against),
+        filters.parse(claim.where or ""),
     ):
         yield from selection.mixers
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from benchsuite.analyse.history import Series
+from benchsuite.findings.history import Series
 from benchsuite.report.cells import read
 from benchsuite.report.figures import HALF
 from benchsuite.report.figures.of_run import drawings

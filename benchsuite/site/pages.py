@@ -11,7 +11,9 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchsuite import __version__
-from benchsuite.analyse.history import Series
+from benchsuite.findings.history import Series
+from benchsuite.format import byte_size, si
+from benchsuite.labels import noun
 from benchsuite.report import across_page, theme
 from benchsuite.report.across import across
 from benchsuite.report.differences import settings_of
@@ -20,11 +22,9 @@ from benchsuite.report.history import named, percent, reasons, sections
 from benchsuite.report.points import Point, points
 from benchsuite.report.prose import Section
 from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
-from benchsuite.results.nouns import noun
 from benchsuite.results.store import Run
 from benchsuite.site.figures import line
 from benchsuite.site.shelf import Book, Shelf, addresses
-from benchsuite.units import byte_size, si
 
 
 @dataclass(frozen=True, slots=True)

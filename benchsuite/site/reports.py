@@ -8,8 +8,7 @@ from pathlib import Path
 
 from benchsuite.errors import UsageError
 from benchsuite.report.html import render, write
-from benchsuite.results.find import find_runs
-from benchsuite.results.store import REPORT, read_run
+from benchsuite.results.store import REPORT, find_runs, read_run
 from benchsuite.site.shelf import Book, book
 
 README = "README.md"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.analyse.history import Machine, Series, history, machine_of
+from benchsuite.findings.history import Machine, Series, history, machine_of
 from benchsuite.report.history import slug
 from benchsuite.report.words import counted, joined
 from benchsuite.results.frame import to_frame

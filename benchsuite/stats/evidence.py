@@ -16,8 +16,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from benchsuite.stats.student import above, t_quantile
-from benchsuite.stats.summary import quantile
+from benchsuite.stats.intervals import above, quantile, t_quantile
 
 LEAST_ROUNDS = 3
 """Rounds from which an interval is stated; Student's of two reaches 9 times their spread."""

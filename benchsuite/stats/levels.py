@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchsuite.stats.summary import quantile
+from benchsuite.stats.intervals import quantile
 
 _MEDIAN = math.pi / 2
 """Variance of a median beside that of a mean, for normal samples."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.backbones import acmix_pvt, acmix_swin
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.acmix_swin import ACmixWindowAttention
 
 SWIN = {

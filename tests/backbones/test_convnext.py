@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.backbones import convnext
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 
 DIMS, DEPTHS = (96, 192, 384, 768), (3, 3, 9, 3)
 

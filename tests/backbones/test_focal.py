@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones import focal
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.focal import FocalAttention
 
 SIZES = {

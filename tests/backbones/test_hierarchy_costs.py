@@ -14,7 +14,7 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones.davit import config as davit_config
 from benchsuite.backbones.swin import config as swin_config
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from tests.backbones.closed_forms import NETWORKS, B, T, litv2
 
 COUNTED = (

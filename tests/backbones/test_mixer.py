@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchsuite.backbones import mixer
 from benchsuite.backbones.mixer import PORTS, MixerConfig, MLPMixer
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.results.record import Cost
 
 PORT = PORTS["MlpMixer"]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.backbones import poolformer
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 
 S, M = (64, 128, 320, 512), (96, 192, 384, 768)
 SIZES = {

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.backbones import quadtree
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.quadtree import QuadTreeAttention
 
 DIMS = {0: (32, 64, 160, 256)} | dict.fromkeys((1, 2, 3, 4), (64, 128, 320, 512))

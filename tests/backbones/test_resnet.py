@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchsuite.backbones import resnet
 from benchsuite.backbones.resnet import PORTS, ResNet, ResNetConfig
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.acmix import ACmixBottleneck
 from benchsuite.results.record import Cost
 

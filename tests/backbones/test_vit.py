@@ -14,7 +14,7 @@ from torch import Tensor
 from benchsuite.backbones import BACKBONES, vit
 from benchsuite.backbones._choice import GRIDLESS
 from benchsuite.backbones.vit import PORTS, Broadcasting, ViT, ViTConfig
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.results.record import Cost
 
 PORT = PORTS["VisionTransformer"]

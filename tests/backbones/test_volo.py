@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from benchsuite.backbones import volo
 from benchsuite.backbones.volo import PORTS, VOLO
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.results.record import Cost
 
 TINY: dict[str, Any] = {

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.analyse.flags import flags
-from benchsuite.measure.blocks import VISIT_S
-from benchsuite.measure.cuda import LEAST_S
-from benchsuite.measure.nvml import for_device
-from benchsuite.measure.stopping import Visit
+from benchsuite.findings.flags import flags
+from benchsuite.measurement.blocks import VISIT_S
+from benchsuite.measurement.cuda import LEAST_S
+from benchsuite.measurement.nvml import for_device
+from benchsuite.measurement.stopping import Visit
 from benchsuite.results.record import Cell
-from benchsuite.run.answer import Inspected, Visited
-from benchsuite.run.executor import ProcessExecutor
-from benchsuite.scenario.measure import Measure
-from benchsuite.stats.summary import quantile
+from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.stats.intervals import quantile
+from benchsuite.worker.reply import Inspected, Visited
 from tests.builders import make_cell
 
 pytestmark = pytest.mark.gpu

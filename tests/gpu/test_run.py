@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.measure.nvml import for_device
+from benchsuite.measurement.nvml import for_device
 from benchsuite.results.store import read_run
 from tests.real_command import finished
 

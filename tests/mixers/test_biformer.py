@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.biformer import PORTS, BiLevelRoutingAttention, BiLevelRoutingAttention2d
 
 Size = tuple[int, int]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.context_broadcast import (
     ContextBroadcast,
     ContextBroadcastBlock,

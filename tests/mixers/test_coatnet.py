@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.coatnet import PORTS, CoAtNetAttention
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.cswin import PORTS, CrossShapedWindowAttention, StripeAttention
 
 Size = tuple[int, int]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import create_block_mask, create_mask
 
-from benchsuite.measure.estimate import peak_bytes
+from benchsuite.measurement.memory_estimate import peak_bytes
 from benchsuite.mixers import _window, nat
 from benchsuite.mixers._flex import block_mask_of, flex_attend
 from benchsuite.mixers._flex_neighborhood import FlexNeighborhood

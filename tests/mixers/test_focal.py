@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.focal import PORTS, FocalAttention
 from benchsuite.mixers.swin import WindowAttention
 

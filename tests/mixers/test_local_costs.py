@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.acmix import ACmix, ACmixBottleneck
 from benchsuite.mixers.acmix_pvt import ACmixSpatialReductionAttention
 from benchsuite.mixers.acmix_san import ACmixPatchwiseAttention

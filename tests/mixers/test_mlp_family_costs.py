@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.afno import AdaptiveFourierMixing
 from benchsuite.mixers.cascaded_group import CascadedGroupAttention
 from benchsuite.mixers.convnext import ConvNeXtBlock, ConvNeXtConv

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.non_local import PORTS, NonLocal
 
 

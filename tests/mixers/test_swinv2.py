@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers import swinv2
 from benchsuite.mixers.swinv2 import PORTS, SwinV2Block, SwinV2WindowAttention, log_offsets
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measure.cost import count_cost
+from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.van import LargeKernelAttention, VanAttention, VanBlock
 
 

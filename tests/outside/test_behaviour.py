@@ -11,23 +11,23 @@ from pathlib import Path
 import pytest
 
 from benchmarks._called import called
-from benchsuite.analyse.flags import BEHAVIOUR
 from benchsuite.errors import UsageError
-from benchsuite.measure.stopping import Visit
+from benchsuite.findings.flags import BEHAVIOUR
+from benchsuite.measurement.stopping import Visit
 from benchsuite.report.html import render
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import read_run
-from benchsuite.run import worker
-from benchsuite.run.answer import Answer, Visited
-from benchsuite.run.executor import ProcessExecutor
-from benchsuite.run.prepare import Request, prepare
-from benchsuite.run.sweep import run as run_sweep
-from benchsuite.scenario.measure import Measure
+from benchsuite.runner.prepare import Request, prepare
+from benchsuite.runner.sweep import run as run_sweep
+from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.scenario.measure_settings import Measure
 from benchsuite.terminal import print_summary
+from benchsuite.worker import calls
+from benchsuite.worker.reply import Answer, Visited
 from tests.builders import make_cell
 from tests.plans import plans_of
 from tests.real_command import runs, wait_until
-from tests.run.test_sweep import Watching
+from tests.runner.test_sweep import Watching
 
 OUTSIDE = Path(__file__).parents[1] / "data" / "outside"
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
@@ -99,7 +99,7 @@ def test_a_file_of_the_same_package_speaks_for_the_module() -> None:
 
 @pytest.mark.parametrize(("how", "status"), [("refuses", "unsupported"), ("torch", "error")])
 def test_measuring_judges_alike(how: str, status: str) -> None:
-    answer = worker.visit(a_cell("Called", how), QUICK, Visit())
+    answer = calls.visit(a_cell("Called", how), QUICK, Visit())
     assert answer.status == status
 
 
@@ -160,7 +160,7 @@ def test_a_worker_that_dies_while_planning_costs_what_is_planned(executor: Proce
 
 
 def test_planning_does_not_wait_for_ever(executor: ProcessExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchsuite.run.plans.LEAST_S", 1.0)
+    monkeypatch.setattr("benchsuite.runner.plans.LEAST_S", 1.0)
     executor.plan([a_cell("Constructed", "")])
     (plan,) = executor.plan([a_cell("Constructed", "hangs")], timeout_s=1.0)
     assert (plan.status, plan.value) == ("timeout", None)
@@ -201,7 +201,7 @@ def test_a_module_that_ends_its_importer_is_a_record_and_the_others_are_measured
 ) -> None:
     for folder, at_once in ((tmp_path / "small", 1000), (tmp_path / "large", 0)):
         folder.mkdir()
-        monkeypatch.setattr("benchsuite.run.planning.AT_ONCE", at_once)
+        monkeypatch.setattr("benchsuite.runner.planning.AT_ONCE", at_once)
         found = swept(folder, executor, '"exits_on_import:Anything"')
         assert [record.status for record in found.values()].count("ok") == 2
         bad = found["Anything math"]
@@ -244,7 +244,7 @@ def test_what_a_module_does_on_every_kernel_is_a_flag_and_no_mismatch(
     if mode == "forward_backward" and flag == "changes_input":
         pytest.skip("torch refuses to change a leaf in place")
     cell = a_cell("Attends", how, kernel=kernel, mode=mode)
-    answer = worker.visit(cell, QUICK, Visit())
+    answer = calls.visit(cell, QUICK, Visit())
     assert answer.value is not None, answer.failure
     assert answer.value.behaviour == ((flag,) if flag else ())
     assert (answer.value.check is None) == (kernel == "math")
@@ -256,7 +256,7 @@ def test_what_a_module_does_on_every_kernel_is_a_flag_and_no_mismatch(
 
 def test_a_protocol_without_warm_up_is_compared_on_an_input_as_it_was() -> None:
     cell = a_cell("Attends", "halves its input", kernel="sdpa", protocol="hilo_single_layer")
-    answer = worker.visit(cell, QUICK, Visit())
+    answer = calls.visit(cell, QUICK, Visit())
     assert answer.value is not None
     assert answer.value.behaviour == ("changes_input",)
     assert answer.value.check is not None
@@ -264,7 +264,7 @@ def test_a_protocol_without_warm_up_is_compared_on_an_input_as_it_was() -> None:
 
 
 def test_dropout_in_training_is_what_training_is_for() -> None:
-    answer = worker.visit(a_cell("Attends", "drops", mode="training_step"), QUICK, Visit())
+    answer = calls.visit(a_cell("Attends", "drops", mode="training_step"), QUICK, Visit())
     assert answer.value is not None
     assert answer.value.behaviour == ()
 

@@ -11,10 +11,10 @@ import pytest
 from benchmarks._called import called
 from benchsuite.errors import UsageError
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.scenario.check import check
 from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario
-from benchsuite.scenario.source import MAX_VALUES, parse
+from benchsuite.scenario.validate import check
+from benchsuite.scenario.yaml_tree import MAX_VALUES, parse
 from tests.builders import make_record
 
 DATA = Path(__file__).parents[1] / "data" / "outside"

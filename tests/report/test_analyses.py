@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.errors import UsageError
-from benchsuite.report import theme
-from benchsuite.report.analyses import RANDOM, of_run, part
-from benchsuite.report.analyses_page import render
-from benchsuite.report.analysis_figures import FIGURES, attention_figure, paths_figure, spectrum_figure
-from benchsuite.report.html import render as render_report
-from benchsuite.report.svg import StyleSheet
-from benchsuite.results.analyses import (
+from benchsuite.analyse.data import (
     ANALYSES,
     Analyses,
     AttentionLayer,
@@ -26,6 +19,13 @@ from benchsuite.results.analyses import (
     read_analyses,
     write_analyses,
 )
+from benchsuite.errors import UsageError
+from benchsuite.report import theme
+from benchsuite.report.analyses import RANDOM, of_run, part
+from benchsuite.report.analyses_page import render
+from benchsuite.report.analysis_figures import FIGURES, attention_figure, paths_figure, spectrum_figure
+from benchsuite.report.html import render as render_report
+from benchsuite.report.svg import StyleSheet
 from tests.report.synthetic import make_record, make_run
 
 TRAINED = Weights(kind="file", file="hilo.pth", sha256="ab" * 32, mapping="ziplab/LITv2:LITv2")

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.claims import VERDICTS
 from benchsuite.cli import main
 from benchsuite.errors import ScenarioError
+from benchsuite.findings.claims import VERDICTS
 from benchsuite.report.claims import SYMBOLS, Panel, judgements, panel, plain
 from benchsuite.report.html import render
 from benchsuite.results.frame import to_frame

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.exact import GROUPS
-from benchsuite.analyse.fingerprint import Finding
+from benchsuite.findings.exact import GROUPS
+from benchsuite.findings.fingerprint import Finding
 from benchsuite.report.comparison import CAVEAT, Comparison, Pair, compare, plain
 from benchsuite.report.comparison_page import page, to_html
 from benchsuite.report.differences import COUNTED, table_of

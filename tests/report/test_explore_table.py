@@ -18,8 +18,8 @@ from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Scenario
-from benchsuite.scenario.select import parse
 from tests.report.synthetic import make_record, make_run, realistic
 
 

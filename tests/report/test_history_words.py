@@ -7,7 +7,7 @@ import io
 
 import yaml
 
-from benchsuite.analyse.history import Series, history
+from benchsuite.findings.history import Series, history
 from benchsuite.report.history import named, percent, plain, sections, slug, to_csv, to_otava
 from benchsuite.report.prose import Section, texts
 from tests.report.runs import on

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from markupsafe import escape
 
-from benchsuite.analyse.flags import FLAGS
+from benchsuite.findings.flags import FLAGS
 from benchsuite.report.cells import read
 from benchsuite.report.formats import to_latex, to_markdown
 from benchsuite.report.numbers import all_cells, of_setting, settings

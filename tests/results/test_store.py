@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import RecordVersionError, RunFolderError, StorageError
+from benchsuite.io import LOCK
 from benchsuite.results.codec import encode
-from benchsuite.results.lock import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, RunWriter, check_free, read_run
 from tests.builders import make_cell, make_record

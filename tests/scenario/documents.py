@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from benchsuite.scenario.check import check, problems
 from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.validate import check, problems
 
 KNOWN = {
     "msa": ("attn_drop", "num_heads", "qkv_bias"),

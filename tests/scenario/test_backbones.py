@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from benchsuite.results.record import Cell
-from benchsuite.scenario.check import check, problems
 from benchsuite.scenario.expand import expand
+from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.schema import json_schema
-from benchsuite.scenario.select import parse
 from benchsuite.scenario.subjects import Catalogue, named
+from benchsuite.scenario.validate import check, problems
 
 from .documents import KNOWN
 

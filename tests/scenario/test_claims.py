@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.claims import judge
 from benchsuite.errors import ScenarioError
+from benchsuite.findings.claims import judge
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell
-from benchsuite.run.catalogue import known_parameters
-from benchsuite.scenario.claim import Claim, stored_claims
+from benchsuite.scenario.claim_model import Claim, stored_claims
+from benchsuite.scenario.claim_pairs import pairing
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.find import shipped
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
-from benchsuite.scenario.pairs import pairing
 from benchsuite.scenario.schema import json_schema
+from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
 
 from .documents import KNOWN, read, told

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.claims import judge
+from benchsuite.findings.claims import judge
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell
-from benchsuite.run.catalogue import known_parameters
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.find import shipped
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
+from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
 
 MIXER_SCENARIOS = ("acmix", "context_broadcast", "depthwise", "dual_attention", "hilo", "hilo_alpha", "zoo")

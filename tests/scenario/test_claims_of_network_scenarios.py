@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from benchsuite.analyse.claims import judge
+from benchsuite.findings.claims import judge
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell
-from benchsuite.run.catalogue import known_parameters
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.find import shipped
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
+from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record
 
 MUST_TEST = {
@@ -278,7 +278,7 @@ def test_a_kernel_and_a_precision_are_compared_within_one_network() -> None:
 
 @pytest.mark.parametrize("name", ["dwnet", "context_broadcast_vit", "classification_224"])
 def test_the_networks_have_as_many_parameters_as_is_claimed_of_them(name: str) -> None:
-    from benchsuite.run.build import build
+    from benchsuite.worker.build import build
 
     found = scenario(name)
     claims = [claim for claim in found.claims if claim.metric == "params"]

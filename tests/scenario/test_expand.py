@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchsuite.results.record import SETTINGS, Cell
+from benchsuite.scenario.axes import SWEPT, Include, Sweep
 from benchsuite.scenario.expand import expand, expand_detailed, expected
+from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Exclude
-from benchsuite.scenario.select import parse
-from benchsuite.scenario.sweep import SWEPT, Include, Sweep
 
 from .documents import read
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.scenario.gate import Gate
+from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.model import Scenario
 
 from .documents import read, told

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.scenario.check import check
 from benchsuite.scenario.expand import expand
+from benchsuite.scenario.validate import check
 
 KNOWN = {"msa": ("num_heads",), "hilo": ("alpha", "num_heads")}
 SWEEP = """name: s

@@ -7,7 +7,7 @@ import pytest
 
 from benchsuite.errors import ScenarioError
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.measure import Measure
+from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.model import Document, Scenario
 
 from .documents import FULL, read

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchsuite.scenario.overrides import merge
-from benchsuite.scenario.tree import grown
+from benchsuite.scenario.yaml_tree import grown
 
 from .documents import read, told
 

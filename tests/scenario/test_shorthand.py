@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.run.catalogue import known_parameters
-from benchsuite.scenario.check import check
 from benchsuite.scenario.shorthand import Line, scenario, to_yaml
+from benchsuite.scenario.validate import check
+from benchsuite.zoo.catalogue import known_parameters
 
 MIXERS = ("hilo", "msa", "window")
 BACKBONES = ("litv2_s", "swin_t")

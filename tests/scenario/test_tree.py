@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.scenario.tree import dotted, grown, parts
+from benchsuite.scenario.yaml_tree import dotted, grown, parts
 
 words = st.text(alphabet="abcxyz_-09α", min_size=1, max_size=5)
 paths = st.builds(lambda first, rest: (first, *rest), words, st.lists(words | st.integers(0, 99), max_size=5))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.scenario.check import check
+from benchsuite.scenario.validate import check
 from benchsuite.scenario.wording import contradictions, fitted
 
 

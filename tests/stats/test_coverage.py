@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, Question, decide, estimate, half_width, paired
-from benchsuite.stats.summary import median_interval
+from benchsuite.stats.intervals import median_interval
 
 Array = npt.NDArray[np.float64]
 RUNS = 4000

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from benchsuite.stats.student import inside, mean_interval, t_quantile
+from benchsuite.stats.intervals import inside, mean_interval, t_quantile
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from benchsuite.io import parse
 from benchsuite.results.codec import encode
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
-from benchsuite.results.untrusted import parse
 
 FORMAT = 1
 """Of the blocks; `extract` reads this one and older ones."""

@@ -11,7 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from benchsuite import __version__
-from benchsuite.analyse.flags import FLAGS
+from benchsuite.findings.flags import FLAGS
+from benchsuite.labels import noun
 from benchsuite.report import numbers
 from benchsuite.report.cells import Cells
 from benchsuite.report.explore import embed
@@ -20,7 +21,6 @@ from benchsuite.report.explore.repeat import base_command
 from benchsuite.report.explore.table import looks_of, to_table
 from benchsuite.report.formats import to_latex, to_markdown
 from benchsuite.report.words import counted
-from benchsuite.results.nouns import noun
 
 SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "download", "app")
 """In the order in which they build on each other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from benchsuite.labels import noun
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures import accuracy, lines, parts, roofline, rows, scatter
 from benchsuite.report.figures.choose import Drawn, Options, Request
@@ -12,7 +13,6 @@ from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, TWO_COLUMNS, La
 from benchsuite.report.points import Point, names_of, resolutions_of
 from benchsuite.report.theme import Look
 from benchsuite.report.words import counted, places
-from benchsuite.results.nouns import noun
 
 __all__ = [
     "COLUMN",

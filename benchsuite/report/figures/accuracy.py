@@ -6,6 +6,7 @@ import math
 
 from matplotlib.lines import Line2D
 
+from benchsuite.format import si
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.figures.axes import apply, scale, title_of
@@ -17,7 +18,6 @@ from benchsuite.report.points import names_of
 from benchsuite.report.theme import MUTED
 from benchsuite.report.words import joined, pixels
 from benchsuite.results.metrics import METRICS
-from benchsuite.units import si
 
 LARGEST = 2.2
 """Diameter of the mark of the network with most parameters, in those of a plain mark."""

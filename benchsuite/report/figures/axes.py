@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
+from benchsuite.format import byte_size, si, significant
 from benchsuite.report.canvas import measure
 from benchsuite.report.theme import MUTED
 from benchsuite.results.metrics import Metric
-from benchsuite.units import byte_size, si, significant
 
 ALIKE = 1e-9
 """Share by which values differ that are one value to a reader, and nearly one to a float."""

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from benchsuite.analyse.work import OTHER
+from benchsuite.findings.operator_kinds import OTHER
 from benchsuite.report.canvas import measure, text, text_size
 from benchsuite.report.figures.choose import Drawn, setting_labels
 from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
+from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.crowd import MANY, faded, told
@@ -31,7 +32,6 @@ from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, pixels, places
 from benchsuite.results.metrics import METRICS, Metric
-from benchsuite.results.nouns import noun
 
 SHOWN = ("macs", "throughput", "peak_memory_bytes")
 MOST_ROWS = 3

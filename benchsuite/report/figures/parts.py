@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from benchsuite.analyse.work import OTHER, kind_of_work
+from benchsuite.findings.operator_kinds import OTHER, kind_of_work
+from benchsuite.format import byte_size, si
 from benchsuite.report.figures.bars import WAITS, Bar, stacked
 from benchsuite.report.figures.choose import Drawn, Request, chosen, fullest, setting_labels
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point
 from benchsuite.report.theme import Look
 from benchsuite.report.words import counted, fixed, joined, pixels, some
-from benchsuite.results.launch import LAUNCH_BOUND, launch_bound
-from benchsuite.units import byte_size, si
+from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
 
 WORKS = "device works"
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"

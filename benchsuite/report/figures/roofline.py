@@ -7,7 +7,8 @@ from typing import Literal
 
 from matplotlib.artist import Artist
 
-from benchsuite.analyse.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
+from benchsuite.findings.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
+from benchsuite.format import si
 from benchsuite.report.canvas import kernel_handles, mark, measure, text_size
 from benchsuite.report.crowd import crowded, faded
 from benchsuite.report.figures.axes import apply, scale
@@ -18,7 +19,6 @@ from benchsuite.report.labels import Box, around, place
 from benchsuite.report.points import Point, Roof, kernels_of
 from benchsuite.report.theme import MUTED, fills
 from benchsuite.report.words import counted, fixed, joined, pixels, some
-from benchsuite.units import si
 
 FAR = 10.0
 """How many times the ridge all marks lie beyond, where it is left out, so that it squeezes none."""

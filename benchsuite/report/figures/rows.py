@@ -10,6 +10,7 @@ from typing import Literal
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 
+from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Canvas, measure, text_size
 from benchsuite.report.crowd import MANY
@@ -24,7 +25,6 @@ from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, joined, pixels, the_kernels
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.nouns import noun
 
 MOST_PANELS = 3
 PAPER = 640.0

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from benchsuite.analyse.pareto import pareto_front
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.crowd import MANY, crowded, faded, told
@@ -26,6 +25,7 @@ from benchsuite.report.styles import LITV2
 from benchsuite.report.theme import INK, MUTED, Look, fills
 from benchsuite.report.words import fixed, pixels
 from benchsuite.results.metrics import METRICS, Metric
+from benchsuite.stats.pareto import pareto_front
 
 MOST_PANELS = 3
 FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchsuite.labels import noun
 from benchsuite.report.crowd import crowded
 from benchsuite.report.points import Point, kernels_of, resolutions_of
 from benchsuite.report.words import STATUS_WORDS, counted, places, some
 from benchsuite.results.metrics import Metric
-from benchsuite.results.nouns import noun
 
 
 def said(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from benchsuite.analyse.flags import flags
+from benchsuite.findings.flags import flags
 from benchsuite.report.figures import column
 from benchsuite.report.figures.bars import MOST_ROWS
 from benchsuite.report.figures.parts import MOST_KINDS, device_said

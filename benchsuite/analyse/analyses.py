@@ -1,0 +1,187 @@
+"""From the name of a mixer or network to its analyses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchsuite.analyse.attention import AttentionReader
+from benchsuite.analyse.branches import SpectrumReader
+from benchsuite.analyse.data import ReceptiveField, Subject, Weights
+from benchsuite.analyse.images import read_images
+from benchsuite.analyse.learned import path_weights, scale_statistics
+from benchsuite.analyse.receptive_field import of_mixer, of_network
+from benchsuite.analyse.weights import fill
+from benchsuite.backbones import BACKBONES
+from benchsuite.errors import UsageError, nearest
+from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.results.record import Cell
+from benchsuite.results.store import Run
+from benchsuite.scenario.subjects import TIMM
+from benchsuite.worker.build import build, own_packages
+from benchsuite.worker.refusals import is_refusal
+
+STRIDE, DIM, NUM_HEADS = 16, 384, 12
+"""Of a mixer on its own: the third stage of the networks of the papers, at 224 px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is to be looked into, on what.
+
+    Attributes:
+        resolution: of the images, height and width.
+        images: how many the numbers are means over.
+        seed: of random weights and of a random input.
+        weights: a file for the subject; None for random ones.
+        folder: of images for networks; None for normal noise.
+        stride, dim, num_heads: of a mixer on its own.
+        params: further arguments of the mixer or network.
+    """
+
+    resolution: tuple[int, int] = (224, 224)
+    images: int = 2
+    seed: int = 0
+    weights: Path | None = None
+    folder: Path | None = None
+    stride: int = STRIDE
+    dim: int = DIM
+    num_heads: int = NUM_HEADS
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def cell_of(name: str, ask: Ask) -> Cell:
+    """The cell of a mixer, block or network by its name, or of one's own "package.module:Class" mixer.
+
+    Raises:
+        UsageError: the name stands for nothing.
+    """
+    known = MIXERS | BLOCKS | BACKBONES
+    if name not in known and ":" not in name:
+        guess = nearest(name, known)
+        hint = f'; did you mean "{guess}"?' if guess else ""
+        raise UsageError(
+            f'no run folder, mixer or network is called "{name}"{hint}\n'
+            "  `benchsuite list mixers` and `benchsuite count backbones` show the names"
+        )
+    network = name in BACKBONES or name.startswith(TIMM)
+    if not network and (ask.resolution[0] % ask.stride or ask.resolution[1] % ask.stride):
+        height, width = ask.resolution
+        raise UsageError(f"stride {ask.stride} does not divide {height} × {width} pixels")
+    return Cell(
+        subject="backbone" if network else "mixer",
+        name=name,
+        target=name,
+        config=dict(ask.params),
+        resolution=ask.resolution,
+        stride=1 if network else ask.stride,
+        batch=ask.images,
+        dim=None if network else ask.dim,
+        num_heads=None if network else ask.num_heads,
+    )
+
+
+def cells_of(run: Run, ask: Ask) -> list[Cell]:
+    """One cell for each mixer or network that a run measured: the first of its smallest resolution.
+
+    Kernel, dtype, device and whatever else says how it was measured are left behind: the analyses run on
+    "math" in fp32 on the CPU, whichever kernel was timed.
+
+    Raises:
+        UsageError: the run holds no cells.
+    """
+    found: dict[str, Cell] = {}
+    for record in run.records:
+        cell = record.cell
+        before = found.get(cell.name)
+        if before is None or _pixels(cell) < _pixels(before):
+            found[cell.name] = cell
+    if not found:
+        raise UsageError(f"{run.path}: holds no cells to analyse")
+    return [
+        Cell(
+            subject=cell.subject,
+            name=cell.name,
+            target=cell.target,
+            config=cell.config,
+            resolution=cell.resolution,
+            stride=cell.stride,
+            batch=ask.images,
+            dim=cell.dim,
+            num_heads=cell.num_heads,
+        )
+        for cell in found.values()
+    ]
+
+
+def _pixels(cell: Cell) -> int:
+    return cell.resolution[0] * cell.resolution[1]
+
+
+def analyse(cell: Cell, ask: Ask) -> Subject:
+    """Build it, fill it, run it once forward and once backward, and say what was seen.
+
+    Raises:
+        UsageError: it cannot be built, the weights do not fit it, or there are no such images.
+        Unsupported: the network does not take such images.
+    """
+    try:
+        built = build(cell, "cpu", seed=ask.seed)
+    except ValueError as error:
+        if not is_refusal(error, own_packages(cell)):
+            raise
+        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
+    module, (tensor, *rest) = built.module, built.inputs
+    weights = Weights(kind="random", seed=ask.seed)
+    if ask.weights is not None:
+        weights = fill(module, cell.target, "network" if built.images else "mixer", ask.weights)
+    inputs = f"normal noise, seed {ask.seed}"
+    if ask.folder is not None and built.images:
+        tensor = read_images(ask.folder, ask.images, cell.resolution)
+        inputs = f"{len(tensor)} images of {ask.folder.name}"
+    notes: list[str] = []
+    with (
+        torch.inference_mode(),
+        SpectrumReader(module) as spectra,
+        AttentionReader(module, cell.resolution if built.images else None) as attention,
+    ):
+        module(tensor, *rest)
+    if attention.unread:
+        notes.append(
+            f"Not read, as its softmax is not one row of weights over keys: {', '.join(attention.unread)}."
+        )
+    return Subject(
+        name=cell.name,
+        target=cell.target,
+        kind="network" if built.images else "mixer",
+        resolution=cell.resolution,
+        images=len(tensor),
+        inputs=inputs,
+        weights=weights,
+        attention=tuple(attention.layers),
+        spectra=tuple(spectra.spectra),
+        paths=tuple(path_weights(module)),
+        scales=tuple(scale_statistics(module)),
+        field=_field(module, (tensor, *rest), images=built.images, notes=notes),
+        notes=tuple(notes),
+    )
+
+
+def _field(
+    module: torch.nn.Module, inputs: Sequence[Any], *, images: bool, notes: list[str]
+) -> ReceptiveField | None:
+    """The receptive field; None, with a note, where it cannot be had."""
+    try:
+        if not images:
+            return of_mixer(module, inputs, str(getattr(module, "layout", "BNC")))
+        found = of_network(module, inputs[0])
+    except RuntimeError as error:
+        notes.append(f"No receptive field: {str(error).splitlines()[0]}")
+        return None
+    if found is None:
+        notes.append("No receptive field: the network has no stages or blocks whose output is a map.")
+    return found

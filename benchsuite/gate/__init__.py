@@ -1,0 +1,1 @@
+"""Is the new code slower, or larger? From a request to a verdict on every cell."""

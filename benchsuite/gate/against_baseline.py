@@ -1,0 +1,313 @@
+"""Cells held against a stored baseline: may the machines be compared, and a verdict on each. Pure."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import UsageError
+from benchsuite.findings.fingerprint import over_sessions, settings
+from benchsuite.gate.baseline import Baseline, BaselineCell, changes_of, of_runs
+from benchsuite.gate.decide import VERDICT_OF, Decision, aa_noise, expected_by_chance
+from benchsuite.gate.exact import Accepted, accepted_of, regressions, unused
+from benchsuite.gate.noise import Noise, require_fitting
+from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
+from benchsuite.results.store import Run
+from benchsuite.scenario.gate_settings import ExactPolicy, Gate
+from benchsuite.stats import evidence as stats
+from benchsuite.stats.intervals import t_quantile
+
+_ENOUGH = 3
+"""Processes a side from which their own spread makes the interval; that of two says next to nothing."""
+_COUNTS = ("params", "macs")
+"""Numbers that a cell without times stands for."""
+_FEW = 4
+"""Degrees of freedom that a noise of unknown origin is taken to have: five processes, as in a self-test."""
+
+
+def exact_cells(
+    old: Sequence[BaselineCell], new: Sequence[BaselineCell], accepted: Sequence[Accepted] = ()
+) -> tuple[GateCell, ...]:
+    """Verdicts by exact numbers alone: any that differs, and that nobody has accepted, is a regression."""
+    return tuple(_exact(a, b, "any", accepted) for a, b in _beside(old, new))
+
+
+def timed_cells(
+    baseline: Baseline,
+    new: Sequence[BaselineCell],
+    noise: float | None,
+    own_noise: Mapping[str, float] | None = None,
+    accepted: Sequence[Accepted] = (),
+) -> tuple[tuple[GateCell, ...], int, float]:
+    """Verdicts by times and exact numbers; then how many were tested, and how many chance would flag.
+
+    Args:
+        noise: by how much two processes differ on the machine, as a share; None if nobody knows.
+        own_noise: the same of single cells, by id, where it was measured; it counts instead of `noise`.
+    """
+    rule = baseline.rule
+    cells = []
+    for a, b in _beside(baseline.cells, new):
+        exact = _exact(a, b, rule.exact, accepted)
+        both = a is not None and b is not None and a.log_medians and b.log_medians
+        known = (own_noise or {}).get(exact.id, noise)
+        cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
+    tested = [i for i, one in enumerate(cells) if one.decision and not math.isnan(one.decision.p)]
+    sure = stats.discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
+    for i, found in zip(tested, sure, strict=True):
+        if cells[i].verdict == "slower" and not found:
+            why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
+            cells[i] = replace(cells[i], verdict="inconclusive", reason=why)
+    return tuple(cells), len(tested), expected_by_chance(len(tested), rule.confidence)
+
+
+def decide(old: Sequence[float], new: Sequence[float], rule: Gate, noise: float | None) -> Decision:
+    """The verdict on the log medians of two sides, of one process or more each.
+
+    Raises:
+        ValueError: a side has none.
+    """
+    if not old or not new:
+        raise ValueError("a comparison needs a process on either side")
+    log_ratio = statistics.fmean(new) - statistics.fmean(old)
+    ratio, processes = math.exp(log_ratio), min(len(old), len(new))
+    share = math.sqrt((1 / len(old) + 1 / len(new)) / 2)  # the mean of several is calmer than one
+    expected = None if noise is None else share * math.log1p(noise)
+    bound = max(math.log1p(rule.delta), expected or 0.0)
+    delta = math.expm1(bound)
+    measured = processes >= _ENOUGH or (processes >= 2 and expected is None)
+    if measured:
+        freedom = processes - 1
+        error = math.sqrt(statistics.variance(old) / len(old) + statistics.variance(new) / len(new))
+    elif expected is not None:
+        freedom, error = _FEW, expected / t_quantile(0.95, _FEW)
+    else:
+        why = (
+            "one process on a side, and nobody knows how far two differ on this machine: give three or more "
+            "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
+        )
+        return Decision("inconclusive", delta, ratio, pairs=processes, reason=why)
+    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), margin=delta)
+    found = stats.decide({"it": asked}, confidence=rule.confidence, false_discovery=1.0, tested="above")["it"]
+    verdict, why = VERDICT_OF[found.side], ""
+    if verdict == "inconclusive":
+        if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
+            verdict = "not flagged"
+        else:
+            why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
+    p = found.p if measured else math.nan
+    return Decision(verdict, delta, ratio, found.lo, found.hi, p, processes, why)
+
+
+def _beside(
+    old: Sequence[BaselineCell], new: Sequence[BaselineCell]
+) -> list[tuple[BaselineCell | None, BaselineCell | None]]:
+    """The cells of both sides, those of the new side in its order, then those that are gone."""
+    before: Mapping[str, BaselineCell] = {cell.id: cell for cell in old}
+    there = {cell.id for cell in new}
+    gone = [(cell, None) for cell in old if cell.id not in there]
+    return [*((before.get(cell.id), cell) for cell in new), *gone]
+
+
+def _exact(
+    old: BaselineCell | None, new: BaselineCell | None, policy: ExactPolicy, accepted: Sequence[Accepted]
+) -> GateCell:
+    one = new or old
+    assert one is not None
+    changes = changes_of(old, new) if old and new else ()
+    verdict, reason = _statuses(old, new)
+    if verdict == "equal":
+        verdict = of_changes(regressions(changes, policy, accepted))
+    return GateCell(
+        id=one.id,
+        cell=one.cell,
+        verdict=verdict,
+        base=old.status if old else None,
+        candidate=new.status if new else None,
+        reason=reason,
+        changes=changes,
+        accepted=accepted_of(changes, accepted),
+        counts={key: new.numbers[key] for key in _COUNTS if new and key in new.numbers},
+    )
+
+
+def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellVerdict, str]:
+    if old is None or new is None:
+        return "missing", "the baseline does not have it" if old is None else "only the baseline has it"
+    was, now = old.outcome, new.outcome
+    if was == now == "not counted":
+        return "not counted", f"on both sides: {new.reason}"
+    if was == now:
+        return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
+    if old.status == "ok" != new.status:
+        return "broken", f"{now}: {new.reason}"
+    if was == "ok":
+        return "no longer counted", f"{now}: {new.reason}"
+    return "failed", f"in the baseline {was}: {old.reason}; now {now}"
+
+
+def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
+    """The cell by its counts alone, unless it was timed once and is not any more."""
+    if exact.verdict == "equal" and old and new and old.log_medians and new.status == "ok":
+        return replace(exact, verdict="failed", reason="the baseline has times of it, and now it has none")
+    return exact
+
+
+def _timed(
+    exact: GateCell, old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None
+) -> GateCell:
+    known = [one for one in (noise, old.noise, new.noise) if one is not None]
+    decision = decide(old.log_medians, new.log_medians, rule, max(known, default=None))
+    verdict: CellVerdict = decision.verdict
+    if exact.verdict != "equal" and decision.verdict != "slower":
+        verdict = exact.verdict
+    return replace(
+        exact,
+        verdict=verdict,
+        reason=exact.reason or decision.reason,
+        base_s=math.exp(statistics.fmean(old.log_medians)),
+        candidate_s=math.exp(statistics.fmean(new.log_medians)),
+        decision=decision,
+    )
+
+
+def _p(cell: GateCell) -> float:
+    assert cell.decision is not None
+    return cell.decision.p
+
+
+_NOISE = (
+    "two processes are taken to differ by up to {0:.3g} % on this machine, as its self-test found for cells "
+    "of one process; three or more runs in the baseline, or --noise, know it better"
+)
+
+
+def exact_result(
+    old: Baseline,
+    new: Baseline,
+    *,
+    accepted: Sequence[Accepted] = (),
+    missing: str | None = None,
+    command: str = "",
+    base: str = "",
+) -> GateResult:
+    """Exact numbers alone; no machine matters.
+
+    Raises:
+        UsageError: the two have no cell in common.
+    """
+    cells = exact_cells(old.cells, new.cells, accepted)
+    _require_common(cells, base)
+    return GateResult(
+        scenario=new.name,
+        base=f"baseline {base}",
+        candidate="this code",
+        machine='any: counted on "meta"',
+        cells=cells,
+        notes=_unused(cells, accepted),
+        missing_fails=(missing or old.rule.missing) == "fail",
+        command=command,
+    )
+
+
+def run_result(
+    old: Baseline,
+    runs: Sequence[Run],
+    *,
+    accepted: Sequence[Accepted] = (),
+    noise: Noise | None = None,
+    missing: str | None = None,
+    command: str = "",
+    base: str = "",
+) -> GateResult:
+    """Runs, each of which is one process of every cell, against a baseline of the same machine.
+
+    Args:
+        noise: of cells of this machine; for others, what self-tests said to the baseline and the runs counts.
+
+    Raises:
+        UsageError: the two have no cell in common, or the runs are of several scenarios.
+    """
+    names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in runs)
+    if len(names) > 1:
+        raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")
+    machines = [one for run in runs for one in (*run.environments.values(),)] or [{}]
+    found = [*over_sessions([old.machine], machines)]
+    for run in runs:
+        found += [one for one in settings({"measure": old.measure}, run.scenario) if one not in found]
+    known = _known(old, machines)
+    own, said = _own_noise(noise, machines[0], runs)
+    new = of_runs(runs, known)
+    processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
+    refused = [one for one in found if one.level == "refuse"]
+    cells: tuple[GateCell, ...] = ()
+    tested, by_chance = 0, 0.0
+    if not refused:
+        cells, tested, by_chance = timed_cells(old, new.cells, known, own, accepted)
+        _require_common(cells, base)
+    if known is not None and any(cell.id not in own for cell in cells):
+        said = (*said, _NOISE.format(100 * known))
+    return GateResult(
+        scenario=new.name,
+        base=f"baseline {base}",
+        candidate=f"{', '.join(str(run.path) for run in runs)} ({processes})",
+        machine=machine_words(machines[0]),
+        cells=cells,
+        rule=old.rule,
+        tested=tested,
+        by_chance=by_chance,
+        differences=tuple(found),
+        refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
+        notes=(*said, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
+        missing_fails=(missing or old.rule.missing) == "fail",
+        command=command,
+        unread=tuple(text for run in runs for text in run.warnings),
+    )
+
+
+def self_test_noise(machine: Mapping[str, Any]) -> float | None:
+    """The noise that the machine's last self-test found, as a share; None if nobody knows."""
+    percent = (machine.get("selftest") or {}).get("noise_percent")
+    return None if percent is None else float(percent) / 100
+
+
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """ "NVIDIA H200, torch 2.11.0"."""
+    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
+    name = gpu.get("name") or cpu.get("model") or "unknown"
+    return f"{name}, torch {machine.get('torch') or 'unknown'}"
+
+
+def _known(old: Baseline, machines: Sequence[Mapping[str, Any]]) -> float | None:
+    """The largest noise that self-tests have told; None if none has."""
+    told = [old.noise, *map(self_test_noise, machines)]
+    return max([one for one in told if one is not None], default=None)
+
+
+def _own_noise(
+    noise: Noise | None, machine: Mapping[str, Any], runs: Sequence[Run]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Cell id → by how much two processes of it differ, a share; and what is to be said of it."""
+    if noise is None:
+        return {}, ()
+    cells = [record.cell for record in runs[0].records]
+    notes = require_fitting(noise, Path("--noise"), machine, cells, noise.pairs)
+    return {cell.id: aa_noise(cell.log_ratios, 1) for cell in noise.cells}, notes
+
+
+def _require_common(cells: Sequence[GateCell], base: str) -> None:
+    if all(cell.base is None or cell.candidate is None for cell in cells):
+        gone = next((cell.id for cell in cells if cell.candidate is None), "none")
+        new = next((cell.id for cell in cells if cell.base is None), "none")
+        raise UsageError(
+            f"{base}: has no cell in common with what it is compared with (there: {gone}, …; here: {new}, …)"
+        )
+
+
+def _unused(cells: Sequence[GateCell], accepted: Sequence[Accepted]) -> tuple[str, ...]:
+    changes = [change for cell in cells for change in cell.changes]
+    return tuple(f"--accept {one}: nothing of it changed" for one in unused(changes, accepted))

@@ -1,0 +1,296 @@
+"""A baseline: what cells were once, as data and as JSON, a line a cell, so that git shows what changed."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from benchsuite.errors import UsageError
+from benchsuite.findings.exact import GROUPS, Change
+from benchsuite.findings.fingerprint import PROPERTIES
+from benchsuite.gate.decide import log_median
+from benchsuite.io import parse
+from benchsuite.results.record import Cell, Record, Status
+from benchsuite.results.shapes import require_environment
+from benchsuite.results.store import Run
+from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.intervals import t_quantile
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Kind = Literal["exact", "run"]
+_BY_CALLS = ("other_ops", "uncounted")
+"""Groups that have a number for each operator: one that is not there is called 0 times."""
+_ENOUGH = 3
+"""Processes from which the noise of a cell can be told at all."""
+_LEFT_OUT = ("command", "started_at", "ceilings")
+"""Of a machine's description: what says nothing of whether two may be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineCell:
+    """One cell.
+
+    Attributes:
+        log_medians: of each process, the logarithm of the median of its samples in seconds.
+        numbers: exact numbers by name: "macs", "other_ops.softmax".
+        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
+        reason: why there are no numbers; empty if there are. With status "ok" only counting failed.
+    """
+
+    id: str
+    cell: Cell
+    status: Status = "ok"
+    log_medians: tuple[float, ...] = ()
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    ways: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """Its status, or "not counted" where nothing else is wrong with it."""
+        return "not counted" if self.status == "ok" and self.reason else self.status
+
+    @property
+    def noise(self) -> float | None:
+        """By how much two of its processes differ: a share that 95 % stay below; None if too few ran."""
+        if len(self.log_medians) < _ENOUGH:
+            return None
+        spread = math.sqrt(2) * statistics.stdev(self.log_medians)
+        return math.expm1(t_quantile(0.95, len(self.log_medians) - 1) * spread)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """A whole baseline.
+
+    Attributes:
+        name: of the scenario, or of what is counted.
+        sources: scenarios that are counted anew to compare with it: names, or paths from the file's folder.
+        machine: as `environment.json` has it; empty for kind "exact".
+        measure: settings under which it was measured.
+        noise: by how much two processes differ on the machine, as a share; None if nobody knows.
+    """
+
+    kind: Kind
+    name: str
+    cells: tuple[BaselineCell, ...]
+    sources: tuple[str, ...] = ()
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    measure: Mapping[str, Any] = field(default_factory=dict)
+    rule: Gate = field(default_factory=Gate)
+    noise: float | None = None
+
+
+def cell_of(records: Sequence[Record]) -> BaselineCell:
+    """What several processes say of one cell; the exact numbers are of the first that has any.
+
+    Raises:
+        ValueError: there are no records.
+    """
+    if not records:
+        raise ValueError("a cell of a baseline needs a record")
+    timed = [one.timing.samples_s for one in records if one.status == "ok" and one.timing]
+    best = next((one for one in records if one.status == "ok"), records[0])
+    ways = {name: how for name, group in GROUPS.items() if (how := group.means(best))}
+    return BaselineCell(
+        id=best.id,
+        cell=best.cell,
+        status=best.status,
+        log_medians=tuple(round(log_median(samples), 6) for samples in timed if samples),
+        numbers=numbers_of(best),
+        ways={name: how for name, how in ways.items() if name not in _BY_CALLS},  # as of "macs"
+        reason=best.reason or ("" if timed else best.not_counted),
+    )
+
+
+def numbers_of(record: Record) -> dict[str, int]:
+    """The exact numbers of a record, by name."""
+    return {
+        f"{name}.{key}" if key else name: number
+        for name, group in GROUPS.items()
+        for key, number in (group.read(record) or {}).items()
+    }
+
+
+def changes_of(old: BaselineCell, new: BaselineCell) -> tuple[Change, ...]:
+    """Every exact number that differs. A group that only one side has is no change of a number."""
+    groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
+    for group in groups:
+        group.update(_BY_CALLS if "macs" in group else ())
+    found = []
+    for name in dict.fromkeys((*old.numbers, *new.numbers)):
+        kind = name.partition(".")[0]
+        was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
+        if was != now and all(kind in known for known in groups):
+            found.append(Change(new.cell, name, was, now, _note(kind, old, new)))
+    return tuple(found)
+
+
+def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
+    """A baseline of kind "run": each run is one process of every cell.
+
+    Raises:
+        ValueError: there are no runs.
+        UsageError: the first one's scenario has no rule that can be read.
+    """
+    if not runs:
+        raise ValueError("a baseline needs a run")
+    by_cell: dict[str, list[Record]] = {}
+    for run in runs:
+        for record in run.records:
+            if record.status != "skipped":
+                by_cell.setdefault(record.id, []).append(record)
+    first = runs[0]
+    return Baseline(
+        kind="run",
+        name=str(first.scenario.get("name", first.path.name)),
+        cells=tuple(cell_of(records) for _, records in sorted(by_cell.items())),
+        machine={key: value for key, value in first.environment.items() if key not in _LEFT_OUT},
+        measure=dict(first.scenario.get("measure") or {}),
+        rule=_rule(first),
+        noise=noise,
+    )
+
+
+def _rule(run: Run) -> Gate:
+    try:
+        return Gate.model_validate(run.scenario.get("gate") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, ("gate", *first["loc"])))
+        raise UsageError(f"{run.path}: its scenario cannot be read: {where}: {first['msg']}") from error
+
+
+def machine_digest(machine: Mapping[str, Any]) -> str:
+    """Eight hexadecimal digits that two machines share if nothing differs for which a gate refuses."""
+    gpu = bool(machine.get("gpu"))
+    told: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
+    for row in PROPERTIES:
+        if (row.gpu if gpu else row.cpu) == "refuse" and row.path != "device":
+            value: Any = machine
+            for key in row.path.split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            told[row.path] = value
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
+
+
+def _note(group: str, old: BaselineCell, new: BaselineCell) -> str:
+    where = "macs" if group in _BY_CALLS else group
+    ways = old.ways.get(where, ""), new.ways.get(where, "")
+    return f"counted by {ways[1]}, formerly by {ways[0]}" if all(ways) and ways[0] != ways[1] else ""
+
+
+BASELINE_VERSION = 1
+"""Of the file; it counts up when a field changes its meaning."""
+
+
+def dump(baseline: Baseline) -> str:
+    """The file's text. What is at its default is left out."""
+    head = {
+        "version": BASELINE_VERSION,
+        "kind": baseline.kind,
+        "name": baseline.name,
+        "sources": list(baseline.sources),
+        "machine": dict(baseline.machine),
+        "measure": dict(baseline.measure),
+        "rule": baseline.rule.model_dump(mode="json", exclude_defaults=True),
+        "noise": baseline.noise,
+    }
+    lines = [
+        f"{json.dumps(key)}: {_line(value)}" for key, value in head.items() if value not in ([], {}, None)
+    ]
+    cells = ",\n".join(_line(_plain(cell)) for cell in sorted(baseline.cells, key=lambda one: one.id))
+    return "{\n" + ",\n".join([*lines, f'"cells": [\n{cells}\n]']) + "\n}\n"
+
+
+def load(text: str, name: str) -> Baseline:
+    """What `dump` wrote.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        UsageError: it is no baseline, or another version of benchsuite wrote it.
+    """
+    try:
+        data: Any = parse(text)
+        version = data.pop("version")
+        if version != BASELINE_VERSION:
+            raise UsageError(_other_version(name, version))
+        found = _adapter().validate_python(data)
+        require_environment(found.machine)
+        return found
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{name}: not a baseline: {str(error).splitlines()[0]}") from error
+
+
+def read(path: Path) -> Baseline:
+    """The baseline in a file.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}; make one with `benchsuite baseline update RUN` or "
+            f"`benchsuite baseline exact SCENARIO --out {path}`"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a baseline: {error}") from error
+    return load(text, str(path))
+
+
+def write(baseline: Baseline, path: Path) -> None:
+    """Write the file whole: a reader sees the old one or the new one.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(dump(baseline), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _other_version(name: str, version: object) -> str:
+    newer = isinstance(version, int) and version > BASELINE_VERSION
+    todo = (
+        "update with: pip install --upgrade benchsuite"
+        if newer
+        else "make it anew with `benchsuite baseline update RUN` or `benchsuite baseline exact SCENARIO`"
+    )
+    return f"{name}: version {version!r} of a baseline, this benchsuite reads {BASELINE_VERSION}; {todo}"
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _plain(cell: BaselineCell) -> dict[str, Any]:
+    data = {key: value for key, value in asdict(cell).items() if value not in ("", {}, (), "ok")}
+    defaults = {f.name: f.default for f in fields(Cell) if f.default is not MISSING} | {"config": {}}
+    data["cell"] = {key: value for key, value in asdict(cell.cell).items() if defaults.get(key, ...) != value}
+    return data
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Baseline]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Baseline)

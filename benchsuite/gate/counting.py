@@ -1,0 +1,75 @@
+"""The cells of scenarios, counted: exact numbers without a GPU and without time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from benchsuite.errors import UsageError
+from benchsuite.gate.baseline import Baseline, cell_of
+from benchsuite.plugins import require_folders
+from benchsuite.results.record import Cell, Cost, Record
+from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.scenario import find
+from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.load import load
+from benchsuite.worker.reply import Answer
+from benchsuite.zoo.catalogue import known_parameters
+
+_DEVICE = "cpu"
+"""What "auto" becomes in the cells' names; nothing is timed on it."""
+TIMEOUT_S = 600.0
+"""For counting one cell."""
+
+
+def count_scenarios(
+    references: Sequence[str], *, beside: Path = Path(), pythonpath: Sequence[str] = ()
+) -> Baseline:
+    """Count every cell of some scenarios, as they are without a profile.
+
+    Args:
+        references: names of shipped scenarios, or files.
+        beside: folder that relative paths begin at.
+        pythonpath: folders with modules of the user's own mixers.
+
+    Raises:
+        UsageError: no such scenario or folder, nothing to count, or a subject that does not take its
+            arguments.
+    """
+    require_folders(pythonpath)
+    cells = [cell for one in references for cell in _cells(_file(one, beside), pythonpath)]
+    if not cells:
+        raise UsageError("nothing to count: name a scenario that has cells")
+    with closing(ProcessExecutor(pythonpath)) as executor:
+        unique = list({cell.id: cell for cell in cells}.values())
+        costs = executor.count(unique, TIMEOUT_S)
+    counted = tuple(cell_of([_record(cell, cost)]) for cell, cost in zip(unique, costs, strict=True))
+    name = ", ".join(dict.fromkeys(Path(one).stem for one in references))
+    return Baseline(kind="exact", name=name, cells=counted, sources=tuple(references))
+
+
+def _file(reference: str, beside: Path) -> str:
+    path = Path(os.path.normpath(beside / reference))  # "new/../a.yaml" is there before the folder "new" is
+    return str(path) if path.is_file() else reference
+
+
+def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
+    scenario = load(find.resolve(reference), known_parameters(pythonpath))
+    return list(expand_detailed(scenario, device=_DEVICE).cells)
+
+
+def _record(cell: Cell, answer: Answer[Cost]) -> Record:
+    """Of a count that alone failed the record has the reason, and is "ok"."""
+    failure = answer.failure
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status=answer.status,
+        failure=None if answer.status == "ok" else failure,
+        cost=answer.value,
+        not_counted=failure.message if answer.status == "ok" and failure else "",
+        started_at="",
+        seconds=0.0,
+    )

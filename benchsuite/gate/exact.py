@@ -1,0 +1,126 @@
+"""Which changes of exact numbers are regressions or accepted, and a baseline with those taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from benchsuite.errors import UsageError, nearest
+from benchsuite.findings.exact import GROUPS, Change
+from benchsuite.gate.baseline import Baseline, BaselineCell, changes_of
+from benchsuite.scenario.gate_settings import ExactPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What `--accept` names: a metric everywhere, or in one cell.
+
+    Attributes:
+        metric: "macs", "other_ops.softmax", or "other_ops" for all of its kind.
+        cell: id or label; empty for every cell.
+    """
+
+    metric: str
+    cell: str = ""
+
+    def covers(self, change: Change) -> bool:
+        """Whether this change is meant."""
+        group = change.metric.partition(".")[0]
+        here = self.cell in ("", change.cell.id, change.cell.name)
+        return here and self.metric in (change.metric, group)
+
+    def __str__(self) -> str:
+        return f"{self.cell}:{self.metric}" if self.cell else self.metric
+
+
+def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
+    """The changes that "macs" or "CELL:macs" name; CELL is an id or a label, and may hold colons itself.
+
+    Raises:
+        UsageError: there is no such metric.
+    """
+    found = []
+    for text in texts:
+        cell, _, metric = text.rpartition(":")
+        group = metric.partition(".")[0]
+        if group not in GROUPS:
+            near = nearest(group, GROUPS)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise UsageError(
+                f'--accept {text}: no exact number is called "{metric}"{hint}\n'
+                f"  allowed: {', '.join(GROUPS)}, alone or after CELL:"
+            )
+        found.append(Accepted(metric, cell))
+    return tuple(found)
+
+
+def accepted_of(changes: Iterable[Change], accepted: Sequence[Accepted]) -> tuple[Change, ...]:
+    """Those of the changes that somebody has accepted."""
+    return tuple(change for change in changes if any(one.covers(change) for one in accepted))
+
+
+def regressions(
+    changes: Iterable[Change], policy: ExactPolicy, accepted: Sequence[Accepted] = ()
+) -> tuple[Change, ...]:
+    """The changes that fail a gate: those that the policy counts and nobody has accepted.
+
+    "increase" counts a number that became larger: every one of them is a cost. "any" also counts one that
+    became smaller, so that a baseline is never better than what it stands for.
+    """
+    if policy == "ignore":
+        return ()
+    return tuple(
+        change
+        for change in changes
+        if (policy == "any" or change.new > change.old) and not any(one.covers(change) for one in accepted)
+    )
+
+
+def unused(changes: Sequence[Change], accepted: Iterable[Accepted]) -> tuple[Accepted, ...]:
+    """What was accepted and is no change at all, so that it can be taken away again."""
+    return tuple(one for one in accepted if not any(one.covers(change) for change in changes))
+
+
+def renewed(
+    old: Baseline, new: Baseline, accepted: Sequence[Accepted], *, cells: bool = False
+) -> tuple[Baseline, tuple[str, ...], tuple[Accepted, ...]]:
+    """The baseline, what was taken over in words, and what was accepted but is no change.
+
+    Args:
+        cells: take over cells that are new, gone, of another status, or no longer counted.
+    """
+    after = {cell.id: cell for cell in old.cells}
+    taken: list[str] = []
+    every: list[Change] = []
+    for cell in new.cells:
+        before = after.get(cell.id)
+        if before is None or before.outcome != cell.outcome:
+            if cells:
+                after[cell.id] = cell
+                taken.append(
+                    f"{cell.id}: {'new' if before is None else f'{before.outcome} → {cell.outcome}'}"
+                )
+            continue
+        changes = changes_of(before, cell)
+        every += changes
+        meant = accepted_of(changes, accepted)
+        taken += [f"{cell.id}:{one.metric} {one.old:,} → {one.new:,}" for one in meant]
+        after[cell.id] = _with(before, cell, meant, whole=len(meant) == len(changes))
+    if cells:
+        for key in after.keys() - {cell.id for cell in new.cells}:
+            del after[key]
+            taken.append(f"{key}: gone")
+    return replace(old, cells=tuple(after.values())), tuple(taken), unused(every, accepted)
+
+
+def _with(old: BaselineCell, new: BaselineCell, meant: Sequence[Change], *, whole: bool) -> BaselineCell:
+    """The old cell with the numbers that are meant; with what counted them, if nothing else changed."""
+    if not meant:
+        return old
+    numbers = dict(old.numbers)
+    for one in meant:
+        if one.metric in new.numbers:
+            numbers[one.metric] = one.new
+        else:
+            numbers.pop(one.metric, None)
+    return replace(old, numbers=numbers, ways=new.ways if whole else old.ways)

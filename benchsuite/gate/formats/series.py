@@ -1,0 +1,84 @@
+"""A gate's candidate side as numbers for services that keep a series: github-action-benchmark, and Bencher.
+
+Only what was measured is in: a cell without a number is absent, never zero. A gate that times nothing has its
+counts in.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from benchsuite.gate.formats.wording import one_line
+from benchsuite.gate.result import GateCell, GateResult
+
+_UNITS = {"macs": "MACs", "params": "parameters"}
+
+
+def to_github_action_benchmark(result: GateResult) -> str:
+    """A list for `tool: customSmallerIsBetter`: name, unit, value, and range where an interval is known."""
+    rows = []
+    for cell in _timed(result):
+        assert cell.candidate_s is not None
+        row: dict[str, Any] = {"name": one_line(cell.id), "unit": "s", "value": cell.candidate_s}
+        ends = _ends(cell)
+        if ends is not None:
+            row["range"] = f"± {(ends[1] - ends[0]) / 2:.3g}"
+        rows.append(row | {"extra": _extra(cell, result)})
+    rows += [
+        {
+            "name": one_line(f"{cell.id}: {key}"),
+            "unit": unit,
+            "value": cell.counts[key],
+            "extra": _extra(cell, result),
+        }
+        for cell in _counted(result)
+        for key, unit in _UNITS.items()
+        if key in cell.counts
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_bencher(result: GateResult) -> str:
+    """Bencher Metric Format: name → latency in nanoseconds, with ends where an interval is known.
+
+    Source of the unit: its built-in measure "latency" is in nanoseconds.
+    """
+    found: dict[str, Mapping[str, Mapping[str, float]]] = {
+        one_line(cell.id): {key: {"value": cell.counts[key]} for key in _UNITS if key in cell.counts}
+        for cell in _counted(result)
+    }
+    for cell in _timed(result):
+        assert cell.candidate_s is not None
+        metric = {"value": 1e9 * cell.candidate_s}
+        ends = _ends(cell)
+        if ends is not None:
+            metric |= {"lower_value": 1e9 * ends[0], "upper_value": 1e9 * ends[1]}
+        found[one_line(cell.id)] = {"latency": metric}
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _timed(result: GateResult) -> list[GateCell]:
+    return [cell for cell in result.cells if cell.candidate_s is not None and cell.candidate == "ok"]
+
+
+def _counted(result: GateResult) -> list[GateCell]:
+    """The cells of a gate that times nothing."""
+    return [cell for cell in result.cells if result.rule is None and cell.counts]
+
+
+def _extra(cell: GateCell, result: GateResult) -> str:
+    return one_line(f"{cell.verdict}; base {result.base}, candidate {result.candidate}")
+
+
+def _ends(cell: GateCell) -> tuple[float, float] | None:
+    """The ratio's interval, carried over to the candidate's seconds with the base taken as known."""
+    decision = cell.decision
+    if decision is None or cell.candidate_s is None or math.isnan(decision.lo) or math.isnan(decision.ratio):
+        return None
+    return (
+        cell.candidate_s * decision.lo / decision.ratio,
+        cell.candidate_s * decision.hi / decision.ratio,
+    )

@@ -1,0 +1,137 @@
+"""The two sides of a gate, process by process, next to each other: what drifts falls on both alike."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from benchsuite.gate.evidence_of_pairs import Pair, Records, to_decide
+from benchsuite.results.record import Cell
+from benchsuite.scenario.gate_settings import Gate
+
+SideName = Literal["base", "candidate"]
+SIDES: tuple[SideName, SideName] = ("base", "candidate")
+_GIVEN_UP = 2
+"""Pairs without a time on both sides after which a cell is not tried again: one may be chance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One process of one side.
+
+    Attributes:
+        cells: what it measures, in the scenario's order; it shuffles them by `seed`.
+        seed: the same for both sides of a pair.
+        exact: whether it also counts and looks at memory.
+        fresh: whether its pair decides; else it screens.
+        pair, pairs: its place in its stage, from 1.
+    """
+
+    side: SideName
+    cells: tuple[Cell, ...]
+    seed: int
+    exact: bool
+    fresh: bool
+    pair: int
+    pairs: int
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: "screen-1-base"."""
+        return f"{'fresh' if self.fresh else 'screen'}-{self.pair}-{self.side}"
+
+
+class Observer(Protocol):
+    """Is told how a gate goes."""
+
+    def begins(self, turn: Turn) -> None:
+        """A process is about to start."""
+        ...
+
+    def ends(self, turn: Turn) -> None:
+        """It has left its records."""
+        ...
+
+    def flagged(self, cells: Sequence[Cell], of: int) -> None:
+        """The screen is over and has flagged these."""
+        ...
+
+
+Measure = Callable[[Turn], Records]
+
+
+def interleaved(
+    has: Mapping[SideName, Sequence[Cell]],
+    rule: Gate,
+    measure: Measure,
+    observer: Observer,
+    *,
+    seed: int = 0,
+    noise: Mapping[str, float] | None = None,
+) -> list[Pair]:
+    """All pairs of a gate, in order of measurement.
+
+    Which side goes first alternates (ABBA), from a start that the seed draws. The screen looks at all cells;
+    the cells that it flags get fresh pairs. Without a screen, all get them.
+
+    Args:
+        has: the cells of either side; a cell of one side only is measured in the first pair, for its status.
+    """
+    shared = [cell for cell in has["base"] if cell in has["candidate"]]
+    engine = _Engine(has, measure, observer, seed)
+    due = shared
+    if rule.screen:
+        engine.stage(shared, rule.screen, fresh=False)
+        due = to_decide(shared, engine.pairs, rule, noise or {})
+        observer.flagged(due, len(shared))
+    engine.stage(due, rule.pairs, fresh=True)
+    return engine.pairs
+
+
+class _Engine:
+    """Runs stages and keeps their pairs."""
+
+    def __init__(
+        self, has: Mapping[SideName, Sequence[Cell]], measure: Measure, observer: Observer, seed: int
+    ) -> None:
+        self.pairs: list[Pair] = []
+        self._has = has
+        self._measure = measure
+        self._observer = observer
+        self._seed = seed
+        self._first = random.Random(seed).randrange(2)
+
+    def stage(self, cells: Sequence[Cell], pairs: int, *, fresh: bool) -> None:
+        """Measure pairs of processes; a cell that cannot be measured drops out after a while."""
+        for number in range(1, pairs + 1):
+            going = [cell for cell in cells if self._failures(cell) < _GIVEN_UP]
+            if not going:
+                return
+            self._pair(going, number, pairs, fresh=fresh)
+
+    def _pair(self, cells: Sequence[Cell], number: int, pairs: int, *, fresh: bool) -> None:
+        done = len(self.pairs)
+        found: dict[SideName, Records] = {}
+        for side in SIDES if (self._first + done) % 2 == 0 else SIDES[::-1]:
+            due = cells if done else self._has[side]
+            turn = Turn(
+                side=side,
+                cells=tuple(due),
+                seed=self._seed + done,
+                exact=not done,
+                fresh=fresh,
+                pair=number,
+                pairs=pairs,
+            )
+            self._observer.begins(turn)
+            found[side] = self._measure(turn)
+            self._observer.ends(turn)
+        self.pairs.append(Pair(base=found["base"], candidate=found["candidate"], fresh=fresh))
+
+    def _failures(self, cell: Cell) -> int:
+        """Pairs that were to measure the cell and have no time of it on both sides."""
+        tried = [(pair.base.get(cell.id), pair.candidate.get(cell.id)) for pair in self.pairs]
+        asked = [both for both in tried if both != (None, None)]
+        return sum(any(one is None or one.timing is None for one in both) for both in asked)

@@ -1,0 +1,186 @@
+"""What comparisons of code with itself come to on a machine, kept in a file that a gate can read."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchsuite.errors import UsageError
+from benchsuite.findings.fingerprint import findings
+from benchsuite.gate.decide import aa_noise
+from benchsuite.gate.evidence_of_pairs import Pair, log_ratios_of
+from benchsuite.io import parse
+from benchsuite.results.record import Cell
+from benchsuite.results.shapes import require_environment
+from benchsuite.scenario.gate_settings import Gate
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+NOISE_VERSION = 1
+"""Of the file; it counts up when a field changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellNoise:
+    """One cell held against itself.
+
+    Attributes:
+        name: for a reader.
+        noise: a share: 95 % of comparisons of the cell with itself, of as many pairs as the gate decides
+            with, stay below.
+        spread: root mean square of the log ratios of single pairs.
+        log_ratios: of the pairs, in order of measurement.
+    """
+
+    id: str
+    name: str
+    noise: float
+    spread: float
+    log_ratios: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """The cells of a scenario held against themselves.
+
+    Attributes:
+        machine: in words.
+        environment: as `environment.json` has it, so that another machine is told from this one.
+        pairs: how many the gate decides with, which is what `CellNoise.noise` is for.
+        floor: the scenario's own limit, below which noise does not matter.
+        unmeasured: cells without a time, with the reason.
+    """
+
+    scenario: str
+    machine: str
+    environment: Mapping[str, Any]
+    pairs: int
+    floor: float
+    cells: tuple[CellNoise, ...]
+    unmeasured: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Cell id → its noise."""
+        return {cell.id: cell.noise for cell in self.cells}
+
+    @property
+    def proposed(self) -> float:
+        """A limit for all cells that every cell's noise stays below, rounded up to half a per cent."""
+        return max([self.floor, *(math.ceil(cell.noise * 200 - 1e-9) / 200 for cell in self.cells)])
+
+
+def noise_of(
+    cells: Sequence[Cell],
+    pairs: Sequence[Pair],
+    rule: Gate,
+    *,
+    scenario: str,
+    machine: str,
+    environment: Mapping[str, Any],
+    names: Mapping[str, str],
+) -> Noise:
+    """The noise of each cell, from pairs in which both sides are the same code.
+
+    Args:
+        names: cell id → its name for a reader.
+    """
+    found, unmeasured = [], []
+    for cell in cells:
+        ratios = log_ratios_of(cell.id, pairs)
+        if len(ratios) < 2:
+            records = [side.get(cell.id) for pair in pairs for side in (pair.base, pair.candidate)]
+            reasons = [record.reason for record in records if record is not None and record.reason]
+            unmeasured.append((names[cell.id], next(iter(reasons), "too few pairs")))
+            continue
+        spread = math.sqrt(math.fsum(ratio**2 for ratio in ratios) / len(ratios))
+        noise = aa_noise(ratios, rule.pairs)
+        found.append(
+            CellNoise(id=cell.id, name=names[cell.id], noise=noise, spread=spread, log_ratios=ratios)
+        )
+    return Noise(
+        scenario=scenario,
+        machine=machine,
+        environment=environment,
+        pairs=rule.pairs,
+        floor=rule.delta,
+        cells=tuple(found),
+        unmeasured=tuple(unmeasured),
+    )
+
+
+def write_noise(noise: Noise, path: Path) -> None:
+    """Write the file.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    data = {"version": NOISE_VERSION} | asdict(noise)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_noise(path: Path) -> Noise:
+    """What `write_noise` wrote.
+
+    Raises:
+        UsageError: it cannot be read, is something else, or a newer version of benchsuite wrote it.
+    """
+    try:
+        data: Any = parse(path.read_text(encoding="utf-8"))
+        version = data.pop("version")
+        if isinstance(version, int) and version > NOISE_VERSION:
+            raise UsageError(
+                f"{path}: version {version} of a noise file is newer than this benchsuite reads (up to "
+                f"{NOISE_VERSION}); update with: pip install --upgrade benchsuite"
+            )
+        found = _adapter().validate_python(data)
+        require_environment(found.environment)
+        return found
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = str(error).splitlines()[0]
+        raise UsageError(f"{path}: no noise file, which `benchsuite noise` writes: {said}") from error
+
+
+def require_fitting(
+    noise: Noise, path: Path, environment: Mapping[str, Any], cells: Sequence[Cell], pairs: int
+) -> tuple[str, ...]:
+    """Notes on noise that was measured elsewhere or of other cells.
+
+    Raises:
+        UsageError: it says nothing of this machine, or of none of the cells.
+    """
+    again = f"measure it here: benchsuite noise {noise.scenario} --out {path}"
+    for one in findings(noise.environment, environment):
+        if one.level == "refuse":
+            was, now = one.old, one.new
+            raise UsageError(f"{path}: noise of another machine: {one.label} {was}, here {now}; {again}")
+    known = [cell for cell in cells if cell.id in noise.shares]
+    if not known:
+        raise UsageError(f"{path}: knows none of the {len(cells)} cells; {again}")
+    notes = []
+    if len(known) < len(cells):
+        notes.append(
+            f"{path}: knows {len(known)} of {len(cells)} cells; the others keep the scenario's limit"
+        )
+    if noise.pairs != pairs:
+        notes.append(f"{path}: its noise is that of {noise.pairs} pairs, and the gate decides with {pairs}")
+    return tuple(notes)
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[Noise]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Noise)

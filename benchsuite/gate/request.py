@@ -1,0 +1,138 @@
+"""What a gate is asked, and all that can be refused before a side is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import UsageError
+from benchsuite.gate.evidence_of_pairs import require_enough
+from benchsuite.gate.exact import Accepted
+from benchsuite.results.record import Cell
+from benchsuite.runner.device_profile import profile_for, said
+from benchsuite.runner.prepare import busy
+from benchsuite.scenario.expand import expand
+from benchsuite.scenario.model import Scenario
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked for on the command line.
+
+    Attributes:
+        base, candidate: revisions; both None if interpreters alone are compared.
+        base_python, candidate_python: interpreters of the sides; this one if None.
+        pythonpath: folders of the user's modules, relative to where the command runs.
+        out: folder of the gate.
+        setup: command that is run in each side's folder first.
+        allow_dirty: go on although the candidate is not what the files are.
+    """
+
+    reference: str
+    out: Path
+    base: str | None = None
+    candidate: str | None = None
+    base_python: str | None = None
+    candidate_python: str | None = None
+    profiles: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    filter: str = ""
+    device: str | None = None
+    pythonpath: tuple[str, ...] = ()
+    setup: str | None = None
+    allow_dirty: bool = False
+    accepted: tuple[Accepted, ...] = ()
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is to be measured, whatever the sides.
+
+    Attributes:
+        device: what "auto" means.
+        environment: of the machine, as `environment.json` has it.
+    """
+
+    scenario: Scenario
+    device: str
+    cells: tuple[Cell, ...]
+    environment: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def question(request: Request) -> Question:
+    """Load the scenario, look at the machine, expand the cells.
+
+    Raises:
+        ScenarioError: the scenario has mistakes.
+        UsageError: there is no such scenario or device, nothing to measure, nothing that is timed, or too
+            few pairs for the interval that is asked for.
+    """
+    from benchsuite.scenario.filters import parse
+
+    scenario = _load(request, request.profiles)
+    device, environment = _machine(scenario)
+    notes: tuple[str, ...] = ()
+    if profile := profile_for(device, request.profiles, scenario):
+        notes = (said(profile),)
+        scenario = _load(request, (profile,))
+    selection = parse(request.filter)
+    every = expand(scenario, device=device)
+    cells = tuple(cell for cell in every if selection.matches(cell))
+    if not cells:
+        why = f"--filter {request.filter!r} leaves none of {len(every)}" if every else "its rules leave none"
+        raise UsageError(f"{scenario.name}: there are no cells to compare: {why}")
+    if "latency" not in scenario.measure.metrics:
+        raise UsageError(
+            f"{scenario.name}: nothing is timed, so nothing can be slower: `measure.metrics` lacks latency\n"
+            "  add it (--set measure.metrics=[cost,latency,memory]), or hold the numbers that need no time "
+            "against a stored baseline: benchsuite gate RUN --baseline FILE"
+        )
+    require_enough(scenario.gate)
+    return Question(
+        scenario=scenario,
+        device=device,
+        cells=cells,
+        environment=environment,
+        notes=(*notes, *busy(environment)),
+    )
+
+
+def machine_words(environment: Mapping[str, Any]) -> str:
+    """ "NVIDIA H200, torch 2.11.0"."""
+    gpu, cpu = environment.get("gpu") or {}, environment.get("cpu") or {}
+    name = gpu.get("name") or cpu.get("model") or environment.get("machine") or "unknown machine"
+    threads = (
+        "" if gpu or not cpu.get("threads") else f", {cpu['threads']} of {cpu.get('usable_cores')} cores"
+    )
+    return f"{name}{threads}, torch {environment.get('torch', '?')}"
+
+
+def _load(request: Request, profiles: tuple[str, ...]) -> Scenario:
+    from benchsuite.scenario.find import resolve
+    from benchsuite.scenario.load import load
+    from benchsuite.zoo.catalogue import known_parameters
+
+    device = () if request.device is None else (f"sweep.device={request.device}",)
+    return load(
+        resolve(request.reference),
+        known_parameters(request.pythonpath),
+        profiles=profiles,
+        overrides=(*request.overrides, *device),
+    )
+
+
+def _machine(scenario: Scenario) -> tuple[str, dict[str, Any]]:
+    """The device that "auto" means, or else the first that the scenario names, and its machine."""
+    from benchsuite.runner.process import Worker
+
+    words = list(scenario.sweep.device)
+    worker = Worker()
+    try:
+        found: Callable[..., tuple[str, dict[str, Any]]] = worker.call
+        return found("describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None)
+    finally:
+        worker.close()

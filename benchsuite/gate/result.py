@@ -1,0 +1,230 @@
+"""What a gate found, as data and as JSON: formats and exit code are made of this alone. No torch."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, UsageError
+from benchsuite.findings.exact import Change
+from benchsuite.findings.fingerprint import Finding
+from benchsuite.gate.decide import Decision
+from benchsuite.io import parse
+from benchsuite.results.record import Cell, Status
+from benchsuite.scenario.gate_settings import Gate
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+CellVerdict = Literal[
+    "slower",
+    "larger",
+    "smaller",
+    "broken",
+    "no longer counted",
+    "missing",
+    "failed",
+    "inconclusive",
+    "faster",
+    "same",
+    "not flagged",
+    "not counted",
+    "equal",
+]
+CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
+"""The worst first. `larger`: an exact number went the wrong way and nobody accepted it; `smaller`: all that
+did so fell where none may, since a counter that misses operators looks like progress. `broken`: measured on
+the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
+cannot be compared; `not counted`: on both sides. `missing`: only one side has the cell. `failed`: it could
+not be measured on the base, so nothing can be said. `equal`: only exact numbers were compared, none went the
+wrong way."""
+
+COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
+"""Verdicts on exact numbers, of which each change can be accepted by name."""
+REGRESSIONS: tuple[CellVerdict, ...] = ("slower", *COUNTED, "broken")
+
+
+def of_changes(wrong: Sequence[Change]) -> CellVerdict:
+    """The verdict on exact numbers that changed and that nobody has accepted; "equal" if there are none."""
+    if not wrong:
+        return "equal"
+    return "smaller" if all(change.new < change.old for change in wrong) else "larger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateCell:
+    """One cell of a gate.
+
+    Attributes:
+        base, candidate: status on either side; None where that side does not have the cell.
+        reason: why a side has no numbers, or why the verdict is inconclusive; empty otherwise.
+        base_s, candidate_s: typical seconds per step, the geometric mean over processes of their medians;
+            None where no times were compared.
+        decision: of the times; None where none were compared.
+        changes: exact numbers that differ, each worded by `Change`; accepted ones included.
+        accepted: those of `changes` that somebody has accepted by name.
+        pairs_s: (base, candidate) seconds of each pair of processes, in order of measurement, the screen
+            first.
+        screen_pairs: how many of `pairs_s` are of the screen.
+        counts: what was counted on the candidate ("macs", "params") where no times were compared.
+    """
+
+    id: str
+    cell: Cell
+    verdict: CellVerdict
+    base: Status | None
+    candidate: Status | None
+    reason: str = ""
+    base_s: float | None = None
+    candidate_s: float | None = None
+    decision: Decision | None = None
+    changes: tuple[Change, ...] = ()
+    accepted: tuple[Change, ...] = ()
+    pairs_s: tuple[tuple[float, float], ...] = ()
+    screen_pairs: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateResult:
+    """The whole gate.
+
+    Attributes:
+        scenario: its name.
+        base, candidate: what was compared, in words a reader can act on: "main (a1b2c3d)".
+        machine: in words: "NVIDIA H200, torch 2.11.0".
+        rule: the numbers of the rule; None where only exact numbers were compared.
+        tested, by_chance: as in `analyse.gate.Outcome`.
+        differences: how the machines of the two sides differ; empty where both sides ran in one job.
+        refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
+        command: what repeats it.
+        seconds: wall time of the measurement.
+        missing_fails: whether a cell that only one side has is a failure, or only named.
+        unread: lines of run folders that are no records, each with its place and its reason.
+    """
+
+    scenario: str
+    base: str
+    candidate: str
+    machine: str
+    cells: tuple[GateCell, ...]
+    rule: Gate | None = None
+    tested: int = 0
+    by_chance: float = 0.0
+    differences: tuple[Finding, ...] = ()
+    refused: str = ""
+    notes: tuple[str, ...] = ()
+    command: str = ""
+    seconds: float = 0.0
+    missing_fails: bool = True
+    unread: tuple[str, ...] = ()
+
+    def of(self, *verdicts: CellVerdict) -> tuple[GateCell, ...]:
+        """The cells with one of these verdicts, in order."""
+        return tuple(cell for cell in self.cells if cell.verdict in verdicts)
+
+    @property
+    def exit_code(self) -> int:
+        """One of `errors.EXIT_CODES`; FAILED if a cell could not be measured, or a record not be read,
+        NOT_COMPARABLE also where a cell is no longer counted.
+
+        Inconclusive cells are no failure here; `--strict` makes them one, see `strict_exit_code`.
+        """
+        if self.refused:
+            return NOT_COMPARABLE
+        if self.of(*REGRESSIONS):
+            return REGRESSION
+        if self.of("no longer counted"):
+            return NOT_COMPARABLE
+        unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
+        return FAILED if unmeasured or self.unread else FINE
+
+    @property
+    def strict_exit_code(self) -> int:
+        """As `exit_code`, but INCONCLUSIVE where a cell is and nothing worse was found."""
+        return self.exit_code or (INCONCLUSIVE if self.of("inconclusive") else FINE)
+
+
+GATE_VERSION = 1
+"""Of the file; it counts up when a field changes its meaning."""
+RESULT = "result.json"
+"""Name of the file in the folder of a gate."""
+_MAY_BE_NAN = ("ratio", "lo", "hi", "p")
+"""Numbers of a decision that may be unknown: null in the file, NaN here."""
+
+
+def dump(result: GateResult) -> str:
+    """The file's text: the fields of `GateResult` and a `version`, indented.
+
+    A number that is not known is null. A change does not repeat the cell that it belongs to.
+    """
+    data = asdict(result) | {"rule": result.rule.model_dump(mode="json") if result.rule else None}
+    for cell in data["cells"]:
+        for change in (*cell["changes"], *cell["accepted"]):
+            del change["cell"]
+        if cell["decision"] is not None:
+            for key in _MAY_BE_NAN:
+                if math.isnan(cell["decision"][key]):
+                    cell["decision"][key] = None
+    whole = {"version": GATE_VERSION} | data
+    return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+
+
+def load(text: str, name: str = RESULT) -> GateResult:
+    """What `dump` wrote.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        UsageError: it is no result of a gate, or a newer version of benchsuite wrote it.
+    """
+    try:
+        data: Any = parse(text)
+        version = data.pop("version")
+        if isinstance(version, int) and version > GATE_VERSION:
+            raise UsageError(
+                f"{name}: version {version} of a gate's result is newer than this benchsuite reads (up to "
+                f"{GATE_VERSION}); update with: pip install --upgrade benchsuite"
+            )
+        for cell in data["cells"]:
+            for change in (*cell["changes"], *cell["accepted"]):
+                change["cell"] = cell["cell"]
+            if cell["decision"] is not None:
+                cell["decision"] |= {k: math.nan for k in _MAY_BE_NAN if cell["decision"][k] is None}
+        return _adapter().validate_python(data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{name}: not the result of a gate: {str(error).splitlines()[0]}") from error
+
+
+def write(result: GateResult, path: Path) -> None:
+    """Write the file whole: a reader sees the old one or the new one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(dump(result), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read(path: Path) -> GateResult:
+    """The result in a file, or in the folder of a gate.
+
+    Raises:
+        UsageError: there is none, or it cannot be read.
+    """
+    file = path / RESULT if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from error
+    return load(text, str(file))
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[GateResult]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(GateResult)

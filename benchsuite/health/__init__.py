@@ -1,0 +1,1 @@
+"""Are this machine and this tool fit to measure? doctor and selftest."""

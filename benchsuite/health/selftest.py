@@ -1,0 +1,223 @@
+"""`benchsuite selftest`: is the instrument sound, and what must a difference exceed on this machine?
+
+First the same cell several times, in several runs some time apart, each measured as any run measures its
+cells. Then things of known cost, and other people's clocks (`health/checks.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from benchsuite import __version__
+from benchsuite.health.aa import Noise, Trial, noise_of, verdicts
+from benchsuite.health.verdict import Verdict, passed
+from benchsuite.measurement.selftest_cache import FORM, KEPT_RUNS, log_means
+from benchsuite.results.record import Cell
+from benchsuite.results.round_timings import round_medians
+from benchsuite.runner.rounds import measure_in_rounds
+from benchsuite.scenario.measure_settings import Measure
+
+if TYPE_CHECKING:
+    from benchsuite.health.checks import Effort
+    from benchsuite.runner.workers import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How thorough a self-test is.
+
+    Attributes:
+        runs: in which the same cell is measured `CELLS` times, two at least.
+        pause_s: between them, so that the drift of the machine over minutes shows.
+        measure: as in a scenario, for each of them.
+        turns, turn_s, waits: as in `health/checks.py`.
+        kept: whether the result may stand for the machine afterwards.
+    """
+
+    runs: int
+    pause_s: float
+    measure: Measure
+    turns: int
+    turn_s: float
+    waits: int
+    kept: bool
+
+    @property
+    def effort(self) -> Effort:
+        from benchsuite.health.checks import Effort
+
+        return Effort(self.turns, self.turn_s, self.waits)
+
+
+CELLS = 3
+"""Identical cells of a run: three pairs of them."""
+
+FULL = Settings(
+    runs=4,
+    pause_s=20.0,
+    measure=Measure(metrics=("latency",), precision=None, max_s=1.0),
+    turns=8,
+    turn_s=0.3,
+    waits=100,
+    kept=True,
+)
+QUICK = Settings(
+    runs=2,
+    pause_s=0.0,
+    measure=Measure(metrics=("latency",), precision=None, rounds=3, warmup_s=0.1, max_s=0.3),
+    turns=4,
+    turn_s=0.05,
+    waits=20,
+    kept=False,
+)
+"""Says whether the instrument is sound. Its noise figure rests on too little to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selftest:
+    """What a self-test found.
+
+    Attributes:
+        fingerprint: of the machine, `measure.ceilings_cache.fingerprint`.
+        noise: what identical cells come to; None if they could not be timed.
+        earlier: `Trial.log_mean` of the former runs that its drift was made of.
+    """
+
+    date: str
+    device: str
+    quick: bool
+    environment: Mapping[str, Any]
+    fingerprint: Mapping[str, Any]
+    noise: Noise | None
+    verdicts: tuple[Verdict, ...]
+    trials: tuple[Trial, ...] = ()
+    earlier: tuple[float, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def passed(self) -> bool:
+        return passed(self.verdicts)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """JSON-able, as it is kept."""
+        return {
+            "form": FORM,
+            "benchsuite": __version__,
+            "date": self.date,
+            "device": self.device,
+            "quick": self.quick,
+            "passed": self.passed,
+            "noise_percent": _percent(self.noise.ratio if self.noise else None),
+            "drift_percent": _percent(self.noise.drift if self.noise else None),
+            "between_runs_percent": _percent(self.noise.between if self.noise else None),
+            "rounds": self.noise.rounds if self.noise else None,
+            "log_means": [*self.earlier, *(trial.log_mean for trial in self.trials)][-KEPT_RUNS:],
+            "seconds": round(self.seconds, 1),
+            "verdicts": [asdict(one) | {"numbers": list(one.numbers)} for one in self.verdicts],
+            "trials": [{"cells": list(map(list, trial.cells))} for trial in self.trials],
+            "fingerprint": dict(self.fingerprint),
+            "environment": dict(self.environment),
+        }
+
+
+def cells_of(device: str) -> tuple[Cell, ...]:
+    """The same cell `CELLS` times; only their names differ. Large enough to be work, small enough to be
+    quick."""
+    cell = Cell(
+        name="A",
+        target="hilo",
+        config={"window_size": 2, "alpha": 0.9},
+        resolution=(224, 224),
+        stride=16,
+        batch=64 if device.startswith("cuda") else 1,
+        dim=384,
+        num_heads=12,
+        device=device,
+    )
+    return tuple(replace(cell, name=f"A{number + 1}") for number in range(CELLS))
+
+
+def selftest(
+    device: str,
+    settings: Settings,
+    start: Callable[[], Executor],
+    say: Callable[[str], None],
+    command: Sequence[str] = (),
+) -> Selftest:
+    """Test the instrument on a device: "auto", "cpu", "cuda" or "cuda:1".
+
+    Args:
+        start: makes an executor; it is called once for each process that times.
+        say: is told what begins.
+
+    Raises:
+        DeviceError: the device is not present.
+        WorkerDied: a process could not even describe the machine.
+    """
+    began, date = time.monotonic(), datetime.now(timezone.utc).isoformat(timespec="seconds")
+    trials: list[Trial] = []
+    found: list[Verdict] = []
+    environment: Mapping[str, Any] = {}
+    for number in range(settings.runs):
+        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
+        executor = start()
+        try:
+            resolved, environment = executor.describe(device, settings.measure.threads, list(command))
+            trial = measured_alike(cells_of(resolved), settings.measure, executor)
+        finally:
+            executor.close()
+        if isinstance(trial, Verdict):
+            found.append(trial)
+            break
+        trials.append(trial)
+        if number + 1 < settings.runs:
+            time.sleep(settings.pause_s)
+    from benchsuite.health.checks import examine
+    from benchsuite.measurement.ceilings_cache import (
+        fingerprint,  # they need torch, which the processes did not
+    )
+    from benchsuite.worker.calls import set_up
+
+    set_up(resolved, settings.measure.threads)  # as the processes were, whose machine this stands for
+    earlier = log_means(fingerprint(resolved)) if settings.kept else ()
+    noise = noise_of(trials, earlier) if not found else None
+    found += verdicts(trials, noise) if noise else []
+
+    say("things of known cost, and other clocks")
+    for verdict in examine(resolved, noise.ratio if noise else 0.0, settings.effort):
+        found.append(verdict)
+    return Selftest(
+        date=date,
+        device=resolved,
+        quick=not settings.kept,
+        environment=environment,
+        fingerprint=fingerprint(resolved),
+        noise=noise,
+        verdicts=tuple(found),
+        trials=tuple(trials),
+        earlier=earlier,
+        seconds=time.monotonic() - began,
+    )
+
+
+def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
+    """Identical cells in rounds, as in a run; a verdict if one of them fails."""
+    found: dict[str, tuple[float, ...]] = {}
+    for cell, outcome in measure_in_rounds(
+        cells, measure, executor, begins=lambda cell: None, stopping=lambda: False
+    ):
+        if outcome.timing is None:
+            assert outcome.failure is not None
+            words = f"{outcome.status}: {outcome.failure.message}"
+            return Verdict("A/A", "fail", "–", "–", f"the cell could not be timed; {words}")
+        found[cell.id] = round_medians(outcome.timing)
+    return Trial(tuple(found[cell.id] for cell in cells))
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 2)

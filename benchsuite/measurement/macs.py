@@ -1,0 +1,98 @@
+"""Parameters and multiply–adds of a module, counted on one forward pass.
+
+Two counters share the rules of `op_counts.py`: fvcore, on the graph that torch's tracer makes, and one that
+watches the operators that torch dispatches. Where both can count, each checks the other. On "meta" nothing is
+computed.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.measurement.dispatch import count_dispatched
+from benchsuite.measurement.meta_kernels import uncompiled
+from benchsuite.measurement.op_rules import DENSE_3X3
+from benchsuite.measurement.tally import Tally
+from benchsuite.measurement.tracing import count_traced
+from benchsuite.results.record import Cost
+
+DISPATCHED = "dispatched operators"
+
+
+def _traced() -> str:
+    return f"fvcore {importlib.metadata.version('fvcore')} on the traced graph"
+
+
+def count_cost(
+    module: nn.Module, inputs: tuple[object, ...], *, images: int = 1, limit_s: float | None = None
+) -> Cost:
+    """Count the forward pass of `module(*inputs)`.
+
+    The graph counts. Where there is none, or only the dispatched operators are known to the last, these do.
+
+    Args:
+        inputs: tensors, and plain values such as the grid size, which are held constant.
+        images: how many images the input holds; all counts are divided by it.
+        limit_s: seconds after which it gives up. Then only the dispatched operators count, since the tracer
+            knows no limit.
+
+    Returns:
+        The cost of one image. Operators without a rule are listed in `uncounted` with their number of calls.
+
+    Raises:
+        TimeoutError: it took longer than the limit.
+        Exception: the module does not run on such tensors.
+    """
+    with _as_in_inference(module):
+        # The graph first: what a module makes at its first call and keeps is counted in it.
+        traced, _ = _tried(lambda: count_traced(module, inputs)) if limit_s is None else (None, None)
+        dispatched, error = _tried(lambda: count_dispatched(module, inputs, limit_s))
+    if error is not None and traced is None:
+        raise error
+    if traced is not None and (dispatched is None or not traced.unknown or dispatched.unknown):
+        tally, other, how = traced, dispatched, _traced()
+    else:
+        assert dispatched is not None
+        tally, other, how = dispatched, traced, DISPATCHED
+    real = next((f", on {one.device}" for one in inputs if isinstance(one, Tensor) and not one.is_meta), "")
+    parameters = list(module.parameters())
+    return Cost(
+        params=sum(parameter.numel() for parameter in parameters),
+        trainable_params=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        macs=tally.macs // images,
+        dense_3x3_macs=tally.counts.get(DENSE_3X3, 0) // images,
+        other_ops={
+            kind: count // images
+            for kind, count in sorted(tally.counts.items())
+            if not kind.startswith("macs") and count // images
+        },
+        uncounted=dict(sorted(tally.unknown.items())),
+        counter=f"{how}, benchsuite's rules, torch {torch.__version__.partition('+')[0]}{real}",
+        cross_check_macs=other.macs // images if other and not other.unknown and not tally.unknown else None,
+    )
+
+
+def _tried(count: Callable[[], Tally]) -> tuple[Tally | None, Exception | None]:
+    try:
+        return count(), None
+    except Exception as error:  # noqa: BLE001  a module may raise anything, and there is another counter
+        return None, error
+
+
+@contextmanager
+def _as_in_inference(module: nn.Module) -> Iterator[None]:
+    """Eval mode without gradients, nothing compiled, and no fused operator that hides what it computes."""
+    training, fastpath = module.training, torch.backends.mha.get_fastpath_enabled()
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), uncompiled():
+            yield
+    finally:
+        module.train(training)
+        torch.backends.mha.set_fastpath_enabled(fastpath)

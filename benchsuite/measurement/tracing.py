@@ -1,0 +1,180 @@
+"""fvcore's count on the graph of a forward pass, with our rules; on "meta" tensors nothing is computed.
+
+A convolution on "meta" never reaches the operator that the tracer would note, and runs as Python, to which a
+size under the tracer is no number but a tensor. So another operator stands for it in the graph. All sizes are
+numbers besides: the arithmetic of sizes costs nothing, and a graph without it is made in less time.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from benchsuite.measurement.op_rules import Product, Shaped
+from benchsuite.measurement.tally import Tally
+
+_library = torch.library.Library("benchsuite", "FRAGMENT")  # type: ignore[no-untyped-call]
+_library.define(  # type: ignore[no-untyped-call]
+    "convolution(Tensor x, Tensor weight, int[] shape, bool transposed) -> Tensor"
+)
+
+
+@torch.library.impl(_library, "convolution", "CompositeExplicitAutograd")
+def _convolution(x: Tensor, weight: Tensor, shape: Sequence[int], transposed: bool) -> Tensor:
+    return x.new_empty(shape)
+
+
+_CONVOLUTIONS: dict[Callable[..., Any], bool] = {
+    torch.conv1d: False,
+    torch.conv2d: False,
+    torch.conv3d: False,
+    torch.conv_transpose1d: True,
+    torch.conv_transpose2d: True,
+    torch.conv_transpose3d: True,
+}
+"""Function → whether it is transposed."""
+_SIZES = frozenset((Tensor.shape.__get__, Tensor.size, Tensor.numel))  # type: ignore[attr-defined]
+
+_T = TypeVar("_T")
+
+
+@contextmanager
+def tracing_on_meta() -> Iterator[None]:
+    """While this is open, a module on "meta" can be traced. Tensors elsewhere are traced as always."""
+    with _OnMeta():
+        yield
+
+
+class _OnMeta(TorchFunctionMode):
+    """On "meta" puts `TRACED_CONVOLUTION` in place of each convolution, and gives sizes as numbers."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        call = functools.partial(func, *args, **kwargs)
+        if func in _SIZES and args[0].is_meta:
+            return _untraced(call)
+        if func not in _CONVOLUTIONS:
+            return call()
+        x = args[0] if args else kwargs["input"]
+        weight = args[1] if len(args) > 1 else kwargs["weight"]
+        if not x.is_meta:
+            return call()
+        shape = _untraced(lambda: list(call().shape))
+        return torch.ops.benchsuite.convolution(x, weight, shape, _CONVOLUTIONS[func])
+
+
+def _untraced(call: Callable[[], _T]) -> _T:
+    """What `call` returns, made with the tracer, if there is one, paused."""
+    state = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        return call()
+    finally:
+        torch._C._set_tracing_state(state)  # type: ignore[attr-defined]
+
+
+def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
+    """Count one forward pass of `module(*inputs)`, and run it on the way.
+
+    Raises:
+        Exception: the module does not run on such tensors, or cannot be traced.
+    """
+    tensors = tuple(value for value in inputs if isinstance(value, Tensor))
+    on_meta = tracing_on_meta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
+    handles = _Handles()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # fvcore scripts a loss function as it is imported; traces hold once
+        from fvcore.nn import FlopCountAnalysis
+
+        analysis: Any = FlopCountAnalysis(_Constant(module, inputs), tensors)
+        analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False).tracer_warnings("none")
+        analysis._op_handles = handles
+        with on_meta:
+            analysis.total()
+    return handles.tally
+
+
+class _Handles(dict[str, Callable[..., Counter[str]]]):
+    """What fvcore looks handles up in: one for every operator that may cost something, which adds it up.
+
+    fvcore makes the graph and walks it. Its own table holds a function for each name; here a product is
+    followed to its sum through views, which takes one memory for all names.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()
+        self._products: dict[int, Product] = {}
+
+    def __contains__(self, kind: object) -> bool:
+        """Whether an operator may cost something; the others only handle values."""
+        name = str(kind)
+        return not name.startswith("prim::") or name.startswith(_COSTLY) or name in _UNPACKED
+
+    def __missing__(self, kind: str) -> Callable[..., Counter[str]]:
+        def handle(given: Sequence[torch._C.Value], made: Sequence[torch._C.Value]) -> Counter[str]:
+            if kind in _UNPACKED:
+                product = self._products.get(given[0].unique())
+            else:
+                values = [_value(one, self._products) for one in given]
+                product = self.tally.add(kind, values, [_value(one, self._products) for one in made])
+            if product is not None:
+                self._products.update((one.unique(), product) for one in made)
+            return Counter()
+
+        return handle
+
+
+_UNPACKED = frozenset({"prim::ListUnpack", "prim::TupleUnpack"})
+_COSTLY = ("prim::PythonOp", "prim::Call", "prim::If", "prim::Loop", "prim::With")
+"""Of torch's own names: a `torch.autograd.Function`, and scripted code."""
+
+
+def _value(value: torch._C.Value, products: Mapping[int, Product]) -> Any:
+    """A value of the graph as rules see it."""
+    type_, node = value.type(), value.node()
+    if isinstance(type_, torch._C.TensorType):
+        sizes = type_.sizes()
+        return Shaped(None if sizes is None else tuple(sizes), products.get(value.unique()))
+    if node.kind() in ("prim::ListConstruct", "prim::TupleConstruct"):
+        return [_value(one, products) for one in node.inputs()]
+    if (product := products.get(value.unique())) is not None:
+        return Shaped(None, product)
+    return value.toIValue()
+
+
+class _Constant(nn.Module):
+    """`module` with every argument but the tensors fixed, since a graph takes tensors only.
+
+    It owns the weights, which a graph takes too, but not the modules, for each of which the tracer would keep
+    a scope.
+    """
+
+    def __init__(self, module: nn.Module, inputs: tuple[object, ...]) -> None:
+        super().__init__()
+        self.hidden = (module,)  # in a tuple it is not registered
+        self.inputs = inputs
+        for number, parameter in enumerate(module.parameters()):
+            self.register_parameter(f"parameter{number}", parameter)
+        for number, buffer in enumerate(module.buffers()):
+            self.register_buffer(f"buffer{number}", buffer)
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        given = iter(tensors)
+        (module,) = self.hidden
+        out: Tensor = module(*(next(given) if isinstance(value, Tensor) else value for value in self.inputs))
+        return out

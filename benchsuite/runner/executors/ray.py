@@ -1,0 +1,319 @@
+"""Comparison groups on a Ray cluster: an actor for each GPU, or for each node or set of cores of a CPU.
+
+An actor holds warm worker processes, so torch is started once and not for every group. Ray places actors and
+notices lost nodes; what is measured, and in which process, stays ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import BenchsuiteError, EngineError, ExecutorError, WorkerLost
+from benchsuite.results.record import Cell
+from benchsuite.runner.executors.executor import Job, Setup, Sink
+from benchsuite.runner.executors.options import Kind, Value, number, seconds
+from benchsuite.runner.executors.options import count as some
+from benchsuite.runner.executors.planner import Planner, one_device
+from benchsuite.runner.executors.pool import Pool
+from benchsuite.runner.executors.ray_actor import THREADS, Station
+from benchsuite.runner.outcome import Outcome
+from benchsuite.runner.process import ANSWERS
+from benchsuite.runner.workers import Executor
+
+OPTIONS: Mapping[str, Kind] = {
+    "address": str,
+    "timeout": seconds,
+    "gpu_type": str,
+    "resource": str,
+    "workers": number,
+    "retries": some,
+}
+"""Name of an option → how its value is read. `workers` is for each node, for CPU cells. `timeout` is in
+seconds, for the cluster to answer and a worker to be placed. `gpu_type` and `resource` say which nodes."""
+TIMEOUT_S = 60.0
+RETRIES = 2
+_LOCAL_STORE_BYTES = 100 << 20
+"""Of a Ray that is started here; outcomes are small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where an actor goes: a node and what it takes of it.
+
+    Attributes:
+        share: which of how many sets of the node's cores it uses.
+        groups: how many actors the node has.
+    """
+
+    node: str
+    host: str
+    cpus: float
+    gpus: int
+    share: tuple[int, int]
+    groups: int
+
+
+class RayEngine:
+    """Measures on the nodes of a Ray cluster.
+
+    Args:
+        options: as in `OPTIONS`. Without an address, RAY_ADDRESS or a Ray on this machine is used if there is
+            one, and else started here.
+
+    Raises:
+        ExecutorError: Ray is not installed, or no cluster answers in time.
+    """
+
+    name = "ray"
+    one_place = False
+
+    def __init__(
+        self, options: Mapping[str, Value], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+    ) -> None:
+        self._options = options
+        self._timeout_s = float(options.get("timeout", TIMEOUT_S))
+        self._answers = answers
+        self._ray = _connected(options.get("address"), self._timeout_s)
+        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
+        self.planner: Executor = Planner(self._resolved, pythonpath, answers)
+
+    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+        """Actors end with their driver, and what they had measured is written down."""
+
+    def run(
+        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+    ) -> None:
+        for device, setup in setups.items():
+            due = [job for job in jobs if job.device == device]
+            if not due:
+                continue
+            slots = self._slots(device)
+            setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
+            pool = Pool(
+                lambda i, slots=slots: self._member(slots[i]),  # type: ignore[misc]
+                len(slots),
+                retries=int(self._options.get("retries", RETRIES)),
+            )
+            pool.run(due, setup, sink, stopping)
+
+    def close(self) -> None:
+        """Let go of the cluster, and end it if it was started here."""
+        self.planner.close()
+        self._ray.shutdown()
+
+    def _resolved(self, word: str) -> str:
+        has_gpus = any(node["Resources"].get("GPU", 0) >= 1 for node in self._nodes())
+        device = one_device(word, gpus=has_gpus)
+        self._slots(device)  # refuses what no node has, before anything is planned
+        return device
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self._ray.nodes() if node["Alive"]]
+
+    def _slots(self, device: str) -> list[Slot]:
+        return slots(self._nodes(), device, self._options)
+
+    def _member(self, slot: Slot) -> _Actor:
+        alive = {node["NodeID"] for node in self._nodes()}
+        if slot.node not in alive:
+            raise WorkerLost(f"node {slot.host} is gone")
+        return _Actor(self._ray, slot, self._timeout_s)
+
+
+def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str, Value]) -> list[Slot]:
+    """Where actors for a device go: one a GPU, or `workers` (1) on each node for a CPU.
+
+    Raises:
+        ExecutorError: no node has what is asked for, or GPUs are of several types and none was chosen; says
+            what there is.
+    """
+    gpu = device != "cpu"
+    kind, name = options.get("gpu_type"), options.get("resource")
+    wanted: list[tuple[str, Callable[[Mapping[str, Any]], bool]]] = []
+    wanted.append(
+        ("a GPU", lambda node: node["Resources"].get("GPU", 0) >= 1)
+        if gpu
+        else ("a CPU to give", lambda node: node["Resources"].get("CPU", 0) >= 1)
+    )
+    if kind:
+        wanted.append((f"a GPU of type {kind}", lambda node: str(kind) in _gpu_types(node)))
+    if name:
+        wanted.append((f'the resource "{name}"', lambda node: node["Resources"].get(str(name), 0) > 0))
+    fit = [node for node in nodes if all(has(node) for _, has in wanted)]
+    if not fit:
+        names = " and ".join(words for words, _ in wanted)
+        raise ExecutorError(f"no node of the Ray cluster has {names}; there is: {_there(nodes)}")
+    if gpu and not kind and len(types := {each for node in fit for each in _gpu_types(node)}) > 1:
+        raise ExecutorError(
+            f"the Ray cluster has GPUs of several types ({', '.join(sorted(types))}), whose numbers do not "
+            f"belong into one run; choose one: --executor-option gpu_type={min(types)}"
+        )
+    workers = int(options.get("workers", 1))
+    found = []
+    for node in fit:
+        cpus = float(node["Resources"].get("CPU", 0))
+        many = int(node["Resources"]["GPU"]) if gpu else workers
+        if not gpu and cpus < many:
+            raise ExecutorError(
+                f"--executor-option workers={workers}: node {_host(node)} has {cpus:g} CPUs to give"
+            )
+        for i in range(many):
+            share = (0, 1) if gpu else (i, many)
+            found.append(Slot(node["NodeID"], _host(node), float(cpus // many), int(gpu), share, many))
+    return found
+
+
+class _Actor:
+    """A member of the pool; `Station` is its far end."""
+
+    def __init__(self, ray: Any, slot: Slot, timeout_s: float) -> None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        self.name = slot.host if slot.share[1] == 1 else f"{slot.host} {slot.share[0] + 1}/{slot.share[1]}"
+        self._ray = ray
+        self._timeout_s = timeout_s
+        self._slot = slot
+        strategy = NodeAffinitySchedulingStrategy(slot.node, soft=False)
+        remote = ray.remote(
+            num_cpus=slot.cpus,
+            num_gpus=slot.gpus,
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=2,  # one that measures, one that can be told to stop
+            scheduling_strategy=strategy,
+        )(Station)
+        self._actor = remote.remote(slot.share, slot.groups, os.environ.get(THREADS))
+
+    def open(self, setup: Setup) -> Mapping[str, Any]:
+        timeout = self._ray.exceptions.GetTimeoutError
+        with self._watched():
+            try:
+                # Torch may take a minute to start on a cold file system, after the actor has its place.
+                self._ray.get(self._actor.facts.remote(), timeout=self._timeout_s)
+            except timeout:
+                raise WorkerLost(
+                    f"no worker on {self._slot.host} within {self._timeout_s:g} s: what it needs "
+                    f"({self._slot.cpus:g} CPUs, {self._slot.gpus} GPUs) is in use"
+                ) from None
+            fine, found = self._ray.get(self._actor.open.remote(setup))
+        if fine:
+            environment: Mapping[str, Any] = found
+            return environment
+        raise found if isinstance(found, BenchsuiteError) else EngineError(f"{self.name}: {found}")
+
+    def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
+        known = {cell.id: cell for cell in cells}
+        with self._watched():
+            stream = self._actor.measure.options(num_returns="streaming").remote(tuple(cells))
+            for reference in stream:
+                name, outcome = self._ray.get(reference)
+                yield known[name], outcome
+
+    def stop(self) -> None:
+        with contextlib.suppress(Exception):  # it may be gone
+            self._actor.stop.remote()
+
+    def close(self) -> None:
+        with contextlib.suppress(Exception):
+            self._ray.kill(self._actor)
+
+    @contextlib.contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Ray's errors as ours: what the far end raised, or that it is gone."""
+        errors = self._ray.exceptions
+        try:
+            yield
+        except errors.RayTaskError as error:
+            cause = getattr(error, "cause", None)
+            if isinstance(cause, BenchsuiteError):
+                raise cause from None
+            last = str(error).strip().splitlines()[-1]
+            raise EngineError(f"the worker on {self.name} failed: {last}") from error
+        except errors.RayError as error:
+            raise WorkerLost(f"the worker on {self.name} was lost ({type(error).__name__})") from error
+
+
+def _connected(address: Value | None, timeout_s: float) -> Any:
+    """The ray module, connected; raises ExecutorError."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if importlib.util.find_spec("ray") is None:
+        raise ExecutorError(
+            "--executor ray needs Ray, which is not installed; install it with: pip install 'benchsuite[ray]'"
+        )
+    import ray
+
+    where = str(address) if address else os.environ.get("RAY_ADDRESS")
+    if where and where not in ("auto", "local"):
+        _require_answer(where, timeout_s)
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        if where and where != "local":
+            ray.init(address=where, **quiet)
+        elif where or not _joined(ray, quiet):
+            own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _LOCAL_STORE_BYTES}
+            ray.init(address="local", **own, **quiet)
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)  # Ray's own would end the process without a word
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ExecutorError(f"--executor ray: no cluster at {where or 'this machine'}: {reason}") from error
+    return ray
+
+
+def _joined(ray: Any, quiet: Mapping[str, Any]) -> bool:
+    """Join the Ray that this machine runs, if it does."""
+    try:
+        ray.init(address="auto", **quiet)
+    except ConnectionError:
+        return False
+    return True
+
+
+def _require_answer(address: str, timeout_s: float) -> None:
+    """Raise ExecutorError unless something listens there; Ray itself would wait long, or end the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        raise ExecutorError(f'--ray-address {address}: write HOST:PORT, "auto" or "local"')
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=timeout_s).close()
+    except (OSError, OverflowError) as error:
+        raise ExecutorError(
+            f"--ray-address {address}: no Ray cluster answers there ({error}); it was given {timeout_s:g} s"
+        ) from None
+
+
+def _gpu_types(node: Mapping[str, Any]) -> set[str]:
+    """What a node says of its GPUs: as a resource, as a label, or not at all."""
+    named = {key.partition(":")[2] for key in node["Resources"] if key.startswith("accelerator_type:")}
+    label = (node.get("Labels") or {}).get("ray.io/accelerator-type")
+    return named | ({str(label)} if label else set())
+
+
+def _there(nodes: Sequence[Mapping[str, Any]]) -> str:
+    """What the nodes have, in words."""
+    found = []
+    for node in nodes:
+        named = {
+            key: value
+            for key, value in node["Resources"].items()
+            if not key.startswith("node:") and key not in ("memory", "object_store_memory")
+        }
+        words = ", ".join(f"{key} {value:g}" for key, value in sorted(named.items()))
+        found.append(f"{_host(node)} ({words or 'nothing'})")
+    return "; ".join(found) or "no node"
+
+
+def _host(node: Mapping[str, Any]) -> str:
+    return str(node.get("NodeManagerHostname") or node.get("NodeManagerAddress") or node["NodeID"][:8])

@@ -1,0 +1,342 @@
+"""Everything that can be known and refused before the first cell runs. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
+from benchsuite.format import byte_size
+from benchsuite.plugins import plugins, search_path
+from benchsuite.results.comparable import manner
+from benchsuite.results.record import Cell, Record
+from benchsuite.results.store import Run, read_run
+from benchsuite.runner.device_profile import profile_for, said
+from benchsuite.runner.planning import NOT_YET, planned, renamed
+from benchsuite.runner.workers import Executor
+from benchsuite.scenario import find
+from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.filters import parse
+from benchsuite.scenario.load import load
+from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.overrides import override
+from benchsuite.scenario.shards import Shard, only
+from benchsuite.scenario.yaml_tree import grown
+from benchsuite.worker.reply import Answer, Plan
+from benchsuite.zoo.catalogue import known_parameters
+
+INTERRUPTED = "interrupted"
+"""What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
+BUSY_SHARE = 0.5
+"""Load a core above which a run begins with a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for on the command line.
+
+    Attributes:
+        reference: path of a scenario, or name of a shipped one; None only with `resume`.
+        filter: as in `--filter`, applied to the expanded cells.
+        device: overrides the scenario's device.
+        pythonpath: folders with modules of the user's own mixers.
+        retry: statuses of which cells are measured anew, with `resume` only.
+        limits: overrides of `measure` that a resumed run may be given, though it goes on as it began.
+        shard: which part of the cells to measure; None for all.
+    """
+
+    reference: str | None = None
+    profiles: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    filter: str = ""
+    device: str | None = None
+    resume: Path | None = None
+    pythonpath: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    shard: Shard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sweep that is ready to run.
+
+    Attributes:
+        scenario: resolved, profiles applied.
+        cells: all cells of the run; `plans` has one entry each, in a large sweep `NOT_YET`.
+        excluded: cells that a rule dropped, each with the rule's reason.
+        earlier: the run that is resumed.
+        notes: what was decided for the user and must be said.
+        retry: statuses of which the cells of `earlier` are measured anew.
+    """
+
+    scenario: Scenario
+    settings: Mapping[str, Any]
+    cells: tuple[Cell, ...]
+    excluded: tuple[tuple[Cell, str], ...]
+    plans: tuple[Answer[Plan], ...]
+    environment: Mapping[str, Any]
+    earlier: Run | None = None
+    notes: tuple[str, ...] = ()
+    retry: tuple[str, ...] = ()
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plans are made; else whoever measures a group plans it first."""
+        return NOT_YET not in self.plans[:1]
+
+    @property
+    def stored(self) -> dict[str, Record]:
+        """The records of the run that is resumed, by cell."""
+        return {record.id: record for record in self.earlier.records} if self.earlier else {}
+
+    @property
+    def todo(self) -> tuple[int, ...]:
+        """Positions of the cells that are to be measured."""
+        stored = self.stored
+        return tuple(i for i, cell in enumerate(self.cells) if self._is_due(stored.get(cell.id)))
+
+    @property
+    def kept(self) -> dict[str, Record]:
+        """Records that stand as they are, by cell."""
+        stored = self.stored
+        found = {cell.id: stored[cell.id] for cell in self.cells if cell.id in stored}
+        return {key: record for key, record in found.items() if not self._is_due(record)}
+
+    def _is_due(self, record: Record | None) -> bool:
+        """Whether a cell with this record, or none, is to be measured."""
+        if record is None or record.status in self.retry:
+            return True
+        return record.timing is not None and record.timing.stopped_by == INTERRUPTED
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What is stored as the run's scenario: the scenario as resolved, and what the command line added."""
+        return self.scenario.to_dict() | {"run": dict(self.settings)}
+
+
+def prepare(request: Request, executor: Executor, *, every: bool = False) -> Prepared:
+    """Load, resolve, expand and build (on "meta") everything; of a large sweep one cell of each mixer.
+
+    Args:
+        every: build every cell, however many there are.
+
+    Raises:
+        ScenarioError: the scenario has mistakes.
+        UsageError: no such scenario, device, profile or run folder; nothing to run; a mixer that does not
+            take its arguments.
+    """
+    if request.resume is not None:
+        return _prepare_resume(request, request.resume, executor, every=every)
+    if request.reference is None:
+        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
+    scenario = _load(request)
+    device, environment = _describe(executor, scenario, request)
+    notes: tuple[str, ...] = ()
+    if profile := profile_for(device, request.profiles, scenario):
+        notes = (said(profile),)
+        scenario = _load(replace(request, profiles=(profile,)))
+        device, environment = _describe(executor, scenario, request)
+    settings: dict[str, Any] = {"filter": request.filter, "device": device}
+    if request.pythonpath:
+        settings["pythonpath"] = list(request.pythonpath)
+    if request.shard is not None:
+        settings["shard"] = request.shard.to_dict()
+    notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
+    return _plan(scenario, settings, environment, executor, notes=notes, every=every)
+
+
+def with_stored_pythonpath(request: Request) -> Request:
+    """With the folders that the resumed run began with, unless the request names some."""
+    if request.resume is None or request.pythonpath:
+        return request
+    stored = read_run(request.resume).scenario.get("run", {}).get("pythonpath", ())
+    return replace(request, pythonpath=tuple(stored))
+
+
+def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning if other work runs on the host, which every sample on it would suffer from."""
+    cpu = environment.get("cpu") or {}
+    load, cores = cpu.get("load_1min"), cpu.get("usable_cores")
+    if not load or not cores or load < BUSY_SHARE * cores:
+        return ()
+    return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
+
+
+def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every: bool) -> Prepared:
+    earlier = read_run(folder)
+    document = dict(earlier.scenario)
+    settings = dict(document.pop("run", {}))
+    scenario = Scenario.from_dict(document)
+    if request.filter or request.device or request.shard:
+        raise UsageError(
+            "--resume goes on with the cells that the run began with: leave out --filter, --device and "
+            "--shard"
+        )
+    if request.reference is not None:
+        _require_same(scenario, request, folder)
+    device = str(settings.get("device", "auto"))
+    measure = _limited(scenario, request.limits).measure
+    scenario = scenario.model_copy(update={"measure": measure})
+    _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
+    _require_alike(earlier, environment)
+    notes = (*earlier.warnings, *busy(environment))
+    return _plan(
+        scenario,
+        settings,
+        environment,
+        executor,
+        notes=notes,
+        earlier=earlier,
+        retry=request.retry,
+        every=every,
+    )
+
+
+def _require_alike(earlier: Run, environment: Mapping[str, Any]) -> None:
+    """Refuse to go on with cells that were timed with other threads, or another allocator, than here.
+
+    Raises:
+        NotComparableError: so were some.
+    """
+    here = _manner(environment)
+    for record in earlier.records:
+        before = _manner(earlier.environments.get(record.session, {}))
+        if manner(record) is not None and before != here:
+            words = [
+                f"{threads} threads, memory {'retained' if retained else 'left to the system'}"
+                for threads, retained in (before, here)
+            ]
+            raise NotComparableError(
+                f"not comparable: the cells of {earlier.path} were timed with {words[0]}, and this session "
+                f"would have {words[1]}; start a new run with --out, or set OMP_NUM_THREADS as it was"
+            )
+
+
+def _manner(environment: Mapping[str, Any]) -> tuple[Any, bool]:
+    """Threads, and whether memory is retained, as a session says it; older ones did not know of that."""
+    allocator = environment.get("allocator") or {"can_retain": False}
+    return (environment.get("cpu") or {}).get("threads"), bool(allocator["can_retain"])
+
+
+def _limited(scenario: Scenario, limits: Sequence[str]) -> Scenario:
+    """The stored scenario with `--timeout` and `--memory-limit` of this session; raises ScenarioError."""
+    root = grown(scenario.to_dict(), "the stored scenario")
+    for text in limits:
+        root, problems = override(root, text)
+        if problems:
+            raise ScenarioError(problems)
+    plain: Any = root.plain()
+    return Scenario.from_dict(plain, "the stored scenario")
+
+
+def _require_same(stored: Scenario, request: Request, folder: Path) -> None:
+    """The scenario named beside --resume must be the one that the run began with."""
+    given = _load(
+        replace(
+            request,
+            profiles=request.profiles or stored.applied,
+            overrides=request.overrides or stored.overrides,
+        )
+    )
+    before, now = stored.to_dict(), given.to_dict()
+    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    if changed:
+        raise RunFolderError(
+            f"{folder}: began with another scenario, which differs in: {', '.join(changed)}. Go on with the "
+            f"stored one (benchsuite run --resume {folder}), or start a new run with --out"
+        )
+
+
+def _load(request: Request) -> Scenario:
+    assert request.reference is not None
+    overrides = request.overrides
+    if request.device is not None:
+        overrides = (*overrides, f"sweep.device={request.device}")
+    path = find.resolve(request.reference)
+    return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
+
+
+def _describe(executor: Executor, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:
+    """The device that "auto" means, or else the first that the scenario names, and its machine.
+
+    Raises:
+        DeviceError: one of the devices is not present.
+    """
+    threads, limit = scenario.measure.threads, scenario.measure.memory_limit
+    found = [executor.describe(word, threads, list(request.command), limit) for word in scenario.sweep.device]
+    words = list(scenario.sweep.device)
+    return found[words.index("auto") if "auto" in words else 0]
+
+
+def _plan(
+    scenario: Scenario,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    executor: Executor,
+    *,
+    notes: tuple[str, ...],
+    earlier: Run | None = None,
+    retry: tuple[str, ...] = (),
+    every: bool = False,
+) -> Prepared:
+    expansion = expand_detailed(scenario, device=str(settings["device"]))
+    selection = parse(str(settings.get("filter", "")))
+    cells = tuple(cell for cell in expansion.cells if selection.matches(cell))
+    if not expansion.cells:
+        raise UsageError(f"{scenario.name}: the rules under `exclude` leave no cell on {settings['device']}")
+    if not cells:
+        raise UsageError(f"--filter {settings['filter']!r} leaves no cell of {len(expansion.cells)}")
+    excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
+    if "shard" in settings:
+        cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
+    _require_threads(scenario, cells, environment)
+    _require_allocator(scenario, environment)
+    plans, looked_at = planned(cells, executor, every=every, timeout_s=scenario.measure.timeout_s)
+    cells, said = renamed(cells, looked_at)
+    _require_room(scenario, looked_at)
+    return Prepared(
+        scenario=scenario,
+        settings=settings,
+        cells=cells,
+        excluded=excluded,
+        plans=plans,
+        environment=environment,
+        earlier=earlier,
+        notes=tuple(dict.fromkeys((*notes, *said))),  # a run that is gone on with has said it
+        retry=retry,
+    )
+
+
+def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Mapping[str, Any]) -> None:
+    """Raise UsageError if a cell asks for more threads than the machine has cores."""
+    cores = (environment.get("cpu") or {}).get("usable_cores")
+    wanted = scenario.measure.threads
+    most = max([wanted if isinstance(wanted, int) else 0, *(cell.threads or 0 for cell in cells)])
+    if cores and most > cores:
+        raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
+
+
+def _require_allocator(scenario: Scenario, environment: Mapping[str, Any]) -> None:
+    """Raise UsageError if the scenario asks for memory to be retained and this machine cannot do it."""
+    asked = (scenario.measure.allocator, *scenario.sweep.allocator)
+    allocator = environment.get("allocator") or {"can_retain": True}
+    if "retain" in asked and not allocator["can_retain"]:
+        raise UsageError(
+            f"{scenario.name}: allocator: retain cannot be had on {environment.get('os')} with "
+            f"{allocator['library']}: only glibc's own allocator can be told to; leave it out, or say system"
+        )
+
+
+def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, Answer[Plan]]]) -> None:
+    """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
+    limit = scenario.measure.memory_limit
+    for cell, plan in looked_at:
+        if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
+            raise UsageError(
+                f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "
+                f"alone take {byte_size(plan.value.weights_bytes, 3)}"
+            )

@@ -1,0 +1,280 @@
+"""Cell → numbers. Everything here runs in the process that holds torch, inline or as a worker.
+
+This is the one place where any exception of a cell becomes a `Failure`.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from benchsuite.errors import Mismatch, Unsupported, UsageError
+from benchsuite.format import byte_size
+from benchsuite.measurement import allocator, ceilings_cache, environment, host, selftest_cache
+from benchsuite.measurement.cuda_busy import capture_failed
+from benchsuite.measurement.device import open_device, resolve
+from benchsuite.measurement.stopping import Visit
+from benchsuite.measurement.tf32 import set_tf32
+from benchsuite.measurement.torch_errors import is_unsupported, loses_context
+from benchsuite.measurement.trace_events import Reading
+from benchsuite.results.record import Cell, Cost, Failure, Status
+from benchsuite.scenario.measure_settings import Measure, Threads
+from benchsuite.scenario.subjects import TIMM
+from benchsuite.worker.build import backbone_builder, mixer_class, own_packages
+from benchsuite.worker.estimate import NotCounted, cost_of, foresee
+from benchsuite.worker.passes import inspect, profile
+from benchsuite.worker.refusals import is_out_of_memory, is_refusal
+from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from benchsuite.worker.timer import Timer
+from benchsuite.worker.timm import other_windows
+
+T = TypeVar("T")
+
+_TRACEBACK_LINES = 12
+FREE_SHARE = 0.95
+"""Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
+
+
+def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
+    """Resolve the device, and set thread count and memory limit of this process.
+
+    Args:
+        threads: null leaves a core of a CPU to the host, unless OMP_NUM_THREADS says how many to take.
+
+    Raises:
+        DeviceError: the device is not present.
+    """
+    set_tf32(False)  # a dtype means what it says: cuDNN would otherwise use TF32 in fp32
+    resolved = resolve(device)
+    cores = len(host.usable_cores())
+    if threads is None and resolved == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+        threads = max(1, min(torch.get_num_threads(), cores - 1))
+    if threads is not None:
+        torch.set_num_threads(cores if threads == "all" else threads)
+        _TIMER.use_threads(torch.get_num_threads())
+    if memory_limit is not None:
+        _TIMER.limited = True
+        if resolved != "cpu":
+            torch.cuda.synchronize(resolved)  # what CUDA itself takes at its start is not the cells'
+        _limit_memory(memory_limit)
+    return resolved
+
+
+def describe(
+    device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    """`set_up`, and describe the machine.
+
+    Raises:
+        DeviceError: the device is not present.
+    """
+    resolved = set_up(device, threads, memory_limit)
+    described = environment.describe(resolved, command)
+    if (proved := selftest_cache.latest(ceilings_cache.fingerprint(resolved))) is not None:
+        described["selftest"] = proved
+    return resolved, described
+
+
+def load(backbone: bool, target: str) -> Answer[None]:
+    """Import a mixer's class or a network's builder; a user's module may do anything meanwhile."""
+    try:
+        (backbone_builder if backbone else mixer_class)(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  only this subject's cells suffer from it
+        failure = _failure("build", "error", error)
+        message = f"{target} cannot be loaded: {failure.message}"
+        return Answer(status="error", failure=replace(failure, message=message))
+    return Answer()
+
+
+def count(cell: Cell) -> Answer[Cost]:
+    """Count one image of a cell. Where counting alone fails, the status is "ok" and the failure says why.
+
+    Raises:
+        UsageError: the subject does not take the arguments that the cell gives.
+    """
+    answer = _attempt("build", cell, lambda: _count(cell))
+    if isinstance(answer.value, Failure):
+        return Answer(failure=answer.value)
+    return Answer(answer.value, answer.status, answer.failure, poisoned=answer.poisoned)
+
+
+def estimate(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
+    """The plan of a cell that is counted, or cannot be: estimates its memory, as far as that can be done.
+
+    Raises:
+        UsageError: there is nothing to train in a training step.
+    """
+    foreseen = _attempt("build", cell, lambda: foresee(cell))
+    if foreseen.value is None:
+        return Answer(status=foreseen.status, failure=foreseen.failure, poisoned=foreseen.poisoned)
+    needed, there = foreseen.value.peak_bytes, _capacity(cell.device)
+    planned = Plan(
+        cost=cost.value,
+        memory_bytes=needed,
+        weights_bytes=foreseen.value.weights_bytes,
+        not_counted=cost.failure.message if cost.failure else "",
+        not_estimated=foreseen.value.reason,
+        windows=_windows(cell),
+    )
+    if needed is None or there is None or needed <= there:
+        return Answer(planned)
+    sizes = f"needs about {byte_size(needed, 3)}, there is {byte_size(there, 3)}"
+    refusal = Failure(stage="build", kind="TooLarge", message=f"will not fit: {sizes}; not tried")
+    return Answer(value=planned, status="oom", failure=refusal)  # counted all the same
+
+
+def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
+    """Build and time one cell in one round. Nothing else is measured in this process meanwhile."""
+    gc.collect()
+    allocator.trim()
+    return _attempt("time", cell, lambda: _TIMER.visit(cell, measure, visit))
+
+
+def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
+    """What one step of a cell takes, in a process that times nothing: memory, and on a GPU the time that it
+    keeps the device busy, and energy."""
+    return _attempt("memory", cell, lambda: inspect(cell, measure))
+
+
+def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
+    """Where the time of a step of a cell goes, in a process that times nothing; writes its trace."""
+    return _attempt("profile", cell, lambda: profile(cell, measure, trace, steps, top))
+
+
+def matmul_rate(device: str) -> float:
+    """Multiply–adds per second of a 1024³ fp32 product: the scale of `--dry-run`'s rough times."""
+    side = 1024
+    factor = torch.randn(side, side, device=device)
+    durations = open_device(device).time_calls(lambda: factor @ factor, 8)
+    return side**3 / min(durations)
+
+
+def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+    """What a device does at most in these formats; measured now, or kept from the last days."""
+    from benchsuite.measurement.ceilings import ceilings as measured
+
+    try:
+        return measured(device, dtypes, threads=threads)
+    except Exception as error:  # noqa: BLE001  cells can be measured without a roof above them
+        told = f"not measured: {_failure('ceilings', 'error', error).message}"
+        return {"device": device, "threads": threads or torch.get_num_threads(), "method": told}
+    finally:
+        _release()
+
+
+def _count(cell: Cell) -> Cost | Failure:
+    try:
+        return cost_of(cell)
+    except NotCounted as error:
+        return Failure(stage="count", kind=type(error).__name__, message=str(error))
+
+
+def _windows(cell: Cell) -> str:
+    """What a network of timm has for windows at this size, if those are not its own."""
+    if not cell.target.startswith(TIMM):
+        return ""
+    found = _attempt("build", cell, lambda: other_windows(cell.target, cell.config, cell.resolution))
+    return found.value or ""
+
+
+@functools.cache
+def _capacity(device: str) -> int | None:
+    """Bytes that a cell may need to be tried: of a GPU a share of what is free, of the host all that it has,
+    used or free. None if the device is not there or nobody says."""
+    if torch.device(device).type == "cuda":
+        with suppress(RuntimeError):  # not even the memory for a context
+            return int(FREE_SHARE * torch.cuda.mem_get_info(device)[0]) if torch.cuda.is_available() else None
+        return None
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+_TIMER = Timer()
+
+
+def _limit_memory(limit: int) -> None:
+    """Let allocations fail that take this process beyond `limit` bytes of private memory."""
+    if sys.platform == "linux":
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _attempt(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
+    """Do the work on a cell; whatever it raises is the answer, but for mistakes in the scenario."""
+    try:
+        answer = _answered(stage, cell, work)
+    except UsageError:
+        _release()
+        raise
+    return answer if _release() else replace(answer, poisoned=True)
+
+
+def _answered(stage: str, cell: Cell, work: Callable[[], T]) -> Answer[T]:
+    try:
+        return Answer(value=work())
+    except UsageError:
+        raise
+    except Unsupported as error:
+        return Answer(
+            status="unsupported", failure=Failure(stage=stage, kind="Unsupported", message=str(error))
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001  a cell may raise anything, and the sweep goes on
+        status = _status_of(error, cell)
+        failure = _failure(stage, status, error)
+        traceback.clear_frames(error.__traceback__)  # they hold the cell's tensors
+        found = error.check if isinstance(error, Mismatch) else None
+        lost = status == "error" and loses_context(error)
+        return Answer(status=status, failure=failure, check=found, poisoned=lost)
+
+
+def _status_of(error: BaseException, cell: Cell) -> Status:
+    if isinstance(error, Mismatch):
+        return "mismatch"
+    if isinstance(error, SystemExit):
+        return "crash"
+    if is_out_of_memory(error):
+        return "oom"
+    if is_refusal(error, own_packages(cell)) or is_unsupported(error):
+        return "unsupported"
+    return "error"
+
+
+def _failure(stage: str, status: Status, error: BaseException) -> Failure:
+    frames = traceback.format_exception(error)
+    lines = "".join(frames).strip().splitlines() if status == "error" else []
+    return Failure(
+        stage=stage,
+        kind=type(error).__name__,
+        message=str(error).strip().split("\n", 1)[0] or type(error).__name__,
+        traceback="\n".join(lines[-_TRACEBACK_LINES:]),
+    )
+
+
+def _release() -> bool:
+    """Hand cached memory back, so that the next cell, here or in the other process, finds it free.
+
+    Returns:
+        Whether this process can go on: not after a CUDA error, nor after a capture that failed.
+    """
+    if not torch.cuda.is_available():
+        return True
+    gc.collect()
+    try:
+        torch.cuda.empty_cache()
+    except RuntimeError:
+        return False
+    return not capture_failed()

@@ -1,0 +1,218 @@
+"""What a cell costs, told before it runs: its multiply–adds, and how much memory it will need."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.errors import Unsupported, UsageError
+from benchsuite.measurement.macs import count_cost
+from benchsuite.measurement.memory import module_bytes
+from benchsuite.measurement.memory_estimate import estimate_memory
+from benchsuite.results.record import Cell, Cost
+from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
+from benchsuite.worker.refusals import is_out_of_memory, is_refusal
+from benchsuite.worker.steps import steps_of
+
+MOST_BYTES = 2 << 30
+"""What counting on real tensors may allocate; where the system can hold a process to it, which Linux can."""
+MOST_S = 30.0
+"""Seconds that counting on real tensors may take."""
+_MESSAGE = 200
+
+
+class NotCounted(Exception):  # noqa: N818  no fault of the cell, which may be measured all the same
+    """The cell cannot be counted, on "meta" or on real tensors; says why."""
+
+
+class NotATensor(TypeError):  # noqa: N818  as above
+    """A forward pass returned something else than one tensor."""
+
+
+def cost_of(cell: Cell) -> Cost:
+    """Cost of one image of a cell.
+
+    Raises:
+        NotCounted: counting failed. That says nothing of whether the cell can be measured.
+        UsageError: the subject does not take the arguments that the cell gives.
+        Unsupported: it has no such kernel.
+        Exception: whatever importing, building or running the module raises of its own.
+    """
+    (backbone_builder if cell.subject == "backbone" else mixer_class)(cell.target)
+    plain = replace(cell, dtype="fp32", mode="inference", compile="eager", memory_format="contiguous")
+    try:
+        return _counted(build(plain, "meta", batch=1))
+    except (Unsupported, UsageError, NotATensor):
+        raise
+    except Exception as error:  # a module may raise anything, and may do better on real tensors
+        if is_refusal(error):  # of the zoo, where what a mixer refuses has nothing to do with the device
+            raise
+        on_meta = error
+    with bounded():
+        subject = _real(plain, on_meta)
+        try:
+            return _counted(subject, MOST_S)
+        except NotATensor:
+            raise
+        except Exception as error:
+            if cell.device == "cpu" and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
+                raise  # counting has nothing to do with it
+            raise NotCounted(reason(on_meta, error)) from error
+
+
+def reason(on_meta: Exception, on_cpu: Exception | None = None) -> str:
+    """What failed where, in a line."""
+    text = f'on "meta" {_said(on_meta)}'
+    return text if on_cpu is None else f"{text}; on the CPU, with one image, {_said(on_cpu)}"
+
+
+@contextmanager
+def bounded(most: int = MOST_BYTES) -> Iterator[None]:
+    """Let allocations fail that take this process beyond `most` bytes more of private memory."""
+    if sys.platform != "linux" or (now := _private_bytes()) is None:
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    known = [limit for limit in (soft, hard, now + most) if limit != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(known), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _real(plain: Cell, on_meta: Exception) -> Subject:
+    """The cell with one image on the CPU."""
+    try:
+        return build(plain, "cpu", batch=1)
+    except Exception as error:
+        if plain.device == "cpu" and not is_out_of_memory(error):
+            raise  # as it will where it is timed
+        raise NotCounted(reason(on_meta, error)) from error
+
+
+def _counted(subject: Subject, limit_s: float | None = None) -> Cost:
+    _require_tensor(subject.module)
+    return count_cost(subject.module, subject.inputs, limit_s=limit_s)
+
+
+def _require_tensor(module: nn.Module) -> None:
+    """Let `module` raise NotATensor where its forward pass returns something else."""
+
+    def check(module: nn.Module, inputs: object, output: object) -> None:
+        if not isinstance(output, Tensor):
+            raise NotATensor(f"forward returned a {type(output).__name__}, not a tensor")
+
+    module.register_forward_hook(check)
+
+
+def _raised_by(subject: Subject) -> Exception | None:
+    """What the module raises while nobody counts."""
+    try:
+        with torch.no_grad():
+            subject.module(*subject.inputs)
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None
+
+
+def _said(error: Exception | None) -> str:
+    if error is None:
+        return ""
+    text = str(error).strip().split("\n", 1)[0]
+    text = text if len(text) <= _MESSAGE else f"{text[:_MESSAGE]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _private_bytes() -> int | None:
+    """What RLIMIT_DATA is held against now; None if the system does not say."""
+    try:
+        found = re.search(r"^VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.M)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(found[1]) * 1024 if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Memory of a cell before it runs.
+
+    Attributes:
+        peak_bytes: None if it cannot be told, for a reason.
+        weights_bytes: parameters and buffers; 0 if they cannot be told either.
+    """
+
+    peak_bytes: int | None
+    weights_bytes: int = 0
+    reason: str = ""
+
+
+def foresee(cell: Cell) -> Foreseen:
+    """Peak and weights of one step of the whole batch, if the cell runs on "meta".
+
+    Raises:
+        UsageError, Unsupported: of `build`.
+    """
+    weights = 0
+    try:
+        subject = build(cell, "meta")
+        weights = module_bytes(subject.module)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
+            return Foreseen(foreseen_bytes(cell, subject), weights)
+    except (Unsupported, UsageError):
+        raise
+    except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device
+        return Foreseen(None, weights, reason(error))
+
+
+def foreseen_bytes(cell: Cell, subject: Subject) -> int:
+    """Peak of live tensors of one step of the whole batch, weights, input and optimizer's state included.
+
+    Where a training step cannot run on "meta", as with an operator that has no backward pass there, only the
+    forward pass counts, and the answer is a lower bound.
+
+    Args:
+        subject: the cell on "meta".
+    """
+    if cell.mode == "inference":
+        return _of_forward_pass(cell, subject)
+    steps = steps_of(subject, cell.mode)
+    try:
+        return estimate_memory(
+            steps.first,
+            subject.module,
+            subject.tensor,
+            optimizer=steps.optimizer,
+            autocast=subject.autocast,
+            device=cell.device,
+        )
+    except (RuntimeError, TypeError):
+        return _of_forward_pass(cell, build(cell, "meta"))
+
+
+def _of_forward_pass(cell: Cell, subject: Subject) -> int:
+    """In the format of the weights, where "meta" has an operator not in the one that autocast turns to."""
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            output: Tensor = subject.module(*subject.inputs)
+        return output
+
+    def peak(autocast: torch.dtype | None) -> int:
+        return estimate_memory(forward, subject.module, subject.tensor, autocast=autocast, device=cell.device)
+
+    try:
+        return peak(subject.autocast)
+    except (RuntimeError, TypeError):
+        return peak(None)

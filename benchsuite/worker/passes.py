@@ -1,0 +1,78 @@
+"""A cell looked at without timing it: memory, device time, energy, a trace. For a process of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from benchsuite.measurement.attention_backends import attention_backends
+from benchsuite.measurement.busy import measure_busy
+from benchsuite.measurement.device import open_device
+from benchsuite.measurement.energy import idle_draw_of, measure_energy
+from benchsuite.measurement.memory import measure_memory
+from benchsuite.measurement.nvml import for_device
+from benchsuite.measurement.operator_profile import profile_step
+from benchsuite.measurement.precision import precision_of
+from benchsuite.measurement.protocols import PROTOCOLS
+from benchsuite.measurement.trace_events import Reading
+from benchsuite.measurement.warmup import WarmUp, warm
+from benchsuite.results.record import Cell
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker.compiling import GRAPHED, original
+from benchsuite.worker.ready import make_ready
+from benchsuite.worker.reply import Inspected
+
+
+def inspect(cell: Cell, measure: Measure) -> Inspected:
+    """Backends of attention; memory, if the scenario wants it; on a GPU how long it is busy for a step, and
+    what it draws."""
+    nvml, _ = for_device(cell.device)
+    draws = nvml is not None and measure.energy and "latency" in measure.metrics
+    idle_w = idle_draw_of(cell.device) if draws else None
+    with precision_of(cell.dtype, cell.device):
+        ready = make_ready(cell, measure)
+        subject, steps = ready.subject, ready.steps
+        seen = attention_backends(steps.whole, flex=cell.kernel == "flex")
+        backends = seen if seen or cell.compile == "eager" else None
+        mark = ready.watch.mark() if ready.watch else 0
+        memory = busy = energy = None
+        if "memory" in measure.metrics:
+            memory = measure_memory(
+                steps.whole,
+                original(subject.module),
+                subject.tensor,
+                optimizer=steps.optimizer,
+                backward=cell.mode != "inference",
+            )
+        if "latency" in measure.metrics and cell.device.startswith("cuda"):
+            device = open_device(cell.device)
+            energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if draws else None
+            # Last, for a capture that fails leaves less memory. AdamW counts its steps on the host, and
+            # graphs that are replayed fit into no other.
+            capture = steps.optimizer is None and cell.compile not in GRAPHED
+            busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
+        if ready.watch:
+            ready.watch.require_unchanged(mark)
+    return Inspected(memory, busy, energy, backends)
+
+
+def profile(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Reading:
+    """Build a cell, warm it up and profile `steps` steps of it. See `measure.profile.profile_step`.
+
+    Caches are warm whatever the cell says, and a protocol decides on gradients alone: both are about when
+    samples are taken, and here none are.
+
+    Raises:
+        Unsupported: it has no such kernel, dtype or size here.
+        Exception: whatever the cell itself raises, out of memory among it.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(cell.threads or threads)
+    try:
+        with precision_of(cell.dtype, cell.device):
+            whole = make_ready(cell, measure, gradients=PROTOCOLS[cell.protocol].gradients).steps.whole
+            warm(whole, open_device(cell.device), WarmUp(measure.warmup_calls, measure.warmup_s))
+            return profile_step(whole, device=cell.device, steps=steps, top=top, trace=trace)
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,1 @@
+"""What can be measured, in words and numbers: mixers, networks, packages that bring their own."""

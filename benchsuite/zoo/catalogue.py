@@ -1,0 +1,301 @@
+"""The zoo, its blocks and the mixers of installed packages, as their sources show them; imports no torch."""
+
+from __future__ import annotations
+
+import functools
+import re
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from benchsuite import mixers
+from benchsuite.backbones import BACKBONES
+from benchsuite.errors import UsageError, nearest
+from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers._relation import Relation
+from benchsuite.plugins import plugins, search_path
+from benchsuite.scenario.references import ANY_OTHER
+from benchsuite.scenario.subjects import Catalogue
+from benchsuite.zoo.source import Class, Parameter, Unreadable, read
+from benchsuite.zoo.timm_names import timm_names
+
+AXES = frozenset({"dim", "grid", "kernel"})
+"""Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
+OF_A_BACKBONE: Mapping[str, tuple[str, ...]] = dict.fromkeys(BACKBONES, ("num_classes",))
+"""Network → what `params` may name: the builders of all take the same, of which the others are axes."""
+SEE_SOURCE: Final = "see source"
+"""Stands for what is computed where the source is, and cannot be read without running it."""
+_ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
+_FIELDS = {
+    "Paper": "paper",
+    "Papers": "paper",
+    "Reference": "reference",
+    "Differs": "differs",
+    "Names": "names",
+}
+"""Words that begin a line of a mixer file's docstring → what they are called here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One mixer as its source shows it.
+
+    Attributes:
+        target: "package.module:Class".
+        package: name and version of the distribution that brings it; empty for the zoo.
+        summary: first line of its file's docstring, or of its own where the file has none.
+        paper, reference, differs, names: the lines of the file's docstring that begin so; empty if absent.
+        kernels: what it can run on; "any" if it takes whatever kernel it is given.
+        relation: None if it does not state one.
+        parameters: None if they cannot be read.
+        cost: closed form of its multiply–accumulates, in words; empty if it has none.
+        doc: docstring of the class.
+    """
+
+    name: str
+    target: str
+    package: str = ""
+    summary: str = ""
+    paper: str = ""
+    reference: str = ""
+    differs: str = ""
+    names: str = ""
+    layout: str = SEE_SOURCE
+    kernels: tuple[str, ...] | Literal["any", "see source"] = SEE_SOURCE
+    relation: Relation | None = None
+    parameters: tuple[Parameter, ...] | None = None
+    cost: str = ""
+    doc: str = ""
+
+    @property
+    def arxiv(self) -> str:
+        """Number of the first preprint that the paper line names; empty if there is none."""
+        found = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
+        return found[1] if found else ""
+
+    @property
+    def year(self) -> str:
+        """First year that the paper line names; empty if there is none."""
+        found = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
+        return found[1] if found else ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What `params` may name, sorted; with `ANY_OTHER` if more is taken than is known."""
+        if self.parameters is None:
+            return (ANY_OTHER,)
+        names = {ANY_OTHER if p.name.startswith("**") else p.name for p in self.parameters}
+        return tuple(sorted(names - AXES))
+
+
+class Known(Catalogue):
+    """Mixer → the words that its `params` may use. A file is read when its mixer is asked for."""
+
+    def __init__(
+        self,
+        targets: Mapping[str, tuple[str, str]],
+        search: tuple[str, ...],
+        backbones: Mapping[str, tuple[str, ...]] = OF_A_BACKBONE,
+    ) -> None:
+        self._targets = targets
+        self._search = search
+        self._backbones = backbones
+
+    def __getitem__(self, name: str) -> tuple[str, ...]:
+        return _entry(name, *self._targets[name], self._search).words
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._targets  # without reading its file
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @property
+    def blocks(self) -> Known:
+        """Only the parts around and inside of mixers."""
+        return Known(_targets(BLOCKS), self._search)
+
+    @property
+    def backbones(self) -> Mapping[str, tuple[str, ...]]:
+        """The networks."""
+        return self._backbones
+
+    def like_timms(self, name: str) -> tuple[str, ...] | None:
+        """The names of timm's networks that are most like `name`; None if it is one, or there is no timm."""
+        names = timm_names(self._search)
+        return names.nearest(name) if names else None
+
+    def only(self, mixers: Sequence[str], backbones: Sequence[str]) -> Known:
+        """Some of the mixers and networks, in the order given. Raises KeyError for one that is not there."""
+        targets = {name: self._targets[name] for name in mixers}
+        return Known(targets, self._search, {name: self._backbones[name] for name in backbones})
+
+
+def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:
+    """Mixer or block → the words that its `params` may use, sorted.
+
+    Args:
+        pythonpath: folders to look in for packages before those of this process.
+        installed: with the mixers that packages bring.
+    """
+    search = search_path(pythonpath)
+    return Known(_ours() | (_installed(search) if installed else {}), search)
+
+
+def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
+    """What the source says of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
+
+    Raises:
+        UsageError: there is no such mixer, or no such class; names the nearest, and all.
+    """
+    search = search_path(pythonpath)
+    targets = _ours() | _installed(search)
+    if name in targets:
+        return _entry(name, *targets[name], search)
+    module, _, cls = name.partition(":")
+    if not cls:
+        near = nearest(name, targets)
+        hint = f'; did you mean "{near}"?' if near else ""
+        allowed = textwrap.fill(
+            f"allowed: {', '.join(targets)}", 110, initial_indent="  ", subsequent_indent="    "
+        )
+        raise UsageError(f'unknown mixer "{name}"{hint}\n{allowed}')
+    try:
+        read(module, search).find(cls)
+    except Unreadable as error:
+        raise UsageError(f"{name} cannot be read: {error}") from error
+    return _entry(name, name, "", search)
+
+
+def mixer_entries() -> list[Entry]:
+    """The zoo, then what packages bring."""
+    search = search_path()
+    targets = _targets(MIXERS) | _installed(search)
+    return [_entry(name, *target, search) for name, target in targets.items()]
+
+
+def block_entries() -> list[Entry]:
+    """The parts around and inside of mixers."""
+    return [entry(name) for name in BLOCKS]
+
+
+def backbone_entry(name: str) -> Entry:
+    """What the source says of a network: its summary, paper, reference and what differs.
+
+    Raises:
+        UsageError: there is no such network; names the nearest.
+    """
+    if name not in BACKBONES:
+        near = nearest(name, BACKBONES)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
+    docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
+    told = _fields(docstring)
+    return Entry(
+        name=name,
+        target=BACKBONES[name],
+        summary=docstring.partition("\n")[0],
+        paper=told.get("paper", ""),
+        reference=told.get("reference", ""),
+        differs=told.get("differs", ""),
+        names=told.get("names", ""),
+    )
+
+
+def _ours() -> dict[str, tuple[str, str]]:
+    """Blocks are measured as mixers are: what takes and gives tokens or maps can stand in a mixer's place."""
+    return _targets(MIXERS) | _targets(BLOCKS)
+
+
+def _targets(table: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    return {name: (target, "") for name, target in table.items()}
+
+
+def _installed(search: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    return {name: (plugin.target, plugin.package) for name, plugin in plugins(search).mixers.items()}
+
+
+@functools.cache
+def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Entry:
+    module, _, class_name = target.partition(":")
+    try:
+        # The zoo is read where it is, whatever else the search path calls benchsuite.
+        source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
+        cls = source.find(class_name)
+    except Unreadable:
+        return Entry(name=name, target=target, package=package)
+    return Entry(
+        name=name,
+        target=target,
+        package=package,
+        summary=next(iter((source.docstring or cls.docstring).splitlines()), ""),
+        **_fields(source.docstring),
+        layout=_layout(cls),
+        kernels=_kernels(cls),
+        relation=_relation(cls),
+        parameters=_parameters(cls),
+        cost=_cost(cls),
+        doc=cls.docstring,
+    )
+
+
+def _fields(docstring: str) -> dict[str, str]:
+    """The lines "Paper: …" and so on, each with the indented lines that go on with it."""
+    found: dict[str, str] = {}
+    current = None
+    for line in docstring.splitlines():
+        word, colon, rest = line.partition(": ")
+        if colon and word in _FIELDS:
+            current = _FIELDS[word]
+            found[current] = rest.strip()
+        elif current and line.startswith(" "):
+            found[current] += f" {line.strip()}"
+        else:
+            current = None
+    return found
+
+
+def _layout(cls: Class) -> str:
+    try:
+        return str(cls.variable("layout") or "BNC")
+    except Unreadable:
+        return SEE_SOURCE
+
+
+def _kernels(cls: Class) -> tuple[str, ...] | Literal["any", "see source"]:
+    try:
+        kernels = cls.variable("kernels")
+        if kernels is not None:
+            return tuple(map(str, kernels)) if isinstance(kernels, tuple) else SEE_SOURCE
+        return "any" if any(parameter.name == "kernel" for parameter in cls.parameters) else ("math",)
+    except Unreadable:
+        return SEE_SOURCE
+
+
+def _relation(cls: Class) -> Relation | None:
+    try:
+        relation = cls.variable("relation")
+    except Unreadable:
+        return None
+    return relation if isinstance(relation, Relation) else None
+
+
+def _parameters(cls: Class) -> tuple[Parameter, ...] | None:
+    try:
+        return cls.parameters
+    except Unreadable:
+        return None
+
+
+def _cost(cls: Class) -> str:
+    """First paragraph of what `macs` says of itself, on one line."""
+    try:
+        paragraph = cls.method_docstring("macs").partition("\n\n")[0]
+    except Unreadable:
+        return ""
+    return " ".join(paragraph.split())

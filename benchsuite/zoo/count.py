@@ -1,0 +1,198 @@
+"""What networks cost and what was published of it: `benchsuite count backbones`. Counted, not timed.
+
+Published numbers are data (`published.json`): network → rows of metric, value and unit as printed, resolution
+and source, with a note where something is known of how they were counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any, Literal
+
+from benchsuite.backbones import BACKBONES
+from benchsuite.errors import UsageError, nearest
+from benchsuite.results.record import Cell, Cost
+
+Metric = Literal["params", "macs"]
+
+DATA = "published.json"
+_UNITS = {"M": 10**6, "G": 10**9}
+_SIDE = 224
+_A_PROCESS = 10
+"""Networks that make it worth while to start a process, which imports torch first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """One published number beside ours.
+
+    Attributes:
+        value: as printed, which says how it was rounded.
+        unit: "M" (10⁶) or "G" (10⁹); MACs are what most papers print as FLOPs.
+        source: repository and file, or table.
+        difference: ours minus the published one, in units of 1.
+        agrees: whether ours, rounded as the value was, is the value.
+        why: why it does not agree; empty if it does, or if nothing is known.
+    """
+
+    metric: Metric
+    value: str
+    unit: str
+    source: str
+    difference: int
+    agrees: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """One network.
+
+    Attributes:
+        macs: of one image; a lower bound if not `complete`.
+        resolution: height and width of the image, which is square.
+    """
+
+    name: str
+    params: int
+    macs: int
+    complete: bool
+    resolution: int
+    published: tuple[Published, ...]
+
+
+def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[Count]:
+    """Count networks on "meta": no memory is allocated for weights or for activations.
+
+    Args:
+        names: keys of `BACKBONES` or "package.module:function"; all of `BACKBONES` if empty.
+        resolution: side of the image in pixels. Numbers published for another one are left out.
+
+    Raises:
+        UsageError: there is no such network, or it does not take such images.
+    """
+    for name in names:
+        if name not in BACKBONES and ":" not in name:
+            near = nearest(name, BACKBONES)
+            hint = f'; did you mean "{near}"?' if near else ""
+            raise UsageError(f'unknown backbone "{name}"{hint}\n  allowed: {", ".join(BACKBONES)}')
+    wanted = list(names or BACKBONES)
+    count = functools.partial(_counted, resolution=resolution)
+    processes = min(os.cpu_count() or 1, len(wanted) // _A_PROCESS)
+    if processes < 2:
+        return [count(name) for name in wanted]
+    # Tracing is Python, one thread of it; networks beside each other differ least, so they go out one by one.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(count, wanted))
+
+
+def rows(counts: Sequence[Count]) -> list[dict[str, str]]:
+    """A table for people: one row for each published number, one for a network without any."""
+    return [row for count in counts for row in _rows(count)]
+
+
+def facts(counts: Sequence[Count]) -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [asdict(count) for count in counts]
+
+
+def _counted(name: str, resolution: int) -> Count:
+    cost = _cost(name, resolution)
+    listed = published(name, resolution)
+    return Count(
+        name=name,
+        params=cost.params,
+        macs=cost.macs,
+        complete=cost.complete,
+        resolution=resolution,
+        published=tuple(_compared(cost, row) for row in listed),
+    )
+
+
+def _cost(name: str, resolution: int) -> Cost:
+    from benchsuite.worker import calls  # which imports torch, for which who starts processes need not wait
+
+    cell = Cell(
+        subject="backbone", name=name, target=name, resolution=(resolution, resolution), stride=1, batch=1
+    )
+    answer = calls.count(cell)
+    if answer.value is None:
+        assert answer.failure
+        raise UsageError(f"{name} at {resolution} pixels: {answer.failure.message}")
+    return answer.value
+
+
+def _compared(cost: Cost, row: dict[str, Any]) -> Published:
+    ours = cost.params if row["metric"] == "params" else cost.macs
+    printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
+    agrees = _rounds(ours, printed, scale, ROUND_HALF_UP)
+    return Published(
+        metric=row["metric"],
+        value=row["value"],
+        unit=row["unit"],
+        source=row["source"],
+        difference=ours - int(printed * scale),
+        agrees=agrees,
+        why="" if agrees else _why(cost, row, ours),
+    )
+
+
+def _why(cost: Cost, row: dict[str, Any], ours: int) -> str:
+    """What turns our number into the printed one; else what is known of the count; empty if nothing is."""
+    printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
+    counted = {"": ours}
+    if row["metric"] == "macs" and (norms := cost.other_ops.get("norm")):
+        counted["norms counted as MACs"] = ours + norms
+    roundings = {"": ROUND_HALF_UP, "cut off instead of rounded": ROUND_FLOOR, "rounded up": ROUND_CEILING}
+    for how, rounding in roundings.items():
+        for what, number in counted.items():
+            if _rounds(number, printed, scale, rounding):
+                return ", ".join(filter(None, (what, how)))
+    return str(row.get("note", ""))
+
+
+def _rounds(ours: int, printed: Decimal, scale: int, rounding: str) -> bool:
+    """Whether our number, rounded in this way to the digits of the printed one, is the printed one."""
+    digit = Decimal(1).scaleb(int(printed.as_tuple().exponent))
+    return (Decimal(ours) / scale).quantize(digit, rounding=rounding) == printed
+
+
+def published(name: str, resolution: int) -> list[dict[str, Any]]:
+    """What was published of a network at this side of the image: rows of metric, value, unit and source."""
+    return [row for row in _published().get(name, ()) if row["resolution"] == resolution]
+
+
+@functools.cache
+def _published() -> dict[str, list[dict[str, Any]]]:
+    text = (importlib.resources.files("benchsuite.zoo") / DATA).read_text(encoding="utf-8")
+    found: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return found
+
+
+def _rows(count: Count) -> Iterator[dict[str, str]]:
+    ours = {
+        "name": count.name,
+        "px": str(count.resolution),
+        "params": f"{count.params:,}",
+        "MACs": f"{'' if count.complete else '≥ '}{count.macs:,}",
+    }
+    nothing = {"published": "–", "difference": "–", "source": "–", "why": ""}
+    if not count.published:
+        yield {**ours, **nothing}
+    for number, one in enumerate(count.published):
+        relative = 100 * one.difference / float(Decimal(one.value) * _UNITS[one.unit])
+        yield {
+            **(ours if number == 0 else dict.fromkeys(ours, "")),
+            "published": f"{one.value} {one.unit} {'MACs' if one.metric == 'macs' else 'params'}",
+            "difference": "rounding" if one.agrees else f"{relative:+.1f} %",
+            "source": one.source,
+            "why": "" if one.agrees else one.why or "not known",
+        }

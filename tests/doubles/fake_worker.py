@@ -1,0 +1,100 @@
+"""Answers as `worker/calls.py` does, from a script instead of a device: to measure engines, without torch.
+
+What a cell brings depends on the cell alone, so every engine must give the same records. A cell named
+`fails` is out of memory, one named `dies` ends its process, one named `slow` takes as long as its batch says,
+in hundredths of a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import random
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchsuite.errors import DeviceError
+from benchsuite.measurement.stopping import Visit
+from benchsuite.measurement.trace_events import Reading
+from benchsuite.results.record import Cell, Cost, Failure, Memory, Timing
+from benchsuite.scenario.measure_settings import Measure, Threads
+from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+
+ABSENT = "cuda:9"
+SAMPLES = 12
+"""A visit brings so many."""
+
+
+def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> str:
+    """Every device is there but `ABSENT`."""
+    if device == ABSENT:
+        raise DeviceError(f"device {device!r} is not present")
+    return {"auto": "cpu", "cuda": "cuda:0"}.get(device, device)
+
+
+def describe(
+    device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+) -> tuple[str, dict[str, Any]]:
+    resolved = set_up(device, threads, memory_limit)
+    environment = {
+        "machine": platform.node(),
+        "device": resolved,
+        "command": command,
+        "cpu": {"model": "scripted", "usable_cores": os.cpu_count()},
+        "gpu": {"name": "scripted", "uuid": f"GPU-{resolved}"} if resolved != "cpu" else None,
+        "packages": {},
+    }
+    return resolved, environment
+
+
+def load(backbone: bool, target: str) -> Answer[None]:
+    return Answer()
+
+
+def count(cell: Cell) -> Answer[Cost]:
+    digest = hashlib.sha256(cell.name.encode()).digest()
+    return Answer(Cost(params=64, macs=cell.tokens * (100 + digest[0]), counter="scripted"))
+
+
+def estimate(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
+    return Answer(Plan(cost=cost.value, memory_bytes=4 * cell.tokens * cell.batch, weights_bytes=4))
+
+
+def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
+    if cell.name == "fails":
+        return Answer(
+            status="oom", failure=Failure(stage="time", kind="OutOfMemoryError", message="scripted")
+        )
+    if cell.name == "dies":
+        os._exit(9)
+    if cell.name == "slow":
+        time.sleep(cell.batch / 100)
+    draw = random.Random(f"{cell.id} {visit.round}")
+    samples = tuple(round(1e-3 * (1 + 0.01 * draw.random()), 9) for _ in range(SAMPLES))
+    timing = Timing(
+        samples_s=samples, method="fake_clock", warmup_calls=1, warmup_s=0.0, stopped_by="samples", threads=1
+    )
+    return Answer(Visited(timing=timing))
+
+
+def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
+    peak = 4 * cell.tokens * cell.batch
+    return Answer(
+        Inspected(Memory(peak_allocated_bytes=peak, weights_bytes=4, input_bytes=4, method="torch_profiler"))
+    )
+
+
+def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
+    """There is nothing to profile."""
+    return Answer(status="unsupported", failure=Failure(stage="profile", kind="Fake", message="scripted"))
+
+
+def matmul_rate(device: str) -> float:
+    return 1e12
+
+
+def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+    return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e12), "copy_bytes_per_s": 1e11}

@@ -1,0 +1,47 @@
+"""The fastest of a setting is told by how many times, and only as surely as the rounds allow."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchsuite.findings.relative_speed import relative
+from tests.builders import make_cell, make_record
+
+
+def record(name: str, rounds: list[float], **axes: object):
+    return make_record(make_cell(name=name, target=name, **axes), samples=rounds, rounds=[1] * len(rounds))
+
+
+SLOW = [0.0200, 0.0206, 0.0198, 0.0202, 0.0200]
+FAST = [0.0100, 0.0103, 0.0099, 0.0101, 0.0100]
+
+
+def test_twice_as_fast_in_each_round_is_told_whatever_the_drift() -> None:
+    drifting = [1.0, 1.3, 0.8, 1.1, 1.0]
+    slow = record("slow", [2 * 0.01 * by for by in drifting])
+    fast = record("fast", [0.01 * by for by in drifting])
+    (found,) = relative([slow, fast], {})
+    ((other, decision),) = found.others
+    assert (found.fastest.name, other.name, decision.side) == ("fast", "slow", "above")
+    assert decision.ratio == pytest.approx(2)
+
+
+def test_settings_are_apart_and_a_lone_cell_has_no_ratio() -> None:
+    found = relative(
+        [record("slow", SLOW), record("fast", FAST), record("fast", SLOW, batch=16)],
+        {},
+    )
+    assert [(one.fastest.name, one.fastest.batch, len(one.others)) for one in found] == [("fast", 2, 1)]
+
+
+def test_below_the_noise_of_the_machine_nothing_is_faster() -> None:
+    near = [seconds * 1.02 for seconds in FAST]
+    for noise, side in ((0.0, "above"), (5.0, "same")):
+        environment = {"selftest": {"noise_percent": noise}}
+        (found,) = relative([record("near", near), record("fast", FAST)], environment)
+        assert found.others[0][1].side == side
+
+
+def test_two_rounds_are_too_few() -> None:
+    (found,) = relative([record("slow", SLOW[:2]), record("fast", FAST[:2])], {})
+    assert found.others[0][1].side == "undecided"

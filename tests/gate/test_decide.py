@@ -1,0 +1,180 @@
+"""The rule for regressions: worked by hand, and on noise whose size is known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from benchsuite.gate.decide import (
+    Decision,
+    Evidence,
+    aa_noise,
+    decide,
+    expected_by_chance,
+    flagged,
+    gate,
+    log_ratios,
+)
+from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.intervals import above, t_quantile
+
+RULE = Gate()
+SPREAD = (-0.004, 0.003, 0.001, -0.002, 0.002, 0.004, -0.003, 0.0, -0.001)
+"""Nine numbers with mean 0; their squares add up to 60e-6, so the mean's error is √(60e-6 / 8 / 9)."""
+REACH = 3.355 * math.sqrt(60e-6 / 8 / 9)
+"""Of the 99 % interval: t of 8 degrees is 3.355."""
+
+
+def around(ratio: float, scale: float = 1.0) -> tuple[float, ...]:
+    """Nine log ratios with this geometric mean."""
+    return tuple(math.log(ratio) + scale * one for one in SPREAD)
+
+
+def of(fresh: Sequence[float], **changes: float) -> Decision:
+    return decide(Evidence(fresh=tuple(fresh), **changes), RULE)
+
+
+@pytest.mark.parametrize(
+    ("t", "freedom", "table"),
+    [(6.314, 1, 0.05), (2.920, 2, 0.05), (1.860, 8, 0.05), (2.896, 8, 0.01), (3.355, 8, 0.005)],
+)
+def test_one_sided_probabilities_are_those_of_the_table(t: float, freedom: int, table: float) -> None:
+    assert above(t, freedom) == pytest.approx(table, rel=2e-3)
+    assert above(-t, freedom) == pytest.approx(1 - table, rel=2e-3)
+
+
+def test_half_lies_above_zero_and_nothing_beyond_all_bounds() -> None:
+    assert above(0.0, 5) == 0.5
+    assert (above(math.inf, 8), above(-math.inf, 8)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("freedom", range(1, 30))
+def test_quantiles_undo_probabilities(freedom: int) -> None:
+    assert above(t_quantile(0.99, freedom), freedom) == pytest.approx(0.005, abs=1e-12)
+
+
+def test_a_process_counts_by_its_median_and_not_by_its_outliers() -> None:
+    old = [[1.0, 1.0, 50.0], [2.0, 2.0, 2.0]]
+    new = [[1.1, 1.1, 0.1], [2.0, 1.0, 3.0]]
+    assert log_ratios(old, new) == pytest.approx((math.log(1.1), 0.0))
+
+
+def test_sides_of_different_length_are_no_pairs() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        log_ratios([[1.0]], [[1.0], [1.0]])
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (1.02 * math.exp(1.01 * REACH), "slower"),
+        (1.02 * math.exp(0.99 * REACH), "inconclusive"),
+        (1.02 * math.exp(-0.99 * REACH), "inconclusive"),
+        (1.02 * math.exp(-1.01 * REACH), "same"),
+        (1.0, "same"),
+        (math.exp(1.01 * REACH) / 1.02, "same"),
+        (math.exp(0.99 * REACH) / 1.02, "inconclusive"),
+        (math.exp(-0.99 * REACH) / 1.02, "inconclusive"),
+        (math.exp(-1.01 * REACH) / 1.02, "faster"),
+    ],
+)
+def test_the_whole_interval_must_lie_on_one_side_of_the_limit(ratio: float, verdict: str) -> None:
+    decision = of(around(ratio))
+    assert decision.verdict == verdict
+    assert decision.ratio == pytest.approx(ratio)
+    assert (decision.lo, decision.hi) == pytest.approx(
+        (ratio * math.exp(-REACH), ratio * math.exp(REACH)), rel=1e-6
+    )
+    assert bool(decision.reason) is (verdict == "inconclusive")
+
+
+def test_noise_of_the_cell_raises_its_limit_and_never_lowers_it() -> None:
+    assert of(around(1.05)).verdict == "slower"
+    assert of(around(1.05), noise=0.08).verdict == "same"
+    assert of(around(1.05), noise=0.08).delta == 0.08
+    assert of(around(1.05), noise=0.001).delta == RULE.delta
+
+
+def test_an_interval_that_spans_both_limits_is_inconclusive() -> None:
+    assert of(around(1.0, scale=30)).verdict == "inconclusive"
+
+
+def test_pairs_without_any_spread_are_decided_by_their_mean() -> None:
+    assert (of([0.1] * 9).verdict, of([0.1] * 9).p) == ("slower", 0.0)
+    assert (of([0.0] * 9).verdict, of([0.0] * 9).p) == ("same", 1.0)
+
+
+def test_a_screen_asks_for_the_median_and_one_bad_pair_is_none() -> None:
+    assert not flagged(Evidence(screen=(0.5, 0.0, 0.01)), RULE)
+    assert flagged(Evidence(screen=(0.5, 0.0, 0.03)), RULE)
+    assert not flagged(Evidence(screen=(0.5, 0.0, 0.03), noise=0.05), RULE)
+    assert flagged(Evidence(), RULE)  # no screen, so all pairs for all
+
+
+def test_what_passes_the_screen_is_not_called_the_same() -> None:
+    decision = decide(Evidence(screen=(0.0, 0.01, -0.01)), RULE)
+    assert (decision.verdict, decision.ratio, decision.pairs) == ("not flagged", 1.0, 3)
+    assert math.isnan(decision.p)
+
+
+def test_pairs_that_flagged_a_cell_do_not_help_to_decide_it() -> None:
+    decision = decide(Evidence(screen=(2.0, 2.0, 2.0), fresh=around(1.0)), RULE)
+    assert (decision.verdict, decision.pairs) == ("same", 9)
+
+
+@pytest.mark.parametrize(("fresh", "words"), [((), "none"), ((0.1,), "1")])
+def test_a_flagged_cell_without_fresh_pairs_is_inconclusive_and_says_so(
+    fresh: tuple[float, ...], words: str
+) -> None:
+    decision = decide(Evidence(screen=(0.1, 0.1, 0.1), fresh=fresh), RULE)
+    assert decision.verdict == "inconclusive"
+    assert decision.reason == f"9 fresh pairs are needed to decide, and there are {words}"
+
+
+def test_one_cell_among_many_has_to_be_surer_than_one_alone() -> None:
+    """A p-value of 0.004 is slower by itself; of 40 tested cells, the best must have 0.05 / 40."""
+    slow = Evidence(fresh=around(1.02 * math.exp(1.05 * REACH)))
+    assert 0.003 < decide(slow, RULE).p < 0.005
+    assert gate({"a": slow}, RULE).of("slower") == ["a"]
+    many = gate({"a": slow} | {str(i): Evidence(fresh=around(1.0)) for i in range(39)}, RULE)
+    assert many.decisions["a"].verdict == "inconclusive"
+    assert "40 cells" in many.decisions["a"].reason
+    assert (many.tested, many.of("same")) == (40, [str(i) for i in range(39)])
+
+
+def test_cells_that_passed_the_screen_make_nobody_elses_test_harder() -> None:
+    slow = Evidence(screen=(0.1, 0.1, 0.1), fresh=around(1.02 * math.exp(1.05 * REACH)))
+    calm = {str(i): Evidence(screen=(0.0, 0.0, 0.0)) for i in range(199)}
+    outcome = gate({"a": slow} | calm, RULE)
+    assert outcome.of("slower") == ["a"]
+    assert (outcome.tested, len(outcome.of("not flagged"))) == (1, 199)
+    assert outcome.by_chance == pytest.approx(0.005)
+
+
+def test_chance_calls_one_of_200_cells_at_the_limit_slower() -> None:
+    assert expected_by_chance(200, 0.99) == pytest.approx(1.0)
+    chances = np.random.default_rng(0)
+    ratios = math.log(1.02) + 0.01 * chances.standard_normal((8000, 9))
+    alarms = sum(of(one).verdict == "slower" for one in ratios.tolist())
+    assert alarms == pytest.approx(expected_by_chance(8000, 0.99), abs=20)  # 40 ± 3 standard deviations
+
+
+def test_noise_bounds_19_of_20_comparisons_of_a_cell_with_itself() -> None:
+    chances = np.random.default_rng(1)
+    known = 0.03 * chances.standard_normal((2000, 9))
+    later = (0.03 * chances.standard_normal((2000, 9))).mean(axis=1)
+    below = [abs(b) < math.log1p(aa_noise(a, 9)) for a, b in zip(known.tolist(), later.tolist(), strict=True)]
+    assert np.mean(below) == pytest.approx(0.95, abs=0.02)
+    with pytest.raises(ValueError, match="a pair"):
+        aa_noise([], 9)
+
+
+def test_verdicts_mirror_when_old_and_new_change_places() -> None:
+    mirrored = {"slower": "faster", "faster": "slower"}
+    for ratio, scale in itertools.product((0.9, 0.97, 1.0, 1.01, 1.05), (0.1, 1, 10)):
+        there, back = (of(one) for one in (around(ratio, scale), around(1 / ratio, -scale)))
+        assert back.verdict == mirrored.get(there.verdict, there.verdict)

@@ -1,0 +1,104 @@
+"""A gate's result survives its file."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchsuite.errors import UsageError
+from benchsuite.findings.exact import Change
+from benchsuite.findings.fingerprint import Finding
+from benchsuite.gate.decide import Decision
+from benchsuite.gate.result import GATE_VERSION, RESULT, GateCell, GateResult, dump, load, read, write
+from benchsuite.scenario.gate_settings import Gate
+from tests.builders import make_cell
+
+CELL = make_cell()
+CHANGE = Change(CELL, "macs", 1000, 1200)
+
+
+def a_result(**changes: object) -> GateResult:
+    cell = GateCell(
+        id=CELL.id,
+        cell=CELL,
+        verdict="slower",
+        base="ok",
+        candidate="ok",
+        base_s=0.010,
+        candidate_s=0.012,
+        decision=Decision("slower", 0.02, 1.2, 1.1, 1.3, 0.001, 9),
+        changes=(CHANGE,),
+        accepted=(CHANGE,),
+        pairs_s=((0.010, 0.012), (0.011, 0.013)),
+        screen_pairs=1,
+    )
+    fields = {
+        "scenario": "tiny",
+        "base": "main (a1b2c3d)",
+        "candidate": "topic (d4e5f6a)",
+        "machine": "a CPU",
+        "cells": (cell,),
+        "rule": Gate(pairs=5),
+        "tested": 1,
+        "by_chance": 0.005,
+        "differences": (Finding("torch", "PyTorch", "warn", "2.1", None, "other kernels"),),
+        "notes": ("a note",),
+        "command": "benchsuite gate tiny",
+        "seconds": 12.5,
+    }
+    return GateResult(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_a_result_is_the_same_after_its_file(tmp_path: Path) -> None:
+    result = a_result()
+    write(result, tmp_path / RESULT)
+    assert read(tmp_path) == result
+    assert read(tmp_path / RESULT) == result
+    assert [path.name for path in tmp_path.iterdir()] == [RESULT]
+
+
+def test_a_number_that_is_not_known_is_null_in_the_file_and_nan_here() -> None:
+    cell = replace(a_result().cells[0], decision=Decision("not flagged", 0.02, 1.001, pairs=3))
+    text = dump(a_result(cells=(cell,)))
+    stored = json.loads(text)
+    assert stored["version"] == GATE_VERSION
+    assert stored["cells"][0]["decision"]["lo"] is None
+    decision = load(text).cells[0].decision
+    assert decision is not None
+    assert math.isnan(decision.lo)
+    assert math.isnan(decision.p)
+    assert decision.ratio == 1.001
+
+
+def test_a_gate_of_exact_numbers_alone_has_no_rule() -> None:
+    assert load(dump(a_result(rule=None))).rule is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not the result of a gate"),
+        ("[]", "not the result of a gate"),
+        ('{"version": 1}', "not the result of a gate"),
+        ('{"version": 99, "cells": []}', "version 99 of a gate's result is newer"),
+        ('{"version": 1, "cells": [{"changes": 3}]}', "not the result of a gate"),
+    ],
+)
+def test_what_is_no_result_is_refused_with_its_name(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=f"here.json: .*{said}"):
+        load(text, "here.json")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"result\.json: cannot be read"):
+        read(tmp_path)
+
+
+def test_a_missing_cell_fails_unless_the_policy_only_warns() -> None:
+    cell = GateCell(id=CELL.id, cell=CELL, verdict="missing", base="ok", candidate=None)
+    assert a_result(cells=(cell,)).exit_code == 3
+    assert a_result(cells=(cell,), missing_fails=False).exit_code == 0

@@ -1,1 +1,0 @@
-"""Tests of where comparison groups are sent."""

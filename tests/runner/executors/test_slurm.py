@@ -1,0 +1,273 @@
+"""SLURM through submitit's local executor: the same records, and nothing lost but what was in flight."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchsuite.errors import EngineError, ExecutorError
+from benchsuite.results.record import Record
+from benchsuite.results.store import read_run
+from benchsuite.runner.executors.executor import Job, Setup
+from benchsuite.runner.executors.local import LocalEngine
+from benchsuite.runner.executors.slurm_job import STOP, Task, remaining, stream_path
+from benchsuite.runner.executors.slurm_stream import StreamReader, StreamWriter, outcome_of
+from benchsuite.runner.outcome import Outcome
+from benchsuite.runner.workers import InlineExecutor
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.terminal import QuietProgress
+from tests.builders import make_cell
+from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep
+
+submitit = pytest.importorskip(
+    "submitit", reason="submitit is not installed: pip install 'benchsuite[slurm]'"
+)
+pytestmark = [
+    pytest.mark.xdist_group("engines"),
+    pytest.mark.skipif(sys.platform == "win32", reason="submitit's local executor wants a POSIX system"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of submitit, which leaves its processes to us
+]
+
+
+def engine(**options: Any) -> Any:
+    from benchsuite.runner.executors.slurm import SlurmEngine
+
+    return SlurmEngine({"cluster": "local", "poll": 0.02} | options, (), FAKE)
+
+
+class Disturbs(QuietProgress):
+    """Does something to the job as soon as the first record is there."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        self._folder, self._number = folder, number
+        self.done = threading.Event()
+
+    def cell_ends(self, record: Record) -> None:
+        if not self.done.is_set():
+            self.done.set()
+            (path, *_) = sorted((self._folder / ".slurm" / "1").glob("job-*.jsonl"))
+            os.kill(pid_of(path), self._number)
+
+
+def pid_of(path: Path) -> int:
+    (pid, *_) = [event["pid"] for event in StreamReader(path).read() if "pid" in event]
+    return int(pid)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
+    """Records of the inline executor."""
+    folder = tmp_path_factory.mktemp("expected")
+    sweep(LocalEngine(InlineExecutor((), FAKE)), folder / "run")
+    sweep(LocalEngine(InlineExecutor((), FAKE)), folder / "slow", SLOW)
+    return {"run": deterministic(folder / "run"), "slow": deterministic(folder / "slow")}
+
+
+def test_jobs_give_the_records_of_the_inline_executor_and_leave_nothing_behind(
+    tmp_path: Path, expected: Any
+) -> None:
+    sweep(engine(tasks=2), tmp_path / "run")
+    assert deterministic(tmp_path / "run") == expected["run"]
+    assert {path.name for path in (tmp_path / "run").iterdir()} >= {"scenario.json", "environment.json"}
+    assert not (tmp_path / "run" / ".slurm").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR2])
+def test_a_job_that_is_killed_or_preempted_goes_on_with_what_is_left(
+    tmp_path: Path, expected: Any, number: int
+) -> None:
+    """SIGUSR2 is what SLURM sends before it takes the node away; submitit then requeues the job."""
+    folder = tmp_path / "run"
+    watch = Disturbs(folder, number)
+    result = sweep(engine(), folder, SLOW, observer=watch)
+    assert watch.done.is_set()
+    assert (result.missing, result.stopped) == (0, False)
+    assert deterministic(folder) == expected["slow"]
+    attempts = [record.attempts for record in read_run(folder).records]
+    assert set(attempts) <= {1, 2}
+    assert attempts.count(2) <= 2  # one group was in flight
+
+
+def test_a_driver_that_is_killed_loses_nothing_that_its_jobs_have_measured(
+    tmp_path: Path, expected: Any, repository: Path
+) -> None:
+    folder = tmp_path / "run"
+    code = (
+        "from pathlib import Path; from tests.runner.executors.sweeps import *; "
+        "from benchsuite.runner.executors.slurm import SlurmEngine; "
+        f"sweep(SlurmEngine({{'cluster': 'local', 'poll': 60.0}}, (), FAKE), Path({str(folder)!r}), SLOW)"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code], cwd=repository, stderr=subprocess.DEVNULL)
+    streams: list[Path] = []
+    deadline = time.monotonic() + 60
+    while not any("outcome" in path.read_text() for path in streams):
+        assert time.monotonic() < deadline
+        assert driver.poll() is None
+        time.sleep(0.01)
+        streams = list((folder / ".slurm").glob("*/job-*.jsonl"))
+    driver.kill()  # it sleeps in its first poll, so it has written nothing down
+    driver.wait()
+    assert read_run(folder).records == ()
+    noted: list[str] = []
+
+    class Watch(QuietProgress):
+        def cell_ends(self, record: Record) -> None:
+            noted.append(record.id)
+
+    result = sweep(engine(), folder, None, observer=Watch())
+    assert deterministic(folder) == expected["slow"]
+    assert (result.missing, len(noted)) == (0, 6)
+    sessions = [record.session for record in read_run(folder).records]
+    assert sessions[0] == 1  # the record that the first driver's job had measured
+    assert not (folder / ".slurm").exists()
+
+
+def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: Path, expected: Any) -> None:
+    folder = tmp_path / "run"
+    records: list[Record] = []
+
+    class Watch(QuietProgress):
+        def cell_ends(self, record: Record) -> None:
+            records.append(record)
+
+    stopped = sweep(engine(), folder, SLOW, stopping=lambda: bool(records), observer=Watch())
+    assert stopped.stopped
+    assert sweep(engine(), folder, None).missing == 0
+    assert deterministic(folder) == expected["slow"]
+
+
+def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again(
+    tmp_path: Path, expected: Any
+) -> None:
+    folder = tmp_path / "run"
+
+    class Interrupts(QuietProgress):
+        def cell_ends(self, record: Record) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(engine(), folder, SLOW, observer=Interrupts())
+    (stream,) = (folder / ".slurm" / "1").glob("job-*.jsonl")
+    deadline = time.monotonic() + 60
+    while StreamReader(stream).written:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert "over" not in stream.read_text()
+    assert sweep(engine(), folder, None).missing == 0
+    assert deterministic(folder) == expected["slow"]
+
+
+def test_a_job_that_cannot_begin_is_tried_again_and_then_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchsuite.runner.executors.slurm.Task", _Broken)
+    with pytest.raises(
+        EngineError, match=r"ended before its cells did \(finished\); its groups were tried 2 times"
+    ):
+        sweep(engine(retries=1), tmp_path / "run", SLOW)
+
+
+class _Broken(Task):
+    """A job whose node lacks what it needs."""
+
+    def __call__(self) -> None:
+        raise OSError("no such library")
+
+
+def test_what_is_wrong_with_the_input_ends_the_run_in_its_own_words(
+    tmp_path: Path,
+) -> None:
+    used = engine()
+    used.planner._resolve = lambda word: word
+    with pytest.raises(ExecutorError, match=r"job \d+: device 'cuda:9' is not present"):
+        sweep(used, tmp_path / "run", SLOW.replace("device: cpu", "device: 'cuda:9'"))
+
+
+def test_without_slurm_the_local_cluster_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ExecutorError, match=r"no SLURM on this machine .*cluster=local"):
+        engine(cluster="slurm")
+
+
+def test_what_sbatch_refuses_is_said_in_its_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = engine()
+
+    def refuse(folder: Path, *, gpu: bool, count: int) -> Any:
+        raise submitit.core.utils.FailedJobError("sbatch: error: invalid partition specified: gpuu")
+
+    monkeypatch.setattr(used, "_executor", refuse)
+    with pytest.raises(ExecutorError, match="not taken: sbatch: error: invalid partition specified: gpuu"):
+        sweep(used, tmp_path / "run", SLOW)
+
+
+def test_options_reach_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr(submitit.AutoExecutor, "update_parameters", lambda self, **words: seen.update(words))
+    used = engine(partition="gpu", account="lab", time=90, gpu_type="h100", cpus=8, parallel=4)
+    try:
+        used._executor(tmp_path, gpu=True, count=9)
+    finally:
+        used.close()
+    assert seen == {
+        "name": "benchsuite", "tasks_per_node": 1, "nodes": 1, "timeout_min": 90, "cpus_per_task": 8,
+        "slurm_gres": "gpu:h100:1", "slurm_array_parallelism": 4, "slurm_partition": "gpu",
+        "slurm_account": "lab",
+    }  # fmt: skip
+
+
+def group(batch: int) -> Job:
+    cells = tuple(make_cell(name=name, batch=batch) for name in "ab")
+    return Job(cells=cells, group=cells)
+
+
+def test_a_requeued_job_goes_on_behind_what_its_stream_holds(tmp_path: Path) -> None:
+    first, second = group(1), group(2)
+    path = stream_path(tmp_path, 1)
+    stream = StreamWriter(path)
+    stream.write(place={"machine": "m"}, pid=1, host="m")
+    stream.write(begins=first.cells[0].id, cells=2)
+    stream.outcome(first.cells[0].id, Outcome(seconds=1.5))
+    stream.close()
+    with path.open("ab") as file:
+        file.write(b'{"cell":"torn')
+    (left, untouched) = remaining((first, second), path)
+    assert (left.cells, left.places, left.attempts) == (first.cells[1:], frozenset({"m"}), 1)
+    assert untouched == second
+    again = StreamWriter(path)
+    again.outcome(first.cells[1].id, Outcome(status="ok"))
+    again.close()
+    assert remaining((first, second), path) == [second]
+
+
+def test_a_stream_is_read_as_it_grows_and_says_whether_anyone_writes(tmp_path: Path) -> None:
+    path = tmp_path / "job-1.jsonl"
+    reader = StreamReader(path)
+    assert (list(reader.read()), reader.written) == ([], False)
+    stream = StreamWriter(path)
+    stream.outcome("a", Outcome(seconds=2.0, attempts=3))
+    assert reader.written
+    (event,) = reader.read()
+    assert outcome_of(event) == Outcome(seconds=2.0, attempts=3)
+    assert list(reader.read()) == []
+    stream.close()
+    assert not reader.written
+    with path.open("ab") as file:
+        file.write(b"[1]\nnot json\n{}")
+    assert list(reader.read()) == []
+
+
+def test_a_job_that_is_asked_to_stop_before_it_begins_measures_nothing(tmp_path: Path) -> None:
+    (tmp_path / STOP).touch()
+    setup = Setup(device="cpu", measure=Measure(), answers=FAKE)
+    Task(str(tmp_path), 1, (group(1),), setup)()
+    events = list(StreamReader(stream_path(tmp_path, 1)).read())
+    assert [next(iter(event)) for event in events] == ["place", "over"]

@@ -1,0 +1,203 @@
+"""A worker process: its answers, its errors, its death."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchsuite.errors import DeviceError, WorkerDied
+from benchsuite.measurement.allocator import can_retain
+from benchsuite.measurement.stopping import Visit
+from benchsuite.runner import process
+from benchsuite.runner.process import Worker
+from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker.reply import Answer, Visited
+from tests.builders import make_cell
+
+QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, max_s=60.0, precision=None)
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[ProcessExecutor]:
+    engine = ProcessExecutor()
+    engine.describe("cpu", 1, [])
+    yield engine
+    engine.close()
+
+
+def visit(executor: ProcessExecutor, name: str, timeout_s: float | None = None) -> Answer[Visited]:
+    cell = make_cell(name=name, target=f"tests.planted:{name}")
+    return executor.visit(cell, QUICK, Visit(), timeout_s)
+
+
+def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None:
+    timed = executor.visit(make_cell(), QUICK, Visit())
+    assert timed.status == "ok"
+    assert timed.value is not None
+    assert timed.value.timing.threads == 1
+    inspected = executor.inspect(make_cell(), QUICK)
+    assert inspected.value is not None
+    assert inspected.value.memory is not None
+    assert inspected.value.memory.peak_allocated_bytes > 0
+
+
+def test_a_mixer_that_prints_does_not_break_the_answers(executor: ProcessExecutor) -> None:
+    assert visit(executor, "Prints").status == "ok"
+
+
+def test_a_cell_that_raises_leaves_the_worker_alive(executor: ProcessExecutor) -> None:
+    assert visit(executor, "Raises").status == "error"
+    worker = executor._timers["retain"].pid
+    assert visit(executor, "Fine").status == "ok"
+    assert executor._timers["retain"].pid == worker
+
+
+def test_every_round_has_a_process_of_its_own_set_up_alike(executor: ProcessExecutor) -> None:
+    pids = set()
+    for _ in range(2):
+        executor.begin_round()
+        answer = visit(executor, "Fine")
+        assert answer.value is not None
+        assert answer.value.timing.threads == 1
+        pids.add(executor._timers["retain"].pid)
+    assert len(pids) == 2
+    executor.begin_round()
+    assert not any(alive(pid) for pid in pids)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
+def test_cells_of_two_allocators_are_timed_in_two_processes_and_say_so(executor: ProcessExecutor) -> None:
+    found = {}
+    for word in ("retain", "system"):
+        answer = executor.visit(make_cell(allocator=word), QUICK, Visit())
+        assert answer.value is not None
+        found[word] = answer.value.timing.allocator
+    assert found == {"retain": "retain", "system": "system"}
+    assert len({worker.pid for worker in executor._timers.values()}) == 2
+
+
+@pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
+def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(executor: ProcessExecutor) -> None:
+    found = []
+    for word in ("retain", "system"):
+        answer = executor.inspect(make_cell(allocator=word), QUICK)
+        assert answer.value is not None
+        assert answer.value.memory is not None
+        found.append(replace(answer.value.memory, process_bytes=None))
+    assert found[0] == found[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory() -> None:
+    """Two matrices of 149 MB: a heap with gaps takes 1.1 GiB for them, blocks that are mapped half of it."""
+    cell = make_cell(resolution=(672, 672), batch=1, dim=384, num_heads=12)
+    code = "import benchsuite.worker.calls, benchsuite.worker.estimate as e; print(e._private_bytes())"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    limited = QUICK.model_copy(
+        update={"memory_limit": int(out) + (476 << 20)}
+    )  # a CUDA build begins with more
+    with closing(ProcessExecutor()) as executor:
+        executor.describe("cpu", 1, [], limited.memory_limit)
+        assert executor.visit(replace(cell, allocator="system"), limited, Visit()).status == "ok"
+        answer = executor.visit(cell, limited, Visit())
+        assert answer.value is not None
+        assert answer.value.timing.allocator in ("system", "retain")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("Dies", "SIGSEGV", "the worker process was killed by SIGSEGV"),
+        ("Aborts", "SIGABRT", "the worker process was killed by SIGABRT"),
+        ("Exits", "exit code 7", "the worker process exited with code 7: the last words"),
+    ],
+)
+def test_a_cell_that_kills_its_worker_is_a_crash_and_the_next_one_runs(
+    executor: ProcessExecutor, name: str, kind: str, message: str
+) -> None:
+    answer = visit(executor, name)
+    assert answer.status == "crash"
+    assert answer.failure is not None
+    assert answer.failure.kind == kind
+    assert answer.failure.message.startswith(message)
+    again = visit(executor, "Fine")
+    assert again.value is not None
+    assert again.value.timing.threads == 1  # the new worker is set up as the old one was
+
+
+def test_a_cell_that_hangs_is_ended_and_the_next_one_runs(executor: ProcessExecutor) -> None:
+    answer = visit(executor, "Hangs", timeout_s=0.5)
+    assert answer.status == "timeout"
+    assert answer.failure is not None
+    assert answer.failure.kind == "Timeout"
+    assert visit(executor, "Fine").status == "ok"
+
+
+def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
+    executor: ProcessExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = tmp_path / "vmstat"
+    counter.write_text("oom_kill 4\n")
+    monkeypatch.setattr(process, "_OOM_COUNTERS", (counter,))
+    monkeypatch.setenv("PLANTED_OOM_COUNTER", str(counter))
+    with closing(ProcessExecutor()) as fresh:
+        fresh.describe("cpu", 1, [])
+        answer = visit(fresh, "IsKilledForMemory")
+        assert (answer.status, answer.failure and answer.failure.kind) == ("oom", "SIGKILL")
+        counter.write_text("oom_kill 5\n")  # what other processes are killed for is not this cell's fault
+        monkeypatch.setattr(process, "_OOM_COUNTERS", ())
+        assert visit(fresh, "IsKilledForMemory").status == "crash"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> None:
+    with closing(ProcessExecutor()) as limited:
+        limited.describe("cpu", 1, [], 4 << 30)
+        assert visit(limited, "TakesEightGiB").status == "oom"
+        assert visit(limited, "Fine").status == "ok"
+
+
+@pytest.mark.parametrize("name", ["LosesItsContext", "LosesItsDevice"])
+def test_a_cell_after_which_the_process_is_lost_gets_another_process(
+    executor: ProcessExecutor, name: str
+) -> None:
+    visit(executor, "Fine")
+    worker = executor._timers["retain"].pid
+    answer = visit(executor, name)
+    assert answer.status == "error"
+    assert answer.failure is not None
+    assert answer.failure.message == "CUDA error: device-side assert triggered"
+    assert visit(executor, "Fine").status == "ok"
+    assert executor._timers["retain"].pid != worker
+
+
+def test_errors_of_ours_arrive_as_themselves() -> None:
+    worker = Worker()
+    try:
+        with pytest.raises(DeviceError, match="device 'cuda:99' is not present"):
+            worker.call("describe", "cuda:99", None, [])
+    finally:
+        worker.close()
+
+
+def test_a_closed_worker_is_gone() -> None:
+    worker = Worker()
+    worker.close()
+    with pytest.raises((WorkerDied, ValueError)):
+        worker.call("matmul_rate", "cpu")

@@ -1,0 +1,335 @@
+"""The pass that tells where the time goes: on a scripted executor, and once in real processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchsuite.errors import RunFolderError, UsageError
+from benchsuite.measurement.trace_events import TRACE_PARSER, Reading
+from benchsuite.results.record import Cell, Cost, Failure, OpShare, Record
+from benchsuite.results.store import RunWriter, read_run
+from benchsuite.runner.prepare import Prepared, Request, prepare
+from benchsuite.runner.profile import Profiled, Wanted, profile_run, profile_scenario, trace_of
+from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker.reply import Answer, Plan
+from tests.builders import make_cell, make_record
+
+SCENARIO = """
+name: tiny
+title: A tiny sweep
+sweep:
+  mixer: [msa, {name: hilo, label: HiLo}]
+  resolution: [64, 128]
+  dim: 32
+  num_heads: 4
+  batch: 1
+expect:
+  - {where: mixer=HiLo resolution=128, status: oom, reason: planted}
+"""
+ONE = OpShare(name="aten::bmm", kind="operator", seconds=0.002, share=0.5, calls=2.0)
+
+
+class Scripted:
+    """An executor whose profiles end as the script says, by name of the cell; "ok" by default."""
+
+    def __init__(self, script: dict[str, str] | None = None, ops: tuple[OpShare, ...] = (ONE,)) -> None:
+        self.script = script or {}
+        self.ops = ops
+        self.asked: list[tuple[str, Path, int, int, float | None]] = []
+        self.devices: list[str] = []
+
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        self.devices.append(device)
+        return ("cpu" if device == "auto" else device), {"command": command}
+
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
+        failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
+        return [
+            Answer(counted, "oom", failure) if self.script.get(cell.name) == "too large" else Answer(counted)
+            for cell in cells
+        ]
+
+    def profile(
+        self,
+        cell: Cell,
+        measure: Measure,
+        trace: Path,
+        steps: int,
+        top: int,
+        timeout_s: float | None = None,
+    ) -> Answer[Reading]:
+        self.asked.append((cell.name, trace, steps, top, timeout_s))
+        status = self.script.get(cell.name, "ok")
+        if status != "ok":
+            failure = Failure(stage="profile", kind="Test", message=f"a planted {status}")
+            return Answer(status=status, failure=failure)  # type: ignore[arg-type]
+        return Answer(Reading(self.ops, TRACE_PARSER))
+
+
+class Watching:
+    """Notes what a pass tells its observer."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.events.append(f"begin {total} {done}")
+
+    def cell_begins(self, cell: Cell) -> None:
+        self.events.append(f"cell {cell.name}")
+
+    def cell_ends(self, record: Record) -> None:
+        self.events.append(record.status)
+
+    def end(self) -> None:
+        self.events.append("end")
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Callable[..., Prepared]:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SCENARIO)
+    return lambda engine, **more: prepare(Request(reference=str(path), **more), engine)
+
+
+def of_scenario(prepared: Prepared, engine: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_scenario(prepared, folder, engine, Watching(), Wanted(steps=3, top=7), **more)  # type: ignore[arg-type]
+
+
+def of_run(engine: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_run(folder, engine, Watching(), Wanted(steps=3, top=7), **more)  # type: ignore[arg-type]
+
+
+def test_every_cell_of_a_scenario_gets_a_record_with_its_profile_and_cost_and_no_timing(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine, folder = Scripted(), tmp_path / "run"
+    done = of_scenario(prepared(engine), engine, folder)
+    assert [record.status for record in done.records] == ["ok"] * 4
+    assert read_run(folder).records == done.records
+    for record in done.records:
+        assert record.profile == (ONE,)
+        assert record.cost == Cost(params=1, macs=1000)
+        assert (record.timing, record.memory) == (None, None)
+    assert set(done.readings) == {record.id for record in done.records}
+
+
+def test_a_cell_is_asked_for_once_with_its_own_trace_and_the_scenarios_timeout(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine, folder = Scripted(), tmp_path / "run"
+    done = of_scenario(prepared(engine), engine, folder)
+    traces = [trace for _, trace, _, _, _ in engine.asked]
+    assert traces == [trace_of(folder, record.id) for record in done.records]
+    assert {trace.parent.parent for trace in traces} == {folder / "traces"}
+    assert {asked[2:] for asked in engine.asked} == {(3, 7, 600.0)}
+
+
+def test_a_run_of_profiles_says_that_it_measured_nothing_but_the_cost(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine = Scripted()
+    of_scenario(prepared(engine, filter="mixer=msa"), engine, tmp_path / "run")
+    stored = read_run(tmp_path / "run").scenario
+    assert stored["measure"]["metrics"] == ["cost"]
+    assert stored["run"] == {"filter": "mixer=msa", "device": "cpu", "profile": {"steps": 3, "top": 7}}
+
+
+def test_a_failure_is_a_status_and_the_others_go_on(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine = Scripted({"HiLo": "oom"})
+    done = of_scenario(prepared(engine), engine, tmp_path / "run")
+    found = [(r.cell.name, r.cell.resolution[0], r.status, r.failed, bool(r.profile)) for r in done.records]
+    assert sorted(found) == [
+        ("HiLo", 64, "oom", True, False),
+        ("HiLo", 128, "oom", False, False),  # the scenario expects it
+        ("msa", 64, "ok", False, True),
+        ("msa", 128, "ok", False, True),
+    ]
+    assert {record.cell.name for record in done.records if record.id in done.readings} == {"msa"}
+
+
+def test_what_is_too_large_is_not_tried(prepared: Callable[..., Prepared], tmp_path: Path) -> None:
+    engine = Scripted({"msa": "too large"})
+    done = of_scenario(prepared(engine), engine, tmp_path / "run")
+    assert {name for name, *_ in engine.asked} == {"HiLo"}
+    assert {r.reason for r in done.records if r.cell.name == "msa"} == {"needs about 3 TiB"}
+
+
+def test_a_pass_that_is_asked_to_stop_says_how_many_cells_are_missing(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine, observer = Scripted(), Watching()
+    done = profile_scenario(
+        prepared(engine),
+        tmp_path / "run",
+        engine,  # type: ignore[arg-type]
+        observer,
+        Wanted(),
+        stopping=lambda: len(engine.asked) == 2,
+    )
+    assert (len(done.records), done.missing) == (2, 2)
+    assert observer.events[0] == "begin 4 0"
+    assert observer.events[-2:] == ["ok", "end"]
+
+
+def test_a_folder_that_is_taken_is_refused_before_anything_runs(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    engine = Scripted()
+    with pytest.raises(RunFolderError, match="is not empty"):
+        of_scenario(prepared(engine), engine, tmp_path)
+    assert engine.asked == []
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> tuple[Path, list[Record]]:
+    """A run of two good cells and a bad one."""
+    folder = tmp_path / "measured"
+    records = [
+        make_record(make_cell(name="msa")),
+        make_record(make_cell(name="HiLo", target="hilo")),
+        make_record(make_cell(name="bad"), status="oom"),
+    ]
+    document = {
+        "name": "tiny",
+        "title": "A tiny sweep",
+        "sweep": {"mixer": ["msa"], "resolution": [64], "dim": 32, "num_heads": 4},
+        "measure": {"timeout_s": 12.0},
+        "run": {"filter": "", "device": "cpu"},
+    }
+    writer = RunWriter.create(folder, document, {"machine": "a"})
+    for record in records:
+        writer.append(record)
+    writer.close()
+    return folder, records
+
+
+def test_a_run_gets_profiles_and_nothing_else_of_its_records_changes(
+    measured: tuple[Path, list[Record]],
+) -> None:
+    folder, before = measured
+    engine = Scripted()
+    done = of_run(engine, folder, command=("benchsuite", "profile"))
+    after = {record.id: record for record in read_run(folder).records}
+    assert after == {
+        before[0].id: replace(before[0], profile=(ONE,)),
+        before[1].id: replace(before[1], profile=(ONE,)),
+        before[2].id: before[2],
+    }
+    assert [record.cell.name for record in done.records] == ["msa", "HiLo"]
+    assert engine.devices == ["cpu"]
+    assert {limit for *_, limit in engine.asked} == {12.0}
+    assert read_run(folder).environments[2] == {"command": ["benchsuite", "profile"]}
+
+
+def test_profiling_again_replaces_the_profile(measured: tuple[Path, list[Record]]) -> None:
+    folder, _ = measured
+    other = replace(ONE, name="aten::mm")
+    first, second = Scripted(), Scripted(ops=(other,))
+    of_run(first, folder)
+    of_run(second, folder)
+    assert {trace for _, trace, *_ in first.asked} == {trace for _, trace, *_ in second.asked}
+    assert [record.profile for record in read_run(folder).records if record.status == "ok"] == [(other,)] * 2
+
+
+def test_a_record_whose_cell_cannot_be_profiled_stays_as_it_is(measured: tuple[Path, list[Record]]) -> None:
+    folder, before = measured
+    done = of_run(Scripted({"HiLo": "timeout"}), folder)
+    assert {record.id: record for record in read_run(folder).records}[before[1].id] == before[1]
+    assert done.failures == {before[1].id: "timeout: a planted timeout"}
+    assert list(done.readings) == [before[0].id]
+
+
+def test_a_filter_chooses_among_the_cells_that_ended_well(measured: tuple[Path, list[Record]]) -> None:
+    folder, _ = measured
+    engine = Scripted()
+    of_run(engine, folder, filter="mixer=hilo")
+    assert [name for name, *_ in engine.asked] == ["HiLo"]
+    for filter in ("mixer=bad", "mixer=other"):
+        with pytest.raises(UsageError, match=f"--filter '{filter}' leaves no cell of 2"):
+            of_run(engine, folder, filter=filter)
+
+
+def test_a_run_without_a_good_cell_has_none_to_profile(tmp_path: Path) -> None:
+    writer = RunWriter.create(
+        tmp_path / "run",
+        {
+            "name": "tiny",
+            "title": "A tiny sweep",
+            "sweep": {"mixer": ["msa"], "resolution": [64], "dim": 32, "num_heads": 4},
+        },
+        {},
+    )
+    writer.append(make_record(status="oom"))
+    writer.close()
+    with pytest.raises(UsageError, match="no cell of this run ended well"):
+        of_run(Scripted(), tmp_path / "run")
+
+
+# In processes
+
+QUICK = Measure(warmup_calls=1, warmup_s=0.0)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessExecutor]:
+    engine = ProcessExecutor()
+    engine.describe("cpu", 1, [])
+    yield engine
+    engine.close()
+
+
+def test_the_process_that_inspects_profiles_and_writes_the_trace(
+    processes: ProcessExecutor, tmp_path: Path
+) -> None:
+    answer = processes.profile(make_cell(), QUICK, tmp_path / "x.pt.trace.json.gz", 2, 5)
+    assert answer.value is not None
+    assert answer.value.reader == TRACE_PARSER
+    assert len(answer.value.ops) == 5
+    calls = {op.name: op.calls for op in answer.value.ops}
+    assert calls["aten::addmm"] == 2.0  # query, key and value in one, and the projection
+    assert (tmp_path / "x.pt.trace.json.gz").is_file()
+    assert not processes._timers  # nothing was timed
+
+
+@pytest.mark.parametrize("mode", ["forward_backward", "training_step"])
+def test_what_a_training_step_does_is_in_its_profile(
+    processes: ProcessExecutor, tmp_path: Path, mode: str
+) -> None:
+    answer = processes.profile(make_cell(mode=mode), QUICK, tmp_path / "x.pt.trace.json", 1, 100)
+    assert answer.value is not None
+    names = {op.name for op in answer.value.ops}
+    assert "aten::_softmax_backward_data" in names
+    assert ("aten::addcdiv_" in names) == (mode == "training_step")
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [("Raises", "error"), ("Refuses", "unsupported"), ("RunsOut", "oom"), ("Dies", "crash")],
+)
+def test_a_cell_that_fails_under_the_profiler_has_a_status_and_the_next_one_runs(
+    processes: ProcessExecutor, tmp_path: Path, name: str, status: str
+) -> None:
+    cell = make_cell(name=name, target=f"tests.planted:{name}", resolution=(64, 128))
+    answer = processes.profile(cell, QUICK, tmp_path / "x.pt.trace.json", 1, 5)
+    assert answer.status == status
+    assert answer.failure is not None
+    assert answer.failure.stage == ("worker" if status == "crash" else "profile")
+    assert processes.profile(make_cell(), QUICK, tmp_path / "y.pt.trace.json", 1, 5).status == "ok"
+
+
+def test_a_cell_that_hangs_under_the_profiler_is_ended(processes: ProcessExecutor, tmp_path: Path) -> None:
+    cell = make_cell(name="Hangs", target="tests.planted:Hangs")
+    answer = processes.profile(cell, QUICK, tmp_path / "x.pt.trace.json", 1, 5, timeout_s=0.5)
+    assert answer.status == "timeout"

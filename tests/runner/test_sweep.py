@@ -1,0 +1,707 @@
+"""Sweeps on a scripted executor: what is measured, kept, resumed, and called a failure."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchsuite.errors import NotComparableError, RunFolderError, UsageError
+from benchsuite.measurement.stopping import Visit
+from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.store import RunWriter, read_run
+from benchsuite.results.visits import VISITS
+from benchsuite.runner.estimate import cell_seconds, estimate
+from benchsuite.runner.prepare import INTERRUPTED, Request, busy, prepare
+from benchsuite.runner.rounds import _Going, order
+from benchsuite.runner.sweep import Sweep
+from benchsuite.runner.sweep import run as run_sweep
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.stats.intervals import quantile
+from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from tests.builders import make_cell
+
+SCENARIO = """
+name: tiny
+title: A tiny sweep
+sweep:
+  mixer: [msa, {name: hilo, label: HiLo, params: {alpha: 0.5}}]
+  resolution: [64, 128]
+  batch: [1, 2]
+  dim: 32
+  num_heads: 4
+exclude:
+  - {where: mixer=msa resolution=128 batch=2, reason: too dear}
+expect:
+  - {where: mixer=HiLo batch=2, status: oom, reason: planted}
+profiles:
+  cpu: {sweep: {dim: 64}}
+  other: {measure: {max_s: 1.5}}
+"""
+
+
+class Scripted:
+    """An executor that measures nothing: cells end as the script says, "ok" by default."""
+
+    def __init__(
+        self, script: dict[str, str] | None = None, device: str = "cuda:0", stop_after: int = 99
+    ) -> None:
+        self.script = script or {}
+        self.device = device
+        self.stop_after = stop_after
+        self.measured: list[Cell] = []
+        self.planned: list[Cell] = []
+        self.visits: list[tuple[str, int]] = []
+        self.processes = 0
+        self.inspected = 0
+        self.failures_left: int | None = None
+
+    def describe(
+        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
+        return (self.device if device == "auto" else device), environment
+
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+        self.planned.extend(cells)
+        return [self._plan(cell) for cell in cells]
+
+    def _plan(self, cell: Cell) -> Answer[Plan]:
+        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10, weights_bytes=4096)
+        if self.script.get(cell.name) == "too large":
+            failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
+            return Answer(value=counted, status="oom", failure=failure)
+        if self.script.get(cell.name) == "unbuildable":
+            return Answer(
+                status="unsupported", failure=Failure(stage="build", kind="Test", message="odd grid")
+            )
+        return Answer(value=counted)
+
+    def matmul_rate(self, device: str) -> float:
+        return 1e6
+
+    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
+        return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e9), "copy_bytes_per_s": 1e9}
+
+    def visit(
+        self,
+        cell: Cell,
+        measure: Measure,
+        visit: Visit,
+        timeout_s: float | None = None,
+    ) -> Answer[Visited]:
+        self.visits.append((f"{cell.name} {cell.resolution[0]} {cell.batch}", visit.round))
+        if len(self.visits) > self.stop_after:
+            raise KeyboardInterrupt
+        if visit.round == 0:
+            self.measured.append(cell)
+        status = self.script.get(cell.name, "ok")
+        if self.failures_left is not None:
+            self.failures_left -= 1
+            status = status if self.failures_left >= 0 else "ok"
+        if status != "ok":
+            failure = Failure(stage="time", kind="Test", message=f"a planted {status}")
+            return Answer(status=status, failure=failure)  # type: ignore[arg-type]
+        timing = Timing(
+            samples_s=(0.1,) * 10,
+            method="fake",
+            warmup_calls=1,
+            warmup_s=0.1,
+            stopped_by="samples",
+            threads=1,
+        )
+        return Answer(Visited(timing=timing))
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        self.inspected += 1
+        memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
+        return Answer(Inspected(memory, attention_backend=("flash",)))
+
+    def begin_round(self) -> None:
+        self.processes += 1
+
+    def another(self) -> Scripted:
+        return self
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+
+class Watching:
+    """Notes what a sweep tells its observer."""
+
+    def round_begins(self, number: int, cells: int) -> None:
+        """Told by other tests."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def begin(self, total: int, done: int) -> None:
+        self.events.append(f"begin {total} {done}")
+
+    def cell_begins(self, cell: Cell) -> None:
+        self.events.append(f"cell {cell.name}")
+
+    def cell_ends(self, record: Record) -> None:
+        self.events.append(record.status)
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """There is one only."""
+
+    def end(self) -> None:
+        self.events.append("end")
+
+
+class OnSmallGpu(Scripted):
+    """On a GPU of 4 GB."""
+
+    def describe(self, *args: Any, **kwargs: Any) -> tuple[str, dict[str, Any]]:
+        device, environment = super().describe(*args, **kwargs)
+        return device, environment | {"gpu": {"memory_bytes": 4 * 10**9}}
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SCENARIO)
+    return str(path)
+
+
+def sweep(
+    executor: Scripted,
+    folder: Path,
+    scenario: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    **request: Any,
+) -> Sweep:
+    prepared = prepare(Request(reference=scenario, **request), executor)
+    return run_sweep(prepared, folder, executor, Watching(), stopping)
+
+
+def test_every_cell_that_no_rule_excludes_gets_a_record(scenario: str, tmp_path: Path) -> None:
+    result = sweep(Scripted(), tmp_path / "run", scenario)
+    assert result.measured == 7  # 2 mixers × 2 resolutions × 2 batches, less one
+    assert [record.status for record in result.records] == ["ok"] * 7
+    stored = read_run(tmp_path / "run")
+    assert {r.id: r for r in stored.records if r.status == "ok"} == {r.id: r for r in result.records}
+    assert stored.scenario["name"] == "tiny"
+    assert stored.scenario["run"] == {"filter": "", "device": "cuda:0"}
+
+
+def test_an_excluded_cell_is_a_record_with_the_rule_and_no_failure(scenario: str, tmp_path: Path) -> None:
+    sweep(Scripted(), tmp_path / "run", scenario)
+    (skipped,) = [record for record in read_run(tmp_path / "run").records if record.status == "skipped"]
+    assert (skipped.cell.name, skipped.cell.batch, skipped.cell.resolution) == ("msa", 2, (128, 128))
+    assert (skipped.reason, skipped.failed, skipped.timing) == ("too dear", False, None)
+    executor = Scripted()
+    sweep(executor, tmp_path / "run", resume=tmp_path / "run")
+    assert executor.measured == []
+
+
+def test_a_round_is_a_process_that_visits_every_cell_once_group_by_group(
+    scenario: str, tmp_path: Path
+) -> None:
+    executor = Scripted()
+    sweep(executor, tmp_path / "run", scenario)
+    assert executor.processes == 5
+    assert [number for _, number in executor.visits] == [number for number in range(5) for _ in range(7)]
+    every = {f"{name} {size} {batch}" for name in ("msa", "HiLo") for size in (64, 128) for batch in (1, 2)}
+    for number in range(5):
+        visited = [cell for cell, at in executor.visits if at == number]
+        assert set(visited) == every - {"msa 128 2"}
+        groups = [cell.partition(" ")[2] for cell in visited]
+        assert (
+            len([1 for a, b in itertools.pairwise(groups) if a != b]) == 3
+        )  # four groups, each in one piece
+    records = read_run(tmp_path / "run").records
+    timed = [record.timing for record in records if record.timing]
+    assert {timing.rounds for timing in timed} == {(10,) * 5}
+    assert {timing.warmup_calls for timing in timed} == {5}
+    assert not (tmp_path / "run" / VISITS).exists()  # no record needs them any more
+
+
+class Noisy(Scripted):
+    """Rounds of HiLo at 64 pixels differ by a tenth; all others are alike."""
+
+    def visit(
+        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+    ) -> Answer[Visited]:
+        answer = super().visit(cell, measure, visit, timeout_s)
+        if answer.value is None or (cell.name, cell.resolution) != ("HiLo", (64, 64)):
+            return answer
+        samples = (0.1 * (1 + 0.1 * (visit.round % 2)),) * 10
+        return Answer(Visited(timing=replace(answer.value.timing, samples_s=samples)))
+
+
+def counts(folder: Path) -> dict[str, tuple[int, str]]:
+    """Cell → how many rounds it had, and what ended them."""
+    return {
+        f"{record.cell.name} {record.cell.resolution[0]}": (
+            len(record.timing.rounds),
+            record.timing.stopped_by,
+        )
+        for record in read_run(folder).records
+        if record.timing
+    }
+
+
+def test_a_group_in_which_a_cell_is_not_precise_gets_more_rounds_whole_and_the_others_do_not(
+    scenario: str, tmp_path: Path
+) -> None:
+    sweep(Noisy(), tmp_path / "run", scenario, filter="batch=1", overrides=("measure.max_rounds=8",))
+    assert counts(tmp_path / "run") == {
+        "msa 64": (8, "precision"),
+        "HiLo 64": (8, "rounds"),
+        "msa 128": (5, "precision"),
+        "HiLo 128": (5, "precision"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("override", "rounds", "ended"),
+    [
+        ("measure.precision=null", 5, "samples"),
+        ("measure.rule=fixed", 5, "samples"),
+        ("measure.rounds=2", 2, "rounds"),
+    ],
+)
+def test_without_a_precision_to_reach_there_are_as_many_rounds_as_asked_for(
+    scenario: str, tmp_path: Path, override: str, rounds: int, ended: str
+) -> None:
+    sweep(Noisy(), tmp_path / "run", scenario, filter="batch=1", overrides=(override,))
+    assert counts(tmp_path / "run")["HiLo 64"] == (rounds, ended)
+
+
+def test_a_killed_run_goes_on_with_the_rounds_that_whole_groups_have_had(
+    scenario: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
+    assert read_run(folder).records == ()
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    # Two rounds of all four cells were written down, unless the second round of a group lacked a cell.
+    assert len(executor.visits) == 4 * 5 - 8
+    assert {number for _, number in executor.visits} == {2, 3, 4}
+    assert {timing for timing, _ in counts(folder).values()} == {5}
+    assert {record.session for record in read_run(folder).records if record.timing} == {1}
+    assert not (folder / VISITS).exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "words"),
+    [
+        ({"cpu": {"threads": 2}}, "2 threads, memory left"),
+        ({"allocator": {"can_retain": True}}, "memory retained"),
+    ],
+)
+def test_a_run_is_not_gone_on_with_on_other_threads_or_another_allocator(
+    scenario: str, tmp_path: Path, before: dict[str, Any], words: str
+) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Broken(device="cpu"), folder, scenario, profiles=("other",))
+    environment = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps(environment | before))
+    with pytest.raises(NotComparableError, match=f"were timed with .*{words}"):
+        sweep(Scripted(device="cpu"), folder, resume=folder)
+
+
+def test_retained_memory_that_cannot_be_had_is_refused_by_name(scenario: str) -> None:
+    class Musl(Scripted):
+        def describe(self, *arguments: Any) -> tuple[str, dict[str, Any]]:
+            device, environment = super().describe(*arguments)
+            allocator = {"library": "musl", "can_retain": False}
+            return device, environment | {"os": "Alpine", "allocator": allocator}
+
+    for word in ("measure.allocator=retain", "sweep.allocator=[system, retain]"):
+        with pytest.raises(UsageError, match="allocator: retain cannot be had on Alpine with musl"):
+            prepare(Request(reference=scenario, overrides=(word,)), Musl())
+    assert prepare(Request(reference=scenario), Musl()).cells
+    assert {
+        cell.allocator
+        for cell in prepare(
+            Request(reference=scenario, overrides=("measure.allocator=system",)), Musl()
+        ).cells
+    } == {"system"}
+
+
+def test_a_round_that_a_group_has_not_finished_is_measured_again(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=5), folder, scenario, filter="batch=1")
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    assert len(executor.visits) == 4 * 5 - 4
+    assert min(number for _, number in executor.visits) == 1
+
+
+def test_rounds_of_another_machine_are_not_gone_on_with(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
+    environment = json.loads((folder / "environment.json").read_text())
+    (folder / "environment.json").write_text(json.dumps(environment | {"machine": "another"}))
+    executor = Scripted()
+    sweep(executor, folder, resume=folder)
+    assert len(executor.visits) == 4 * 5
+
+
+def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
+    scenario: str, tmp_path: Path
+) -> None:
+    class Late(Scripted):
+        def visit(
+            self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+        ) -> Answer[Visited]:
+            self.script = {"HiLo": "crash"} if visit.round == 3 else {}
+            return super().visit(cell, measure, visit, timeout_s)
+
+    sweep(Late(), tmp_path / "run", scenario, filter="resolution=64 batch=1")
+    found = {record.cell.name: record for record in read_run(tmp_path / "run").records}
+    assert (found["HiLo"].status, found["HiLo"].timing) == ("crash", None)
+    assert counts(tmp_path / "run") == {"msa 64": (5, "precision")}
+
+
+def test_the_order_of_a_round_is_shuffled_there_and_back_or_as_written() -> None:
+    cells = [_Going(make_cell(name=name)) for name in "abcdefgh"]
+
+    def names(kind: Any, number: int, seed: int = 0) -> str:
+        return "".join(one.cell.name for one in order(cells, number, kind, seed))
+
+    assert names("sequential", 1) == "abcdefgh"
+    assert (names("abba", 0), names("abba", 1), names("abba", 2)) == ("abcdefgh", "hgfedcba", "abcdefgh")
+    assert sorted(names("shuffled", 0)) == list("abcdefgh")
+    assert names("shuffled", 0) == names("shuffled", 0)  # the same again on resuming
+    assert len({names("shuffled", number, seed) for number in range(3) for seed in range(3)}) > 1
+
+
+def test_interleaving_takes_the_bias_of_drift_away() -> None:
+    """On a machine that slows down steadily, cells that are alike look alike only in several rounds."""
+
+    def ratio(rounds: int) -> float:
+        clock = iter(1.0 + 0.001 * step for step in range(1000))
+        samples: dict[str, list[float]] = {"a": [], "b": []}
+        for number in range(rounds):
+            for one in order([_Going(make_cell(name=n)) for n in "ab"], number, "abba", 0):
+                samples[one.cell.name] += [next(clock) for _ in range(60 // rounds)]
+        return quantile(samples["b"], 0.5) / quantile(samples["a"], 0.5)
+
+    assert ratio(1) > 1.05
+    assert abs(ratio(2) - 1) < 0.002
+
+
+def test_a_retry_repeats_the_round_and_is_counted(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted({"HiLo": "crash"})
+    executor.failures_left = 1
+    result = sweep(
+        executor,
+        tmp_path / "run",
+        scenario,
+        overrides=("measure.retry.crash=2",),
+        filter="resolution=64 batch=1 mixer=HiLo",
+    )
+    assert [(r.status, r.attempts) for r in result.records] == [("ok", 2)]
+
+
+def test_a_retry_that_fails_again_is_a_failure_with_its_attempts(scenario: str, tmp_path: Path) -> None:
+    overrides = ("measure.retry.crash=2",)
+    result = sweep(
+        Scripted({"HiLo": "crash"}),
+        tmp_path / "run",
+        scenario,
+        overrides=overrides,
+        filter="resolution=64 batch=1 mixer=HiLo",
+    )
+    assert [(r.status, r.attempts) for r in result.records] == [("crash", 3)]
+
+
+def test_resuming_can_measure_failures_anew(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted({"HiLo": "timeout", "msa": "error"}), folder, scenario)
+    executor = Scripted()
+    result = sweep(executor, folder, resume=folder, retry=("timeout",))
+    assert {cell.name for cell in executor.measured} == {"HiLo"}
+    assert {(r.cell.name, r.status) for r in result.records} == {("HiLo", "ok"), ("msa", "error")}
+    assert {(r.cell.name, r.status) for r in read_run(folder).records if r.status != "skipped"} == {
+        ("HiLo", "ok"),
+        ("msa", "error"),
+    }
+
+
+def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_the_rest(
+    scenario: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    executor = Scripted()
+    result = sweep(executor, folder, scenario, stopping=lambda: len(executor.visits) >= 8)
+    assert len(executor.visits) == 8  # every cell was visited once, and one of them twice
+    assert result.stopped
+    assert [r.timing and r.timing.stopped_by for r in result.records] == [INTERRUPTED] * 7
+    again = Scripted()
+    finished = sweep(again, folder, resume=folder)
+    assert len(again.visits) == 7 * 5 - 8  # the eighth was the whole of a group of one
+    assert not finished.stopped
+    assert {r.timing and r.timing.stopped_by for r in finished.records} == {"precision"}
+
+
+@pytest.mark.parametrize(("device", "inspected"), [("cuda:0", 7), ("cpu", 0)])
+def test_a_gpu_tells_how_long_it_was_busy_also_where_no_memory_is_wanted(
+    scenario: str, tmp_path: Path, device: str, inspected: int
+) -> None:
+    executor = Scripted(device=device)
+    overrides = ("measure.metrics=[latency]",)
+    sweep(executor, tmp_path / "run", scenario, overrides=overrides, profiles=("other",))
+    assert executor.inspected == inspected
+
+
+def test_a_timeout_names_what_the_cell_was_given(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    result = sweep(
+        Scripted({"HiLo": "timeout"}),
+        folder,
+        scenario,
+        overrides=("measure.timeout_s=7",),
+        filter="mixer=HiLo resolution=64 batch=1",
+    )
+    assert [r.reason for r in result.records] == ["took longer than 7 s; its process was ended"]
+
+
+def test_more_threads_than_cores_are_refused_before_anything_runs(scenario: str) -> None:
+    with pytest.raises(UsageError, match="tiny: 5 threads are asked for, this machine has 4 cores"):
+        prepare(Request(reference=scenario, overrides=("sweep.threads=[1, 5]",)), Scripted())
+
+
+def test_a_memory_limit_below_the_weights_is_refused(scenario: str) -> None:
+    request = Request(reference=scenario, overrides=("measure.memory_limit=1kB", "sweep.device=cpu"))
+    with pytest.raises(UsageError, match="memory_limit is 1000 B, and the weights of msa alone take 4"):
+        prepare(request, Scripted())
+
+
+def test_two_runs_cannot_write_to_one_folder(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted(stop_after=99), folder, scenario)
+    writer = RunWriter.resume(folder, {})
+    try:
+        with pytest.raises(RunFolderError, match=rf"another benchsuite \(process {os.getpid()}\) is writing"):
+            RunWriter.resume(folder, {})
+    finally:
+        writer.close()
+    RunWriter.resume(folder, {}).close()
+
+
+def test_failures_are_records_and_the_sweep_goes_on(scenario: str, tmp_path: Path) -> None:
+    result = sweep(Scripted({"HiLo": "oom"}), tmp_path / "run", scenario)
+    assert {r.timing for r in result.records if r.status == "oom"} == {None}
+    assert [(r.cell.name, r.cell.batch, r.status, r.failed) for r in result.records] == [
+        ("msa", 1, "ok", False),
+        ("HiLo", 1, "oom", True),
+        ("msa", 1, "ok", False),
+        ("HiLo", 1, "oom", True),
+        ("msa", 2, "ok", False),
+        ("HiLo", 2, "oom", False),  # the scenario expects it
+        ("HiLo", 2, "oom", False),
+    ]
+    assert all(record.cost for record in result.records)  # counted, though not timed
+
+
+def test_a_record_says_what_attention_ran_on(scenario: str, tmp_path: Path) -> None:
+    sweep(Scripted(), tmp_path / "run", scenario)
+    stored = [record for record in read_run(tmp_path / "run").records if record.status == "ok"]
+    assert {record.attention_backend for record in stored} == {("flash",)}
+
+
+@pytest.mark.parametrize("memory", ["1MB", "8GB"])
+def test_too_little_memory_is_expected_of_small_devices_only(
+    scenario: str, tmp_path: Path, memory: str
+) -> None:
+    Path(scenario).write_text(SCENARIO.replace("reason: planted", f"memory_below: {memory}, reason: planted"))
+    result = sweep(OnSmallGpu({"HiLo": "oom"}), tmp_path / "run", scenario)
+    planted = [r for r in result.records if r.cell.name == "HiLo" and r.cell.batch == 2]
+    assert {record.expected for record in planted} == {memory == "8GB"}
+
+
+def test_only_the_expected_status_is_expected(scenario: str, tmp_path: Path) -> None:
+    result = sweep(Scripted({"HiLo": "error"}), tmp_path / "run", scenario)
+    assert all(record.failed for record in result.records if record.cell.name == "HiLo")
+
+
+def test_a_cell_that_cannot_be_built_is_not_tried_on_the_device(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted({"HiLo": "unbuildable"})
+    result = sweep(executor, tmp_path / "run", scenario)
+    assert {cell.name for cell in executor.measured} == {"msa"}
+    hilo = [record for record in result.records if record.cell.name == "HiLo"]
+    assert {(record.status, record.reason) for record in hilo} == {("unsupported", "odd grid")}
+
+
+def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted({"HiLo": "too large"})
+    result = sweep(executor, tmp_path / "run", scenario)
+    assert {cell.name for cell in executor.measured} == {"msa"}
+    hilo = [record for record in result.records if record.cell.name == "HiLo"]
+    assert {(record.status, record.reason) for record in hilo} == {("oom", "needs about 3 TiB")}
+    assert all(record.cost and record.cost.macs == 1000 for record in hilo)
+
+
+class Broken(Scripted):
+    """Is ended after the memory of four cells was looked at."""
+
+    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+        if self.inspected == 4:
+            raise KeyboardInterrupt
+        return super().inspect(cell, measure, timeout_s)
+
+
+def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Broken(), folder, scenario)
+    before = [record for record in read_run(folder).records if record.status == "ok"]
+    executor = Scripted()
+    result = sweep(executor, folder, resume=folder)
+    assert len(before) == 4
+    assert executor.visits == []  # all rounds were written down
+    assert executor.inspected == result.measured == 3
+    assert list(result.records[:4]) == before
+    assert [record.session for record in result.records] == [1] * 7  # that of their rounds
+
+
+def test_resuming_a_finished_run_measures_nothing_and_adds_no_session(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted(), folder, scenario)
+    executor = Scripted()
+    result = sweep(executor, folder, scenario, resume=folder)
+    assert executor.measured == []
+    assert result.measured == 0
+    assert not (folder / "environment-2.json").exists()
+
+
+def test_resuming_keeps_the_filter_and_the_device_of_the_run(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(Scripted(stop_after=2), folder, scenario, filter="mixer=msa")
+    executor = Scripted(device="cpu")
+    result = sweep(executor, folder, resume=folder)
+    assert {record.cell.name for record in result.records} == {"msa"}
+    assert {record.cell.device for record in result.records} == {"cuda:0"}
+
+
+def test_resuming_with_another_scenario_is_refused(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted(), folder, scenario)
+    Path(scenario).write_text(SCENARIO.replace("batch: [1, 2]", "batch: [1, 4]"))
+    with pytest.raises(RunFolderError, match="began with another scenario, which differs in: sweep"):
+        sweep(Scripted(), folder, scenario, resume=folder)
+
+
+def test_resuming_takes_no_filter_and_no_device(scenario: str, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    sweep(Scripted(), folder, scenario)
+    for request in ({"filter": "mixer=msa"}, {"device": "cpu"}):
+        with pytest.raises(UsageError, match="leave out --filter, --device and --shard"):
+            sweep(Scripted(), folder, resume=folder, **request)
+
+
+def test_a_machine_without_a_gpu_gets_the_cpu_profile_and_is_told(scenario: str) -> None:
+    prepared = prepare(Request(reference=scenario), Scripted(device="cpu"))
+    assert prepared.scenario.applied == ("cpu",)
+    assert {cell.dim for cell in prepared.cells} == {64}
+    assert 'running the scenario\'s profile "cpu"' in prepared.notes[0]
+
+
+def test_a_named_profile_is_taken_as_it_is(scenario: str) -> None:
+    prepared = prepare(Request(reference=scenario, profiles=("other",)), Scripted(device="cpu"))
+    assert prepared.scenario.applied == ("other",)
+    assert prepared.scenario.measure.max_s == 1.5
+    assert prepared.notes == ()
+
+
+def test_with_a_gpu_no_profile_is_chosen_where_there_is_none_for_it(scenario: str) -> None:
+    assert prepare(Request(reference=scenario), Scripted()).scenario.applied == ()
+
+
+def test_a_gpu_gets_the_gpu_profile_and_is_told(scenario: str) -> None:
+    Path(scenario).write_text(SCENARIO + "  gpu: {sweep: {dtype: [tf32, bf16]}}\n")
+    prepared = prepare(Request(reference=scenario), Scripted())
+    assert prepared.scenario.applied == ("gpu",)
+    assert {cell.dtype for cell in prepared.cells} == {"tf32", "bf16"}
+    assert prepared.notes[0].startswith('a GPU was chosen: running the scenario\'s profile "gpu"')
+    named = prepare(Request(reference=scenario, profiles=("other",)), Scripted())
+    assert named.scenario.applied == ("other",)
+
+
+@pytest.mark.parametrize(
+    ("load", "cores", "said"), [(0.4, 2, False), (1.6, 2, True), (1.6, 64, False), (None, 2, False)]
+)
+def test_a_busy_host_is_said_before_the_run(load: float | None, cores: int, said: bool) -> None:
+    notes = busy({"cpu": {"load_1min": load, "usable_cores": cores}})
+    assert notes == (
+        ("this machine is busy: a load of 1.6 on 2 cores; expect noisy numbers",) if said else ()
+    )
+
+
+def test_a_device_on_the_command_line_wins(scenario: str) -> None:
+    prepared = prepare(Request(reference=scenario, device="cuda:1"), Scripted())
+    assert {cell.device for cell in prepared.cells} == {"cuda:1"}
+
+
+def test_rules_that_leave_nothing_on_the_device_are_named(scenario: str) -> None:
+    rule = "exclude: [{where: device=cpu, reason: a GPU is needed}]\n"
+    Path(scenario).write_text(SCENARIO.split("exclude:", maxsplit=1)[0] + rule)
+    with pytest.raises(UsageError, match="tiny: the rules under `exclude` leave no cell on cpu"):
+        prepare(Request(reference=scenario), Scripted(device="cpu"))
+
+
+def test_a_filter_that_leaves_nothing_is_refused(scenario: str) -> None:
+    with pytest.raises(UsageError, match=r"--filter 'resolution>9000' leaves no cell of 7"):
+        prepare(Request(reference=scenario, filter="resolution>9000"), Scripted())
+
+
+def test_no_scenario_at_all_is_refused() -> None:
+    with pytest.raises(UsageError, match="name a scenario"):
+        prepare(Request(), Scripted())
+
+
+def test_a_taken_folder_is_refused_before_anything_is_measured(scenario: str, tmp_path: Path) -> None:
+    executor = Scripted()
+    with pytest.raises(RunFolderError, match="is not empty"):
+        sweep(executor, tmp_path, scenario)
+    assert executor.measured == []
+
+
+def test_the_observer_hears_of_every_cell_and_of_the_end(scenario: str, tmp_path: Path) -> None:
+    observer = Watching()
+    executor = Scripted({"HiLo": "oom"}, stop_after=2)
+    prepared = prepare(Request(reference=scenario, overrides=("measure.order=sequential",)), executor)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(prepared, tmp_path / "run", executor, observer)
+    assert observer.events == ["begin 7 0", "cell msa", "cell HiLo", "oom", "cell msa", "end"]
+
+
+def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scenario: str) -> None:
+    executor = Scripted({"HiLo": "unbuildable"})
+    estimates = estimate(prepare(Request(reference=scenario), executor), executor)
+    assert [item.macs for item in estimates if item.cell.name == "msa"] == [1000] * 3
+    assert {item.reason for item in estimates if item.cell.name == "HiLo"} == {"odd grid"}
+    one, two = (next(i for i in estimates if i.cell.name == "msa" and i.cell.batch == b) for b in (1, 2))
+    assert one.seconds is not None
+    assert two.seconds is not None
+    assert two.seconds >= one.seconds
+
+
+def test_a_cells_seconds_are_warm_up_budget_and_memory_pass() -> None:
+    measure = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0)
+    # 5 to 10 rounds, 7.5 on average: 1.5 times the budgets of five.
+    assert cell_seconds(1e-3, measure) == pytest.approx(
+        7.5 * 0.1 + 1.5 * (0.5 + 0.2) + 0.003
+    )  # samples run out
+    assert cell_seconds(1.0, measure) == pytest.approx(7.5 * 0.1 + 1.5 * (25.0 + 10.0) + 3.0)  # min_samples
+    fixed = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0, precision=None)
+    assert cell_seconds(0.1, fixed) == pytest.approx(5 * 0.1 + 2.5 + 5.0 + 0.3)
