@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchsuite.parity.compare import ParityRow
     from benchsuite.report.claims import Panel
     from benchsuite.runner.estimate import Estimate
-    from benchsuite.runner.sweep import Observer
+    from benchsuite.runner.recorder import Observer
     from benchsuite.zoo.count import Count
 
 

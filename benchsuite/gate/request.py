@@ -11,8 +11,7 @@ from benchsuite.errors import UsageError
 from benchsuite.gate.evidence_of_pairs import require_enough
 from benchsuite.gate.exact import Accepted
 from benchsuite.results.record import Cell
-from benchsuite.runner.device_profile import profile_for, said
-from benchsuite.runner.prepare import busy
+from benchsuite.runner.prepare import busy, profile_for, profile_note
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 
@@ -77,7 +76,7 @@ def question(request: Request) -> Question:
     device, environment = _machine(scenario)
     notes: tuple[str, ...] = ()
     if profile := profile_for(device, request.profiles, scenario):
-        notes = (said(profile),)
+        notes = (profile_note(profile),)
         scenario = _load(request, (profile,))
     selection = parse(request.filter)
     every = expand(scenario, device=device)

@@ -46,3 +46,14 @@ def memory_of(environment: Mapping[str, Any], device: str) -> int | None:
     part = environment.get("gpu" if device.startswith("cuda") else "cpu") or {}
     found = part.get("memory_bytes")
     return found if isinstance(found, int) else None
+
+
+def device_identity(environment: Mapping[str, Any]) -> str:
+    """Stable name of the physical device that an environment describes; sets of as many cores of one
+    machine are alike."""
+    gpu = environment.get("gpu") or {}
+    machine = str(environment.get("machine", ""))
+    if gpu.get("uuid"):
+        return f"{machine} {gpu['uuid']}"
+    cores = environment.get("core_set")
+    return f"{machine} {len(cores)} cores" if cores else machine
