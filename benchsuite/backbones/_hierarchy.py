@@ -15,7 +15,16 @@ from itertools import cycle, islice
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, MixerChoice, check_runs_on, choice_of, chosen, refuse_grid
+from benchsuite.backbones._choice import (
+    Choices,
+    Layout,
+    MixerChoice,
+    check_runs_on,
+    choice_of,
+    chosen,
+    mixed_shape,
+    refuse_grid,
+)
 from benchsuite.backbones._embed import Size, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
 from benchsuite.backbones._token_block import check_image
@@ -158,7 +167,7 @@ def _makers(stage: Stage, place: Place, choice: MixerChoice | None) -> list[Call
         return [lambda: None]
     if choice is None:
         for make in stage.mixers:
-            _check(make, place)
+            _check(make, place, stage.layout)
         return [partial(make, place) for make in stage.mixers]
     return [_swapped(one, stage, place) for one in _in_turn(choice, place)]
 
@@ -189,12 +198,9 @@ def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn
     return make
 
 
-def _check(make: MakeMixer, place: Place) -> None:
-    """Raise ValueError if a mixer of the zoo, which says so when its cost is asked, cannot mix the grid."""
+def _check(make: MakeMixer, place: Place, layout: Layout) -> None:
+    """Raise ValueError if a stage's own mixer refuses its grid."""
     try:
-        with torch.device("meta"):
-            macs: Callable[[Size], int] | None = getattr(make(place), "macs", None)
-        if macs is not None:
-            macs(place.grid)
+        mixed_shape(partial(make, place), place.dim, place.grid, layout)
     except ValueError as error:
         raise ValueError(f"{place.name}: {error}") from error

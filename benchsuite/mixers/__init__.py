@@ -5,7 +5,7 @@ A mixer is an `nn.Module` with
 - a class variable `layout`: "BNC" (tokens, `forward(x, size)`), "NCHW" or "NHWC" (maps, `forward(x)`),
 - a class variable `kernels`: the attention kernels it can run on, "math" first,
 - keyword arguments `dim`, `num_heads` and `kernel` where it has such things,
-- a method `macs(size)`: the closed form of its multiply–accumulates for one image,
+- a line "MACs:" in its docstring: the closed form of its multiply–adds for one image,
 - `PORTS` in its file: how the authors' constructor arguments and weights map on ours.
 
 To add one, write its file and one line here.

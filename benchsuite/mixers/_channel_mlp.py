@@ -21,7 +21,3 @@ class ChannelMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.fc2(F.gelu(self.fc1(x)))
         return out
-
-    def macs(self, tokens: int) -> int:
-        """Multiply–adds for that many tokens."""
-        return tokens * (self.fc1.weight.numel() + self.fc2.weight.numel())

@@ -32,16 +32,14 @@ class MLP(nn.Module):
         out: Tensor = self.drop(self.fc2(self.drop(F.gelu(self.fc1(x)))))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD, D the channels between the layers."""
-        return 2 * size[0] * size[1] * self.dim * self.hidden_dim
-
 
 class ConvFFN(nn.Module):
     """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim).
 
     Nothing stands between fc1 and the convolution, unless a subclass's `_before_conv` puts it there, and no
     residual is added.
+
+    MACs: ND(C + 9 + C'), D the channels between the layers, C' those of the output.
 
     Args:
         hidden_dim: channels between the layers, 4 × dim by default.
@@ -77,10 +75,6 @@ class ConvFFN(nn.Module):
 
     def _before_conv(self, x: Tensor) -> Tensor:
         return x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """ND(C + 9 + C'), D the channels between the layers, C' those of the output."""
-        return size[0] * size[1] * self.hidden_dim * (self.dim + 9 + self.out_dim)
 
 
 def conv_ffn_arguments(*same: str, ignored: tuple[str, ...] = ()) -> Callable[[Arguments], dict[str, Any]]:

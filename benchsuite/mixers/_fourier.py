@@ -1,6 +1,6 @@
 """The spectrum of a token grid, in the precision that Fourier transforms exist in.
 
-No counter and no `macs` here counts a transform: it is no matrix product.
+No counter and no closed form here counts a transform: it is no matrix product.
 """
 
 from __future__ import annotations

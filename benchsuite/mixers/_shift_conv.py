@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._neighbors import check_odd, check_stride
+from benchsuite.mixers._neighbors import check_odd
 
 SHIFTS = ("group_conv", "tensor")
 
@@ -46,7 +46,6 @@ class ShiftedConvolution(nn.Module):
             raise ValueError(f"unknown shift {shift!r}; allowed: {', '.join(SHIFTS)}")
         if dim % head_dim:
             raise ValueError(f"head_dim {head_dim} does not divide dim {dim}")
-        self.in_heads = in_heads
         self.head_dim = head_dim
         self.dim = dim
         self.kernel_size = check_odd("conv_kernel_size", kernel_size)
@@ -87,10 +86,3 @@ class ShiftedConvolution(nn.Module):
             total = part if total is None else total + part
         assert total is not None
         return total
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """N k² (in_heads · head_dim), and M k⁴ dim for the group convolution; shifting tensors only adds."""
-        n, squared = size[0] * size[1], self.kernel_size**2
-        height, width = check_stride(self.stride, size)
-        mixed = n * squared * self.in_heads * self.head_dim
-        return mixed + (height * width * squared**2 * self.dim if self.shift == "group_conv" else 0)

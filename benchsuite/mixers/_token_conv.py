@@ -25,6 +25,8 @@ class ConvolutionalPosition(nn.Module):
     The zeros around the grid tell a token where it stands. With a stride there is nothing to add to, and the
     result is the convolution alone, of ⌈H / stride⌉ × ⌈W / stride⌉ tokens.
 
+    MACs: Nk²C, N of the output.
+
     Raises:
         ValueError: kernel_size is not odd and positive, or stride is not positive.
     """
@@ -47,8 +49,3 @@ class ConvolutionalPosition(nn.Module):
     def forward(self, x: Tensor, size: Size) -> Tensor:
         moved = as_tokens(self.proj(as_map(x, size)))
         return x + moved if self.stride == 1 else moved
-
-    def macs(self, size: Size) -> int:
-        """Nk²C, N of the output."""
-        height, width = (-(-side // self.stride) for side in size)
-        return height * width * self.kernel_size**2 * self.dim

@@ -16,7 +16,3 @@ class TokenLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight.expand(x.shape[0], -1, -1)
         return torch.baddbmm(self.bias[None, :, None], weight, x)
-
-    def macs(self, channels: int) -> int:
-        """Multiply–adds for one image: NMC."""
-        return self.in_features * self.out_features * channels

@@ -29,7 +29,7 @@ from benchsuite.mixers._neighbors import (
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._shift_conv import ShiftedConvolution
-from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+from benchsuite.mixers._tiles import Tiles, Windows
 
 
 class ACmix(nn.Module):
@@ -37,6 +37,11 @@ class ACmix(nn.Module):
 
     The channels of the attention path are in the order of heads first, those of the convolution path in the
     order of head_dim first; they are summed as they stand.
+
+    MACs: 3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
+
+        The second term, of the positions, is paid once a batch; this is a batch of one. The last term is that
+        of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
 
     Args:
         dim_out: channels of the output, dim by default; the heads divide these.
@@ -47,8 +52,8 @@ class ACmix(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim_out, a kernel size is not odd, or shift or kernel is
-            unknown; in `forward` and `macs`, the stride does not divide the grid, or (`forward`) the grid is
-            too small to be reflected.
+            unknown; in `forward`, the stride does not divide the grid, or the grid is too small to be
+            reflected.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -126,25 +131,13 @@ class ACmix(nn.Module):
         )
         return rows, columns
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
-
-        The second term, of the positions, is paid once a batch; this is a batch of one. The last term is that
-        of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
-        """
-        n, c = size[0] * size[1], self.dim_out
-        height, width = check_stride(self.stride, size)
-        pairs = height * width * self.kernel_size**2
-        if self.kernel != "math":
-            pairs = tile_pairs(*self._windows((height, width)), 1)
-        projections = 3 * n * self.dim * c + 2 * n * self.head_dim
-        return projections + 2 * pairs * c + self.conv.macs(size)
-
 
 class ACmixBottleneck(nn.Module):
     """ResNet's bottleneck with ACmix for its 3 × 3 convolution: (B, dim, H, W) → (B, 4 width, H', W').
 
     The shortcut is a strided 1 × 1 convolution and a norm where the shape changes.
+
+    MACs: NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape.
 
     Args:
         width: channels of ACmix; dim / 4 by default, which keeps the shape.
@@ -202,14 +195,6 @@ class ACmixBottleneck(nn.Module):
         x = self.bn2(self.conv2(x)).relu()
         out: Tensor = (self.bn3(self.conv3(x)) + shortcut).relu()
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape."""
-        n, c, width = size[0] * size[1], self.dim, self.width
-        height, across = check_stride(self.stride, size)
-        m = height * across
-        shortcut = 0 if self.downsample is None else 4 * m * c * width
-        return n * c * width + self.conv2.macs(size) + 4 * m * width**2 + shortcut
 
 
 _ARGUMENTS = arguments(

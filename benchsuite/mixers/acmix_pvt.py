@@ -30,6 +30,8 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
     Rows and columns beyond a multiple of sr_ratio are no part of keys and values; there the convolution sees
     the nearest ones.
 
+    MACs: Those of PVT's attention, plus 3Nk_c²C + Nk_c⁴C; the last term is that of "group_conv".
+
     Args:
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
@@ -94,10 +96,6 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         x = x.repeat_interleave(ratio, dim=2).repeat_interleave(ratio, dim=3)
         beyond = (0, size[1] - columns * ratio, 0, size[0] - rows * ratio)
         return F.pad(x, beyond, mode="replicate") if any(beyond) else x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of PVT's attention, plus 3Nk_c²C + Nk_c⁴C; the last term is that of "group_conv"."""
-        return super().macs(size) + self.conv.macs(size)
 
 
 PORTS: dict[str, Port] = {}

@@ -30,6 +30,8 @@ class ACmixWindowAttention(WindowAttention):
     The convolution sees the whole grid, after its cyclic shift and before it is cut: with a shift, it reaches
     around the edge. It takes the queries unscaled. Only the attention path is projected.
 
+    MACs: 4NC² + 2Nw²C + 3Nk_c²C + Nk_c⁴C, N of the padded grid; the last term is that of "group_conv".
+
     Args:
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
@@ -104,10 +106,6 @@ class ACmixWindowAttention(WindowAttention):
         if grid != size:
             x = crop_grid(x, size)
         return x.reshape(batch, tokens, self.dim)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C + 3Nk_c²C + Nk_c⁴C, N of the padded grid; the last term is that of "group_conv"."""
-        return super().macs(size) + self.conv.macs(self._geometry(size)[2])
 
 
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

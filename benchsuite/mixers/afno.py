@@ -26,6 +26,8 @@ from benchsuite.mixers._relation import Relation
 class AdaptiveFourierMixing(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The input is added to the output.
 
+    MACs: 8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms.
+
     Args:
         num_blocks: groups of channels, each with a perceptron of its own.
         sparsity_threshold: by which the result is shrunk towards zero, real and imaginary parts each.
@@ -33,7 +35,7 @@ class AdaptiveFourierMixing(nn.Module):
             authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 there are.
 
     Raises:
-        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward` and `macs`,
+        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward`,
             no frequency is kept.
     """
 
@@ -88,10 +90,6 @@ class AdaptiveFourierMixing(nn.Module):
                 f"of a {size[0]} × {size[1]} grid"
             )
         return min(kept, size[1] // 2 + 1)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms."""
-        return 8 * size[0] * self._kept(size) * self.dim * self.w1.shape[-1]
 
 
 def _complex_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -34,6 +34,10 @@ class BiLevelRoutingAttention(nn.Module):
     Which regions a region attends to is decided by the products of mean queries and keys, the same for all
     heads, and without a gradient unless diff_routing. Logits are scaled by 1 / √qk_dim, that of all heads.
 
+    MACs: NC(2D + C) + S⁴D + NkT(D + C) + Ns²C + NC², with a layer for routing 2S²D² more.
+
+        N of the padded map, D = qk_dim, T the keys of a region (N / S² unless pooled), s = side_dwconv.
+
     Args:
         n_win: regions on a side of the map.
         topk: regions that a region attends to.
@@ -49,7 +53,7 @@ class BiLevelRoutingAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim or qk_dim, topk is not in [1, n_win²], an option is unknown
-            or needs another, or the kernel is unknown; in `forward` and `macs`, n_win does not divide the
+            or needs another, or the kernel is unknown; in `forward`, n_win does not divide the
             grid and pad is False.
     """
 
@@ -97,7 +101,6 @@ class BiLevelRoutingAttention(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "biformer_bra")
         self.qkv = nn.Linear(dim, 2 * self.qk_dim + dim)
         self.router = nn.Linear(self.qk_dim, self.qk_dim) if param_routing else nn.Identity()
-        self.side_dwconv = side_dwconv
         self.lepe = _lepe(dim, side_dwconv)
         self.kv_pool = _kv_pool(kv_pool, kv_per_win, kv_downsample_ratio)
         self.wo = nn.Linear(dim, dim)
@@ -152,21 +155,6 @@ class BiLevelRoutingAttention(nn.Module):
             raise ValueError(f"n_win {s} does not divide the {size[0]} × {size[1]} grid")
         return size, (size[0] // s, size[1] // s)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2D + C) + S⁴D + NkT(D + C) + Ns²C + NC², with a layer for routing 2S²D² more.
-
-        N of the padded map, D = qk_dim, T the keys of a region (N / S² unless pooled), s = side_dwconv.
-        """
-        grid, region = self._geometry(size)
-        n, c, d, regions = grid[0] * grid[1], self.dim, self.qk_dim, self.n_win**2
-        keys = region[0] * region[1]
-        if self.kv_pool is not None:
-            pooled = self.kv_pool(torch.empty(1, *region, device="meta"))
-            keys = pooled.shape[1] * pooled.shape[2]
-        routing = regions**2 * d + (2 * regions * d**2 if isinstance(self.router, nn.Linear) else 0)
-        attention = n * self.topk * keys * (d + c)
-        return n * c * (2 * d + c) + routing + attention + n * self.side_dwconv**2 * c + n * c**2
-
 
 class BiLevelRoutingAttention2d(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W): the authors' later version, for maps with channels first.
@@ -174,13 +162,15 @@ class BiLevelRoutingAttention2d(nn.Module):
     Regions have ⌊H / n_win⌋ × ⌊W / n_win⌋ tokens. Where they do not tile the map there are more of them, and
     queries, keys and values are padded with zeros; padded keys are not masked, but enter no region's mean.
 
+    MACs: 4NC² + R²C + 2N′kTC + Ns²C; R regions of T tokens, N′ = RT with the padding, s = side_dwconv.
+
     Args:
         n_win, topk, qk_scale, side_dwconv: as for `BiLevelRoutingAttention`, but logits between regions
             are not scaled.
 
     Raises:
         ValueError: num_heads does not divide dim, topk is not in [1, n_win²], or the kernel is unknown; in
-            `forward` and `macs`, the grid has less than n_win rows or columns.
+            `forward`, the grid has less than n_win rows or columns.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -209,7 +199,6 @@ class BiLevelRoutingAttention2d(nn.Module):
         self.scale = qk_scale or dim**-0.5
         self.kernel = check_kernel(kernel, self.kernels, "biformer_bra_nchw")
         self.qkv_linear = nn.Conv2d(dim, 3 * dim, 1)
-        self.side_dwconv = side_dwconv
         self.lepe = _lepe(dim, side_dwconv)
         self.output_linear = nn.Conv2d(dim, dim, 1)
 
@@ -241,14 +230,6 @@ class BiLevelRoutingAttention2d(nn.Module):
             raise ValueError(f"n_win {self.n_win} is larger than the {size[0]} × {size[1]} grid")
         height, width = size[0] // self.n_win, size[1] // self.n_win
         return (-(-size[0] // height) * height, -(-size[1] // width) * width), (height, width)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + R²C + 2N′kTC + Ns²C; R regions of T tokens, N′ = RT with the padding, s = side_dwconv."""
-        grid, region = self._geometry(size)
-        n, padded, c = size[0] * size[1], grid[0] * grid[1], self.dim
-        keys = region[0] * region[1]
-        routing = (padded // keys) ** 2 * c
-        return 4 * n * c**2 + routing + 2 * padded * self.topk * keys * c + n * self.side_dwconv**2 * c
 
 
 def _attend_to_regions(

@@ -26,6 +26,11 @@ from benchsuite.mixers._timm import attend_maps, check_grid, pool_for, round_wid
 class BottleneckAttention(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride). There is no output projection.
 
+    MACs: NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
+
+        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
+        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
+
     Args:
         grid: H and W of the maps.
         dim_out: channels of the output, dim by default.
@@ -36,7 +41,7 @@ class BottleneckAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim_out, stride is neither 1 nor 2, or the kernel is unknown; in
-            `forward` and `macs`, the map is not of this grid.
+            `forward`, the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -119,18 +124,6 @@ class BottleneckAttention(nn.Module):
                 self._ones = places.to(like.dtype)
             self._made_for = made_for
         return self._ones
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
-
-        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
-        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
-        """
-        check_grid(self.grid, size, "bottleneck_attention")
-        n, c, d, e = size[0] * size[1], self.dim, self.qk_width, self.dim_out
-        offsets = 2 * size[0] - 1 + 2 * size[1] - 1
-        channels = d + e if self.kernel == "math" else 2 * self.num_heads * self._fused_width()
-        return n * c * (2 * d + e) + n * d * offsets + n**2 * channels
 
 
 class _RelativeLogits(nn.Module):

@@ -21,6 +21,8 @@ from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 class ClassAttention(nn.Module):
     """Renew the first of (B, 1 + N, dim) tokens, the class token, from all; the others pass unchanged.
 
+    MACs: 2C² + 2TC² + 2TC of T = 1 + N tokens: q and proj of one token, k and v of all, two products.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """
@@ -56,11 +58,6 @@ class ClassAttention(nn.Module):
             q, kv, self.num_heads, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0
         )
         return torch.cat([self.proj_drop(self.proj(mixed)), x[:, 1:]], dim=1)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2C² + 2TC² + 2TC of T = 1 + N tokens: q and proj of one token, k and v of all, two products."""
-        tokens, c = 1 + size[0] * size[1], self.dim
-        return 2 * c**2 + 2 * tokens * c**2 + 2 * tokens * c
 
 
 def attend_from_one(q: Tensor, kv: Tensor, num_heads: int, *, kernel: str, dropout: float) -> Tensor:

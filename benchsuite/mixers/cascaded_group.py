@@ -27,6 +27,8 @@ from benchsuite.mixers._relation import Relation
 class CascadedGroupAttention(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W). Each head waits for the one before, whose output it takes.
 
+    MACs: NC(2K + D) + NKΣk² + hN²(K + D) + NC²: K = key_dim, D = C / h, k the sides of the kernels.
+
     Args:
         grid: H and W that the bias for each distance between tokens is made for.
         key_dim: channels of a head's queries and keys.
@@ -34,7 +36,7 @@ class CascadedGroupAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, kernel_sizes are not as many as heads or not odd, or the
-            kernel is unknown; in `forward` and `macs`, another grid than `grid`.
+            kernel is unknown; in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -97,14 +99,6 @@ class CascadedGroupAttention(nn.Module):
             self._made_for = device
         tokens = self.attention_biases.shape[1]
         return self.attention_biases.index_select(1, self._index).view(-1, tokens, tokens)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2K + D) + NKΣk² + hN²(K + D) + NC²: K = key_dim, D = C / h, k the sides of the kernels."""
-        check_grid(size, self.grid, "cascaded_group")
-        n, c, wide = size[0] * size[1], self.dim, self.key_dim + self.head_dim
-        kernels = sum(side**2 for side in self.kernel_sizes)
-        projections = n * c * (self.key_dim + wide) + n * self.key_dim * kernels
-        return projections + self.num_heads * n**2 * wide + n * c**2
 
 
 def _one_for_each(kernel_sizes: int | Sequence[int], num_heads: int) -> tuple[int, ...]:

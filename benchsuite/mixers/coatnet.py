@@ -24,13 +24,15 @@ from benchsuite.mixers._timm import attend_maps, check_grid
 class CoAtNetAttention(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W). The bias is that of one grid.
 
+    MACs: 4NC² + 2N²C, as for MSA.
+
     Args:
         grid: H and W of the maps.
         rel_pos: "bias_tf", "bias" or None, as for MaxViT's `BlockAttention`.
         head_first: as for MaxViT's `BlockAttention`.
 
     Raises:
-        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward` and `macs`,
+        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward`,
             there is a bias and the map is not of this grid.
     """
 
@@ -87,12 +89,6 @@ class CoAtNetAttention(nn.Module):
     def _check(self, size: tuple[int, int]) -> None:
         if self.rel_pos is not None:
             check_grid(self.grid, size, "coatnet_attention")
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C, as for MSA."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
 
 
 _ARGUMENTS = arguments(

@@ -31,6 +31,8 @@ PLACES = ("none", "mlp", "msa", "both")
 class ContextBroadcast(nn.Module):
     """CB: mix (B, N, dim) tokens into (x + context) / 2. Has no parameters; N may include a class token.
 
+    MACs: 0: NC additions for the mean and 2NC elementwise operations, none of which is a product summed.
+
     Args:
         context: "mean" over all tokens, as the paper has it; "max" over them; "class", the first token. The
             last two are the paper's ablation.
@@ -57,10 +59,6 @@ class ContextBroadcast(nn.Module):
             return x.mean(dim=1, keepdim=True)
         return x.amax(dim=1, keepdim=True) if self.context == "max" else x[:, :1]
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """0: NC additions for the mean and 2NC elementwise operations, none of which is a product summed."""
-        return 0
-
 
 class ScaledContextBroadcast(ContextBroadcast):
     """CBS: mix (B, N, dim) tokens into x + lam × context, lam learned for each channel and 0 at first.
@@ -86,6 +84,8 @@ class ContextBroadcastMLP(nn.Module):
     """fc1, GELU, fc2 on (B, N, dim) tokens, with CB before fc1 (front), before fc2 (mid) or after it (end).
 
     In the middle it works on the hidden channels, behind the GELU.
+
+    MACs: 2NCD, D hidden channels; CB adds none wherever it stands.
 
     Args:
         scaled: CBS in the place of CB.
@@ -123,13 +123,11 @@ class ContextBroadcastMLP(nn.Module):
         x = self.fc2(x)
         return self.cb(x, size) if self.position == "end" else x
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD, D hidden channels; CB adds none wherever it stands."""
-        return 2 * size[0] * size[1] * self.dim * self.hidden_dim
-
 
 class ContextBroadcastMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention, and CB after its projection.
+
+    MACs: 4NC² + 2N²C: those of the attention.
 
     Args:
         scaled: CBS in the place of CB.
@@ -172,16 +170,14 @@ class ContextBroadcastMSA(nn.Module):
         out: Tensor = self.cb(self.attn(x, size), size)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C: those of the attention."""
-        return self.attn.macs(size)
-
 
 class UniformHeadMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention with a uniform head.
 
     A uniform head gives every token the mean of its values over all tokens; it has values, but no queries and
     keys. As the mean of projected tokens is the projected mean, it costs one projection an image.
+
+    MACs: 4NCA + 2N²A + 2CU, A channels of the attending heads, U of the uniform one.
 
     Args:
         uniform: "replace" makes one of num_heads heads uniform, which saves its queries and keys;
@@ -236,14 +232,11 @@ class UniformHeadMSA(nn.Module):
         out: Tensor = self.proj_drop(x + shared)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCA + 2N²A + 2CU, A channels of the attending heads, U of the uniform one."""
-        n, c, a = size[0] * size[1], self.dim, self.attn_dim
-        return 4 * n * c * a + 2 * n**2 * a + 2 * c * self.uniform_dim
-
 
 class ContextBroadcastBlock(nn.Module):
     """A ViT block with CB: x + msa(norm(x)), then x + mlp(norm(x)), on (B, N, dim). LayerNorms have eps 1e-6.
+
+    MACs: 4NC² + 2N²C + 2NCD wherever CB stands.
 
     Args:
         place: where there is CB: "none", in the "mlp", in the "msa", or in "both".
@@ -273,7 +266,7 @@ class ContextBroadcastBlock(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_heads = num_heads
-        self.place = _one_of("place", place, PLACES)
+        _one_of("place", place, PLACES)
         self.kernel = check_kernel(kernel, self.kernels, "cb_block")
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
@@ -297,10 +290,6 @@ class ContextBroadcastBlock(nn.Module):
         y = self.norm2(x)
         out: Tensor = x + (self.mlp(y, size) if isinstance(self.mlp, ContextBroadcastMLP) else self.mlp(y))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C + 2NCD wherever CB stands."""
-        return self.attn.macs(size) + self.mlp.macs(size)
 
 
 def _broadcast(dim: int, scaled: bool, context: str) -> ContextBroadcast:

@@ -32,6 +32,10 @@ class GPSA(nn.Module):
 
     It starts as the paper's: values pass unchanged, and heads look at the positions of a square around them.
 
+    MACs: 4NC² + 2N²C, and once a pass, not once an image, 3N²h for the scores of positions.
+
+        Kernels but "math" have NC(H + W) in place of the last term.
+
     Args:
         locality_strength: how sharply heads look at one position at the start.
 
@@ -136,15 +140,6 @@ class GPSA(nn.Module):
                 dy, _ = offset_index((height, 1), x.device)
                 self._offsets = ((dx - (width - 1)).to(x.dtype), (dy - (height - 1)).to(x.dtype))
         self._made_for = made_for
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C, and once a pass, not once an image, 3N²h for the scores of positions.
-
-        Kernels but "math" have NC(H + W) in place of the last term.
-        """
-        n, c = size[0] * size[1], self.dim
-        position = 3 * n**2 * self.num_heads if self.kernel == "math" else n * c * sum(size)
-        return 4 * n * c**2 + 2 * n**2 * c + position
 
 
 PORTS = {

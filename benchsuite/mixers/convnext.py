@@ -21,6 +21,8 @@ from benchsuite.mixers._relation import Relation
 class ConvNeXtConv(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W), each channel by itself, zeros around the map.
 
+    MACs: NCk².
+
     Raises:
         ValueError: kernel_size is not odd.
     """
@@ -39,13 +41,11 @@ class ConvNeXtConv(nn.Module):
         out: Tensor = self.dwconv(x)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCk²."""
-        return size[0] * size[1] * self.dwconv.weight.numel()
-
 
 class ConvNeXtBlock(nn.Module):
     """A layer of ConvNeXt on (B, dim, H, W): depth-wise convolution, norm, MLP, layer scale, residual.
+
+    MACs: NCk² + 2NCD, D the hidden units of the MLP.
 
     Args:
         init_scale: initial value of the layer scale; 0 is no layer scale.
@@ -71,10 +71,6 @@ class ConvNeXtBlock(nn.Module):
         if self.gamma is not None:
             out = self.gamma * out
         return x + out.permute(0, 3, 1, 2)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCk² + 2NCD, D the hidden units of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 PORTS = {

@@ -32,6 +32,8 @@ class StripeAttention(nn.Module):
     LePE is a 3 × 3 depth-wise convolution of the values inside of each stripe: at its border it sees zeros,
     not the neighbouring stripe.
 
+    MACs: 2NTC + 9NC, N of the padded grid and T the tokens of a stripe.
+
     Args:
         stripes: "vertical", all rows of split_size columns; "horizontal", split_size rows of all columns;
             "whole", the grid as one stripe.
@@ -40,7 +42,7 @@ class StripeAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, split_size is not positive, stripes or the kernel is
-            unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
+            unknown; in `forward`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -105,16 +107,13 @@ class StripeAttention(nn.Module):
             raise ValueError(f"{self.stripes} stripes of {split} do not tile the {size[0]} × {size[1]} grid")
         return (height, width), stripe
 
-    def macs(self, size: Size) -> int:
-        """2NTC + 9NC, N of the padded grid and T the tokens of a stripe."""
-        (height, width), (rows, columns) = self._geometry(size)
-        return height * width * self.dim * (2 * rows * columns + 9)
-
 
 class CrossShapedWindowAttention(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim).
 
     The first half of channels and heads attends in vertical stripes, the second in horizontal ones.
+
+    MACs: 4NC² and, for each kind of stripes, 2N'TC' + 9N'C' with its share C' of the channels, N' padded.
 
     Args:
         split_size: width of a stripe.
@@ -123,7 +122,7 @@ class CrossShapedWindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim or is odd (unless `whole`), split_size is not positive, or
-            the kernel is unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
+            the kernel is unknown; in `forward`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -173,11 +172,6 @@ class CrossShapedWindowAttention(nn.Module):
         x = branches[0] if len(branches) == 1 else torch.cat(branches, dim=-1)
         out: Tensor = self.proj_drop(self.proj(x))
         return out
-
-    def macs(self, size: Size) -> int:
-        """4NC² and, for each kind of stripes, 2N'TC' + 9N'C' with its share C' of the channels, N' padded."""
-        branches = sum(attn.macs(size) for attn in self.attns if isinstance(attn, StripeAttention))
-        return 4 * size[0] * size[1] * self.dim**2 + branches
 
 
 _LEPE = arguments(

@@ -37,6 +37,10 @@ class DeformableAttention(nn.Module):
 
     Samples outside of the map are zero.
 
+    MACs: 2NC² + 2MC² + 2NMC, offsets M(k² + 2)C, and the position's: 9NC "dwc", NM(64g + 32h) "log_cpb".
+
+        M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
+
     Args:
         grid: height and width of the map; free for position "log_cpb", "dwc" and "none".
         num_groups: groups of heads with offsets of their own.
@@ -56,7 +60,7 @@ class DeformableAttention(nn.Module):
     Raises:
         ValueError: num_heads does not divide dim, num_groups does not divide num_heads, stride or kernel_size
             is not positive, position or the kernel is unknown, or `early` comes with an option that the
-            revision does not have; in `forward` and `macs`, the map is not of size `grid` or is too small.
+            revision does not have; in `forward`, the map is not of size `grid` or is too small.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -231,22 +235,6 @@ class DeformableAttention(nn.Module):
                 f'position "fixed" is made for {self.rpe_table.shape[2]} samples, not for {height * width}'
             )
         return height, width
-
-    def macs(self, size: Size) -> int:
-        """2NC² + 2MC² + 2NMC, offsets M(k² + 2)C, and the position's: 9NC "dwc", NM(64g + 32h) "log_cpb".
-
-        M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
-        """
-        height, width = self._samples(size)
-        n, m, c = size[0] * size[1], height * width, self.dim
-        total = 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
-        if self.offsets:
-            total += m * (self.kernel_size**2 + 2) * c
-        if self.position == "dwc":
-            total += 9 * n * c
-        elif self.position == "log_cpb":
-            total += n * m * 32 * (2 * self.num_groups + self.num_heads)
-        return total
 
 
 def _grid_of(size: Size, first: float, less: int, like: Tensor) -> Tensor:

@@ -25,9 +25,11 @@ class PyramidAttention(nn.Module):
 
     Rows and columns beyond a multiple of sr_ratio are dropped from keys and values.
 
+    MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
-            `forward` and `macs`, the map is smaller than sr_ratio.
+            `forward`, the map is smaller than sr_ratio.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -62,23 +64,13 @@ class PyramidAttention(nn.Module):
             self.proj_ds = nn.Sequential(shrink, ChannelNorm(dim, eps=1e-5))
 
     def forward(self, x: Tensor) -> Tensor:
-        self._keys((x.shape[2], x.shape[3]))
+        if min(x.shape[2:]) < self.sr_ratio:
+            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {x.shape[2]} × {x.shape[3]} map")
         k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
         dropout = self.attn_drop if self.training else 0.0
         out = attend_maps(self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True)
         mixed: Tensor = self.proj_drop(self.proj(out))
         return mixed
-
-    def _keys(self, size: Size) -> int:
-        if min(size) < self.sr_ratio:
-            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} map")
-        return (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
-
-    def macs(self, size: Size) -> int:
-        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
-        n, m, c = size[0] * size[1], self._keys(size), self.dim
-        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
-        return 2 * n * c**2 + convolution + 2 * m * c**2 + 2 * n * m * c
 
 
 PORTS = {

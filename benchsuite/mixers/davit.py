@@ -34,6 +34,8 @@ class DaViTWindowAttention(nn.Module):
     A grid that the window does not divide is padded with zeros, right and bottom, and the output cropped.
     Padded tokens are not masked: their keys and values are the biases of the projection.
 
+    MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
+
     Raises:
         ValueError: num_heads does not divide dim, window_size is not positive, or the kernel is unknown.
     """
@@ -69,18 +71,14 @@ class DaViTWindowAttention(nn.Module):
         x = self.proj(x)  # B, H, W, dim
         return crop_grid(x, size).reshape(batch, tokens, self.dim)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, N of the padded grid, w the side of the window."""
-        height, width = padded_size(size, self.window_size)
-        n, c = height * width, self.dim
-        return 4 * n * c**2 + 2 * n * self.window_size**2 * c
-
 
 class ChannelAttention(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim); the grid's shape does not matter.
 
     Channels attend to channels of their group, over all tokens: softmax(kᵀv / sqrt(dim / num_heads)) qᵀ. The
     roles are the authors', who compare keys with values and apply the result to the queries. Linear in N.
+
+    MACs: 4NC² + 2NCC_g, C_g = C / num_heads.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -109,14 +107,12 @@ class ChannelAttention(nn.Module):
         out: Tensor = self.proj(x.transpose(1, 2).reshape(batch, tokens, self.dim))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NCC_g, C_g = C / num_heads."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * c * self.head_dim
-
 
 class _Block(nn.Module):
-    """Position, attention with residual, position, MLP with residual. LayerNorms have eps 1e-5."""
+    """Position, attention with residual, position, MLP with residual. LayerNorms have eps 1e-5.
+
+    MACs: Attention, 2 × 9NC, and 2NCD of the MLP.
+    """
 
     layout: ClassVar[Layout] = "BNC"
 
@@ -139,11 +135,6 @@ class _Block(nn.Module):
         x = x + self.attn(self.norm1(x), size)
         x = self.cpe[1](x, size)
         return x + self.mlp(self.norm2(x)) if self.ffn else x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Attention, 2 × 9NC, and 2NCD of the MLP."""
-        positions = 2 * 9 * size[0] * size[1] * self.dim
-        return self.attn.macs(size) + positions + (self.mlp.macs(size) if self.ffn else 0)
 
 
 class DaViTSpatialBlock(_Block):
@@ -205,6 +196,8 @@ class DaViTChannelBlock(_Block):
 class DaViTDualBlock(nn.Module):
     """A spatial block and then a channel block, the unit that a stage repeats: (B, N, dim) → (B, N, dim).
 
+    MACs: The sum of both.
+
     Args:
         kernel: of the windows; channels attend by "math" in any case.
 
@@ -244,10 +237,6 @@ class DaViTDualBlock(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = self.channel(self.spatial(x, size), size)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """The sum of both."""
-        return self.spatial.macs(size) + self.channel.macs(size)
 
 
 class DaViTPosition(ConvolutionalPosition):

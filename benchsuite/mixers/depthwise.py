@@ -21,11 +21,13 @@ from torch import Tensor, nn
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
 from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size, check_kernel_size
+from benchsuite.mixers._token_conv import check_kernel_size
 
 
 class DepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by one learned kernel for each channel, or for each group of channels.
+
+    MACs: Nk²C.
 
     Args:
         groups: kernels; each serves dim / groups consecutive channels. dim by default: nothing is shared.
@@ -55,16 +57,14 @@ class DepthwiseConv(nn.Module):
             weight = weight.repeat_interleave(self.dim // self.groups, dim=0)  # dim, 1, k, k
         return F.conv2d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.dim)
 
-    def macs(self, size: Size) -> int:
-        """Nk²C."""
-        return size[0] * size[1] * self.kernel_size**2 * self.dim
-
 
 class DynamicDepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by kernels that two layers predict from each image's mean: homogeneous.
 
     The kernels are as they are predicted, with no softmax or norm. In training the batch norm between the
     layers sees one value for each image and channel, so a batch of one image raises.
+
+    MACs: N'k²C + CD + DCk², N' positions of the output, D channels between the layers.
 
     Args:
         stride, padding: of the convolution; padding is kernel_size // 2 by default.
@@ -117,17 +117,13 @@ class DynamicDepthwiseConv(nn.Module):
         )
         return out.reshape(batch, self.dim, *out.shape[2:])
 
-    def macs(self, size: Size) -> int:
-        """N'k²C + CD + DCk², N' positions of the output, D channels between the layers."""
-        height, width = ((side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size)
-        area, hidden = self.kernel_size**2, self.conv1.out_channels
-        return height * width * area * self.dim + self.dim * hidden * (1 + area)
-
 
 class InhomogeneousDepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by kernels that two 1 × 1 convolutions predict for each position.
 
     A kernel serves the dim / groups consecutive channels of its group. There is no softmax and no bias.
+
+    MACs: NCD + NDk²G + Nk²C, D channels between the layers, G groups.
 
     Args:
         groups: kernels at a position; the networks of the paper have 32 in every stage.
@@ -156,11 +152,6 @@ class InhomogeneousDepthwiseConv(nn.Module):
         weight = self.conv2(F.relu(self.bn(self.conv1(x))))
         weight = weight.reshape(x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:])
         return position_wise_conv(x, weight)
-
-    def macs(self, size: Size) -> int:
-        """NCD + NDk²G + Nk²C, D channels between the layers, G groups."""
-        n, area, hidden = size[0] * size[1], self.kernel_size**2, self.conv1.out_channels
-        return n * (self.dim * hidden + hidden * area * self.groups + area * self.dim)
 
 
 def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:

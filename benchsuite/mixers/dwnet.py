@@ -34,7 +34,10 @@ WEIGHTS = ("static", "dynamic", "idynamic")
 
 
 class _DWBlock(nn.Module):
-    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between."""
+    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between.
+
+    MACs: 2NC², and those of the convolution between.
+    """
 
     layout: ClassVar[Layout] = "NHWC"
     kernels: ClassVar[tuple[str, ...]] = ("math",)
@@ -54,10 +57,6 @@ class _DWBlock(nn.Module):
         x = F.relu(self.bn(self.conv(x)))
         x = self.bn2(self.conv2(x))
         return x.permute(0, 2, 3, 1)
-
-    def macs(self, size: Size) -> int:
-        """2NC², and those of the convolution between."""
-        return 2 * size[0] * size[1] * self.dim**2 + self.conv.macs(size)
 
 
 class DWBlock(_DWBlock):
@@ -111,6 +110,8 @@ class DWNetBlock(nn.Module):
 
     There is no norm before the mixer.
 
+    MACs: The mixer's, and 2NCD of the MLP.
+
     Args:
         weights: of the mixer, "static", "dynamic" (per image) or "idynamic" (per position).
         groups: of the mixer, where it is "static" or "idynamic"; by default that mixer's own.
@@ -155,10 +156,6 @@ class DWNetBlock(nn.Module):
         x = x + mixed.reshape(batch, tokens, self.dim)
         out: Tensor = x + self.mlp(as_tokens(self.norm(as_map(x, size))))
         return out
-
-    def macs(self, size: Size) -> int:
-        """The mixer's, and 2NCD of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size)
 
 
 _read = arguments(

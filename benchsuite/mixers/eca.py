@@ -22,6 +22,8 @@ from benchsuite.mixers._token_conv import check_kernel_size
 class EfficientChannelAttention(nn.Module):
     """Gate (B, dim, H, W) maps channel by channel; a position knows of others by the gate alone.
 
+    MACs: Ck, for any grid.
+
     Args:
         kernel_size: neighbouring channels that a gate sees; by default chosen by dim, and at least 3.
 
@@ -46,10 +48,6 @@ class EfficientChannelAttention(nn.Module):
         gate = self.conv(x.mean(dim=(2, 3)).unsqueeze(1)).sigmoid()  # B, 1, dim
         out: Tensor = x * gate.reshape(x.shape[0], -1, 1, 1)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Ck, for any grid."""
-        return self.dim * self.kernel_size
 
 
 _read = arguments("kernel_size", "gamma", "beta", renamed={"channels": "dim"}, only={"use_mlp": False})

@@ -30,6 +30,10 @@ class ReLULinearAttention(nn.Module):
     Heads are made of the projections, and again of their aggregates over each scale. Where the tokens are no
     more than head_dim, the weights are formed, which is cheaper; the result is the same.
 
+    MACs: 3NCI, for each scale s 3NI(s² + d), (1 + S)I(2Nd + N) for attention, (1 + S)NIC_out.
+
+        I = heads × d, d = head_dim, S scales. Attention where N ≤ d: (1 + S)2N²I.
+
     Args:
         head_dim: channels per head, dim / num_heads by default; another makes q, k and v narrower or wider.
         scales: sides of the depth-wise kernels that aggregate neighbouring queries, keys and values.
@@ -108,17 +112,6 @@ class ReLULinearAttention(nn.Module):
         weights = k.transpose(-2, -1) @ q  # B, heads, N keys, N queries
         weights = weights / (weights.sum(dim=2, keepdim=True) + self.eps)
         return v @ weights
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NCI, for each scale s 3NI(s² + d), (1 + S)I(2Nd + N) for attention, (1 + S)NIC_out.
-
-        I = heads × d, d = head_dim, S scales. Attention where N ≤ d: (1 + S)2N²I.
-        """
-        n, d = size[0] * size[1], self.head_dim
-        inner, branches = self.num_heads * d, 1 + len(self.scales)
-        aggregated = sum(3 * n * inner * (scale**2 + d) for scale in self.scales)
-        attention = branches * inner * (2 * n * d + n if n > d else 2 * n**2)
-        return 3 * n * self.dim * inner + aggregated + attention + n * self.proj.conv.weight.numel()
 
 
 _named = arguments(

@@ -24,6 +24,8 @@ class FourierMixing(nn.Module):
     """Mix (B, N, dim) tokens into (B, N, dim), without parameters.
 
     The tokens are a sequence: the grid's shape does not matter. Not normalised, so values grow by √(N dim).
+
+    MACs: None: a Fourier transform is not counted.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -37,10 +39,6 @@ class FourierMixing(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = torch.fft.fft2(single_or_double(x)).real
         return out.to(x.dtype)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: a Fourier transform is not counted."""
-        return 0
 
 
 PORTS = {

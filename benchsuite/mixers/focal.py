@@ -51,6 +51,10 @@ class FocalAttention(nn.Module):
     The grid is padded with zeros to whole windows, which are not masked. Neighbours wrap around its border,
     unmasked, as the authors' do; each of the four corners they lie in counts the tokens where two meet.
 
+    MACs: 4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
+
+        A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
+
     Args:
         window_size: side of a window.
         shift_size: tokens by which the grid is rolled before it is cut; masked among a window's own only.
@@ -241,22 +245,6 @@ class FocalAttention(nn.Module):
         height, width = grid
         pooled = (pooled_size(grid, self.window_size, level) for level in range(self.levels))
         return height * width + sum(rows * columns for rows, columns in pooled)
-
-    def macs(self, size: Size) -> int:
-        """4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
-
-        A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
-        """
-        grid = padded_size(size, self.window_size)
-        n, c, window = grid[0] * grid[1], self.dim, self.window_size
-        neighbors = neighbor_count(window, self.expand_size)
-        keys = window**2 + neighbors + sum(span**2 for span in self.spans)
-        total = 4 * n * c**2 + 2 * n * keys * c
-        for level, side in enumerate(self.sides):
-            rows, columns = pooled_size(grid, window, level)
-            learned = side**2 * c if self.pool_method in {"fc", "conv"} else 0
-            total += rows * columns * (3 * c**2 + learned)
-        return total
 
 
 _ARGUMENTS = arguments(

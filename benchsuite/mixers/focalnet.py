@@ -22,6 +22,8 @@ from benchsuite.mixers._relation import Relation
 class FocalModulation(nn.Module):
     """Mix a (B, H, W, dim) map into (B, H, W, dim). Gates are linear: no sigmoid, no softmax.
 
+    MACs: 4NC² + NC(L + 1) + NC Σ k²: f, h and proj, and a depth-wise convolution a level.
+
     Args:
         qkv_bias: whether f and h have a bias; the projection always has.
         post_norm: norm the modulated queries before the projection.
@@ -84,12 +86,6 @@ class FocalModulation(nn.Module):
         x = (q * self.h(gathered)).permute(0, 2, 3, 1)
         out: Tensor = self.proj_drop(self.proj(self.ln(x)))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + NC(L + 1) + NC Σ k²: f, h and proj, and a depth-wise convolution a level."""
-        n, c = size[0] * size[1], self.dim
-        convolutions = sum(side**2 for side in self.kernel_sizes)
-        return 4 * n * c**2 + n * c * (self.focal_level + 1) + n * c * convolutions
 
 
 def _add_gated(total: Tensor | None, context: Tensor, gate: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ Size = tuple[int, int]
 class GatherExcite(nn.Module):
     """Gate (B, dim, H, W) maps by a sigmoid of what is gathered over extent × extent positions.
 
+    MACs: 9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value.
+
     Args:
         extent: positions a side that one gate stands for, an even number for θ⁻ and a power of 2 for θ; 0 is
             the whole map.
@@ -38,7 +40,7 @@ class GatherExcite(nn.Module):
 
     Raises:
         ValueError: extent is neither 0 nor of that kind, or rd_channels or rd_divisor is not positive; in
-            `forward` and `macs`, the map is not as large as grid where that matters.
+            `forward`, the map is not as large as grid where that matters.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -128,17 +130,6 @@ class GatherExcite(nn.Module):
             size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
             sizes.append(size)
         return sizes
-
-    def macs(self, size: Size) -> int:
-        """9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value."""
-        area = self.grid[0] * self.grid[1] if self.extent == 0 else 9
-        values, convolutions = 1, 0
-        if self.gather is not None:
-            maps = [height * width for height, width in self._gathered(size)]
-            convolutions, values = area * self.dim * sum(maps), maps[-1]
-        elif self.extent:
-            values = ((size[0] - 1) // self.extent + 1) * ((size[1] - 1) // self.extent + 1)
-        return convolutions + 2 * self.dim * self.rd_channels * values
 
 
 _read = arguments(

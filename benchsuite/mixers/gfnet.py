@@ -26,8 +26,10 @@ from benchsuite.mixers._relation import Relation
 class GlobalFilter(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim).
 
+    MACs: None: the transforms are not counted, and the filter is an elementwise product.
+
     Raises:
-        ValueError: in `forward` and `macs`, another grid than `grid`.
+        ValueError: in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -46,14 +48,11 @@ class GlobalFilter(nn.Module):
         weight = torch.view_as_complex(single_or_double(self.complex_weight))
         return from_spectrum(spectrum(x, size) * weight, size).to(x.dtype)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: the transforms are not counted, and the filter is an elementwise product."""
-        check_grid(size, self.grid, "gfnet")
-        return 0
-
 
 class GFNetBlock(nn.Module):
     """A layer of GFNet on (B, N, dim): norm, filter, norm, MLP, and one residual around all of them.
+
+    MACs: 2NCD, D the hidden units of the MLP.
 
     Raises:
         ValueError: as `GlobalFilter`.
@@ -73,10 +72,6 @@ class GFNetBlock(nn.Module):
         filtered = self.filter(self.norm1(x), size)
         out: Tensor = x + self.mlp(self.norm2(filtered))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD, D the hidden units of the MLP."""
-        return self.filter.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 def _grid(authors: Mapping[str, Any]) -> tuple[int, int]:

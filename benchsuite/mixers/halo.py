@@ -26,6 +26,10 @@ class HaloAttention(nn.Module):
     Keys outside of the map are zeros and not masked: their position logits count. There is no projection of
     the output.
 
+    MACs: MCI + NC(I + C') + 2M(2w − 1)I + Mw²(I + C'), w the window, I = heads × d, C' of the output.
+
+        Queries, keys and values, position logits, attention. If the output is averaged, M = N.
+
     Args:
         dim_out: channels of the output, dim by default; the heads divide these.
         stride: 1 or 2. Queries are taken at every second position, or the output is averaged if avg_down is
@@ -36,7 +40,7 @@ class HaloAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim_out, the stride is not 1 or 2, the halo is negative, or the
-            kernel is unknown; in `forward` and `macs`, the block does not divide the grid.
+            kernel is unknown; in `forward`, the block does not divide the grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -114,18 +118,6 @@ class HaloAttention(nn.Module):
         if height % self.block_size or width % self.block_size:
             raise ValueError(f"block_size {self.block_size} does not divide the {height} × {width} grid")
         return height // self.block_size, width // self.block_size
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """MCI + NC(I + C') + 2M(2w − 1)I + Mw²(I + C'), w the window, I = heads × d, C' of the output.
-
-        Queries, keys and values, position logits, attention. If the output is averaged, M = N.
-        """
-        rows, columns = self._blocks(size)
-        n, m = size[0] * size[1], rows * columns * self.query_side**2
-        c, inner = self.dim, self.num_heads * self.qk_dim
-        projections = m * c * inner + n * c * (inner + self.dim_out)
-        positions = 2 * m * (2 * self.window - 1) * inner
-        return projections + positions + m * self.window**2 * (inner + self.dim_out)
 
 
 def _by_key(logits: Tensor) -> Tensor:

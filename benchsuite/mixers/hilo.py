@@ -34,13 +34,15 @@ class HiLo(nn.Module):
     The output has the channels of Hi-Fi first, then those of Lo-Fi; no projection joins them. Lo-Fi gets
     int(num_heads × alpha) heads, truncated. With window_size 1 every head is Lo-Fi, without pooling: MSA.
 
+    MACs: Hi-Fi 3NCC_h + 2Ns²C_h + NC_h², Lo-Fi NCC_l + 2MCC_l + 2NMC_l + NC_l², N of the padded grid.
+
     Args:
         pad: pad the grid with zeros to multiples of the window, for both branches, and crop the output, as
             the dense-prediction backbones do. Padded tokens are not masked.
 
     Raises:
         ValueError: num_heads does not divide dim, alpha is not in [0, 1], or the kernel is unknown; in
-            `forward` and `macs`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1)
+            `forward`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1)
             takes any grid that holds a window, and pools without its last odd rows and columns.
     """
 
@@ -135,16 +137,6 @@ class HiLo(nn.Module):
         if self.h_heads or min(size) < self.window_size:
             check_divides(self.window_size, size)
         return size
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Hi-Fi 3NCC_h + 2Ns²C_h + NC_h², Lo-Fi NCC_l + 2MCC_l + 2NMC_l + NC_l², N of the padded grid."""
-        height, width = self._grid(size)
-        n = height * width
-        m = (height // self.window_size) * (width // self.window_size)
-        c, c_h, c_l = self.dim, self.h_dim, self.l_dim
-        hifi = 3 * n * c * c_h + 2 * n * self.window_size**2 * c_h + n * c_h**2
-        lofi = n * c * c_l + 2 * m * c * c_l + 2 * n * m * c_l + n * c_l**2
-        return hifi + lofi
 
 
 _ONLY = {"qk_scale": None}

@@ -29,6 +29,8 @@ class GlobalLocalFilter(nn.Module):
 
     On (B, dim, H, W). The halves come out interleaved: channels 0, 2, … are local, 1, 3, … global.
 
+    MACs: 9N of half the channels. The Fourier transforms and the product of spectra are not counted.
+
     Args:
         filter_size: rows and columns of the filter, in the half spectrum of real input: (H, W // 2 + 1) fits
             an H × W map; for others it is interpolated.
@@ -66,13 +68,11 @@ class GlobalLocalFilter(nn.Module):
         filtered: Tensor = torch.fft.irfft2(spectrum, s=size, norm="ortho")
         return filtered.to(x.dtype)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """9N of half the channels. The Fourier transforms and the product of spectra are not counted."""
-        return size[0] * size[1] * 9 * self.dw.out_channels
-
 
 class GnConv(nn.Module):
     """Mix a (B, dim, H, W) map into one of the same shape. No activation, no softmax.
+
+    MACs: 3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter.
 
     Args:
         order: of the interactions; the gates have dim / 2^(order − 1), …, dim / 2, dim channels.
@@ -132,20 +132,11 @@ class GnConv(nn.Module):
         out: Tensor = self.proj_out(x)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter."""
-        n, c, width = size[0] * size[1], self.dim, sum(self.dims)
-        if isinstance(self.dwconv, GlobalLocalFilter):
-            spatial = self.dwconv.macs(size)
-        else:
-            assert isinstance(self.dwconv, nn.Conv2d)
-            spatial = n * self.dwconv.kernel_size[0] * self.dwconv.kernel_size[1] * width
-        widening = sum(narrow * wide for narrow, wide in zip(self.dims, self.dims[1:], strict=False))
-        return 3 * n * c**2 + spatial + n * widening
-
 
 class HorNetBlock(nn.Module):
     """A block of HorNet on (B, dim, H, W): norm, gnConv; norm, MLP.
+
+    MACs: That of gnConv, and 2NCD for the MLP of width D.
 
     Args:
         order, scale, kernel_size, global_filter, filter_size: of `GnConv`.
@@ -198,10 +189,6 @@ class HorNetBlock(nn.Module):
             hidden = self.gamma2 * hidden
         out: Tensor = x + hidden.permute(0, 3, 1, 2)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """That of gnConv, and 2NCD for the MLP of width D."""
-        return self.gnconv.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden_dim
 
 
 _GNCONV = arguments("dim", "order", "gflayer", "h", "w", renamed={"s": "scale"})

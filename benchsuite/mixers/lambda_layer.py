@@ -26,6 +26,10 @@ from benchsuite.mixers._timm import check_grid, pool_for, round_width
 class LambdaLayer(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride).
 
+    MACs: NC(hK + K + V) + NKV(1 + 2h + S): projections; content, two products with queries, positions.
+
+        K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
+
     Args:
         r: odd side of the local context of the position lambdas; None for the whole map.
         grid: H and W of the maps; of importance only where r is None.
@@ -36,7 +40,7 @@ class LambdaLayer(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim_out, r is not odd and positive, stride is neither 1 nor 2,
-            or the kernel is unknown; in `forward` and `macs`, r is None and the map is not of this grid.
+            or the kernel is unknown; in `forward`, r is None and the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -116,16 +120,6 @@ class LambdaLayer(nn.Module):
     def _check(self, size: tuple[int, int]) -> None:
         if self.r is None:
             check_grid(self.grid, size, "lambda_layer")
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(hK + K + V) + NKV(1 + 2h + S): projections; content, two products with queries, positions.
-
-        K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
-        """
-        self._check(size)
-        n, h, k, v = size[0] * size[1], self.num_heads, self.head_dim, self.v_dim
-        context = n if self.r is None else self.r**2
-        return n * self.dim * sum(self.widths) + n * k * v * (1 + 2 * h + context)
 
 
 _ARGUMENTS = arguments(

@@ -26,6 +26,8 @@ SHARINGS = ("none", "rows", "all")
 class Linformer(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
 
+    MACs: 2NCI + pNCK + pNkK + 2NkI: I of all heads, K of the keys' heads, p projected maps (1 if shared).
+
     Args:
         grid: the largest grid. What counts is its number of tokens; an input of fewer uses the first rows of
             the projections.
@@ -37,7 +39,7 @@ class Linformer(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim and no head_dim is given, rows is not positive, share_kv or
-            the kernel is unknown; in `forward` and `macs`, the grid has more tokens than `grid`.
+            the kernel is unknown; in `forward`, the grid has more tokens than `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -123,14 +125,6 @@ class Linformer(nn.Module):
                 f"the {size[0]} × {size[1]} grid has more tokens than the {self.grid[0]} × {self.grid[1]} "
                 f"grid that this module is made for"
             )
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCI + pNCK + pNkK + 2NkI: I of all heads, K of the keys' heads, p projected maps (1 if shared)."""
-        self._check(size)
-        n, c, inner = size[0] * size[1], self.dim, self.inner_dim
-        kv_dim = self.kv_heads * self.head_dim
-        maps = 1 if self.share_kv == "all" else 2
-        return 2 * n * c * inner + maps * n * (c + self.rows) * kv_dim + 2 * n * self.rows * inner
 
 
 _LUCIDRAINS = arguments(

@@ -28,11 +28,13 @@ from benchsuite.mixers._token_conv import Size
 class RelPosMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention plus a bias for each offset.
 
+    MACs: 4NC² + 2N²C.
+
     Args:
         grid: height and width, which fix the size of the table of biases.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, the
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the
             tokens stand on another grid.
     """
 
@@ -98,12 +100,6 @@ class RelPosMSA(nn.Module):
                 f"{self.grid[0]} × {self.grid[1]}"
             )
 
-    def macs(self, size: Size) -> int:
-        """4NC² + 2N²C."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
-
 
 def offsets_index(grid: Size, device: torch.device) -> Tensor:
     """Row of the bias table for each pair of tokens: (N, N), (dy + H − 1)(2W − 1) + dx + W − 1."""
@@ -163,12 +159,14 @@ class DeformableMerging(nn.Module):
 class DeformableTokenMerging(DeformableMerging):
     """DTM: merge (B, N, dim) tokens of an H × W grid into (B, N / 4, out_dim), as `DeformableMerging` says.
 
+    MACs: 4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted.
+
     Args:
         out_dim: 2 × dim by default.
         kernel: "math" samples by `grid_sample`; "torchvision", where installed, is its fused operator.
 
     Raises:
-        ValueError: the kernel is unknown or not installed; in `forward` and `macs`, the grid is smaller than
+        ValueError: the kernel is unknown or not installed; in `forward`, the grid is smaller than
             2 × 2.
     """
 
@@ -183,11 +181,6 @@ class DeformableTokenMerging(DeformableMerging):
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         return as_tokens(self.merge(as_map(x, size), size))
-
-    def macs(self, size: Size) -> int:
-        """4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted."""
-        height, width = self.grid(size)
-        return height * width * _TAPS * self.dim * (2 * _TAPS + self.out_dim)
 
 
 def sample_taps(x: Tensor, offset: Tensor, size: Size) -> Tensor:

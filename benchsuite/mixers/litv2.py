@@ -26,6 +26,8 @@ class ConvFFNBlock(nn.Module):
     """x + feed-forward(norm(x)) on (B, N, dim) tokens: the block of the first two stages. No attention.
 
     The LayerNorm has eps 1e-5.
+
+    MACs: 2NCD + 9ND, D the channels between the layers.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -41,13 +43,11 @@ class ConvFFNBlock(nn.Module):
         out: Tensor = x + self.mlp(self.norm2(x), size)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD + 9ND, D the channels between the layers."""
-        return self.mlp.macs(size)
-
 
 class LITv2Block(ConvFFNBlock):
     """x + HiLo(norm(x)), then x + feed-forward(norm(x)), on (B, N, dim) tokens: the later stages' block.
+
+    MACs: HiLo's, and 2NCD + 9ND.
 
     Raises:
         ValueError: as `HiLo` does.
@@ -87,10 +87,6 @@ class LITv2Block(ConvFFNBlock):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return super().forward(x + self.attn(self.norm1(x), size), size)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """HiLo's, and 2NCD + 9ND."""
-        return self.attn.macs(size) + super().macs(size)
 
 
 _IGNORED = ("input_resolution", "drop_path")

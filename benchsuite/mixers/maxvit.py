@@ -22,6 +22,11 @@ from benchsuite.mixers._relation import Relation
 
 
 class _PartitionAttention(nn.Module):
+    """Attention among the tokens of each group that a map is cut into.
+
+    MACs: 4NC² + 2NwC, w tokens in a group.
+    """
+
     layout: ClassVar[Layout] = "NHWC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
     name: ClassVar[str]
@@ -78,12 +83,6 @@ class _PartitionAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(join(x, size, self.window, dilated=self.dilated)))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NwC, w tokens in a group."""
-        check_tiles(self.window, size, "window_size")
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * self.window[0] * self.window[1] * c
-
 
 class BlockAttention(_PartitionAttention):
     """Mix a (B, H, W, dim) map into (B, H, W, dim), within windows of neighbouring tokens.
@@ -97,7 +96,7 @@ class BlockAttention(_PartitionAttention):
 
     Raises:
         ValueError: num_heads does not divide dim, an option is unknown or not positive, or the kernel is
-            unknown; in `forward` and `macs`, the window does not divide the grid.
+            unknown; in `forward`, the window does not divide the grid.
     """
 
     name: ClassVar[str] = "maxvit_block_attention"

@@ -29,13 +29,15 @@ class TokenMixingMLP(nn.Module):
 
     The input is taken as it is: norm and residual belong to the block.
 
+    MACs: 2NTC, T = tokens_dim.
+
     Args:
         grid: H and W that the weights are made for.
         tokens_dim: hidden units along the tokens, int(dim / 2) by default.
         proj_drop: after each of the two layers.
 
     Raises:
-        ValueError: tokens_dim is not positive; in `forward` and `macs`, another number of tokens.
+        ValueError: tokens_dim is not positive; in `forward`, another number of tokens.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -66,14 +68,11 @@ class TokenMixingMLP(nn.Module):
         out: Tensor = self.proj_drop(self.fc2(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NTC, T = tokens_dim."""
-        check_tokens(size, self.tokens, "token_mlp")
-        return self.fc1.macs(self.dim) + self.fc2.macs(self.dim)
-
 
 class MixerBlock(nn.Module):
     """A layer of MLP-Mixer on (B, N, dim): norm, token mixing, residual; norm, channel MLP, residual.
+
+    MACs: 2NTC + 2NCD, T and D the hidden units along tokens and channels.
 
     Args:
         mlp_ratio: hidden units along the tokens and along the channels, both as multiples of dim.
@@ -103,10 +102,6 @@ class MixerBlock(nn.Module):
         x = x + self.mlp_tokens(self.norm1(x), size)
         out: Tensor = x + self.mlp_channels(self.norm2(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NTC + 2NCD, T and D the hidden units along tokens and channels."""
-        return self.mlp_tokens.macs(size) + self.mlp_channels.macs(size[0] * size[1])
 
 
 def _ratios(authors: Mapping[str, Any]) -> tuple[float, float]:

@@ -26,13 +26,15 @@ class SeparableSelfAttention(nn.Module):
 
     Tokens mix with those at the same place of the other patches, so patch_size² times fewer than there are.
 
+    MACs: NC(2C + 1) + NC + NC²: projections, the weighted sum of keys, projection.
+
     Args:
         patch_size: side of a patch; with 1, every token mixes with all.
         attn_drop: of the scores.
         bias: of both projections.
 
     Raises:
-        ValueError: patch_size is not positive; in `forward` and `macs`, patches do not tile the grid.
+        ValueError: patch_size is not positive; in `forward`, patches do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -87,12 +89,6 @@ class SeparableSelfAttention(nn.Module):
                 f"patches of {patch[0]} × {patch[1]} do not tile the {size[0]} × {size[1]} grid; "
                 f"patch_size must divide both sides"
             )
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2C + 1) + NC + NC²: projections, the weighted sum of keys, projection."""
-        self._check(size, (self.patch_size, self.patch_size))
-        n, c = size[0] * size[1], self.dim
-        return n * c * (2 * c + 1) + n * c + n * c**2
 
 
 def _run_on_patches(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:

@@ -19,6 +19,8 @@ from benchsuite.mixers._relation import Relation
 class MSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
 
+    MACs: 4NC² + 2N²C: four projections, q kᵀ, attention times v.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """
@@ -55,11 +57,6 @@ class MSA(nn.Module):
         x = x.transpose(1, 2).reshape(batch, tokens, self.dim)
         out: Tensor = self.proj_drop(self.proj(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C: four projections, q kᵀ, attention times v."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
 
 
 PORTS = {

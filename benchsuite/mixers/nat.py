@@ -23,7 +23,7 @@ from benchsuite.mixers._flex_neighborhood import FlexNeighborhood
 from benchsuite.mixers._neighbors import check_odd
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+from benchsuite.mixers._tiles import Tiles, Windows
 
 
 class NeighborhoodAttention(nn.Module):
@@ -32,6 +32,10 @@ class NeighborhoodAttention(nn.Module):
     Every position has k × k keys: near an edge, the window moves inwards and is not cut. With a dilation d,
     windows are those of the d × d interleaved grids, each on its own.
 
+    MACs: 4NC² + 2Nk²C. On kernels with tiles their pairs of queries and keys stand for Nk².
+
+        On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
+
     Args:
         rel_pos: add a learned bias for each head and relative position.
         kernel: "math" multiplies exactly the pairs of the windows; "flex", with a mask, all of each 128 × 128
@@ -39,7 +43,7 @@ class NeighborhoodAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, kernel_size is not odd, dilation is not positive, or the
-            kernel is unknown; in `forward` and `macs`, the grid is smaller than kernel_size × dilation.
+            kernel is unknown; in `forward`, the grid is smaller than kernel_size × dilation.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -178,17 +182,6 @@ class NeighborhoodAttention(nn.Module):
             )
         rows, columns = ([_window(place, side, k, d) for place in range(side)] for side in size)
         return rows, columns
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nk²C. On kernels with tiles their pairs of queries and keys stand for Nk².
-
-        On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
-        """
-        n, c = size[0] * size[1], self.dim
-        windows = self._windows(size)
-        by_tiles = self.kernel not in {"math", "flex"}
-        pairs = tile_pairs(*windows, self.dilation) if by_tiles else n * self.kernel_size**2
-        return 4 * n * c**2 + 2 * pairs * c
 
 
 def _window(place: int, side: int, kernel_size: int, dilation: int) -> list[int]:

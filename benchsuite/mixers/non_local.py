@@ -23,6 +23,8 @@ from benchsuite.mixers._timm import attend_maps, round_width
 class NonLocal(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W), the input added.
 
+    MACs: 4NCD + 2N²D, D the width of the bottleneck.
+
     Args:
         rd_ratio: width of the bottleneck as a share of dim, rounded to a multiple of rd_divisor.
         rd_channels: that width itself.
@@ -63,11 +65,6 @@ class NonLocal(nn.Module):
         mixed = attend_maps(t, p, g, kernel=self.kernel).view(x.shape[0], self.width, *x.shape[2:])
         out: Tensor = x + self.norm(self.z(mixed))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCD + 2N²D, D the width of the bottleneck."""
-        n = size[0] * size[1]
-        return 4 * n * self.dim * self.width + 2 * n**2 * self.width
 
 
 PORTS = {

@@ -33,6 +33,10 @@ _RELU_EPS = 1e-3
 class Performer(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
 
+    MACs: 4NCI + 4NmI + Nmh with I = heads × head_dim, which is C unless head_dim is given.
+
+        Four projections; features of q and of k, kᵀv, q(kᵀv); the denominator.
+
     Args:
         head_dim: channels per head, dim / num_heads by default; another value makes q, k and v narrower or
             wider than dim.
@@ -128,14 +132,6 @@ class Performer(nn.Module):
         half_norm = x.square().sum(dim=-1, keepdim=True) * (0.5 / math.sqrt(self.head_dim))
         features = (projected - half_norm - largest).exp() + _SOFTMAX_EPS
         return features / math.sqrt(self.num_features)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCI + 4NmI + Nmh with I = heads × head_dim, which is C unless head_dim is given.
-
-        Four projections; features of q and of k, kᵀv, q(kᵀv); the denominator.
-        """
-        n, m, inner = size[0] * size[1], self.num_features, self.inner_dim
-        return 4 * n * self.dim * inner + 4 * n * m * inner + n * m * self.num_heads
 
 
 def orthogonal_features(rows: int, columns: int, seed: int) -> Tensor:

@@ -22,6 +22,8 @@ class Pooling(nn.Module):
 
     The mean at a border is over the tokens that are there; the token is subtracted because the block adds it.
 
+    MACs: None: pooling is no multiply–add.
+
     Raises:
         ValueError: pool_size is not odd.
     """
@@ -40,10 +42,6 @@ class Pooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mean = F.avg_pool2d(x, self.pool_size, 1, self.pool_size // 2, count_include_pad=False)
         return mean - x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: pooling is no multiply–add."""
-        return 0
 
 
 PORTS = {

@@ -66,11 +66,6 @@ class _ReducedAttention(nn.Module, ABC):
     def _reduce(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """(B, N, dim) → (B, M, dim)."""
 
-    def _attention_macs(self, tokens: int, keys: int) -> int:
-        """2NC² + 2MC² + 2NMC: q and proj, k and v, and the two products of attention."""
-        n, m, c = tokens, keys, self.dim
-        return 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
-
 
 class SpatialReductionAttention(_ReducedAttention):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim); keys from a strided convolution.
@@ -78,9 +73,11 @@ class SpatialReductionAttention(_ReducedAttention):
     Rows and columns beyond a multiple of sr_ratio are dropped from keys and values, as the authors do. With
     sr_ratio 1 there is no convolution and no norm, and this is MSA.
 
+    MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
-            `forward` and `macs`, the grid is smaller than sr_ratio.
+            `forward`, the grid is smaller than sr_ratio.
     """
 
     name: ClassVar[str] = "sra"
@@ -117,19 +114,13 @@ class SpatialReductionAttention(_ReducedAttention):
         if min(size) < self.sr_ratio:
             raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} grid")
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        m = (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
-        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
-        return convolution + self._attention_macs(n, m)
-
 
 class LinearSpatialReductionAttention(_ReducedAttention):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim); keys from a grid pooled to a fixed size.
 
     Linear in the tokens: the pooled grid is pool_size × pool_size for every input, also where that is larger.
+
+    MACs: 2NC² + 3P²C² + 2P²NC.
 
     Raises:
         ValueError: num_heads does not divide dim, pool_size is not positive, or the kernel is unknown.
@@ -160,11 +151,6 @@ class LinearSpatialReductionAttention(_ReducedAttention):
     def _reduce(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         pooled = F.adaptive_avg_pool2d(as_map(x, size), self.pool_size)
         return F.gelu(self.norm(as_tokens(self.sr(pooled))))
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + 3P²C² + 2P²NC."""
-        n, m, c = size[0] * size[1], self.pool_size**2, self.dim
-        return m * c**2 + self._attention_macs(n, m)
 
 
 _SRA = arguments(

@@ -43,13 +43,17 @@ class QuadTreeAttention(nn.Module):
 
     The choice of regions is not differentiable; the output is, but for the places where it changes.
 
+    MACs: 4NC² + 2N₀²C + Σ 8kN_l C over the finer levels, k = topk, N₀ tokens at level 0.
+
+        Variant B adds 9N_l C for each level and 5N_l C² for each but the finest.
+
     Args:
         levels: of the pyramid, the grid itself included.
         topk: regions that the children of a token look into.
 
     Raises:
         ValueError: num_heads does not divide dim, levels or topk is not positive, variant or the kernel is
-            unknown; in `forward` and `macs`, 2^(levels − 1) does not divide the grid, or its coarsest level
+            unknown; in `forward`, 2^(levels − 1) does not divide the grid, or its coarsest level
             has fewer than topk tokens.
     """
 
@@ -236,19 +240,6 @@ class QuadTreeAttention(nn.Module):
                 f"topk {self.topk} is more than the {height} × {width} tokens of the coarsest level"
             )
         return height, width
-
-    def macs(self, size: Size) -> int:
-        """4NC² + 2N₀²C + Σ 8kN_l C over the finer levels, k = topk, N₀ tokens at level 0.
-
-        Variant B adds 9N_l C for each level and 5N_l C² for each but the finest.
-        """
-        height, width = self._coarsest(size)
-        c, coarse = self.dim, height * width
-        tokens: list[int] = [coarse * 4**level for level in range(self.levels)]
-        total = 4 * tokens[-1] * c**2 + 2 * coarse**2 * c + 8 * self.topk * sum(tokens[1:]) * c
-        if self.variant == "B":
-            total += 9 * sum(tokens) * c + 5 * sum(tokens[:-1]) * c**2
-        return total
 
 
 def _by_parent(x: Tensor) -> Tensor:

@@ -37,11 +37,13 @@ class Affine(nn.Module):
 class CrossPatch(nn.Module):
     """Mix (B, N, dim) tokens into (B, N, dim): gamma · proj(norm(x)). The residual belongs to the block.
 
+    MACs: N²C.
+
     Args:
         init_scale: initial value of gamma, smaller the deeper the network.
 
     Raises:
-        ValueError: in `forward` and `macs`, another number of tokens than that of `grid`.
+        ValueError: in `forward`, another number of tokens than that of `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -61,14 +63,11 @@ class CrossPatch(nn.Module):
         out: Tensor = self.gamma * self.proj(self.norm(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """N²C."""
-        check_tokens(size, self.tokens, "resmlp")
-        return self.proj.macs(self.dim)
-
 
 class ResMLPBlock(nn.Module):
     """A layer of ResMLP on (B, N, dim): mixing across patches and an MLP, both with scale and residual.
+
+    MACs: N²C + 2NCD, D the hidden units of the MLP.
 
     Raises:
         ValueError: as `CrossPatch`.
@@ -90,10 +89,6 @@ class ResMLPBlock(nn.Module):
         x = x + self.mixer(x, size)
         out: Tensor = x + self.gamma * self.mlp(self.norm(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """N²C + 2NCD, D the hidden units of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 PORTS = {

@@ -21,6 +21,8 @@ from benchsuite.mixers._relation import Relation
 class SqueezeExcite(nn.Module):
     """Gate (B, dim, H, W) maps channel by channel; a position knows of others by the gate alone.
 
+    MACs: 2CD, D channels between the layers, for any grid.
+
     Args:
         rd_ratio: width between the layers, as a share of dim, rounded to a multiple of rd_divisor.
         rd_channels: that width itself, in place of rd_ratio.
@@ -54,10 +56,6 @@ class SqueezeExcite(nn.Module):
         hidden = F.relu(self.fc1(describe(x, add_maxpool=self.add_maxpool)))
         out: Tensor = x * self.fc2(hidden).sigmoid()
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2CD, D channels between the layers, for any grid."""
-        return 2 * self.dim * self.rd_channels
 
 
 PORTS = {

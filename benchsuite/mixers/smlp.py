@@ -27,8 +27,10 @@ from benchsuite.mixers._relation import Relation
 class SparseMLP(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W).
 
+    MACs: NC(H + W) + 3NC².
+
     Raises:
-        ValueError: in `forward` and `macs`, another grid than `grid`.
+        ValueError: in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -52,12 +54,6 @@ class SparseMLP(nn.Module):
         along_h = self.proj_h(x.transpose(2, 3)).transpose(2, 3)
         out: Tensor = self.fuse(torch.cat([x, along_w, along_h], dim=1))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(H + W) + 3NC²."""
-        check_grid(size, self.grid, "smlp")
-        n, c = size[0] * size[1], self.dim
-        return n * c * sum(size) + 3 * n * c**2
 
 
 _named = arguments(renamed={"channels": "dim", "H": "height", "W": "width"})

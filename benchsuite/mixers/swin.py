@@ -41,6 +41,8 @@ class WindowAttention(nn.Module):
     Without padding, a grid whose shorter side is no longer than the window has one strip of windows as high
     as that side, and no shift, as in Swin.
 
+    MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
+
     Args:
         shift_size: tokens by which the grid is rolled, right and down, before it is cut; 0 is W-MSA.
         rel_pos: add a learned bias for each head and relative position.
@@ -51,7 +53,7 @@ class WindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size), or the kernel is
-            unknown; in `forward` and `macs`, the window does not divide the grid and pad is False.
+            unknown; in `forward`, the window does not divide the grid and pad is False.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -162,12 +164,6 @@ class WindowAttention(nn.Module):
             self._mask = shift_mask(grid, window, shift, x) if shift and not flex else None
             self._regions = shift_regions(grid, window, shift, x.device) if shift and flex else None
         self._made_for = made_for
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, N of the padded grid, w the side of the window."""
-        window, _, (height, width) = self._geometry(size)
-        n, c = height * width, self.dim
-        return 4 * n * c**2 + 2 * n * window**2 * c
 
 
 def _shrunk(window_size: int, shift_size: int, size: tuple[int, int]) -> tuple[int, int]:

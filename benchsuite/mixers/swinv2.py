@@ -38,6 +38,10 @@ class SwinV2WindowAttention(nn.Module):
     Without padding, a grid whose shorter side is no longer than the (square) window has one strip of windows
     as high as that side, and no shift, as in Swin; offsets are then relative to the smaller window.
 
+    MACs: 4NC² + 2NwC, and once a pass, not once an image, P(2·512 + 512h) for the bias.
+
+        N of the padded grid, w tokens of a window, P = (2 height − 1)(2 width − 1) of a window.
+
     Args:
         window_size: side of a window, or height and width.
         shift_size: tokens by which the grid is rolled before it is cut.
@@ -47,7 +51,7 @@ class SwinV2WindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size) or the window is not
-            square where it is shifted or padded, or the kernel is unknown; in `forward` and `macs`, the
+            square where it is shifted or padded, or the kernel is unknown; in `forward`, the
             window does not divide the grid and pad is False.
     """
 
@@ -165,17 +169,6 @@ class SwinV2WindowAttention(nn.Module):
         check_tiles(window, size, "window_size")
         return window, shift, size
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NwC, and once a pass, not once an image, P(2·512 + 512h) for the bias.
-
-        N of the padded grid, w tokens of a window, P = (2 height − 1)(2 width − 1) of a window.
-        """
-        window, _, (height, width) = self._geometry(size)
-        n, c = height * width, self.dim
-        offsets = (2 * window[0] - 1) * (2 * window[1] - 1)
-        bias = offsets * _CPB_WIDTH * (2 + self.num_heads)
-        return 4 * n * c**2 + 2 * n * window[0] * window[1] * c + bias
-
 
 def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
     """Offsets query − key of a window, of `like`'s device and dtype: ((2H − 1)(2W − 1), 2), row-major.
@@ -196,6 +189,8 @@ def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
 
 class SwinV2Block(nn.Module):
     """SwinV2's block: x + norm(attention(x)), then x + norm(MLP(x)); the norms come last.
+
+    MACs: Those of the attention, and 2NCD for the MLP of D hidden channels; N without padding.
 
     Raises:
         ValueError: as `SwinV2WindowAttention`.
@@ -251,10 +246,6 @@ class SwinV2Block(nn.Module):
         x = x + self.norm1(self.attn(x, size))
         out: Tensor = x + self.norm2(self.mlp(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the attention, and 2NCD for the MLP of D hidden channels; N without padding."""
-        return self.attn.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden_dim
 
 
 def _shrunk(window: Size, shift_size: int, size: Size) -> tuple[Size, int]:

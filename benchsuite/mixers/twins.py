@@ -22,8 +22,10 @@ from benchsuite.mixers.pvt import SpatialReductionAttention
 class LocallyGroupedAttention(nn.Module):
     """LSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim), within windows. No bias, shift or mask.
 
+    MACs: 4NC² + 2Nw²C, w the side of the window.
+
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, the
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the
             window does not divide the grid.
     """
 
@@ -68,12 +70,6 @@ class LocallyGroupedAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(x.reshape(batch, tokens, self.dim)))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, w the side of the window."""
-        check_divides(self.window_size, size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * self.window_size**2 * c
-
 
 class GlobalSubSampledAttention(SpatialReductionAttention):
     """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA."""
@@ -85,6 +81,8 @@ class TwinsAttention(nn.Module):
     """T-MSA: LSA and then GSA, the pair of which a Twins stage is made, with nothing between.
 
     Mixes (B, N, dim) tokens of an H × W grid into (B, N, dim). In the network each is in a block of its own.
+
+    MACs: The sum of both.
 
     Raises:
         ValueError: as `LocallyGroupedAttention` and `GlobalSubSampledAttention` do.
@@ -132,10 +130,6 @@ class TwinsAttention(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = self.gsa(self.lsa(x, size), size)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """The sum of both."""
-        return self.lsa.macs(size) + self.gsa.macs(size)
 
 
 PORTS = {

@@ -27,11 +27,13 @@ class WeightedPermuteMLP(nn.Module):
 
     Along the height, the H tokens of a column mix with all channels of a segment; along the width likewise.
 
+    MACs: NCS(H + W) + 2NC² + 4C⌊C/4⌋, S channels in a segment.
+
     Args:
         qkv_bias: of the three branches' layers.
 
     Raises:
-        ValueError: segment_dim does not divide dim; in `forward` and `macs`, another grid than `grid`.
+        ValueError: segment_dim does not divide dim; in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -79,12 +81,6 @@ class WeightedPermuteMLP(nn.Module):
         of_h, of_w, of_c = gate.unbind(-1)
         out: Tensor = self.proj_drop(self.proj(h * of_h + w * of_w + c * of_c))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCS(H + W) + 2NC² + 4C⌊C/4⌋, S channels in a segment."""
-        check_grid(size, self.grid, "vip")
-        n, c = size[0] * size[1], self.dim
-        return n * c * self.segment * sum(size) + 2 * n * c**2 + self.reweight.macs(1)
 
 
 _named = arguments(*SHARED_ARGUMENTS, "segment_dim", defaults={"segment_dim": 8}, only={"qk_scale": None})

@@ -25,11 +25,13 @@ class OutlookAttention(nn.Module):
     From each position's features come weights by which the K² values around it are mixed to K² new ones; each
     position of the output is the plain sum of those that fall on it. Values outside of the map are zeros.
 
+    MACs: 2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads.
+
     Args:
         padding: of the windows; those of a grid of ⌈H / stride⌉ × ⌈W / stride⌉ must fit.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, padding
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding
             gives another number of windows than the stride gives positions.
     """
 
@@ -96,15 +98,11 @@ class OutlookAttention(nn.Module):
             )
         return pooled[0], pooled[1]
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads."""
-        rows, columns = self._positions(size)
-        n, c, fourth = size[0] * size[1], self.dim, self.kernel_size**4
-        return 2 * n * c**2 + rows * columns * fourth * c * (self.num_heads + 1)
-
 
 class Outlooker(nn.Module):
     """VOLO's block, (B, H, W, dim) → (B, H, W, dim): outlook attention and an MLP, each on a residual branch.
+
+    MACs: Those of the attention, plus 2NCF, F the width of the MLP.
 
     Args:
         mlp_ratio: width of the MLP over dim; int(dim × mlp_ratio) channels.
@@ -153,13 +151,11 @@ class Outlooker(nn.Module):
         out: Tensor = x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the attention, plus 2NCF, F the width of the MLP."""
-        return self.attn.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden
-
 
 class VOLOClassAttention(nn.Module):
     """The new class token, (B, 1, dim), of (B, 1 + N, dim) tokens, the first of which is the old one.
+
+    MACs: 2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given.
 
     Args:
         head_dim: channels per head, dim / num_heads by default.
@@ -203,11 +199,6 @@ class VOLOClassAttention(nn.Module):
         )
         out: Tensor = self.proj_drop(self.proj(mixed))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given."""
-        tokens, c, inner = 1 + size[0] * size[1], self.dim, self.inner_dim
-        return 2 * c * inner + 2 * tokens * c * inner + 2 * tokens * inner
 
 
 _OUTLOOK = ("kernel_size", "padding", "stride")

@@ -26,6 +26,8 @@ class CrossCovarianceAttention(nn.Module):
     Queries and keys have length 1 over the tokens, channel by channel, and softmax is over the channels of a
     head: the attention of a head is head_dim × head_dim, whatever N.
 
+    MACs: 4NC² + 2NCd, d the channels of a head.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """
@@ -65,14 +67,11 @@ class CrossCovarianceAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NCd, d the channels of a head."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * c * self.head_dim
-
 
 class LocalPatchInteraction(nn.Module):
     """Two depth-wise convolutions on (B, N, dim) tokens, with GELU and then batch norm between them.
+
+    MACs: 2Nk²C.
 
     Raises:
         ValueError: kernel_size is not odd, so that no padding keeps the grid's size.
@@ -94,15 +93,13 @@ class LocalPatchInteraction(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return as_tokens(self.conv2(self.bn(F.gelu(self.conv1(as_map(x, size))))))
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2Nk²C."""
-        return 2 * size[0] * size[1] * self.kernel_size**2 * self.dim
-
 
 class XCiTBlock(nn.Module):
     """A block of XCiT on (B, N, dim) tokens: attention, then local patch interaction, then MLP.
 
     Each is a branch with a norm before and a factor a channel behind.
+
+    MACs: Those of the parts, and 2NCD for the MLP of width D.
 
     Args:
         mlp_ratio: width of the MLP over dim.
@@ -155,11 +152,6 @@ class XCiTBlock(nn.Module):
         hidden = self.drop(F.gelu(self.fc1(self.norm2(x))))
         out: Tensor = x + self.gamma2 * self.drop(self.fc2(hidden))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the parts, and 2NCD for the MLP of width D."""
-        mlp = 2 * size[0] * size[1] * self.dim * self.hidden_dim
-        return self.attn.macs(size) + self.local_mp.macs(size) + mlp
 
 
 PORTS = {

@@ -51,7 +51,7 @@ class Entry:
         relation: None if it does not state one.
         parameters: None if they cannot be read.
         cost: closed form of its multiply–accumulates, in words; empty if it has none.
-        doc: docstring of the class.
+        doc: docstring of the class, without what it says of the cost.
     """
 
     name: str
@@ -293,9 +293,7 @@ def _parameters(cls: Class) -> tuple[Parameter, ...] | None:
 
 
 def _cost(cls: Class) -> str:
-    """First paragraph of what `macs` says of itself, on one line."""
     try:
-        paragraph = cls.method_docstring("macs").partition("\n\n")[0]
+        return cls.cost
     except Unreadable:
         return ""
-    return " ".join(paragraph.split())

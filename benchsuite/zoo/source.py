@@ -10,6 +10,7 @@ import ast
 import functools
 import importlib.machinery
 import importlib.util
+import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _HOPS = 16
 """Imports that are followed from one name; more than any package has, so that circles end."""
 _WITHOUT_INIT = ("Module", "ABC", "object")
 """Base classes whose constructor takes nothing, and which have none of our class variables."""
+_MACS = re.compile(r"\n\nMACs:(.*(?:\n\n? +.*)*)")
+"""The section of a class's docstring that says its multiply–adds; what goes on with it is indented."""
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a source, not a fault
@@ -140,16 +143,36 @@ class Class:
 
     @property
     def docstring(self) -> str:
-        """Of the class itself, without indentation; empty if there is none."""
-        return ast.get_docstring(self.node) or ""
+        """Of the class itself, without indentation and its section "MACs:"; empty if there is none."""
+        return _MACS.sub("", ast.get_docstring(self.node) or "")
+
+    @property
+    def cost(self) -> str:
+        """Closed form of its multiply–adds in words, on one line, as the nearest class says it; or empty.
+
+        It is the first paragraph of the section "MACs:", or of the docstring of a method `macs`.
+
+        Raises:
+            Unreadable: a base class is not found.
+        """
+        for cls in self._lineage():
+            method = cls._own_function("macs")
+            section = _MACS.search(ast.get_docstring(cls.node) or "")
+            if method or section:
+                told = (ast.get_docstring(method) or "") if method else section[1] if section else ""
+                return " ".join(told.partition("\n\n")[0].split())
+        return ""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Arguments of `__init__`, of the nearest class that has one. Raises Unreadable."""
-        init = self._function("__init__")
-        if init is None:
-            return ()
-        return _arguments(init.args)
+        for cls in self._lineage():
+            if cls.node.decorator_list:
+                raise Unreadable(f"{cls.node.name} is decorated")
+            init = cls._own_function("__init__")
+            if init is not None:
+                return _arguments(init.args)
+        return ()
 
     def variable(self, name: str) -> Any:
         """Value of a class variable, of the nearest class that has it, or None. Raises Unreadable."""
@@ -162,19 +185,10 @@ class Class:
                         raise Unreadable(str(error)) from error
         return None
 
-    def method_docstring(self, name: str) -> str:
-        """Docstring of a method, of the nearest class that has it, or nothing. Raises Unreadable."""
-        function = self._function(name)
-        return (ast.get_docstring(function) or "") if function else ""
-
-    def _function(self, name: str) -> ast.FunctionDef | None:
-        for cls in self._lineage():
-            if name == "__init__" and cls.node.decorator_list:
-                raise Unreadable(f"{cls.node.name} is decorated")
-            for item in cls.node.body:
-                if isinstance(item, ast.FunctionDef) and item.name == name:
-                    return item
-        return None
+    def _own_function(self, name: str) -> ast.FunctionDef | None:
+        """The method of this name that the class itself defines."""
+        functions = (item for item in self.node.body if isinstance(item, ast.FunctionDef))
+        return next((function for function in functions if function.name == name), None)
 
     def _lineage(self) -> Iterator[Class]:
         """The class, then its bases, depth first; raises Unreadable at one that is not found."""

@@ -1,4 +1,4 @@
-"""`macs` of DaViT, depth-wise convolutions, context broadcasting, gates and LIT: by hand, and as counted.
+"""MACs of DaViT, depth-wise convolutions, context broadcasting, gates and LIT: by hand, and as counted.
 
 N tokens, C channels, h heads, w the side of a window. Biases, norms, softmax, pooling
 and interpolation are not counted; one multiply–add is 1.
@@ -13,7 +13,6 @@ import pytest
 import torch
 from torch import nn
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.context_broadcast import (
     ContextBroadcast,
     ContextBroadcastBlock,
@@ -39,6 +38,7 @@ from benchsuite.mixers.litv2 import ConvFFNBlock, LITv2Block, LITv2FeedForward
 from benchsuite.mixers.pvt_ffn import PVTFeedForward
 from benchsuite.mixers.se import SqueezeExcite
 from benchsuite.mixers.twins_peg import PositionEncodingGenerator
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 Formula = Callable[[int, int, int, Size], int]
@@ -192,24 +192,14 @@ FORMULAS: dict[str, tuple[Callable[..., nn.Module], Formula]] = {
 }
 
 
-def counted(module: Any, c: int, size: Size) -> int:
-    """Macs as counted on the traced forward pass, nothing of which may be unknown to the counter."""
-    shapes = {"BNC": (2, size[0] * size[1], c), "NCHW": (2, c, *size), "NHWC": (2, *size, c)}
-    x = torch.empty(shapes[module.layout], device="meta")
-    cost = count_cost(module, (x, size) if module.layout == "BNC" else (x,), images=2)
-    assert cost.uncounted == {}
-    return cost.macs
-
-
 @pytest.mark.parametrize("name", FORMULAS)
-def test_macs_are_the_formula_and_the_count(name: str) -> None:
+def test_what_is_counted_is_the_formula(name: str) -> None:
     make, formula = FORMULAS[name]
     for c, h, size in SETTINGS:
         with torch.device("meta"):
             module: Any = make(c, h)
         expected = formula(size[0] * size[1], c, h, size)
-        assert module.macs(size) == expected
-        assert counted(module, c, size) == expected
+        assert counted(module, size) == expected
 
 
 @pytest.mark.parametrize("size", [(14, 14), (7, 9), (1, 4)])
@@ -217,7 +207,7 @@ def test_relative_positions_add_nothing_to_attention(size: Size) -> None:
     with torch.device("meta"):
         module = RelPosMSA(768, 12, grid=size)
     expected = msa(size[0] * size[1], 768)
-    assert module.macs(size) == counted(module, 768, size) == expected
+    assert counted(module, size) == expected
 
 
 @pytest.mark.parametrize("padding", [False, True])
@@ -226,26 +216,26 @@ def test_a_global_gather_multiplies_the_map_by_a_kernel_as_large(padding: bool) 
     with torch.device("meta"):
         module = GatherExcite(32, extent=0, grid=size, padded=padding)
     places = 5 * 7 if padding else 1
-    assert module.macs(size) == counted(module, 32, size) == 5 * 7 * 32 * places
+    assert counted(module, size) == 5 * 7 * 32 * places
 
 
 def test_hidden_cost_of_odd_grids_is_what_is_left_of_them() -> None:
     with torch.device("meta"):
         module = DeformableTokenMerging(16)
     places = 2 * 3
-    assert module.macs((5, 7)) == counted(module, 16, (5, 7)) == places * (4 * 16 * 8 + 4 * 16 * 32)
+    assert counted(module, (5, 7)) == places * (4 * 16 * 8 + 4 * 16 * 32)
 
 
 def test_the_layer_of_the_hilo_paper() -> None:
     """14 × 14 tokens of width 768 with 12 heads; channel attention is the same sum as XCA's 481.69 M."""
     with torch.device("meta"):
-        assert ChannelAttention(768, 12).macs((14, 14)) == 481_689_600
-        assert DaViTWindowAttention(768, 12).macs((14, 14)) == 477_173_760
-        assert RelPosMSA(768, 12).macs((14, 14)) == 521_428_992
-        assert DWBlock(768).macs((14, 14)) == 238_586_880
+        assert counted(ChannelAttention(768, 12), (14, 14)) == 481_689_600
+        assert counted(DaViTWindowAttention(768, 12), (14, 14)) == 477_173_760
+        assert counted(RelPosMSA(768, 12), (14, 14)) == 521_428_992
+        assert counted(DWBlock(768), (14, 14)) == 238_586_880
 
 
 def test_channel_attention_is_linear_in_tokens() -> None:
     with torch.device("meta"):
         module = ChannelAttention(96, 3)
-    assert module.macs((56, 56)) == 4 * module.macs((28, 28))
+    assert counted(module, (56, 56)) == 4 * counted(module, (28, 28))

@@ -113,5 +113,3 @@ def test_a_grid_that_the_block_does_not_divide_is_refused() -> None:
     module, message = HaloAttention(16, 2), r"^block_size 8 does not divide the 14 × 16 grid$"
     with pytest.raises(ValueError, match=message):
         module(torch.zeros(1, 16, 14, 16))
-    with pytest.raises(ValueError, match=message):
-        module.macs((14, 16))

@@ -1,4 +1,4 @@
-"""`macs` of the local mixers against formulas written out by hand, and against what is counted.
+"""What is counted of the local mixers against formulas written out by hand.
 
 N tokens, M of the output, C channels, h heads, d = C / h, k the side of a window.
 """
@@ -6,13 +6,10 @@ N tokens, M of the output, C channels, h heads, d = C / h, k the side of a windo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.acmix import ACmix, ACmixBottleneck
 from benchsuite.mixers.acmix_pvt import ACmixSpatialReductionAttention
 from benchsuite.mixers.acmix_san import ACmixPatchwiseAttention
@@ -23,6 +20,7 @@ from benchsuite.mixers.involution import Involution
 from benchsuite.mixers.nat import NeighborhoodAttention
 from benchsuite.mixers.san import PairwiseAttention, PatchwiseAttention, SANBottleneck
 from benchsuite.mixers.volo import OutlookAttention, Outlooker, VOLOClassAttention
+from tests.mixers.counting import counted
 
 settings = pytest.mark.parametrize(
     ("c", "h", "size"), [(768, 12, (14, 14)), (96, 3, (56, 56)), (64, 2, (14, 42)), (32, 4, (28, 14))]
@@ -44,34 +42,34 @@ def test_acmix(c: int, h: int, size: tuple[int, int], stride: int) -> None:
     attention = 2 * m * 49 * c
     fully_connected, group_conv = 3 * 9 * n * c, 81 * m * c
     expected = projections + positions + attention + fully_connected + group_conv
-    assert ACmix(c, h, stride=stride).macs(size) == expected
-    assert ACmix(c, h, stride=stride, shift="tensor").macs(size) == expected - group_conv
+    assert counted(ACmix(c, h, stride=stride), size) == expected
+    assert counted(ACmix(c, h, stride=stride, shift="tensor"), size) == expected - group_conv
 
 
 def test_acmix_by_tiles_pays_for_the_keys_that_its_queries_share() -> None:
     # 14 × 14 queries in 2 × 2 tiles of 7 × 7, each with 13 × 13 keys.
     extra = 2 * 196 * (13 * 13 - 49) * 32
-    assert ACmix(32, 4, kernel="sdpa").macs((14, 14)) - ACmix(32, 4).macs((14, 14)) == extra
+    assert counted(ACmix(32, 4, kernel="sdpa"), (14, 14)) - counted(ACmix(32, 4), (14, 14)) == extra
 
 
 @pytest.mark.parametrize(("c", "size"), [(768, (14, 14)), (64, (28, 42))])
 def test_acmix_bottleneck(c: int, size: tuple[int, int]) -> None:
     n, width = size[0] * size[1], c // 4
     inner = 3 * n * width**2 + 2 * n * (width // 4) + 2 * n * 49 * width + (27 + 81) * n * width
-    assert ACmixBottleneck(c).macs(size) == n * c * width + inner + n * width * c
+    assert counted(ACmixBottleneck(c), size) == n * c * width + inner + n * width * c
     m = n // 4
     inner = 3 * n * width**2 + 2 * n * (width // 4) + 2 * m * 49 * width + 27 * n * width + 81 * m * width
     shortcut = m * c * c
-    assert ACmixBottleneck(c, stride=2).macs(size) == n * c * width + inner + m * width * c + shortcut
+    assert counted(ACmixBottleneck(c, stride=2), size) == n * c * width + inner + m * width * c + shortcut
 
 
 @settings
 def test_acmix_on_swin_and_pvt(c: int, h: int, size: tuple[int, int]) -> None:
     n, m = size[0] * size[1], size[0] * size[1] // 4
     convolution = (27 + 81) * n * c
-    assert ACmixWindowAttention(c, h).macs(size) == 4 * n * c**2 + 2 * n * 49 * c + convolution
+    assert counted(ACmixWindowAttention(c, h), size) == 4 * n * c**2 + 2 * n * 49 * c + convolution
     sra = 3 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
-    assert ACmixSpatialReductionAttention(c, h, sr_ratio=2).macs(size) == sra + convolution
+    assert counted(ACmixSpatialReductionAttention(c, h, sr_ratio=2), size) == sra + convolution
 
 
 def test_acmix_in_swin_t_adds_what_the_paper_says() -> None:
@@ -80,7 +78,7 @@ def test_acmix_in_swin_t_adds_what_the_paper_says() -> None:
     for stage, depth in enumerate((2, 2, 6, 2)):
         c, side = 96 << stage, 56 >> stage
         n = side * side
-        with_, plain = ACmixWindowAttention(c, 3 << stage).macs((side, side)), 4 * n * c**2 + 98 * n * c
+        with_, plain = counted(ACmixWindowAttention(c, 3 << stage), (side, side)), 4 * n * c**2 + 98 * n * c
         added += depth * (with_ - plain)
     assert added == 108 * sum(
         depth * (96 << stage) * (56 >> stage) ** 2 for stage, depth in enumerate((2, 2, 6, 2))
@@ -93,11 +91,11 @@ def test_san(c: int, h: int, size: tuple[int, int]) -> None:
     n, r, w = size[0] * size[1], c // 4, c // 8
     projections, aggregation = n * c * (2 * r + c), 49 * n * c
     pairs = 49 * n * ((r + 2) * r + r * w)
-    assert PairwiseAttention(c).macs(size) == projections + 4 * n + pairs + aggregation
+    assert counted(PairwiseAttention(c), size) == projections + 4 * n + pairs + aggregation
     patch = n * (50 * r * w + w * 49 * w)
     patchwise = projections + patch + aggregation
-    assert PatchwiseAttention(c).macs(size) == patchwise
-    assert ACmixPatchwiseAttention(c).macs(size) == patchwise + 9 * n * (2 * r + c) + 81 * n * c
+    assert counted(PatchwiseAttention(c), size) == patchwise
+    assert counted(ACmixPatchwiseAttention(c), size) == patchwise + 9 * n * (2 * r + c) + 81 * n * c
 
 
 def test_san_bottleneck() -> None:
@@ -105,7 +103,7 @@ def test_san_bottleneck() -> None:
     mid, r, w = 64, 16, 8
     pairs = 49 * n * ((r + 2) * r + r * w)
     attention = n * c * (2 * r + mid) + 4 * n + pairs + 49 * n * mid
-    assert SANBottleneck(c).macs((14, 14)) == attention + n * mid * c
+    assert counted(SANBottleneck(c), (14, 14)) == attention + n * mid * c
 
 
 @settings
@@ -113,7 +111,7 @@ def test_san_bottleneck() -> None:
 def test_involution(c: int, h: int, size: tuple[int, int], stride: int) -> None:
     m, groups = size[0] * size[1] // stride**2, c // 16
     expected = m * c * c // 4 + m * (c // 4) * 49 * groups + m * c * 49
-    assert Involution(c, stride=stride).macs(size) == expected
+    assert counted(Involution(c, stride=stride), size) == expected
 
 
 @settings
@@ -122,25 +120,25 @@ def test_outlook(c: int, h: int, size: tuple[int, int], stride: int) -> None:
     n = size[0] * size[1]
     positions = n // stride**2
     expected = 2 * n * c**2 + positions * (c * h * 81 + 81 * c)
-    assert OutlookAttention(c, h, stride=stride).macs(size) == expected
-    assert Outlooker(c, h, stride=stride).macs(size) == expected + 2 * n * c * 3 * c
+    assert counted(OutlookAttention(c, h, stride=stride), size) == expected
+    assert counted(Outlooker(c, h, stride=stride), size) == expected + 2 * n * c * 3 * c
 
 
 @settings
 def test_class_attention(c: int, h: int, size: tuple[int, int]) -> None:
     tokens = size[0] * size[1] + 1
     expected = c * c + 2 * tokens * c * c + 2 * tokens * c + c * c
-    assert ClassAttention(c, h).macs(size) == expected
-    assert VOLOClassAttention(c, h).macs(size) == expected
+    assert counted(ClassAttention(c, h), size, before=1) == expected
+    assert counted(VOLOClassAttention(c, h), size, before=1) == expected
 
 
 @settings
 def test_neighborhood_attention(c: int, h: int, size: tuple[int, int]) -> None:
     n = size[0] * size[1]
-    assert NeighborhoodAttention(c, h).macs(size) == 4 * n * c**2 + 2 * n * 49 * c
-    assert NeighborhoodAttention(c, h, kernel="flex").macs(size) == 4 * n * c**2 + 2 * n * 49 * c
+    assert counted(NeighborhoodAttention(c, h), size) == 4 * n * c**2 + 2 * n * 49 * c
+    assert counted(NeighborhoodAttention(c, h, kernel="flex"), size) == 4 * n * c**2 + 2 * n * 49 * c
     dilated = NeighborhoodAttention(c, h, kernel_size=3, dilation=4)
-    assert dilated.macs(size) == 4 * n * c**2 + 2 * n * 9 * c
+    assert counted(dilated, size) == 4 * n * c**2 + 2 * n * 9 * c
 
 
 @settings
@@ -148,49 +146,4 @@ def test_halo(c: int, h: int, size: tuple[int, int]) -> None:
     n, window = size[0] * size[1], 13
     positions = 2 * n * 25 * c
     expected = 3 * n * c**2 + positions + 2 * n * window**2 * c
-    assert HaloAttention(c, h, block_size=7, halo_size=3).macs(size) == expected
-
-
-COUNTED: list[tuple[type[nn.Module], dict[str, Any]]] = [
-    (ACmix, {}),
-    (ACmix, {"stride": 2, "shift": "tensor", "dim_out": 64}),
-    (ACmix, {"kernel": "sdpa", "stride": 2, "kernel_size": 5}),
-    (ACmixBottleneck, {"width": 16}),
-    (ACmixBottleneck, {"stride": 2}),
-    (ACmixWindowAttention, {"shift_size": 3}),
-    (ACmixWindowAttention, {"window_size": 5, "pad": True, "kernel": "sdpa"}),
-    (ACmixSpatialReductionAttention, {"sr_ratio": 4}),
-    (ACmixPatchwiseAttention, {"share": 4, "kernel_size": 3}),
-    (PairwiseAttention, {"kernel_size": 5, "rel_dim": 3}),
-    (PairwiseAttention, {"stride": 3}),
-    (PatchwiseAttention, {"dilation": 2, "kernel_size": 3}),
-    (SANBottleneck, {}),
-    (SANBottleneck, {"patchwise": True}),
-    (Involution, {"stride": 2}),
-    (Involution, {"kernel_size": 3, "group_channels": 8, "reduction": 2}),
-    (OutlookAttention, {"stride": 4}),
-    (OutlookAttention, {"kernel_size": 5, "padding": 2}),
-    (Outlooker, {"num_heads": 4}),
-    (ClassAttention, {}),
-    (ClassAttention, {"kernel": "sdpa"}),
-    (VOLOClassAttention, {"head_dim": 5}),
-    (NeighborhoodAttention, {}),
-    (NeighborhoodAttention, {"kernel": "sdpa"}),
-    (NeighborhoodAttention, {"kernel": "sdpa", "kernel_size": 3, "dilation": 4}),
-    (NeighborhoodAttention, {"kernel": "flex"}),
-    (NeighborhoodAttention, {"kernel": "flex", "kernel_size": 3, "dilation": 4}),
-    (HaloAttention, {"block_size": 7, "stride": 2, "qk_ratio": 0.5}),
-    (HaloAttention, {"block_size": 14, "stride": 2, "kernel": "sdpa"}),
-]
-
-
-@pytest.mark.parametrize(("cls", "options"), COUNTED)
-def test_what_is_counted_is_the_closed_form(cls: type[nn.Module], options: dict[str, Any]) -> None:
-    size = (14, 28)
-    module: Any = cls(32, **options)
-    tokens = size[0] * size[1] + (cls in {ClassAttention, VOLOClassAttention})
-    shapes = {"BNC": (1, tokens, 32), "NCHW": (1, 32, *size), "NHWC": (1, *size, 32)}
-    x = torch.empty(shapes[module.layout])
-    cost = count_cost(module, (x, size) if module.layout == "BNC" else (x,))
-    assert cost.macs == module.macs(size)
-    assert cost.uncounted == {}
+    assert counted(HaloAttention(c, h, block_size=7, halo_size=3), size) == expected

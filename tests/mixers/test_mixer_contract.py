@@ -87,9 +87,6 @@ DIFFERENTIABLE: dict[str, dict[str, Any]] = {
 NO_PARAMETERS = {"cb", "fnet", "pooling"}
 """Mixers that have nothing to learn."""
 
-NO_MACS = {"cb", "cbs", "fnet", "gfnet", "pooling"}
-"""Mixers without a multiply–add that counts: they average or scale, or go through the Fourier domain."""
-
 ONE_OF_A_KIND = [
     "msa",
     "hilo",
@@ -348,13 +345,6 @@ def test_heads_that_do_not_divide_the_channels_are_named(name: str) -> None:
         return
     with pytest.raises(ValueError, match=r"^num_heads 5 does not divide dim 32$"):
         make(name, num_heads=5)
-
-
-@each_mixer
-def test_the_closed_form_is_a_whole_number(name: str) -> None:
-    macs = make(name).macs(SIZE)
-    assert type(macs) is int
-    assert (macs > 0) is (mixer_of(name) not in NO_MACS)
 
 
 def assert_compiles(name: str, backend: str) -> None:
