@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers._focal_keys import neighbor_count, pooled_size
-from benchsuite.mixers._window import crop_grid, merge, pad_grid, padded_size, partition
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._windows import merge, partition
 from benchsuite.mixers.acmix import ACmix
 from benchsuite.mixers.focal import FocalAttention
 from benchsuite.mixers.nat import NeighborhoodAttention

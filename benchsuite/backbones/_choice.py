@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers._attention import ALL_KERNELS
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 MixerChoice = str | Mapping[str, Any]
 """A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}."""

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import lit
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 Size = tuple[int, int]
 

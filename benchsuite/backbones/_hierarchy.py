@@ -28,7 +28,7 @@ from benchsuite.backbones._choice import (
 from benchsuite.backbones._embed import Size, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
 from benchsuite.backbones._token_block import check_image
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 
 class Hierarchy(nn.Module):

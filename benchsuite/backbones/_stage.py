@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from benchsuite.backbones._choice import Layout, mix_tokens
 from benchsuite.backbones._embed import Embedding, Size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from benchsuite.backbones._choice import Size, mix_tokens
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 
 
 class TokenBlock(nn.Module):

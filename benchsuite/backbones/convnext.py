@@ -20,7 +20,7 @@ from benchsuite.backbones._embed import Embedding, PatchEmbedding, Size, convolv
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeModule, Place, Stage, mlp
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.convnext import ConvNeXtConv
 

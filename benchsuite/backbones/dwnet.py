@@ -32,7 +32,7 @@ from benchsuite.backbones._stage import (
     mlp,
 )
 from benchsuite.backbones.swin import state as swin_state
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.depthwise import groups_of, inhomogeneous_state
 from benchsuite.mixers.dwnet import DWBlock, DynamicDWBlock, InhomogeneousDWBlock

@@ -18,7 +18,7 @@ from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.mlp_mixer import TokenMixingMLP
 

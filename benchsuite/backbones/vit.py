@@ -31,7 +31,7 @@ from benchsuite.backbones._choice import (
 )
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.context_broadcast import ContextBroadcastMLP, ContextBroadcastMSA
 from benchsuite.mixers.msa import MSA

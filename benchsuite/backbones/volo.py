@@ -23,8 +23,8 @@ from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of
 from benchsuite.backbones._embed import size_of
 from benchsuite.backbones._network_port import NetworkPort, take
 from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feature_map import as_map, as_tokens
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._grid import as_map, as_tokens
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, with_batch_counters
 from benchsuite.mixers.msa import MSA
 from benchsuite.mixers.volo import OutlookAttention, VOLOClassAttention

@@ -13,6 +13,26 @@ To add one, write its file and one line here.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
+Connectivity = Literal["dense", "local", "sparse", "low rank", "none"]
+"""Which tokens a token sees: all; those of a window; a chosen few; all through fewer; none but itself."""
+Sharing = Literal["none", "positions", "channels", "heads"]
+"""Over what a spatial weight is shared: nothing; all positions; all channels; a head's channels."""
+Weights = Literal["static", "dynamic per image", "dynamic per position"]
+"""Whether spatial weights are parameters, or are predicted once an image, or for each position of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A mixer's place: which tokens it connects, what shares a weight, where the weights come from."""
+
+    connectivity: Connectivity
+    sharing: tuple[Sharing, ...]
+    weights: Weights
+
+
 MIXERS: dict[str, str] = {
     "msa": "benchsuite.mixers.msa:MSA",
     "hilo": "benchsuite.mixers.hilo:HiLo",

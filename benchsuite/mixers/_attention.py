@@ -80,3 +80,32 @@ def attend(
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+
+
+def attend_maps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    kernel: str,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+    scale_q: bool = False,
+) -> Tensor:
+    """Attention over positions of tensors whose last axis they are, as they come out of 1 × 1 convolutions.
+
+    Args:
+        q, k: (B, heads, head_dim, N); v: (B, heads, width, N).
+        bias, kernel, dropout, scale_q: as for `attend`.
+
+    Returns:
+        (B, heads × width, N).
+    """
+    q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
+    out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
+    return out.transpose(-2, -1).flatten(1, 2)
+
+
+def as_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(B, C, …) maps as (B, heads, head_dim, N), as `attend_maps` takes them."""
+    return x.reshape(x.shape[0], num_heads, x.shape[1] // num_heads, -1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchsuite.mixers._window import partition, shift_mask
+from benchsuite.mixers._windows import partition, shift_mask
 
 Size = tuple[int, int]
 

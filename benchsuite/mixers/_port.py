@@ -106,3 +106,17 @@ def with_batch_counters(state: State) -> dict[str, Tensor]:
         if name.endswith("running_mean"):
             ours.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
     return ours
+
+
+def in_one_column(
+    convert: Callable[[Arguments], dict[str, Any]],
+) -> Callable[[Arguments], dict[str, Any]]:
+    """`convert`, with a "grid" that is a number of tokens, as the authors have it, made one column."""
+
+    def converted(authors: Arguments) -> dict[str, Any]:
+        ours = convert(authors)
+        if "grid" in ours:
+            ours["grid"] = (ours["grid"], 1)
+        return ours
+
+    return converted

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import attend
 from benchsuite.mixers._port import Port
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._shift_conv import ShiftedConvolution
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._port import Port
-from benchsuite.mixers._shift_conv import ShiftedConvolution
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.san import PatchwiseAttention
 
 

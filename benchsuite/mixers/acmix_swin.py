@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, check_kernel
+from benchsuite.mixers._grid import crop_grid, pad_grid
 from benchsuite.mixers._port import Port, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._shift_conv import ShiftedConvolution
-from benchsuite.mixers._window import attend_in_windows, crop_grid, pad_grid, partition
+from benchsuite.mixers._windows import attend_in_windows, partition
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.swin import PORTS as SWIN_PORTS
 from benchsuite.mixers.swin import WindowAttention
 

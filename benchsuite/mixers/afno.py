@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fourier import from_spectrum, single_or_double, spectrum
+from benchsuite.mixers._grid import from_spectrum, single_or_double, spectrum
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class AdaptiveFourierMixing(nn.Module):

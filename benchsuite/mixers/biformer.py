@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import attend_in_groups, cut, join
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import attend_in_groups, merge, partition
 
 KV_POOLS = ("identity", "ada_avgpool", "ada_maxpool", "avgpool", "maxpool")
 
@@ -112,7 +112,7 @@ class BiLevelRoutingAttention(nn.Module):
             x = F.pad(x, (0, 0, 0, grid[1] - size[1], 0, grid[0] - size[0]))
         q, k, v = self.qkv(x).split_with_sizes((self.qk_dim, self.qk_dim, self.dim), dim=-1)
         local = self.lepe(v.permute(0, 3, 1, 2).contiguous()) if self.lepe is not None else None
-        q, k, v = (cut(t, region) for t in (q, k, v))  # B, regions, tokens, channels
+        q, k, v = (partition(t, grid, region) for t in (q, k, v))  # B, regions, tokens, channels
         chosen, weight = self._route(q.mean(2), k.mean(2))
         x = _attend_to_regions(
             q,
@@ -124,7 +124,7 @@ class BiLevelRoutingAttention(nn.Module):
             scale=self.scale,
             kernel=self.kernel,
         )
-        x = join(x, grid, region)
+        x = merge(x, grid, region)
         if local is not None:
             x = x + local.permute(0, 2, 3, 1)
         out: Tensor = self.wo(x)
@@ -214,11 +214,11 @@ class BiLevelRoutingAttention2d(nn.Module):
         chosen = (means[:, : self.dim].transpose(1, 2) @ means[:, self.dim :]).topk(self.topk, dim=-1).indices
         if grid != size:
             qkv = F.pad(qkv, (0, grid[1] - size[1], 0, grid[0] - size[0]))
-        q, k, v = (cut(t.permute(0, 2, 3, 1), region) for t in qkv.chunk(3, dim=1))
+        q, k, v = (partition(t.permute(0, 2, 3, 1), grid, region) for t in qkv.chunk(3, dim=1))
         x = _attend_to_regions(
             q, k, v, chosen, None, num_heads=self.num_heads, scale=self.scale, kernel=self.kernel
         )
-        x = join(x, grid, region)[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+        x = merge(x, grid, region)[:, : size[0], : size[1]].permute(0, 3, 1, 2)
         if local is not None:
             x = x + local
         out: Tensor = self.output_linear(x)

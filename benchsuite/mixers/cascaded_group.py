@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._conv_norm import ConvNorm
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers._grid import check_grid, tokens_of
+from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class CascadedGroupAttention(nn.Module):

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps, check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import RelativePositionBias
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._timm import attend_maps, check_grid
+from benchsuite.mixers._timm import check_grid
+from benchsuite.mixers._windows import RelativePositionBias
 
 
 class CoAtNetAttention(nn.Module):

@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import offset_index
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import offset_index
 
 Size = tuple[int, int]
 

@@ -12,10 +12,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class ConvNeXtConv(nn.Module):
@@ -63,7 +63,7 @@ class ConvNeXtBlock(nn.Module):
         super().__init__()
         self.mixer = ConvNeXtConv(dim, kernel_size=kernel_size)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma = nn.Parameter(torch.full((dim,), init_scale)) if init_scale > 0 else None
 
     def forward(self, x: Tensor) -> Tensor:

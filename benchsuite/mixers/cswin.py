@@ -17,9 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 

@@ -20,10 +20,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import ChannelNorm, as_map, attend_maps
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    as_heads,
+    attend_maps,
+    check_kernel,
+    head_dim_of,
+)
+from benchsuite.mixers._grid import as_map
+from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -149,14 +157,11 @@ class DeformableAttention(nn.Module):
         else:
             sampled, bias = F.avg_pool2d(x, self.stride), None
         out = attend_maps(
-            q,
-            self.proj_k(sampled),
-            self.proj_v(sampled),
-            self.num_heads,
+            *(as_heads(t, self.num_heads) for t in (q, self.proj_k(sampled), self.proj_v(sampled))),
             kernel=self.kernel,
             bias=bias,
             dropout=self.attn_drop if self.training else 0.0,
-        )
+        ).reshape(q.shape)
         if self.position == "dwc":
             out = out + self.position_conv(q)
         mixed: Tensor = self.proj_drop(self.proj_out(out))

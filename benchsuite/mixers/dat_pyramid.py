@@ -12,10 +12,17 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import ChannelNorm, attend_maps
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    as_heads,
+    attend_maps,
+    check_kernel,
+    head_dim_of,
+)
+from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -68,8 +75,9 @@ class PyramidAttention(nn.Module):
             raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {x.shape[2]} × {x.shape[3]} map")
         k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
         dropout = self.attn_drop if self.training else 0.0
-        out = attend_maps(self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True)
-        mixed: Tensor = self.proj_drop(self.proj(out))
+        q, k, v = (as_heads(t, self.num_heads) for t in (self.q(x), k, v))
+        out = attend_maps(q, k, v, kernel=self.kernel, dropout=dropout, scale_q=True)
+        mixed: Tensor = self.proj_drop(self.proj(out.reshape(x.shape)))
         return mixed
 
 

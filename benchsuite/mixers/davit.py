@@ -13,19 +13,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._layers import MLP, ConvolutionalPosition
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import ConvolutionalPosition
-from benchsuite.mixers._window import (
-    attend_in_windows,
-    check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
-    partition,
-)
+from benchsuite.mixers._windows import attend_in_windows, check_window_size, partition
 
 
 class DaViTWindowAttention(nn.Module):

@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._layers import check_odd
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import check_kernel_size
 
 
 class DepthwiseConv(nn.Module):
@@ -45,7 +45,7 @@ class DepthwiseConv(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.groups = _check_groups(dim if groups is None else groups, dim)
         self.weight = nn.Parameter(torch.empty(self.groups, 1, kernel_size, kernel_size))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d's
@@ -93,7 +93,7 @@ class DynamicDepthwiseConv(nn.Module):
         if stride < 1:
             raise ValueError(f"stride {stride} is not positive")
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.stride = stride
         self.padding = kernel_size // 2 if padding is None else padding
         hidden = _reduced(dim, reduction)
@@ -141,7 +141,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
     def __init__(self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4) -> None:
         super().__init__()
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.groups = _check_groups(groups, dim)
         hidden = _reduced(dim, reduction)
         self.conv1 = nn.Conv2d(dim, hidden, 1)

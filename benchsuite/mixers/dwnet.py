@@ -16,12 +16,11 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._feature_map import as_map, as_tokens
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._grid import Size, as_map, as_tokens
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size
 from benchsuite.mixers.depthwise import (
     DepthwiseConv,
     DynamicDepthwiseConv,

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._layers import check_odd
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import check_kernel_size
 
 
 class EfficientChannelAttention(nn.Module):
@@ -41,7 +41,7 @@ class EfficientChannelAttention(nn.Module):
         if kernel_size is None:
             nearest = int(abs(math.log2(dim) + beta) / gamma)
             kernel_size = max(nearest if nearest % 2 else nearest + 1, 3)
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:

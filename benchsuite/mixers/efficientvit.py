@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, head_dim_of
-from benchsuite.mixers._conv_norm import ConvNorm
+from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class ReLULinearAttention(nn.Module):

@@ -14,10 +14,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fourier import single_or_double
+from benchsuite.mixers._grid import single_or_double
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class FourierMixing(nn.Module):

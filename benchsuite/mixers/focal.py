@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._focal_keys import (
     key_mask,
@@ -28,17 +29,9 @@ from benchsuite.mixers._focal_keys import (
     pooled_span,
     span_bias_index,
 )
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
-    check_window_size,
-    crop_grid,
-    merge,
-    pad_grid,
-    padded_size,
-    partition,
-    relative_position_index,
-)
+from benchsuite.mixers._windows import check_window_size, merge, partition, relative_position_index
 
 Size = tuple[int, int]
 

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._gate import bottleneck_width, describe
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers.se import bottleneck_width, describe
 
 Size = tuple[int, int]
 

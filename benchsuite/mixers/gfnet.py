@@ -15,12 +15,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
-from benchsuite.mixers._fourier import from_spectrum, single_or_double, spectrum
+from benchsuite.mixers._grid import check_grid, from_spectrum, single_or_double, spectrum, tokens_of
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class GlobalFilter(nn.Module):
@@ -66,7 +65,7 @@ class GFNetBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-5)  # the authors' networks pass 1e-6
         self.filter = GlobalFilter(dim, grid=grid)
         self.norm2 = nn.LayerNorm(dim, eps=1e-5)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         filtered = self.filter(self.norm1(x), size)

@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, head_dim_of
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column, renamed
 
 
 class _HeadwiseTokenLinear(nn.Module):

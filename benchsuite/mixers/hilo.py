@@ -14,18 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
-    attend_in_windows,
-    check_divides,
-    check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
-    partition,
-)
+from benchsuite.mixers._windows import attend_in_windows, check_divides, check_window_size, partition
 
 
 class HiLo(nn.Module):

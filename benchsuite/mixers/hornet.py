@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._feature_map import ChannelNorm
+from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 _EPS = 1e-6
 

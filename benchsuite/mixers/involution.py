@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._neighbors import aggregate, check_odd, check_stride
+from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._neighbors import aggregate, check_stride
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class Involution(nn.Module):

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, State, arguments
-from benchsuite.mixers._relation import Relation
 
 SHARINGS = ("none", "rows", "all")
 

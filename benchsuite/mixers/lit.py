@@ -18,11 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size
 
 
 class RelPosMSA(nn.Module):

@@ -14,11 +14,17 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import as_pair, attend_in_groups, check_tiles, cut, join
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import RelativePositionBias
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import (
+    RelativePositionBias,
+    as_pair,
+    attend_in_groups,
+    check_divides,
+    merge,
+    partition,
+)
 
 
 class _PartitionAttention(nn.Module):
@@ -62,8 +68,8 @@ class _PartitionAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[1], x.shape[2])
-        check_tiles(self.window, size, "window_size")
-        qkv = self.qkv(cut(x, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
+        check_divides(self.window, size)
+        qkv = self.qkv(partition(x, size, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
         if self.head_first:
             q, k, v = (
                 qkv.unflatten(-1, (self.num_heads, 3, self.head_dim)).permute(4, 0, 1, 3, 2, 5).unbind(0)
@@ -80,7 +86,7 @@ class _PartitionAttention(nn.Module):
             bias=None if self.rel_pos is None else self.rel_pos(),
             dropout=self.attn_drop if self.training else 0.0,
         )
-        out: Tensor = self.proj_drop(self.proj(join(x, size, self.window, dilated=self.dilated)))
+        out: Tensor = self.proj_drop(self.proj(merge(x, size, self.window, dilated=self.dilated)))
         return out
 
 

@@ -14,12 +14,11 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import MLP, TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column
 
 _RATIOS = (0.5, 4.0)
 
@@ -96,7 +95,7 @@ class MixerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp_tokens = TokenMixingMLP(dim, grid=grid, tokens_dim=tokens_dim)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp_channels = ChannelMLP(dim, channels_dim)
+        self.mlp_channels = MLP(dim, hidden_dim=channels_dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.mlp_tokens(self.norm1(x), size)

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps, check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._timm import attend_maps, round_width
+from benchsuite.mixers._timm import round_width
 
 
 class NonLocal(nn.Module):

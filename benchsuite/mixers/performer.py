@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Convert = Callable[[Arguments], dict[str, Any]]
 

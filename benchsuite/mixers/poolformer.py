@@ -12,9 +12,9 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class Pooling(nn.Module):

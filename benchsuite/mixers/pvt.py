@@ -14,10 +14,10 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class _ReducedAttention(nn.Module, ABC):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.mixers._feed_forward import ConvFFN, conv_ffn_arguments, conv_ffn_state
+from benchsuite.mixers._layers import ConvFFN, conv_ffn_arguments, conv_ffn_state
 from benchsuite.mixers._port import Port
 
 

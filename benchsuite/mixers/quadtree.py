@@ -19,10 +19,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map
+from benchsuite.mixers._grid import as_map
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 

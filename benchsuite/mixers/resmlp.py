@@ -14,12 +14,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import MLP, TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column, renamed
 
 
 class Affine(nn.Module):
@@ -82,7 +81,7 @@ class ResMLPBlock(nn.Module):
         super().__init__()
         self.mixer = CrossPatch(dim, grid=grid, init_scale=init_scale)
         self.norm = Affine(dim)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma = nn.Parameter(torch.full((dim,), init_scale))
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:

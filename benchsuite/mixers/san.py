@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_odd, neighbors, reflect
+from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._neighbors import GridEmbedding, aggregate, neighbors, reflect
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class _NeighborhoodAttention(nn.Module, ABC):

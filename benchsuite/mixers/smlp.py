@@ -18,10 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers._grid import check_grid, tokens_of
 from benchsuite.mixers._port import Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class SparseMLP(nn.Module):

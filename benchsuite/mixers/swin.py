@@ -18,16 +18,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ALL_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
+from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
     check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
     partition,
     relative_position_index,
     shift_mask,

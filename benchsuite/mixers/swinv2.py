@@ -19,12 +19,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import as_pair, attend_in_groups, check_tiles, cut, join
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import offset_index
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import crop_grid, pad_grid, padded_size, shift_mask
+from benchsuite.mixers._windows import (
+    as_pair,
+    attend_in_groups,
+    check_divides,
+    merge,
+    offset_index,
+    partition,
+    shift_mask,
+)
 
 _CPB_WIDTH = 512
 _MAX_LOGIT_SCALE = math.log(1 / 0.01)
@@ -110,7 +117,7 @@ class SwinV2WindowAttention(nn.Module):
             x = pad_grid(x, size, window[0])
         if shift:
             x = x.roll((-shift, -shift), (1, 2))
-        q, k, v = self._heads(cut(x, window))
+        q, k, v = self._heads(partition(x, grid, window))
         x = attend_in_groups(
             q,
             k,
@@ -119,7 +126,7 @@ class SwinV2WindowAttention(nn.Module):
             bias=self._bias(grid, window, shift, x),
             dropout=self.attn_drop if self.training else 0.0,
         )
-        x = self.proj_drop(self.proj(join(x, grid, window)))  # B, H, W, dim
+        x = self.proj_drop(self.proj(merge(x, grid, window)))  # B, H, W, dim
         if shift:
             x = x.roll((shift, shift), (1, 2))
         if grid != size:
@@ -166,7 +173,7 @@ class SwinV2WindowAttention(nn.Module):
         if self.pad:
             return self.window, self.shift_size, padded_size(size, self.window[0])
         window, shift = _shrunk(self.window, self.shift_size, size)
-        check_tiles(window, size, "window_size")
+        check_divides(window, size)
         return window, shift, size
 
 

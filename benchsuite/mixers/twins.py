@@ -12,10 +12,10 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import attend_in_windows, check_divides, check_window_size, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, check_window_size, partition
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 

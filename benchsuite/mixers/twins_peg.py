@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchsuite.mixers._layers import ConvolutionalPosition
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
-from benchsuite.mixers._token_conv import ConvolutionalPosition
 
 
 class PositionEncodingGenerator(ConvolutionalPosition):

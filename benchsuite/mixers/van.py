@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class LargeKernelAttention(nn.Module):

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers._grid import check_grid, tokens_of
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class WeightedPermuteMLP(nn.Module):
@@ -61,7 +61,7 @@ class WeightedPermuteMLP(nn.Module):
         self.mlp_c = nn.Linear(dim, dim, bias=qkv_bias)
         self.mlp_h = nn.Linear(along_h, along_h, bias=qkv_bias)
         self.mlp_w = nn.Linear(along_w, along_w, bias=qkv_bias)
-        self.reweight = ChannelMLP(dim, dim // 4, 3 * dim)
+        self.reweight = MLP(dim, hidden_dim=dim // 4, out_dim=3 * dim)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
 

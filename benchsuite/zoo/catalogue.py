@@ -13,8 +13,7 @@ from typing import Final, Literal
 from benchsuite import mixers
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
-from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.references import ANY_OTHER
 from benchsuite.scenario.subjects import Catalogue

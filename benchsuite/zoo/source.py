@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
 
 _HOPS = 16
 """Imports that are followed from one name; more than any package has, so that circles end."""

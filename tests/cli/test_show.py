@@ -13,7 +13,7 @@ import pytest
 from benchsuite import terminal
 from benchsuite.cli import main
 from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
 from benchsuite.zoo.catalogue import SEE_SOURCE, Entry
 from benchsuite.zoo.listing import compact, facts, page, row
 from benchsuite.zoo.source import Parameter

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import acmix
-from benchsuite.mixers._shift_conv import ShiftedConvolution
-from benchsuite.mixers.acmix import PORTS, ACmix, ACmixBottleneck
+from benchsuite.mixers.acmix import PORTS, ACmix, ACmixBottleneck, ShiftedConvolution
 from benchsuite.mixers.acmix_pvt import ACmixSpatialReductionAttention
 from benchsuite.mixers.acmix_san import ACmixPatchwiseAttention
 from benchsuite.mixers.acmix_swin import PORTS as SWIN_PORTS

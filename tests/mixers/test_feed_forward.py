@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import litv2, pvt_ffn
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers.litv2 import ConvFFNBlock, LITv2Block, LITv2FeedForward
 from benchsuite.mixers.pvt_ffn import PVTFeedForward
 

@@ -13,8 +13,7 @@ from torch.nn.attention.flex_attention import create_block_mask, create_mask
 from benchsuite.measurement.memory_estimate import peak_bytes
 from benchsuite.mixers import _window, nat
 from benchsuite.mixers._flex import block_mask_of, flex_attend
-from benchsuite.mixers._flex_neighborhood import FlexNeighborhood
-from benchsuite.mixers.nat import NeighborhoodAttention
+from benchsuite.mixers.nat import FlexNeighborhood, NeighborhoodAttention
 from benchsuite.mixers.swin import WindowAttention
 
 compiles = pytest.mark.skipif(

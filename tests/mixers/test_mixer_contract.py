@@ -18,9 +18,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.mixers._attention import ALL_KERNELS
-from benchsuite.mixers._relation import Relation
 
 DIM, NUM_HEADS, SIZE = 32, 4, (14, 28)
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.mixers._overlap import cut, lay
+from benchsuite.mixers.volo import cut, lay
 
 HEADS, DIM = 2, 6
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers.davit import DaViTPosition
 from benchsuite.mixers.twins_peg import PORTS, PositionEncodingGenerator
 

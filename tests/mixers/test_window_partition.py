@@ -7,13 +7,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchsuite.mixers._window import (
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._windows import (
     check_divides,
     check_window_size,
-    crop_grid,
     merge,
-    pad_grid,
-    padded_size,
     partition,
     relative_position_index,
     shift_mask,

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS
-from benchsuite.mixers._relation import Relation
 from benchsuite.scenario.references import ANY_OTHER
 from benchsuite.worker.build import mixer_class
 from benchsuite.zoo.catalogue import SEE_SOURCE, Entry, entry, known_parameters
