@@ -39,9 +39,11 @@ class ACmix(nn.Module):
         of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
 
     Args:
+        dim, num_heads: as for `MSA`.
         dim_out: channels of the output, dim by default; the heads divide these.
         kernel_size: side of the window that a position attends to; the map is padded by reflection.
         conv_kernel_size: side of the convolution.
+        stride: of the output's positions, for both paths.
         shift: how the convolution path shifts, "group_conv" or "tensor".
         kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
 
@@ -209,7 +211,9 @@ class ACmixBottleneck(nn.Module):
     MACs: NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape.
 
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         width: channels of ACmix; dim / 4 by default, which keeps the shape.
+        kernel_size, conv_kernel_size, stride, shift: as for `ACmix`.
 
     Raises:
         ValueError: as ACmix with dim `width`.

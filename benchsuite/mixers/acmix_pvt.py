@@ -33,6 +33,8 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
     MACs: Those of PVT's attention, plus 3Nk_c²C + Nk_c⁴C; the last term is that of "group_conv".
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
 

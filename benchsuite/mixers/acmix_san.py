@@ -26,7 +26,10 @@ class ACmixPatchwiseAttention(PatchwiseAttention):
     MACs: Those of patchwise attention, plus Nk_c²(2R + C') + Nk_c⁴C'; the last is that of "group_conv".
 
     Args:
+        dim, kernel: as for `MSA`.
         dim_out, rel_dim, share: as for PairwiseAttention.
+        kernel_size: side of the window of attention, odd.
+        dilation: distance of neighbouring keys, in tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
 

@@ -34,6 +34,8 @@ class ACmixWindowAttention(WindowAttention):
     MACs: 4NC² + 2Nw²C + 3Nk_c²C + Nk_c⁴C, N of the padded grid; the last term is that of "group_conv".
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
         shift_size, rel_pos, pad: as for WindowAttention.

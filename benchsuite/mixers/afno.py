@@ -29,7 +29,9 @@ class AdaptiveFourierMixing(nn.Module):
     MACs: 8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms.
 
     Args:
+        dim: channels of input and output.
         num_blocks: groups of channels, each with a perceptron of its own.
+        mlp_ratio: hidden units of a block's perceptron over its channels.
         sparsity_threshold: by which the result is shrunk towards zero, real and imaginary parts each.
         hard_thresholding_fraction: of the frequencies along a row, this share of ⌊HW / 2⌋ + 1 is kept, as the
             authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 there are.

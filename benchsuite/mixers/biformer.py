@@ -39,6 +39,7 @@ class BiLevelRoutingAttention(nn.Module):
         N of the padded map, D = qk_dim, T the keys of a region (N / S² unless pooled), s = side_dwconv.
 
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         n_win: regions on a side of the map.
         topk: regions that a region attends to.
         qk_dim: width of queries and keys, dim by default.
@@ -49,6 +50,8 @@ class BiLevelRoutingAttention(nn.Module):
         param_routing: project mean queries and keys by a layer of its own; needs diff_routing.
         kv_pool: how the keys and values of a region are pooled: "ada_avgpool" and "ada_maxpool" to
             kv_per_win × kv_per_win, "avgpool" and "maxpool" by kv_downsample_ratio.
+        kv_per_win: side of what the keys of a region are pooled to.
+        kv_downsample_ratio: side of the squares that are pooled.
         pad: pad the map with zeros to multiples of n_win, and crop the output. Padded tokens are not masked.
 
     Raises:
@@ -165,6 +168,7 @@ class BiLevelRoutingAttention2d(nn.Module):
     MACs: 4NC² + R²C + 2N′kTC + Ns²C; R regions of T tokens, N′ = RT with the padding, s = side_dwconv.
 
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         n_win, topk, qk_scale, side_dwconv: as for `BiLevelRoutingAttention`, but logits between regions
             are not scaled.
 

@@ -39,11 +39,13 @@ class BottleneckAttention(nn.Module):
         have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         grid: H and W of the maps.
         dim_out: channels of the output, dim by default.
         stride: 2 averages squares of four positions of the output.
         head_dim: channels per head of queries and keys; by default dim_out × qk_ratio, rounded to a
             multiple of 8, shared out among the heads.
+        qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
         scale_pos_embed: scale the logits of position by 1 / √head_dim, as those of content always are.
 
     Raises:

@@ -23,6 +23,9 @@ class ClassAttention(nn.Module):
 
     MACs: 2C² + 2TC² + 2TC of T = 1 + N tokens: q and proj of one token, k and v of all, two products.
 
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """

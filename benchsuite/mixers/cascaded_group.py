@@ -30,6 +30,7 @@ class CascadedGroupAttention(nn.Module):
     MACs: NC(2K + D) + NKΣk² + hN²(K + D) + NC²: K = key_dim, D = C / h, k the sides of the kernels.
 
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         grid: H and W that the bias for each distance between tokens is made for.
         key_dim: channels of a head's queries and keys.
         kernel_sizes: side of the depth-wise kernel on the queries, one for all heads or one for each.

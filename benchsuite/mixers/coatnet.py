@@ -27,9 +27,11 @@ class CoAtNetAttention(nn.Module):
     MACs: 4NC² + 2N²C, as for MSA.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: H and W of the maps.
         rel_pos: "bias_tf", "bias" or None, as for MaxViT's `BlockAttention`.
         head_first: as for MaxViT's `BlockAttention`.
+        proj_bias: whether the projection has a bias.
 
     Raises:
         ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward`,

@@ -34,6 +34,7 @@ class ContextBroadcast(nn.Module):
     MACs: 0: NC additions for the mean and 2NC elementwise operations, none of which is a product summed.
 
     Args:
+        dim: channels of input and output.
         context: "mean" over all tokens, as the paper has it; "max" over them; "class", the first token. The
             last two are the paper's ablation.
 
@@ -64,6 +65,7 @@ class ScaledContextBroadcast(ContextBroadcast):
     """CBS: mix (B, N, dim) tokens into x + lam × context, lam learned for each channel and 0 at first.
 
     Args:
+        dim: channels of input and output.
         context: as for `ContextBroadcast`.
 
     Raises:
@@ -88,7 +90,11 @@ class ContextBroadcastMLP(nn.Module):
     MACs: 2NCD, D hidden channels; CB adds none wherever it stands.
 
     Args:
+        dim: channels of input and output.
+        mlp_ratio: hidden channels of the MLP over dim.
+        position: where CB stands: "front", before the first layer; "mid", between the layers; "end", behind.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
 
     Raises:
         ValueError: position or context is unknown.
@@ -130,7 +136,9 @@ class ContextBroadcastMSA(nn.Module):
     MACs: 4NC² + 2N²C: those of the attention.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
 
     Raises:
         ValueError: num_heads does not divide dim, or context or kernel is unknown.
@@ -180,6 +188,7 @@ class UniformHeadMSA(nn.Module):
     MACs: 4NCA + 2N²A + 2CU, A channels of the attending heads, U of the uniform one.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         uniform: "replace" makes one of num_heads heads uniform, which saves its queries and keys;
             "compensated" makes that head twice as wide, so that there are as many parameters as in MSA;
             "parallel" keeps all heads and adds a uniform one.
@@ -239,9 +248,12 @@ class ContextBroadcastBlock(nn.Module):
     MACs: 4NC² + 2N²C + 2NCD wherever CB stands.
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         place: where there is CB: "none", in the "mlp", in the "msa", or in "both".
         position: of CB in the MLP, as for `ContextBroadcastMLP`.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: num_heads does not divide dim, or place, position, context or kernel is unknown.

@@ -37,6 +37,7 @@ class GPSA(nn.Module):
         Kernels but "math" have NC(H + W) in place of the last term.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         locality_strength: how sharply heads look at one position at the start.
 
     Raises:

@@ -23,6 +23,10 @@ class ConvNeXtConv(nn.Module):
 
     MACs: NCk².
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+
     Raises:
         ValueError: kernel_size is not odd.
     """
@@ -48,6 +52,9 @@ class ConvNeXtBlock(nn.Module):
     MACs: NCk² + 2NCD, D the hidden units of the MLP.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        mlp_ratio: hidden channels of the MLP over dim.
         init_scale: initial value of the layer scale; 0 is no layer scale.
 
     Raises:

@@ -35,8 +35,10 @@ class StripeAttention(nn.Module):
     MACs: 2NTC + 9NC, N of the padded grid and T the tokens of a stripe.
 
     Args:
+        dim, num_heads, attn_drop, kernel: as for `MSA`.
         stripes: "vertical", all rows of split_size columns; "horizontal", split_size rows of all columns;
             "whole", the grid as one stripe.
+        split_size: width of a stripe, in tokens.
         pad: pad queries, keys and values with zeros on both sides to whole stripes, and crop the output.
             Padded tokens are not masked.
 
@@ -116,6 +118,7 @@ class CrossShapedWindowAttention(nn.Module):
     MACs: 4NC² and, for each kind of stripes, 2N'TC' + 9N'C' with its share C' of the channels, N' padded.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         split_size: width of a stripe.
         whole: one branch with all heads and the grid as one stripe, as in the authors' last stage.
         pad: pad queries, keys and values with zeros to whole stripes, each branch for itself, and crop.

@@ -50,6 +50,7 @@ class DeformableAttention(nn.Module):
         M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
 
     Args:
+        dim, num_heads, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: height and width of the map; free for position "log_cpb", "dwc" and "none".
         num_groups: groups of heads with offsets of their own.
         stride: rows and columns of the map for one of samples.

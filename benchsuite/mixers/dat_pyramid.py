@@ -34,6 +34,10 @@ class PyramidAttention(nn.Module):
 
     MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
 
+    Args:
+        dim, num_heads, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
             `forward`, the map is smaller than sr_ratio.

@@ -29,6 +29,10 @@ class DaViTWindowAttention(nn.Module):
 
     MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
 
+    Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, window_size is not positive, or the kernel is unknown.
     """
@@ -72,6 +76,9 @@ class ChannelAttention(nn.Module):
     roles are the authors', who compare keys with values and apply the result to the queries. Linear in N.
 
     MACs: 4NC² + 2NCC_g, C_g = C / num_heads.
+
+    Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -134,6 +141,9 @@ class DaViTSpatialBlock(_Block):
     """The block around window attention: (B, N, dim) tokens of an H × W grid → (B, N, dim).
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        window_size: as for `DaViTWindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
         ffn: whether there is an MLP (and a norm before it) at the end.
 
     Raises:
@@ -162,6 +172,8 @@ class DaViTChannelBlock(_Block):
     """The block around channel attention: (B, N, dim) tokens of an H × W grid → (B, N, dim).
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        mlp_ratio: hidden channels of the MLP over dim.
         ffn: as for `DaViTSpatialBlock`.
 
     Raises:
@@ -192,6 +204,10 @@ class DaViTDualBlock(nn.Module):
     MACs: The sum of both.
 
     Args:
+        dim, num_heads, qkv_bias: as for `MSA`.
+        window_size: as for `DaViTWindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
+        ffn: as for `DaViTSpatialBlock`.
         kernel: of the windows; channels attend by "math" in any case.
 
     Raises:
@@ -233,7 +249,13 @@ class DaViTDualBlock(nn.Module):
 
 
 class DaViTPosition(ConvolutionalPosition):
-    """The position encoding in front of attention and of the MLP: x + depth-wise convolution of x."""
+    """The position encoding in front of attention and of the MLP: x + depth-wise convolution of x.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the convolution's kernel, odd.
+        stride: of the convolution; with one there is no residual.
+    """
 
 
 _ATTENTION = ("dim", "num_heads", "qkv_bias")

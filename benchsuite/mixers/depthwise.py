@@ -30,7 +30,10 @@ class DepthwiseConv(nn.Module):
     MACs: Nk²C.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels; each serves dim / groups consecutive channels. dim by default: nothing is shared.
+        bias: whether the convolution adds a bias.
 
     Raises:
         ValueError: kernel_size is not odd and positive, or groups does not divide dim.
@@ -67,8 +70,11 @@ class DynamicDepthwiseConv(nn.Module):
     MACs: N'k²C + CD + DCk², N' positions of the output, D channels between the layers.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         stride, padding: of the convolution; padding is kernel_size // 2 by default.
         reduction: dim / reduction channels lie between the two layers.
+        bias: whether the convolution adds a bias.
 
     Raises:
         ValueError: kernel_size is not odd and positive, stride is not positive, or reduction is not between
@@ -126,6 +132,8 @@ class InhomogeneousDepthwiseConv(nn.Module):
     MACs: NCD + NDk²G + Nk²C, D channels between the layers, G groups.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels at a position; the networks of the paper have 32 in every stage.
         reduction: dim / reduction channels lie between the two layers.
 

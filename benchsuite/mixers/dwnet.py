@@ -64,6 +64,8 @@ class DWBlock(_DWBlock):
     What DWNet puts in the place of window attention and its projections.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels, as for `DepthwiseConv`.
 
     Raises:
@@ -79,6 +81,11 @@ class DWBlock(_DWBlock):
 class DynamicDWBlock(_DWBlock):
     """`DWBlock` with kernels predicted once an image.
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        reduction: as for `DynamicDepthwiseConv`.
+
     Raises:
         ValueError: as `DynamicDepthwiseConv` does.
     """
@@ -91,6 +98,11 @@ class DynamicDWBlock(_DWBlock):
 
 class InhomogeneousDWBlock(_DWBlock):
     """`DWBlock` with kernels predicted for each position.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        groups, reduction: as for `InhomogeneousDepthwiseConv`.
 
     Raises:
         ValueError: as `InhomogeneousDepthwiseConv` does.
@@ -112,8 +124,12 @@ class DWNetBlock(nn.Module):
     MACs: The mixer's, and 2NCD of the MLP.
 
     Args:
+        dim: channels of input and output.
         weights: of the mixer, "static", "dynamic" (per image) or "idynamic" (per position).
+        kernel_size: side of the kernel, odd.
         groups: of the mixer, where it is "static" or "idynamic"; by default that mixer's own.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
 
     Raises:
         ValueError: weights is unknown, groups is given for "dynamic", or as the mixer does.

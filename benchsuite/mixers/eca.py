@@ -25,7 +25,9 @@ class EfficientChannelAttention(nn.Module):
     MACs: Ck, for any grid.
 
     Args:
+        dim: channels of input and output.
         kernel_size: neighbouring channels that a gate sees; by default chosen by dim, and at least 3.
+        gamma, beta: by which kernel_size follows from dim: |log₂ dim + beta| / gamma, made odd.
 
     Raises:
         ValueError: kernel_size is not odd and positive.

@@ -35,6 +35,7 @@ class ReLULinearAttention(nn.Module):
         I = heads × d, d = head_dim, S scales. Attention where N ≤ d: (1 + S)2N²I.
 
     Args:
+        dim, num_heads: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default; another makes q, k and v narrower or wider.
         scales: sides of the depth-wise kernels that aggregate neighbouring queries, keys and values.
         out_dim: channels of the output, dim by default.

@@ -26,6 +26,9 @@ class FourierMixing(nn.Module):
     The tokens are a sequence: the grid's shape does not matter. Not normalised, so values grow by √(N dim).
 
     MACs: None: a Fourier transform is not counted.
+
+    Args:
+        dim: channels of input and output.
     """
 
     layout: ClassVar[Layout] = "BNC"

@@ -49,6 +49,7 @@ class FocalAttention(nn.Module):
         A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: side of a window.
         shift_size: tokens by which the grid is rolled before it is cut; masked among a window's own only.
         expand_size: steps that the neighbourhood reaches over the window on each side; 0 for none.

@@ -25,6 +25,10 @@ class FocalModulation(nn.Module):
     MACs: 4NC² + NC(L + 1) + NC Σ k²: f, h and proj, and a depth-wise convolution a level.
 
     Args:
+        dim, proj_drop, kernel: as for `MSA`.
+        focal_window: side of the first level's kernel.
+        focal_level: number of levels, each a depth-wise convolution of the one before.
+        focal_factor: by which the kernels grow from level to level.
         qkv_bias: whether f and h have a bias; the projection always has.
         post_norm: norm the modulated queries before the projection.
         normalize_modulator: divide the gathered context by focal_level + 1.

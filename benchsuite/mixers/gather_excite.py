@@ -29,6 +29,7 @@ class GatherExcite(nn.Module):
     MACs: 9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value.
 
     Args:
+        dim: channels of input and output.
         extent: positions a side that one gate stands for, an even number for θ⁻ and a power of 2 for θ; 0 is
             the whole map.
         extra_params: gather by depth-wise convolutions with batch norms, and not by average pooling.

@@ -27,6 +27,10 @@ class GlobalFilter(nn.Module):
 
     MACs: None: the transforms are not counted, and the filter is an elementwise product.
 
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+
     Raises:
         ValueError: in `forward`, another grid than `grid`.
     """
@@ -52,6 +56,11 @@ class GFNetBlock(nn.Module):
     """A layer of GFNet on (B, N, dim): norm, filter, norm, MLP, and one residual around all of them.
 
     MACs: 2NCD, D the hidden units of the MLP.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `GlobalFilter`.

@@ -47,7 +47,9 @@ class SpatialGatingUnit(nn.Module):
     MACs: N²C / 2.
 
     Args:
+        dim: channels of input and output.
         num_heads: shares of the gate's channels that have a matrix each.
+        grid: height and width of the grid, which the weights are made for.
 
     Raises:
         ValueError: dim is odd, num_heads does not divide its half; in `forward`, another number of
@@ -89,6 +91,8 @@ class GatedMLP(nn.Module):
     MACs: NCD + N²D/2 + NCD/2, D the hidden channels.
 
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         mlp_ratio: hidden channels as a multiple of dim; the gate leaves half of them.
 
     Raises:
@@ -115,6 +119,11 @@ class GMLPBlock(nn.Module):
     """A layer of gMLP on (B, N, dim): norm, gated MLP, residual.
 
     MACs: As `GatedMLP`.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `GatedMLP`.

@@ -31,9 +31,13 @@ class HaloAttention(nn.Module):
         Queries, keys and values, position logits, attention. If the output is averaged, M = N.
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         dim_out: channels of the output, dim by default; the heads divide these.
+        block_size: side of a block of queries.
+        halo_size: tokens that a block's keys reach beyond it on each side.
         stride: 1 or 2. Queries are taken at every second position, or the output is averaged if avg_down is
             set or the block's side is odd.
+        avg_down: average the output where the stride is 2.
         head_dim: channels of queries and keys per head; by default those of qk_ratio.
         qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
         scale_pos: scale the position logits as well.

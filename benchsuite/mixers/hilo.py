@@ -30,6 +30,9 @@ class HiLo(nn.Module):
     MACs: Hi-Fi 3NCC_h + 2Ns²C_h + NC_h², Lo-Fi NCC_l + 2MCC_l + 2NMC_l + NC_l², N of the padded grid.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        alpha: share of the heads that Lo-Fi gets, rounded down.
+        window_size: side of Hi-Fi's windows and of Lo-Fi's pooling; 1 gives all heads to Lo-Fi.
         pad: pad the grid with zeros to multiples of the window, for both branches, and crop the output, as
             the dense-prediction backbones do. Padded tokens are not masked.
 

@@ -75,6 +75,7 @@ class GnConv(nn.Module):
     MACs: 3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter.
 
     Args:
+        dim: channels of input and output.
         order: of the interactions; the gates have dim / 2^(order − 1), …, dim / 2, dim channels.
         scale: constant factor of the convolution (1/3 in HorNet).
         kernel_size: of the depth-wise convolution.
@@ -139,6 +140,7 @@ class HorNetBlock(nn.Module):
     MACs: That of gnConv, and 2NCD for the MLP of width D.
 
     Args:
+        dim: channels of input and output.
         order, scale, kernel_size, global_filter, filter_size: of `GnConv`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors of the two branches, one a channel, start; none if it is not positive.

@@ -30,6 +30,9 @@ class Involution(nn.Module):
     MACs: MC²/r + M(C/r)K²G + MCK².
 
     Args:
+        dim, kernel: as for `MSA`.
+        kernel_size: side of the kernel, odd.
+        stride: of the output's positions.
         group_channels: channels that share a kernel.
         reduction: by which the features that a kernel is predicted from are narrower than the map.
 

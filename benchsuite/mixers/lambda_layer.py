@@ -31,12 +31,14 @@ class LambdaLayer(nn.Module):
         K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         r: odd side of the local context of the position lambdas; None for the whole map.
         grid: H and W of the maps; of importance only where r is None.
         dim_out: channels of the output, dim by default.
         stride: 2 averages squares of four positions of the output.
         head_dim: channels per head of queries, and of the keys; by default dim_out × qk_ratio, rounded to a
             multiple of 8, shared out among the heads.
+        qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
 
     Raises:
         ValueError: num_heads does not divide dim_out, r is not odd and positive, stride is neither 1 nor 2,

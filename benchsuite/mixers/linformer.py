@@ -29,6 +29,7 @@ class Linformer(nn.Module):
     MACs: 2NCI + pNCK + pNkK + 2NkI: I of all heads, K of the keys' heads, p projected maps (1 if shared).
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: the largest grid. What counts is its number of tokens; an input of fewer uses the first rows of
             the projections.
         rows: rows that keys and values are projected to.

@@ -30,6 +30,7 @@ class RelPosMSA(nn.Module):
     MACs: 4NC² + 2N²C.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: height and width, which fix the size of the table of biases.
 
     Raises:
@@ -161,6 +162,7 @@ class DeformableTokenMerging(DeformableMerging):
     MACs: 4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted.
 
     Args:
+        dim: channels of input and output.
         out_dim: 2 × dim by default.
         kernel: "math" samples by `grid_sample`; "torchvision", where installed, is its fused operator.
 

@@ -19,7 +19,14 @@ from benchsuite.mixers.hilo import HiLo
 
 
 class LITv2FeedForward(ConvFFN):
-    """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim)."""
+    """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim).
+
+    Args:
+        dim: channels of input and output.
+        hidden_dim: channels between the layers, 4 × dim by default.
+        out_dim: channels of the output, dim by default.
+        drop: dropout in the feed-forward network.
+    """
 
 
 class ConvFFNBlock(nn.Module):
@@ -28,6 +35,11 @@ class ConvFFNBlock(nn.Module):
     The LayerNorm has eps 1e-5.
 
     MACs: 2NCD + 9ND, D the channels between the layers.
+
+    Args:
+        dim: channels of input and output.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -48,6 +60,12 @@ class LITv2Block(ConvFFNBlock):
     """x + HiLo(norm(x)), then x + feed-forward(norm(x)), on (B, N, dim) tokens: the later stages' block.
 
     MACs: HiLo's, and 2NCD + 9ND.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
+        alpha, window_size, pad: as for `HiLo`.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
 
     Raises:
         ValueError: as `HiLo` does.

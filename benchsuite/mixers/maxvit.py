@@ -94,11 +94,13 @@ class BlockAttention(_PartitionAttention):
     """Mix a (B, H, W, dim) map into (B, H, W, dim), within windows of neighbouring tokens.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: tokens on a side, or height and width.
         rel_pos: how the learned bias of relative positions is kept: "bias", Swin's table; "bias_tf", a map
             for each head; None for no bias.
         head_first: the projection's channels are q, k and v of the first head, then of the second, and so on;
             otherwise all queries, then all keys, then all values.
+        proj_bias: whether the projection has a bias.
 
     Raises:
         ValueError: num_heads does not divide dim, an option is unknown or not positive, or the kernel is
@@ -114,6 +116,11 @@ class GridAttention(_PartitionAttention):
     """Mix a (B, H, W, dim) map into (B, H, W, dim), among tokens that lie H / G rows, W / G columns apart.
 
     Arguments and errors are those of `BlockAttention`; window_size is G, whatever the map.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: G, tokens on a side of a group, or height and width.
+        rel_pos, head_first, proj_bias: as for `BlockAttention`.
     """
 
     name: ClassVar[str] = "maxvit_grid_attention"

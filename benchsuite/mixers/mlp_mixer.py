@@ -31,6 +31,7 @@ class TokenMixingMLP(nn.Module):
     MACs: 2NTC, T = tokens_dim.
 
     Args:
+        dim: channels of input and output.
         grid: H and W that the weights are made for.
         tokens_dim: hidden units along the tokens, int(dim / 2) by default.
         proj_drop: after each of the two layers.
@@ -74,6 +75,8 @@ class MixerBlock(nn.Module):
     MACs: 2NTC + 2NCD, T and D the hidden units along tokens and channels.
 
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         mlp_ratio: hidden units along the tokens and along the channels, both as multiples of dim.
 
     Raises:

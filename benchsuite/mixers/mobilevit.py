@@ -29,6 +29,7 @@ class SeparableSelfAttention(nn.Module):
     MACs: NC(2C + 1) + NC + NC²: projections, the weighted sum of keys, projection.
 
     Args:
+        dim, proj_drop: as for `MSA`.
         patch_size: side of a patch; with 1, every token mixes with all.
         attn_drop: of the scores.
         bias: of both projections.

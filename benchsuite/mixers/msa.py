@@ -21,6 +21,14 @@ class MSA(nn.Module):
 
     MACs: 4NC² + 2N²C: four projections, q kᵀ, attention times v.
 
+    Args:
+        dim: channels of input and output.
+        num_heads: heads, among which the channels are shared out.
+        qkv_bias: whether the layer of queries, keys and values has a bias.
+        attn_drop: dropout of attention weights.
+        proj_drop: dropout of the output.
+        kernel: attention kernel, one of `kernels`.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """

@@ -37,6 +37,9 @@ class NeighborhoodAttention(nn.Module):
         On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop: as for `MSA`.
+        kernel_size: side of the neighborhood, odd.
+        dilation: distance of neighbouring keys, in tokens.
         rel_pos: add a learned bias for each head and relative position.
         kernel: "math" multiplies exactly the pairs of the windows; "flex", with a mask, all of each 128 × 128
             tokens of which some window has a pair; the others attend by tiles.

@@ -26,8 +26,10 @@ class NonLocal(nn.Module):
     MACs: 4NCD + 2N²D, D the width of the bottleneck.
 
     Args:
+        dim, kernel: as for `MSA`.
         rd_ratio: width of the bottleneck as a share of dim, rounded to a multiple of rd_divisor.
         rd_channels: that width itself.
+        rd_divisor: multiple that the width is rounded to.
         use_scale: scale the logits by 1 / √dim (of the map, not of the bottleneck), or not at all.
 
     Raises:

@@ -38,6 +38,7 @@ class Performer(nn.Module):
         Four projections; features of q and of k, kᵀv, q(kᵀv); the denominator.
 
     Args:
+        dim, num_heads, qkv_bias, proj_drop, kernel: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default; another value makes q, k and v narrower or
             wider than dim.
         num_features: random features per head, int(head_dim × ln(head_dim)) by default.

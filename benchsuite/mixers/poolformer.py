@@ -24,6 +24,10 @@ class Pooling(nn.Module):
 
     MACs: None: pooling is no multiply–add.
 
+    Args:
+        dim: channels of input and output.
+        pool_size: side of the square that is averaged, odd.
+
     Raises:
         ValueError: pool_size is not odd.
     """

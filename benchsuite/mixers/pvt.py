@@ -75,6 +75,10 @@ class SpatialReductionAttention(_ReducedAttention):
 
     MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
 
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
             `forward`, the grid is smaller than sr_ratio.
@@ -121,6 +125,10 @@ class LinearSpatialReductionAttention(_ReducedAttention):
     Linear in the tokens: the pooled grid is pool_size × pool_size for every input, also where that is larger.
 
     MACs: 2NC² + 3P²C² + 2P²NC.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        pool_size: side of the grid that keys and values are pooled to.
 
     Raises:
         ValueError: num_heads does not divide dim, pool_size is not positive, or the kernel is unknown.

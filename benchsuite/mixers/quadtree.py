@@ -48,6 +48,8 @@ class QuadTreeAttention(nn.Module):
         Variant B adds 9N_l C for each level and 5N_l C² for each but the finest.
 
     Args:
+        dim, num_heads, qkv_bias, proj_drop, kernel: as for `MSA`.
+        variant: "A" or "B", as above.
         levels: of the pyramid, the grid itself included.
         topk: regions that the children of a token look into.
 

@@ -39,6 +39,8 @@ class CrossPatch(nn.Module):
     MACs: N²C.
 
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         init_scale: initial value of gamma, smaller the deeper the network.
 
     Raises:
@@ -67,6 +69,12 @@ class ResMLPBlock(nn.Module):
     """A layer of ResMLP on (B, N, dim): mixing across patches and an MLP, both with scale and residual.
 
     MACs: N²C + 2NCD, D the hidden units of the MLP.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
+        init_scale: initial value of both gammas.
 
     Raises:
         ValueError: as `CrossPatch`.

@@ -98,9 +98,13 @@ class PairwiseAttention(_NeighborhoodAttention):
         The second term, of the positions, is paid once a batch; this is a batch of one.
 
     Args:
+        dim, kernel: as for `MSA`.
         dim_out: channels of the output, dim by default.
         rel_dim: channels that the weights are made from, dim_out / 4 by default, as in the authors' networks.
         share: channels that share a weight.
+        kernel_size: side of the window that a position attends to, odd.
+        stride: of the output's positions.
+        dilation: distance of neighbouring keys, in tokens.
 
     Raises:
         ValueError: share does not divide dim_out, kernel_size is not odd, or the kernel is unknown; in
@@ -162,7 +166,9 @@ class PatchwiseAttention(_NeighborhoodAttention):
     is no softmax.
 
     Args:
+        dim, kernel: as for `MSA`.
         dim_out, rel_dim, share: as for PairwiseAttention.
+        kernel_size, dilation: as for PairwiseAttention.
 
     Raises:
         ValueError: as PairwiseAttention.
@@ -215,9 +221,11 @@ class SANBottleneck(nn.Module):
     MACs: Those of the attention, plus NCC', C' its output's.
 
     Args:
+        dim, kernel: as for `MSA`.
         patchwise: whether the attention is patchwise or pairwise.
         mid_dim: channels of the attention's output, dim / 4 by default, as in the authors' networks.
         rel_dim: of the attention, dim / 16 by default.
+        share, kernel_size: of the attention, as for PairwiseAttention.
 
     Raises:
         ValueError: as PairwiseAttention.

@@ -23,8 +23,10 @@ class SqueezeExcite(nn.Module):
     MACs: 2CD, D channels between the layers, for any grid.
 
     Args:
+        dim: channels of input and output.
         rd_ratio: width between the layers, as a share of dim, rounded to a multiple of rd_divisor.
         rd_channels: that width itself, in place of rd_ratio.
+        rd_divisor: multiple that the width is rounded to.
         add_maxpool: describe a channel by the mean of its mean and its maximum.
 
     Raises:

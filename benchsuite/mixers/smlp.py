@@ -29,6 +29,10 @@ class SparseMLP(nn.Module):
 
     MACs: NC(H + W) + 3NC².
 
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+
     Raises:
         ValueError: in `forward`, another grid than `grid`.
     """

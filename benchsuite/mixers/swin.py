@@ -42,6 +42,8 @@ class WindowAttention(nn.Module):
     MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop: as for `MSA`.
+        window_size: side of a window, in tokens.
         shift_size: tokens by which the grid is rolled, right and down, before it is cut; 0 is W-MSA.
         rel_pos: add a learned bias for each head and relative position.
         pad: pad the grid with zeros to multiples of the window, and crop the output. Padded tokens are not

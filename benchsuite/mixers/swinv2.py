@@ -50,6 +50,7 @@ class SwinV2WindowAttention(nn.Module):
         N of the padded grid, w tokens of a window, P = (2 height − 1)(2 width − 1) of a window.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: side of a window, or height and width.
         shift_size: tokens by which the grid is rolled before it is cut.
         pretrained_window_size: side of the windows whose offsets the MLP was trained on; 0 for these windows.
@@ -198,6 +199,11 @@ class SwinV2Block(nn.Module):
     """SwinV2's block: x + norm(attention(x)), then x + norm(MLP(x)); the norms come last.
 
     MACs: Those of the attention, and 2NCD for the MLP of D hidden channels; N without padding.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size, shift_size, pretrained_window_size, pad: as for `SwinV2WindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `SwinV2WindowAttention`.

@@ -24,6 +24,10 @@ class LocallyGroupedAttention(nn.Module):
 
     MACs: 4NC² + 2Nw²C, w the side of the window.
 
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the
             window does not divide the grid.
@@ -72,7 +76,12 @@ class LocallyGroupedAttention(nn.Module):
 
 
 class GlobalSubSampledAttention(SpatialReductionAttention):
-    """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA."""
+    """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+    """
 
     name: ClassVar[str] = "gsa"
 
@@ -83,6 +92,11 @@ class TwinsAttention(nn.Module):
     Mixes (B, N, dim) tokens of an H × W grid into (B, N, dim). In the network each is in a block of its own.
 
     MACs: The sum of both.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: as for `LocallyGroupedAttention`.
+        sr_ratio: as for `GlobalSubSampledAttention`.
 
     Raises:
         ValueError: as `LocallyGroupedAttention` and `GlobalSubSampledAttention` do.

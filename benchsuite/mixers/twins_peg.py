@@ -19,6 +19,11 @@ class PositionEncodingGenerator(ConvolutionalPosition):
 
     With stride above 1, the convolution alone, of ⌈H / stride⌉ × ⌈W / stride⌉ tokens.
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the convolution's kernel, odd.
+        stride: of the convolution; with one there is no residual.
+
     Raises:
         ValueError: kernel_size is not odd and positive, or stride is not positive.
     """

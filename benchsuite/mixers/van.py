@@ -25,6 +25,11 @@ class LargeKernelAttention(nn.Module):
 
     MACs: N((2d − 1)² + ⌈K / d⌉²)C + NC².
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the large kernel that the convolutions make up.
+        dilation: of the second convolution.
+
     Raises:
         ValueError: kernel_size or dilation is not positive, or ⌈kernel_size / dilation⌉ is even, so that no
             padding keeps the map's size.
@@ -61,6 +66,10 @@ class VanAttention(nn.Module):
 
     MACs: 2NC² and LKA's.
 
+    Args:
+        dim: channels of input and output.
+        kernel_size, dilation: as for `LargeKernelAttention`.
+
     Raises:
         ValueError: as for `LargeKernelAttention`.
     """
@@ -87,6 +96,8 @@ class VanBlock(nn.Module):
     MACs: The attention's, 2NCD and 9ND, D the width of the MLP.
 
     Args:
+        dim: channels of input and output.
+        kernel_size, dilation: as for `LargeKernelAttention`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors of the two branches, one a channel, start.
         proj_drop: dropout in the MLP.

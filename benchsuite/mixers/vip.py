@@ -30,6 +30,9 @@ class WeightedPermuteMLP(nn.Module):
     MACs: NCS(H + W) + 2NC² + 4C⌊C/4⌋, S channels in a segment.
 
     Args:
+        dim, proj_drop: as for `MSA`.
+        grid: height and width of the grid, which the weights are made for.
+        segment_dim: number of segments that the channels are cut into.
         qkv_bias: of the three branches' layers.
 
     Raises:

@@ -29,7 +29,10 @@ class OutlookAttention(nn.Module):
     MACs: 2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        kernel_size: side of the window that a position writes to.
         padding: of the windows; those of a grid of ⌈H / stride⌉ × ⌈W / stride⌉ must fit.
+        stride: of the positions that make weights.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding
@@ -106,6 +109,7 @@ class Outlooker(nn.Module):
     MACs: Those of the attention, plus 2NCF, F the width of the MLP.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
         mlp_ratio: width of the MLP over dim; int(dim × mlp_ratio) channels.
         kernel_size, padding, stride: as for OutlookAttention.
 
@@ -159,6 +163,7 @@ class VOLOClassAttention(nn.Module):
     MACs: 2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default.
 
     Raises:
@@ -202,9 +207,9 @@ class VOLOClassAttention(nn.Module):
         return out
 
 
-# Overlapping windows of a map, and their sum back onto a map: each is the gradient of the other. torch does not
-# know that: its gradient of a sum into slices copies the map once for each place of a window, and that of an
-# unfolded map sums one axis after the other. Here the gradient of the sum is a view.
+# Overlapping windows of a map, and their sum back onto a map: each is the gradient of the other. torch does
+# not know that: its gradient of a sum into slices copies the map once for each place of a window, and that of
+# an unfolded map sums one axis after the other. Here the gradient of the sum is a view.
 
 
 def cut(x: Tensor, num_heads: int, kernel_size: int, stride: int) -> Tensor:

@@ -28,6 +28,9 @@ class CrossCovarianceAttention(nn.Module):
 
     MACs: 4NC² + 2NCd, d the channels of a head.
 
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
     """
@@ -73,6 +76,10 @@ class LocalPatchInteraction(nn.Module):
 
     MACs: 2Nk²C.
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of both convolutions, odd.
+
     Raises:
         ValueError: kernel_size is not odd, so that no padding keeps the grid's size.
     """
@@ -102,8 +109,10 @@ class XCiTBlock(nn.Module):
     MACs: Those of the parts, and 2NCD for the MLP of width D.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors start.
+        kernel_size: as for `LocalPatchInteraction`.
         norm_eps: of the three layer norms.
         proj_drop: dropout behind the projection of the attention and in the MLP.
 

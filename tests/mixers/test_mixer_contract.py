@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import warnings
@@ -169,6 +170,15 @@ def test_layout_and_kernels_are_declared_on_the_class(name: str) -> None:
 def test_options_are_keywords_only(name: str) -> None:
     for parameter in inspect.signature(mixer_class(name)).parameters.values():
         assert parameter.name in {"dim", "num_heads"} or parameter.kind is parameter.KEYWORD_ONLY
+
+
+@pytest.mark.parametrize("target", [*MIXERS.values(), *BLOCKS.values()])
+def test_every_argument_is_explained(target: str) -> None:
+    module, _, name = target.partition(":")
+    cls = getattr(importlib.import_module(module), name)
+    _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")
+    entries = re.findall(r"^    ([\w, ]+): ", section.partition("\n\n")[0], re.MULTILINE)
+    assert {word for entry in entries for word in entry.split(", ")} == set(inspect.signature(cls).parameters)
 
 
 @each_mixer
