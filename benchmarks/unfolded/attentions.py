@@ -68,7 +68,7 @@ def _first_keys(offsets: Tensor, kernel_size: int, dilation: int) -> Tensor:
 def focal(mixer: FocalAttention, x: Tensor, size: tuple[int, int]) -> Tensor:
     """Four rolled copies of keys and values for the neighbours, unfolded pooled maps for what is further."""
     window, shift, grid = mixer.window_size, mixer.shift_size, padded_size(size, mixer.window_size)
-    x = pad_grid(x.reshape(x.shape[0], *size, mixer.dim), size, window)
+    x = pad_grid(x.reshape(x.shape[0], *size, mixer.dim), size, grid)
     if shift:
         x = x.roll((-shift, -shift), (1, 2))
     q, k, v = mixer.qkv(x).chunk(3, dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -35,6 +36,11 @@ def head_dim_of(dim: int, num_heads: int) -> int:
     if num_heads < 1 or dim % num_heads:
         raise ValueError(f"num_heads {num_heads} does not divide dim {dim}")
     return dim // num_heads
+
+
+def split_heads(x: Tensor, num_heads: int, parts: int) -> tuple[Tensor, ...]:
+    """(B, N, parts × C), one projection behind the other, as `parts` of (B, heads, N, head_dim); views."""
+    return torch.unflatten(x, 2, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def attend(

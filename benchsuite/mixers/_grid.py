@@ -29,12 +29,11 @@ def padded_size(size: Size, window_size: int) -> Size:
     return height, width
 
 
-def pad_grid(x: Tensor, size: Size, window_size: int) -> Tensor:
-    """Pad a (B, H, W, C) map with zeros, right and bottom, to multiples of the window. No copy if it fits."""
-    height, width = padded_size(size, window_size)
-    if (height, width) == size:
+def pad_grid(x: Tensor, size: Size, padded: Size) -> Tensor:
+    """Pad a (B, H, W, C) map with zeros, right and bottom. No copy if it has that size."""
+    if padded == size:
         return x
-    return F.pad(x, (0, 0, 0, width - size[1], 0, height - size[0]))
+    return F.pad(x, (0, 0, 0, padded[1] - size[1], 0, padded[0] - size[0]))
 
 
 def crop_grid(x: Tensor, size: Size) -> Tensor:

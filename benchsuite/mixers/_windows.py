@@ -6,12 +6,14 @@ row-major order of the grid, and so are the tokens of a group.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import attend
 from benchsuite.mixers._flex import Modify, flex_attend
-from benchsuite.mixers._grid import Size
+from benchsuite.mixers._grid import Size, crop_grid, pad_grid
 
 KINDS = ("bias", "bias_tf")
 """Ways to keep a table of relative positions, under timm's names."""
@@ -78,6 +80,29 @@ def merge(groups: Tensor, size: Size, window: int | Size, *, dilated: bool = Fal
     x = groups.reshape(batch, rows, columns, high, wide, *trailing)
     x = x.permute(0, 3, 1, 4, 2, *range(5, x.dim())) if dilated else x.transpose(2, 3)
     return x.reshape(batch, *size, -1)
+
+
+def on_shifted_grid(
+    mix: Callable[[Tensor], Tensor], x: Tensor, size: Size, padded: Size, shift_size: int
+) -> Tensor:
+    """Mix (B, N, C) tokens of an H × W grid, padded and rolled before, rolled back and cropped behind.
+
+    Args:
+        mix: (B, H', W', C) maps of the rolled grid → the same.
+        padded: H' and W'; zeros are added right and bottom.
+        shift_size: tokens by which the grid is rolled, up and left.
+    """
+    shift = shift_size
+    x = x.reshape(x.shape[0], *size, x.shape[2])
+    x = pad_grid(x, size, padded)
+    if shift:
+        x = x.roll((-shift, -shift), (1, 2))
+    x = mix(x)
+    if shift:
+        x = x.roll((shift, shift), (1, 2))
+    if padded != size:
+        x = crop_grid(x, size)
+    return x.flatten(1, 2)
 
 
 def attend_in_groups(

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import attend
+from benchsuite.mixers._attention import attend, split_heads
 from benchsuite.mixers._port import Port
 from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.pvt import SpatialReductionAttention
@@ -76,7 +76,7 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         q, kv = self.q(x), self.kv(self._reduce(x, size))  # B, N, dim; B, M, 2 · dim
         heads = self.num_heads, self.head_dim
-        k, v = kv.unflatten(2, (2, *heads)).permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, M, head_dim
+        k, v = split_heads(kv, self.num_heads, 2)  # each B, heads, M, head_dim
         attended = attend(
             q.unflatten(2, heads).transpose(1, 2),
             k,

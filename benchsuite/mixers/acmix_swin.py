@@ -17,9 +17,8 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, check_kernel
-from benchsuite.mixers._grid import crop_grid, pad_grid
 from benchsuite.mixers._port import Port, renamed
-from benchsuite.mixers._windows import attend_in_windows, partition
+from benchsuite.mixers._windows import partition
 from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.swin import PORTS as SWIN_PORTS
 from benchsuite.mixers.swin import WindowAttention
@@ -82,33 +81,13 @@ class ACmixWindowAttention(WindowAttention):
         self.rate1 = nn.Parameter(torch.full((1,), 0.5))
         self.rate2 = nn.Parameter(torch.full((1,), 0.5))
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
+    def _mix(self, x: Tensor, grid: tuple[int, int], window: int, shift: int) -> Tensor:
         qkv = self.qkv(x)  # B, H, W, 3 · dim
         conv = self.conv(qkv.unflatten(-1, (3 * self.num_heads, self.head_dim)).permute(0, 3, 4, 1, 2))
-        attended = attend_in_windows(
-            partition(qkv, grid, window),
-            grid,
-            window,
-            self.num_heads,
-            kernel=self.kernel,
-            bias=self._bias(grid, window, shift, x),
-            dropout=self.attn_drop if self.training else 0.0,
-            scale_q=True,
-        )
+        attended = self._attend(partition(qkv, grid, window), x, grid, window, shift)
         attended = self.proj_drop(self.proj(attended))
-        x = self.rate1 * attended + self.rate2 * conv.permute(0, 2, 3, 1)
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
+        out: Tensor = self.rate1 * attended + self.rate2 * conv.permute(0, 2, 3, 1)
+        return out
 
 
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -66,8 +73,7 @@ class ClassAttention(nn.Module):
 def attend_from_one(q: Tensor, kv: Tensor, num_heads: int, *, kernel: str, dropout: float) -> Tensor:
     """Attention of one token: (B, 1, width) queries, (B, T, 2 · width) keys and values → (B, 1, width)."""
     q = torch.unflatten(q, 2, (num_heads, -1)).transpose(1, 2)  # B, heads, 1, head_dim
-    kv = torch.unflatten(kv, 2, (2, num_heads, -1)).permute(2, 0, 3, 1, 4)
-    k, v = kv.unbind(0)  # each B, heads, T, head_dim
+    k, v = split_heads(kv, num_heads, 2)  # each B, heads, T, head_dim
     return attend(q, k, v, kernel=kernel, dropout=dropout, scale_q=True).transpose(1, 2).flatten(2)
 
 

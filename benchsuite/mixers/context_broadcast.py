@@ -17,7 +17,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers.msa import MSA
@@ -232,12 +239,10 @@ class UniformHeadMSA(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
         shared = self.uniform_proj(self.uniform_v(x.mean(dim=1, keepdim=True)))  # B, 1, dim
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.attn_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.attn_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = self.proj(x.transpose(1, 2).reshape(batch, tokens, self.attn_dim))
+        x = self.proj(x.transpose(1, 2).flatten(2))
         out: Tensor = self.proj_drop(x + shared)
         return out
 

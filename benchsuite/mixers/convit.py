@@ -20,7 +20,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import offset_index
 
@@ -93,8 +100,7 @@ class GPSA(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
-        qk = self.qk(x).reshape(batch, tokens, 2, self.num_heads, self.head_dim)
-        q, k = qk.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k = split_heads(self.qk(x), self.num_heads, 2)  # each B, heads, N, head_dim
         v = self.v(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
         self._prepare(size, x)
         gate = self.gating_param.sigmoid().view(-1, 1, 1)

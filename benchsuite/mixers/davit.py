@@ -14,11 +14,11 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of, split_heads
+from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._layers import MLP, ConvolutionalPosition
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._windows import attend_in_windows, check_window_size, partition
+from benchsuite.mixers._windows import attend_in_windows, check_window_size, on_shifted_grid, partition
 
 
 class DaViTWindowAttention(nn.Module):
@@ -60,13 +60,15 @@ class DaViTWindowAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        grid = padded_size(size, self.window_size)
-        x = pad_grid(x.reshape(batch, *size, self.dim), size, self.window_size)
-        qkv = self.qkv(partition(x, grid, self.window_size))
-        x = attend_in_windows(qkv, grid, self.window_size, self.num_heads, kernel=self.kernel, scale_q=True)
-        x = self.proj(x)  # B, H, W, dim
-        return crop_grid(x, size).reshape(batch, tokens, self.dim)
+        grid, window = padded_size(size, self.window_size), self.window_size
+
+        def mix(x: Tensor) -> Tensor:
+            qkv = self.qkv(partition(x, grid, window))
+            mixed = attend_in_windows(qkv, grid, window, self.num_heads, kernel=self.kernel, scale_q=True)
+            out: Tensor = self.proj(mixed)
+            return out
+
+        return on_shifted_grid(mix, x, size, grid, 0)
 
 
 class ChannelAttention(nn.Module):
@@ -99,12 +101,10 @@ class ChannelAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, groups, N, C_g
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, groups, N, C_g
         logits = (k.transpose(-2, -1) @ v) * self.head_dim**-0.5  # B, groups, C_g of k, C_g of v
         x = q @ logits.softmax(dim=-1).transpose(-2, -1)  # B, groups, N, C_g
-        out: Tensor = self.proj(x.transpose(1, 2).reshape(batch, tokens, self.dim))
+        out: Tensor = self.proj(x.transpose(1, 2).flatten(2))
         return out
 
 

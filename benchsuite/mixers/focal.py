@@ -29,9 +29,15 @@ from benchsuite.mixers._focal_keys import (
     pooled_span,
     span_bias_index,
 )
-from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._windows import check_window_size, merge, partition, relative_position_index
+from benchsuite.mixers._windows import (
+    check_window_size,
+    merge,
+    on_shifted_grid,
+    partition,
+    relative_position_index,
+)
 
 Size = tuple[int, int]
 
@@ -146,24 +152,20 @@ class FocalAttention(nn.Module):
         )
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
-        batch, tokens, _ = x.shape
-        window, shift, grid = self.window_size, self.shift_size, padded_size(size, self.window_size)
-        x = pad_grid(x.reshape(batch, *size, self.dim), size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
+        grid = padded_size(size, self.window_size)
+        return on_shifted_grid(lambda x: self._mix(x, grid), x, size, grid, self.shift_size)
+
+    def _mix(self, x: Tensor, grid: Size) -> Tensor:
+        """Mix a (B, H, W, dim) map that is padded and rolled."""
         key, mask = self._prepare(grid, x)
-        windows = key.shape[0]
+        batch, windows, window = x.shape[0], key.shape[0], self.window_size
         q, kv = self.qkv(x).split((self.dim, 2 * self.dim), dim=-1)
         q = partition(q, grid, window).reshape(batch, windows, window**2, self.num_heads, self.head_dim)
         kv = self._all_tokens(x, kv, grid).index_select(1, key.flatten())
         kv = kv.reshape(batch, windows, -1, 2, self.num_heads, self.head_dim)
         x = self._attend(q.transpose(2, 3), kv.permute(3, 0, 1, 4, 2, 5), self._bias() + mask)
-        x = self.proj_drop(self.proj(merge(x.transpose(2, 3), grid, window)))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
+        out: Tensor = self.proj_drop(self.proj(merge(x.transpose(2, 3), grid, window)))
+        return out
 
     def _all_tokens(self, x: Tensor, kv: Tensor, grid: Size) -> Tensor:
         """Keys and values that windows choose from, (B, tokens, 2 × dim): map, pooled maps, one of zeros."""

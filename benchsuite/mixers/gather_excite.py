@@ -98,7 +98,8 @@ class GatherExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         if self.gather is not None:
-            self._gathered((height, width))
+            if self.extent == 0 and (height, width) != self.grid:
+                raise ValueError(f"the map is {height} × {width}, but grid is {self.grid}")
             gathered = self.gather(x)
         elif self.extent == 0:
             gathered = describe(x, add_maxpool=self.add_maxpool)
@@ -119,18 +120,6 @@ class GatherExcite(nn.Module):
         if not self.add_maxpool:
             return mean
         return (mean + F.max_pool2d(x, side, stride, padding=side // 2)) * 0.5
-
-    def _gathered(self, size: Size) -> list[Size]:
-        """Sizes of the maps that the convolutions put out."""
-        if self.extent == 0:
-            if size != self.grid:
-                raise ValueError(f"the map is {size[0]} × {size[1]}, but grid is {self.grid}")
-            return [(1 + 2 * self.padding[0], 1 + 2 * self.padding[1])]
-        sizes = []
-        for _ in range(1, self.extent.bit_length()):
-            size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-            sizes.append(size)
-        return sizes
 
 
 _read = arguments(

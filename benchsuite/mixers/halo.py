@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
+from benchsuite.mixers._timm import round_width
 
 
 class HaloAttention(nn.Module):
@@ -73,7 +74,7 @@ class HaloAttention(nn.Module):
         self.dim_out = dim if dim_out is None else dim_out
         self.num_heads = num_heads
         self.v_dim = head_dim_of(self.dim_out, num_heads)
-        self.qk_dim = _multiple_of_8(self.dim_out * qk_ratio) // num_heads if head_dim is None else head_dim
+        self.qk_dim = round_width(self.dim_out * qk_ratio) // num_heads if head_dim is None else head_dim
         if stride not in {1, 2}:
             raise ValueError(f"stride {stride} is not 1 or 2")
         if block_size < 1 or halo_size < 0:
@@ -135,12 +136,6 @@ def _by_key(logits: Tensor) -> Tensor:
     flat = F.pad(logits, (0, 1)).flatten(-2)
     flat = F.pad(flat, (0, relative - side))
     return torch.unflatten(flat, -1, (side + 1, relative))[..., :side, window - 1 :]
-
-
-def _multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8, at least 8, and the next one if that takes away more than a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 PORTS = {

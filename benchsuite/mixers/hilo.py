@@ -15,7 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._windows import attend_in_windows, check_divides, check_window_size, partition
@@ -85,8 +92,7 @@ class HiLo(nn.Module):
         batch, tokens, _ = x.shape
         grid = self._grid(size)
         x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, self.window_size)
+        x = pad_grid(x, size, grid)
         branches = []
         if self.h_heads:
             branches.append(self._hifi(x, grid))
@@ -113,14 +119,11 @@ class HiLo(nn.Module):
 
     def _lofi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         batch = x.shape[0]
-        q = (
-            self.l_q(x).reshape(batch, -1, self.l_heads, self.head_dim).transpose(1, 2)
-        )  # B, heads, N, head_dim
+        q = self.l_q(x).reshape(batch, -1, self.l_heads, self.head_dim).transpose(1, 2)
         if self.window_size > 1:
             # Keys and values come from the raw input, pooled: B, M, dim with M = N / window_size².
             x = F.avg_pool2d(x.permute(0, 3, 1, 2), self.window_size).flatten(2).transpose(1, 2)
-        kv = self.l_kv(x).reshape(batch, -1, 2, self.l_heads, self.head_dim)
-        k, v = kv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, M, head_dim
+        k, v = split_heads(self.l_kv(x), self.l_heads, 2)  # each B, heads, M, head_dim
         out = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
         out = out.transpose(1, 2).reshape(batch, *grid, self.l_dim)
         projected: Tensor = self.l_proj(out)

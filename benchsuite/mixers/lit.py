@@ -19,7 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 
@@ -69,9 +76,7 @@ class RelPosMSA(nn.Module):
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         self._check(size)
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         x = attend(
             q,
             k,
@@ -81,7 +86,7 @@ class RelPosMSA(nn.Module):
             dropout=self.attn_drop if self.training else 0.0,
             scale_q=True,
         )
-        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).reshape(batch, tokens, self.dim)))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
     def _bias(self) -> Tensor:

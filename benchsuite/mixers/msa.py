@@ -12,7 +12,14 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import (
+    ATTENTION_KERNELS,
+    Layout,
+    attend,
+    check_kernel,
+    head_dim_of,
+    split_heads,
+)
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
@@ -58,12 +65,9 @@ class MSA(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = x.transpose(1, 2).reshape(batch, tokens, self.dim)
-        out: Tensor = self.proj_drop(self.proj(x))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
 

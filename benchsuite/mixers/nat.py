@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, check_kernel, head_dim_of, split_heads
 from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
 from benchsuite.mixers._layers import check_odd
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
@@ -116,8 +116,7 @@ class NeighborhoodAttention(nn.Module):
         tokens = x.flatten(1, 2)
         if near is not None and near.order is not None:
             tokens = tokens.index_select(1, near.order)
-        qkv = self.qkv(tokens).unflatten(2, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(tokens), self.num_heads, 3)  # each B, heads, N, head_dim
         if near is not None:
             modify = near.bias(self.rpb) if self.rel_pos else None
             mixed = flex_attend(q, k, v, modify=modify, block_mask=near.block_mask, dropout=dropout)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of, split_heads
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 
 Convert = Callable[[Arguments], dict[str, Any]]
@@ -97,9 +97,7 @@ class Performer(nn.Module):
         )  # where the weights are, "meta" too
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         if self.feature_map == "softmax":
             q, k = self._softmax_features(q, is_query=True), self._softmax_features(k, is_query=False)
         else:
@@ -108,8 +106,7 @@ class Performer(nn.Module):
         context = kt @ v  # B, heads, m, head_dim
         weight = q @ kt.sum(dim=-1, keepdim=True)  # B, heads, N, 1: the denominator of softmax
         x = (q @ context) / weight
-        x = x.transpose(1, 2).reshape(batch, tokens, self.inner_dim)
-        out: Tensor = self.proj_drop(self.proj(x))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
     def _project(self, x: Tensor) -> Tensor:

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ALL_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._grid import Size, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
     check_window_size,
+    on_shifted_grid,
     partition,
     relative_position_index,
     shift_mask,
@@ -97,16 +98,24 @@ class WindowAttention(nn.Module):
         self._mask: Tensor | None = None
         self._regions: Tensor | None = None
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
+    def forward(self, x: Tensor, size: Size) -> Tensor:
         window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
-        x = attend_in_windows(
-            self.qkv(partition(x, grid, window)),
+
+        def mix(x: Tensor) -> Tensor:
+            return self._mix(x, grid, window, shift)
+
+        return on_shifted_grid(mix, x, size, grid, shift)
+
+    def _mix(self, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
+        """Mix a (B, H, W, dim) map that is padded and rolled."""
+        x = self._attend(self.qkv(partition(x, grid, window)), x, grid, window, shift)
+        out: Tensor = self.proj_drop(self.proj(x))
+        return out
+
+    def _attend(self, qkv: Tensor, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
+        """Attention in windows, before the projection: (B, windows, window², 3 · dim) → (B, H, W, dim)."""
+        return attend_in_windows(
+            qkv,
             grid,
             window,
             self.num_heads,
@@ -116,14 +125,8 @@ class WindowAttention(nn.Module):
             dropout=self.attn_drop if self.training else 0.0,
             scale_q=True,
         )
-        x = self.proj_drop(self.proj(x))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
 
-    def _geometry(self, size: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
+    def _geometry(self, size: Size) -> tuple[int, int, Size]:
         """Window, shift and size of the grid that is cut."""
         if self.pad:
             return self.window_size, self.shift_size, padded_size(size, self.window_size)
@@ -131,7 +134,7 @@ class WindowAttention(nn.Module):
         check_divides(window, size)
         return window, shift, size
 
-    def _bias(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> Tensor | None:
+    def _bias(self, grid: Size, window: int, shift: int, x: Tensor) -> Tensor | None:
         """Relative position bias plus shift mask: (windows or 1, heads or 1, window², window²), or None.
 
         On "flex" the bias alone.
@@ -147,7 +150,7 @@ class WindowAttention(nn.Module):
             return bias
         return self._mask if bias is None else bias + self._mask
 
-    def _prepare(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> None:
+    def _prepare(self, grid: Size, window: int, shift: int, x: Tensor) -> None:
         """Make index and mask (on "flex" the regions it keeps apart) unless those of the last call serve.
 
         They are plain attributes and not buffers: of a module built on "meta", `to_empty` would fill buffers
@@ -166,7 +169,7 @@ class WindowAttention(nn.Module):
         self._made_for = made_for
 
 
-def _shrunk(window_size: int, shift_size: int, size: tuple[int, int]) -> tuple[int, int]:
+def _shrunk(window_size: int, shift_size: int, size: Size) -> tuple[int, int]:
     """Swin's window and shift for a grid: where one strip of windows is all, it fits and is not shifted."""
     return (min(size), 0) if min(size) <= window_size else (window_size, shift_size)
 

@@ -11,7 +11,6 @@ Names: window_size is the paper's M; logit_scale, the logarithm of 1 / τ; cpb_m
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._grid import padded_size
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     as_pair,
@@ -29,6 +29,7 @@ from benchsuite.mixers._windows import (
     check_divides,
     merge,
     offset_index,
+    on_shifted_grid,
     partition,
     shift_mask,
 )
@@ -111,28 +112,22 @@ class SwinV2WindowAttention(nn.Module):
         self._mask: Tensor | None = None
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
         window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window[0])
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
-        q, k, v = self._heads(partition(x, grid, window))
-        x = attend_in_groups(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=self._bias(grid, window, shift, x),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
-        x = self.proj_drop(self.proj(merge(x, grid, window)))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
+
+        def mix(x: Tensor) -> Tensor:  # B, H, W, dim, padded and rolled
+            q, k, v = self._heads(partition(x, grid, window))
+            mixed = attend_in_groups(
+                q,
+                k,
+                v,
+                kernel=self.kernel,
+                bias=self._bias(grid, window, shift, x),
+                dropout=self.attn_drop if self.training else 0.0,
+            )
+            out: Tensor = self.proj_drop(self.proj(merge(mixed, grid, window)))
+            return out
+
+        return on_shifted_grid(mix, x, size, grid, shift)
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit queries times temperature, unit keys, values: B, windows, heads, tokens, head_dim each."""
@@ -229,7 +224,6 @@ class SwinV2Block(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         self.kernel = check_kernel(kernel, self.kernels, "swinv2_block")
         self.attn = SwinV2WindowAttention(
             dim,
@@ -245,15 +239,7 @@ class SwinV2Block(nn.Module):
         )
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(
-            OrderedDict(
-                fc1=nn.Linear(dim, self.hidden_dim),
-                act=nn.GELU(),
-                drop1=nn.Dropout(proj_drop),
-                fc2=nn.Linear(self.hidden_dim, dim),
-                drop2=nn.Dropout(proj_drop),
-            )
-        )
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.norm1(self.attn(x, size))

@@ -50,8 +50,7 @@ def test_merging_joins_trailing_axes_to_channels() -> None:
 def test_cropping_is_the_inverse_of_padding(height: int, width: int, window: int) -> None:
     size = (height, width)
     x = torch.arange(1, 2 * height * width + 1).reshape(1, height, width, 2)
-    padded = pad_grid(x, size, window)
-    assert padded.shape[1:3] == padded_size(size, window)
+    padded = pad_grid(x, size, padded_size(size, window))
     assert all(side % window == 0 for side in padded.shape[1:3])
     assert torch.equal(crop_grid(padded, size), x)
     assert padded.count_nonzero() == x.numel()  # and zeros around
@@ -59,7 +58,7 @@ def test_cropping_is_the_inverse_of_padding(height: int, width: int, window: int
 
 def test_a_grid_that_fits_is_not_copied_by_padding() -> None:
     x = torch.randn(1, 4, 6, 2)
-    assert pad_grid(x, (4, 6), 2) is x
+    assert pad_grid(x, (4, 6), (4, 6)) is x
 
 
 @pytest.mark.parametrize("size", [(7, 8), (8, 7), (2, 8), (0, 4)])
