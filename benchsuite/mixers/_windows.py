@@ -26,25 +26,21 @@ def check_window_size(window_size: int) -> int:
     return window_size
 
 
-def as_pair(side: int | tuple[int, int], name: str) -> Size:
-    """Height and width of a window given by one side or both.
-
-    Raises:
-        ValueError: a side is not positive; `name` is the option's.
-    """
-    height, width = (side, side) if isinstance(side, int) else side
+def as_pair(window_size: int | Size) -> Size:
+    """Height and width of a window given by one side or both; raises ValueError if one is not positive."""
+    height, width = _sides(window_size)
     if height < 1 or width < 1:
-        raise ValueError(f"{name} {side} is not positive")
+        raise ValueError(f"window_size {window_size} is not positive")
     return height, width
 
 
-def check_divides(window: int | Size, size: Size, name: str = "window_size") -> None:
-    """Raise ValueError if windows do not tile the grid; `name` is the option's."""
+def check_divides(window: int | Size, size: Size) -> None:
+    """Raise ValueError if windows do not tile the grid."""
     high, wide = _sides(window)
     height, width = size
     if height < high or width < wide or height % high or width % wide:
         side = high if high == wide else f"{high} × {wide}"
-        raise ValueError(f"{name} {side} does not divide the {height} × {width} grid")
+        raise ValueError(f"window_size {side} does not divide the {height} × {width} grid")
 
 
 def _sides(window: int | Size) -> Size:
@@ -83,18 +79,16 @@ def merge(groups: Tensor, size: Size, window: int | Size, *, dilated: bool = Fal
 
 
 def on_shifted_grid(
-    mix: Callable[[Tensor], Tensor], x: Tensor, size: Size, padded: Size, shift_size: int
+    mix: Callable[[Tensor], Tensor], x: Tensor, size: Size, padded: Size, shift: int
 ) -> Tensor:
     """Mix (B, N, C) tokens of an H × W grid, padded and rolled before, rolled back and cropped behind.
 
     Args:
         mix: (B, H', W', C) maps of the rolled grid → the same.
         padded: H' and W'; zeros are added right and bottom.
-        shift_size: tokens by which the grid is rolled, up and left.
+        shift: rows and columns by which the grid is rolled, up and left.
     """
-    shift = shift_size
-    x = x.reshape(x.shape[0], *size, x.shape[2])
-    x = pad_grid(x, size, padded)
+    x = pad_grid(x.reshape(x.shape[0], *size, x.shape[2]), size, padded)
     if shift:
         x = x.roll((-shift, -shift), (1, 2))
     x = mix(x)
@@ -174,18 +168,19 @@ def attend_in_windows(
     return merge(out, size, window_size)
 
 
-def relative_position_index(window_size: int, table_size: int, device: torch.device) -> Tensor:
-    """Row of the bias table for each pair of tokens of a window: (window_size², window_size²), integers.
+def relative_position_index(window: int | Size, table: int | Size, device: torch.device) -> Tensor:
+    """Row of the bias table for each query and key of a window: (tokens, tokens), integers.
 
     Args:
-        table_size: side of the window that the table of (2 table_size − 1)² rows was made for; a smaller
-            window uses the middle of it.
+        window: side, or height and width.
+        table: those of the window that the table of (2H − 1)(2W − 1) rows was made for; a smaller window uses
+            the middle of it.
     """
-    side = torch.arange(window_size, device=device)
-    y, x = side.repeat_interleave(window_size), side.repeat(window_size)  # of each token
-    dy = y[:, None] - y[None, :] + table_size - 1
-    dx = x[:, None] - x[None, :] + table_size - 1
-    return dy * (2 * table_size - 1) + dx
+    y, x = _coordinates(_sides(window), device)
+    height, width = _sides(table)
+    dy = y[:, None] - y[None, :] + height - 1
+    dx = x[:, None] - x[None, :] + width - 1
+    return dy * (2 * width - 1) + dx
 
 
 def shift_regions(size: Size, window_size: int, shift_size: int, device: torch.device) -> Tensor:
@@ -231,12 +226,17 @@ def _modified(bias: Tensor | None, regions: Tensor | None) -> Modify | None:
     return modify
 
 
-def offset_index(window: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+def offset_index(window: Size, device: torch.device) -> tuple[Tensor, Tensor]:
     """Rows and columns by which a pair's key lies after its query, counted from 0: (tokens, tokens) each."""
+    y, x = _coordinates(window, device)
+    return y[None, :] - y[:, None] + window[0] - 1, x[None, :] - x[:, None] + window[1] - 1
+
+
+def _coordinates(window: Size, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Row and column of each token of a window."""
     height, width = window
     y = torch.arange(height, device=device).repeat_interleave(width)
-    x = torch.arange(width, device=device).repeat(height)
-    return y[None, :] - y[:, None] + height - 1, x[None, :] - x[:, None] + width - 1
+    return y, torch.arange(width, device=device).repeat(height)
 
 
 class RelativePositionBias(nn.Module):

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._layers import ChannelNorm
-from benchsuite.mixers._port import Port, arguments
+from benchsuite.mixers._layers import MLP, ChannelNorm
+from benchsuite.mixers._port import Port, arguments, renamed
 
 _EPS = 1e-6
 
@@ -166,7 +166,6 @@ class HorNetBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         self.norm1 = ChannelNorm(dim, eps=_EPS)
         self.gnconv = GnConv(
             dim,
@@ -177,8 +176,7 @@ class HorNetBlock(nn.Module):
             filter_size=filter_size,
         )
         self.norm2 = nn.LayerNorm(dim, eps=_EPS)
-        self.pwconv1 = nn.Linear(dim, self.hidden_dim)
-        self.pwconv2 = nn.Linear(self.hidden_dim, dim)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma1, self.gamma2 = (
             nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale > 0 else None for _ in range(2)
         )
@@ -186,7 +184,7 @@ class HorNetBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.gnconv(self.norm1(x))
         x = x + (mixed if self.gamma1 is None else self.gamma1[:, None, None] * mixed)
-        hidden = self.pwconv2(F.gelu(self.pwconv1(self.norm2(x.permute(0, 2, 3, 1)))))
+        hidden = self.mlp(self.norm2(x.permute(0, 2, 3, 1)))
         if self.gamma2 is not None:
             hidden = self.gamma2 * hidden
         out: Tensor = x + hidden.permute(0, 3, 1, 2)
@@ -216,5 +214,7 @@ def _block_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
 PORTS = {
     "hornet_gnconv": Port(mixer="gnconv", arguments=_gnconv_arguments),
     "hornet_gnconv_gf": Port(mixer="gnconv", arguments=_gnconv_arguments),
-    "hornet_block": Port(mixer="hornet_block", arguments=_block_arguments),
+    "hornet_block": Port(
+        mixer="hornet_block", arguments=_block_arguments, state=renamed((r"pwconv", "mlp.fc"))
+    ),
 }

@@ -29,6 +29,7 @@ from benchsuite.mixers._attention import (
 )
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._windows import relative_position_index
 
 
 class RelPosMSA(nn.Module):
@@ -94,7 +95,7 @@ class RelPosMSA(nn.Module):
         table = self.relative_position_bias_table
         if self._index is None or self._index.device != table.device:
             with torch.inference_mode(False):
-                self._index = offsets_index(self.grid, table.device)
+                self._index = relative_position_index(self.grid, self.grid, table.device)
         tokens = self.grid[0] * self.grid[1]
         return table[self._index.view(-1)].view(1, tokens, tokens, -1).permute(0, 3, 1, 2)
 
@@ -104,16 +105,6 @@ class RelPosMSA(nn.Module):
                 f"the tokens stand on a {size[0]} × {size[1]} grid, but this mixer is made for "
                 f"{self.grid[0]} × {self.grid[1]}"
             )
-
-
-def offsets_index(grid: Size, device: torch.device) -> Tensor:
-    """Row of the bias table for each pair of tokens: (N, N), (dy + H − 1)(2W − 1) + dx + W − 1."""
-    height, width = grid
-    y = torch.arange(height, device=device).repeat_interleave(width)
-    x = torch.arange(width, device=device).repeat(height)
-    dy = y[:, None] - y[None, :] + height - 1
-    dx = x[:, None] - x[None, :] + width - 1
-    return dy * (2 * width - 1) + dx
 
 
 _SIDE = 2

@@ -57,7 +57,7 @@ class _PartitionAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window = as_pair(window_size, "window_size")
+        self.window = as_pair(window_size)
         self.head_first = head_first
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, self.name)

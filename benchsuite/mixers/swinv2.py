@@ -86,7 +86,7 @@ class SwinV2WindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window = as_pair(window_size, "window_size")
+        self.window = as_pair(window_size)
         if (shift_size or pad) and self.window[0] != self.window[1]:
             raise ValueError(f"window_size {window_size} is not square, so it is neither shifted nor padded")
         if not 0 <= shift_size < min(self.window):

@@ -16,7 +16,8 @@ from torch.autograd import Function
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers.cait import attend_from_one
 
 
@@ -136,7 +137,6 @@ class Outlooker(nn.Module):
         super().__init__()
         check_kernel(kernel, self.kernels, "outlooker")
         self.dim = dim
-        self.hidden = int(dim * mlp_ratio)
         self.norm1 = nn.LayerNorm(dim)
         self.attn = OutlookAttention(
             dim,
@@ -148,12 +148,11 @@ class Outlooker(nn.Module):
             attn_drop=attn_drop,
         )
         self.norm2 = nn.LayerNorm(dim)
-        self.fc1 = nn.Linear(dim, self.hidden)
-        self.fc2 = nn.Linear(self.hidden, dim)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
-        out: Tensor = x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+        out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
 
@@ -288,7 +287,6 @@ PORTS = {
             only={"qk_scale": None},
             ignored=("drop_path",),
         ),
-        state=renamed((r"mlp\.", "")),
     ),
     "volo_class_attention": Port(
         mixer="volo_class_attention",

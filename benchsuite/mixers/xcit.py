@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
 from benchsuite.mixers._grid import as_map, as_tokens
-from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
 class CrossCovarianceAttention(nn.Module):
@@ -139,7 +140,6 @@ class XCiTBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         check_kernel(kernel, self.kernels, "xcit_block")
         self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
         self.attn = CrossCovarianceAttention(
@@ -148,9 +148,7 @@ class XCiTBlock(nn.Module):
         self.norm3 = nn.LayerNorm(dim, eps=norm_eps)
         self.local_mp = LocalPatchInteraction(dim, kernel_size=kernel_size)
         self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
-        self.fc1 = nn.Linear(dim, self.hidden_dim)
-        self.fc2 = nn.Linear(self.hidden_dim, dim)
-        self.drop = nn.Dropout(proj_drop)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=proj_drop)
         self.gamma1, self.gamma2, self.gamma3 = (
             nn.Parameter(torch.full((dim,), layer_scale)) for _ in range(3)
         )
@@ -158,8 +156,7 @@ class XCiTBlock(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.gamma1 * self.attn(self.norm1(x), size)
         x = x + self.gamma3 * self.local_mp(self.norm3(x), size)
-        hidden = self.drop(F.gelu(self.fc1(self.norm2(x))))
-        out: Tensor = x + self.gamma2 * self.drop(self.fc2(hidden))
+        out: Tensor = x + self.gamma2 * self.mlp(self.norm2(x))
         return out
 
 
@@ -190,6 +187,5 @@ PORTS = {
             defaults={"qkv_bias": False, "norm_eps": 1e-5},
             ignored=("qk_scale", "drop_path", "num_tokens"),
         ),
-        state=renamed((r"mlp\.", "")),
     ),
 }

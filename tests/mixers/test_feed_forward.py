@@ -103,7 +103,7 @@ def test_the_block_of_the_first_stages_has_no_attention() -> None:
     size = (3, 5)
     block, x = filled(ConvFFNBlock(DIM, mlp_ratio=1.5)), tokens(size) * 0.001  # so that eps matters
     expected = x + place_by_place(block.mlp, normed(block.norm2, x), size, relu_first=False)
-    assert block.mlp.hidden_dim == 6
+    assert block.mlp.fc1.out_features == 6
     torch.testing.assert_close(block(x, size), expected)
 
 

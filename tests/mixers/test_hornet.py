@@ -111,8 +111,8 @@ def test_a_block_norms_channels_and_scales_its_branches() -> None:
     block, x = HorNetBlock(8, order=2, layer_scale=0.3, mlp_ratio=2).double(), image()
     y = x + 0.3 * block.gnconv(channel_norm(x, block.norm1))
     hidden = channel_norm(y, block.norm2).permute(0, 2, 3, 1)
-    hidden = block.pwconv1(hidden)
-    hidden = block.pwconv2(0.5 * hidden * (1 + torch.erf(hidden / 2**0.5)))
+    hidden = block.mlp.fc1(hidden)
+    hidden = block.mlp.fc2(0.5 * hidden * (1 + torch.erf(hidden / 2**0.5)))
     torch.testing.assert_close(block(x), y + 0.3 * hidden.permute(0, 3, 1, 2))
 
 

@@ -53,13 +53,13 @@ def test_attention_has_a_bias_for_each_offset(size: tuple[int, int], kernel: str
 
 def test_the_index_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    original = lit.offsets_index
+    original = lit.relative_position_index
 
     def counted(*args: Any) -> Tensor:
         calls.append(args)
         return original(*args)
 
-    monkeypatch.setattr(lit, "offsets_index", counted)
+    monkeypatch.setattr(lit, "relative_position_index", counted)
     module = RelPosMSA(DIM, HEADS, grid=(3, 4)).double()
     for _ in range(3):
         module(tokens((3, 4)), (3, 4))

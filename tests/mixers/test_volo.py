@@ -93,10 +93,10 @@ def test_the_outlooker_is_attention_and_an_mlp_on_residual_branches(stride: int)
         return x / (x.square().mean(-1, keepdim=True) + 1e-5).sqrt() * layer.weight + layer.bias
 
     after = x + outlook_by_loops(module.attn, norm(module.norm1, x))
-    hidden = norm(module.norm2, after) @ module.fc1.weight.t() + module.fc1.bias
+    hidden = norm(module.norm2, after) @ module.mlp.fc1.weight.t() + module.mlp.fc1.bias
     hidden = 0.5 * hidden * (1 + torch.erf(hidden / 2**0.5))
     assert hidden.shape[-1] == 20
-    expected = after + hidden @ module.fc2.weight.t() + module.fc2.bias
+    expected = after + hidden @ module.mlp.fc2.weight.t() + module.mlp.fc2.bias
     torch.testing.assert_close(module(x), expected)
 
 
@@ -117,7 +117,7 @@ def test_the_outlookers_port_takes_the_authors_names() -> None:
         "mlp.fc2.bias": torch.randn(16),
     }
     module.load_state_dict(port.state(theirs), strict=True)
-    assert torch.equal(module.fc1.weight, theirs["mlp.fc1.weight"])
+    assert torch.equal(module.mlp.fc1.weight, theirs["mlp.fc1.weight"])
 
 
 def class_token_by_hand(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:

@@ -90,7 +90,7 @@ def test_a_block_is_attention_then_interaction_then_mlp() -> None:
         torch.nn.init.normal_(gamma)
     y = x + block.gamma1 * block.attn(block.norm1(x), SIZE)
     y = y + block.gamma3 * block.local_mp(block.norm3(y), SIZE)
-    y = y + block.gamma2 * block.fc2(gelu(block.fc1(block.norm2(y))))
+    y = y + block.gamma2 * block.mlp.fc2(gelu(block.mlp.fc1(block.norm2(y))))
     torch.testing.assert_close(block(x, SIZE), y)
     parts = counted(block.attn, SIZE) + counted(block.local_mp, SIZE)
     assert counted(block, SIZE) == parts + 2 * 15 * 8 * 24
