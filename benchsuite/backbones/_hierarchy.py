@@ -2,7 +2,7 @@
 
 What they are made of is data, a `HierarchyConfig` (`_stage.py`); here it becomes modules.
 `Hierarchy(config, num_classes=…, resolution=…, kernel=…, mixer=…)` is the network, and
-`network(Hierarchy, config)` of `_builder.py`, its row in `BACKBONES`. Weights are named `stages.0.embed.…`,
+`network(Hierarchy, config)` of `_network.py`, its row in `BACKBONES`. Weights are named `stages.0.embed.…`,
 `stages.0.blocks.0.…`, and `start`, `after_first`, `end` and `class_token` beside `embed`; `norm.…`, `head.…`.
 """
 
@@ -25,9 +25,8 @@ from benchsuite.backbones._choice import (
     mixed_shape,
     refuse_grid,
 )
-from benchsuite.backbones._embed import Size, size_of
+from benchsuite.backbones._embed import Size, check_image, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
-from benchsuite.backbones._token_block import check_image
 from benchsuite.mixers._grid import as_map, as_tokens
 
 

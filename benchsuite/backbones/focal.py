@@ -21,10 +21,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.focal import FocalAttention

@@ -161,6 +161,7 @@ class ShiftedConvolution(nn.Module):
             raise ValueError(f"unknown shift {shift!r}; allowed: {', '.join(SHIFTS)}")
         if dim % head_dim:
             raise ValueError(f"head_dim {head_dim} does not divide dim {dim}")
+        self.in_heads = in_heads
         self.head_dim = head_dim
         self.dim = dim
         self.kernel_size = check_odd("conv_kernel_size", kernel_size)

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.backbones._network_port import NetworkPort
+from benchsuite.backbones._network import NetworkPort
 from benchsuite.errors import UsageError, nearest
 
 

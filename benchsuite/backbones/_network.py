@@ -1,14 +1,62 @@
-"""How an authors' network maps on one of ours: constructor arguments and names of weights."""
+"""A row of `BACKBONES`, a class of networks in one configuration; and how an authors' network maps on it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from benchsuite.backbones._choice import Choices, Size
 from benchsuite.mixers._port import Arguments, State
+
+Config_contra = TypeVar("Config_contra", contravariant=True)
+
+
+class Builder(Protocol):
+    """What a row of `BACKBONES` names."""
+
+    def __call__(
+        self,
+        *,
+        num_classes: int = 1000,
+        resolution: int | Size = 224,
+        kernel: str = "math",
+        mixer: Choices | None = None,
+    ) -> nn.Module:
+        """Build the network; raises ValueError for what it cannot be."""
+
+
+class NetworkClass(Protocol[Config_contra]):
+    """A class whose instances are networks, told apart by a configuration."""
+
+    def __call__(
+        self,
+        config: Config_contra,
+        *,
+        num_classes: int = 1000,
+        resolution: int | Size = 224,
+        kernel: str = "math",
+        mixer: Choices | None = None,
+    ) -> nn.Module:
+        """Build the network of this configuration."""
+
+
+def network(cls: NetworkClass[Config_contra], config: Config_contra) -> Builder:
+    """The builder of one configuration."""
+
+    def build(
+        *,
+        num_classes: int = 1000,
+        resolution: int | Size = 224,
+        kernel: str = "math",
+        mixer: Choices | None = None,
+    ) -> nn.Module:
+        return cls(config, num_classes=num_classes, resolution=resolution, kernel=kernel, mixer=mixer)
+
+    return build
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +107,12 @@ def take(authors: Arguments, defaults: Mapping[str, Any], *, only: Mapping[str, 
         if only[name] is not ... and value != only[name]:
             raise ValueError(f"{name}={value!r} is not supported; only {name}={only[name]!r} is")
     return dict(defaults) | {name: value for name, value in authors.items() if name in defaults}
+
+
+def moved(template: str, by: int) -> Callable[[re.Match[str]], str]:
+    """A replacement that fills `template` with the match's first number plus `by`: block1 → stages.0."""
+
+    def replace(match: re.Match[str]) -> str:
+        return template.format(int(match[1]) + by)
+
+    return replace
