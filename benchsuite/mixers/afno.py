@@ -37,8 +37,8 @@ class AdaptiveFourierMixing(nn.Module):
             authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 there are.
 
     Raises:
-        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward`,
-            no frequency is kept.
+        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward`, no
+            frequency is kept.
     """
 
     layout: ClassVar[Layout] = "BNC"

@@ -56,8 +56,8 @@ class BiLevelRoutingAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim or qk_dim, topk is not in [1, n_win²], an option is unknown
-            or needs another, or the kernel is unknown; in `forward`, n_win does not divide the
-            grid and pad is False.
+            or needs another, or the kernel is unknown; in `forward`, n_win does not divide the grid and pad
+            is False.
     """
 
     layout: ClassVar[Layout] = "NHWC"

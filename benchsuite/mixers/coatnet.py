@@ -34,8 +34,8 @@ class CoAtNetAttention(nn.Module):
         proj_bias: whether the projection has a bias.
 
     Raises:
-        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward`,
-            there is a bias and the map is not of this grid.
+        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward`, there is a
+            bias and the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"

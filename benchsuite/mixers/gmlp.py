@@ -52,8 +52,8 @@ class SpatialGatingUnit(nn.Module):
         grid: height and width of the grid, which the weights are made for.
 
     Raises:
-        ValueError: dim is odd, num_heads does not divide its half; in `forward`, another number of
-            tokens than that of `grid`.
+        ValueError: dim is odd, num_heads does not divide its half; in `forward`, another number of tokens
+            than that of `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"

@@ -45,8 +45,8 @@ class HiLo(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, alpha is not in [0, 1], or the kernel is unknown; in
-            `forward`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1)
-            takes any grid that holds a window, and pools without its last odd rows and columns.
+            `forward`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1) takes any
+            grid that holds a window, and pools without its last odd rows and columns.
     """
 
     layout: ClassVar[Layout] = "BNC"

@@ -42,8 +42,8 @@ class RelPosMSA(nn.Module):
         grid: height and width, which fix the size of the table of biases.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the
-            tokens stand on another grid.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the tokens stand on
+            another grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -163,8 +163,7 @@ class DeformableTokenMerging(DeformableMerging):
         kernel: "math" samples by `grid_sample`; "torchvision", where installed, is its fused operator.
 
     Raises:
-        ValueError: the kernel is unknown or not installed; in `forward`, the grid is smaller than
-            2 × 2.
+        ValueError: the kernel is unknown or not installed; in `forward`, the grid is smaller than 2 × 2.
     """
 
     layout: ClassVar[Layout] = "BNC"

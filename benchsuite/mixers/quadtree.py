@@ -55,8 +55,8 @@ class QuadTreeAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, levels or topk is not positive, variant or the kernel is
-            unknown; in `forward`, 2^(levels − 1) does not divide the grid, or its coarsest level
-            has fewer than topk tokens.
+            unknown; in `forward`, 2^(levels − 1) does not divide the grid, or its coarsest level has fewer
+            than topk tokens.
     """
 
     layout: ClassVar[Layout] = "BNC"

@@ -60,8 +60,8 @@ class SwinV2WindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size) or the window is not
-            square where it is shifted or padded, or the kernel is unknown; in `forward`, the
-            window does not divide the grid and pad is False.
+            square where it is shifted or padded, or the kernel is unknown; in `forward`, the window does not
+            divide the grid and pad is False.
     """
 
     layout: ClassVar[Layout] = "BNC"

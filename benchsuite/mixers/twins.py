@@ -29,8 +29,8 @@ class LocallyGroupedAttention(nn.Module):
         window_size: side of a window, in tokens.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the
-            window does not divide the grid.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the window does not
+            divide the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"

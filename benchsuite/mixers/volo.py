@@ -36,8 +36,8 @@ class OutlookAttention(nn.Module):
         stride: of the positions that make weights.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding
-            gives another number of windows than the stride gives positions.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding gives
+            another number of windows than the stride gives positions.
     """
 
     layout: ClassVar[Layout] = "NHWC"
