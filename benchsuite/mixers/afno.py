@@ -117,9 +117,7 @@ PORTS = {
     "afno2d": Port(
         mixer="afno",
         arguments=arguments(
-            "num_blocks",
-            "sparsity_threshold",
-            "hard_thresholding_fraction",
+            "num_blocks sparsity_threshold hard_thresholding_fraction",
             renamed={"hidden_size": "dim", "hidden_size_factor": "mlp_ratio"},
         ),
     ),

@@ -307,12 +307,7 @@ PORTS = {
         mixer="biformer_bra",
         arguments=arguments(
             *_SHARED,
-            "qk_dim",
-            "kv_per_win",
-            "kv_downsample_ratio",
-            "param_routing",
-            "diff_routing",
-            "soft_routing",
+            "qk_dim kv_per_win kv_downsample_ratio param_routing diff_routing soft_routing",
             renamed={"kv_downsample_mode": "kv_pool", "auto_pad": "pad"},
             only={"param_attention": "qkvo", "kv_downsample_kernel": None},
         ),

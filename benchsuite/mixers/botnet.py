@@ -169,13 +169,7 @@ def by_position(logits: Tensor) -> Tensor:
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "dim_out",
-    "stride",
-    "qk_ratio",
-    "qkv_bias",
-    "scale_pos_embed",
+    "dim num_heads dim_out stride qk_ratio qkv_bias scale_pos_embed",
     renamed={"feat_size": "grid", "dim_head": "head_dim"},
 )
 

@@ -122,7 +122,7 @@ def _distances(grid: tuple[int, int], device: torch.device) -> Tensor:
 
 
 _named = arguments(
-    "dim", "num_heads", "key_dim", renamed={"kernels": "kernel_sizes"}, ignored=("attn_ratio", "resolution")
+    "dim num_heads key_dim", renamed={"kernels": "kernel_sizes"}, ignored=("attn_ratio", "resolution")
 )
 _DEFAULTS: dict[str, Any] = {"num_heads": 8, "attn_ratio": 4, "resolution": 14, "kernels": (5, 5, 5, 5)}
 

@@ -94,10 +94,7 @@ class CoAtNetAttention(nn.Module):
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "head_first",
-    "attn_drop",
-    "proj_drop",
+    "dim head_first attn_drop proj_drop",
     renamed={"dim_head": "head_dim", "bias": "qkv_bias", "rel_pos": "rel_pos", "window_size": "grid"},
     defaults={"head_dim": 32, "head_first": True, "rel_pos": None},
     only={"expand_first": True},

@@ -178,20 +178,12 @@ class CrossShapedWindowAttention(nn.Module):
 
 
 _LEPE = arguments(
-    "dim",
-    "idx",
-    "split_size",
-    "num_heads",
-    "attn_drop",
+    "dim idx split_size num_heads attn_drop",
     only={"qk_scale": None},
     ignored=("resolution", "dim_out", "qkv_bias", "proj_drop"),  # the last three have no effect there
 )
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "split_size",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads split_size qkv_bias attn_drop",
     renamed={"drop": "proj_drop", "last_stage": "whole"},
     defaults={"qkv_bias": False, "whole": False},
     only={"qk_scale": None},

@@ -258,10 +258,7 @@ def _sample(maps: Tensor, where: Tensor) -> Tensor:
 
 
 _DAT = arguments(
-    "stride",
-    "attn_drop",
-    "proj_drop",
-    "offset_range_factor",
+    "stride attn_drop proj_drop offset_range_factor",
     renamed={"q_size": "grid", "n_heads": "num_heads", "n_groups": "num_groups", "ksize": "kernel_size"},
     ignored=("kv_size", "n_head_channels", "use_pe", "dwc_pe", "fixed_pe", "log_cpb", "no_off", "stage_idx"),
 )

@@ -88,7 +88,7 @@ class PyramidAttention(nn.Module):
 PORTS = {
     "dat_pyramid": Port(
         mixer="dat_pyramid",
-        arguments=arguments("dim", "num_heads", "sr_ratio", "attn_drop", "proj_drop"),
+        arguments=arguments("dim num_heads sr_ratio attn_drop proj_drop"),
         state=renamed((r"proj_ds\.1\.norm\.", "proj_ds.1.")),
     ),
 }

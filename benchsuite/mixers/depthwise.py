@@ -201,9 +201,7 @@ def _reduced(dim: int, reduction: int) -> int:
     return dim // reduction
 
 
-_read_dynamic = arguments(
-    "dim", "kernel_size", "bias", "stride", "padding", "reduction", renamed={"groups": "groups"}
-)
+_read_dynamic = arguments("dim kernel_size bias stride padding reduction", renamed={"groups": "groups"})
 
 
 def _dynamic_arguments(authors: Arguments) -> dict[str, Any]:

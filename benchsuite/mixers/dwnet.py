@@ -174,11 +174,7 @@ class DWNetBlock(nn.Module):
 
 
 _read = arguments(
-    "dim",
-    "mlp_ratio",
-    "drop",
-    "dynamic",
-    "inhomogeneous",
+    "dim mlp_ratio drop dynamic inhomogeneous",
     renamed={"window_size": "kernel_size", "heads": "heads", "inhomo_head": "heads"},
     ignored=("input_resolution", "drop_path"),
 )

@@ -52,7 +52,7 @@ class EfficientChannelAttention(nn.Module):
         return out
 
 
-_read = arguments("kernel_size", "gamma", "beta", renamed={"channels": "dim"}, only={"use_mlp": False})
+_read = arguments("kernel_size gamma beta", renamed={"channels": "dim"}, only={"use_mlp": False})
 
 
 def _arguments(authors: Arguments) -> dict[str, Any]:

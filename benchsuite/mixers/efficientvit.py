@@ -116,10 +116,7 @@ class ReLULinearAttention(nn.Module):
 
 
 _named = arguments(
-    "scales",
-    "eps",
-    "heads",
-    "heads_ratio",
+    "scales eps heads heads_ratio",
     renamed={"in_channels": "dim", "out_channels": "out_dim", "dim": "head_dim"},
     defaults={"head_dim": 8},
     only={"kernel_func": "relu", "norm": (None, "bn2d"), "act_func": (None, None)},

@@ -244,16 +244,8 @@ class FocalAttention(nn.Module):
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "expand_size",
-    "focal_level",
-    "focal_window",
-    "pool_method",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads window_size shift_size expand_size focal_level focal_window pool_method",
+    "qkv_bias attn_drop",
     renamed={"drop": "proj_drop"},
     defaults={"window_size": 7, "expand_size": 0, "focal_level": 1, "focal_window": 1, "pool_method": "none"},
     only={"qk_scale": None},

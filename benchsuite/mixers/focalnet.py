@@ -100,12 +100,7 @@ PORTS = {
     "focalnet_modulation": Port(
         mixer="focalnet_modulation",
         arguments=arguments(
-            "dim",
-            "focal_window",
-            "focal_level",
-            "focal_factor",
-            "normalize_modulator",
-            "proj_drop",
+            "dim focal_window focal_level focal_factor normalize_modulator proj_drop",
             renamed={"bias": "qkv_bias", "use_postln_in_modulation": "post_norm"},
         ),
         state=renamed((r"focal_layers\.(\d+)\.0\.", r"focal_layers.\1.")),

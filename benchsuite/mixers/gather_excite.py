@@ -123,13 +123,7 @@ class GatherExcite(nn.Module):
 
 
 _read = arguments(
-    "extent",
-    "extra_params",
-    "use_mlp",
-    "add_maxpool",
-    "rd_ratio",
-    "rd_channels",
-    "rd_divisor",
+    "extent extra_params use_mlp add_maxpool rd_ratio rd_channels rd_divisor",
     renamed={"channels": "dim", "feat_size": "grid"},
     defaults={"extent": 0, "extra_params": False, "use_mlp": True, "padded": True},
 )

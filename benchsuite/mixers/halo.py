@@ -142,15 +142,7 @@ PORTS = {
     "halo_attention": Port(
         mixer="halo",
         arguments=arguments(
-            "dim",
-            "dim_out",
-            "num_heads",
-            "stride",
-            "block_size",
-            "halo_size",
-            "qk_ratio",
-            "qkv_bias",
-            "avg_down",
+            "dim dim_out num_heads stride block_size halo_size qk_ratio qkv_bias avg_down",
             renamed={"dim_head": "head_dim", "scale_pos_embed": "scale_pos"},
             ignored=("feat_size",),  # which sizes nothing
         ),

@@ -191,7 +191,7 @@ class HorNetBlock(nn.Module):
         return out
 
 
-_GNCONV = arguments("dim", "order", "gflayer", "h", "w", renamed={"s": "scale"})
+_GNCONV = arguments("dim order gflayer h w", renamed={"s": "scale"})
 _BLOCK = arguments("dim", "gnconv", renamed={"layer_scale_init_value": "layer_scale"}, ignored=("drop_path",))
 
 

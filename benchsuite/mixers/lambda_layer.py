@@ -125,14 +125,7 @@ class LambdaLayer(nn.Module):
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "r",
-    "dim_out",
-    "stride",
-    "qk_ratio",
-    "qkv_bias",
-    renamed={"feat_size": "grid", "dim_head": "head_dim"},
+    "dim num_heads r dim_out stride qk_ratio qkv_bias", renamed={"feat_size": "grid", "dim_head": "head_dim"}
 )
 
 

@@ -129,9 +129,7 @@ class Linformer(nn.Module):
 
 
 _LUCIDRAINS = arguments(
-    "dim",
-    "one_kv_head",
-    "share_kv",
+    "dim one_kv_head share_kv",
     renamed={
         "heads": "num_heads",
         "dim_head": "head_dim",

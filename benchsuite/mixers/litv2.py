@@ -110,9 +110,7 @@ class LITv2Block(ConvFFNBlock):
 _IGNORED = ("input_resolution", "drop_path")
 
 _conv_block = arguments(
-    "dim",
-    "mlp_ratio",
-    "drop",
+    "dim mlp_ratio drop",
     ignored=(*_IGNORED, "num_heads", "qkv_bias", "qk_scale", "attn_drop", "local_ws", "alpha"),
 )
 _hilo_block = arguments(

@@ -129,10 +129,7 @@ class GridAttention(_PartitionAttention):
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "head_first",
-    "attn_drop",
-    "proj_drop",
+    "dim head_first attn_drop proj_drop",
     renamed={
         "dim_head": "head_dim",
         "rel_pos_type": "rel_pos",

@@ -100,7 +100,7 @@ def _run_on_patches(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tens
 PORTS = {
     "separable_self_attention": Port(
         mixer="separable",
-        arguments=arguments("attn_drop", "proj_drop", "bias", renamed={"embed_dim": "dim"}),
+        arguments=arguments("attn_drop proj_drop bias", renamed={"embed_dim": "dim"}),
         run=_run_on_patches,
     ),
 }

@@ -73,10 +73,7 @@ PORTS = {
     "non_local": Port(
         mixer="non_local",
         arguments=arguments(
-            "rd_ratio",
-            "rd_channels",
-            "rd_divisor",
-            "use_scale",
+            "rd_ratio rd_channels rd_divisor use_scale",
             renamed={"in_channels": "dim"},
             defaults={"rd_ratio": 1 / 8},
         ),

@@ -180,10 +180,7 @@ _LUCIDRAINS = arguments(
     ignored=("local_window_size", "feature_redraw_interval"),
 )
 _HUBHOP = arguments(
-    "dim",
-    "num_heads",
-    "qkv_bias",
-    "proj_drop",
+    "dim num_heads qkv_bias proj_drop",
     renamed={"nb_features": "num_features", "generalized_attention": "generalized"},
     defaults={"qkv_bias": False, "stabiliser": "batch"},
     only={"attn_drop": 0.0, "no_projection": False},

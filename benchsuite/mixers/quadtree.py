@@ -262,10 +262,7 @@ def _value_branch(dim: int) -> nn.Sequential:
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "qkv_bias",
-    "proj_drop",
+    "dim num_heads qkv_bias proj_drop",
     renamed={"sr_ratio": "levels", "attn_type": "variant"},
     defaults={"qkv_bias": False, "levels": 1, "variant": None},
     only={"qk_scale": None},

@@ -83,8 +83,6 @@ def describe(x: Tensor, *, add_maxpool: bool) -> Tensor:
 PORTS = {
     "se": Port(
         mixer="se",
-        arguments=arguments(
-            "rd_ratio", "rd_channels", "rd_divisor", "add_maxpool", renamed={"channels": "dim"}
-        ),
+        arguments=arguments("rd_ratio rd_channels rd_divisor add_maxpool", renamed={"channels": "dim"}),
     ),
 }

@@ -175,12 +175,7 @@ def _shrunk(window_size: int, shift_size: int, size: Size) -> tuple[int, int]:
 
 
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads window_size shift_size qkv_bias attn_drop",
     renamed={"drop": "proj_drop"},
     only={"qk_scale": None},
     ignored=("mlp_ratio", "drop_path", "input_resolution", "fused_window_process"),

@@ -256,14 +256,7 @@ def _shrunk(window: Size, shift_size: int, size: Size) -> tuple[Size, int]:
 
 _WINDOW = arguments(*SHARED_ARGUMENTS, "window_size", "pretrained_window_size", defaults={"qkv_bias": True})
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "mlp_ratio",
-    "qkv_bias",
-    "attn_drop",
-    "pretrained_window_size",
+    "dim num_heads window_size shift_size mlp_ratio qkv_bias attn_drop pretrained_window_size",
     renamed={"drop": "proj_drop"},
     ignored=("drop_path", "input_resolution"),
 )

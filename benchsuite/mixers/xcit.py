@@ -178,11 +178,7 @@ PORTS = {
     "xcit_block": Port(
         mixer="xcit_block",
         arguments=arguments(
-            "dim",
-            "num_heads",
-            "mlp_ratio",
-            "qkv_bias",
-            "attn_drop",
+            "dim num_heads mlp_ratio qkv_bias attn_drop",
             renamed={"eta": "layer_scale", "drop": "proj_drop"},
             defaults={"qkv_bias": False, "norm_eps": 1e-5},
             ignored=("qk_scale", "drop_path", "num_tokens"),
