@@ -77,13 +77,8 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         q, kv = self.q(x), self.kv(self._reduce(x, size))  # B, N, dim; B, M, 2 · dim
         heads = self.num_heads, self.head_dim
         k, v = split_heads(kv, self.num_heads, 2)  # each B, heads, M, head_dim
-        attended = attend(
-            q.unflatten(2, heads).transpose(1, 2),
-            k,
-            v,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        dropout = self.attn_drop if self.training else 0.0
+        attended = attend(q.unflatten(2, heads).transpose(1, 2), k, v, kernel=self.kernel, dropout=dropout)
         attended = self.proj_drop(self.proj(attended.transpose(1, 2).flatten(2)))
         features = torch.cat([q.transpose(1, 2).unflatten(2, size), self._spread(kv, size)], dim=1)
         conv = self.conv(torch.unflatten(features, 1, (3 * self.num_heads, self.head_dim)))

@@ -77,14 +77,9 @@ class CoAtNetAttention(nn.Module):
             q, k, v = qkv.unflatten(1, (self.num_heads, 3, self.head_dim)).unbind(2)
         else:
             q, k, v = qkv.unflatten(1, (3, self.num_heads, self.head_dim)).unbind(1)
-        x = attend_maps(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=None if self.rel_pos is None else self.rel_pos(),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        bias = None if self.rel_pos is None else self.rel_pos()
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_maps(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
         out: Tensor = self.proj_drop(self.proj(torch.unflatten(x, -1, size)))
         return out
 

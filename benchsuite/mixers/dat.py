@@ -157,12 +157,9 @@ class DeformableAttention(nn.Module):
             bias = self._bias(where, x.shape[0], size)
         else:
             sampled, bias = F.avg_pool2d(x, self.stride), None
-        out = attend_maps(
-            *(as_heads(t, self.num_heads) for t in (q, self.proj_k(sampled), self.proj_v(sampled))),
-            kernel=self.kernel,
-            bias=bias,
-            dropout=self.attn_drop if self.training else 0.0,
-        ).reshape(q.shape)
+        heads = (as_heads(t, self.num_heads) for t in (q, self.proj_k(sampled), self.proj_v(sampled)))
+        dropout = self.attn_drop if self.training else 0.0
+        out = attend_maps(*heads, kernel=self.kernel, bias=bias, dropout=dropout).reshape(q.shape)
         if self.position == "dwc":
             out = out + self.position_conv(q)
         mixed: Tensor = self.proj_drop(self.proj_out(out))

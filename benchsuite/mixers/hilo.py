@@ -106,14 +106,8 @@ class HiLo(nn.Module):
 
     def _hifi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         qkv = self.h_qkv(partition(x, grid, self.window_size))
-        x = attend_in_windows(
-            qkv,
-            grid,
-            self.window_size,
-            self.h_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_in_windows(qkv, grid, self.window_size, self.h_heads, kernel=self.kernel, dropout=dropout)
         out: Tensor = self.h_proj(x)  # B, H, W, h_dim
         return out
 

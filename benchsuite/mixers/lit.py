@@ -78,15 +78,8 @@ class RelPosMSA(nn.Module):
     def forward(self, x: Tensor, size: Size) -> Tensor:
         self._check(size)
         q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
-        x = attend(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=self._bias(),
-            dropout=self.attn_drop if self.training else 0.0,
-            scale_q=True,
-        )
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend(q, k, v, kernel=self.kernel, bias=self._bias(), dropout=dropout, scale_q=True)
         out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 

@@ -78,14 +78,9 @@ class _PartitionAttention(nn.Module):
             q, k, v = (
                 qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(3, 0, 1, 4, 2, 5).unbind(0)
             )
-        x = attend_in_groups(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=None if self.rel_pos is None else self.rel_pos(),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        bias = None if self.rel_pos is None else self.rel_pos()
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
         out: Tensor = self.proj_drop(self.proj(merge(x, size, self.window, dilated=self.dilated)))
         return out
 

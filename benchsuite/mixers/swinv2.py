@@ -116,14 +116,8 @@ class SwinV2WindowAttention(nn.Module):
 
         def mix(x: Tensor) -> Tensor:  # B, H, W, dim, padded and rolled
             q, k, v = self._heads(partition(x, grid, window))
-            mixed = attend_in_groups(
-                q,
-                k,
-                v,
-                kernel=self.kernel,
-                bias=self._bias(grid, window, shift, x),
-                dropout=self.attn_drop if self.training else 0.0,
-            )
+            bias, dropout = self._bias(grid, window, shift, x), self.attn_drop if self.training else 0.0
+            mixed = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
             out: Tensor = self.proj_drop(self.proj(merge(mixed, grid, window)))
             return out
 

@@ -63,13 +63,9 @@ class LocallyGroupedAttention(nn.Module):
         check_divides(self.window_size, size)
         batch, tokens, _ = x.shape
         windows = partition(x.reshape(batch, *size, self.dim), size, self.window_size)
+        dropout = self.attn_drop if self.training else 0.0
         x = attend_in_windows(
-            self.qkv(windows),
-            size,
-            self.window_size,
-            self.num_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
+            self.qkv(windows), size, self.window_size, self.num_heads, kernel=self.kernel, dropout=dropout
         )
         out: Tensor = self.proj_drop(self.proj(x.reshape(batch, tokens, self.dim)))
         return out

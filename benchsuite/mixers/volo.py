@@ -195,12 +195,9 @@ class VOLOClassAttention(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        dropout = self.attn_drop if self.training else 0.0
         mixed = attend_from_one(
-            self.q(x[:, :1]),
-            self.kv(x),
-            self.num_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
+            self.q(x[:, :1]), self.kv(x), self.num_heads, kernel=self.kernel, dropout=dropout
         )
         out: Tensor = self.proj_drop(self.proj(mixed))
         return out
