@@ -24,20 +24,6 @@ _BACKENDS = {
 }
 
 
-def check_kernel(kernel: str, kernels: tuple[str, ...], mixer: str) -> str:
-    """Return `kernel`, or raise ValueError naming what the mixer can run on."""
-    if kernel not in kernels:
-        raise ValueError(f"{mixer} has no kernel {kernel!r}; it runs on {', '.join(kernels)}")
-    return kernel
-
-
-def head_dim_of(dim: int, num_heads: int) -> int:
-    """Channels per head; raises ValueError if the heads do not divide the channels."""
-    if num_heads < 1 or dim % num_heads:
-        raise ValueError(f"num_heads {num_heads} does not divide dim {dim}")
-    return dim // num_heads
-
-
 def split_heads(x: Tensor, num_heads: int, parts: int) -> tuple[Tensor, ...]:
     """(B, N, parts × C), one projection behind the other, as `parts` of (B, heads, N, head_dim); views."""
     return torch.unflatten(x, 2, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)

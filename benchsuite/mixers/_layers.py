@@ -10,15 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_odd, check_positive
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import Arguments, arguments, renamed
-
-
-def check_odd(name: str, kernel_size: int) -> int:
-    """Return `kernel_size`, or raise ValueError naming the option if it has no centre."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"{name} {kernel_size} is not odd and positive")
-    return kernel_size
 
 
 class MLP(nn.Module):
@@ -173,8 +167,7 @@ class ConvolutionalPosition(nn.Module):
     def __init__(self, dim: int, *, kernel_size: int = 3, stride: int = 1) -> None:
         super().__init__()
         check_odd("kernel_size", kernel_size)
-        if stride < 1:
-            raise ValueError(f"stride {stride} is not positive")
+        check_positive("stride", stride)
         self.dim = dim
         self.kernel_size = kernel_size
         self.stride = stride

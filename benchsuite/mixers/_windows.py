@@ -12,18 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._attention import attend
+from benchsuite.mixers._checks import check_one_of
 from benchsuite.mixers._flex import Modify, flex_attend
 from benchsuite.mixers._grid import Size, crop_grid, pad_grid
 
 KINDS = ("bias", "bias_tf")
 """Ways to keep a table of relative positions, under timm's names."""
-
-
-def check_window_size(window_size: int) -> int:
-    """Return `window_size`, or raise ValueError if there is no such window."""
-    if window_size < 1:
-        raise ValueError(f"window_size {window_size} is not positive")
-    return window_size
 
 
 def as_pair(window_size: int | Size) -> Size:
@@ -248,8 +242,7 @@ class RelativePositionBias(nn.Module):
 
     def __init__(self, window: tuple[int, int], num_heads: int, *, kind: str = "bias") -> None:
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"unknown rel_pos {kind!r}; allowed: {', '.join(KINDS)}")
+        check_one_of("rel_pos", kind, KINDS)
         self.window = window
         self.num_heads = num_heads
         self.kind = kind

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_odd, check_one_of, head_dim_of
 from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_stride, correlate, reflect
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 from benchsuite.mixers._tiles import Tiles, Windows
@@ -157,8 +157,7 @@ class ShiftedConvolution(nn.Module):
         shift: str = "group_conv",
     ) -> None:
         super().__init__()
-        if shift not in SHIFTS:
-            raise ValueError(f"unknown shift {shift!r}; allowed: {', '.join(SHIFTS)}")
+        check_one_of("shift", shift, SHIFTS)
         if dim % head_dim:
             raise ValueError(f"head_dim {head_dim} does not divide dim {dim}")
         self.in_heads = in_heads

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, check_kernel
+from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, renamed
 from benchsuite.mixers._windows import partition
 from benchsuite.mixers.acmix import ShiftedConvolution

@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import attend_in_groups, merge, partition
 
@@ -275,8 +276,7 @@ def _attend_to_regions(
 
 
 def _check_routing(n_win: int, topk: int) -> None:
-    if n_win < 1:
-        raise ValueError(f"n_win {n_win} is not positive")
+    check_positive("n_win", n_win)
     if not 1 <= topk <= n_win**2:
         raise ValueError(f"topk {topk} is not between 1 and the {n_win**2} regions of n_win {n_win}")
 
@@ -289,8 +289,7 @@ def _lepe(dim: int, side: int) -> nn.Conv2d | None:
 
 
 def _kv_pool(kind: str, per_win: int, ratio: int) -> nn.Module | None:
-    if kind not in KV_POOLS:
-        raise ValueError(f"unknown kv_pool {kind!r}; allowed: {', '.join(KV_POOLS)}")
+    check_one_of("kv_pool", kind, KV_POOLS)
     if kind == "ada_avgpool":
         return nn.AdaptiveAvgPool2d(per_win)
     if kind == "ada_maxpool":

@@ -18,14 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    attend,
-    attend_maps,
-    check_kernel,
-    head_dim_of,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, attend_maps
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
 

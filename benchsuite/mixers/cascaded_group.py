@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import check_grid, tokens_of
 from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments, renamed

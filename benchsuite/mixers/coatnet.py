@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._timm import check_grid
 from benchsuite.mixers._windows import RelativePositionBias

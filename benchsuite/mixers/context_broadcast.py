@@ -17,14 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    attend,
-    check_kernel,
-    head_dim_of,
-    split_heads,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers.msa import MSA
@@ -56,7 +50,7 @@ class ContextBroadcast(nn.Module):
     def __init__(self, dim: int, *, context: str = "mean") -> None:
         super().__init__()
         self.dim = dim
-        self.context = _one_of("context", context, CONTEXTS)
+        self.context = check_one_of("context", context, CONTEXTS)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return torch.add(self._context(x) * 0.5, x, alpha=0.5)
@@ -122,7 +116,7 @@ class ContextBroadcastMLP(nn.Module):
         super().__init__()
         self.dim = dim
         self.hidden_dim = int(dim * mlp_ratio)
-        self.position = _one_of("position", position, POSITIONS)
+        self.position = check_one_of("position", position, POSITIONS)
         self.fc1 = nn.Linear(dim, self.hidden_dim)
         self.fc2 = nn.Linear(self.hidden_dim, dim)
         self.cb = _broadcast(self.hidden_dim if position == "mid" else dim, scaled, context)
@@ -224,7 +218,7 @@ class UniformHeadMSA(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.uniform = _one_of("uniform", uniform, UNIFORM)
+        self.uniform = check_one_of("uniform", uniform, UNIFORM)
         self.kernel = check_kernel(kernel, self.kernels, "uniform_msa")
         self.attn_heads = num_heads if uniform == "parallel" else num_heads - 1
         if not self.attn_heads:
@@ -283,7 +277,7 @@ class ContextBroadcastBlock(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_heads = num_heads
-        _one_of("place", place, PLACES)
+        check_one_of("place", place, PLACES)
         self.kernel = check_kernel(kernel, self.kernels, "cb_block")
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
@@ -311,12 +305,6 @@ class ContextBroadcastBlock(nn.Module):
 
 def _broadcast(dim: int, scaled: bool, context: str) -> ContextBroadcast:
     return (ScaledContextBroadcast if scaled else ContextBroadcast)(dim, context=context)
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"unknown {option} {value!r}; allowed: {', '.join(allowed)}")
-    return value
 
 
 PORTS = {

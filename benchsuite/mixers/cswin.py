@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Port, arguments
 
 Size = tuple[int, int]
@@ -62,10 +63,8 @@ class StripeAttention(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if stripes not in STRIPES:
-            raise ValueError(f"unknown stripes {stripes!r}; allowed: {', '.join(STRIPES)}")
-        if split_size < 1:
-            raise ValueError(f"split_size {split_size} is not positive")
+        check_one_of("stripes", stripes, STRIPES)
+        check_positive("split_size", split_size)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)

@@ -21,14 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    as_heads,
-    attend_maps,
-    check_kernel,
-    head_dim_of,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
 from benchsuite.mixers._grid import as_map
 from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
@@ -99,8 +93,7 @@ class DeformableAttention(nn.Module):
             raise ValueError(f"num_groups {num_groups} does not divide num_heads {num_heads}")
         if stride < 1 or kernel_size < 1:
             raise ValueError(f"stride {stride} and kernel_size {kernel_size} must be positive")
-        if position not in POSITIONS:
-            raise ValueError(f"unknown position {position!r}; allowed: {', '.join(POSITIONS)}")
+        check_one_of("position", position, POSITIONS)
         if early and (position in {"fixed", "log_cpb"} or not offsets):
             raise ValueError('early has neither position "fixed" or "log_cpb" nor offsets=False')
         self.dim = dim

@@ -13,14 +13,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    as_heads,
-    attend_maps,
-    check_kernel,
-    head_dim_of,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
 
@@ -59,8 +53,7 @@ class PyramidAttention(nn.Module):
     ) -> None:
         super().__init__()
         head_dim_of(dim, num_heads)
-        if sr_ratio < 1:
-            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
+        check_positive("sr_ratio", sr_ratio)
         self.dim = dim
         self.num_heads = num_heads
         self.sr_ratio = sr_ratio

@@ -14,11 +14,12 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of, split_heads
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._layers import MLP, ConvolutionalPosition
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._windows import attend_in_windows, check_window_size, on_shifted_grid, partition
+from benchsuite.mixers._windows import attend_in_windows, on_shifted_grid, partition
 
 
 class DaViTWindowAttention(nn.Module):
@@ -54,7 +55,7 @@ class DaViTWindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.kernel = check_kernel(kernel, self.kernels, "davit_window")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._checks import check_odd, check_positive
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
 
 
@@ -96,8 +96,7 @@ class DynamicDepthwiseConv(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if stride < 1:
-            raise ValueError(f"stride {stride} is not positive")
+        check_positive("stride", stride)
         self.dim = dim
         self.kernel_size = check_odd("kernel_size", kernel_size)
         self.stride = stride

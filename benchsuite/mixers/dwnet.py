@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_one_of
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
@@ -149,8 +150,7 @@ class DWNetBlock(nn.Module):
         drop: float = 0.0,
     ) -> None:
         super().__init__()
-        if weights not in WEIGHTS:
-            raise ValueError(f"unknown weights {weights!r}; allowed: {', '.join(WEIGHTS)}")
+        check_one_of("weights", weights, WEIGHTS)
         if weights == "dynamic" and groups is not None:
             raise ValueError(f'groups {groups} has no meaning where weights is "dynamic"')
         self.dim = dim

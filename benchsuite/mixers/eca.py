@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._checks import check_odd
 from benchsuite.mixers._port import Arguments, Port, arguments
 
 

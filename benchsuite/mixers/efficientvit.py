@@ -19,7 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, head_dim_of
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import head_dim_of
 from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments
 

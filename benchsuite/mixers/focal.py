@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._focal_keys import (
     key_mask,
     key_tokens,
@@ -32,7 +33,6 @@ from benchsuite.mixers._focal_keys import (
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import (
-    check_window_size,
     merge,
     on_shifted_grid,
     partition,
@@ -95,14 +95,12 @@ class FocalAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         for name, value in (("shift_size", shift_size), ("expand_size", expand_size)):
             if not 0 <= value < window_size:
                 raise ValueError(f"{name} {value} is not between 0 and window_size {window_size} - 1")
-        if focal_level < 1:
-            raise ValueError(f"focal_level {focal_level} is not positive")
-        if pool_method not in POOL_METHODS:
-            raise ValueError(f"unknown pool_method {pool_method!r}; allowed: {', '.join(POOL_METHODS)}")
+        check_positive("focal_level", focal_level)
+        check_one_of("pool_method", pool_method, POOL_METHODS)
         if focal_window < 1 or focal_window % 2 == 0:
             raise ValueError(f"focal_window {focal_window} is not odd")
         self.levels = 0 if pool_method == "none" else focal_level - 1

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, renamed
 
 

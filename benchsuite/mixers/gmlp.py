@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, head_dim_of
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import head_dim_of
 from benchsuite.mixers._grid import check_tokens, tokens_of
 from benchsuite.mixers._layers import TokenLinear
 from benchsuite.mixers._port import Port, arguments, in_one_column, renamed

@@ -15,17 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    attend,
-    check_kernel,
-    head_dim_of,
-    split_heads,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._windows import attend_in_windows, check_divides, check_window_size, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
 
 
 class HiLo(nn.Module):
@@ -71,7 +65,7 @@ class HiLo(nn.Module):
         self.head_dim = head_dim_of(dim, num_heads)
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha {alpha} is not between 0 and 1")
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.pad = pad
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "hilo")

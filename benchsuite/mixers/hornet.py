@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._layers import MLP, ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
 
@@ -102,8 +103,7 @@ class GnConv(nn.Module):
         filter_size: tuple[int, int] = (14, 8),
     ) -> None:
         super().__init__()
-        if order < 1:
-            raise ValueError(f"order {order} is not positive")
+        check_positive("order", order)
         if dim % 2 ** (order - 1):
             raise ValueError(f"order {order} needs a dim that {2 ** (order - 1)} divides, not {dim}")
         if kernel_size < 1 or kernel_size % 2 == 0:

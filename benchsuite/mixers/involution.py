@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_odd
 from benchsuite.mixers._neighbors import aggregate, check_stride
 from benchsuite.mixers._port import Port, arguments, renamed
 

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, State, arguments, with_batch_counters
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, State, arguments
 
 SHARINGS = ("none", "rows", "all")
@@ -63,10 +64,8 @@ class Linformer(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if rows < 1:
-            raise ValueError(f"rows {rows} is not positive")
-        if share_kv not in SHARINGS:
-            raise ValueError(f"unknown share_kv {share_kv!r}; allowed: {', '.join(SHARINGS)}")
+        check_positive("rows", rows)
+        check_one_of("share_kv", share_kv, SHARINGS)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads) if head_dim is None else head_dim

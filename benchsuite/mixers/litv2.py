@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._layers import ConvFFN, conv_ffn_arguments, conv_ffn_state
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers.hilo import HiLo

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._grid import check_tokens, tokens_of
 from benchsuite.mixers._layers import MLP, TokenLinear
 from benchsuite.mixers._port import Port, arguments, in_one_column
@@ -56,8 +57,7 @@ class TokenMixingMLP(nn.Module):
         self.dim = dim
         self.tokens = tokens_of(grid)
         tokens_dim = int(dim * _RATIOS[0]) if tokens_dim is None else tokens_dim
-        if tokens_dim < 1:
-            raise ValueError(f"tokens_dim {tokens_dim} is not positive")
+        check_positive("tokens_dim", tokens_dim)
         self.fc1 = TokenLinear(self.tokens, tokens_dim)
         self.fc2 = TokenLinear(tokens_dim, self.tokens)
         self.proj_drop = nn.Dropout(proj_drop)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._port import Port, arguments
 
 
@@ -52,8 +53,7 @@ class SeparableSelfAttention(nn.Module):
         proj_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        if patch_size < 1:
-            raise ValueError(f"patch_size {patch_size} is not positive")
+        check_positive("patch_size", patch_size)
         self.dim = dim
         self.patch_size = patch_size
         self.qkv_proj = nn.Conv2d(dim, 1 + 2 * dim, kernel_size=1, bias=bias)

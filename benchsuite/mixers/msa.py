@@ -12,14 +12,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    attend,
-    check_kernel,
-    head_dim_of,
-    split_heads,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 

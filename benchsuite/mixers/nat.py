@@ -19,9 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, check_kernel, head_dim_of, split_heads
+from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_odd, check_positive, head_dim_of
 from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
-from benchsuite.mixers._layers import check_odd
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers._tiles import Tiles, Windows
 
@@ -71,8 +71,7 @@ class NeighborhoodAttention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
         self.kernel_size = check_odd("kernel_size", kernel_size)
-        if dilation < 1:
-            raise ValueError(f"dilation {dilation} is not positive")
+        check_positive("dilation", dilation)
         self.dilation = dilation
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "nat")

@@ -15,7 +15,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps, check_kernel
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
 from benchsuite.mixers._timm import round_width
 

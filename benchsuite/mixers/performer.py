@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of, split_heads
+from benchsuite.mixers._attention import Layout, split_heads
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 
 Convert = Callable[[Arguments], dict[str, Any]]
@@ -72,18 +73,15 @@ class Performer(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if feature_map not in FEATURE_MAPS:
-            raise ValueError(f"unknown feature_map {feature_map!r}; allowed: {', '.join(FEATURE_MAPS)}")
-        if stabiliser not in STABILISERS:
-            raise ValueError(f"unknown stabiliser {stabiliser!r}; allowed: {', '.join(STABILISERS)}")
+        check_one_of("feature_map", feature_map, FEATURE_MAPS)
+        check_one_of("stabiliser", stabiliser, STABILISERS)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads) if head_dim is None else head_dim
         self.inner_dim = num_heads * self.head_dim
         if num_features is None:
             num_features = int(self.head_dim * math.log(self.head_dim))
-        if num_features < 1:
-            raise ValueError(f"num_features {num_features} is not positive")
+        check_positive("num_features", num_features)
         self.num_features = num_features
         self.feature_map = feature_map
         self.stabiliser = stabiliser

@@ -15,14 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import (
-    ATTENTION_KERNELS,
-    Layout,
-    attend,
-    check_kernel,
-    head_dim_of,
-    split_heads,
-)
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
@@ -103,8 +97,7 @@ class SpatialReductionAttention(_ReducedAttention):
         super().__init__(
             dim, num_heads, qkv_bias=qkv_bias, attn_drop=attn_drop, proj_drop=proj_drop, kernel=kernel
         )
-        if sr_ratio < 1:
-            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
+        check_positive("sr_ratio", sr_ratio)
         self.sr_ratio = sr_ratio
         if sr_ratio > 1:
             self.sr = nn.Conv2d(dim, dim, kernel_size=sr_ratio, stride=sr_ratio)
@@ -153,8 +146,7 @@ class LinearSpatialReductionAttention(_ReducedAttention):
         super().__init__(
             dim, num_heads, qkv_bias=qkv_bias, attn_drop=attn_drop, proj_drop=proj_drop, kernel=kernel
         )
-        if pool_size < 1:
-            raise ValueError(f"pool_size {pool_size} is not positive")
+        check_positive("pool_size", pool_size)
         self.pool_size = pool_size
         self.sr = nn.Conv2d(dim, dim, kernel_size=1)
         self.norm = nn.LayerNorm(dim, eps=1e-5)

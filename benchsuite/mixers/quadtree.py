@@ -20,7 +20,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
 from benchsuite.mixers._grid import as_map
 from benchsuite.mixers._port import Port, arguments, renamed
 
@@ -77,8 +78,7 @@ class QuadTreeAttention(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise ValueError(f"unknown variant {variant!r}; allowed: {', '.join(VARIANTS)}")
+        check_one_of("variant", variant, VARIANTS)
         if levels < 1 or topk < 1:
             raise ValueError(f"levels {levels} and topk {topk} must be positive")
         self.dim = dim

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_odd
 from benchsuite.mixers._neighbors import GridEmbedding, aggregate, neighbors, reflect
 from benchsuite.mixers._port import Arguments, Port, arguments
 

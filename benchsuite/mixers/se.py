@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._port import Port, arguments
 
 
@@ -66,11 +67,9 @@ def bottleneck_width(dim: int, rd_ratio: float, rd_channels: int | None, rd_divi
         ValueError: the width is not positive.
     """
     if rd_channels is not None:
-        if rd_channels < 1:
-            raise ValueError(f"rd_channels {rd_channels} is not positive")
+        check_positive("rd_channels", rd_channels)
         return rd_channels
-    if rd_divisor < 1:
-        raise ValueError(f"rd_divisor {rd_divisor} is not positive")
+    check_positive("rd_divisor", rd_divisor)
     return max(rd_divisor, int(dim * rd_ratio + rd_divisor / 2) // rd_divisor * rd_divisor)
 
 

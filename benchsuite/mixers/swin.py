@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ALL_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import Size, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
-    check_window_size,
     on_shifted_grid,
     partition,
     relative_position_index,
@@ -79,7 +79,7 @@ class WindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         if not 0 <= shift_size < window_size:
             raise ValueError(f"shift_size {shift_size} is not between 0 and window_size {window_size} - 1")
         self.shift_size = shift_size

@@ -13,9 +13,10 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._windows import attend_in_windows, check_divides, check_window_size, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 
@@ -52,7 +53,7 @@ class LocallyGroupedAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "lsa")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)

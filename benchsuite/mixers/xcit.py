@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments

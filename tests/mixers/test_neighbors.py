@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers import _neighbors
-from benchsuite.mixers._layers import check_odd
+from benchsuite.mixers._checks import check_odd
 from benchsuite.mixers._neighbors import GridEmbedding, aggregate, correlate, neighbors, reflect
 
 GEOMETRY = pytest.mark.parametrize(

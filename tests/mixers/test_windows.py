@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._windows import (
+    as_pair,
     check_divides,
-    check_window_size,
     merge,
     partition,
     relative_position_index,
@@ -67,9 +67,10 @@ def test_windows_that_do_not_tile_are_refused_with_both_sizes(size: tuple[int, i
         check_divides(4, size)
 
 
-def test_a_window_without_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^window_size 0 is not positive$"):
-        check_window_size(0)
+@pytest.mark.parametrize("window_size", [0, (0, 3), (3, 0)])
+def test_a_window_without_tokens_is_refused(window_size: int | tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"^window_size .* is not positive$"):
+        as_pair(window_size)
 
 
 def test_the_bias_index_is_that_of_the_offset() -> None:
