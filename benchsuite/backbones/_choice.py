@@ -33,7 +33,7 @@ GRIDLESS = frozenset(
 
 
 def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
-    """What `mixer` says of one stage, or None. A stage's own entry comes before "all".
+    """Mixer that is chosen for one stage, or None. A stage's own entry comes before "all".
 
     Raises:
         ValueError: `mixer` names a stage that the network does not have; says which it has.

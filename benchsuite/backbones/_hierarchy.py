@@ -161,14 +161,14 @@ class StageOfBlocks(nn.Module):
 
 
 def _makers(stage: Stage, place: Place, choice: MixerChoice | None) -> list[Callable[[], nn.Module | None]]:
-    """What makes the mixers of a stage, in turn; tried out where they are not the stage's own."""
+    """Makers of the mixers of a stage, in turn; each is tried at the stage's grid."""
     if not stage.mixers:
         return [lambda: None]
     if choice is None:
         for make in stage.mixers:
             _check(make, place, stage.layout)
         return [partial(make, place) for make in stage.mixers]
-    return [_swapped(one, stage, place) for one in _in_turn(choice, place)]
+    return [_swapped(each, stage, place) for each in _in_turn(choice, place)]
 
 
 def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
@@ -182,7 +182,7 @@ def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
 
 
 def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn.Module]:
-    """What makes the chosen mixer."""
+    """Maker of the chosen mixer."""
     make = chosen(
         choice,
         stage=place.name,

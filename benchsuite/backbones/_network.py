@@ -16,7 +16,7 @@ Config_contra = TypeVar("Config_contra", contravariant=True)
 
 
 class Builder(Protocol):
-    """What a row of `BACKBONES` names."""
+    """Function that a row of `BACKBONES` names."""
 
     def __call__(
         self,

@@ -41,7 +41,7 @@ STAGES = ("all",)
 
 @dataclass(frozen=True, slots=True)
 class Broadcasting:
-    """Where in a block there is CB, or CBS if scaled, and from which layer on."""
+    """Place of CB in a block, or of CBS if scaled, and the first layer that has it."""
 
     place: str = "mlp"
     position: str = "end"

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 Connectivity = Literal["dense", "local", "sparse", "low rank", "none"]
-"""Which tokens a token sees: all; those of a window; a chosen few; all through fewer; none but itself."""
+"""Tokens that a token sees: all; those of a window; a chosen few; all through fewer; none but itself."""
 Sharing = Literal["none", "positions", "channels", "heads"]
 """Over what a spatial weight is shared: nothing; all positions; all channels; a head's channels."""
 Weights = Literal["static", "dynamic per image", "dynamic per position"]
-"""Whether spatial weights are parameters, or are predicted once an image, or for each position of it."""
+"""Source of spatial weights: parameters, or predictions, once an image or for each position of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ Layout = Literal["BNC", "NCHW", "NHWC"]
 """B batch, N tokens in row-major order of the grid, C channels, H and W of the grid."""
 
 ATTENTION_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
-"""What `attend` has."""
+"""Kernels of `attend`."""
 ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
 """Those of the mixers that also attend by `flex_attend` of `_flex.py`."""
 

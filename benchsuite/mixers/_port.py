@@ -1,4 +1,4 @@
-"""How an authors' class maps on one of ours: constructor arguments and names of weights.
+"""Map of an authors' class on one of ours: constructor arguments and names of weights.
 
 The same mapping serves the parity check and a user who loads released weights.
 """
@@ -19,7 +19,7 @@ Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 """A pattern, and what replaces it: a template as of `re.sub`, or a function of the match."""
 
 SHARED_ARGUMENTS = ("dim", "num_heads", "qkv_bias", "attn_drop", "proj_drop")
-"""What timm's attention takes and nearly every later class took over, under the same names as ours."""
+"""Arguments of timm's attention, which nearly every later class took over, under the same names as ours."""
 
 
 def _same(state: State) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""What the attention layers that timm keeps for maps (B, C, H, W) have in common.
+"""Parts of the attention layers that timm keeps for maps (B, C, H, W).
 
 CoAtNet's and BoTNet's attention, lambda layers and the non-local block: widths rounded to multiples of eight,
 heads that are cut out of channels, a fixed grid, and an average pool in place of a stride.
@@ -24,7 +24,7 @@ def check_grid(grid: tuple[int, int], size: tuple[int, int], mixer: str) -> None
 
 
 def pool_for(stride: int) -> nn.Module:
-    """What timm does for a stride: nothing for 1, for 2 a 2 × 2 average of the output.
+    """Pooling that timm has for a stride: none for 1, for 2 a 2 × 2 average of the output.
 
     Raises:
         ValueError: another stride.

@@ -192,7 +192,7 @@ def shift_regions(size: Size, window_size: int, shift_size: int, device: torch.d
 
 
 def shift_mask(size: Size, window_size: int, shift_size: int, like: Tensor) -> Tensor:
-    """What keeps apart tokens that only the cyclic shift has brought into one window.
+    """Mask that keeps apart tokens which only the cyclic shift has brought into one window.
 
     Returns:
         (windows, 1, window_size², window_size²) of `like`'s device and dtype: 0 for tokens of the same region

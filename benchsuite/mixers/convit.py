@@ -116,7 +116,7 @@ class GPSA(nn.Module):
         return scores.view(-1, tokens, tokens).softmax(dim=-1)
 
     def _by_axis(self, v: Tensor, size: Size) -> Tensor:
-        """What attention by position makes of the values (B, heads, N, head_dim)."""
+        """Values (B, heads, N, head_dim) mixed by position."""
         dx, dy = self._offsets
         along_x, along_y, squared = self.pos_proj.weight.t()[..., None, None].unbind(0)  # heads, 1, 1
         columns = (along_x * dx + squared * dx.square()).softmax(dim=-1)  # heads, W, W

@@ -172,7 +172,7 @@ class DeformableAttention(nn.Module):
         return where.tanh() if self.early else where.clamp(-1.0, 1.0)
 
     def _bias(self, where: Tensor, batch: int, size: Size) -> Tensor | None:
-        """What is added to the logits: (B or 1, heads, N, samples), or None."""
+        """Position bias of the logits: (B or 1, heads, N, samples), or None."""
         if self.position == "fixed":
             return self.rpe_table[None]
         if self.position not in {"rpe", "log_cpb"}:

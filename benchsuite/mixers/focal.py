@@ -205,7 +205,7 @@ class FocalAttention(nn.Module):
         return out.reshape(shape)
 
     def _bias(self) -> Tensor:
-        """What the tables add to the logits: (heads, window², keys)."""
+        """Position bias of the logits: (heads, window², keys)."""
         area = self.window_size**2
         own = self.relative_position_bias_table[self._indices[0].flatten()]
         parts = [own.view(area, area, self.num_heads).permute(2, 0, 1)]

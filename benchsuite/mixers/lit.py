@@ -167,7 +167,7 @@ class DeformableTokenMerging(DeformableMerging):
 
 
 def sample_taps(x: Tensor, offset: Tensor, size: Size) -> Tensor:
-    """What the taps of a deformable 2 × 2 convolution of stride 2 see, bilinear, with zeros outside.
+    """Sample a map at the taps of a deformable 2 × 2 convolution of stride 2, bilinear, zeros outside.
 
     Args:
         x: (B, C, H, W).

@@ -255,7 +255,7 @@ def _inside(
     classes: Tensor | None,
     side: int,
 ) -> Inside:
-    """Whether a key is of a query's class and in its window, by each token's place and the window's first."""
+    """Mask of the keys of a query's class and window, by each token's place and the window's first."""
 
     def inside(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         y, x = rows[key] - first_rows[query], columns[key] - first_columns[query]
