@@ -37,11 +37,11 @@ class Window:
     attention: type[nn.Module] = WindowAttention
 
     def __call__(self, place: Place) -> nn.Module:
-        one = min(place.grid) <= self.window_size
+        single = min(place.grid) <= self.window_size
         return place.fill(
             self.attention,
-            window_size=min(place.grid) if one else self.window_size,
-            shift_size=0 if one else self.shift_size,
+            window_size=min(place.grid) if single else self.window_size,
+            shift_size=0 if single else self.shift_size,
             qkv_bias=self.qkv_bias,
         )
 
