@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
+    from benchsuite.runner.estimate import Estimate
     from benchsuite.runner.prepare import Prepared
     from benchsuite.runner.sweep import Sweep
     from benchsuite.runner.workers import Executor
@@ -241,7 +243,7 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
     from benchsuite.runner.estimate import estimate
 
     estimates = estimate(prepared, engine)
-    terminal.print_estimates(estimates)
+    print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
     if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
@@ -252,3 +254,31 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
     if len(estimates) < count:
         rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
     print(f"{count} cells, about {seconds:.0f} s ({rough})")
+
+
+def print_estimates(estimates: Sequence[Estimate]) -> None:
+    """Print the table of `--dry-run`, and below it why a cell has no numbers."""
+    from benchsuite.format import byte_size, si
+    from benchsuite.labels import noun
+    from benchsuite.terminal import describe_cell, print_table
+
+    rows = []
+    for item in estimates:
+        cell = item.cell
+        height, width = cell.resolution
+        size = f"{height}" if height == width else f"{height}×{width}"
+        words = [cell.id, cell.name, size, str(cell.batch), cell.dtype, cell.kernel, cell.device]
+        words += ["–" if item.macs is None else si(item.macs)]
+        words += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
+        words += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
+        rows.append((words, None))
+    called = noun(item.cell.subject for item in estimates).single
+    print_table(
+        ("cell", called, "px", "batch", "dtype", "kernel", "device"),
+        ("MACs/image", "time about", "memory about"),
+        rows,
+    )
+    for item in estimates:
+        if item.reason:  # in full: a table would cut it off
+            what = "no estimate" if item.tried else "no numbers"
+            print(f"{what}  {describe_cell(item.cell)}: {item.reason}")

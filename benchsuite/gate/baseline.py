@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.exact import GROUPS, Change
-from benchsuite.findings.fingerprint import PROPERTIES
-from benchsuite.gate.decide import log_median
+from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
+from benchsuite.gate.decide import ENOUGH, log_median
 from benchsuite.io import parse
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.results.shapes import require_environment
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Kind = Literal["exact", "run"]
 _BY_CALLS = ("other_ops", "uncounted")
 """Groups that have a number for each operator: one that is not there is called 0 times."""
-_ENOUGH = 3
-"""Processes from which the noise of a cell can be told at all."""
 _LEFT_OUT = ("command", "started_at", "ceilings")
 """Of a machine's description: what says nothing of whether two may be compared."""
 
@@ -64,7 +62,7 @@ class BaselineCell:
     @property
     def noise(self) -> float | None:
         """By how much two of its processes differ: a share that 95 % stay below; None if too few ran."""
-        if len(self.log_medians) < _ENOUGH:
+        if len(self.log_medians) < ENOUGH:
             return None
         spread = math.sqrt(2) * statistics.stdev(self.log_medians)
         return math.expm1(t_quantile(0.95, len(self.log_medians) - 1) * spread)
@@ -161,6 +159,52 @@ def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
         rule=_rule(first),
         noise=noise,
     )
+
+
+def of_machine(runs: Sequence[Run]) -> Baseline:
+    """A baseline of kind "run", of runs that must be of one scenario and one machine.
+
+    Raises:
+        UsageError: they are not, or have no records.
+    """
+    one_scenario(runs)
+    machines = [machine for run in runs for machine in run.environments.values()]
+    for one in over_sessions(machines[:1], machines[1:]):
+        if one.level == "refuse":
+            raise UsageError(
+                f"these runs are of several machines, and a baseline is of one: {one.label} is {one.old} and "
+                f"{one.new}"
+            )
+    told = [noise for machine in machines if (noise := self_test_noise(machine)) is not None]
+    found = of_runs(runs, max(told, default=None))
+    if not found.cells:
+        raise UsageError(f"{runs[0].path}: has no records, so there is nothing to keep")
+    return found
+
+
+def one_scenario(runs: Sequence[Run]) -> str:
+    """The name of the scenario that all runs are of.
+
+    Raises:
+        UsageError: they are of several.
+    """
+    names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in runs)
+    if len(names) > 1:
+        raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")
+    return next(iter(names))
+
+
+def self_test_noise(machine: Mapping[str, Any]) -> float | None:
+    """The noise that the machine's last self-test found, as a share; None if nobody knows."""
+    percent = (machine.get("selftest") or {}).get("noise_percent")
+    return None if percent is None else float(percent) / 100
+
+
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """ "NVIDIA H200, torch 2.11.0"."""
+    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
+    name = gpu.get("name") or cpu.get("model") or "unknown"
+    return f"{name}, torch {machine.get('torch') or 'unknown'}"
 
 
 def _rule(run: Run) -> Gate:

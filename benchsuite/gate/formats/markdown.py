@@ -9,8 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from benchsuite.gate.formats.rows import Column, columns
-from benchsuite.gate.formats.wording import counts, facts, headline, notable, notes, one_line, ordered
+from benchsuite.gate.formats.phrases import (
+    GateColumn,
+    columns,
+    counts,
+    facts,
+    headline,
+    notable,
+    notes,
+    one_line,
+    ordered,
+)
 from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
 from benchsuite.text import in_xml
 
@@ -79,13 +88,13 @@ def _page(result: GateResult, folded: Sequence[GateCell], shown: int, most: int,
     return "\n\n".join(filter(None, (*parts, foot))) + "\n"
 
 
-def _table(found: Sequence[Column], rows: Sequence[str]) -> str:
+def _table(found: Sequence[GateColumn], rows: Sequence[str]) -> str:
     heads = " | ".join(column.head for column in found)
     marks = "|".join("---:" if column.numeric else "---" for column in found)
     return "\n".join([f"| {heads} |", f"|{marks}|", *rows]) if rows else ""
 
 
-def _row(found: Sequence[Column], cell: GateCell) -> str:
+def _row(found: Sequence[GateColumn], cell: GateCell) -> str:
     return "| " + " | ".join(escaped(column.texts.get(cell.id, "")) for column in found) + " |"
 
 

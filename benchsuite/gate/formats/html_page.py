@@ -8,9 +8,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from benchsuite.gate.decide import Decision
-from benchsuite.gate.formats.rows import columns
-from benchsuite.gate.formats.wording import counts, facts, headline, notable, notes, one_line, ordered
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.phrases import (
+    columns,
+    counts,
+    facts,
+    headline,
+    notable,
+    notes,
+    one_line,
+    ordered,
+)
 from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.report.tables import Header, Row, Table, TableCell
 
@@ -87,7 +95,7 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
     return Table(f"{caption}.", tuple(heads), lines, sortable=True)
 
 
-def _reach(decisions: Sequence[Decision]) -> float:
+def _reach(decisions: Sequence[CellDecision]) -> float:
     """Log of the largest ratio that the plot shows; 0 where there is nothing to plot."""
     ends = [
         abs(math.log(x)) for one in decisions for x in (one.ratio, one.lo, one.hi) if x > 0 and x < math.inf
@@ -95,7 +103,7 @@ def _reach(decisions: Sequence[Decision]) -> float:
     return min(_MOST, max(_LEAST, *ends)) if ends else 0.0
 
 
-def interval(decision: Decision, reach: float, verdict: str) -> Markup:
+def interval(decision: CellDecision, reach: float, verdict: str) -> Markup:
     """The ratio and its interval on a logarithmic scale around 1, as an `<svg>` element.
 
     Args:
