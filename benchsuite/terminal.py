@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import byte_size, si, significant
-from benchsuite.labels import noun
+from benchsuite.labels import USUAL, describe_cell, noun, pixels, unusual_axes
 from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
@@ -55,19 +55,6 @@ def observer(*, quiet: bool, verbose: bool) -> Observer:
     if quiet:
         return QuietProgress()
     return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
-
-
-def describe_cell(cell: Cell) -> str:
-    """A cell in a few words."""
-    height, width = cell.resolution
-    size = f"{height}" if height == width else f"{height}×{width}"
-    words = [cell.name, f"{size} px", f"batch {cell.batch}", cell.dtype, cell.kernel, cell.device]
-    if cell.mode != "inference":
-        words.append(cell.mode)
-    unusual = _unusual(cell)
-    if cell.threads is not None:
-        unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
-    return "  ".join([*words, *unusual.values()])
 
 
 def describe_result(record: Record) -> str:
@@ -311,7 +298,7 @@ def print_summary(records: Sequence[Record]) -> None:
     device = ["device"] if any(busy) else []
     rows = []
     for record, axis, works in zip(records, axes, busy, strict=True):
-        settings = (axis.get(name, _USUAL.get(name, "–")) for name in varied)
+        settings = (axis.get(name, USUAL.get(name, "–")) for name in varied)
         numbers = _numbers(record)
         if device:
             numbers.insert(3, si(works.seconds, "s") if works else "–")
@@ -330,33 +317,17 @@ def print_summary(records: Sequence[Record]) -> None:
 
 def _axes(cell: Cell) -> dict[str, str]:
     """The axes of a cell as words, in the order of the table; a network has no width of its own."""
-    height, width = cell.resolution
     layer = {} if cell.dim is None else {"dim": str(cell.dim), "heads": str(cell.num_heads)}
     return {
-        "px": f"{height}" if height == width else f"{height}×{width}",
+        "px": pixels(cell.resolution),
         "batch": str(cell.batch),
         **layer,
         "dtype": cell.dtype,
         "mode": cell.mode,
         "kernel": cell.kernel,
         "device": cell.device,
-        **_unusual(cell),
+        **unusual_axes(cell),
     }
-
-
-_USUAL = {"format": "contiguous", "compile": "eager", "cache": "warm", "protocol": "adaptive"}
-
-
-def _unusual(cell: Cell) -> dict[str, str]:
-    """Axes that are worth a word only where a cell departs from what is usual."""
-    found = {
-        "format": cell.memory_format,
-        "compile": cell.compile,
-        "cache": cell.cache,
-        "protocol": cell.protocol,
-        "threads": "" if cell.threads is None else str(cell.threads),
-    }
-    return {axis: word for axis, word in found.items() if word and word != _USUAL.get(axis)}
 
 
 def _numbers(record: Record) -> list[str]:

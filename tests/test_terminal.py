@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from benchsuite import terminal
+from benchsuite.labels import describe_cell
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Busy, Cost, Failure
 from benchsuite.terminal import fitted
@@ -39,9 +40,9 @@ def test_a_failure_in_words_has_its_reason() -> None:
 
 def test_a_cell_in_words_names_every_axis_that_people_sweep() -> None:
     cell = make_cell(resolution=(224, 448), kernel="sdpa")
-    assert terminal.describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
+    assert describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
     unusual = make_cell(compile="default", cache="cold", threads=1, protocol="timm")
-    assert terminal.describe_cell(unusual).endswith("math  cpu  default  cold  timm  1 thread")
+    assert describe_cell(unusual).endswith("math  cpu  default  cold  timm  1 thread")
 
 
 def test_the_display_fits_stdout_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from benchsuite.report.claims import Panel
@@ -161,8 +161,7 @@ def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]
     """Raise UsageError unless the word is one of those allowed, or None."""
     if word is None or word in allowed:
         return
-    near = nearest(word, allowed)
-    hint = f'; did you mean "{near}"?' if near else ""
+    hint = did_you_mean(word, allowed)
     raise UsageError(f'{option}: no "{word}"{hint}\n  allowed: {", ".join(allowed)}')
 
 

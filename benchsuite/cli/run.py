@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
-from benchsuite.errors import FAILED, INTERRUPTED, EngineError, StorageError, UsageError
+from benchsuite.errors import FAILED, INTERRUPTED, EngineError, StorageError, UsageError, did_you_mean
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
@@ -155,15 +155,13 @@ def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
 
 def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
     """The statuses of `--retry oom,timeout`."""
-    from benchsuite.errors import nearest
     from benchsuite.results.record import STATUSES
 
     statuses = tuple(word.strip() for word in words.split(",") if word.strip())
     failures = [status for status in STATUSES if status not in ("ok", "skipped")]
     for status in statuses:
         if status not in failures:
-            near = nearest(status, failures)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(status, failures)
             raise UsageError(f'--retry: unknown status "{status}"{hint}\n  allowed: {", ".join(failures)}')
     if statuses and resume is None:
         raise UsageError("--retry goes with --resume; in a new run, say `measure: {retry: {crash: 1}}`")
@@ -239,13 +237,13 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
 
 
 def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
-    from benchsuite import terminal
+    from benchsuite.labels import describe_cell
     from benchsuite.runner.estimate import estimate
 
     estimates = estimate(prepared, engine)
     print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
-        print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
+        print(f"excluded  {describe_cell(cell)}: {reason}")
     if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
         print(f"excluded  {more} more")
     count = len(prepared.cells)
@@ -259,15 +257,21 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
 def print_estimates(estimates: Sequence[Estimate]) -> None:
     """Print the table of `--dry-run`, and below it why a cell has no numbers."""
     from benchsuite.format import byte_size, si
-    from benchsuite.labels import noun
-    from benchsuite.terminal import describe_cell, print_table
+    from benchsuite.labels import describe_cell, noun, pixels
+    from benchsuite.terminal import print_table
 
     rows = []
     for item in estimates:
         cell = item.cell
-        height, width = cell.resolution
-        size = f"{height}" if height == width else f"{height}×{width}"
-        words = [cell.id, cell.name, size, str(cell.batch), cell.dtype, cell.kernel, cell.device]
+        words = [
+            cell.id,
+            cell.name,
+            pixels(cell.resolution),
+            str(cell.batch),
+            cell.dtype,
+            cell.kernel,
+            cell.device,
+        ]
         words += ["–" if item.macs is None else si(item.macs)]
         words += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
         words += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]

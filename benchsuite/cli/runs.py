@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Runs, print_sections, warn, wrapped, write
-from benchsuite.errors import BenchsuiteError, UsageError, nearest
+from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ def status(
     from benchsuite.runner.status import status as status_of
 
     if format not in STATUS_FORMATS:
-        near = nearest(format, STATUS_FORMATS)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(format, STATUS_FORMATS)
         raise UsageError(f"--format: unknown format {format!r}{hint}\n  allowed: {', '.join(STATUS_FORMATS)}")
     folders = run_folders(path)
     found = [status_of(folder) for folder in folders]
@@ -86,8 +85,7 @@ def merge(
     from benchsuite.runner.merge import merge as merge_runs
 
     if on_conflict not in CHOICES:
-        near = nearest(on_conflict, CHOICES)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(on_conflict, CHOICES)
         meaning = "\n".join(f"    {word:8}{what}" for word, what in CHOICES.items())
         raise UsageError(f'--on-conflict: unknown choice "{on_conflict}"{hint}\n  allowed:\n{meaning}')
     merged = merge_runs(runs, out, on_conflict=on_conflict, complete=complete, mixed_versions=mixed_versions)
@@ -122,8 +120,7 @@ def compare(
     from benchsuite.results.store import read_run
 
     if format not in COMPARE_FORMATS:
-        guess = nearest(format, COMPARE_FORMATS)
-        hint = f"; did you mean {guess!r}?" if guess else ""
+        hint = did_you_mean(format, COMPARE_FORMATS, "'")
         raise UsageError(f"no format {format!r}{hint}; allowed: {', '.join(COMPARE_FORMATS)}")
     if len(runs) < 2:
         raise UsageError("compare wants two runs or more: benchsuite compare A B")
@@ -166,8 +163,7 @@ def history(
     from benchsuite.report.history import FORMATS, plain, to_csv, to_otava
 
     if format not in FORMATS:
-        guess = nearest(format, FORMATS)
-        hint = f"; did you mean {guess!r}?" if guess else ""
+        hint = did_you_mean(format, FORMATS, "'")
         raise UsageError(f"no format {format!r}{hint}\n  allowed: {', '.join(FORMATS)}")
     found = _series(folder, scenario)
     if format == "otava":
@@ -246,8 +242,7 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
         raise UsageError(f"{folder}: none of its {len(paths)} run folders holds a record")
     found = [one for one in everything if scenario is None or one.scenario == scenario]
     if not found:
-        guess = nearest(str(scenario), {one.scenario for one in everything})
-        hint = f'; did you mean "{guess}"?' if guess else ""
+        hint = did_you_mean(str(scenario), {one.scenario for one in everything})
         raise UsageError(
             f'{folder}: no run of a scenario "{scenario}"{hint}\n  there are: {scenarios(everything)}'
         )

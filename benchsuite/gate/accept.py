@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.findings.exact import GROUPS, Change
 from benchsuite.scenario.gate_settings import ExactPolicy
 
@@ -43,8 +43,7 @@ def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
         cell, _, metric = text.rpartition(":")
         group = metric.partition(".")[0]
         if group not in GROUPS:
-            near = nearest(group, GROUPS)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(group, GROUPS)
             raise UsageError(
                 f'--accept {text}: no exact number is called "{metric}"{hint}\n'
                 f"  allowed: {', '.join(GROUPS)}, alone or after CELL:"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.cli.run import print_estimates
+from benchsuite.labels import describe_cell
 from benchsuite.runner.estimate import Estimate
-from benchsuite.terminal import describe_cell
 from tests.builders import make_cell
 
 
