@@ -339,9 +339,9 @@ def _numbers(record: Record) -> list[str]:
         return [macs, mark, "–", "–", "–"]
     latency = interval = throughput = "–"
     if record.timing:
-        found = latency_of(record.timing)
-        latency, throughput = si(found.value, "s"), significant(record.cell.batch / found.value, 4)
-        if not math.isnan(found.lo):
-            interval = f"±{significant(50 * (found.hi - found.lo) / found.value, 2)} %"
+        estimate = latency_of(record.timing)
+        latency, throughput = si(estimate.value, "s"), significant(record.cell.batch / estimate.value, 4)
+        if not math.isnan(estimate.lo):
+            interval = f"±{significant(50 * (estimate.hi - estimate.lo) / estimate.value, 2)} %"
     memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
     return [macs, latency, interval, throughput, memory]

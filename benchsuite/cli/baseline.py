@@ -41,9 +41,9 @@ def exact(
 
     here = out.parent
     sources = [os.path.relpath(one, here) if Path(one).is_file() else one for one in scenarios]
-    found = count_scenarios(sources, beside=here, pythonpath=pythonpath or ())
-    write(found, out)
-    _wrote(found, out)
+    baseline = count_scenarios(sources, beside=here, pythonpath=pythonpath or ())
+    write(baseline, out)
+    _wrote(baseline, out)
 
 
 @app.command()
@@ -60,10 +60,10 @@ def update(
 
     read = [read_run(path) for path in runs]
     warn(tuple(text for run in read for text in run.warnings))
-    found = of_machine(read)
-    file = out / f"{found.name}-{machine_digest(found.machine)}.json"
-    write(found, file)
-    _wrote(found, file)
+    baseline = of_machine(read)
+    file = out / f"{baseline.name}-{machine_digest(baseline.machine)}.json"
+    write(baseline, file)
+    _wrote(baseline, file)
     if len(read) < 3:
         print("with fewer than three runs nobody knows how far processes differ here", file=sys.stderr)
 
@@ -146,13 +146,13 @@ def noise(
         planned = plan(request)
         for note in planned.notes:
             print(note, file=sys.stderr)
-        found = measure_noise(request, planned, GateProgress(planned.cells), pairs)
-    file = out or Path(f"noise-{found.scenario}.json")
-    write_noise(found, file)
-    page = noise_page(found, file)
-    if not found.cells:
+        measured = measure_noise(request, planned, GateProgress(planned.cells), pairs)
+    file = out or Path(f"noise-{measured.scenario}.json")
+    write_noise(measured, file)
+    page = noise_page(measured, file)
+    if not measured.cells:
         print(*page.above, sep="\n")
-        raise UsageError(f"{found.scenario}: no cell could be timed, so there is no noise to speak of")
+        raise UsageError(f"{measured.scenario}: no cell could be timed, so there is no noise to speak of")
     print_page(page)
 
 

@@ -201,7 +201,7 @@ def gate_report(
     from benchsuite.gate.formats.markdown import to_markdown
     from benchsuite.gate.result import read
 
-    found = read(result)
+    stored = read(result)
     files: _Files = {
         "junit": junit,
         "html": html,
@@ -211,11 +211,11 @@ def gate_report(
         "bencher": bencher,
         "csv": csv,
     }
-    _write_formats(found, files, link)
+    _write_formats(stored, files, link)
     if not any(files.values()):
-        write(to_markdown(found), None)
+        write(to_markdown(stored), None)
     if not exit_zero:
-        raise typer.Exit(found.strict_exit_code if strict else found.exit_code)
+        raise typer.Exit(stored.strict_exit_code if strict else stored.exit_code)
 
 
 def _compare(

@@ -33,17 +33,17 @@ def doctor(
     if format not in ("text", "json"):
         raise UsageError(f"no format {format!r}; allowed: text, json")
     known = facts(device)
-    found = findings(known)
+    problems = findings(known)
     if format == "json":
         from dataclasses import asdict
 
-        data = {"facts": known, "findings": [asdict(one) for one in found]}
+        data = {"facts": known, "findings": [asdict(one) for one in problems]}
         print(json.dumps(data, indent=2, ensure_ascii=False))
         return
     for name, text in _machine_lines(known):
         print(f"{name:<10}  {text}")
     print()
-    for finding in found:
+    for finding in problems:
         print(*_finding_lines(finding), sep="\n")
 
 

@@ -100,14 +100,14 @@ def figure(
     _require("--kernel", kernel, tuple(dict.fromkeys(point.kernel for point in cells.points)))
     options = Options(kernel=kernel, reference=reference, metric=metric, names=names)
     with theme.applied():
-        found = list(drawings(cells, layout, options, [KINDS[kind]]))
-        if not found:
+        figures = list(drawings(cells, layout, options, [KINDS[kind]]))
+        if not figures:
             raise UsageError(f"{run} has nothing to show in a figure of the kind {kind}")
-        _require("--group", group, [one.of for one in found])
-        chosen = next(one for one in found if group in (None, one.of))
+        _require("--group", group, [one.of for one in figures])
+        chosen = next(one for one in figures if group in (None, one.of))
         with layout.applied():
             write(chosen.drawing.figure, out)
-    others = [one.of for one in found if one is not chosen]
+    others = [one.of for one in figures if one is not chosen]
     if others and group is None:
         warn((f"drawn for {chosen.of}; --group has also: {'; '.join(others)}",))
     print(out)
@@ -123,9 +123,9 @@ def extract(
     """Take the records out of a report: a run folder, or one for each of its runs."""
     from benchsuite.report.explore import extract as extracting
 
-    found = extracting.extract(report)
-    folders = extracting.write(found, out or Path(report.stem))
-    for one, folder in zip(found, folders, strict=True):
+    extracted = extracting.extract(report)
+    folders = extracting.write(extracted, out or Path(report.stem))
+    for one, folder in zip(extracted, folders, strict=True):
         print(f"{folder}  {len(one.run.records)} records")
         if one.partial:
             print(
@@ -150,11 +150,11 @@ def claims(
     results = load(run)
     warn(results.run.warnings)
     frame = results.frame()
-    found = judgements(results.run.scenario, frame)
+    judged = judgements(results.run.scenario, frame)
     if format == "json":
-        print(json.dumps([plain(one) for one in found], indent=2, ensure_ascii=False))
+        print(json.dumps([plain(one) for one in judged], indent=2, ensure_ascii=False))
     else:
-        _print_claims(panel(found, frame))
+        _print_claims(panel(judged, frame))
 
 
 def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]) -> None:

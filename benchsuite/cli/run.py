@@ -145,12 +145,12 @@ def _options(executor: str, words: list[str] | None, ray_address: str | None) ->
 
 def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
     """The two limits as overrides of the scenario."""
-    found = []
+    overrides = []
     if timeout is not None:
-        found.append(f"measure.timeout_s={timeout}")
+        overrides.append(f"measure.timeout_s={timeout}")
     if memory_limit is not None:
-        found.append(f"measure.memory_limit={memory_limit}")
-    return tuple(found)
+        overrides.append(f"measure.memory_limit={memory_limit}")
+    return tuple(overrides)
 
 
 def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:

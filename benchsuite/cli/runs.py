@@ -41,17 +41,17 @@ def status(
         hint = did_you_mean(format, STATUS_FORMATS)
         raise UsageError(f"--format: unknown format {format!r}{hint}\n  allowed: {', '.join(STATUS_FORMATS)}")
     folders = run_folders(path)
-    found = [status_of(folder) for folder in folders]
-    whole = summed(found, path) if folders != [path] else None
-    absent = absent_shards(found) if whole else []
-    warn(tuple(text for one in found for text in one.warnings))
+    statuses = [status_of(folder) for folder in folders]
+    whole = summed(statuses, path) if folders != [path] else None
+    absent = absent_shards(statuses) if whole else []
+    warn(tuple(text for one in statuses for text in one.warnings))
     if format == "json":
-        facts = {"runs": [_status_facts(one) for one in found], "absent_shards": absent}
+        facts = {"runs": [_status_facts(one) for one in statuses], "absent_shards": absent}
         print(
             json.dumps(facts | ({"sum": _status_facts(whole)} if whole else {}), indent=2, ensure_ascii=False)
         )
         return
-    for one in found:
+    for one in statuses:
         resume = f"; go on with: benchsuite run --resume {one.path}" if one.missing else ""
         print("\n".join(_status_lines(one, resume)))
     if whole:
@@ -135,8 +135,8 @@ def compare(
             print(f"# {in_markdown(page.title)}\n")
         # The summary holds paths, which are not to be torn.
         plain = [wrapped(page.answer), page.summary, wrapped(page.caveat)]
-        said = filter(None, plain if text else map(in_markdown, (page.answer, page.summary, page.caveat)))
-        print(*said, sep="\n\n", end="\n\n")
+        texts = filter(None, plain if text else map(in_markdown, (page.answer, page.summary, page.caveat)))
+        print(*texts, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:
         try:
@@ -165,15 +165,15 @@ def history(
     if format not in FORMATS:
         hint = did_you_mean(format, FORMATS, "'")
         raise UsageError(f"no format {format!r}{hint}\n  allowed: {', '.join(FORMATS)}")
-    found = _series(folder, scenario)
+    series = _series(folder, scenario)
     if format == "otava":
-        _write_otava(to_otava(found), out)
+        _write_otava(to_otava(series), out)
     elif format == "json":
-        write(json.dumps(plain(found), indent=2, ensure_ascii=False) + "\n", out)
+        write(json.dumps(plain(series), indent=2, ensure_ascii=False) + "\n", out)
     elif format == "csv":
-        write(to_csv(found), out)
+        write(to_csv(series), out)
     else:
-        _write_text(found, out)
+        _write_text(series, out)
 
 
 def publish(
@@ -240,13 +240,13 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
     everything = series_of(_readable(paths))
     if not everything:
         raise UsageError(f"{folder}: none of its {len(paths)} run folders holds a record")
-    found = [one for one in everything if scenario is None or one.scenario == scenario]
-    if not found:
+    series = [one for one in everything if scenario is None or one.scenario == scenario]
+    if not series:
         hint = did_you_mean(str(scenario), {one.scenario for one in everything})
         raise UsageError(
             f'{folder}: no run of a scenario "{scenario}"{hint}\n  there are: {scenarios(everything)}'
         )
-    return found
+    return series
 
 
 def _readable(paths: list[Path]) -> Iterator[Run]:
@@ -264,18 +264,18 @@ def _readable(paths: list[Path]) -> Iterator[Run]:
         yield run
 
 
-def _write_text(found: list[Series], out: Path | None) -> None:
+def _write_text(series: list[Series], out: Path | None) -> None:
     import contextlib
     import io
 
     from benchsuite.report.history import sections
 
     if out is None:
-        print_sections(sections(found), plain=True)
+        print_sections(sections(series), plain=True)
         return
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        print_sections(sections(found), plain=True)
+        print_sections(sections(series), plain=True)
     write(text.getvalue(), out)
 
 

@@ -53,23 +53,23 @@ def check(
     require_folders(folders)
     warn(plugins(search_path(folders)).warnings)
     known = known_parameters(folders)
-    found: list[Problem] = []
+    problems: list[Problem] = []
     unbuilt = False
     for reference in files:
         path = find.resolve(reference)
         text = find.read(path)
         result = checked(text, str(path), known, profiles=profile or (), overrides=set_ or ())
         here = result.problems
-        found.extend(here)
+        problems.extend(here)
         warn(tuple(str(problem) for problem in result.warnings))
         if not here and not build:
             print(f"{path}: ok")
         elif not here:
             unbuilt |= _print_built(path, profile or [], set_ or [], folders)
-    for problem in found:
+    for problem in problems:
         print(problem)
-    if found:
-        print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+    if problems:
+        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
     if unbuilt:
         raise typer.Exit(FAILED)

@@ -179,8 +179,8 @@ def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]
     """Rows for people, and for programs."""
     from benchsuite.zoo.backbones import rows
 
-    found = rows()
-    return found, [{**one} for one in found]
+    backbones = rows()
+    return backbones, [{**one} for one in backbones]
 
 
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
@@ -268,16 +268,16 @@ def _analyse_params(given: list[str]) -> dict[str, object]:
     """name=value pairs, values as in YAML; raises UsageError."""
     import yaml
 
-    found: dict[str, object] = {}
+    params: dict[str, object] = {}
     for text in given:
         name, equals, value = text.partition("=")
         try:
             if not (equals and name.isidentifier()):
                 raise UsageError(f"--param {text}: wanted name=value, alpha=0.9 say")
-            found[name] = yaml.safe_load(value)
+            params[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise UsageError(f"--param {text}: the value cannot be read: {error}") from error
-    return found
+    return params
 
 
 def _write_analyses(analyses: Analyses, folder: Path | None, out: Path | None) -> None:

@@ -38,7 +38,7 @@ def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
     Raises:
         UsageError: there is no such metric.
     """
-    found = []
+    accepted = []
     for text in texts:
         cell, _, metric = text.rpartition(":")
         group = metric.partition(".")[0]
@@ -48,8 +48,8 @@ def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
                 f'--accept {text}: no exact number is called "{metric}"{hint}\n'
                 f"  allowed: {', '.join(GROUPS)}, alone or after CELL:"
             )
-        found.append(Accepted(metric, cell))
-    return tuple(found)
+        accepted.append(Accepted(metric, cell))
+    return tuple(accepted)
 
 
 def accepted_of(changes: Iterable[Change], accepted: Sequence[Accepted]) -> tuple[Change, ...]:

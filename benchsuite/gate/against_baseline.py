@@ -243,21 +243,23 @@ def run_result(
     """
     one_scenario(runs)
     machines = [one for run in runs for one in (*run.environments.values(),)] or [{}]
-    found = [*over_sessions([old.machine], machines)]
+    differences = [*over_sessions([old.machine], machines)]
     for run in runs:
-        found += [one for one in settings({"measure": old.measure}, run.scenario) if one not in found]
+        differences += [
+            one for one in settings({"measure": old.measure}, run.scenario) if one not in differences
+        ]
     known = _known(old, machines)
-    own, said = _own_noise(noise, machines[0], runs)
+    own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
     processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
-    refused = [one for one in found if one.level == "refuse"]
+    refused = [one for one in differences if one.level == "refuse"]
     cells: tuple[GateCell, ...] = ()
     tested, by_chance = 0, 0.0
     if not refused:
         cells, tested, by_chance = timed_cells(old, new.cells, known, own, accepted)
         _require_common(cells, base)
     if known is not None and any(cell.id not in own for cell in cells):
-        said = (*said, _NOISE.format(100 * known))
+        notes = (*notes, _NOISE.format(100 * known))
     return GateResult(
         scenario=new.name,
         base=f"baseline {base}",
@@ -267,9 +269,9 @@ def run_result(
         rule=old.rule,
         tested=tested,
         by_chance=by_chance,
-        differences=tuple(found),
+        differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
-        notes=(*said, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
+        notes=(*notes, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
         missing_fails=(missing or old.rule.missing) == "fail",
         command=command,
         unread=tuple(text for run in runs for text in run.warnings),
@@ -278,8 +280,8 @@ def run_result(
 
 def _known(old: Baseline, machines: Sequence[Mapping[str, Any]]) -> float | None:
     """The largest noise that self-tests have told; None if none has."""
-    told = [old.noise, *map(self_test_noise, machines)]
-    return max([one for one in told if one is not None], default=None)
+    noises = [old.noise, *map(self_test_noise, machines)]
+    return max([one for one in noises if one is not None], default=None)
 
 
 def _own_noise(

@@ -126,13 +126,13 @@ def changes_of(old: BaselineCell, new: BaselineCell) -> tuple[Change, ...]:
     groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
     for group in groups:
         group.update(_BY_CALLS if "macs" in group else ())
-    found = []
+    changes = []
     for name in dict.fromkeys((*old.numbers, *new.numbers)):
         kind = name.partition(".")[0]
         was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
         if was != now and all(kind in known for known in groups):
-            found.append(Change(new.cell, name, was, now, _note(kind, old, new)))
-    return tuple(found)
+            changes.append(Change(new.cell, name, was, now, _note(kind, old, new)))
+    return tuple(changes)
 
 
 def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
@@ -175,11 +175,11 @@ def of_machine(runs: Sequence[Run]) -> Baseline:
                 f"these runs are of several machines, and a baseline is of one: {one.label} is {one.old} and "
                 f"{one.new}"
             )
-    told = [noise for machine in machines if (noise := self_test_noise(machine)) is not None]
-    found = of_runs(runs, max(told, default=None))
-    if not found.cells:
+    noises = [noise for machine in machines if (noise := self_test_noise(machine)) is not None]
+    baseline = of_runs(runs, max(noises, default=None))
+    if not baseline.cells:
         raise UsageError(f"{runs[0].path}: has no records, so there is nothing to keep")
-    return found
+    return baseline
 
 
 def one_scenario(runs: Sequence[Run]) -> str:
@@ -219,14 +219,14 @@ def _rule(run: Run) -> Gate:
 def machine_digest(machine: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that two machines share if nothing differs for which a gate refuses."""
     gpu = bool(machine.get("gpu"))
-    told: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
+    properties: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
     for row in PROPERTIES:
         if (row.gpu if gpu else row.cpu) == "refuse" and row.path != "device":
             value: Any = machine
             for key in row.path.split("."):
                 value = value.get(key) if isinstance(value, Mapping) else None
-            told[row.path] = value
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
+            properties[row.path] = value
+    return hashlib.sha256(json.dumps(properties, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _note(group: str, old: BaselineCell, new: BaselineCell) -> str:
@@ -272,9 +272,9 @@ def load(text: str, name: str) -> Baseline:
         version = data.pop("version")
         if version != BASELINE_VERSION:
             raise UsageError(_other_version(name, version))
-        found = _adapter().validate_python(data)
-        require_environment(found.machine)
-        return found
+        baseline = _adapter().validate_python(data)
+        require_environment(baseline.machine)
+        return baseline
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{name}: not a baseline: {str(error).splitlines()[0]}") from error
 

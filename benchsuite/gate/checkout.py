@@ -171,8 +171,8 @@ def _git(folder: Path, *words: str) -> str:
         [*_GIT, *words], cwd=folder, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"git {words[0]} exited with {done.returncode}"]
-        raise _GitError(said[-1].removeprefix("fatal: "))
+        stderr = done.stderr.strip().splitlines() or [f"git {words[0]} exited with {done.returncode}"]
+        raise _GitError(stderr[-1].removeprefix("fatal: "))
     return done.stdout.strip("\n")
 
 

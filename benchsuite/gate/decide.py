@@ -131,11 +131,11 @@ def decide_all(cells: Mapping[str, Evidence], rule: Gate) -> Decisions:
     inconclusive. Tested are the cells with fresh pairs: those pairs know nothing of the screen, so that it
     need not be paid for.
     """
-    found = {cell: decide(evidence, rule) for cell, evidence in cells.items()}
-    for cell, why in not_significant(found, rule).items():
-        found[cell] = replace(found[cell], verdict="inconclusive", reason=why)
-    tested = count_tested(found.values())
-    return Decisions(found, tested, expected_by_chance(tested, rule.confidence))
+    decisions = {cell: decide(evidence, rule) for cell, evidence in cells.items()}
+    for cell, why in not_significant(decisions, rule).items():
+        decisions[cell] = replace(decisions[cell], verdict="inconclusive", reason=why)
+    tested = count_tested(decisions.values())
+    return Decisions(decisions, tested, expected_by_chance(tested, rule.confidence))
 
 
 def decide(evidence: Evidence, rule: Gate) -> CellDecision:
@@ -148,10 +148,10 @@ def decide(evidence: Evidence, rule: Gate) -> CellDecision:
         ratio = math.exp(statistics.median((*evidence.screen, *pairs) or (math.nan,)))
         why = f"{rule.pairs} fresh pairs are needed to decide, and there are {len(pairs) or 'none'}"
         return CellDecision("inconclusive", delta, ratio, pairs=len(pairs), reason=why)
-    found = _of_ratio(stats.ratio_of(pairs, least=2), delta, rule)
-    if found.verdict == "inconclusive":
-        return replace(found, reason="the pairs spread too much to tell")
-    return found
+    decision = _of_ratio(stats.ratio_of(pairs, least=2), delta, rule)
+    if decision.verdict == "inconclusive":
+        return replace(decision, reason="the pairs spread too much to tell")
+    return decision
 
 
 def decide_unpaired(
@@ -186,15 +186,15 @@ def decide_unpaired(
             "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
         )
         return CellDecision("inconclusive", delta, math.exp(log_ratio), pairs=processes, reason=why)
-    found = _of_ratio(stats.Ratio(log_ratio, error, freedom, processes), delta, rule)
+    decision = _of_ratio(stats.Ratio(log_ratio, error, freedom, processes), delta, rule)
     if not measured:
-        found = replace(found, p=math.nan)
-    if found.verdict != "inconclusive":
-        return found
+        decision = replace(decision, p=math.nan)
+    if decision.verdict != "inconclusive":
+        return decision
     if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
-        return replace(found, verdict="not flagged")
+        return replace(decision, verdict="not flagged")
     why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
-    return replace(found, reason=why)
+    return replace(decision, reason=why)
 
 
 def not_significant(decisions: Mapping[str, CellDecision], rule: Gate) -> dict[str, str]:
@@ -232,7 +232,9 @@ def _limit(evidence: Evidence, rule: Gate) -> float:
 def _of_ratio(ratio: stats.Ratio, delta: float, rule: Gate) -> CellDecision:
     """The verdict of the rule of evidence; whoever asked says why it is inconclusive."""
     question = stats.Question(ratio, margin=delta)
-    found = stats.decide({"": question}, confidence=rule.confidence, false_discovery=1.0, tested="above")[""]
+    decided = stats.decide({"": question}, confidence=rule.confidence, false_discovery=1.0, tested="above")[
+        ""
+    ]
     return CellDecision(
-        _VERDICT_OF[found.side], delta, found.ratio, found.lo, found.hi, found.p, pairs=ratio.rounds
+        _VERDICT_OF[decided.side], delta, decided.ratio, decided.lo, decided.hi, decided.p, pairs=ratio.rounds
     )

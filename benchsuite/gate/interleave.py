@@ -106,14 +106,14 @@ class _Interleaver:
     def stage(self, cells: Sequence[Cell], pairs: int, *, fresh: bool) -> None:
         """Measure pairs of processes; a cell that cannot be measured drops out after a while."""
         for number in range(1, pairs + 1):
-            going = [cell for cell in cells if self._failures(cell) < _GIVEN_UP]
-            if not going:
+            remaining = [cell for cell in cells if self._failures(cell) < _GIVEN_UP]
+            if not remaining:
                 return
-            self._pair(going, number, pairs, fresh=fresh)
+            self._pair(remaining, number, pairs, fresh=fresh)
 
     def _pair(self, cells: Sequence[Cell], number: int, pairs: int, *, fresh: bool) -> None:
         done = len(self.pairs)
-        found: dict[SideName, Records] = {}
+        records: dict[SideName, Records] = {}
         for side in SIDES if (self._first + done) % 2 == 0 else SIDES[::-1]:
             due = cells if done else self._has[side]
             process = ProcessRun(
@@ -126,9 +126,9 @@ class _Interleaver:
                 pairs=pairs,
             )
             self._observer.begins(process)
-            found[side] = self._measure(process)
+            records[side] = self._measure(process)
             self._observer.ends(process)
-        self.pairs.append(ProcessPair(base=found["base"], candidate=found["candidate"], fresh=fresh))
+        self.pairs.append(ProcessPair(base=records["base"], candidate=records["candidate"], fresh=fresh))
 
     def _failures(self, cell: Cell) -> int:
         """Pairs that were to measure the cell and have no time of it on both sides."""

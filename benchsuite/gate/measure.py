@@ -116,9 +116,9 @@ def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, 
 
 def modules_of(cells: Sequence[Cell]) -> tuple[str, ...]:
     """The top-level modules that the cells' own subjects come from, the zoo's left out."""
-    found = plugins(search_path()).mixers
+    brought = plugins(search_path()).mixers
     targets = dict.fromkeys(
-        found[cell.target].target if cell.target in found else cell.target
+        brought[cell.target].target if cell.target in brought else cell.target
         for cell in cells
         if not cell.target.startswith(TIMM)
     )

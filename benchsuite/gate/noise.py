@@ -91,7 +91,7 @@ def noise_of(
     Args:
         names: cell id → its name for a reader.
     """
-    found, unmeasured = [], []
+    measured, unmeasured = [], []
     for cell in cells:
         ratios = log_ratios_of(cell.id, pairs)
         if len(ratios) < 2:
@@ -101,7 +101,7 @@ def noise_of(
             continue
         spread = math.sqrt(math.fsum(ratio**2 for ratio in ratios) / len(ratios))
         noise = aa_noise(ratios, rule.pairs)
-        found.append(
+        measured.append(
             CellNoise(id=cell.id, name=names[cell.id], noise=noise, spread=spread, log_ratios=ratios)
         )
     return GateNoise(
@@ -110,7 +110,7 @@ def noise_of(
         environment=environment,
         pairs=rule.pairs,
         floor=rule.delta,
-        cells=tuple(found),
+        cells=tuple(measured),
         unmeasured=tuple(unmeasured),
     )
 
@@ -143,9 +143,9 @@ def read_noise(path: Path) -> GateNoise:
                 f"{path}: version {version} of a noise file is newer than this benchsuite reads (up to "
                 f"{NOISE_VERSION}); update with: pip install --upgrade benchsuite"
             )
-        found = _adapter().validate_python(data)
-        require_environment(found.environment)
-        return found
+        noise = _adapter().validate_python(data)
+        require_environment(noise.environment)
+        return noise
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -107,14 +107,14 @@ def interpreter(word: str | None, folder: Path) -> str:
     if word is None:
         return sys.executable
     if os.sep not in word:
-        found = shutil.which(word)
+        python = shutil.which(word)
     else:
         tried = (folder / word, Path.cwd() / word)
         # Not resolved: a virtual environment's python is a link, and known by where the link is.
-        found = next((str(path.absolute()) for path in tried if path.is_file()), None)
-    if found is None:
+        python = next((str(path.absolute()) for path in tried if path.is_file()), None)
+    if python is None:
         raise UsageError(f"no interpreter {word!r}: not on PATH, in {folder} or in {Path.cwd()}")
-    return found
+    return python
 
 
 def probe(side: GateSide, modules: Sequence[str]) -> Probe:
@@ -216,8 +216,10 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Pr
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
             ))  # fmt: skip
     if code not in (0, 3) or not (folder / RECORDS).is_file():
-        said = log.read_text(encoding="utf-8", errors="replace")
-        raise _failed(side, f"benchsuite run exited with {code}", said.replace(str(scenario), "the scenario"))
+        printed = log.read_text(encoding="utf-8", errors="replace")
+        raise _failed(
+            side, f"benchsuite run exited with {code}", printed.replace(str(scenario), "the scenario")
+        )
     (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
     if not log.stat().st_size:
         log.unlink()
@@ -235,8 +237,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def _failed(side: GateSide, what: str, said: str) -> SideFailed:
-    lines = [f"  {line}" for line in said.strip().splitlines()[-_LAST_LINES:]]
+def _failed(side: GateSide, what: str, printed: str) -> SideFailed:
+    lines = [f"  {line}" for line in printed.strip().splitlines()[-_LAST_LINES:]]
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
 
 
@@ -268,8 +270,8 @@ def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
     """One round in shuffled order, with the gate's budgets, which are used up: a rule that stops on precision
     would give the two sides different numbers of samples."""
     measure, gate = scenario.measure, scenario.gate
-    found = {key: getattr(measure, key) for key in _OF_MEASURE}
-    return found | {
+    settings = {key: getattr(measure, key) for key in _OF_MEASURE}
+    return settings | {
         "metrics": list(measure.metrics) if exact else ["latency"],
         "check": measure.check and exact,
         "rule": "fixed",

@@ -147,7 +147,9 @@ def _machine(scenario: Scenario) -> tuple[str, dict[str, Any]]:
     words = list(scenario.sweep.device)
     worker = Worker()
     try:
-        found: Callable[..., tuple[str, dict[str, Any]]] = worker.call
-        return found("describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None)
+        describe: Callable[..., tuple[str, dict[str, Any]]] = worker.call
+        return describe(
+            "describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None
+        )
     finally:
         worker.close()

@@ -109,9 +109,9 @@ def _gate_row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
 def _changes(cell: GateCell) -> str:
     """The exact numbers that changed, those that nobody has accepted first."""
     ordered = sorted(cell.changes, key=lambda change: change in cell.accepted)
-    told = [_change_words(one) + (" (accepted)" if one in cell.accepted else "") for one in ordered]
-    more = len(told) - _MOST_CHANGES
-    return ", ".join([*told[:_MOST_CHANGES], *([f"{more} more numbers"] if more > 0 else [])])
+    texts = [_change_words(one) + (" (accepted)" if one in cell.accepted else "") for one in ordered]
+    more = len(texts) - _MOST_CHANGES
+    return ", ".join([*texts[:_MOST_CHANGES], *([f"{more} more numbers"] if more > 0 else [])])
 
 
 def _change_words(change: Change) -> str:
@@ -131,9 +131,9 @@ def rule_words(rule: Gate) -> str:
 def summary(result: GateResult) -> str:
     """The sentence that says it all: "1 slower, 9 not flagged of 10 cells; …"."""
     counts = [(verdict, len(result.of(verdict))) for verdict in CELL_VERDICTS]
-    found = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
     cells = "1 cell" if len(result.cells) == 1 else f"{len(result.cells)} cells"
-    text = f"{found} of {cells}, in {result.seconds:.0f} s"
+    text = f"{verdicts} of {cells}, in {result.seconds:.0f} s"
     if not result.tested:
         return text
     tested = "1 was" if result.tested == 1 else f"{result.tested} were"

@@ -33,7 +33,7 @@ class GatePage:
 
     Attributes:
         notable: cells that regressed, improved or were not compared; None if there are none.
-        others: all other cells, folded under `said`.
+        others: all other cells, folded under `counts`.
         timed: whether there are columns of times, which a phone leaves out for the ratio.
     """
 
@@ -43,7 +43,7 @@ class GatePage:
     notable: Table | None
     others: Table | None
     timed: bool
-    said: str
+    counts: str
     notes: Sequence[str]
     command: str
     styles: str = ""
@@ -62,7 +62,7 @@ def to_html(result: GateResult) -> str:
         notable=_table(result, [cell for cell in cells if notable(cell)], "Cells to look at"),
         others=_table(result, others, "Other cells"),
         timed=any(one.numeric for one in columns(result)),
-        said=counts(others),
+        counts=counts(others),
         notes=notes(result),
         command=one_line(result.command),
     )
@@ -72,14 +72,14 @@ def to_html(result: GateResult) -> str:
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
     if not cells:
         return None
-    found = columns(result)
+    shown = columns(result)
     reach = _reach([cell.decision for cell in result.cells if cell.decision])
     if reach:
         ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
         caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
-    heads = [Header(one.head.capitalize(), one.numeric) for one in found]
+    heads = [Header(one.head.capitalize(), one.numeric) for one in shown]
     rows = [
-        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in found]
+        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in shown]
         for cell in cells
     ]
     if reach:

@@ -67,15 +67,15 @@ def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
 
 def notable(cell: GateCell) -> bool:
     """Whether a reader acts on it: it regressed, improved, has changed numbers, or was not compared."""
-    told = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
-    return cell.verdict in told or bool(cell.changes)
+    verdicts = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
+    return cell.verdict in verdicts or bool(cell.changes)
 
 
 def counts(cells: Iterable[GateCell]) -> str:
     """ "1 slower, 30 unchanged", the worst first."""
-    found = Counter(cell.verdict for cell in cells)
+    number = Counter(cell.verdict for cell in cells)
     return ", ".join(
-        f"{found[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if found[verdict]
+        f"{number[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if number[verdict]
     )
 
 
@@ -127,13 +127,13 @@ class GateColumn:
 def columns(result: GateResult) -> list[GateColumn]:
     """Label, verdict, times of both sides in one unit, ratio, and why; no times where none were compared."""
     cells = result.cells
-    found = [
+    labelled = [
         GateColumn("cell", labels(result)),
         GateColumn("verdict", {c.id: VERDICT_WORDS[c.verdict] for c in cells}),
     ]
     if any(cell.base_s is not None or cell.candidate_s is not None for cell in cells):
-        found += _times(cells)
-    return [*found, GateColumn("why", {cell.id: why(cell) for cell in cells})]
+        labelled += _times(cells)
+    return [*labelled, GateColumn("why", {cell.id: why(cell) for cell in cells})]
 
 
 def headline(result: GateResult) -> str:
@@ -146,8 +146,8 @@ def headline(result: GateResult) -> str:
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
-    said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
-    return f"{said}: {counts(result.cells)}.{unmeasured}"
+    outcome = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    return f"{outcome}: {counts(result.cells)}.{unmeasured}"
 
 
 def facts(result: GateResult) -> list[tuple[str, str]]:

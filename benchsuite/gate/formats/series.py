@@ -54,7 +54,7 @@ def to_bencher(result: GateResult) -> str:
 
     Source of the unit: its built-in measure "latency" is in nanoseconds.
     """
-    found: dict[str, Mapping[str, Mapping[str, float]]] = {
+    metrics: dict[str, Mapping[str, Mapping[str, float]]] = {
         one_line(cell.id): {key: {"value": cell.counts[key]} for key in _UNITS if key in cell.counts}
         for cell in _counted(result)
     }
@@ -64,8 +64,8 @@ def to_bencher(result: GateResult) -> str:
         ends = _ends(cell)
         if ends is not None:
             metric |= {"lower_value": 1e9 * ends[0], "upper_value": 1e9 * ends[1]}
-        found[one_line(cell.id)] = {"latency": metric}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        metrics[one_line(cell.id)] = {"latency": metric}
+    return json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_csv(result: GateResult) -> str:
