@@ -27,6 +27,51 @@ _GIT = ("git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "a
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedSides:
+    """Base and candidate, ready to be measured.
+
+    Attributes:
+        root: of the repository whose revisions they are; None if they differ in their interpreters alone.
+    """
+
+    sides: Mapping[SideName, GateSide]
+    root: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
+    """Base and candidate; the worktrees that they needed are gone afterwards."""
+    if request.base is None:
+        folder = Path.cwd()
+        yield OpenedSides({
+            name: _side(request, name, folder, f"python {_python(request, name) or 'of this environment'}")
+            for name in SIDES
+        })  # fmt: skip
+        return
+    repository, revisions, notes = _compared(request, request.base)
+    if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
+        notes += ("both sides are the same code: whatever is found is noise",)
+    with repository.checked_out(*revisions) as folders:
+        depth = len(Path(repository.prefix).parts)
+        sides: dict[SideName, GateSide] = {}
+        for name, revision, folder in zip(SIDES, revisions, folders, strict=True):
+            top = (folder, *folder.parents)[depth]
+            sides[name] = replace(_side(request, name, folder, revision.words), top=top)
+        yield OpenedSides(sides, root=repository.root, notes=notes)
+
+
+def require_revisions(request: GateRequest) -> None:
+    """Refuse what no gate could compare, before anything slow begins.
+
+    Raises:
+        UsageError: there is no repository, a revision is unknown, or files are not committed.
+    """
+    if request.base is not None:
+        _compared(request, request.base)
+
+
+@dataclass(frozen=True, slots=True)
 class Revision:
     """One side as git sees it.
 
@@ -185,51 +230,6 @@ def _has_owner(home: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedSides:
-    """Base and candidate, ready to be measured.
-
-    Attributes:
-        root: of the repository whose revisions they are; None if they differ in their interpreters alone.
-    """
-
-    sides: Mapping[SideName, GateSide]
-    root: Path | None = None
-    notes: tuple[str, ...] = ()
-
-
-@contextlib.contextmanager
-def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
-    """Base and candidate; the worktrees that they needed are gone afterwards."""
-    if request.base is None:
-        folder = Path.cwd()
-        yield OpenedSides({
-            name: _side(request, name, folder, f"python {_python(request, name) or 'of this environment'}")
-            for name in SIDES
-        })  # fmt: skip
-        return
-    repository, revisions, notes = _compared(request, request.base)
-    if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
-        notes += ("both sides are the same code: whatever is found is noise",)
-    with repository.checked_out(*revisions) as folders:
-        depth = len(Path(repository.prefix).parts)
-        sides: dict[SideName, GateSide] = {}
-        for name, revision, folder in zip(SIDES, revisions, folders, strict=True):
-            top = (folder, *folder.parents)[depth]
-            sides[name] = replace(_side(request, name, folder, revision.words), top=top)
-        yield OpenedSides(sides, root=repository.root, notes=notes)
-
-
-def require_revisions(request: GateRequest) -> None:
-    """Refuse what no gate could compare, before anything slow begins.
-
-    Raises:
-        UsageError: there is no repository, a revision is unknown, or files are not committed.
-    """
-    if request.base is not None:
-        _compared(request, request.base)
 
 
 def _compared(
