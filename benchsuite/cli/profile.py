@@ -152,13 +152,13 @@ def _conclude(done: Profiled, *, quiet: bool) -> None:
 
 
 def _print_largest(record: Record, done: Profiled) -> None:
-    from benchsuite import terminal
     from benchsuite.format import si
+    from benchsuite.labels import describe_cell
 
     reading = done.readings.get(record.id)
     if reading is None:
         return
-    print(terminal.describe_cell(record.cell))
+    print(describe_cell(record.cell))
     for kind in ("kernel", "operator"):
         for one in [one for one in reading.ops if one.kind == kind][:SHOWN]:
             name = one.name if len(one.name) <= _NAME else f"{one.name[: _NAME - 1]}…"

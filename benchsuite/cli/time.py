@@ -89,9 +89,9 @@ def print_relative(folder: Path) -> None:
     if not (folder / RECORDS).is_file():
         return
     run = read_run(folder)
-    found = relative(run.records, run.environment)
-    settings = setting_names([one.fastest for one in found])
-    for one in found:
+    comparisons = relative(run.records, run.environment)
+    settings = setting_names([one.fastest for one in comparisons])
+    for one in comparisons:
         called = cell_names([one.fastest, *(cell for cell, _ in one.others)])
         if settings[one.fastest.id]:
             print(settings[one.fastest.id])

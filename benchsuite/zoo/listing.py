@@ -82,13 +82,6 @@ def page(entry: Entry) -> str:
     return "\n".join(lines)
 
 
-def aligned(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows in columns of equal width, under a line of headings."""
-    lines = [list(rows[0]), *(list(one.values()) for one in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows as a table in Markdown."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(one.values()) for one in rows)]

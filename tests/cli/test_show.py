@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from benchsuite import terminal
 from benchsuite.cli import main
+from benchsuite.cli.zoo import _print_list
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers import Relation
 from benchsuite.zoo.catalogue import SEE_SOURCE, Entry
@@ -183,10 +183,10 @@ def test_a_list_keeps_to_the_width_of_a_terminal_and_is_a_line_a_row_in_a_pipe(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     rows = [{"name": "mine", "summary": "long " * 20}]
-    terminal.print_list(rows, [], "text")
+    _print_list(rows, [], "text")
     assert len(capsys.readouterr().out.splitlines()[1]) > 100
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    terminal.print_list(rows, [], "text")
+    _print_list(rows, [], "text")
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["name", "    summary", "mine"]
     assert lines[3:] == ["    long long long"] * 6 + ["    long long"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.cli.doctor import doctor
+from benchsuite.cli.health import doctor
 from benchsuite.errors import DeviceError, UsageError
 from benchsuite.health import facts as checkup
 from benchsuite.health.doctor import Finding, findings

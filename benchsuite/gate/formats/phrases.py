@@ -1,15 +1,17 @@
-"""Words that the formats of a gate's result share: labels of cells, verdicts, ratios, exact numbers."""
+"""Labels of cells, verdicts, ratios, exact numbers and columns, which all formats of a gate share."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from benchsuite.findings.exact import Change
-from benchsuite.format import si
+from benchsuite.format import si, significant
 from benchsuite.gate.result import CELL_VERDICTS, REGRESSIONS, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
+from benchsuite.report.words import scale_of
 from benchsuite.text import in_xml
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
@@ -65,15 +67,15 @@ def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
 
 def notable(cell: GateCell) -> bool:
     """Whether a reader acts on it: it regressed, improved, has changed numbers, or was not compared."""
-    told = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
-    return cell.verdict in told or bool(cell.changes)
+    verdicts = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
+    return cell.verdict in verdicts or bool(cell.changes)
 
 
 def counts(cells: Iterable[GateCell]) -> str:
     """ "1 slower, 30 unchanged", the worst first."""
-    found = Counter(cell.verdict for cell in cells)
+    number = Counter(cell.verdict for cell in cells)
     return ", ".join(
-        f"{found[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if found[verdict]
+        f"{number[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if number[verdict]
     )
 
 
@@ -112,6 +114,28 @@ def detail(cell: GateCell) -> str:
     return "; ".join(filter(None, (times, why(cell))))
 
 
+@dataclass(frozen=True, slots=True)
+class GateColumn:
+    """A column of a table; `values` holds a number to sort by, or None, for each cell id that has one."""
+
+    head: str
+    texts: dict[str, str]
+    numeric: bool = False
+    values: dict[str, float] | None = None
+
+
+def columns(result: GateResult) -> list[GateColumn]:
+    """Label, verdict, times of both sides in one unit, ratio, and why; no times where none were compared."""
+    cells = result.cells
+    labelled = [
+        GateColumn("cell", labels(result)),
+        GateColumn("verdict", {c.id: VERDICT_WORDS[c.verdict] for c in cells}),
+    ]
+    if any(cell.base_s is not None or cell.candidate_s is not None for cell in cells):
+        labelled += _times(cells)
+    return [*labelled, GateColumn("why", {cell.id: why(cell) for cell in cells})]
+
+
 def headline(result: GateResult) -> str:
     """What the gate came to, in a sentence; a refusal or an empty gate never reads as a pass."""
     if result.refused:
@@ -122,8 +146,8 @@ def headline(result: GateResult) -> str:
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
-    said = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
-    return f"{said}: {counts(result.cells)}.{unmeasured}"
+    outcome = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    return f"{outcome}: {counts(result.cells)}.{unmeasured}"
 
 
 def facts(result: GateResult) -> list[tuple[str, str]]:
@@ -159,3 +183,25 @@ def _change(change: Change) -> str:
     share = f" ({100 * (change.new / change.old - 1):+.3g} %)" if change.old else ""
     note = f" [{one_line(change.note)}]" if change.note else ""
     return f"{one_line(change.metric)} {change.old:,} → {change.new:,}{share}{note}"
+
+
+def _times(cells: tuple[GateCell, ...]) -> list[GateColumn]:
+    sides = {
+        "base": {cell.id: cell.base_s for cell in cells if cell.base_s is not None},
+        "candidate": {cell.id: cell.candidate_s for cell in cells if cell.candidate_s is not None},
+    }
+    factor, unit = scale_of((time for side in sides.values() for time in side.values()), "s")
+    return [
+        *(
+            GateColumn(
+                f"{side} ({unit})", {id: significant(s / factor, 4) for id, s in times.items()}, True, times
+            )
+            for side, times in sides.items()
+        ),
+        GateColumn(
+            "ratio",
+            {cell.id: ratio_words(cell) for cell in cells},
+            True,
+            {cell.id: cell.decision.ratio for cell in cells if cell.decision and ratio_words(cell)},
+        ),
+    ]

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from benchsuite.gate.decide import Decision
-from benchsuite.gate.formats.html import interval, to_html
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.html_page import interval, to_html
 from benchsuite.gate.result import CELL_VERDICTS
 from tests.builders import make_cell
 from tests.gate.formats.test_markdown import HOSTILE
@@ -57,12 +57,12 @@ def test_neither_a_refusal_nor_an_empty_gate_looks_like_a_pass() -> None:
     ("ratio", "place"), [(1.0, 80.0), (2.0, 160.0), (0.5, 0.0), (math.sqrt(2), 120.0), (9.0, 160.0)]
 )
 def test_a_ratio_stands_where_its_logarithm_does(ratio: float, place: float) -> None:
-    svg = interval(Decision("same", 0.02, ratio, ratio / 1.1, ratio * 1.1), math.log(2), "same")
+    svg = interval(CellDecision("same", 0.02, ratio, ratio / 1.1, ratio * 1.1), math.log(2), "same")
     (found,) = re.findall(r'<circle cx="([\d.]+)"', svg)
     assert float(found) == pytest.approx(place)
 
 
 def test_a_ratio_without_an_interval_has_a_mark_and_no_line() -> None:
-    svg = interval(Decision("inconclusive", 0.02, 1.1, math.nan, math.nan), math.log(2), "inconclusive")
+    svg = interval(CellDecision("inconclusive", 0.02, 1.1, math.nan, math.nan), math.log(2), "inconclusive")
     assert "<circle" in svg
     assert svg.count("<path") == 1

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.exact import Change, changes
-from benchsuite.gate.decide import Decision, Evidence, flagged, gate, log_median
-from benchsuite.gate.exact import Accepted, accepted_of, regressions
+from benchsuite.gate.accept import Accepted, accepted_of, regressions
+from benchsuite.gate.decide import CellDecision, Evidence, decide_all, flagged, log_median
 from benchsuite.gate.result import CellVerdict, GateCell, of_changes
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.scenario.gate_settings import Gate
@@ -33,8 +33,8 @@ _WIDEST = 0.10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """What two processes that ran next to each other left; a side that has no cell to measure leaves nothing.
+class ProcessPair:
+    """Records of two processes that ran next to each other; a side that has no cell to measure leaves none.
 
     Attributes:
         fresh: whether it decides; else it belongs to the screen.
@@ -46,8 +46,8 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """The verdicts, and how far chance may have had a hand in them (`analyse.gate.Outcome`)."""
+class Verdicts:
+    """The verdicts, and how far chance may have had a hand in them (`decide.Decisions`)."""
 
     cells: tuple[GateCell, ...]
     tested: int
@@ -78,7 +78,7 @@ def require_enough(rule: Gate) -> None:
 
 
 def to_decide(
-    cells: Sequence[Cell], pairs: Sequence[Pair], rule: Gate, noise: Mapping[str, float]
+    cells: Sequence[Cell], pairs: Sequence[ProcessPair], rule: Gate, noise: Mapping[str, float]
 ) -> list[Cell]:
     """The cells that the screen flags: those that get fresh pairs. A cell without a time on both sides gets
     none."""
@@ -88,30 +88,30 @@ def to_decide(
     return [cell for cell in cells if evidence[cell.id].screen and flagged(evidence[cell.id], rule)]
 
 
-def judged(
+def judge_pairs(
     cells: Sequence[Cell],
-    pairs: Sequence[Pair],
+    pairs: Sequence[ProcessPair],
     rule: Gate,
     *,
     accepted: Sequence[Accepted] = (),
     noise: Mapping[str, float] | None = None,
-) -> Judged:
+) -> Verdicts:
     """The verdict on every cell.
 
     Args:
         noise: cell id → its own A/A noise as a share, where it is known.
     """
     evidence = {cell.id: _evidence(cell.id, pairs, noise or {}) for cell in cells}
-    outcome = gate({key: one for key, one in evidence.items() if one.screen or one.fresh}, rule)
+    decisions = decide_all({key: one for key, one in evidence.items() if one.screen or one.fresh}, rule)
     exact = changes(pairs[0].base.values(), pairs[0].candidate.values()) if pairs else []
-    found = []
+    verdicts = []
     for cell in cells:
         own = tuple(change for change in exact if change.cell == cell)
-        found.append(_judge(cell, pairs, outcome.decisions.get(cell.id), own, rule, accepted))
-    return Judged(tuple(found), outcome.tested, outcome.by_chance)
+        verdicts.append(_judge(cell, pairs, decisions.of.get(cell.id), own, rule, accepted))
+    return Verdicts(tuple(verdicts), decisions.tested, decisions.by_chance)
 
 
-def log_ratios_of(key: str, pairs: Sequence[Pair]) -> tuple[float, ...]:
+def log_ratios_of(key: str, pairs: Sequence[ProcessPair]) -> tuple[float, ...]:
     """Log ratios, candidate over base, of the pairs that have a time of the cell on both sides."""
     return tuple(new - old for old, new in filter(None, (_logs(key, pair) for pair in pairs)))
 
@@ -121,13 +121,13 @@ def absent(record: Record) -> bool:
     return record.failure is not None and _ABSENT.search(record.failure.message) is not None
 
 
-def _evidence(key: str, pairs: Sequence[Pair], noise: Mapping[str, float]) -> Evidence:
+def _evidence(key: str, pairs: Sequence[ProcessPair], noise: Mapping[str, float]) -> Evidence:
     screen = log_ratios_of(key, [pair for pair in pairs if not pair.fresh])
     fresh = log_ratios_of(key, [pair for pair in pairs if pair.fresh])
     return Evidence(screen, fresh, noise.get(key, 0.0))
 
 
-def _logs(key: str, pair: Pair) -> tuple[float, float] | None:
+def _logs(key: str, pair: ProcessPair) -> tuple[float, float] | None:
     """Logarithms of the medians of the two processes; None unless both have times."""
     old, new = pair.base.get(key), pair.candidate.get(key)
     if old is None or new is None or not (_timed(old) and _timed(new)):
@@ -142,8 +142,8 @@ def _timed(record: Record) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """What all processes of a side say of a cell.
+class _SideRecords:
+    """Records of all processes of a side that could not measure a cell.
 
     Attributes:
         failures: records of processes that could not measure it, or have no subject for it.
@@ -174,14 +174,14 @@ class _Side:
 
 def _judge(
     cell: Cell,
-    pairs: Sequence[Pair],
-    decision: Decision | None,
+    pairs: Sequence[ProcessPair],
+    decision: CellDecision | None,
     own: tuple[Change, ...],
     rule: Gate,
     accepted: Sequence[Accepted],
 ) -> GateCell:
-    base = _side([pair.base.get(cell.id) for pair in pairs])
-    candidate = _side([pair.candidate.get(cell.id) for pair in pairs])
+    base = _side_records([pair.base.get(cell.id) for pair in pairs])
+    candidate = _side_records([pair.candidate.get(cell.id) for pair in pairs])
     wrong = regressions(own, rule.exact, accepted)
     verdict, reason = _verdict(base, candidate, decision, wrong)
     logs = [(both, pair.fresh) for pair in pairs if (both := _logs(cell.id, pair)) is not None]
@@ -203,13 +203,13 @@ def _judge(
     )
 
 
-def _side(records: Sequence[Record | None]) -> _Side:
+def _side_records(records: Sequence[Record | None]) -> _SideRecords:
     seen = [record for record in records if record is not None]
-    return _Side(tuple(record for record in seen if not _timed(record)), len(seen))
+    return _SideRecords(tuple(record for record in seen if not _timed(record)), len(seen))
 
 
 def _verdict(
-    base: _Side, candidate: _Side, decision: Decision | None, wrong: Sequence[Change]
+    base: _SideRecords, candidate: _SideRecords, decision: CellDecision | None, wrong: Sequence[Change]
 ) -> tuple[CellVerdict, str]:
     """The verdict and its reason; the gravest that applies."""
     if (base.status, candidate.status) == ("ok", "ok"):
@@ -223,7 +223,9 @@ def _verdict(
     return _without_base(base, candidate, wrong)
 
 
-def _of_both(candidate: _Side, decision: Decision | None, wrong: Sequence[Change]) -> tuple[CellVerdict, str]:
+def _of_both(
+    candidate: _SideRecords, decision: CellDecision | None, wrong: Sequence[Change]
+) -> tuple[CellVerdict, str]:
     """Both sides were measured, if not in every process."""
     if decision is not None and decision.verdict == "slower":
         return "slower", ""
@@ -237,7 +239,9 @@ def _of_both(candidate: _Side, decision: Decision | None, wrong: Sequence[Change
     return decision.verdict, decision.reason
 
 
-def _without_base(base: _Side, candidate: _Side, wrong: Sequence[Change]) -> tuple[CellVerdict, str]:
+def _without_base(
+    base: _SideRecords, candidate: _SideRecords, wrong: Sequence[Change]
+) -> tuple[CellVerdict, str]:
     """No time of the base: a failure, unless the scenario says that it is one."""
     also = "and the candidate was measured" if candidate.status == "ok" else "on both sides"
     if not base.expected or (candidate.status != "ok" and not candidate.expected):

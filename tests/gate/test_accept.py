@@ -6,7 +6,7 @@ import pytest
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.exact import Change
-from benchsuite.gate.exact import Accepted, accepted_of, parse_accepted, regressions, unused
+from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from tests.builders import make_cell
 
 A, B = make_cell(name="A: plain"), make_cell(name="B")

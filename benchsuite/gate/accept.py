@@ -1,13 +1,12 @@
-"""Which changes of exact numbers are regressions or accepted, and a baseline with those taken over."""
+"""Which changes of exact numbers are regressions, and which somebody has accepted by name. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.findings.exact import GROUPS, Change
-from benchsuite.gate.baseline import Baseline, BaselineCell, changes_of
 from benchsuite.scenario.gate_settings import ExactPolicy
 
 
@@ -39,19 +38,18 @@ def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
     Raises:
         UsageError: there is no such metric.
     """
-    found = []
+    accepted = []
     for text in texts:
         cell, _, metric = text.rpartition(":")
         group = metric.partition(".")[0]
         if group not in GROUPS:
-            near = nearest(group, GROUPS)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(group, GROUPS)
             raise UsageError(
                 f'--accept {text}: no exact number is called "{metric}"{hint}\n'
                 f"  allowed: {', '.join(GROUPS)}, alone or after CELL:"
             )
-        found.append(Accepted(metric, cell))
-    return tuple(found)
+        accepted.append(Accepted(metric, cell))
+    return tuple(accepted)
 
 
 def accepted_of(changes: Iterable[Change], accepted: Sequence[Accepted]) -> tuple[Change, ...]:
@@ -79,48 +77,3 @@ def regressions(
 def unused(changes: Sequence[Change], accepted: Iterable[Accepted]) -> tuple[Accepted, ...]:
     """What was accepted and is no change at all, so that it can be taken away again."""
     return tuple(one for one in accepted if not any(one.covers(change) for change in changes))
-
-
-def renewed(
-    old: Baseline, new: Baseline, accepted: Sequence[Accepted], *, cells: bool = False
-) -> tuple[Baseline, tuple[str, ...], tuple[Accepted, ...]]:
-    """The baseline, what was taken over in words, and what was accepted but is no change.
-
-    Args:
-        cells: take over cells that are new, gone, of another status, or no longer counted.
-    """
-    after = {cell.id: cell for cell in old.cells}
-    taken: list[str] = []
-    every: list[Change] = []
-    for cell in new.cells:
-        before = after.get(cell.id)
-        if before is None or before.outcome != cell.outcome:
-            if cells:
-                after[cell.id] = cell
-                taken.append(
-                    f"{cell.id}: {'new' if before is None else f'{before.outcome} → {cell.outcome}'}"
-                )
-            continue
-        changes = changes_of(before, cell)
-        every += changes
-        meant = accepted_of(changes, accepted)
-        taken += [f"{cell.id}:{one.metric} {one.old:,} → {one.new:,}" for one in meant]
-        after[cell.id] = _with(before, cell, meant, whole=len(meant) == len(changes))
-    if cells:
-        for key in after.keys() - {cell.id for cell in new.cells}:
-            del after[key]
-            taken.append(f"{key}: gone")
-    return replace(old, cells=tuple(after.values())), tuple(taken), unused(every, accepted)
-
-
-def _with(old: BaselineCell, new: BaselineCell, meant: Sequence[Change], *, whole: bool) -> BaselineCell:
-    """The old cell with the numbers that are meant; with what counted them, if nothing else changed."""
-    if not meant:
-        return old
-    numbers = dict(old.numbers)
-    for one in meant:
-        if one.metric in new.numbers:
-            numbers[one.metric] = one.new
-        else:
-            numbers.pop(one.metric, None)
-    return replace(old, numbers=numbers, ways=new.ways if whole else old.ways)

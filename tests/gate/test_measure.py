@@ -8,8 +8,8 @@ import pytest
 
 from benchsuite.errors import UsageError
 from benchsuite.gate.interleave import SideName
-from benchsuite.gate.processes import Probe, Side
-from benchsuite.gate.scope import missing_targets, modules_of, require_ours
+from benchsuite.gate.measure import missing_targets, modules_of, require_ours
+from benchsuite.gate.processes import GateSide, Probe
 from tests.builders import make_cell
 
 ZOO = make_cell()
@@ -18,10 +18,10 @@ ROOT = Path("/repository")
 A, B = Path("/gate/a"), Path("/gate/b")
 
 
-def sides() -> dict[SideName, Side]:
+def sides() -> dict[SideName, GateSide]:
     return {
-        "base": Side(name="base", words="x", folder=A, top=A, python="p"),
-        "candidate": Side(name="candidate", words="y", folder=B, top=B, python="p"),
+        "base": GateSide(name="base", words="x", folder=A, top=A, python="p"),
+        "candidate": GateSide(name="candidate", words="y", folder=B, top=B, python="p"),
     }
 
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from benchsuite.gate.decide import Decision
-from benchsuite.gate.formats.rows import columns
-from benchsuite.gate.formats.wording import counts, facts, headline, notable, notes, one_line, ordered
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.phrases import (
+    columns,
+    counts,
+    facts,
+    headline,
+    notable,
+    notes,
+    one_line,
+    ordered,
+)
 from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.report.tables import Header, Row, Table, TableCell
 
@@ -25,7 +33,7 @@ class GatePage:
 
     Attributes:
         notable: cells that regressed, improved or were not compared; None if there are none.
-        others: all other cells, folded under `said`.
+        others: all other cells, folded under `counts`.
         timed: whether there are columns of times, which a phone leaves out for the ratio.
     """
 
@@ -35,7 +43,7 @@ class GatePage:
     notable: Table | None
     others: Table | None
     timed: bool
-    said: str
+    counts: str
     notes: Sequence[str]
     command: str
     styles: str = ""
@@ -54,7 +62,7 @@ def to_html(result: GateResult) -> str:
         notable=_table(result, [cell for cell in cells if notable(cell)], "Cells to look at"),
         others=_table(result, others, "Other cells"),
         timed=any(one.numeric for one in columns(result)),
-        said=counts(others),
+        counts=counts(others),
         notes=notes(result),
         command=one_line(result.command),
     )
@@ -64,14 +72,14 @@ def to_html(result: GateResult) -> str:
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
     if not cells:
         return None
-    found = columns(result)
+    shown = columns(result)
     reach = _reach([cell.decision for cell in result.cells if cell.decision])
     if reach:
         ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
         caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
-    heads = [Header(one.head.capitalize(), one.numeric) for one in found]
+    heads = [Header(one.head.capitalize(), one.numeric) for one in shown]
     rows = [
-        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in found]
+        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in shown]
         for cell in cells
     ]
     if reach:
@@ -87,7 +95,7 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
     return Table(f"{caption}.", tuple(heads), lines, sortable=True)
 
 
-def _reach(decisions: Sequence[Decision]) -> float:
+def _reach(decisions: Sequence[CellDecision]) -> float:
     """Log of the largest ratio that the plot shows; 0 where there is nothing to plot."""
     ends = [
         abs(math.log(x)) for one in decisions for x in (one.ratio, one.lo, one.hi) if x > 0 and x < math.inf
@@ -95,7 +103,7 @@ def _reach(decisions: Sequence[Decision]) -> float:
     return min(_MOST, max(_LEAST, *ends)) if ends else 0.0
 
 
-def interval(decision: Decision, reach: float, verdict: str) -> Markup:
+def interval(decision: CellDecision, reach: float, verdict: str) -> Markup:
     """The ratio and its interval on a logarithmic scale around 1, as an `<svg>` element.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.gate.process_scenario import side_scenario
+from benchsuite.gate.processes import process_scenario
 from benchsuite.results.record import Cell
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.find import shipped
@@ -57,7 +57,7 @@ def reloaded(document: dict[str, Any], folder: Path) -> Scenario:
 
 
 def side(scenario: Scenario, cells: tuple[Cell, ...], folder: Path, *, exact: bool = True) -> Scenario:
-    return reloaded(side_scenario(scenario, cells, device="cpu", seed=7, exact=exact), folder)
+    return reloaded(process_scenario(scenario, cells, device="cpu", seed=7, exact=exact), folder)
 
 
 def test_it_measures_all_cells_if_all_are_wanted(scenario: Scenario, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_it_measures_the_wanted_cells_and_no_other(scenario: Scenario, tmp_path:
 
 def test_a_mixer_without_a_wanted_cell_is_not_even_named(scenario: Scenario, tmp_path: Path) -> None:
     cells = tuple(cell for cell in expand(scenario, device="cpu") if cell.target == "msa")
-    document = side_scenario(scenario, cells, device="cpu", seed=7, exact=True)
+    document = process_scenario(scenario, cells, device="cpu", seed=7, exact=True)
     text = json.dumps(document)
     assert "hilo" not in text
     assert "window" not in text
@@ -93,7 +93,7 @@ def test_it_samples_as_the_gate_says(scenario: Scenario, tmp_path: Path) -> None
 
 def test_it_says_nothing_of_what_only_newer_versions_know(scenario: Scenario) -> None:
     cells = expand(scenario, device="cpu")
-    document = side_scenario(scenario, cells, device="cpu", seed=0, exact=True)
+    document = process_scenario(scenario, cells, device="cpu", seed=0, exact=True)
     assert set(document) == {"name", "title", "sweep", "include", "measure", "exclude"}
 
 

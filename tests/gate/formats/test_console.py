@@ -1,4 +1,4 @@
-"""What a gate says in a terminal."""
+"""Pages of a gate in a terminal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchsuite.findings.exact import Change
-from benchsuite.gate.decide import Decision
-from benchsuite.gate.formats.terminal import change_words, conclusion, noise_rows, rows, rule_words, summary
-from benchsuite.gate.noise import CellNoise, Noise
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.console import conclusion, gate_rows, noise_rows, rule_words, summary
+from benchsuite.gate.noise import CellNoise, GateNoise
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
 from benchsuite.results.record import Cell
@@ -19,7 +19,9 @@ from tests.builders import make_cell
 
 def a_cell(name: str, verdict: CellVerdict, ratio: float | None = None, **changes: Any) -> GateCell:
     cell = make_cell(name=name)
-    decision = None if ratio is None else Decision("slower", 0.02, ratio, ratio - 0.05, ratio + 0.05, 0.1, 9)
+    decision = (
+        None if ratio is None else CellDecision("slower", 0.02, ratio, ratio - 0.05, ratio + 0.05, 0.1, 9)
+    )
     fields: dict[str, Any] = {"base": "ok", "candidate": "ok", "decision": decision}
     return GateCell(id=cell.id, cell=cell, verdict=verdict, **(fields | changes))
 
@@ -35,12 +37,12 @@ def test_the_worst_comes_first_and_among_equals_the_slowest() -> None:
         a_cell("C", "slower", 1.3),
         a_cell("D", "broken"),
     )
-    assert [row["cell"] for row in rows(result)] == ["C", "B", "D", "A"]
+    assert [row["cell"] for row in gate_rows(result)] == ["C", "B", "D", "A"]
 
 
 def test_a_row_says_times_change_interval_and_why() -> None:
     cell = a_cell("A", "slower", 1.1, base_s=0.010, candidate_s=0.011, pairs_s=((0.01, 0.011),) * 12)
-    assert rows(a_result(cell)) == [
+    assert gate_rows(a_result(cell)) == [
         {
             "verdict": "slower",
             "cell": "A",
@@ -53,9 +55,9 @@ def test_a_row_says_times_change_interval_and_why() -> None:
 
 
 def test_limits_have_a_column_where_they_differ() -> None:
-    wide = Decision("slower", 0.05, 1.1, 1.08, 1.12, 0.1, 9)
+    wide = CellDecision("slower", 0.05, 1.1, 1.08, 1.12, 0.1, 9)
     result = a_result(a_cell("A", "slower", 1.2), a_cell("B", "slower", decision=wide), a_cell("C", "broken"))
-    assert [row["limit"] for row in rows(result)] == ["±2 %", "±5 %", "–"]
+    assert [row["limit"] for row in gate_rows(result)] == ["±2 %", "±5 %", "–"]
 
 
 def test_the_rule_is_said_in_a_line() -> None:
@@ -64,7 +66,7 @@ def test_the_rule_is_said_in_a_line() -> None:
 
 
 def test_a_number_that_is_not_there_is_a_dash() -> None:
-    (row,) = rows(a_result(a_cell("A", "broken", reason="oom: no room", candidate="oom")))
+    (row,) = gate_rows(a_result(a_cell("A", "broken", reason="oom: no room", candidate="oom")))
     assert (row["base"], row["candidate"], row["change"]) == ("–", "–", "–")
     assert row["why"] == "oom: no room"
 
@@ -73,17 +75,18 @@ def test_changes_of_exact_numbers_are_named_those_that_are_accepted_last_and_not
     cell = make_cell(name="A")
     changes = tuple(Change(cell, f"other_ops.{key}", 0, 1) for key in "vwxy")
     macs = Change(cell, "macs", 1000, 1200)
-    (row,) = rows(a_result(a_cell("A", "larger", changes=(macs, *changes), accepted=(macs,))))
+    (row,) = gate_rows(a_result(a_cell("A", "larger", changes=(macs, *changes), accepted=(macs,))))
     assert row["why"] == (
         "other_ops.v 0 → 1, other_ops.w 0 → 1, other_ops.x 0 → 1, other_ops.y 0 → 1, 1 more numbers"
     )
-    (row,) = rows(a_result(a_cell("A", "same", changes=(macs,), accepted=(macs,))))
+    (row,) = gate_rows(a_result(a_cell("A", "same", changes=(macs,), accepted=(macs,))))
     assert row["why"] == "macs 1 000 → 1 200 (+20.0 %) (accepted)"
 
 
 def test_bytes_are_shown_as_such() -> None:
     change = Change(make_cell(), "peak_allocated_bytes", 1 << 20, 1 << 21)
-    assert change_words(change) == "peak_allocated_bytes 1 MiB → 2 MiB (+100.0 %)"
+    (row,) = gate_rows(a_result(a_cell("A", "larger", changes=(change,))))
+    assert row["why"] == "peak_allocated_bytes 1 MiB → 2 MiB (+100.0 %)"
 
 
 def test_the_summary_counts_verdicts_and_says_what_chance_would_flag() -> None:
@@ -135,7 +138,7 @@ def test_the_noisiest_cell_comes_first_and_no_limit_is_below_the_floor() -> None
         CellNoise(id="a", name="Calm", noise=0.004, spread=0.005, log_ratios=()),
         CellNoise(id="b", name="Noisy", noise=0.09, spread=0.1, log_ratios=()),
     )
-    noise = Noise(scenario="s", machine="m", environment={}, pairs=9, floor=0.02, cells=cells)
+    noise = GateNoise(scenario="s", machine="m", environment={}, pairs=9, floor=0.02, cells=cells)
     assert [tuple(row.values()) for row in noise_rows(noise)] == [
         ("Noisy", "±10 %", "9 %", "9 %"),
         ("Calm", "±0.5 %", "0.4 %", "2 %"),

@@ -10,10 +10,9 @@ import math
 import pytest
 
 from benchsuite.errors import FAILED, FINE, REGRESSION
-from benchsuite.gate.decide import Decision
-from benchsuite.gate.formats.csv import to_csv
-from benchsuite.gate.formats.series import to_bencher, to_github_action_benchmark
-from benchsuite.gate.formats.wording import headline
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.phrases import headline
+from benchsuite.gate.formats.series import to_bencher, to_csv, to_github_action_benchmark
 from benchsuite.gate.result import CELL_VERDICTS
 from tests.gates import EVERY, make_gate, make_gate_cell
 
@@ -36,7 +35,7 @@ def test_a_cell_without_a_time_is_absent_and_one_without_an_interval_has_no_ends
     assert len(json.loads(to_github_action_benchmark(EVERY))) == TIMED
     assert len(json.loads(to_bencher(EVERY))) == TIMED
     screened = make_gate_cell(
-        "not flagged", base_s=0.01, candidate_s=0.01, decision=Decision("not flagged", 0.02, 1.0, pairs=3)
+        "not flagged", base_s=0.01, candidate_s=0.01, decision=CellDecision("not flagged", 0.02, 1.0, pairs=3)
     )
     result = make_gate(cells=(screened,))
     assert "range" not in json.loads(to_github_action_benchmark(result))[0]
@@ -71,7 +70,7 @@ def test_a_csv_has_a_row_a_cell_in_full_precision_and_nothing_for_what_is_not_kn
     assert float(found[0]["candidate_s"]) == 0.012
     assert found[1]["changes"] == "macs 1,000 → 1,200 (+20 %)"
     assert found[1]["ratio"] == found[1]["base_s"] == ""
-    nan = make_gate_cell("not flagged", decision=Decision("not flagged", 0.02, 1.0, lo=math.nan))
+    nan = make_gate_cell("not flagged", decision=CellDecision("not flagged", 0.02, 1.0, lo=math.nan))
     (row,) = csv.DictReader(io.StringIO(to_csv(make_gate(cells=(nan,)))))
     assert row["ratio_lo"] == ""
 
