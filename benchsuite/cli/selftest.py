@@ -88,11 +88,11 @@ def _keep(done: Selftest, out: Path | None) -> None:
     import json
 
     from benchsuite.cli.options import write
-    from benchsuite.measurement.selftest_cache import file_of, keep
+    from benchsuite.measurement.machine_cache import keep_selftest, selftest_file
 
     if not done.quick:
-        keep(done.document)
-        print(f"kept in {file_of(done.fingerprint)}")
+        keep_selftest(done.document)
+        print(f"kept in {selftest_file(done.fingerprint)}")
     if out is not None:
         write(json.dumps(done.document, indent=2, ensure_ascii=False) + "\n", out / FILE)
         print(f"written to {out / FILE}")

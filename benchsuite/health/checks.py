@@ -12,14 +12,14 @@ from torch import Tensor, nn
 
 from benchsuite.health.reference_workloads import Copy, FusedAttention, Product, Wait
 from benchsuite.health.verdict import Verdict, agreement, broken, close, exact
-from benchsuite.measurement import cuda_busy
+from benchsuite.measurement.cuda import kernel_seconds
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import measure_memory
 from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import measure_time
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import WarmUp, measure_time
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Memory
 from benchsuite.stats.intervals import quantile
 
@@ -28,10 +28,10 @@ CLOCKS, REPLAY = 0.02, 0.1
 leaves out what lies between kernels."""
 WAIT_S = 0.005
 ROUNDING = 512
-"""Bytes that torch's CUDA allocator rounds every tensor up to."""
+"""Bytes that torch's caching allocator rounds every tensor up to."""
 MOST_CALLS = 64
 """Most calls in one go, as in a measurement."""
-SIDE = {"cpu": 512, "cuda": 4096}
+SIDE, HOST_SIDE = 4096, 512
 """Of the square product that clocks are compared on: some milliseconds, so that no clock's own time shows."""
 
 
@@ -65,8 +65,8 @@ class Bench:
     effort: Effort
 
     @property
-    def cuda(self) -> bool:
-        return self.timer.kind == "cuda"
+    def on_host(self) -> bool:
+        return kind_of(self.timer.kind).on_host
 
 
 Check = Callable[[str, Bench], Verdict]
@@ -78,8 +78,8 @@ def examine(device: str, noise: float, effort: Effort) -> Iterator[Verdict]:
     with precision_of("fp32", device):
         for name, check in CHECKS.items():
             yield _made(name, check, bench)
-        if bench.cuda:
-            for name, check in ON_CUDA.items():
+        if not bench.on_host:
+            for name, check in ON_GPU.items():
                 yield _made(name, check, bench)
 
 
@@ -125,7 +125,7 @@ def _linear_memory(name: str, bench: Bench) -> Verdict:
     layer = nn.Linear(inner, outer, bias=False, device=bench.name)
     memory = _memory(layer, torch.zeros(rows, inner, device=bench.name))
     known = 4 * (inner * outer + rows * inner + rows * outer)
-    slack = ROUNDING if bench.cuda else 0
+    slack = 0 if bench.on_host else ROUNDING
     means = "the peak of a linear layer is weights, input and output"
     return exact(name, memory.peak_allocated_bytes, known, "B", means, slack=slack)
 
@@ -178,12 +178,14 @@ def _events_and_wall(name: str, bench: Bench) -> Verdict:
 
 
 def _replay_and_profiler(name: str, bench: Bench) -> Verdict:
+    if not bench.timer.captures:
+        return Verdict(name, "skip", "–", "–", "no step can be captured on this kind of device")
     step = _square(bench)
     replayed = bench.timer.time_busy(step, MOST_CALLS)
     if replayed is None or replayed[0] != "cuda_graph":
         means = "a single product could not be captured as a CUDA graph"
         return Verdict(name, "fail", "–", "–", means)
-    profiled = cuda_busy.kernel_seconds(step, MOST_CALLS)
+    profiled = kernel_seconds(step, MOST_CALLS)
     if profiled is None:
         means = (
             "the profiler sees no kernels: no right to, or another profiler at work; busy time is unchecked"
@@ -196,7 +198,7 @@ def _replay_and_profiler(name: str, bench: Bench) -> Verdict:
         return quantile(found[1], 0.5)
 
     def profile() -> float:
-        return cuda_busy.kernel_seconds(step, MOST_CALLS) or profiled
+        return kernel_seconds(step, MOST_CALLS) or profiled
 
     ratios = _in_turns(replay, profile, min(bench.effort.turns, 4))
     means = "the replay of a graph takes as long as its kernels"
@@ -213,7 +215,7 @@ CHECKS: Mapping[str, Check] = {
 }
 """Name → check, on any device."""
 
-ON_CUDA: Mapping[str, Check] = {
+ON_GPU: Mapping[str, Check] = {
     "triton do_bench": _do_bench,
     "events and wall clock": _events_and_wall,
     "replay and profiler": _replay_and_profiler,
@@ -222,7 +224,7 @@ ON_CUDA: Mapping[str, Check] = {
 
 def _square(bench: Bench) -> Step:
     """A step that multiplies two square matrices of random numbers."""
-    side = SIDE[bench.timer.kind]
+    side = HOST_SIDE if bench.on_host else SIDE
     left, right = (torch.randn(side, side, device=bench.name) for _ in range(2))
     out = torch.empty_like(left)
     return lambda: torch.mm(left, right, out=out)

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 from benchsuite import __version__
 from benchsuite.health.aa import Noise, Trial, noise_of, verdicts
 from benchsuite.health.verdict import Verdict, passed
-from benchsuite.measurement.selftest_cache import FORM, KEPT_RUNS, log_means
+from benchsuite.measurement.machine_cache import (
+    KEPT_RUNS,
+    SELFTEST_FORM,
+    fingerprint,
+    selftest_log_means,
+)
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell
 from benchsuite.results.round_timings import round_medians
 from benchsuite.runner.rounds import measure_in_rounds
@@ -82,7 +88,7 @@ class Selftest:
     """What a self-test found.
 
     Attributes:
-        fingerprint: of the machine, `measure.ceilings_cache.fingerprint`.
+        fingerprint: of the machine, `measurement.machine_cache.fingerprint`.
         noise: what identical cells come to; None if they could not be timed.
         earlier: `Trial.log_mean` of the former runs that its drift was made of.
     """
@@ -106,7 +112,7 @@ class Selftest:
     def document(self) -> dict[str, Any]:
         """JSON-able, as it is kept."""
         return {
-            "form": FORM,
+            "form": SELFTEST_FORM,
             "benchsuite": __version__,
             "date": self.date,
             "device": self.device,
@@ -134,7 +140,7 @@ def cells_of(device: str) -> tuple[Cell, ...]:
         config={"window_size": 2, "alpha": 0.9},
         resolution=(224, 224),
         stride=16,
-        batch=64 if device.startswith("cuda") else 1,
+        batch=1 if kind_of(device).on_host else 64,
         dim=384,
         num_heads=12,
         device=device,
@@ -178,13 +184,10 @@ def selftest(
         if number + 1 < settings.runs:
             time.sleep(settings.pause_s)
     from benchsuite.health.checks import examine
-    from benchsuite.measurement.ceilings_cache import (
-        fingerprint,  # they need torch, which the processes did not
-    )
     from benchsuite.worker.calls import set_up
 
     set_up(resolved, settings.measure.threads)  # as the processes were, whose machine this stands for
-    earlier = log_means(fingerprint(resolved)) if settings.kept else ()
+    earlier = selftest_log_means(fingerprint(resolved)) if settings.kept else ()
     noise = noise_of(trials, earlier) if not found else None
     found += verdicts(trials, noise) if noise else []
 

@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
 
+from benchsuite.results.devices import kind_of
+
 
 def uncompiled() -> AbstractContextManager[object]:
     """Compiled parts run as they were written. Where nothing was compiled, the compiler is not imported."""
@@ -35,7 +37,7 @@ class FusedAttention(TorchFunctionMode):
 
     def __init__(self, device: str) -> None:
         super().__init__()
-        self._cpu = torch.device(device).type == "cpu"
+        self._cpu = kind_of(device).on_host
 
     def __torch_function__(
         self,
@@ -92,7 +94,7 @@ class Autocast(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype, device: str) -> None:
         super().__init__()
         self._dtype = dtype
-        self._raises = torch.device(device).type == "cuda"
+        self._raises = not kind_of(device).on_host
         self._weights: dict[Tensor, Tensor] = {}
 
     def __torch_function__(

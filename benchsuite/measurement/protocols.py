@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, get_args
 
-from benchsuite.measurement.caches import MIB
 from benchsuite.measurement.device import Device, Step
 from benchsuite.measurement.stopping import StoppingRule, Visit
-from benchsuite.measurement.timing import ALONE, measure_time
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import ALONE, WarmUp, measure_time
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Protocol as Word
 from benchsuite.results.record import Timing
 
@@ -123,10 +122,10 @@ class DoBench:
 
     name: ClassVar[Word] = "do_bench"
     gradients: ClassVar[bool] = False
-    WARMUP_S, SAMPLES_S, CLEARED_BYTES, ESTIMATE_CALLS = 0.025, 0.1, 256 * MIB, 5
+    WARMUP_S, SAMPLES_S, CLEARED_BYTES, ESTIMATE_CALLS = 0.025, 0.1, 256 << 20, 5
 
     def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
-        clear = device.eraser(self.CLEARED_BYTES) if device.kind == "cuda" else None
+        clear = None if kind_of(device.kind).on_host else device.eraser(self.CLEARED_BYTES)
 
         def cleared() -> None:
             if clear is not None:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from benchsuite.scenario.measure_settings import RULES as WORDS
-from benchsuite.scenario.measure_settings import Measure, Rule
 from benchsuite.stats.intervals import median_interval, quantile
 
 BIN = 0.005
@@ -174,23 +172,27 @@ class RelativeInterval(FixedCount):
 
 @dataclass(frozen=True, slots=True)
 class Entropy(FixedCount):
-    """Stop when new samples of the round say nothing new (`entropy.py`), or a budget ends."""
+    """Stop when new samples of the round say nothing new (`settled`), or a budget ends."""
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
         return "entropy" if settled(samples) else None
 
 
-RULES: Mapping[Rule, Callable[[Measure, str], StoppingRule]] = {
-    "interval": lambda measure, device: RelativeInterval(
-        measure.min_samples, measure.max_samples, measure.max_s, measure.precision_on(device)
-    ),
-    "entropy": lambda measure, device: Entropy(measure.min_samples, measure.max_samples, measure.max_s),
-    "fixed": lambda measure, device: FixedCount(measure.min_samples, measure.max_samples, measure.max_s),
+def stopping_rule(
+    rule: str, *, min_samples: int, max_samples: int, max_s: float, precision: float | None = None
+) -> StoppingRule:
+    """The rule of a name, "interval", "entropy" or "fixed", with its budgets.
+
+    Args:
+        precision: of "interval", see `RelativeInterval`.
+    """
+    return STOPPING_RULES[rule](min_samples, max_samples, max_s, precision)
+
+
+STOPPING_RULES: Mapping[str, Callable[[int, int, float, float | None], StoppingRule]] = {
+    "interval": RelativeInterval,
+    "entropy": lambda least, most, seconds, _: Entropy(least, most, seconds),
+    "fixed": lambda least, most, seconds, _: FixedCount(least, most, seconds),
 }
-"""Word of a scenario → the rule, made from what the scenario measures and the device's name."""
-assert set(RULES) == set(WORDS)
-
-
-def rule_of(measure: Measure, device: str) -> StoppingRule:
-    """The rule that a scenario asks for."""
-    return RULES[measure.rule](measure, device)
+"""Name of a rule → the rule, from its fewest and most samples, its seconds, and the precision that it aims
+at."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from benchsuite.measurement.op_rules import Product, Shaped
-from benchsuite.measurement.tally import Tally
+from benchsuite.measurement.op_table import Tally
 
 _library = torch.library.Library("benchsuite", "FRAGMENT")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]

@@ -13,7 +13,8 @@ from benchsuite.errors import DeviceError, UsageError
 from benchsuite.health import facts as checkup
 from benchsuite.health.doctor import Finding, findings
 from benchsuite.health.facts import OPTIONAL, facts
-from benchsuite.measurement.nvml import FakeNvml, GpuProcess
+from benchsuite.measurement.nvml import GpuProcess
+from tests.doubles.fake_nvml import FakeNvml
 
 GIB = 1 << 30
 

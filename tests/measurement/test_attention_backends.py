@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.measurement.attention_backends import attention_backends
+from benchsuite.measurement.operator_profile import attention_backends
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers._attention import attend
 from benchsuite.results.record import Mode

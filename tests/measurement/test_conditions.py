@@ -10,7 +10,8 @@ import pytest
 
 from benchsuite.measurement import conditions
 from benchsuite.measurement.conditions import NAMES, Watch, other_gpu_processes, share_of_others
-from benchsuite.measurement.nvml import FakeNvml, GpuProcess
+from benchsuite.measurement.nvml import GpuProcess
+from tests.doubles.fake_nvml import FakeNvml
 
 
 def test_a_snapshot_holds_only_known_names_and_is_json() -> None:

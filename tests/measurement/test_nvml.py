@@ -10,7 +10,9 @@ import pytest
 
 from benchsuite.measurement import nvml
 from benchsuite.measurement.conditions import Watch
-from benchsuite.measurement.nvml import Card, FakeNvml, GpuProcess, Nvml, open_card, reason_words
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.nvml import Card, GpuProcess, Nvml, open_card, reason_words
+from tests.doubles.fake_nvml import FakeNvml
 
 
 class NVMLError(Exception):
@@ -197,7 +199,7 @@ def test_without_the_package_the_reason_names_the_extra(monkeypatch: pytest.Monk
 
 
 def test_a_cpu_has_none() -> None:
-    assert nvml.for_device("cpu") == (None, "cpu is no GPU")
+    assert CpuDevice().card() == (None, "cpu is no GPU")
 
 
 def test_nothing_is_ever_set_on_the_card() -> None:

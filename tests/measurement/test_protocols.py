@@ -8,10 +8,10 @@ from typing import get_args
 
 import pytest
 
-from benchsuite.measurement.caches import MIB
+from benchsuite.measurement.cpu import MIB
 from benchsuite.measurement.protocols import HOST_CLOCK, PROTOCOLS, Plan
 from benchsuite.measurement.stopping import FixedCount, Visit
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import WarmUp
 from benchsuite.results import record
 from benchsuite.results.record import Timing
 from tests.doubles.fake_device import FakeDevice

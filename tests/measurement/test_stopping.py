@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.measurement.stopping import Entropy, FixedCount, RelativeInterval, Visit, rule_of
+from benchsuite.measurement.stopping import Entropy, FixedCount, RelativeInterval, Visit, stopping_rule
 from benchsuite.scenario.measure_settings import RULES, Measure
 
 PRECISE = [1.0] * 7
@@ -56,16 +56,14 @@ def test_the_entropy_rule_stops_when_nothing_new_is_said() -> None:
 
 def test_every_word_of_a_scenario_makes_a_rule_with_its_budgets() -> None:
     for word in RULES:
-        rule = rule_of(Measure(rule=word, min_samples=3, max_samples=9, max_s=2.0), "cpu")
+        rule = stopping_rule(word, min_samples=3, max_samples=9, max_s=2.0)
         assert isinstance(rule, FixedCount)
         assert (rule.min_samples, rule.max_samples, rule.max_s) == (3, 9, 2.0)
 
 
 @pytest.mark.parametrize(("device", "precision"), [("cpu", 0.02), ("cuda:1", 0.01)])
 def test_the_precision_that_a_scenario_leaves_open_is_the_devices(device: str, precision: float) -> None:
-    rule = rule_of(Measure(), device)
-    assert isinstance(rule, RelativeInterval)
-    assert rule.precision == precision
+    assert Measure().precision_on(device) == precision
 
 
 def test_one_round_has_the_whole_budget() -> None:

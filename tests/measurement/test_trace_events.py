@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchsuite.measurement.trace_events import (
+from benchsuite.measurement.operator_profile import (
     PROFILER_TABLE,
     TRACE_PARSER,
     OpTotal,
