@@ -21,7 +21,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
 from benchsuite.measurement import memory, nvml  # noqa: E402
 from benchsuite.measurement.accelerator import LEAST_S  # noqa: E402
-from benchsuite.measurement.conditions import Watch  # noqa: E402
+from benchsuite.measurement.conditions import StateReader  # noqa: E402
 from benchsuite.measurement.cuda import CudaDevice, kernel_seconds  # noqa: E402
 from benchsuite.measurement.energy import measure_energy  # noqa: E402
 
@@ -53,7 +53,7 @@ def state() -> Found:
     card, why = nvml.for_device(DEVICE)
     if card is None:
         return False, why
-    watch = Watch(card, elsewhere=timer().elsewhere_bytes)
+    watch = StateReader(card, elsewhere=timer().elsewhere_bytes)
     begin = time.perf_counter()
     snapshot = watch.snapshot()
     took = time.perf_counter() - begin

@@ -10,7 +10,7 @@ import typer
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.health.doctor import Finding
+    from benchsuite.health.doctor import Diagnosis
 
 
 def doctor(
@@ -40,7 +40,7 @@ def doctor(
         print(*_lines(finding), sep="\n")
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: Diagnosis) -> Iterator[str]:
     yield f"{finding.level:<4}  {finding.what}"
     if finding.effect:
         yield (

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchsuite.results.peak_rates import FLOPS_PER_MAC, Ceilings, ceilings_of
+from benchsuite.results.machine import FLOPS_PER_MAC, Ceilings, ceilings_of
 
 COLUMNS = (
     "achieved_macs_per_s",

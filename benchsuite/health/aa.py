@@ -50,7 +50,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
+class MachineNoise:
     """What differences of identical cells come to; all of them shares, not per cent.
 
     Attributes:
@@ -83,7 +83,7 @@ class Noise:
         return math.expm1(math.sqrt(2) * math.log1p(self.drift))
 
 
-def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
+def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineNoise:
     """What trials of as many rounds each say.
 
     Args:
@@ -111,7 +111,7 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
     told = [paired(second, first).interval() for first, second in pairs]
     values = [one.value for run in intervals for one in run]
     firsts = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
-    return Noise(
+    return MachineNoise(
         runs=len(trials),
         rounds=rounds,
         ratio=math.expm1(t_quantile(0.95, independent) * around / math.sqrt(rounds)),
@@ -138,7 +138,7 @@ def chance(count: int) -> int:
     return count
 
 
-def verdicts(trials: Sequence[Trial], noise: Noise) -> list[Verdict]:
+def verdicts(trials: Sequence[Trial], noise: MachineNoise) -> list[Verdict]:
     """What the trials come to, the noise of a ratio first."""
     return [
         _ratio(noise, trials),
@@ -149,7 +149,7 @@ def verdicts(trials: Sequence[Trial], noise: Noise) -> list[Verdict]:
     ]
 
 
-def _ratio(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _ratio(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     level: Level = "ok" if noise.ratio <= NOISY else "warn"
     means = f"smaller differences of cells of one run mean nothing here, in {noise.rounds} rounds"
     if level == "warn":
@@ -158,7 +158,7 @@ def _ratio(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     return Verdict("A/A: noise of a ratio", level, share(noise.ratio), f"{NOISY:.0%}", means, numbers)
 
 
-def _intervals(noise: Noise) -> Verdict:
+def _intervals(noise: MachineNoise) -> Verdict:
     allowed = chance(noise.asked)
     level: Level = "ok" if noise.told_apart <= allowed else "warn"
     means = (
@@ -177,7 +177,7 @@ def _intervals(noise: Noise) -> Verdict:
     )
 
 
-def _rounds(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _rounds(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     medians = tuple(median for trial in trials for cell in trial.cells for median in cell)
     level: Level = "ok" if noise.spread <= NOISY else "warn"
     means = "how far fresh processes of one run are apart; intervals are made of this"
@@ -191,7 +191,7 @@ def _rounds(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     )
 
 
-def _runs(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _runs(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     allowed = chance(noise.runs_asked)
     value = f"{noise.runs_apart} of {noise.runs_asked} pairs disjoint, range {share(noise.reach)}"
     level: Level = "ok" if noise.runs_apart <= allowed else "warn"
@@ -204,7 +204,7 @@ def _runs(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     return Verdict("A/A: over runs", level, value, f"{allowed} of {noise.runs_asked}", means, numbers)
 
 
-def _order(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _order(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     name = "A/A: second cell"
     logs = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
     value = signed(noise.bias)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from benchsuite.health.reference_workloads import Copy, FusedAttention, Product, Wait
 from benchsuite.health.verdict import Verdict, agreement, broken, close, exact
 from benchsuite.measurement.cuda import kernel_seconds
 from benchsuite.measurement.device import Device, Step, open_device
@@ -69,6 +70,61 @@ class Bench:
         return kind_of(self.timer.kind).on_host
 
 
+class KnownProduct(nn.Module):
+    """(rows, inner) × (inner, outer): rows · inner · outer multiply–adds."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inner, outer))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight
+
+    def macs(self, rows: int) -> int:
+        inner, outer = self.weight.shape
+        return rows * inner * outer
+
+
+class KnownFusedAttention(nn.Module):
+    """Attention of x with itself by torch's fused operator, which many counters take to be free.
+
+    x is (B, heads, N, head_dim); scores and their product with the values are 2 · heads · N² · head_dim
+    multiply–adds an image.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(x, x, x)
+
+    @staticmethod
+    def macs(heads: int, tokens: int, head_dim: int) -> int:
+        return 2 * heads * tokens**2 * head_dim
+
+
+class KnownCopy(nn.Module):
+    """Reads every byte of its input once and writes as many."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clone()
+
+
+class KnownWait:
+    """A step that keeps the host busy for `seconds`, by its own clock.
+
+    Attributes:
+        took_s: what each call took by that clock; an interrupted one took longer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._ns = round(seconds * 1e9)
+        self.took_s: list[float] = []
+
+    def __call__(self) -> None:
+        start = time.perf_counter_ns()
+        while (now := time.perf_counter_ns()) - start < self._ns:
+            pass
+        self.took_s.append((now - start) * 1e-9)
+
+
 Check = Callable[[str, Bench], Verdict]
 
 
@@ -91,21 +147,21 @@ def _made(name: str, check: Check, bench: Bench) -> Verdict:
 
 
 def _product_macs(name: str, bench: Bench) -> Verdict:
-    product = Product(192, 320)
+    product = KnownProduct(192, 320)
     counted = count_cost(product, (torch.randn(49, 192),))
     return exact(name, counted.macs, product.macs(49), "MACs", "the counter counts a product exactly")
 
 
 def _attention_macs(name: str, bench: Bench) -> Verdict:
     heads, tokens, head_dim = 3, 49, 32
-    counted = count_cost(FusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
-    known = FusedAttention.macs(heads, tokens, head_dim)
+    counted = count_cost(KnownFusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
+    known = KnownFusedAttention.macs(heads, tokens, head_dim)
     found = counted.macs if counted.complete else None
     return exact(name, found, known, "MACs", "the counter sees into fused attention")
 
 
 def _known_wait(name: str, bench: Bench) -> Verdict:
-    wait, count = Wait(WAIT_S), bench.effort.waits
+    wait, count = KnownWait(WAIT_S), bench.effort.waits
     rule = FixedCount(min_samples=count, max_samples=count, max_s=60.0)
     timing = measure_time(wait, bench.timer, WarmUp(2, 0.0), rule, threads=torch.get_num_threads())
     true = wait.took_s[-count:]  # what came before was warm-up
@@ -115,7 +171,7 @@ def _known_wait(name: str, bench: Bench) -> Verdict:
 
 def _copied_bytes(name: str, bench: Bench) -> Verdict:
     size = 4 << 20
-    memory = _memory(Copy(), torch.zeros(size, dtype=torch.uint8, device=bench.name))
+    memory = _memory(KnownCopy(), torch.zeros(size, dtype=torch.uint8, device=bench.name))
     moved = memory.weights_bytes + memory.input_bytes + (memory.output_bytes or 0)
     return exact(name, moved, 2 * size, "B", "the least that a copy must move is what it reads and writes")
 

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchsuite import __version__
-from benchsuite.health.aa import Noise, Trial, noise_of, verdicts
+from benchsuite.health.aa import MachineNoise, Trial, noise_of, verdicts
 from benchsuite.health.verdict import Verdict, passed
 from benchsuite.measurement.machine_cache import (
     KEPT_RUNS,
@@ -98,7 +98,7 @@ class Selftest:
     quick: bool
     environment: Mapping[str, Any]
     fingerprint: Mapping[str, Any]
-    noise: Noise | None
+    noise: MachineNoise | None
     verdicts: tuple[Verdict, ...]
     trials: tuple[Trial, ...] = ()
     earlier: tuple[float, ...] = ()

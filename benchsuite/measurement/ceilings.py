@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
-from benchsuite.measurement.conditions import Watch, clock
+from benchsuite.measurement.conditions import StateReader, clock
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.machine_cache import OF_A_DTYPE, fingerprint, kept_ceilings
 from benchsuite.measurement.precision import tf32
@@ -75,7 +75,7 @@ def ceilings(
         opened.release()
         return found
 
-    watch = Watch() if kind_of(device).on_host else None
+    watch = StateReader() if kind_of(device).on_host else None
     with _threads(threads):
         found = kept_ceilings(
             fingerprint(device),

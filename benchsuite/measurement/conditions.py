@@ -35,7 +35,7 @@ SHORTEST_S = 0.2
 """Shares of CPU time are not told of less: the kernel counts in ticks of 10 ms."""
 
 
-class Watch:
+class StateReader:
     """Takes snapshots of the host and, with `nvml`, of the GPU; remembers when the last one was.
 
     Shares and switches are since the snapshot before, so the second of two tells of what lay between.

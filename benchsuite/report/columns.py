@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import COLUMNS as QUANTITIES
+from benchsuite.results.metrics import QUANTITIES
 
 Better = Literal["lower", "higher", ""]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchsuite.errors import NotComparableError
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Record
 
 Manner = tuple[int, str]
@@ -19,7 +20,7 @@ _NAMED = 3
 
 def manner(record: Record) -> Manner | None:
     """How the cell was timed; None where that moves no time, or there is none."""
-    if record.timing is None or record.cell.device != "cpu":
+    if record.timing is None or not kind_of(record.cell.device).on_host:
         return None
     return record.timing.threads, record.timing.allocator
 

@@ -15,12 +15,12 @@ import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
 from benchsuite.results.kernels import kernel_ran
-from benchsuite.results.metrics import COLUMNS, Measured
+from benchsuite.results.metrics import QUANTITIES, MeasuredCell
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.text import in_markdown, in_spreadsheet
 
-_TEXTS = tuple(key for key, column in COLUMNS.items() if column.dtype == "object")
+_TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "object")
 
 
 class Results:
@@ -51,7 +51,7 @@ def load(path: str | Path) -> Results:
 def to_frame(
     records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
 ) -> pd.DataFrame:
-    """One row a record, with the columns of `COLUMNS`, also if there are none.
+    """One row a record, with the columns of `QUANTITIES`, also if there are none.
 
     Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
     `latency_s` is the median over rounds of their medians (`rounds_s`); `_lo` and `_hi` are the ends of its
@@ -69,11 +69,11 @@ def to_frame(
         environments: session → its machine, for what is held against the machine.
     """
     machines = environments or {}
-    measured = [Measured(record, machines.get(record.session, {})) for record in records]
+    measured = [MeasuredCell(record, machines.get(record.session, {})) for record in records]
     return pd.DataFrame(
         {
             key: pd.Series([column.of(one) for one in measured], dtype=column.dtype)
-            for key, column in COLUMNS.items()
+            for key, column in QUANTITIES.items()
         }
     )
 
@@ -124,7 +124,7 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    columns = list(itertools.islice(COLUMNS, list(COLUMNS).index("peak_memory_bytes") + 1))
+    columns = list(itertools.islice(QUANTITIES, list(QUANTITIES).index("peak_memory_bytes") + 1))
     if frame["busy_s"].notna().any():
         columns.insert(columns.index("latency_hi_s") + 1, "busy_s")
     rules = ("---" if column in _TEXTS else "---:" for column in columns)

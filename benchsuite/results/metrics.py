@@ -16,8 +16,14 @@ from functools import cached_property
 from typing import Any, Literal
 
 from benchsuite.results.kernels import backends_of
-from benchsuite.results.machine import drift_of, noise_of
-from benchsuite.results.peak_rates import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
+from benchsuite.results.machine import (
+    FLOPS_PER_MAC,
+    achieved_flops_per_s,
+    ceilings_of,
+    drift_of,
+    intensity,
+    noise_of,
+)
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.round_timings import latency_of, round_medians
 from benchsuite.stats.evidence import Estimate, confidence_of, half_width
@@ -25,7 +31,7 @@ from benchsuite.stats.intervals import quantile
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCell:
     """A record with the machine that it was measured on, as the rows of the table read it."""
 
     record: Record
@@ -57,13 +63,13 @@ class Measured:
         return achieved_flops_per_s(self.record.cell, cost, self.latency.value)
 
 
-Source = str | Callable[[Measured], Any]
+Source = str | Callable[[MeasuredCell], Any]
 """Where a quantity lies: the path in the record ("cost.params"), or what it is made by; None where it is
 missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Quantity:
     """A quantity of a cell, and its column in the frame.
 
     Attributes:
@@ -79,7 +85,7 @@ class Column:
     label: str = ""
     unit: str = ""
 
-    def of(self, measured: Measured) -> Any:
+    def of(self, measured: MeasuredCell) -> Any:
         """The value; None where it is missing."""
         if callable(self.source):
             return self.source(measured)
@@ -92,7 +98,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric(Column):
+class Metric(Quantity):
     """A quantity that cells are ranked by, in claims, figures and the explorer.
 
     Attributes:
@@ -104,40 +110,40 @@ class Metric(Column):
     interval: tuple[str, str] | None = None
 
 
-def _resolution(measured: Measured) -> int | str:
+def _resolution(measured: MeasuredCell) -> int | str:
     height, width = measured.record.cell.resolution
     return height if height == width else f"{height}x{width}"
 
 
-def _config(measured: Measured) -> str:
+def _config(measured: MeasuredCell) -> str:
     return json.dumps(dict(measured.record.cell.config), sort_keys=True, ensure_ascii=False)
 
 
-def _latency(name: str) -> Callable[[Measured], float | None]:
+def _latency(name: str) -> Callable[[MeasuredCell], float | None]:
     """An attribute of the estimate of seconds per step."""
     return lambda measured: getattr(measured.latency, name) if measured.latency else None
 
 
-def _throughput(name: str) -> Callable[[Measured], float | None]:
+def _throughput(name: str) -> Callable[[MeasuredCell], float | None]:
     """Images per second from an attribute of the estimate of seconds per step."""
     return lambda m: m.record.cell.batch / getattr(m.latency, name) if m.latency else None
 
 
-def _percentile(p: float) -> Callable[[Measured], float | None]:
+def _percentile(p: float) -> Callable[[MeasuredCell], float | None]:
     return lambda measured: quantile(measured.sorted_samples, p) if measured.timing else None
 
 
-def _part(name: str) -> Callable[[Measured], float | None]:
+def _part(name: str) -> Callable[[MeasuredCell], float | None]:
     """Median seconds of a part of a training step."""
 
-    def median(measured: Measured) -> float | None:
+    def median(measured: MeasuredCell) -> float | None:
         samples = measured.timing.parts_s.get(name) if measured.timing else None
         return quantile(samples, 0.5) if samples else None
 
     return median
 
 
-def _of_timing(value: Callable[[Timing], Any]) -> Callable[[Measured], Any]:
+def _of_timing(value: Callable[[Timing], Any]) -> Callable[[MeasuredCell], Any]:
     return lambda measured: value(measured.timing) if measured.timing else None
 
 
@@ -159,7 +165,7 @@ def _system_share(timing: Timing) -> float | None:
     return system_s / wall_s if wall_s and sum(one.calls for one in timing.usage) else None
 
 
-def _ceiling_share(measured: Measured) -> float | None:
+def _ceiling_share(measured: MeasuredCell) -> float | None:
     cell, timing, achieved = measured.record.cell, measured.timing, measured.achieved_flops_per_s
     if timing is None or achieved is None:
         return None
@@ -167,32 +173,32 @@ def _ceiling_share(measured: Measured) -> float | None:
     return achieved / (FLOPS_PER_MAC * top) if top else None
 
 
-def _intensity(measured: Measured) -> float | None:
+def _intensity(measured: MeasuredCell) -> float | None:
     record = measured.record
     if record.cost is None or record.memory is None:
         return None
     return intensity(record.cell, record.cost, record.memory)
 
 
-def _joules_per_image(measured: Measured) -> float | None:
+def _joules_per_image(measured: MeasuredCell) -> float | None:
     energy = measured.record.energy
     return energy.joules / measured.record.cell.batch if energy else None
 
 
-COLUMNS: Mapping[str, Column] = {
+QUANTITIES: Mapping[str, Quantity] = {
     column.key: column
     for column in (
-        Column("cell", "object", "id"),
-        Column("subject", "object", "cell.subject"),
-        Column("name", "object", "cell.name"),
-        Column("resolution", "object", _resolution),
-        Column("batch", "int64", "cell.batch"),
-        Column("dtype", "object", "cell.dtype"),
-        Column("mode", "object", "cell.mode"),
-        Column("kernel", "object", "cell.kernel"),
-        Column("device", "object", "cell.device"),
-        Column("status", "object", "status"),
-        Column("reason", "object", "reason"),
+        Quantity("cell", "object", "id"),
+        Quantity("subject", "object", "cell.subject"),
+        Quantity("name", "object", "cell.name"),
+        Quantity("resolution", "object", _resolution),
+        Quantity("batch", "int64", "cell.batch"),
+        Quantity("dtype", "object", "cell.dtype"),
+        Quantity("mode", "object", "cell.mode"),
+        Quantity("kernel", "object", "cell.kernel"),
+        Quantity("device", "object", "cell.device"),
+        Quantity("status", "object", "status"),
+        Quantity("reason", "object", "reason"),
         Metric("params", "Int64", "cost.params", "Parameters"),
         Metric("macs", "Int64", "cost.macs", "MACs per image", "MAC"),
         Metric(
@@ -203,9 +209,9 @@ COLUMNS: Mapping[str, Column] = {
             "s",
             interval=("latency_lo_s", "latency_hi_s"),
         ),
-        Column("latency_lo_s", "float64", _latency("lo")),
-        Column("latency_hi_s", "float64", _latency("hi")),
-        Column("samples", "Int64", _of_timing(lambda timing: len(timing.samples_s)), "Samples"),
+        Quantity("latency_lo_s", "float64", _latency("lo")),
+        Quantity("latency_hi_s", "float64", _latency("hi")),
+        Quantity("samples", "Int64", _of_timing(lambda timing: len(timing.samples_s)), "Samples"),
         Metric(
             "throughput",
             "float64",
@@ -216,85 +222,90 @@ COLUMNS: Mapping[str, Column] = {
             interval=("throughput_lo", "throughput_hi"),
         ),
         Metric("peak_memory_bytes", "Int64", "memory.peak_allocated_bytes", "Peak memory", "B"),
-        Column("target", "object", "cell.target"),
-        Column("config", "object", _config),
-        Column("height", "int64", lambda measured: measured.record.cell.resolution[0]),
-        Column("width", "int64", lambda measured: measured.record.cell.resolution[1]),
-        Column("tokens", "int64", "cell.tokens"),
-        Column("stride", "int64", "cell.stride"),
-        Column("dim", "Int64", "cell.dim"),
-        Column("num_heads", "Int64", "cell.num_heads"),
-        Column("trainable_params", "Int64", "cost.trainable_params"),
-        Column("macs_exact", "boolean", "cost.complete"),
-        Column("dense_3x3_macs", "Int64", "cost.dense_3x3_macs"),
-        Column("flops", "Int64", "cost.flops", "FLOPs per image (2 × MACs)", "FLOP"),
-        Column("latency_p5_s", "float64", _percentile(0.05), "Latency, 5th percentile", "s"),
-        Column("latency_p95_s", "float64", _percentile(0.95), "Latency, 95th percentile", "s"),
-        Column("throughput_lo", "float64", _throughput("hi")),
-        Column("throughput_hi", "float64", _throughput("lo")),
-        Column("peak_reserved_bytes", "Int64", "memory.peak_reserved_bytes", "Peak memory reserved", "B"),
-        Column("weights_bytes", "Int64", "memory.weights_bytes", "Memory of weights", "B"),
-        Column("input_bytes", "Int64", "memory.input_bytes", "Memory of the input", "B"),
-        Column(
+        Quantity("target", "object", "cell.target"),
+        Quantity("config", "object", _config),
+        Quantity("height", "int64", lambda measured: measured.record.cell.resolution[0]),
+        Quantity("width", "int64", lambda measured: measured.record.cell.resolution[1]),
+        Quantity("tokens", "int64", "cell.tokens"),
+        Quantity("stride", "int64", "cell.stride"),
+        Quantity("dim", "Int64", "cell.dim"),
+        Quantity("num_heads", "Int64", "cell.num_heads"),
+        Quantity("trainable_params", "Int64", "cost.trainable_params"),
+        Quantity("macs_exact", "boolean", "cost.complete"),
+        Quantity("dense_3x3_macs", "Int64", "cost.dense_3x3_macs"),
+        Quantity("flops", "Int64", "cost.flops", "FLOPs per image (2 × MACs)", "FLOP"),
+        Quantity("latency_p5_s", "float64", _percentile(0.05), "Latency, 5th percentile", "s"),
+        Quantity("latency_p95_s", "float64", _percentile(0.95), "Latency, 95th percentile", "s"),
+        Quantity("throughput_lo", "float64", _throughput("hi")),
+        Quantity("throughput_hi", "float64", _throughput("lo")),
+        Quantity("peak_reserved_bytes", "Int64", "memory.peak_reserved_bytes", "Peak memory reserved", "B"),
+        Quantity("weights_bytes", "Int64", "memory.weights_bytes", "Memory of weights", "B"),
+        Quantity("input_bytes", "Int64", "memory.input_bytes", "Memory of the input", "B"),
+        Quantity(
             "activations_bytes",
             "Int64",
             "memory.activations_bytes",
             "Memory of activations at the peak",
             "B",
         ),
-        Column("stopped_by", "object", "timing.stopped_by"),
-        Column("expected", "bool", "expected"),
-        Column("seconds", "float64", "seconds", "Wall time of the cell", "s"),
-        Column("session", "int64", "session"),
-        Column("started_at", "object", "started_at"),
-        Column("memory_format", "object", "cell.memory_format"),
-        Column("compile", "object", "cell.compile"),
-        Column("cache", "object", "cell.cache"),
-        Column("protocol", "object", "cell.protocol"),
-        Column("threads", "Int64", "cell.threads"),
-        Column("precision", "float64", _of_timing(_precision), "Precision reached (half interval ÷ median)"),
-        Column("rounds", "Int64", _of_timing(lambda timing: len(round_medians(timing))), "Rounds"),
-        Column("calls_per_sample", "Int64", "timing.calls_per_sample"),
-        Column("busy_s", "float64", "timing.busy.seconds", "Device busy per step", "s"),
-        Column("forward_s", "float64", _part("forward"), "Forward part of a step", "s"),
-        Column("backward_s", "float64", _part("backward"), "Backward part of a step", "s"),
-        Column("optimizer_s", "float64", _part("optimizer"), "Optimiser's part of a step", "s"),
-        Column("output_bytes", "Int64", "memory.output_bytes", "Memory of the output", "B"),
-        Column("gradient_bytes", "Int64", "memory.gradient_bytes", "Memory of gradients", "B"),
-        Column("optimizer_bytes", "Int64", "memory.optimizer_bytes", "Memory of the optimiser", "B"),
+        Quantity("stopped_by", "object", "timing.stopped_by"),
+        Quantity("expected", "bool", "expected"),
+        Quantity("seconds", "float64", "seconds", "Wall time of the cell", "s"),
+        Quantity("session", "int64", "session"),
+        Quantity("started_at", "object", "started_at"),
+        Quantity("memory_format", "object", "cell.memory_format"),
+        Quantity("compile", "object", "cell.compile"),
+        Quantity("cache", "object", "cell.cache"),
+        Quantity("protocol", "object", "cell.protocol"),
+        Quantity("threads", "Int64", "cell.threads"),
+        Quantity(
+            "precision", "float64", _of_timing(_precision), "Precision reached (half interval ÷ median)"
+        ),
+        Quantity("rounds", "Int64", _of_timing(lambda timing: len(round_medians(timing))), "Rounds"),
+        Quantity("calls_per_sample", "Int64", "timing.calls_per_sample"),
+        Quantity("busy_s", "float64", "timing.busy.seconds", "Device busy per step", "s"),
+        Quantity("forward_s", "float64", _part("forward"), "Forward part of a step", "s"),
+        Quantity("backward_s", "float64", _part("backward"), "Backward part of a step", "s"),
+        Quantity("optimizer_s", "float64", _part("optimizer"), "Optimiser's part of a step", "s"),
+        Quantity("output_bytes", "Int64", "memory.output_bytes", "Memory of the output", "B"),
+        Quantity("gradient_bytes", "Int64", "memory.gradient_bytes", "Memory of gradients", "B"),
+        Quantity("optimizer_bytes", "Int64", "memory.optimizer_bytes", "Memory of the optimiser", "B"),
         Metric("process_bytes", "Int64", "memory.process_bytes", "Memory of the process", "B"),
-        Column("compile_s", "float64", "compilation.seconds", "Time to compile", "s"),
-        Column("graphs", "Int64", "compilation.graphs", "Compiled graphs"),
-        Column("graph_breaks", "Int64", "compilation.graph_breaks", "Graph breaks"),
-        Column("recompiles", "Int64", "compilation.recompiles"),
-        Column("check_error", "float64", "check.error", "Error against math in fp32"),
-        Column("joules", "float64", "energy.joules", "Energy per step", "J"),
-        Column("joules_per_image", "float64", _joules_per_image, "Energy per image", "J"),
-        Column("idle_w", "float64", "energy.idle_w", "Idle power", "W"),
-        Column(
+        Quantity("compile_s", "float64", "compilation.seconds", "Time to compile", "s"),
+        Quantity("graphs", "Int64", "compilation.graphs", "Compiled graphs"),
+        Quantity("graph_breaks", "Int64", "compilation.graph_breaks", "Graph breaks"),
+        Quantity("recompiles", "Int64", "compilation.recompiles"),
+        Quantity("check_error", "float64", "check.error", "Error against math in fp32"),
+        Quantity("joules", "float64", "energy.joules", "Energy per step", "J"),
+        Quantity("joules_per_image", "float64", _joules_per_image, "Energy per image", "J"),
+        Quantity("idle_w", "float64", "energy.idle_w", "Idle power", "W"),
+        Quantity(
             "achieved_flops_per_s",
             "float64",
             lambda measured: measured.achieved_flops_per_s,
             "Achieved FLOP/s",
             "FLOP/s",
         ),
-        Column("ceiling_share", "float64", _ceiling_share, "Share of the measured ceiling"),
-        Column("intensity", "float64", _intensity, "Operations per byte", "FLOP/B"),
-        Column("attempts", "int64", "attempts"),
-        Column("flags", "object", lambda measured: " ".join(measured.record.flags)),
-        Column("rounds_s", "object", _of_timing(round_medians)),
-        Column("threads_used", "Int64", "timing.threads"),
-        Column("allocator", "object", "cell.allocator"),
-        Column("allocator_used", "object", "timing.allocator"),
-        Column("attention_backend", "object", lambda measured: backends_of(measured.record)),
-        Column("varies_most", "object", "timing.varies_most"),
-        Column("page_faults", "float64", _of_timing(_page_faults), "Page faults per step"),
-        Column("system_share", "float64", _of_timing(_system_share), "Share of time in the operating system"),
-        Column("noise", "float64", lambda measured: noise_of(measured.environment)),
-        Column("drift", "float64", lambda measured: drift_of(measured.environment)),
+        Quantity("ceiling_share", "float64", _ceiling_share, "Share of the measured ceiling"),
+        Quantity("intensity", "float64", _intensity, "Operations per byte", "FLOP/B"),
+        Quantity("attempts", "int64", "attempts"),
+        Quantity("flags", "object", lambda measured: " ".join(measured.record.flags)),
+        Quantity("rounds_s", "object", _of_timing(round_medians)),
+        Quantity("threads_used", "Int64", "timing.threads"),
+        Quantity("allocator", "object", "cell.allocator"),
+        Quantity("allocator_used", "object", "timing.allocator"),
+        Quantity("attention_backend", "object", lambda measured: backends_of(measured.record)),
+        Quantity("varies_most", "object", "timing.varies_most"),
+        Quantity("page_faults", "float64", _of_timing(_page_faults), "Page faults per step"),
+        Quantity(
+            "system_share", "float64", _of_timing(_system_share), "Share of time in the operating system"
+        ),
+        Quantity("noise", "float64", lambda measured: noise_of(measured.environment)),
+        Quantity("drift", "float64", lambda measured: drift_of(measured.environment)),
     )
 }
-"""Name → column, in the order of the frame. Those up to `peak_memory_bytes` are what most readers want."""
+"""Name → quantity, in the order of the columns of the frame. Those up to `peak_memory_bytes` are what most
+readers want."""
 
-METRICS: Mapping[str, Metric] = {key: row for key, row in COLUMNS.items() if isinstance(row, Metric)}
+METRICS: Mapping[str, Metric] = {key: row for key, row in QUANTITIES.items() if isinstance(row, Metric)}
 """Name → metric."""

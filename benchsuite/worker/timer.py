@@ -7,10 +7,10 @@ from dataclasses import replace
 import torch
 
 from benchsuite.measurement import allocator
-from benchsuite.measurement.conditions import Watch as Conditioned
+from benchsuite.measurement.conditions import StateReader
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.precision import precision_of
-from benchsuite.measurement.protocols import PROTOCOLS, Plan, Sampling
+from benchsuite.measurement.protocols import PROTOCOLS, Sampling, SamplingPlan
 from benchsuite.measurement.stopping import Visit, stopping_rule
 from benchsuite.measurement.timing import WarmUp, keep_at_work
 from benchsuite.results.devices import kind_of
@@ -36,7 +36,7 @@ class Timer:
 
     def __init__(self) -> None:
         self.limited = False
-        self._conditions: dict[str, Conditioned] = {}
+        self._conditions: dict[str, StateReader] = {}
         self._threads = torch.get_num_threads()
         self._allocator = allocator.in_use()
 
@@ -95,7 +95,7 @@ class Timer:
         device: Device,
         ready: Ready,
     ) -> Visited:
-        plan = Plan(
+        plan = SamplingPlan(
             threads=torch.get_num_threads(),
             warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
             stopping=stopping_rule(
@@ -122,10 +122,10 @@ class Timer:
             ready.watch.require_unchanged(mark)
         return Visited(timing=timing, conditions=Conditions(before=before, after=after))
 
-    def _watching(self, device: str) -> Conditioned:
+    def _watching(self, device: str) -> StateReader:
         if device not in self._conditions:
             opened = open_device(device)
-            self._conditions[device] = Conditioned(opened.card()[0], elsewhere=opened.elsewhere_bytes)
+            self._conditions[device] = StateReader(opened.card()[0], elsewhere=opened.elsewhere_bytes)
         return self._conditions[device]
 
 

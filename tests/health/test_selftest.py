@@ -15,9 +15,8 @@ import torch
 
 from benchsuite.cli import main
 from benchsuite.health import checks
-from benchsuite.health.aa import Noise, Trial
-from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, Effort, examine
-from benchsuite.health.reference_workloads import Wait
+from benchsuite.health.aa import MachineNoise, Trial
+from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, Effort, KnownWait, examine
 from benchsuite.health.selftest import (
     CELLS,
     FULL,
@@ -109,7 +108,7 @@ def test_a_memory_pass_that_is_four_bytes_off_fails(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_wait_lasts_as_long_as_it_is_told_to() -> None:
-    wait = Wait(0.002)
+    wait = KnownWait(0.002)
     wait()
     wait()
     assert len(wait.took_s) == 2
@@ -125,7 +124,7 @@ class Untrue(FakeDevice):
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         super().time_calls(step, calls, before=before)
-        assert isinstance(step, Wait)
+        assert isinstance(step, KnownWait)
         return [self.factor * took for took in step.took_s[-calls:]]
 
 
@@ -325,7 +324,7 @@ def ended(*levels: str, quick: bool = False) -> Selftest:
         quick=quick,
         environment={},
         fingerprint={"device": "cpu"},
-        noise=Noise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
+        noise=MachineNoise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
         verdicts=tuple(
             Verdict(f"check {k}", level, "1", "2", "this")  # type: ignore[arg-type]
             for k, level in enumerate(levels)

@@ -25,7 +25,7 @@ from benchsuite.results.store import Run, RunWriter
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, estimate
 from tests.builders import make_cell, make_record
 
-COLUMNS = tuple(metrics.COLUMNS)
+COLUMNS = tuple(metrics.QUANTITIES)
 STEPS = tuple(0.010 + 0.001 * i for i in range(11))  # 10 to 20 ms, median 15 ms
 
 

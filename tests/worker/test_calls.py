@@ -13,7 +13,7 @@ from benchsuite.errors import UsageError
 from benchsuite.measurement import cuda, machine_cache
 from benchsuite.measurement.stopping import Visit
 from benchsuite.mixers import MIXERS
-from benchsuite.results.peak_rates import Ceilings, ceilings_of
+from benchsuite.results.machine import Ceilings, ceilings_of
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.measure_settings import Measure
