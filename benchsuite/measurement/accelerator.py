@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 
@@ -30,7 +30,7 @@ class AcceleratorDevice:
     The events are made once and used again: making one costs about as much as launching a small kernel.
     """
 
-    kind: ClassVar[str]
+    kind: str
     method = "accelerator_events"
     least_s = LEAST_S
     activity: str | None = None

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchsuite.findings.flags import flags
-from benchsuite.measurement.cuda import LEAST_S
+from benchsuite.measurement.accelerator import LEAST_S
 from benchsuite.measurement.nvml import for_device
 from benchsuite.measurement.stopping import Visit
 from benchsuite.measurement.timing import VISIT_S
