@@ -166,23 +166,7 @@ def selftest(
         WorkerDied: a process could not even describe the machine.
     """
     began, date = time.monotonic(), datetime.now(timezone.utc).isoformat(timespec="seconds")
-    trials: list[Trial] = []
-    found: list[Verdict] = []
-    environment: Mapping[str, Any] = {}
-    for number in range(settings.runs):
-        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
-        executor = start()
-        try:
-            resolved, environment = executor.describe(device, settings.measure.threads, list(command))
-            trial = measured_alike(cells_of(resolved), settings.measure, executor)
-        finally:
-            executor.close()
-        if isinstance(trial, Verdict):
-            found.append(trial)
-            break
-        trials.append(trial)
-        if number + 1 < settings.runs:
-            time.sleep(settings.pause_s)
+    resolved, environment, trials, found = _trials(device, settings, start, say, command)
     from benchsuite.health.checks import examine
     from benchsuite.worker.calls import set_up
 
@@ -206,6 +190,31 @@ def selftest(
         earlier=earlier,
         seconds=time.monotonic() - began,
     )
+
+
+def _trials(
+    device: str,
+    settings: Settings,
+    start: Callable[[], Executor],
+    say: Callable[[str], None],
+    command: Sequence[str],
+) -> tuple[str, Mapping[str, Any], list[Trial], list[Verdict]]:
+    """Identical cells in several runs: the device, its environment, the runs, and a verdict if one failed."""
+    trials: list[Trial] = []
+    for number in range(settings.runs):
+        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
+        executor = start()
+        try:
+            resolved, environment = executor.describe(device, settings.measure.threads, list(command))
+            trial = measured_alike(cells_of(resolved), settings.measure, executor)
+        finally:
+            executor.close()
+        if isinstance(trial, Verdict):
+            return resolved, environment, trials, [trial]
+        trials.append(trial)
+        if number + 1 < settings.runs:
+            time.sleep(settings.pause_s)
+    return resolved, environment, trials, []
 
 
 def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
