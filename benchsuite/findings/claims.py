@@ -31,7 +31,7 @@ VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "mixed", "undecided",
 
 _Row = Mapping[Any, Any]
 _End = Literal["lower", "upper"]
-"""Of the band that a claim names."""
+"""End of the band that a claim names."""
 _ENDS: tuple[_End, ...] = ("lower", "upper")
 _READING = 0.02
 """Share within which single readings of device time decide nothing, where the machine's noise is smaller."""
@@ -186,7 +186,7 @@ def _untestable(setting: Mapping[str, Any], reason: str) -> _Case:
 
 
 def _missing(metric: str, row: _Row) -> str:
-    """Why a cell has no such number; empty if it has."""
+    """Reason why a cell has no such number; empty if it has."""
     if _number(row[metric]) is not None:
         return ""
     if row["status"] == "ok":

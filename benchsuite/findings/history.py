@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What times may be put into one series of.
+    """Machine whose times may be put into one series.
 
     Attributes:
         key: short and the same for the same machine, for names of files.

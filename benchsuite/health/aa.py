@@ -51,7 +51,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class MachineNoise:
-    """What differences of identical cells come to; all of them shares, not per cent.
+    """Differences of identical cells; all of them shares, not per cent.
 
     Attributes:
         rounds: of a run.
@@ -79,12 +79,12 @@ class MachineNoise:
 
     @property
     def between(self) -> float:
-        """What the latency of a cell in one run and that in another must differ by to mean something."""
+        """Share by which latencies of a cell in two runs must differ to mean something."""
         return math.expm1(math.sqrt(2) * math.log1p(self.drift))
 
 
 def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineNoise:
-    """What trials of as many rounds each say.
+    """Noise of the machine, from trials of as many rounds each.
 
     Args:
         earlier: `Trial.log_mean` of former self-tests of the machine, which its drift over days is in.
@@ -127,7 +127,7 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineN
 
 
 def chance(count: int) -> int:
-    """How many of so many comparisons of identical cells may see a difference at 95 % without anything being
+    """Number of so many comparisons of identical cells may see a difference at 95 % without anything being
     wrong."""
     for allowed in range(count):
         beyond = sum(
@@ -139,7 +139,7 @@ def chance(count: int) -> int:
 
 
 def verdicts(trials: Sequence[Trial], noise: MachineNoise) -> list[Verdict]:
-    """What the trials come to, the noise of a ratio first."""
+    """Verdicts on the trials, that on the noise of a ratio first."""
     return [
         _ratio(noise, trials),
         _intervals(noise),

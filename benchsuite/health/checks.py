@@ -25,20 +25,21 @@ from benchsuite.results.record import Memory
 from benchsuite.stats.intervals import quantile
 
 CLOCKS, REPLAY = 0.02, 0.1
-"""How far two clocks may be apart on the same work, and a replay from what a profiler adds up: the profiler
-leaves out what lies between kernels."""
+"""Share by which two clocks may be apart on the same work, and a replay from what a profiler adds up: the
+profiler leaves out what lies between kernels."""
 WAIT_S = 0.005
 ROUNDING = 512
 """Bytes that torch's caching allocator rounds every tensor up to."""
 MOST_CALLS = 64
 """Most calls in one go, as in a measurement."""
 SIDE, HOST_SIDE = 4096, 512
-"""Of the square product that clocks are compared on: some milliseconds, so that no clock's own time shows."""
+"""Side of the square product that clocks are compared on: some milliseconds, so that no clock's own time
+shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long the comparisons take.
+    """Duration of the comparisons.
 
     Attributes:
         turns: of ours and theirs, two at least.
@@ -53,7 +54,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the checks run.
+    """Device that the checks run on.
 
     Attributes:
         name: of the device, as torch takes it.

@@ -1,4 +1,4 @@
-"""What of a machine's state would spoil measurements, and what to do about it. Pure: facts → findings."""
+"""Diagnoses of a machine: what would spoil measurements, and what to do about it. Pure: facts → diagnoses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Diagnosis:
 
 
 def findings(facts: Mapping[str, Any]) -> list[Diagnosis]:
-    """What is to be said of `checkup.facts`; what is unknown is not spoken of."""
+    """Diagnoses of `health/facts.py`'s facts; what is unknown is not spoken of."""
     return [
         *_load(facts),
         *_processes(facts),

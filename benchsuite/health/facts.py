@@ -1,4 +1,5 @@
-"""What `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is set."""
+"""Facts that `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is
+set."""
 
 from __future__ import annotations
 
@@ -150,7 +151,7 @@ def _kernels(device: str) -> dict[str, bool]:
 
 
 def _tf32(device: str) -> bool | None:
-    """Whether the device has TF32: NVIDIA's from Ampere on; None for a CPU."""
+    """Tell if the device has TF32: NVIDIA's from Ampere on; None for a CPU."""
     from benchsuite.measurement.device import open_device
 
     return None if kind_of(device).on_host else not open_device(device).missing("tf32")

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How thorough a self-test is.
+    """Thoroughness of a self-test.
 
     Attributes:
         runs: in which the same cell is measured `CELLS` times, two at least.
@@ -85,7 +85,7 @@ QUICK = Settings(
 
 @dataclass(frozen=True, slots=True)
 class Selftest:
-    """What a self-test found.
+    """Result of a self-test.
 
     Attributes:
         fingerprint: of the machine, `measurement.machine_cache.fingerprint`.
@@ -132,7 +132,7 @@ class Selftest:
 
 
 def cells_of(device: str) -> tuple[Cell, ...]:
-    """The same cell `CELLS` times; only their names differ. Large enough to be work, small enough to be
+    """Identical cells, `CELLS` of them; only their names differ. Large enough to be work, small enough to be
     quick."""
     cell = Cell(
         name="A",

@@ -1,4 +1,4 @@
-"""What a check of the instrument comes to. Pure: numbers and a limit → a verdict.
+"""Verdicts of checks of the instrument. Pure: numbers and a limit → a verdict.
 
 A noisy machine is a finding about the machine: a warning. An instrument that reads something else than what
 is there has failed. Where noise hides which of the two it is, that is a warning too.
@@ -93,7 +93,7 @@ def broken(name: str, error: Exception) -> Verdict:
 
 
 def passed(verdicts: Sequence[Verdict]) -> bool:
-    """Whether the instrument is sound. Warnings are about the machine."""
+    """Tell if the instrument is sound. Warnings are about the machine."""
     return all(verdict.level != "fail" for verdict in verdicts)
 
 

@@ -184,7 +184,7 @@ class AcceleratorDevice:
         return MOST_FLUSH_BYTES
 
     def _before_cold(self, steps: Sequence[Step], flush: Step) -> Step:
-        """What runs before each cold call of the steps."""
+        """Step that runs before each cold call of the steps."""
         return flush
 
     def _take(self, count: int) -> list[Any]:

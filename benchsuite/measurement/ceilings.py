@@ -1,4 +1,4 @@
-"""What the machine can do at best, measured: the rate of the fastest of several kernels, and that of a copy.
+"""Ceilings of the machine, measured: the rate of the fastest of several kernels, and that of a copy.
 
 Both are what torch reaches on this machine with this number of threads, and not what a data sheet says. They
 are the best of several turns, not a median: a roof is what nothing exceeds. They are measured once a machine

@@ -109,7 +109,7 @@ def share_of_others(busy_s: float, own_s: float, elapsed_s: float, cores: int) -
 
 
 def other_gpu_processes(nvml: Nvml, root: Path = host.ROOT) -> int | None:
-    """How many processes of others compute on the GPU.
+    """Number of processes of others that compute on the GPU.
 
     None if this process, which has a context there, is not in the driver's list: then the list is hidden, or
     counts processes as another container does, and whose they are cannot be told.

@@ -32,7 +32,7 @@ MOST_FLUSH_BYTES = 512 * MIB
 CPU0 = Path("/sys/devices/system/cpu/cpu0/cache")
 _UNITS = {"K": 1 << 10, "M": MIB, "G": 1 << 30}
 _RESET_PEAK = "5"
-"""What /proc/self/clear_refs takes to let the peak begin anew; see proc(5)."""
+"""Word that /proc/self/clear_refs takes to let the peak begin anew; see proc(5)."""
 
 
 class CpuDevice:

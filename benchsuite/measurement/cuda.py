@@ -49,7 +49,7 @@ class CudaDevice(AcceleratorDevice):
 
     @classmethod
     def release(cls) -> bool:
-        """As of `Device`; false after a CUDA error, and after a capture that failed."""
+        """Hand back cached memory; false after a CUDA error, and after a capture that failed."""
         if not torch.cuda.is_available():
             return True
         gc.collect()
@@ -89,7 +89,7 @@ class CudaDevice(AcceleratorDevice):
         return torch.cuda.get_device_properties(self.device).multi_processor_count
 
     def missing(self, dtype: DType) -> str:
-        """As of `Device`; formats that torch emulates count as missing."""
+        """Reason why the GPU lacks a dtype; formats that torch emulates count as missing."""
         present = self.device.index < torch.cuda.device_count()
         return _missing(dtype, self.device.index) if present else ""
 
@@ -138,7 +138,7 @@ class CudaDevice(AcceleratorDevice):
         return before
 
     def _launch_seconds(self, step: Step) -> float:
-        """How long the host takes to hand over a step."""
+        """Seconds that the host takes to hand over a step."""
         self.synchronize()
         start = time.perf_counter_ns()
         step()
@@ -161,7 +161,7 @@ _failures: list[str] = []
 
 
 def capture_failed() -> bool:
-    """Whether a capture has failed in this process. torch's allocator may take it for one that goes on, and
+    """Tell if a capture has failed in this process. torch's allocator may take it for one that goes on, and
     then hands no memory back (up to 2.11 `empty_cache` raises): answer, and end the process."""
     return bool(_failures)
 
@@ -278,7 +278,7 @@ def _graph_bytes(device: torch.device) -> int:
 
 @functools.cache
 def _missing(dtype: DType, index: int) -> str:
-    """Why a GPU lacks the dtype; empty if it has it."""
+    """Reason why a GPU lacks the dtype; empty if it has it."""
     capability = torch.cuda.get_device_capability(index)
     what = f"{torch.cuda.get_device_name(index)} (compute capability {capability[0]}.{capability[1]})"
     if dtype == "tf32" and (getattr(torch.version, "hip", None) or capability < _AMPERE):

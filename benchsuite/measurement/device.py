@@ -1,4 +1,4 @@
-"""Where steps run, and what is measured there: the protocol that each kind of device has a class of.
+"""Devices that steps run on: the protocol that each kind has a class of.
 
 The classes are in `cpu.py`, `cuda.py` and `xpu.py`, their table is `results/devices.py`.
 """
@@ -45,20 +45,20 @@ class Device(Protocol):
     kind: str
     """Class of device: a key of `DEVICES`."""
     method: str
-    """How durations are read; goes into the record."""
+    """Way in which durations are read; goes into the record."""
     least_s: float
     """Shortest duration that its clock reads well; of a shorter step several calls make one sample."""
     activity: str | None
     """Name of its `torch.profiler.ProfilerActivity` beside CPU; None where there is none."""
     captures: bool
-    """Whether a step can be captured and replayed as one graph."""
+    """True where a step can be captured and replayed as one graph."""
 
     def __init__(self, index: int = 0) -> None:
         """Open the device of this number among those of its kind."""
 
     @classmethod
     def count(cls) -> int:
-        """How many devices of the kind the machine has."""
+        """Number of devices of the kind that the machine has."""
         ...
 
     @classmethod
@@ -90,7 +90,7 @@ class Device(Protocol):
         ...
 
     def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
-        """How the time that the device works on one step was read, and `calls` such times or their mean
+        """Method of reading the time that the device works on one step, and `calls` such times or their mean
         alone; None where it cannot be told from the time that the step takes.
 
         Args:
@@ -130,15 +130,15 @@ class Device(Protocol):
         ...
 
     def units(self) -> int:
-        """How many threads or multiprocessors want work at the same time."""
+        """Number of threads or multiprocessors that want work at the same time."""
         ...
 
     def missing(self, dtype: DType) -> str:
-        """Why the device lacks a dtype; empty if it has it, or is not there to be asked."""
+        """Reason why the device lacks a dtype; empty if it has it, or is not there to be asked."""
         ...
 
     def describe(self, *, ask_tools: bool = False) -> dict[str, Any] | None:
-        """What an environment says under "gpu", JSON-able; None for a CPU.
+        """Description that an environment holds under "gpu", JSON-able; None for a CPU.
 
         Args:
             ask_tools: also ask the vendor's programs, which takes a second or two.
@@ -150,7 +150,7 @@ class Device(Protocol):
         ...
 
     def card(self) -> tuple[Nvml | None, str]:
-        """What tells clocks, heat, power and neighbours; None and the reason if nothing does."""
+        """Reader of clocks, heat, power and neighbours; None and the reason if there is none."""
         ...
 
 

@@ -52,7 +52,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def version(package: str) -> str | None:
-    """Of an installed package; None if it is not there."""
+    """Version of an installed package; None if it is not there."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What was found out about a machine, kept in the user's cache folder: its ceilings, a week, and its last
+"""Cache of what was measured of a machine, in the user's cache folder: its ceilings, a week, and its last
 self-test.
 
 One small JSON file each, by what it depends on. Every doubt is settled by measuring: a file that is old,
@@ -75,7 +75,7 @@ def kept_ceilings(
 
 
 def fingerprint(device: str) -> dict[str, Any]:
-    """What ceilings depend on: the device, the CPU and threads of it, torch, and the GPU's driver."""
+    """Machine that ceilings depend on: the device, the CPU and threads of it, torch, and the GPU's driver."""
     opened = open_device(device)
     cpu, gpu = environment.cpu(), opened.describe() or {}
     return {
@@ -139,7 +139,7 @@ def keep_selftest(document: Mapping[str, Any], folder: Path | None = None) -> No
 
 
 def selftest_file(fingerprint: Mapping[str, Any], folder: Path | None = None) -> Path:
-    """Where the last self-test of a machine is kept."""
+    """File of the last self-test of a machine."""
     return _file("selftest", fingerprint, folder)
 
 
@@ -157,7 +157,7 @@ def _number(value: Any) -> float | None:
 
 
 def _file(what: str, key: Mapping[str, Any], folder: Path | None) -> Path:
-    """Where something about a machine is kept that depends on `key`."""
+    """File of something about a machine that depends on `key`."""
     digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
     return (folder or cache_folder()) / f"{what}-{digest}.json"
 

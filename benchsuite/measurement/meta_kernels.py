@@ -1,5 +1,5 @@
-"""What a device does and "meta" does not: fused attention and autocast, as far as memory is concerned. And
-compiled code, which runs as it was written while somebody watches its operators."""
+"""Stand-ins on "meta" for what a device does: fused attention and autocast, as far as memory is concerned.
+And compiled code, which runs as it was written while somebody watches its operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What NVIDIA's management library (NVML) says of one GPU: clocks, heat, power, and who else is on it.
+"""State of one GPU by NVIDIA's management library (NVML): clocks, heat, power, and who else is on it.
 
 Only read, never set. NVML is asked through the package nvidia-ml-py (module `pynvml`), which is optional; its
 absence, like that of the driver, is a reason in words. A GPU is found by its UUID, since torch counts devices
@@ -64,7 +64,7 @@ class Nvml(Protocol):
     """`used_bytes` when this process had nothing on the card yet; None if nobody looked then."""
 
     def about(self) -> dict[str, Any]:
-        """What stays as it is while a cell is measured: name, driver, power_limit_w, persistence."""
+        """Facts that stay as they are while a cell is measured: name, driver, power_limit_w, persistence."""
         ...
 
     def sm_clock_mhz(self) -> int | None: ...
@@ -94,7 +94,7 @@ class Nvml(Protocol):
         ...
 
     def mig(self) -> bool | None:
-        """Whether the card is split into instances."""
+        """True if the card is split into instances."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What one call of an operator costs: a rule for each that works, for whichever counter met the call.
+"""Cost of one call of an operator: a rule for each that works, for whichever counter met the call.
 
 A rule is called with the call's inputs and outputs, in the order of the operator's schema: tensors as
 `Shaped`, lists of them as lists, all else as plain values. It returns a count, or {kind: count}. Kinds that

@@ -79,13 +79,13 @@ def _overloads(name: str) -> list[Any]:
 
 
 def _is_view(overload: Any) -> bool:
-    """Whether all that it returns is memory of its input, unchanged."""
+    """Tell if all that it returns is memory of its input, unchanged."""
     returned = [value.alias_info for value in overload._schema.returns]
     return bool(returned) and all(alias is not None and not alias.is_write for alias in returned)
 
 
 class Tally:
-    """What was counted so far. No rule can stop a count.
+    """Counts so far. No rule can stop one.
 
     Attributes:
         counts: by kind, see `op_rules.py`.
@@ -142,7 +142,7 @@ _VIEWS = frozenset(
         "tensor_split to transpose unbind unflatten unsqueeze view view_as _unsafe_view _reshape_copy"
     ).split()
 )
-"""Where each output element is an element of the input: sums over one are sums over the other."""
+"""Operators whose output elements are elements of the input: sums over one are sums over the other."""
 
 FREE = frozenset(
     f"aten::{name}"

@@ -1,4 +1,4 @@
-"""What a step calls, by torch's profiler: where its time goes, as shares and as a trace for TensorBoard and
+"""Operators that a step calls, by torch's profiler: their shares of its time, a trace for TensorBoard and
 Perfetto, and which backend its attention runs on.
 
 The profiler slows a step down, the more the smaller its operators are: the shares say where the time goes,
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 TRACE_PARSER = "torch-tb-profiler"
 PROFILER_TABLE = "torch.profiler key_averages"
 LIMIT_S = 60.0
-"""How long the parser may take. It reads some hundred thousand events in that time."""
+"""Seconds that the parser may take. It reads some hundred thousand events in that time."""
 _US = 1e-6  # in which both count
 _STEP = "ProfilerStep"
 _DEVICE_EVENTS = ("Kernel", "Memcpy", "Memset")
@@ -57,7 +57,7 @@ _OPERATORS: Mapping[str, AttentionBackend] = {
     "aten::_scaled_dot_product_attention_math": "math",
 }
 _COMPILED = "Torch-Compiled Region"
-"""How the profiler names a call of compiled code."""
+"""Name that the profiler gives a call of compiled code."""
 
 Kind = Literal["operator", "kernel"]
 
@@ -78,7 +78,7 @@ class OpTotal:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a trace says.
+    """Contents of a trace.
 
     Attributes:
         ops: the largest of each kind, the largest first.
@@ -188,7 +188,7 @@ def shares(totals: Sequence[OpTotal], *, steps: int, top: int) -> tuple[OpShare,
 
 
 def parsed_apart(trace: Path, limit_s: float = LIMIT_S) -> list[OpTotal]:
-    """What `parsed` says, in a process of its own.
+    """Run `parsed` in a process of its own.
 
     Raises:
         ParserError: it failed, or took longer than `limit_s`.
@@ -210,7 +210,7 @@ def parsed_apart(trace: Path, limit_s: float = LIMIT_S) -> list[OpTotal]:
 
 
 def parsed(trace: Path) -> list[OpTotal]:
-    """What torch-tb-profiler's parser finds in a trace; raises whatever that raises.
+    """Read a trace with torch-tb-profiler's parser; raises whatever that raises.
 
     Of its stages only those that events and operators come from: that of kernels uses what pandas deprecates.
     """
@@ -235,7 +235,7 @@ def parsed(trace: Path) -> list[OpTotal]:
 
 
 def of_averages(averages: Iterable[Any]) -> list[OpTotal]:
-    """What a profiler's `key_averages()` say, annotations and calls of the driver left out."""
+    """Read a profiler's `key_averages()`, annotations and calls of the driver left out."""
     totals = []
     for one in averages:
         if one.is_user_annotation or one.key.startswith(_STEP):

@@ -1,4 +1,4 @@
-"""What a word for a dtype means: the format of the tensors, and what torch may do with them.
+"""Meaning of a word for a dtype: the format of the tensors, and what torch may do with them.
 
 TF32 is process-wide state of torch, so it is set where a cell begins and put back where it ends. torch has
 two sets of words for it, and to read the older one raises where somebody has set only the newer one

@@ -1,4 +1,4 @@
-"""How samples are taken: benchsuite's own way, and those that published numbers were taken in.
+"""Protocols of taking samples: benchsuite's own way, and those that published numbers were taken in.
 
 A published protocol has its own counts and knows no rounds: it is run once, and has no interval. What it
 leaves out (spread, warm-up, a wait between the calls) is left out here, too, so that the difference to
@@ -24,7 +24,7 @@ HOST_CLOCK = "host_clock"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingPlan:
-    """What the scenario asks of sampling; all but `threads` is for `adaptive` alone. See `measure_time`."""
+    """Settings of sampling; all but `threads` is for `adaptive` alone. See `measure_time`."""
 
     threads: int
     warm_up: WarmUp
@@ -39,7 +39,7 @@ class Sampling(Protocol):
 
     name: ClassVar[Word]
     gradients: ClassVar[bool]
-    """Whether an inference step is to run with gradients enabled and the module in train mode, as it does
+    """True if an inference step is to run with gradients enabled and the module in train mode, as it does
     where nobody has switched them off."""
 
     def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:

@@ -1,4 +1,5 @@
-"""When enough samples have been taken. A rule sees the samples and says why to stop, or None to go on."""
+"""Rules of stopping, when enough samples have been taken. A rule sees the samples and says why to stop, or
+None to go on."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ MIN_R2 = 0.36
 
 
 def settled(samples: Sequence[float]) -> bool:
-    """Whether the entropy has stopped growing; False for fewer than `WINDOW` samples."""
+    """Tell if the entropy has stopped growing; False for fewer than `WINDOW` samples."""
     if len(samples) < WINDOW:
         return False
     values = entropies(samples)[-WINDOW:]
@@ -92,7 +93,7 @@ class StoppingRule(Protocol):
         ...
 
     def reason(self, samples: Sequence[float], elapsed_s: float) -> str | None:
-        """Why to stop now ("precision", "entropy", "samples", "time"), or None to take more samples.
+        """Reason to stop now ("precision", "entropy", "samples", "time"), or None to take more samples.
 
         Args:
             samples: of this round.
@@ -133,7 +134,7 @@ class FixedCount:
         return "time" if elapsed_s >= self.max_s else None
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
-        """Why no more samples are needed, whatever the budgets."""
+        """Reason why no more samples are needed, whatever the budgets."""
         return None
 
 

@@ -54,7 +54,7 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """What a warm-up did.
+    """Result of a warm-up.
 
     Attributes:
         seconds: on the host's clock.
@@ -91,7 +91,7 @@ def warm(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
 
 
 def steady(durations: Sequence[float]) -> bool | None:
-    """Whether the later half of the durations has no drift; None if there are too few to tell.
+    """Tell if the later half of the durations has no drift; None if there are too few to tell.
 
     Its two halves are compared: their medians differ by at most `DRIFT`, or by no more than their spread
     explains. The standard error of a median of n normal samples is about 0.93 IQR / √n.
@@ -175,7 +175,7 @@ def measure_time(
 
 
 def _stopped_by(rule: StoppingRule, samples: Sequence[float], device: Device, elapsed_s: float) -> str | None:
-    """What the rule says, except that a GPU is sampled for `VISIT_S` at least, as far as the budget goes."""
+    """Ask the rule, except that a GPU is sampled for `VISIT_S` at least, as far as the budget goes."""
     found = rule.reason(samples, elapsed_s)
     early = device.least_s > 0 and elapsed_s < VISIT_S and len(samples) < rule.max_samples
     return None if early and found in ("precision", "entropy") else found
@@ -254,8 +254,8 @@ def keep_at_work(step: Step, device: Device, call_s: float) -> None:
 
 
 def measure_busy(step: Step, device: Device, *, capture: bool = True) -> Busy | None:
-    """How long `device` works on one step, the gaps between its kernels left out; None on a CPU, and where
-    neither a replay nor a profile can be had.
+    """Seconds that `device` works on one step, the gaps between its kernels left out; None on a CPU, and
+    where neither a replay nor a profile can be had.
 
     Take it after everything is timed: a profiler, which is the second choice, may slow what comes later.
 

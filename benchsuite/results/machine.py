@@ -1,5 +1,5 @@
-"""What an environment says of its machine: noise, drift, memory and ceilings, and what cells come to beside
-them.
+"""Facts that an environment states of its machine: noise, drift, memory and ceilings, and what cells come to
+beside them.
 
 Ceilings are measured (`measurement/ceilings.py`) and lie in an environment under "ceilings": those of one
 device, or a list with one for each of several.
@@ -23,7 +23,7 @@ more than they explain, and then it is the host's speed that the measurement tel
 
 
 def launch_bound(wall_s: float, busy_s: float) -> bool:
-    """Whether a step takes longer than its kernels by more than events and clocks can explain.
+    """Tell if a step takes longer than its kernels by more than events and clocks can explain.
 
     Args:
         wall_s: seconds per step as it runs.
@@ -60,7 +60,7 @@ def memory_of(environment: Mapping[str, Any], device: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """Of one device in one dtype; None where it was not measured.
+    """Ceilings of one device in one dtype; None where one was not measured.
 
     Attributes:
         macs_per_s: multiply–adds per second of the fastest kernel of known cost.

@@ -51,7 +51,7 @@ class MeasuredCell:
 
     @cached_property
     def sorted_samples(self) -> list[float]:
-        """What quantiles are taken of."""
+        """Samples in order, for quantiles."""
         return sorted(self.timing.samples_s) if self.timing else []
 
     @cached_property
@@ -64,7 +64,7 @@ class MeasuredCell:
 
 
 Source = str | Callable[[MeasuredCell], Any]
-"""Where a quantity lies: the path in the record ("cost.params"), or what it is made by; None where it is
+"""Source of a quantity: the path in the record ("cost.params"), or what it is made by; None where it is
 missing."""
 
 
@@ -152,7 +152,7 @@ def _precision(timing: Timing) -> float | None:
 
 
 def _page_faults(timing: Timing) -> float | None:
-    """Of all rounds, for a step; None where nobody looked."""
+    """Page faults of all rounds, for a step; None where nobody looked."""
     calls = sum(one.calls for one in timing.usage)
     faults = sum(one.minor_faults + one.major_faults for one in timing.usage)
     return faults / calls if calls and sum(one.wall_s for one in timing.usage) else None

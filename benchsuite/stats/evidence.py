@@ -21,7 +21,7 @@ from benchsuite.stats.intervals import above, quantile, t_quantile
 LEAST_ROUNDS = 3
 """Rounds from which an interval is stated; Student's of two reaches 9 times their spread."""
 CONFIDENCE = 0.95
-"""Of every interval that a reader is shown."""
+"""Confidence of every interval that a reader is shown."""
 STOPPED_CONFIDENCE = 0.97
 """Nominal confidence of the interval of rounds that ended because this very interval was narrow.
 
@@ -39,7 +39,7 @@ _MANY = 1000
 """Degrees of freedom above which Student's t is the normal distribution."""
 
 Side = Literal["above", "below", "same", "undecided"]
-"""Where a ratio lies to the edge that it was asked for. `same`: no difference that means anything here."""
+"""Side of the edge that a ratio lies on. `same`: no difference that means anything here."""
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
@@ -120,7 +120,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a ratio lies.
+    """Decision on where a ratio lies.
 
     Attributes:
         ratio, lo, hi: the ratio and its interval; NaN ends where there is none.
@@ -237,7 +237,7 @@ def decide(
     false_discovery: float = FALSE_DISCOVERY,
     tested: Literal["both", "above"] = "both",
 ) -> dict[_Key, Decision]:
-    """Where each ratio lies, in the order of the questions, which are one family.
+    """Decide where each ratio lies, in the order of the questions, which are one family.
 
     A ratio is above its edge where its whole interval is beyond the edge by more than the margin, and the
     ratio by more than the noise; below where they are on the other side. It is the same where the interval
