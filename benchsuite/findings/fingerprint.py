@@ -233,10 +233,10 @@ def identity(description: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     of it, since a series is there to show what they do.
     """
     where = "gpu" if description.get("gpu") else "cpu"
-    found = []
+    properties = []
     for row in PROPERTIES:
         if (row.gpu if where == "gpu" else row.cpu) == "refuse":
             value = _at(description, row.path)
             kind = value.partition(":")[0] if row.path == "device" and isinstance(value, str) else value
-            found.append((row.path, kind))
-    return tuple(found)
+            properties.append((row.path, kind))
+    return tuple(properties)

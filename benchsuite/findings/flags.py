@@ -173,14 +173,14 @@ def flags(
     Args:
         behaviour: those of `BEHAVIOUR` that it was seen to have.
     """
-    found = set(behaviour)
+    raised = set(behaviour)
     if conditions is not None:
-        found |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
+        raised |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
     if timing is not None and timing.samples_s:
-        found |= {word for word, applies in _SAMPLES.items() if applies(timing)}
+        raised |= {word for word, applies in _SAMPLES.items() if applies(timing)}
         if cell.protocol == "adaptive" and len(round_medians(timing)) < LEAST_ROUNDS:
-            found.add("few_rounds")
-    return tuple(word for word in FLAGS if word in found)
+            raised.add("few_rounds")
+    return tuple(word for word in FLAGS if word in raised)
 
 
 def _thermal(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

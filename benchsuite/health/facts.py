@@ -41,7 +41,7 @@ def facts(device: str) -> dict[str, Any]:
 
     resolved = resolve(device)
     described = environment.describe("cpu", [])
-    found = {
+    known = {
         "device": resolved,
         "os": described["os"],
         "python": described["python"],
@@ -64,8 +64,8 @@ def facts(device: str) -> dict[str, Any]:
         "packages": {name: version(name) for name in OPTIONAL},
     }
     time.sleep(max(0.0, _WATCHED_S - (time.monotonic() - began)))
-    found["processes"] = _busiest(before, time.monotonic() - began)
-    return found
+    known["processes"] = _busiest(before, time.monotonic() - began)
+    return known
 
 
 def _cores() -> dict[str, Any]:
@@ -138,16 +138,16 @@ def _kernels(device: str) -> dict[str, bool]:
 
     dtype = torch.float32 if kind_of(device).on_host else torch.float16
     x = torch.zeros(1, 2, 16, 64, device=device, dtype=dtype)
-    found = {}
+    runs = {}
     for kernel in ATTENTION_KERNELS:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch says why not as warnings
             try:
                 attend(x, x, x, kernel=kernel)
-                found[kernel] = True
+                runs[kernel] = True
             except RuntimeError:
-                found[kernel] = False
-    return found
+                runs[kernel] = False
+    return runs
 
 
 def _tf32(device: str) -> bool | None:

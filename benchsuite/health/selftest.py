@@ -166,18 +166,18 @@ def selftest(
         WorkerDied: a process could not even describe the machine.
     """
     began, date = time.monotonic(), datetime.now(timezone.utc).isoformat(timespec="seconds")
-    resolved, environment, trials, found = _trials(device, settings, start, say, command)
+    resolved, environment, trials, results = _trials(device, settings, start, say, command)
     from benchsuite.health.checks import examine
     from benchsuite.worker.calls import set_up
 
     set_up(resolved, settings.measure.threads)  # as the processes were, whose machine this stands for
     earlier = selftest_log_means(fingerprint(resolved)) if settings.kept else ()
-    noise = noise_of(trials, earlier) if not found else None
-    found += verdicts(trials, noise) if noise else []
+    noise = noise_of(trials, earlier) if not results else None
+    results += verdicts(trials, noise) if noise else []
 
     say("things of known cost, and other clocks")
     for verdict in examine(resolved, noise.ratio if noise else 0.0, settings.effort):
-        found.append(verdict)
+        results.append(verdict)
     return Selftest(
         date=date,
         device=resolved,
@@ -185,7 +185,7 @@ def selftest(
         environment=environment,
         fingerprint=fingerprint(resolved),
         noise=noise,
-        verdicts=tuple(found),
+        verdicts=tuple(results),
         trials=tuple(trials),
         earlier=earlier,
         seconds=time.monotonic() - began,
@@ -219,7 +219,7 @@ def _trials(
 
 def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
     """Identical cells in rounds, as in a run; a verdict if one of them fails."""
-    found: dict[str, tuple[float, ...]] = {}
+    medians: dict[str, tuple[float, ...]] = {}
     for cell, outcome in measure_in_rounds(
         cells, measure, executor, begins=lambda cell: None, stopping=lambda: False
     ):
@@ -227,8 +227,8 @@ def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) 
             assert outcome.failure is not None
             words = f"{outcome.status}: {outcome.failure.message}"
             return Verdict("A/A", "fail", "–", "–", f"the cell could not be timed; {words}")
-        found[cell.id] = round_medians(outcome.timing)
-    return Trial(tuple(found[cell.id] for cell in cells))
+        medians[cell.id] = round_medians(outcome.timing)
+    return Trial(tuple(medians[cell.id] for cell in cells))
 
 
 def _percent(share: float | None) -> float | None:

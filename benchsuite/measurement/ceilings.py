@@ -71,13 +71,13 @@ def ceilings(
     def measure(missing: Sequence[str]) -> dict[str, Any]:
         nvml, _ = opened.card()
         look = None if nvml is None else functools.partial(clock, nvml)
-        found = measure_ceilings(opened, device, missing, sizes_of(opened), look)
+        measured = measure_ceilings(opened, device, missing, sizes_of(opened), look)
         opened.release()
-        return found
+        return measured
 
     watch = StateReader() if kind_of(device).on_host else None
     with _threads(threads):
-        found = kept_ceilings(
+        measured = kept_ceilings(
             fingerprint(device),
             wanted,
             measure,
@@ -85,9 +85,9 @@ def ceilings(
             others=lambda: watch.snapshot().get("cpu_others") if watch else None,
         )
         used = torch.get_num_threads()
-    had = [dtype for dtype in wanted if found["macs_per_s"].get(dtype) is not None]
-    own = {key: {dtype: found[key][dtype] for dtype in had} for key in OF_A_DTYPE}
-    return {**found, **own, "device": device, "threads": used}
+    had = [dtype for dtype in wanted if measured["macs_per_s"].get(dtype) is not None]
+    own = {key: {dtype: measured[key][dtype] for dtype in had} for key in OF_A_DTYPE}
+    return {**measured, **own, "device": device, "threads": used}
 
 
 def sizes_of(device: Device) -> Sizes:
@@ -175,7 +175,7 @@ def kernel_rates(
     """
     if dtype not in FORMATS or (dtype == "tf32" and open_device(device).missing("tf32")):
         return {}
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     fitting: dict[str, Sizes] = {}
     warm_s = sizes.warm_s
     with tf32(dtype == "tf32"), torch.inference_mode():
@@ -197,8 +197,8 @@ def kernel_rates(
                 if failures is not None and not is_unsupported(error):
                     failures[f"{name}, {dtype}"] = _first_line(error)
                 continue
-            found[name] = max(macs / seconds, found.get(name, 0.0))
-    return found
+            rates[name] = max(macs / seconds, rates.get(name, 0.0))
+    return rates
 
 
 def _fitting(timer: Device, kernel: Kernel, sizes: Sizes, device: str, dtype: str) -> Sizes:

@@ -78,18 +78,18 @@ def busy_seconds(cores: Sequence[int], root: Path = ROOT) -> float | None:
     """
     wanted = {f"cpu{core}" for core in cores}
     ticks = 0
-    found = False
+    listed = False
     for line in read(root / "proc/stat").splitlines():
         name, *columns = line.split() if line.startswith("cpu") else ("",)  # one line counts every interrupt
         if name in wanted:
-            found = True
+            listed = True
             ticks += sum(int(one) for i, one in enumerate(columns[:_WORK]) if i not in _IDLE)
-    return ticks / _ticks_per_second() if found else None
+    return ticks / _ticks_per_second() if listed else None
 
 
 def process_times(root: Path = ROOT) -> dict[int, ProcessTime]:
     """Pid → CPU time, of every process that may be seen."""
-    found = {}
+    times = {}
     for folder in (root / "proc").iterdir() if (root / "proc").is_dir() else ():
         if not folder.name.isdigit():
             continue
@@ -97,8 +97,8 @@ def process_times(root: Path = ROOT) -> dict[int, ProcessTime]:
         fields = rest.split()
         if len(fields) > 12:
             ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc(5)
-            found[int(folder.name)] = ProcessTime(name, ticks / _ticks_per_second())
-    return found
+            times[int(folder.name)] = ProcessTime(name, ticks / _ticks_per_second())
+    return times
 
 
 def is_ours(pid: int, root: Path = ROOT) -> bool:

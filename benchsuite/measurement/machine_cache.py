@@ -62,16 +62,16 @@ def kept_ceilings(
     if kept is not None and not missing:
         return kept
     others()
-    found = measure(missing)
-    share, failures = others(), found.get("failures", {})
+    fresh = measure(missing)
+    share, failures = others(), fresh.get("failures", {})
     if kept is not None:  # as old as its oldest part
-        found = {**kept, **{key: {**kept[key], **found[key]} for key in OF_A_DTYPE}, "failures": failures}
+        fresh = {**kept, **{key: {**kept[key], **fresh[key]} for key in OF_A_DTYPE}, "failures": failures}
     else:
         at = datetime.fromtimestamp(now(), timezone.utc)
-        found = {**found, "measured_at": at.isoformat(timespec="seconds")}
+        fresh = {**fresh, "measured_at": at.isoformat(timespec="seconds")}
     if (share is None or share <= BUSY_HOST) and not failures:
-        _write(file, {"form": _CEILINGS_FORM, "key": dict(key), "ceilings": found})
-    return found
+        _write(file, {"form": _CEILINGS_FORM, "key": dict(key), "ceilings": fresh})
+    return fresh
 
 
 def fingerprint(device: str) -> dict[str, Any]:
@@ -112,14 +112,14 @@ def latest_selftest(
         "drift_percent", half width of what a latency differs by from run to run, or None; "passed";
         "age_days".
     """
-    found = _read_selftest(fingerprint, folder)
+    document = _read_selftest(fingerprint, folder)
     with suppress(ValueError, KeyError, TypeError):
-        age_s = now() - datetime.fromisoformat(found["date"]).timestamp()
+        age_s = now() - datetime.fromisoformat(document["date"]).timestamp()
         return {
-            "date": str(found["date"]),
-            "noise_percent": _number(found["noise_percent"]),
-            "drift_percent": _number(found["drift_percent"]),
-            "passed": bool(found["passed"]),
+            "date": str(document["date"]),
+            "noise_percent": _number(document["noise_percent"]),
+            "drift_percent": _number(document["drift_percent"]),
+            "passed": bool(document["passed"]),
             "age_days": round(max(0.0, age_s) / _DAY_S, 1),
         }
     return None
@@ -166,12 +166,14 @@ def _read_ceilings(file: Path, now: float) -> dict[str, Any] | None:
     """The ceilings in a file, if they are of today's form and not too old, or from the future."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        found = content["ceilings"]
-        age = now - datetime.fromisoformat(found["measured_at"]).timestamp()
-        sound = content["form"] == _CEILINGS_FORM and all(isinstance(found[key], dict) for key in OF_A_DTYPE)
+        ceilings = content["ceilings"]
+        age = now - datetime.fromisoformat(ceilings["measured_at"]).timestamp()
+        sound = content["form"] == _CEILINGS_FORM and all(
+            isinstance(ceilings[key], dict) for key in OF_A_DTYPE
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return dict(found) if sound and -1 <= age <= MAX_AGE_S else None
+    return dict(ceilings) if sound and -1 <= age <= MAX_AGE_S else None
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

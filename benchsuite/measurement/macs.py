@@ -150,13 +150,13 @@ class _Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives
                 found = func.decompose(*args, **kwargs)
             if found is not NotImplemented:
                 return found
-        given = [self._value(one) for one in (*args, *kwargs.values())]  # before it may change in place
+        given = [self._value(value) for value in (*args, *kwargs.values())]  # before it may change in place
         result = func(*args, **kwargs)
         made = list(result) if isinstance(result, tuple | list) else [result]
-        product = self.tally.add(name, given, [self._value(one) for one in made])
-        for one in made:
-            if isinstance(one, Tensor):
-                self._remember(one, product)
+        product = self.tally.add(name, given, [self._value(value) for value in made])
+        for value in made:
+            if isinstance(value, Tensor):
+                self._remember(value, product)
         return result
 
     def _value(self, value: Any) -> Any:

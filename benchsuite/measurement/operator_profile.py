@@ -169,22 +169,24 @@ def top_ops(
 
 def shares(totals: Sequence[OpTotal], *, steps: int, top: int) -> tuple[OpShare, ...]:
     """The largest `top` of each kind as shares of the own time of all of that kind, the largest first."""
-    found: list[OpShare] = []
+    largest: list[OpShare] = []
     for kind in ("operator", "kernel"):
-        alike = sorted((one for one in totals if one.kind == kind), key=lambda one: (-one.seconds, one.name))
-        whole = sum(one.seconds for one in alike)
-        found += [
+        alike = sorted(
+            (total for total in totals if total.kind == kind), key=lambda total: (-total.seconds, total.name)
+        )
+        whole = sum(total.seconds for total in alike)
+        largest += [
             OpShare(
-                name=one.name,
-                kind=one.kind,
-                seconds=one.seconds / steps,
-                share=one.seconds / whole,
-                calls=one.calls / steps,
+                name=total.name,
+                kind=total.kind,
+                seconds=total.seconds / steps,
+                share=total.seconds / whole,
+                calls=total.calls / steps,
             )
-            for one in alike[:top]
-            if one.seconds > 0
+            for total in alike[:top]
+            if total.seconds > 0
         ]
-    return tuple(sorted(found, key=lambda share: -share.seconds))
+    return tuple(sorted(largest, key=lambda share: -share.seconds))
 
 
 def parsed_apart(trace: Path, limit_s: float = LIMIT_S) -> list[OpTotal]:
@@ -237,13 +239,13 @@ def parsed(trace: Path) -> list[OpTotal]:
 def of_averages(averages: Iterable[Any]) -> list[OpTotal]:
     """Read a profiler's `key_averages()`, annotations and calls of the driver left out."""
     totals = []
-    for one in averages:
-        if one.is_user_annotation or one.key.startswith(_STEP):
+    for row in averages:
+        if row.is_user_annotation or row.key.startswith(_STEP):
             continue
-        if one.device_type.name != "CPU":
-            totals.append(OpTotal(one.key, "kernel", one.self_device_time_total * _US, one.count))
-        elif not _OF_THE_DRIVER.match(one.key):
-            totals.append(OpTotal(one.key, "operator", max(0.0, one.self_cpu_time_total * _US), one.count))
+        if row.device_type.name != "CPU":
+            totals.append(OpTotal(row.key, "kernel", row.self_device_time_total * _US, row.count))
+        elif not _OF_THE_DRIVER.match(row.key):
+            totals.append(OpTotal(row.key, "operator", max(0.0, row.self_cpu_time_total * _US), row.count))
     return totals
 
 

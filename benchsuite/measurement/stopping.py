@@ -39,14 +39,14 @@ def entropies(samples: Sequence[float]) -> list[float]:
     With c samples in a bin, H = log₂ n − (Σ c log₂ c) / n.
     """
     counts: Counter[int] = Counter()
-    found, total = [], 0.0
+    bits, total = [], 0.0
     for n, sample in enumerate(samples, 1):
         bin_of = round(math.log(sample) / math.log1p(BIN)) if sample > 0 else 0
         before = counts[bin_of]
         counts[bin_of] += 1
         total += _c_log_c(before + 1) - _c_log_c(before)
-        found.append(math.log2(n) - total / n)
-    return found
+        bits.append(math.log2(n) - total / n)
+    return bits
 
 
 def line(values: Sequence[float]) -> tuple[float, float]:

@@ -26,11 +26,11 @@ def manner(record: Record) -> Manner | None:
     return record.timing.threads, record.timing.allocator
 
 
-def apart(one: Manner | None, other: Manner | None) -> str:
+def apart(left: Manner | None, other: Manner | None) -> str:
     """Reason why two times cannot be compared: "1 thread and 2 threads"; empty if they can."""
-    if one is None or other is None:
+    if left is None or other is None:
         return ""
-    sides = zip(_words(one), _words(other), strict=True)
+    sides = zip(_words(left), _words(other), strict=True)
     return "; ".join(f"{here} and {there}" for here, there in sides if here != there)
 
 

@@ -248,15 +248,15 @@ def decide(
     Args:
         tested: "above" if that is the only news: p-values are then one-sided, and "below" is not corrected.
     """
-    found = {key: _alone(question, confidence, tested) for key, question in questions.items()}
-    family = [key for key, decision in found.items() if not math.isnan(decision.p)]
-    sure = discoveries([found[key].p for key in family], false_discovery)
+    decisions = {key: _alone(question, confidence, tested) for key, question in questions.items()}
+    family = [key for key, decision in decisions.items() if not math.isnan(decision.p)]
+    sure = discoveries([decisions[key].p for key in family], false_discovery)
     for key, believed in zip(family, sure, strict=True):
-        side = found[key].side
+        side = decisions[key].side
         if not believed and (side == "above" or (side == "below" and tested == "both")):
             why = f"not sure enough among {len(family)} comparisons"
-            found[key] = replace(found[key], side="undecided", reason=why)
-    return found
+            decisions[key] = replace(decisions[key], side="undecided", reason=why)
+    return decisions
 
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:

@@ -65,18 +65,18 @@ def standings(candidates: Sequence[Candidate], speed: Callable[[int, int], Side]
 
 
 def _standing(i: int, candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> Standing | None:
-    one = candidates[i]
-    if math.isnan(one.cost):
+    candidate = candidates[i]
+    if math.isnan(candidate.cost):
         return None
     certain = True
     for j, other in enumerate(candidates):
-        if j == i or not other.exact or not other.cost <= one.cost:
+        if j == i or not other.exact or not other.cost <= candidate.cost:
             continue
         side = speed(j, i)
-        cheaper = other.cost < one.cost
+        cheaper = other.cost < candidate.cost
         if side == "above" or (side == "same" and cheaper):
             return "dominated"
         certain = certain and side != "undecided"
-    if not one.exact:
+    if not candidate.exact:
         return None
     return "certain" if certain else "possible"
