@@ -6,8 +6,8 @@ from itertools import chain, repeat
 
 import pytest
 
-from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.accelerator import LEAST_S
+from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.cuda import CudaDevice
 from benchsuite.measurement.device import Step
 from benchsuite.measurement.stopping import FixedCount, RelativeInterval, Visit
