@@ -40,7 +40,7 @@ _OUTSIDE: Mapping[_End, Side] = {"lower": "below", "upper": "above"}
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimOutcome:
+class Outcome:
     """A claim in one setting.
 
     Attributes:
@@ -85,7 +85,7 @@ class Judgement:
 
     claim: Claim
     verdict: Verdict
-    outcomes: tuple[ClaimOutcome, ...]
+    outcomes: tuple[Outcome, ...]
     reason: str = ""
 
     @property
@@ -124,7 +124,7 @@ def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
 
 
 def _judgement(
-    claim: Claim, found: Pairing, outcomes: tuple[ClaimOutcome, ...], cells: Sequence[Cell]
+    claim: Claim, found: Pairing, outcomes: tuple[Outcome, ...], cells: Sequence[Cell]
 ) -> Judgement:
     if not outcomes:
         return Judgement(claim, "not testable here", (), _why_none(claim, found, cells))
@@ -151,7 +151,7 @@ class _Case:
         questions: end of the band → what is asked of it.
     """
 
-    outcome: ClaimOutcome
+    outcome: Outcome
     questions: Mapping[_End, Question] = field(default_factory=dict)
 
 
@@ -182,7 +182,7 @@ def _case(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cell])
 
 
 def _untestable(setting: Mapping[str, Any], reason: str) -> _Case:
-    return _Case(ClaimOutcome(setting, "not testable here", reason=reason))
+    return _Case(Outcome(setting, "not testable here", reason=reason))
 
 
 def _missing(metric: str, row: _Row) -> str:
@@ -206,7 +206,7 @@ def _counted(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) 
     ):
         names, verdict = " and ".join(bounds), "undecided"
         reason = f"MACs of {names} are a lower bound: the counter has no rule for some operators"
-    return _Case(ClaimOutcome(setting, verdict, ratio, subject=subject, against=against, reason=reason))
+    return _Case(Outcome(setting, verdict, ratio, subject=subject, against=against, reason=reason))
 
 
 def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> _Case:
@@ -227,7 +227,7 @@ def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) ->
     device, device_ratio = (
         _on_device(claim, left, right, noise) if "launch_bound" in flags else (None, math.nan)
     )
-    outcome = ClaimOutcome(
+    outcome = Outcome(
         setting,
         "undecided",
         ratio.value,
@@ -271,7 +271,7 @@ def _ratio(metric: str, left: _Row, right: _Row) -> Ratio:
     return unpaired(above, below, math.nan if any(map(math.isnan, drifts)) else max(drifts))
 
 
-def _decided(case: _Case, decisions: Mapping[_End, Decision]) -> ClaimOutcome:
+def _decided(case: _Case, decisions: Mapping[_End, Decision]) -> Outcome:
     """The outcome of a case, once what it asks is decided."""
     if not decisions:
         return case.outcome

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.claims import VERDICTS, ClaimOutcome, Judgement, Verdict, judge
+from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
 from benchsuite.format import significant
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.groups import describe
@@ -211,7 +211,7 @@ def _operated(term: filters.Term) -> str:
     return f"{signs.get(term.operator, f'{term.operator} ')}{values}"
 
 
-def _summary(outcomes: Sequence[ClaimOutcome]) -> str:
+def _summary(outcomes: Sequence[Outcome]) -> str:
     """Where each verdict was reached, if there are several settings: "holds in 1 of 4 settings (224 px)"."""
     if len(outcomes) == 1:
         return ""
@@ -225,7 +225,7 @@ def _summary(outcomes: Sequence[ClaimOutcome]) -> str:
     return "; ".join(parts)
 
 
-def _brief(outcomes: Sequence[ClaimOutcome], measured: Sequence[Measured], summary: str) -> str:
+def _brief(outcomes: Sequence[Outcome], measured: Sequence[Measured], summary: str) -> str:
     """The ratio with its setting, or the least and the largest one with the verdicts of the settings."""
     flagged = ["measured with warnings"] if any(outcome.flags for outcome in outcomes) else []
     if len(measured) == 1:
@@ -240,7 +240,7 @@ def _brief(outcomes: Sequence[ClaimOutcome], measured: Sequence[Measured], summa
     return ", ".join(text for text in (" to ".join(ends), summary, *flagged) if text)
 
 
-def _where(outcomes: Sequence[ClaimOutcome], verdict: Verdict) -> str:
+def _where(outcomes: Sequence[Outcome], verdict: Verdict) -> str:
     """The resolutions or kernels of a verdict, if those of no other one: " (224 and 448 px)", " (math)"."""
     for axis, words in (("resolution", places), ("kernel", joined)):
         here = dict.fromkeys(o.setting.get(axis) for o in outcomes if o.verdict == verdict)
@@ -251,7 +251,7 @@ def _where(outcomes: Sequence[ClaimOutcome], verdict: Verdict) -> str:
     return ""
 
 
-def _measured(outcome: ClaimOutcome, varying: Sequence[str], claim: Claim) -> Measured:
+def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> Measured:
     return Measured(
         where=setting_words(outcome.setting, varying),
         symbol=SYMBOLS[outcome.verdict],
@@ -267,7 +267,7 @@ def _words(judgement: Judgement) -> str:
     return f"{judgement.verdict} (launch-bound; on device time: {judgement.on_device})"
 
 
-def _remarks(outcome: ClaimOutcome) -> Iterator[str]:
+def _remarks(outcome: Outcome) -> Iterator[str]:
     """What a verdict rests on in spite of flags, launches and kernels; nothing where all is well."""
     if words := [flag.replace("_", " ") for flag in outcome.flags if flag != "launch_bound"]:
         yield f"rests on samples with a flag: {joined(words)}"
@@ -278,7 +278,7 @@ def _remarks(outcome: ClaimOutcome) -> Iterator[str]:
         yield f"torch ran the attention of {joined(outcome.unfused)} as math, not fused"
 
 
-def _ratio(outcome: ClaimOutcome, claim: Claim) -> str:
+def _ratio(outcome: Outcome, claim: Claim) -> str:
     """The ratio with its interval, or with enough digits to tell it from the claim's ends."""
     if _is_fine(claim) and not math.isnan(outcome.ratio):
         return fixed(outcome.ratio, 6)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import QUANTITIES
+from benchsuite.results.metrics import METRICS
 
 Better = Literal["lower", "higher", ""]
 
@@ -87,16 +87,45 @@ AXES: Mapping[str, str] = {
 """Axes of a cell that charts can be drawn over, and how they are called."""
 
 MEASURES: Mapping[str, Column] = {
+    **{m.key: Column(m.key, m.label, m.unit, m.better, m.interval) for m in METRICS.values()},
     **{
-        row.key: Column(
-            row.key, row.label, row.unit, getattr(row, "better", ""), getattr(row, "interval", None)
+        row.key: row
+        for row in (
+            Column("flops", "FLOPs per image (2 × MACs)", "FLOP"),
+            Column("latency_p5_s", "Latency, 5th percentile", "s"),
+            Column("latency_p95_s", "Latency, 95th percentile", "s"),
+            Column("busy_s", "Device busy per step", "s"),
+            Column("forward_s", "Forward part of a step", "s"),
+            Column("backward_s", "Backward part of a step", "s"),
+            Column("optimizer_s", "Optimiser's part of a step", "s"),
+            Column("compile_s", "Time to compile", "s"),
+            Column("seconds", "Wall time of the cell", "s"),
+            Column("peak_reserved_bytes", "Peak memory reserved", "B"),
+            Column("weights_bytes", "Memory of weights", "B"),
+            Column("input_bytes", "Memory of the input", "B"),
+            Column("output_bytes", "Memory of the output", "B"),
+            Column("activations_bytes", "Memory of activations at the peak", "B"),
+            Column("gradient_bytes", "Memory of gradients", "B"),
+            Column("optimizer_bytes", "Memory of the optimiser", "B"),
+            Column("achieved_flops_per_s", "Achieved FLOP/s", "FLOP/s"),
+            Column("ceiling_share", "Share of the measured ceiling"),
+            Column("intensity", "Operations per byte", "FLOP/B"),
+            Column("precision", "Precision reached (half interval ÷ median)"),
+            Column("samples", "Samples"),
+            Column("rounds", "Rounds"),
+            Column("page_faults", "Page faults per step"),
+            Column("system_share", "Share of time in the operating system"),
+            Column("check_error", "Error against math in fp32"),
+            Column("joules", "Energy per step", "J"),
+            Column("joules_per_image", "Energy per image", "J"),
+            Column("idle_w", "Idle power", "W"),
+            Column("graphs", "Compiled graphs"),
+            Column("graph_breaks", "Graph breaks"),
+            Column("published_top1", "Published top-1 accuracy (%)", "", "higher"),
         )
-        for row in QUANTITIES.values()
-        if row.label
     },
-    "published_top1": Column("published_top1", "Published top-1 accuracy (%)", "", "higher"),
 }
-"""What can be shown of a cell: whatever `results/metrics.py` has a label for."""
+"""What can be shown of a cell: the metrics, then everything else that a record knows."""
 
 
 def relative(reference: str) -> Column:

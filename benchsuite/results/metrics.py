@@ -69,7 +69,7 @@ missing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quantity:
+class FrameColumn:
     """A quantity of a cell, and its column in the frame.
 
     Attributes:
@@ -98,7 +98,7 @@ class Quantity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Metric(Quantity):
+class Metric(FrameColumn):
     """A quantity that cells are ranked by, in claims, figures and the explorer.
 
     Attributes:
@@ -185,20 +185,20 @@ def _joules_per_image(measured: MeasuredCell) -> float | None:
     return energy.joules / measured.record.cell.batch if energy else None
 
 
-QUANTITIES: Mapping[str, Quantity] = {
+QUANTITIES: Mapping[str, FrameColumn] = {
     column.key: column
     for column in (
-        Quantity("cell", "object", "id"),
-        Quantity("subject", "object", "cell.subject"),
-        Quantity("name", "object", "cell.name"),
-        Quantity("resolution", "object", _resolution),
-        Quantity("batch", "int64", "cell.batch"),
-        Quantity("dtype", "object", "cell.dtype"),
-        Quantity("mode", "object", "cell.mode"),
-        Quantity("kernel", "object", "cell.kernel"),
-        Quantity("device", "object", "cell.device"),
-        Quantity("status", "object", "status"),
-        Quantity("reason", "object", "reason"),
+        FrameColumn("cell", "object", "id"),
+        FrameColumn("subject", "object", "cell.subject"),
+        FrameColumn("name", "object", "cell.name"),
+        FrameColumn("resolution", "object", _resolution),
+        FrameColumn("batch", "int64", "cell.batch"),
+        FrameColumn("dtype", "object", "cell.dtype"),
+        FrameColumn("mode", "object", "cell.mode"),
+        FrameColumn("kernel", "object", "cell.kernel"),
+        FrameColumn("device", "object", "cell.device"),
+        FrameColumn("status", "object", "status"),
+        FrameColumn("reason", "object", "reason"),
         Metric("params", "Int64", "cost.params", "Parameters"),
         Metric("macs", "Int64", "cost.macs", "MACs per image", "MAC"),
         Metric(
@@ -209,9 +209,9 @@ QUANTITIES: Mapping[str, Quantity] = {
             "s",
             interval=("latency_lo_s", "latency_hi_s"),
         ),
-        Quantity("latency_lo_s", "float64", _latency("lo")),
-        Quantity("latency_hi_s", "float64", _latency("hi")),
-        Quantity("samples", "Int64", _of_timing(lambda timing: len(timing.samples_s)), "Samples"),
+        FrameColumn("latency_lo_s", "float64", _latency("lo")),
+        FrameColumn("latency_hi_s", "float64", _latency("hi")),
+        FrameColumn("samples", "Int64", _of_timing(lambda timing: len(timing.samples_s)), "Samples"),
         Metric(
             "throughput",
             "float64",
@@ -222,86 +222,88 @@ QUANTITIES: Mapping[str, Quantity] = {
             interval=("throughput_lo", "throughput_hi"),
         ),
         Metric("peak_memory_bytes", "Int64", "memory.peak_allocated_bytes", "Peak memory", "B"),
-        Quantity("target", "object", "cell.target"),
-        Quantity("config", "object", _config),
-        Quantity("height", "int64", lambda measured: measured.record.cell.resolution[0]),
-        Quantity("width", "int64", lambda measured: measured.record.cell.resolution[1]),
-        Quantity("tokens", "int64", "cell.tokens"),
-        Quantity("stride", "int64", "cell.stride"),
-        Quantity("dim", "Int64", "cell.dim"),
-        Quantity("num_heads", "Int64", "cell.num_heads"),
-        Quantity("trainable_params", "Int64", "cost.trainable_params"),
-        Quantity("macs_exact", "boolean", "cost.complete"),
-        Quantity("dense_3x3_macs", "Int64", "cost.dense_3x3_macs"),
-        Quantity("flops", "Int64", "cost.flops", "FLOPs per image (2 × MACs)", "FLOP"),
-        Quantity("latency_p5_s", "float64", _percentile(0.05), "Latency, 5th percentile", "s"),
-        Quantity("latency_p95_s", "float64", _percentile(0.95), "Latency, 95th percentile", "s"),
-        Quantity("throughput_lo", "float64", _throughput("hi")),
-        Quantity("throughput_hi", "float64", _throughput("lo")),
-        Quantity("peak_reserved_bytes", "Int64", "memory.peak_reserved_bytes", "Peak memory reserved", "B"),
-        Quantity("weights_bytes", "Int64", "memory.weights_bytes", "Memory of weights", "B"),
-        Quantity("input_bytes", "Int64", "memory.input_bytes", "Memory of the input", "B"),
-        Quantity(
+        FrameColumn("target", "object", "cell.target"),
+        FrameColumn("config", "object", _config),
+        FrameColumn("height", "int64", lambda measured: measured.record.cell.resolution[0]),
+        FrameColumn("width", "int64", lambda measured: measured.record.cell.resolution[1]),
+        FrameColumn("tokens", "int64", "cell.tokens"),
+        FrameColumn("stride", "int64", "cell.stride"),
+        FrameColumn("dim", "Int64", "cell.dim"),
+        FrameColumn("num_heads", "Int64", "cell.num_heads"),
+        FrameColumn("trainable_params", "Int64", "cost.trainable_params"),
+        FrameColumn("macs_exact", "boolean", "cost.complete"),
+        FrameColumn("dense_3x3_macs", "Int64", "cost.dense_3x3_macs"),
+        FrameColumn("flops", "Int64", "cost.flops", "FLOPs per image (2 × MACs)", "FLOP"),
+        FrameColumn("latency_p5_s", "float64", _percentile(0.05), "Latency, 5th percentile", "s"),
+        FrameColumn("latency_p95_s", "float64", _percentile(0.95), "Latency, 95th percentile", "s"),
+        FrameColumn("throughput_lo", "float64", _throughput("hi")),
+        FrameColumn("throughput_hi", "float64", _throughput("lo")),
+        FrameColumn(
+            "peak_reserved_bytes", "Int64", "memory.peak_reserved_bytes", "Peak memory reserved", "B"
+        ),
+        FrameColumn("weights_bytes", "Int64", "memory.weights_bytes", "Memory of weights", "B"),
+        FrameColumn("input_bytes", "Int64", "memory.input_bytes", "Memory of the input", "B"),
+        FrameColumn(
             "activations_bytes",
             "Int64",
             "memory.activations_bytes",
             "Memory of activations at the peak",
             "B",
         ),
-        Quantity("stopped_by", "object", "timing.stopped_by"),
-        Quantity("expected", "bool", "expected"),
-        Quantity("seconds", "float64", "seconds", "Wall time of the cell", "s"),
-        Quantity("session", "int64", "session"),
-        Quantity("started_at", "object", "started_at"),
-        Quantity("memory_format", "object", "cell.memory_format"),
-        Quantity("compile", "object", "cell.compile"),
-        Quantity("cache", "object", "cell.cache"),
-        Quantity("protocol", "object", "cell.protocol"),
-        Quantity("threads", "Int64", "cell.threads"),
-        Quantity(
+        FrameColumn("stopped_by", "object", "timing.stopped_by"),
+        FrameColumn("expected", "bool", "expected"),
+        FrameColumn("seconds", "float64", "seconds", "Wall time of the cell", "s"),
+        FrameColumn("session", "int64", "session"),
+        FrameColumn("started_at", "object", "started_at"),
+        FrameColumn("memory_format", "object", "cell.memory_format"),
+        FrameColumn("compile", "object", "cell.compile"),
+        FrameColumn("cache", "object", "cell.cache"),
+        FrameColumn("protocol", "object", "cell.protocol"),
+        FrameColumn("threads", "Int64", "cell.threads"),
+        FrameColumn(
             "precision", "float64", _of_timing(_precision), "Precision reached (half interval ÷ median)"
         ),
-        Quantity("rounds", "Int64", _of_timing(lambda timing: len(round_medians(timing))), "Rounds"),
-        Quantity("calls_per_sample", "Int64", "timing.calls_per_sample"),
-        Quantity("busy_s", "float64", "timing.busy.seconds", "Device busy per step", "s"),
-        Quantity("forward_s", "float64", _part("forward"), "Forward part of a step", "s"),
-        Quantity("backward_s", "float64", _part("backward"), "Backward part of a step", "s"),
-        Quantity("optimizer_s", "float64", _part("optimizer"), "Optimiser's part of a step", "s"),
-        Quantity("output_bytes", "Int64", "memory.output_bytes", "Memory of the output", "B"),
-        Quantity("gradient_bytes", "Int64", "memory.gradient_bytes", "Memory of gradients", "B"),
-        Quantity("optimizer_bytes", "Int64", "memory.optimizer_bytes", "Memory of the optimiser", "B"),
+        FrameColumn("rounds", "Int64", _of_timing(lambda timing: len(round_medians(timing))), "Rounds"),
+        FrameColumn("calls_per_sample", "Int64", "timing.calls_per_sample"),
+        FrameColumn("busy_s", "float64", "timing.busy.seconds", "Device busy per step", "s"),
+        FrameColumn("forward_s", "float64", _part("forward"), "Forward part of a step", "s"),
+        FrameColumn("backward_s", "float64", _part("backward"), "Backward part of a step", "s"),
+        FrameColumn("optimizer_s", "float64", _part("optimizer"), "Optimiser's part of a step", "s"),
+        FrameColumn("output_bytes", "Int64", "memory.output_bytes", "Memory of the output", "B"),
+        FrameColumn("gradient_bytes", "Int64", "memory.gradient_bytes", "Memory of gradients", "B"),
+        FrameColumn("optimizer_bytes", "Int64", "memory.optimizer_bytes", "Memory of the optimiser", "B"),
         Metric("process_bytes", "Int64", "memory.process_bytes", "Memory of the process", "B"),
-        Quantity("compile_s", "float64", "compilation.seconds", "Time to compile", "s"),
-        Quantity("graphs", "Int64", "compilation.graphs", "Compiled graphs"),
-        Quantity("graph_breaks", "Int64", "compilation.graph_breaks", "Graph breaks"),
-        Quantity("recompiles", "Int64", "compilation.recompiles"),
-        Quantity("check_error", "float64", "check.error", "Error against math in fp32"),
-        Quantity("joules", "float64", "energy.joules", "Energy per step", "J"),
-        Quantity("joules_per_image", "float64", _joules_per_image, "Energy per image", "J"),
-        Quantity("idle_w", "float64", "energy.idle_w", "Idle power", "W"),
-        Quantity(
+        FrameColumn("compile_s", "float64", "compilation.seconds", "Time to compile", "s"),
+        FrameColumn("graphs", "Int64", "compilation.graphs", "Compiled graphs"),
+        FrameColumn("graph_breaks", "Int64", "compilation.graph_breaks", "Graph breaks"),
+        FrameColumn("recompiles", "Int64", "compilation.recompiles"),
+        FrameColumn("check_error", "float64", "check.error", "Error against math in fp32"),
+        FrameColumn("joules", "float64", "energy.joules", "Energy per step", "J"),
+        FrameColumn("joules_per_image", "float64", _joules_per_image, "Energy per image", "J"),
+        FrameColumn("idle_w", "float64", "energy.idle_w", "Idle power", "W"),
+        FrameColumn(
             "achieved_flops_per_s",
             "float64",
             lambda measured: measured.achieved_flops_per_s,
             "Achieved FLOP/s",
             "FLOP/s",
         ),
-        Quantity("ceiling_share", "float64", _ceiling_share, "Share of the measured ceiling"),
-        Quantity("intensity", "float64", _intensity, "Operations per byte", "FLOP/B"),
-        Quantity("attempts", "int64", "attempts"),
-        Quantity("flags", "object", lambda measured: " ".join(measured.record.flags)),
-        Quantity("rounds_s", "object", _of_timing(round_medians)),
-        Quantity("threads_used", "Int64", "timing.threads"),
-        Quantity("allocator", "object", "cell.allocator"),
-        Quantity("allocator_used", "object", "timing.allocator"),
-        Quantity("attention_backend", "object", lambda measured: backends_of(measured.record)),
-        Quantity("varies_most", "object", "timing.varies_most"),
-        Quantity("page_faults", "float64", _of_timing(_page_faults), "Page faults per step"),
-        Quantity(
+        FrameColumn("ceiling_share", "float64", _ceiling_share, "Share of the measured ceiling"),
+        FrameColumn("intensity", "float64", _intensity, "Operations per byte", "FLOP/B"),
+        FrameColumn("attempts", "int64", "attempts"),
+        FrameColumn("flags", "object", lambda measured: " ".join(measured.record.flags)),
+        FrameColumn("rounds_s", "object", _of_timing(round_medians)),
+        FrameColumn("threads_used", "Int64", "timing.threads"),
+        FrameColumn("allocator", "object", "cell.allocator"),
+        FrameColumn("allocator_used", "object", "timing.allocator"),
+        FrameColumn("attention_backend", "object", lambda measured: backends_of(measured.record)),
+        FrameColumn("varies_most", "object", "timing.varies_most"),
+        FrameColumn("page_faults", "float64", _of_timing(_page_faults), "Page faults per step"),
+        FrameColumn(
             "system_share", "float64", _of_timing(_system_share), "Share of time in the operating system"
         ),
-        Quantity("noise", "float64", lambda measured: noise_of(measured.environment)),
-        Quantity("drift", "float64", lambda measured: drift_of(measured.environment)),
+        FrameColumn("noise", "float64", lambda measured: noise_of(measured.environment)),
+        FrameColumn("drift", "float64", lambda measured: drift_of(measured.environment)),
     )
 }
 """Name → quantity, in the order of the columns of the frame. Those up to `peak_memory_bytes` are what most
