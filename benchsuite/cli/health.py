@@ -13,7 +13,7 @@ import typer
 from benchsuite.errors import INTERRUPTED, MISMATCH, UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.health.doctor import Finding
+    from benchsuite.health.doctor import Diagnosis
     from benchsuite.health.selftest import Selftest
 
 FILE = "selftest.json"
@@ -113,11 +113,11 @@ def _keep(done: Selftest, out: Path | None) -> None:
     import json
 
     from benchsuite.cli.options import write
-    from benchsuite.measurement.selftest_cache import file_of, keep
+    from benchsuite.measurement.machine_cache import keep_selftest, selftest_file
 
     if not done.quick:
-        keep(done.document)
-        print(f"kept in {file_of(done.fingerprint)}")
+        keep_selftest(done.document)
+        print(f"kept in {selftest_file(done.fingerprint)}")
     if out is not None:
         write(json.dumps(done.document, indent=2, ensure_ascii=False) + "\n", out / FILE)
         print(f"written to {out / FILE}")
@@ -138,7 +138,7 @@ def _print_sum(done: Selftest) -> None:
     print(f"{done.device}: {sound}{warnings}, {done.seconds:.0f} s")
 
 
-def _finding_lines(finding: Finding) -> Iterator[str]:
+def _finding_lines(finding: Diagnosis) -> Iterator[str]:
     yield f"{finding.level:<4}  {finding.what}"
     if finding.effect:
         yield (

@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What times may be put into one series of.
+    """Machine whose times may be put into one series.
 
     Attributes:
         key: short and the same for the same machine, for names of files.
@@ -134,12 +134,12 @@ class Series:
 
     def _shift(self, step: Step) -> Shift:
         before, after = self.timed[step.at - 1], self.timed[step.at]
-        found = fingerprint.findings(before.environment, after.environment)
+        differences = fingerprint.findings(before.environment, after.environment)
         return Shift(
             step=step,
             before=before,
             after=after,
-            differences=tuple(one for one in found if one.path != "git.commit"),
+            differences=tuple(one for one in differences if one.path != "git.commit"),
             counted=tuple(exact.changes([before.record], [after.record])),
         )
 
@@ -204,14 +204,14 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
     Args:
         scenario: take the runs of this one only.
     """
-    found: dict[tuple[str, Machine, str], list[Point]] = {}
+    series: dict[tuple[str, Machine, str], list[Point]] = {}
     for run in runs:
         for name, machine, point in points_of(run):
             if scenario is None or name == scenario:
-                found.setdefault((name, machine, point.record.id), []).append(point)
+                series.setdefault((name, machine, point.record.id), []).append(point)
     return [
         Series(name, machine, points[0].record.cell, tuple(alike), said)
-        for (name, machine, _), points in found.items()
+        for (name, machine, _), points in series.items()
         for said, alike in _by_manner(_in_order(points))
     ]
 
@@ -220,13 +220,13 @@ def _by_manner(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
     """The points of each manner with its words, which are empty if there is one; a point that was not timed
     stands with those before it."""
     manners = dict.fromkeys(point.manner for point in points if point.manner is not None)
-    found: dict[Manner | None, list[Point]] = {one: [] for one in manners or [None]}
-    current = next(iter(found))
+    by_manner: dict[Manner | None, list[Point]] = {one: [] for one in manners or [None]}
+    current = next(iter(by_manner))
     for point in points:
         current = point.manner or current
-        found[current].append(point)
-    several = len(found) > 1
-    return [(words(one) if several and one else "", alike) for one, alike in found.items()]
+        by_manner[current].append(point)
+    several = len(by_manner) > 1
+    return [(words(one) if several and one else "", alike) for one, alike in by_manner.items()]
 
 
 def _in_order(points: Sequence[Point]) -> list[Point]:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchsuite.results.peak_rates import FLOPS_PER_MAC, Ceilings, ceilings_of
+from benchsuite.results.machine import FLOPS_PER_MAC, Ceilings, ceilings_of
 
 COLUMNS = (
     "achieved_macs_per_s",
@@ -96,7 +96,7 @@ def roofline(frame: pd.DataFrame, environments: Mapping[int, Mapping[str, Any]])
 
 
 def _above_multiplication(row: Mapping[Any, Any], top: Ceilings) -> str:
-    """Why a cell multiplies faster than the fastest kernel, as a word of this file."""
+    """Reason why a cell multiplies faster than the fastest kernel, as a word of this file."""
     if not top.kernel:
         return ONE_PRODUCT
     dense = row.get("dense_3x3_macs")

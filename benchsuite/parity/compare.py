@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import DeviceError, UsageError
-from benchsuite.measurement.tf32 import tf32
+from benchsuite.measurement.precision import tf32
 from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.parity.cases import Case, Tolerance, read_cases
 from benchsuite.parity.counterpart import Counterpart, counterpart_of, unknown_reason

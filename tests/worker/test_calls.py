@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from benchsuite.errors import UsageError
-from benchsuite.measurement import cuda_busy, selftest_cache
+from benchsuite.measurement import cuda, machine_cache
 from benchsuite.measurement.stopping import Visit
 from benchsuite.mixers import MIXERS
-from benchsuite.results.peak_rates import Ceilings, ceilings_of
+from benchsuite.results.machine import Ceilings, ceilings_of
 from benchsuite.results.record import Cell, Cost, Timing
 from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.measure_settings import Measure
@@ -261,7 +261,7 @@ def test_a_process_in_which_a_capture_failed_answers_and_is_replaced(
     card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not calls.inspect_cell(planted("Fine"), QUICK).poisoned
-    monkeypatch.setattr(cuda_busy, "_failures", ["operation not permitted when stream is capturing"])
+    monkeypatch.setattr(cuda, "_failures", ["operation not permitted when stream is capturing"])
     answer = calls.inspect_cell(planted("Fine"), QUICK)
     assert (answer.status, answer.poisoned) == ("ok", True)
     assert answer.value is not None
@@ -356,7 +356,7 @@ def test_describing_resolves_the_device_and_sets_the_threads(
         assert environment["gpu"] is None
         assert "selftest" not in environment
         found = {"date": "2026-01-02", "noise_percent": 1.5, "passed": True, "age_days": 0.5}
-        monkeypatch.setattr(selftest_cache, "latest", lambda fingerprint: found)
+        monkeypatch.setattr(machine_cache, "latest_selftest", lambda fingerprint: found)
         assert calls.describe("cpu", 1, [])[1]["selftest"] == found
     finally:
         torch.set_num_threads(before)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import ExecutorError
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.trace_events import Reading
 from benchsuite.results.record import Cell
 from benchsuite.runner.plans import Planning
 from benchsuite.runner.process import ANSWERS, Worker

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchsuite.measurement.einsum import einsum_count
 from benchsuite.measurement.macs import count_cost
+from benchsuite.measurement.op_rules import einsum_count
 
 Shape = tuple[int, ...]
 

@@ -12,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchsuite.measurement import cuda_busy, memory, process_memory
+from benchsuite.measurement import cuda as cuda_module
+from benchsuite.measurement import memory
 from benchsuite.measurement.cuda import LEAST_DELAY_S, MOST_DELAY_S, CudaDevice
 
 LOG: list[str] = []
@@ -125,7 +126,8 @@ def cold(cuda: CudaDevice, monkeypatch: pytest.MonkeyPatch) -> CudaDevice:
     monkeypatch.setattr(torch.cuda, "synchronize", lambda _: None)
     monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: slow(f"sleep {cycles}"))
     monkeypatch.setattr(
-        "benchsuite.measurement.cuda.flusher", lambda size, device: lambda: slow(f"flush {size >> 20} MiB")
+        "benchsuite.measurement.accelerator.flusher",
+        lambda size, device: lambda: slow(f"flush {size >> 20} MiB"),
     )
     return cuda
 
@@ -156,7 +158,7 @@ def test_device_time_is_that_of_a_replay_whose_launch_hides_behind_a_delay(
     cold: CudaDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     replay = step_of(5.0, 1.0, 1.0)
-    monkeypatch.setattr(cuda_busy, "captured", lambda _: replay)
+    monkeypatch.setattr(cuda_module, "captured", lambda _: replay)
     assert cold.time_busy(step_of(), 2) == ("cuda_graph", pytest.approx([0.001, 0.001]))
     assert [word.split(" ")[0] for word in LOG[:5]] == ["step", "sleep", "record", "step", "record"]
 
@@ -165,8 +167,8 @@ def test_device_time_is_that_of_a_replay_whose_launch_hides_behind_a_delay(
 def test_a_step_that_cannot_be_captured_is_profiled(
     cold: CudaDevice, monkeypatch: pytest.MonkeyPatch, seen: float | None, expected: object
 ) -> None:
-    monkeypatch.setattr(cuda_busy, "captured", lambda _: None)
-    monkeypatch.setattr(cuda_busy, "kernel_seconds", lambda step, calls: seen)
+    monkeypatch.setattr(cuda_module, "captured", lambda _: None)
+    monkeypatch.setattr(cuda_module, "kernel_seconds", lambda step, calls: seen)
     assert cold.time_busy(step_of(), 20) == expected
 
 
@@ -202,7 +204,7 @@ class Capturing:
         for name, stand_in in stand_ins.items():
             monkeypatch.setattr(torch.cuda, name, stand_in)
         monkeypatch.setattr(torch._C, "_host_emptyCache", lambda: None, raising=False)
-        monkeypatch.setattr(cuda_busy, "_failures", [])
+        monkeypatch.setattr(cuda_module, "_failures", [])
 
     def _begin(self, **_: object) -> None:
         self.capturing = True
@@ -242,19 +244,19 @@ def capturing(monkeypatch: pytest.MonkeyPatch) -> Capturing:
 
 def test_a_step_is_captured_on_a_stream_of_its_own_and_all_is_as_before(capturing: Capturing) -> None:
     streams: list[object] = []
-    replay = cuda_busy.captured(lambda: streams.append(capturing.current))
+    replay = cuda_module.captured(lambda: streams.append(capturing.current))
     assert replay is not None
-    assert len(streams) == cuda_busy.WARM_CALLS + 1
+    assert len(streams) == cuda_module.WARM_CALLS + 1
     assert capturing.default not in streams
     assert (capturing.current, capturing.mode) == (capturing.default, 0)
-    assert not cuda_busy.capture_failed()
+    assert not cuda_module.capture_failed()
 
 
 def test_a_step_that_waits_is_not_captured_at_all(capturing: Capturing) -> None:
-    assert cuda_busy.captured(capturing.wait) is None
+    assert cuda_module.captured(capturing.wait) is None
     assert capturing.captures == 0
     assert (capturing.current, capturing.mode) == (capturing.default, 0)
-    assert not cuda_busy.capture_failed()
+    assert not cuda_module.capture_failed()
 
 
 def test_a_capture_that_fails_leaves_the_stream_as_it_was_and_is_remembered(capturing: Capturing) -> None:
@@ -262,10 +264,10 @@ def test_a_capture_that_fails_leaves_the_stream_as_it_was_and_is_remembered(capt
         if capturing.capturing:
             capturing.wait()
 
-    assert cuda_busy.captured(unseen) is None
+    assert cuda_module.captured(unseen) is None
     assert capturing.captures == 1
     assert (capturing.current, capturing.mode) == (capturing.default, 0)
-    assert cuda_busy.capture_failed()
+    assert cuda_module.capture_failed()
 
 
 def test_whatever_a_capture_raises_means_that_there_is_none(
@@ -278,14 +280,14 @@ def test_whatever_a_capture_raises_means_that_there_is_none(
         raise RefusalError
 
     monkeypatch.setattr(torch.cuda, "Stream", refuse)
-    assert cuda_busy.captured(lambda: None) is None
+    assert cuda_module.captured(lambda: None) is None
 
 
 def test_a_step_that_cannot_be_captured_is_not_tried_to(
     cold: CudaDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cuda_busy, "captured", lambda _: pytest.fail("captured"))
-    monkeypatch.setattr(cuda_busy, "kernel_seconds", lambda step, calls: 0.25)
+    monkeypatch.setattr(cuda_module, "captured", lambda _: pytest.fail("captured"))
+    monkeypatch.setattr(cuda_module, "kernel_seconds", lambda step, calls: 0.25)
     assert cold.time_busy(step_of(), 20, capture=False) == ("profiler", [0.25])
 
 
@@ -306,7 +308,7 @@ def test_what_a_module_names_is_no_kernel(monkeypatch: pytest.MonkeyPatch) -> No
     profiler = contextlib.nullcontext(SimpleNamespace(events=lambda: events))
     monkeypatch.setattr(torch.profiler, "profile", lambda activities: profiler)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    assert cuda_busy.kernel_seconds(lambda: None, 1) == pytest.approx(3e-6)
+    assert cuda_module.kernel_seconds(lambda: None, 1) == pytest.approx(3e-6)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +325,7 @@ def test_want_of_memory_costs_the_device_time_alone_and_a_lost_context_is_told(
         raise error
 
     with pytest.raises(RuntimeError, match="illegal") if raises else contextlib.nullcontext():
-        assert cuda_busy.kernel_seconds(step, 1) is None
+        assert cuda_module.kernel_seconds(step, 1) is None
 
 
 class Elsewhere(torch.Tensor):
@@ -358,29 +360,29 @@ class Allocator:
 
 def test_the_peak_on_cuda_is_what_the_step_adds_to_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     allocator = Allocator(monkeypatch)
-    added, reserved = memory._cuda_peak(allocator.step, torch.device("cuda", 0))
-    assert added == 300  # and not the 1000 of other cells
-    assert reserved == 4096
+    peak = CudaDevice(0).step_peak(allocator.step)
+    assert peak.added == 300  # and not the 1000 of other cells
+    assert peak.reserved == 4096
     assert allocator.calls == ["synchronize", "empty_cache", "reset", "step", "synchronize"]
 
 
 def test_what_cuda_graphs_hold_is_counted_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     allocator = Allocator(monkeypatch)
-    assert memory._graph_bytes(torch.device("cuda", 0)) == 0
+    assert cuda_module._graph_bytes(torch.device("cuda", 0)) == 0
     allocator.segments = [
         {"device": 0, "segment_pool_id": (0, 0), "total_size": 1},
         {"device": 0, "segment_pool_id": (0, 7), "total_size": 10},
         {"device": 0, "segment_pool_id": (0, 7), "total_size": 100},
         {"device": 1, "segment_pool_id": (0, 8), "total_size": 1000},
     ]
-    assert memory._graph_bytes(torch.device("cuda", 0)) == 110
+    assert cuda_module._graph_bytes(torch.device("cuda", 0)) == 110
 
 
 def test_a_step_that_replays_a_graph_has_the_memory_of_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     """The counters of a replay do not move, and its peak must not be weights and input alone."""
     allocator = Allocator(monkeypatch)
     allocator.segments = [{"device": 0, "segment_pool_id": (0, 1), "total_size": 5000}]
-    monkeypatch.setattr(process_memory, "on_gpu", lambda _: None)
+    monkeypatch.setattr(CudaDevice, "card", lambda self: (None, ""))
     layer, x = nn.Linear(4, 4, bias=False), Elsewhere(torch.zeros(2, 4))
     found = memory.measure_memory(lambda: None, layer, x)
     assert found.method == "cuda_graph_pool"
@@ -400,7 +402,7 @@ def test_what_a_library_takes_from_the_allocator_during_a_step_is_part_of_its_pe
         allocator.step()
         allocator.peak = max(allocator.peak, allocator.live + 300 + workspace)
 
-    assert memory._cuda_peak(step, torch.device("cuda", 0))[0] == 300 + workspace
+    assert CudaDevice(0).step_peak(step).added == 300 + workspace
 
 
 @pytest.mark.gpu

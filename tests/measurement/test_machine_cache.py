@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from benchsuite.measurement.selftest_cache import FORM, file_of, keep, latest, log_means
+from benchsuite.measurement.machine_cache import (
+    SELFTEST_FORM,
+    keep_selftest,
+    latest_selftest,
+    selftest_file,
+    selftest_log_means,
+)
 
 MACHINE = {"device": "cpu", "cpu": "Fast CPU", "threads": 2, "driver": None}
 DATE = "2026-11-21T12:00:00+00:00"
@@ -22,7 +28,7 @@ def now() -> float:
 
 def document(**fields: Any) -> dict[str, Any]:
     fine = {
-        "form": FORM,
+        "form": SELFTEST_FORM,
         "fingerprint": MACHINE,
         "date": DATE,
         "noise_percent": 2.4,
@@ -34,9 +40,9 @@ def document(**fields: Any) -> dict[str, Any]:
 
 
 def test_the_last_self_test_of_a_machine_is_told_in_a_line(tmp_path: Path) -> None:
-    keep(document(noise_percent=9.0), tmp_path)
-    keep(document(verdicts=[]), tmp_path)
-    found = latest(MACHINE, folder=tmp_path, now=now)
+    keep_selftest(document(noise_percent=9.0), tmp_path)
+    keep_selftest(document(verdicts=[]), tmp_path)
+    found = latest_selftest(MACHINE, folder=tmp_path, now=now)
     assert found == {
         "date": DATE,
         "noise_percent": 2.4,
@@ -48,38 +54,38 @@ def test_the_last_self_test_of_a_machine_is_told_in_a_line(tmp_path: Path) -> No
 
 
 def test_runs_of_former_self_tests_are_there_for_the_next(tmp_path: Path) -> None:
-    assert log_means(MACHINE, folder=tmp_path) == ()
-    keep(document(), tmp_path)
-    assert log_means(MACHINE, folder=tmp_path) == (-6.2, -6.1)
-    keep(document(form=FORM - 1), tmp_path)
-    assert log_means(MACHINE, folder=tmp_path) == ()
+    assert selftest_log_means(MACHINE, folder=tmp_path) == ()
+    keep_selftest(document(), tmp_path)
+    assert selftest_log_means(MACHINE, folder=tmp_path) == (-6.2, -6.1)
+    keep_selftest(document(form=SELFTEST_FORM - 1), tmp_path)
+    assert selftest_log_means(MACHINE, folder=tmp_path) == ()
 
 
 def test_another_machine_has_had_none(tmp_path: Path) -> None:
-    keep(document(), tmp_path)
-    assert latest(MACHINE | {"threads": 1}, folder=tmp_path, now=now) is None
-    assert latest(MACHINE, folder=tmp_path / "elsewhere", now=now) is None
+    keep_selftest(document(), tmp_path)
+    assert latest_selftest(MACHINE | {"threads": 1}, folder=tmp_path, now=now) is None
+    assert latest_selftest(MACHINE, folder=tmp_path / "elsewhere", now=now) is None
 
 
 def test_each_machine_has_its_own(tmp_path: Path) -> None:
     other = MACHINE | {"device": "GPU-1"}
-    keep(document(), tmp_path)
-    keep(document(fingerprint=other, passed=False, noise_percent=None), tmp_path)
-    found = latest(other, folder=tmp_path, now=now)
+    keep_selftest(document(), tmp_path)
+    keep_selftest(document(fingerprint=other, passed=False, noise_percent=None), tmp_path)
+    found = latest_selftest(other, folder=tmp_path, now=now)
     assert found is not None
     assert (found["passed"], found["noise_percent"]) == (False, None)
-    assert latest(MACHINE, folder=tmp_path, now=now) is not None
+    assert latest_selftest(MACHINE, folder=tmp_path, now=now) is not None
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"form": 1}', '{"form": 9, "date": "2026-11-21T12:00:00+00:00"}']
 )
 def test_a_file_that_is_torn_or_of_another_form_counts_as_none(tmp_path: Path, text: str) -> None:
-    file_of(MACHINE, tmp_path).write_text(text)
-    assert latest(MACHINE, folder=tmp_path, now=now) is None
+    selftest_file(MACHINE, tmp_path).write_text(text)
+    assert latest_selftest(MACHINE, folder=tmp_path, now=now) is None
 
 
 def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    keep(document(), tmp_path / "file" / "folder")
-    assert latest(MACHINE, folder=tmp_path / "file" / "folder", now=now) is None
+    keep_selftest(document(), tmp_path / "file" / "folder")
+    assert latest_selftest(MACHINE, folder=tmp_path / "file" / "folder", now=now) is None

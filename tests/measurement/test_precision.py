@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from benchsuite.measurement.environment import describe
-from benchsuite.measurement.precision import precision_of
-from benchsuite.measurement.tf32 import set_tf32, tf32, tf32_settings
+from benchsuite.measurement.precision import precision_of, set_tf32, tf32, tf32_settings
 
 BACKENDS: Any = torch.backends
 NEWER = hasattr(torch.backends, "fp32_precision")
