@@ -186,8 +186,7 @@ def _simulate(scenario: str | None, trials: int) -> None:
 
 
 def _rule(scenario: str) -> Gate:
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
+    from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters
 
     return load(resolve(scenario), known_parameters(())).gate

@@ -92,9 +92,9 @@ def parity(
 
 def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.scenario import find
+    from benchsuite.scenario.load import shipped, title
 
-    rows = [{"name": name, "title": find.title(path)} for name, path in sorted(find.shipped().items())]
+    rows = [{"name": name, "title": title(path)} for name, path in sorted(shipped().items())]
     return rows, [{**one} for one in rows]
 
 

@@ -112,8 +112,7 @@ def machine_words(environment: Mapping[str, Any]) -> str:
 
 
 def _load(request: Request, profiles: tuple[str, ...]) -> Scenario:
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
+    from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters
 
     device = () if request.device is None else (f"sweep.device={request.device}",)

@@ -12,7 +12,6 @@ from typing import Any, cast
 import yaml
 
 from benchsuite.errors import Problem
-from benchsuite.scenario.find import MAX_BYTES, TOO_LARGE
 from benchsuite.text import storable
 
 Scalar = str | int | float | bool | None
@@ -133,6 +132,9 @@ def parts(text: str) -> Path | None:
     )
 
 
+MAX_BYTES = 1_000_000
+"""Many times the longest scenario anyone would write by hand; YAML parsers are slow."""
+TOO_LARGE = "the file is larger than 1 MB"
 MAX_DEPTH = 30
 MAX_VALUES = 50_000
 """After aliases are followed."""

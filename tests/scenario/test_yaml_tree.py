@@ -4,8 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.scenario.find import MAX_BYTES
-from benchsuite.scenario.yaml_tree import MAX_DEPTH, parse
+from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, parse
 
 
 def told(text: str) -> list[str]:
