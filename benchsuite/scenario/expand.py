@@ -49,7 +49,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PlacedCell:
     """A cell, and where in the scenario it comes from.
 
     Attributes:
@@ -84,7 +84,7 @@ def expand_detailed(scenario: Document, *, device: str) -> Expansion:
     cells: list[Cell] = []
     excluded: list[tuple[Cell, str]] = []
     rules = [(filters.parse(rule.where), rule.reason) for rule in scenario.exclude]
-    for point in points(scenario, device=device):
+    for point in placed_cells(scenario, device=device):
         reason = next((reason for selection, reason in rules if selection.matches(point.cell)), None)
         if reason is None:
             cells.append(point.cell)
@@ -151,7 +151,7 @@ def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[st
         yield " ".join([label, *(f"{name}={_short(value)}" for name, value in varied.items())]), varied
 
 
-def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS) -> list[Point]:
+def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SETTINGS) -> list[PlacedCell]:
     """Every cell before exclusion, in order, each once.
 
     Args:
@@ -173,17 +173,17 @@ def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS)
         for found in (_values(block, scenario, device) for _, block, _ in blocks)
     ]
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
-    ranked_points: list[tuple[tuple[int, ...], Point]] = []
+    ranked: list[tuple[tuple[int, ...], PlacedCell]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
         for combination in product(*values.values()):
             fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
                 cell = _cell(scenario, mixers[position], fields)
-                ranked_points.append(((*order, position), Point(cell, mixers[position].entry, include)))
-    ranked_points.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
-    first: dict[tuple[Any, ...], Point] = {}
-    for (*_, position), point in ranked_points:
+                ranked.append(((*order, position), PlacedCell(cell, mixers[position].entry, include)))
+    ranked.sort(key=lambda pair: pair[0])  # stable: of two equal cells the sweep's comes first
+    first: dict[tuple[Any, ...], PlacedCell] = {}
+    for (*_, position), point in ranked:
         first.setdefault((position, *(getattr(point.cell, axis) for axis in SETTINGS)), point)
     return list(first.values())
 

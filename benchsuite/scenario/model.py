@@ -1,10 +1,9 @@
-"""What a scenario says, typed. Input that does not fit raises; `check.py` says the same with lines and
-columns.
+"""Typed scenario. Input that does not fit raises; `validate.py` says the same with lines and columns.
 
 The models hold one form of everything the language can write in several: an axis is always a tuple, a
 resolution always (height, width), a mixer always an entry with a label, and the kernel "auto" is "sdpa". What
-relates values to each other (divisibility, known mixers, repeated labels) is checked in `references.py` and
-`clashes.py`.
+relates values to each other (divisibility, known mixers, repeated labels) is checked in `subjects.py` and
+`rules.py`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from pydantic import Field, ValidationError, WithJsonSchema
 from benchsuite.errors import ScenarioError
 from benchsuite.results.record import SUBJECTS, Subject
 from benchsuite.scenario.axes import Backbone, Include, Mixer, Sweep
-from benchsuite.scenario.claim_model import Claim, Expectation, Published
+from benchsuite.scenario.claim_model import CLAIM_PARTS, Claim
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.measure_settings import Measure
+from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
     Bytes,
     FailureWord,
@@ -32,6 +32,7 @@ from benchsuite.scenario.types import (
     Where,
     one_of,
 )
+from benchsuite.scenario.yaml_tree import grown
 
 Section = Literal["scatter", "scaling", "kernels", "memory", "training", "table"]
 SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "memory", "training", "table")
@@ -114,16 +115,13 @@ class Scenario(Document):
         Raises:
             ScenarioError: it is something else; `file` is named in the message.
         """
-        from benchsuite.scenario.messages import problems_of
-        from benchsuite.scenario.yaml_tree import grown
-
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise ScenarioError(problems_of(error, grown(data, file))) from None
+            raise ScenarioError(problems_of(error, grown(data, file), PARTS)) from None
 
 
-PARTS: dict[tuple[str, ...], type[Part]] = {
+PARTS: Parts = {
     (): Document,
     ("sweep",): Sweep,
     ("sweep", "mixer"): Mixer,
@@ -131,11 +129,8 @@ PARTS: dict[tuple[str, ...], type[Part]] = {
     ("include",): Include,
     ("exclude",): Exclude,
     ("expect",): Expect,
-    ("claims",): Claim,
-    ("claims", "expect"): Expectation,
-    ("claims", "published"): Published,
+    **CLAIM_PARTS,
     ("measure",): Measure,
     ("gate",): Gate,
     ("report",): Report,
 }
-"""Path of a mapping, list positions left out → its model; says which keys are allowed there."""

@@ -1,6 +1,6 @@
-"""The kinds of values a scenario holds: how each is checked, its plain words, and its JSON Schema.
+"""Kinds of values that a scenario holds: how each is checked, its plain words, and its JSON Schema.
 
-pydantic's own messages speak of inputs and types; these kinds raise errors of three types that `translate.py`
+pydantic's own messages speak of inputs and types; these kinds raise errors of three types that `messages.py`
 puts into words: "kind" (must be …), "word" (not one of a closed set) and "where" (a filter that does not
 parse).
 """
@@ -49,7 +49,7 @@ class Part(BaseModel):
 
 
 def wrong_kind(what: str, at: str | None = None) -> PydanticCustomError:
-    """The error that `translate.py` writes as "<key> must be <what>, got <value>"; `at` is a key further
+    """The error that `messages.py` writes as "<key> must be <what>, got <value>"; `at` is a key further
     down."""
     return PydanticCustomError("kind", "must be {what}", {"what": what, "below": (at,) if at else ()})
 
@@ -245,7 +245,7 @@ FAILURES = tuple(status for status in STATUSES if status not in ("ok", "skipped"
 FailureWord = Annotated[str, one_of(FAILURES), WithJsonSchema({"enum": list(FAILURES)})]
 Where = Annotated[str, BeforeValidator(_where), WithJsonSchema({"type": "string", "minLength": 1})]
 Side = Annotated[str, BeforeValidator(_side), WithJsonSchema({"type": "string", "minLength": 1})]
-"""The cells on one side of a comparison: a label, or a filter; `select.side` reads it."""
+"""The cells on one side of a comparison: a label, or a filter; `filters.side` reads it."""
 Ratio = Annotated[
     float,
     must_be("a positive number", lambda v: is_number(v) and v > 0),

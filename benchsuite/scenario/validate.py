@@ -2,8 +2,8 @@
 
 A scenario is checked as it stands, with each of its profiles, and with the profiles and overrides asked for.
 In each form the shape comes first (`model.py`); what has the wrong shape is then left out, so that the rest
-can still be checked for words that name nothing (`references.py`), values that clash (`clashes.py`) and
-claims that no run could test (`untestable.py`).
+can still be checked for words that name nothing (`subjects.py`), values that clash and claims that no run
+could test (`rules.py`).
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from pydantic import ValidationError
 
 from benchsuite.errors import Problem, nearest
 from benchsuite.scenario.messages import Fault, faults, problem_at, shown, unknown_key
-from benchsuite.scenario.model import Document, Scenario
+from benchsuite.scenario.model import PARTS, Document, Scenario
 from benchsuite.scenario.overrides import merge, override
-from benchsuite.scenario.references import Vocabulary, dangling, vocabulary
-from benchsuite.scenario.rules import clashes
-from benchsuite.scenario.subjects import misplaced
-from benchsuite.scenario.untestable import untestable
-from benchsuite.scenario.wording import contradictions
+from benchsuite.scenario.rules import clashes, untestable_claims
+from benchsuite.scenario.subjects import Vocabulary, dangling, misplaced, vocabulary
+from benchsuite.scenario.titles import contradictions
 from benchsuite.scenario.yaml_tree import Node, Path, grown, parse
 
 _LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
@@ -183,14 +181,14 @@ def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary)
             shape = _shape(root)
     if isinstance(shape, Document) and not wrong:
         yield from clashes(shape, root, known, left_out)
-        yield from untestable(shape, root, left_out, as_it_stands=not form.asked_by)
+        yield from untestable_claims(shape, root, left_out, as_it_stands=not form.asked_by)
 
 
 def _shape(root: Node) -> Document | list[Fault]:
     try:
         return Document.model_validate(root.plain())
     except ValidationError as error:
-        return faults(error, root)
+        return faults(error, root, PARTS)
 
 
 def _to_leave_out(fault: Fault) -> Path:

@@ -16,8 +16,7 @@ from benchsuite.errors import UsageError, nearest
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._relation import Relation
 from benchsuite.plugins import plugins, search_path
-from benchsuite.scenario.references import ANY_OTHER
-from benchsuite.scenario.subjects import Catalogue
+from benchsuite.scenario.subjects import ANY_OTHER, Catalogue
 from benchsuite.zoo.source import Class, Parameter, Unreadable, read
 from benchsuite.zoo.timm_names import timm_names
 

@@ -12,8 +12,7 @@ from benchsuite.errors import ScenarioError
 from benchsuite.findings.claims import judge
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell
-from benchsuite.scenario.claim_model import Claim, stored_claims
-from benchsuite.scenario.claim_pairs import pairing
+from benchsuite.scenario.claim_model import Claim, pairing, stored_claims
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario

@@ -13,7 +13,7 @@ from benchsuite.errors import UsageError
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._attention import ATTENTION_KERNELS
 from benchsuite.mixers._relation import Relation
-from benchsuite.scenario.references import ANY_OTHER
+from benchsuite.scenario.subjects import ANY_OTHER
 from benchsuite.worker.build import mixer_class
 from benchsuite.zoo.catalogue import SEE_SOURCE, Entry, entry, known_parameters
 from benchsuite.zoo.source import Class, Unreadable, read
