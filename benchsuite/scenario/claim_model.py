@@ -5,8 +5,8 @@ is below; `ratio_above` and `ratio_below` name another threshold, and both toget
 
 It is tested in each *setting*: a combination of values of all axes but those that are compared. The mixer
 always is, and so is every axis that the filters of the two sides name differently: `mixer=HiLo kernel=sdpa`
-against `mixer=HiLo kernel=math` compares kernels at every resolution. What is counted and not timed depends on
-sizes alone, so there only sizes make a setting, and cells of one mixer are one.
+against `mixer=HiLo kernel=math` compares kernels at every resolution. What is counted and not timed depends
+on sizes alone, so there only sizes make a setting, and cells of one mixer are one.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Values that are right by themselves and wrong together: repeats, sizes that do not divide, nothing left, and
-claims that no run of the scenario can test or that contradict themselves.
+"""Values that are right by themselves and wrong together: repeats, sizes that do not divide, nothing left,
+and claims that no run of the scenario can test.
 
 A profile may take away what a claim of the file speaks of; the claim is then not testable in such a run, and
 that is no mistake. So a claim is held against the cells of the form it is written in: the file as it stands,

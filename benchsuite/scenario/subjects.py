@@ -112,7 +112,7 @@ def misplaced(root: Node) -> Iterator[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Names and labels that filters and the report may use for the mixers of a scenario, its profiles included.
+    """Names and labels that filters and the report may use for a scenario's mixers, its profiles included.
 
     A profile may take a mixer away that a filter of the file speaks of; that is no mistake.
     """
