@@ -48,11 +48,11 @@ def analyse(
 
     Of a run folder, it adds analyses.json to the folder and a section to its report.
     """
-    from benchsuite.analyse.analyses import Ask
-    from benchsuite.analyse.analyses import analyse as look_into
+    from benchsuite.analyse.analysis import AnalysisSettings
+    from benchsuite.analyse.analysis import analyse as look_into
     from benchsuite.analyse.data import Analyses
 
-    ask = Ask(
+    settings = AnalysisSettings(
         resolution=(resolution, resolution),
         images=number,
         seed=seed,
@@ -63,33 +63,33 @@ def analyse(
         num_heads=num_heads,
         params=_params(param or []),
     )
-    folder, cells = _cells(what, only or [], ask)
+    folder, cells = _cells(what, only or [], settings)
     if weights is not None and len(cells) > 1:
         names = ", ".join(cell.name for cell in cells)
         raise UsageError(f"--weights fills one subject, and there are {len(cells)}: {names}")
     subjects = []
     for cell in cells:
         print(f"looking into {cell.name}", file=sys.stderr)
-        subjects.append(look_into(cell, ask))
+        subjects.append(look_into(cell, settings))
     _write(Analyses(subjects=tuple(subjects)), folder, out)
 
 
-def _cells(what: list[str], only: list[str], ask: object) -> tuple[Path | None, list[Cell]]:
+def _cells(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:
     """The run folder, if one was named, and what is to be looked into."""
-    from benchsuite.analyse.analyses import Ask, cell_of, cells_of
+    from benchsuite.analyse.analysis import AnalysisSettings, cell_of, cells_of
     from benchsuite.results.store import read_run
 
-    assert isinstance(ask, Ask)
+    assert isinstance(settings, AnalysisSettings)
     if not any(Path(name).is_dir() for name in what):
         if only:
             raise UsageError("--only chooses from a run folder, and none was named")
-        return None, [cell_of(name, ask) for name in dict.fromkeys(what)]
+        return None, [cell_of(name, settings) for name in dict.fromkeys(what)]
     if len(what) > 1:
         raise UsageError("name one run folder, or names of mixers and networks, not both and not several")
-    if ask.params:
+    if settings.params:
         raise UsageError("--param is for mixers and networks by name; a run says what its own are")
     folder = Path(what[0])
-    cells = cells_of(read_run(folder), ask)
+    cells = cells_of(read_run(folder), settings)
     unknown = [name for name in only if name not in {cell.name for cell in cells}]
     if unknown:
         raise UsageError(

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchsuite.io import write_whole
 from benchsuite.measurement.ceilings_cache import cache_folder
 
 FORM = 2
@@ -68,9 +69,11 @@ def keep(document: Mapping[str, Any], folder: Path | None = None) -> None:
     file = file_of(document["fingerprint"], folder)
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(dict(document), indent=2) + "\n", encoding="utf-8")
-        temporary.replace(file)
+        write_whole(
+            file,
+            json.dumps(dict(document), indent=2) + "\n",
+            temporary=file.with_suffix(f".{os.getpid()}.tmp"),
+        )
 
 
 def _number(value: Any) -> float | None:

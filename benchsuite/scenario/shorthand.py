@@ -103,8 +103,8 @@ MEASURE: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What was typed.
+class ShellLine:
+    """Words of a shell line that measures some mixers or networks.
 
     Attributes:
         names: mixers, or networks; an own one is "package.module:Class".
@@ -119,7 +119,7 @@ class Line:
     networks: bool = False
 
 
-def scenario(line: Line, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
+def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
     """The document of a scenario that measures these.
 
     Args:
@@ -170,7 +170,7 @@ def _values(word: str) -> Any:
     return found if len(found) > 1 else found[0]
 
 
-def _parameters(line: Line) -> dict[str, dict[str, Any]]:
+def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
     """Name → its keyword arguments."""
     found: dict[str, dict[str, Any]] = {}
     for text in line.params:

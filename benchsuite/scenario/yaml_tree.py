@@ -199,17 +199,6 @@ class Source:
         """The document as scalars, lists and dicts; None if it could not be read."""
         return self.root.plain() if self.root else None
 
-    def place(self, path: str, *, key: bool = False) -> tuple[int, int]:
-        """Line and column of the value at `sweep.mixer[1].params.alpha`, or of its key.
-
-        A path that is not there is placed at the nearest thing above it that is; (1, 1) in an unreadable
-        file.
-        """
-        if self.root is None:
-            return (1, 1)
-        node, _ = self.root.deepest(parts(path) or ())
-        return node.key_place if key else node.place
-
 
 def parse(text: str, file: str) -> Source:
     """Read one YAML document. Mistakes end up in `Source.problems`; nothing is raised."""

@@ -1,4 +1,4 @@
-"""Weights that a user has: read from a file, and put into a mixer or network whatever their names."""
+"""Files that a user brings: weights, which fill a module whatever their names, and images for a network."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -24,6 +26,9 @@ WRAPPERS = ("model", "state_dict", "model_state", "net")
 """Keys under which training scripts keep the state dict in a checkpoint."""
 NAMED = 5
 """Most names of one kind that a message gives."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's channels, with which the papers' networks were trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +152,29 @@ def _shape(tensor: Tensor) -> str:
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def read_images(folder: Path, number: int, size: tuple[int, int]) -> Tensor:
+    """The first images of a folder by name, resized to (number, 3, H, W) and normalised as for ImageNet.
+
+    Raises:
+        UsageError: there is no such folder, it holds fewer images, or one of them cannot be read.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of images")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if len(paths) < number:
+        raise UsageError(
+            f"{folder}: holds {len(paths)} images ({', '.join(SUFFIXES)}), and {number} are asked for"
+        )
+    return torch.stack([_read_image(path, size) for path in paths[:number]])
+
+
+def _read_image(path: Path, size: tuple[int, int]) -> Tensor:
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB").resize((size[1], size[0])), dtype=np.float32)
+    except (OSError, UnidentifiedImageError) as error:
+        raise UsageError(f"{path}: cannot be read as an image: {error}") from error
+    normalised = (torch.from_numpy(pixels / 255) - torch.tensor(MEAN)) / torch.tensor(STD)
+    return normalised.permute(2, 0, 1)
