@@ -1,5 +1,5 @@
-"""Files that a kill leaves whole: JSON, journals of JSON lines, locks; and JSON from outside, of which whatever
-no writer of ours can have written is refused."""
+"""Files that a kill leaves whole: JSON, journals of JSON lines, locks; and JSON from outside, of which
+what no writer of ours can have written is refused."""
 
 from __future__ import annotations
 

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 
 from benchsuite.analyse.data import Weights
 from benchsuite.errors import UsageError
-from benchsuite.parity.networks import ports_of_file
-from benchsuite.parity.ports import ports_of
+from benchsuite.parity.ports import ports_of, ports_of_file
 
 State = Mapping[str, Tensor]
 WRAPPERS = ("model", "state_dict", "model_state", "net")

@@ -182,7 +182,7 @@ for _tag, (_pattern, _first) in _CORE_SCHEMA.items():
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlDocument:
     """A document that was read.
 
     Attributes:
@@ -200,8 +200,8 @@ class Source:
         return self.root.plain() if self.root else None
 
 
-def parse(text: str, file: str) -> Source:
-    """Read one YAML document. Mistakes end up in `Source.problems`; nothing is raised."""
+def parse(text: str, file: str) -> YamlDocument:
+    """Read one YAML document. Mistakes end up in `YamlDocument.problems`; nothing is raised."""
     if len(text) > MAX_BYTES:
         return _unreadable(file, TOO_LARGE)
     try:
@@ -209,7 +209,9 @@ def parse(text: str, file: str) -> Source:
         if composed is None:
             return _unreadable(file, "the file is empty")
         reader = _Reader(file)
-        return Source(file, reader.read(composed, (), _place(composed.start_mark)), tuple(reader.problems))
+        return YamlDocument(
+            file, reader.read(composed, (), _place(composed.start_mark)), tuple(reader.problems)
+        )
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = before.count("\n") + 1, error.position - before.rfind("\n")
@@ -219,8 +221,8 @@ def parse(text: str, file: str) -> Source:
         return _unreadable(file, _syntax(error), _place(error.problem_mark) if error.problem_mark else (1, 1))
 
 
-def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> Source:
-    return Source(file, None, (Problem(file, *place, "", message),))
+def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> YamlDocument:
+    return YamlDocument(file, None, (Problem(file, *place, "", message),))
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:

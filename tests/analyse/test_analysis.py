@@ -36,7 +36,7 @@ from benchsuite.mixers.msa import MSA
 from benchsuite.mixers.pvt import SpatialReductionAttention
 from benchsuite.mixers.swin import WindowAttention
 from benchsuite.parity.cases import read_cases
-from benchsuite.parity.counterpart import counterpart_of
+from benchsuite.parity.compare import counterpart_of
 from tests.report.synthetic import make_record, make_run
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, Source, dotted, grown, parse, parts
+from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, YamlDocument, dotted, grown, parse, parts
 
 words = st.text(alphabet="abcxyz_-09α", min_size=1, max_size=5)
 paths = st.builds(lambda first, rest: (first, *rest), words, st.lists(words | st.integers(0, 99), max_size=5))
@@ -15,7 +15,7 @@ data = st.recursive(
 )
 
 
-def place(source: Source, path: str, *, key: bool = False) -> tuple[int, int]:
+def place(source: YamlDocument, path: str, *, key: bool = False) -> tuple[int, int]:
     """Line and column of the deepest value on a path that is there, or of its key."""
     assert source.root
     node, _ = source.root.deepest(parts(path) or ())
