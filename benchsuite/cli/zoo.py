@@ -36,12 +36,12 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
-    from benchsuite.zoo import backbones, listing
     from benchsuite.zoo.catalogue import entry
+    from benchsuite.zoo.listing import backbone_page, page
 
     if what not in ("mixer", "block", "backbone"):
         raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbones.page(name) if what == "backbone" else listing.page(entry(name)))
+    print(backbone_page(name) if what == "backbone" else page(entry(name)))
 
 
 def count(
@@ -111,10 +111,10 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.zoo.backbones import rows
+    from benchsuite.zoo.listing import backbone_rows
 
-    found = rows()
-    return found, [{**one} for one in found]
+    rows = backbone_rows()
+    return rows, [{**one} for one in rows]
 
 
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:

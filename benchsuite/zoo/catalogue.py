@@ -17,8 +17,7 @@ from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._relation import Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, Catalogue
-from benchsuite.zoo.source import Class, Parameter, Unreadable, read
-from benchsuite.zoo.timm_names import timm_names
+from benchsuite.zoo.source import Class, Parameter, Unreadable, read, timm_names
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
@@ -38,7 +37,7 @@ _FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZooEntry:
     """One mixer as its source shows it.
 
     Attributes:
@@ -146,7 +145,7 @@ def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) 
     return Known(_ours() | (_installed(search) if installed else {}), search)
 
 
-def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
+def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
     """What the source says of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
 
     Raises:
@@ -171,19 +170,19 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
     return _entry(name, name, "", search)
 
 
-def mixer_entries() -> list[Entry]:
+def mixer_entries() -> list[ZooEntry]:
     """The zoo, then what packages bring."""
     search = search_path()
     targets = _targets(MIXERS) | _installed(search)
     return [_entry(name, *target, search) for name, target in targets.items()]
 
 
-def block_entries() -> list[Entry]:
+def block_entries() -> list[ZooEntry]:
     """The parts around and inside of mixers."""
     return [entry(name) for name in BLOCKS]
 
 
-def backbone_entry(name: str) -> Entry:
+def backbone_entry(name: str) -> ZooEntry:
     """What the source says of a network: its summary, paper, reference and what differs.
 
     Raises:
@@ -195,7 +194,7 @@ def backbone_entry(name: str) -> Entry:
         raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
     docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
     told = _fields(docstring)
-    return Entry(
+    return ZooEntry(
         name=name,
         target=BACKBONES[name],
         summary=docstring.partition("\n")[0],
@@ -220,15 +219,15 @@ def _installed(search: tuple[str, ...]) -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Entry:
+def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> ZooEntry:
     module, _, class_name = target.partition(":")
     try:
         # The zoo is read where it is, whatever else the search path calls benchsuite.
         source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
         cls = source.find(class_name)
     except Unreadable:
-        return Entry(name=name, target=target, package=package)
-    return Entry(
+        return ZooEntry(name=name, target=target, package=package)
+    return ZooEntry(
         name=name,
         target=target,
         package=package,

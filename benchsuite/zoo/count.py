@@ -1,4 +1,4 @@
-"""What networks cost and what was published of it: `benchsuite count backbones`. Counted, not timed.
+"""Costs of networks beside what was published of them: `benchsuite count backbones`. Counted, not timed.
 
 Published numbers are data (`published.json`): network → rows of metric, value and unit as printed, resolution
 and source, with a note where something is known of how they were counted.
@@ -31,7 +31,7 @@ _A_PROCESS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedCount:
     """One published number beside ours.
 
     Attributes:
@@ -66,7 +66,7 @@ class Count:
     macs: int
     complete: bool
     resolution: int
-    published: tuple[Published, ...]
+    published: tuple[PublishedCount, ...]
 
 
 def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[Count]:
@@ -130,11 +130,11 @@ def _cost(name: str, resolution: int) -> Cost:
     return answer.value
 
 
-def _compared(cost: Cost, row: dict[str, Any]) -> Published:
+def _compared(cost: Cost, row: dict[str, Any]) -> PublishedCount:
     ours = cost.params if row["metric"] == "params" else cost.macs
     printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
     agrees = _rounds(ours, printed, scale, ROUND_HALF_UP)
-    return Published(
+    return PublishedCount(
         metric=row["metric"],
         value=row["value"],
         unit=row["unit"],

@@ -1,4 +1,4 @@
-"""What a class says of itself, read from its source. Nothing is imported, so no torch is needed.
+"""Sources, read and not imported, so that no torch is needed: what a class says of itself, and timm's names.
 
 Only what is plain in the source is read: a class variable that is computed, or a base class that cannot be
 found, raises `Unreadable` where a guess could be wrong.
@@ -7,12 +7,15 @@ found, raises `Unreadable` where a guess could be wrong.
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib.machinery
 import importlib.util
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchsuite.mixers._relation import Relation
@@ -21,6 +24,11 @@ _HOPS = 16
 """Imports that are followed from one name; more than any package has, so that circles end."""
 _WITHOUT_INIT = ("Module", "ABC", "object")
 """Base classes whose constructor takes nothing, and which have none of our class variables."""
+# timm registers each network with a decorator, and the weights of a network as "network.tag".
+_TIMM_NETWORK = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_TIMM_KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
+_TIMM_RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
+_NEAREST_NAMES = 3
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a source, not a fault
@@ -244,3 +252,50 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
     if args.kwarg:
         found.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class TimmNames:
+    """What an installed timm has.
+
+    Attributes:
+        networks: those with an old name, which timm still takes, included.
+        tagged: "network.tag" of all weights, but for networks whose tags are computed.
+    """
+
+    networks: frozenset[str]
+    tagged: frozenset[str]
+
+    def nearest(self, name: str) -> tuple[str, ...] | None:
+        """None if there is such a network, else the names that are most like `name`."""
+        network, dot, _ = name.partition(".")
+        if network not in self.networks:  # its weights, of which one network has many, are not compared
+            return tuple(difflib.get_close_matches(name, sorted(self.networks), n=_NEAREST_NAMES))
+        tags = [tagged for tagged in self.tagged if tagged.startswith(f"{network}.")]
+        if not dot or name in tags or not tags:
+            return None
+        return tuple(difflib.get_close_matches(name, sorted(tags), n=_NEAREST_NAMES, cutoff=0.0))
+
+
+@functools.cache
+def timm_names(search: Sequence[str]) -> TimmNames | None:
+    """The names of the timm that is found in these folders; None if there is none, or none that can be read.
+
+    Args:
+        search: folders to look in, as `sys.path`.
+    """
+    spec = importlib.machinery.PathFinder.find_spec("timm", list(search))
+    if spec is None or spec.origin is None:
+        return None
+    root = Path(spec.origin).parent
+    try:
+        texts = [file.read_text(encoding="utf-8") for file in sorted(root.glob("models/**/*.py"))]
+    except (OSError, UnicodeDecodeError):
+        return None
+    networks = {name for text in texts for name in _TIMM_NETWORK.findall(text)}
+    keys = [match for text in texts for match in _TIMM_KEY.findall(text)]
+    tagged = frozenset(f"{name}.{tag}" for name, tag in keys if tag and name in networks)
+    renamed = {
+        name for text in texts for name, _ in _TIMM_KEY.findall("".join(_TIMM_RENAMED.split(text)[1:]))
+    }
+    return TimmNames(frozenset(networks | renamed), tagged) if networks else None
