@@ -29,8 +29,8 @@ class Noun:
 
 def noun(subjects: Iterable[str]) -> Noun:
     """The noun for cells of these subjects, each named once; "mixer" if there are no cells."""
-    found = set(subjects)
-    words = [_WORDS[subject] for subject in SUBJECTS if subject in found] or ["mixer"]
+    kinds = set(subjects)
+    words = [_WORDS[subject] for subject in SUBJECTS if subject in kinds] or ["mixer"]
     plurals = [f"{word}s" for word in words]
     if len(words) == 1:
         return Noun(words[0], plurals[0])

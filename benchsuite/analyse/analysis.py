@@ -94,13 +94,13 @@ def cells_of(run: Run, settings: AnalysisSettings) -> list[Cell]:
     Raises:
         UsageError: the run holds no cells.
     """
-    found: dict[str, Cell] = {}
+    smallest: dict[str, Cell] = {}
     for record in run.records:
         cell = record.cell
-        before = found.get(cell.name)
+        before = smallest.get(cell.name)
         if before is None or _pixels(cell) < _pixels(before):
-            found[cell.name] = cell
-    if not found:
+            smallest[cell.name] = cell
+    if not smallest:
         raise UsageError(f"{run.path}: holds no cells to analyse")
     return [
         Cell(
@@ -114,7 +114,7 @@ def cells_of(run: Run, settings: AnalysisSettings) -> list[Cell]:
             dim=cell.dim,
             num_heads=cell.num_heads,
         )
-        for cell in found.values()
+        for cell in smallest.values()
     ]
 
 
@@ -178,33 +178,35 @@ def _field(
     try:
         if not images:
             return of_mixer(module, inputs, str(getattr(module, "layout", "BNC")))
-        found = of_network(module, inputs[0])
+        result = of_network(module, inputs[0])
     except RuntimeError as error:
         notes.append(f"No receptive field: {str(error).splitlines()[0]}")
         return None
-    if found is None:
+    if result is None:
         notes.append("No receptive field: the network has no stages or blocks whose output is a map.")
-    return found
+    return result
 
 
 def path_weights(root: nn.Module) -> list[PathWeights]:
     """The two scalars of every ACmix of any kind in `root`; `rate1` is attention's, `rate2` convolution's."""
-    found = []
+    weights = []
     for path, module in root.named_modules():
         attention, convolution = getattr(module, "rate1", None), getattr(module, "rate2", None)
         if isinstance(attention, nn.Parameter) and isinstance(convolution, nn.Parameter):
-            found.append(PathWeights(layer=path, attention=attention.item(), convolution=convolution.item()))
-    return found
+            weights.append(
+                PathWeights(layer=path, attention=attention.item(), convolution=convolution.item())
+            )
+    return weights
 
 
 def scale_statistics(root: nn.Module) -> list[ScaleStatistics]:
     """Mean, spread and quantiles of the scale of every CBS in `root`."""
-    found = []
+    statistics = []
     for path, module in root.named_modules():
         if isinstance(module, ScaledContextBroadcast):
             lam = module.lam.detach().float()
             low, high = torch.quantile(lam, torch.tensor([0.1, 0.9])).tolist()
-            found.append(
+            statistics.append(
                 ScaleStatistics(
                     layer=path,
                     channels=lam.numel(),
@@ -215,4 +217,4 @@ def scale_statistics(root: nn.Module) -> list[ScaleStatistics]:
                     ratio=abs(low) / abs(high) if high else None,
                 )
             )
-    return found
+    return statistics

@@ -122,12 +122,12 @@ def _in_windows(weights: Tensor, tokens: Tokens | None, *, dilated: bool) -> Att
 def hilo(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Hi-Fi has an axis of windows, Lo-Fi pooled keys."""
     if weights.dim() == 5:
-        found, branch = windows(module, weights, tokens), "Hi-Fi"
+        reading, branch = windows(module, weights, tokens), "Hi-Fi"
     elif module.window_size == 1:
-        found, branch = every_token(module, weights, tokens), "Lo-Fi"
+        reading, branch = every_token(module, weights, tokens), "Lo-Fi"
     else:
-        found, branch = _pooled_by(int(module.window_size), weights, tokens), "Lo-Fi"  # type: ignore[arg-type]
-    return AttentionReading(found.weights, found.places, branch)
+        reading, branch = _pooled_by(int(module.window_size), weights, tokens), "Lo-Fi"  # type: ignore[arg-type]
+    return AttentionReading(reading.weights, reading.places, branch)
 
 
 def without_places(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:

@@ -198,9 +198,9 @@ def _deviation(ours: Tensor, theirs: Tensor, tolerance: Tolerance) -> tuple[floa
 
 def _why_not(error: RuntimeError | ValueError, caught: Sequence[str], device: torch.device) -> str:
     """What torch gives as its reasons, by way of warnings beside an error that says nothing."""
-    told = [text.split(" (Triggered internally")[0].strip() for text in caught]
-    told = list(dict.fromkeys(text for text in told if text and not text.endswith("not used because:")))
-    return "; ".join(told) if told else f"torch has no such kernel on {device.type}: {error}"
+    reasons = [text.split(" (Triggered internally")[0].strip() for text in caught]
+    reasons = list(dict.fromkeys(text for text in reasons if text and not text.endswith("not used because:")))
+    return "; ".join(reasons) if reasons else f"torch has no such kernel on {device.type}: {error}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,12 @@ Data = dict[str, Any]
 
 def upgraded(data: Mapping[str, Any]) -> Data:
     """The data of a record as this version writes it; what is up to date, or newer, is left as it is."""
-    found = dict(data)
-    version = found.get("version")
+    current = dict(data)
+    version = current.get("version")
     while isinstance(version, int) and version in _STEPS:
-        found = _STEPS[version](found) | {"version": version + 1}
+        current = _STEPS[version](current) | {"version": version + 1}
         version += 1
-    return found
+    return current
 
 
 def _from_1(data: Data) -> Data:

@@ -61,11 +61,11 @@ def _stage_mixers(value: Any) -> dict[str, Any]:
     """Stage → choice, each choice in its shortest form, so that a cell's id depends on no spelling."""
     if not isinstance(value, Mapping):
         raise wrong_kind("a mapping of stages to mixers")
-    found = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
-    for stage, choice in found.items():
+    choices = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
+    for stage, choice in choices.items():
         if choice is None:
             raise wrong_kind("a mixer's name, {name, params} or {alternate: [...]} of such", at=stage)
-    return found
+    return choices
 
 
 def _stage_mixer(value: Any) -> Any:

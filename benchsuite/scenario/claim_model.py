@@ -251,20 +251,20 @@ def _setting_axes(
 def _by_setting(
     chosen: Sequence[int], cells: Sequence[Cell], axes: Sequence[str]
 ) -> dict[tuple[Any, ...], tuple[int, ...]]:
-    found: dict[tuple[Any, ...], tuple[int, ...]] = {}
+    by_setting: dict[tuple[Any, ...], tuple[int, ...]] = {}
     for i in chosen:
         setting = tuple(getattr(cells[i], axis) for axis in axes)
-        found[setting] = (*found.get(setting, ()), i)
-    return found
+        by_setting[setting] = (*by_setting.get(setting, ()), i)
+    return by_setting
 
 
 def _apart(
     left: Mapping[tuple[Any, ...], Any], right: Mapping[tuple[Any, ...], Any], axes: Sequence[str]
 ) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]:
-    found = {}
+    apart = {}
     for position, axis in enumerate(axes):
         ours = tuple(dict.fromkeys(setting[position] for setting in left))
         theirs = tuple(dict.fromkeys(setting[position] for setting in right))
         if ours and theirs and not set(ours) & set(theirs):
-            found[axis] = (ours, theirs)
-    return found
+            apart[axis] = (ours, theirs)
+    return apart

@@ -131,13 +131,13 @@ def variants(sweep: Sweep) -> tuple[Variant, ...]:
     """
     if (number := _number_of_variants(sweep)) > MAX_CELLS:
         raise UsageError(too_many(number))
-    found = []
+    combinations = []
     for index, entry in enumerate(sweep.entries):
         for label, varied in labelled(entry.label, entry.vary):
             config = entry.arguments(varied)
             heads = config.pop("num_heads", None) if sweep.mixer else None
-            found.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
-    return tuple(found)
+            combinations.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
+    return tuple(combinations)
 
 
 def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -169,8 +169,8 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
     for number, extra in enumerate(scenario.include):
         blocks.append((number, extra, _chosen(extra, mixers)))
     axes = [
-        {axis: values if axis in only else values[:1] for axis, values in found.items()}
-        for found in (_values(block, scenario, device) for _, block, _ in blocks)
+        {axis: values if axis in only else values[:1] for axis, values in block_axes.items()}
+        for block_axes in (_values(block, scenario, device) for _, block, _ in blocks)
     ]
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
     ranked: list[tuple[tuple[int, ...], PlacedCell]] = []

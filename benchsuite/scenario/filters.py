@@ -213,9 +213,9 @@ def _read(text: str) -> tuple[tuple[Term, ...], tuple[Mistake, ...]]:
             continue
         quoted = _VALUE.findall(match["values"])
         term = Term(match["axis"], match["operator"], tuple(value.strip('"') for value in quoted))
-        found = list(_mistakes_of(term, chunk, well_formed=",".join(quoted) == match["values"]))
+        faults = list(_mistakes_of(term, chunk, well_formed=",".join(quoted) == match["values"]))
         terms.append(replace(term, axis=_OTHER_WORDS.get(term.axis, term.axis)))
-        wrong.extend(found)
+        wrong.extend(faults)
     return tuple(terms), tuple(wrong)
 
 

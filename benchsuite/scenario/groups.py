@@ -30,7 +30,7 @@ def key(cell: Cell) -> tuple[Any, ...]:
 
 def groups(cells: Sequence[Cell]) -> tuple[tuple[int, ...], ...]:
     """Positions of the cells of each group, groups and cells in the order of the first that was there."""
-    found: dict[tuple[Any, ...], list[int]] = {}
+    members: dict[tuple[Any, ...], list[int]] = {}
     for position, cell in enumerate(cells):
-        found.setdefault(key(cell), []).append(position)
-    return tuple(tuple(positions) for positions in found.values())
+        members.setdefault(key(cell), []).append(position)
+    return tuple(tuple(positions) for positions in members.values())

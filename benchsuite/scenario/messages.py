@@ -81,14 +81,14 @@ def _faults(detail: dict[str, Any], root: Node, parts: Parts) -> Iterator[Fault]
 
 def _as_written(location: Path, root: Node) -> Path:
     """The location in the tree, where one mapping may stand for a list of one: without its [0]."""
-    found: list[str | int] = []
+    written: list[str | int] = []
     node: Node | None = root
     for part in location:
         if part == 0 and node is not None and isinstance(node.value, Mapping):
             continue
-        found.append(part)
+        written.append(part)
         node = node.child(part) if node else None
-    return tuple(found)
+    return tuple(written)
 
 
 def problem_at(

@@ -167,13 +167,13 @@ def _of_cells(
             root.deepest(("exclude",))[0], "every cell is excluded; nothing is left to measure", key=True
         )
     lost = {path[1] for path in left_out if path[0] == "sweep" and len(path) > 1}
-    found: dict[Problem, None] = {}
+    problems: dict[Problem, None] = {}
     for point in kept:
         if not lost & {"resolution", "stride"}:
-            found.update(dict.fromkeys(_indivisible_sides(point, document, root)))
+            problems.update(dict.fromkeys(_indivisible_sides(point, document, root)))
         if not lost & {"dim", "num_heads"} and _has_heads(point, known):
-            found.update(dict.fromkeys(_indivisible_heads(point, document, root)))
-    yield from found
+            problems.update(dict.fromkeys(_indivisible_heads(point, document, root)))
+    yield from problems
 
 
 def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) -> Collection[str]:
@@ -296,16 +296,18 @@ def _mixers(claim: Claim) -> Iterator[str]:
 
 def _untestable(claim: Claim, node: Node, cells: Mapping[str, Sequence[Cell]]) -> Iterator[Problem]:
     # "auto" may become either device, and a claim may be about one of them.
-    found = [(pairing(claim, there), there) for there in cells.values()]
-    unused = [key for key in ("subject", "against") if not any(getattr(one, key) for one, _ in found)]
+    pairings = [(pairing(claim, there), there) for there in cells.values()]
+    unused = [
+        key for key in ("subject", "against") if not any(getattr(result, key) for result, _ in pairings)
+    ]
     for key in unused:
         where = " together with where" if claim.where else ""
         yield problem_at(node.deepest((key,))[0], f"{key} selects no cell of the scenario{where}")
     if unused:
         return
-    paired = [(one, there) for one, there in found if one.pairs]
+    paired = [(result, there) for result, there in pairings if result.pairs]
     if not paired:
-        apart = ", ".join(f"{axis} differs" for axis in found[0][0].apart)
+        apart = ", ".join(f"{axis} differs" for axis in pairings[0][0].apart)
         message = f"subject and against are never measured in the same setting: {apart or 'none has both'}"
         yield problem_at(node.deepest(("against",))[0], message)
         return

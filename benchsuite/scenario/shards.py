@@ -70,13 +70,13 @@ def deal(cells: Sequence[Cell], count: int) -> tuple[tuple[int, ...], ...]:
     Raises:
         UsageError: there are fewer comparison groups than shards.
     """
-    found = groups(cells)
-    if count > len(found):
+    whole = groups(cells)
+    if count > len(whole):
         raise UsageError(
-            f"--shard: {count} shards of {len(found)} comparison groups would leave some with nothing to do "
-            f"(a group is never split); use at most {len(found)}"
+            f"--shard: {count} shards of {len(whole)} comparison groups would leave some with nothing to do "
+            f"(a group is never split); use at most {len(whole)}"
         )
-    by_cost = sorted((-sum(cost(cells[i]) for i in group), digest(cells[group[0]]), group) for group in found)
+    by_cost = sorted((-sum(cost(cells[i]) for i in group), digest(cells[group[0]]), group) for group in whole)
     shards: list[list[int]] = [[] for _ in range(count)]
     loads = [(0, number) for number in range(count)]
     for negative, _, group in by_cost:

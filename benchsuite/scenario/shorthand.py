@@ -130,8 +130,8 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
     """
     kinds = {name: _kind(name, line.networks, mixers, backbones) for name in line.names}
     if len(set(kinds.values())) > 1:
-        said = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
-        raise UsageError(f"mixers and networks cannot be measured side by side: {said}")
+        named = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
+        raise UsageError(f"mixers and networks cannot be measured side by side: {named}")
     subject = next(iter(kinds.values()))
     own = _parameters(line)
     entries = [{"name": name, "params": own[name]} if name in own else name for name in kinds]
@@ -166,13 +166,13 @@ def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collect
 
 
 def _values(word: str) -> Any:
-    found = [yaml.safe_load(piece) for piece in word.split(",")]
-    return found if len(found) > 1 else found[0]
+    values = [yaml.safe_load(piece) for piece in word.split(",")]
+    return values if len(values) > 1 else values[0]
 
 
 def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
     """Name → its keyword arguments."""
-    found: dict[str, dict[str, Any]] = {}
+    parameters: dict[str, dict[str, Any]] = {}
     for text in line.params:
         path, equals, value = text.partition("=")
         owner = max((name for name in line.names if path.startswith(f"{name}.")), key=len, default=None)
@@ -180,5 +180,5 @@ def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 f'--params {text}: write NAME.PARAMETER=VALUE with one of the names, as "{line.names[0]}.…=…"'
             )
-        found.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
-    return found
+        parameters.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
+    return parameters

@@ -74,29 +74,31 @@ def check(
 ) -> Checked:
     """Like `problems`, and the scenario if there are none."""
     source = parse(text, file)
-    found = list(source.problems)
+    mistakes = list(source.problems)
     if source.root is None:
-        return Checked(None, tuple(found))
+        return Checked(None, tuple(mistakes))
     if not isinstance(source.root.value, Mapping):
-        found.append(problem_at(source.root, f"a scenario must be a mapping, got {shown(source.value)}"))
-        return Checked(None, tuple(found))
+        mistakes.append(problem_at(source.root, f"a scenario must be a mapping, got {shown(source.value)}"))
+        return Checked(None, tuple(mistakes))
     base = source.root.without([("profiles",)])
     partial, wrong = _profiles(source.root)
-    found += wrong
-    found += _unknown_profiles(profiles, tuple(partial))
+    mistakes += wrong
+    mistakes += _unknown_profiles(profiles, tuple(partial))
     forms = [_Form("", base)]
     forms += [_Form(f'with profile "{name}"', merge(base, over)) for name, over in partial.items()]
     last, wrong = _asked_for(base, [partial[name] for name in profiles if name in partial], overrides)
-    found += wrong
+    mistakes += wrong
     options = [*(f"--profile {name}" for name in profiles), *(f"--set {text}" for text in overrides)]
     if options:
         forms.append(_Form(f"with {' '.join(options)}", last))
-    found += _of_forms(forms, known, found)
-    if found:
-        return Checked(None, _in_order(found, options))
+    mistakes += _of_forms(forms, known, mistakes)
+    if mistakes:
+        return Checked(None, _in_order(mistakes, options))
     used = {"profiles": list(partial), "applied": list(profiles), "overrides": list(overrides)}
     scenario = Scenario.model_validate({**last.plain(), **used})
-    return Checked(scenario, (), tuple(dict.fromkeys(one for form in forms for one in _misworded(form))))
+    return Checked(
+        scenario, (), tuple(dict.fromkeys(problem for form in forms for problem in _misworded(form)))
+    )
 
 
 def _misworded(form: _Form) -> Iterator[Problem]:
@@ -137,13 +139,13 @@ def _unknown_profiles(profiles: Iterable[str], there: tuple[str, ...]) -> Iterat
 
 
 def _asked_for(base: Node, profiles: Iterable[Node], overrides: Iterable[str]) -> tuple[Node, list[Problem]]:
-    found: list[Problem] = []
+    mistakes: list[Problem] = []
     for profile in profiles:
         base = merge(base, profile)
     for text in overrides:
         base, wrong = override(base, text)
-        found += wrong
-    return base, found
+        mistakes += wrong
+    return base, mistakes
 
 
 def _of_forms(
@@ -154,15 +156,17 @@ def _of_forms(
     # What could not be read as YAML is not reported a second time for what it was taken for.
     taken = {(problem.line, problem.column) for problem in before if problem.line}
     seen: set[Problem] = set()
-    found: list[Problem] = []
+    mistakes: list[Problem] = []
     for form in forms:
         for problem in _of_form(form, known, words):
             if problem in seen or (problem.line, problem.column) in taken:
                 continue
             seen.add(problem)
             own = not form.asked_by or not problem.line or problem.path.startswith("profiles.")
-            found.append(problem if own else replace(problem, message=f"{problem.message} ({form.asked_by})"))
-    return found
+            mistakes.append(
+                problem if own else replace(problem, message=f"{problem.message} ({form.asked_by})")
+            )
+    return mistakes
 
 
 def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary) -> Iterator[Problem]:
@@ -207,10 +211,10 @@ def _with_stand_ins(root: Node) -> Node:
     return root.holding({**root.entries, **{path[0]: node for path, node in _STAND_INS.items()}})
 
 
-def _in_order(found: Iterable[Problem], options: Sequence[str]) -> tuple[Problem, ...]:
+def _in_order(mistakes: Iterable[Problem], options: Sequence[str]) -> tuple[Problem, ...]:
     """By line, then those of the command line by option."""
 
     def place(problem: Problem) -> tuple[bool, int, int]:
         return not problem.line, problem.line or options.index(problem.file), problem.column
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(mistakes, key=place))

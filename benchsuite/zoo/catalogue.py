@@ -70,14 +70,14 @@ class ZooEntry:
     @property
     def arxiv(self) -> str:
         """Number of the first preprint that the paper line names; empty if there is none."""
-        found = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
-        return found[1] if found else ""
+        match = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
+        return match[1] if match else ""
 
     @property
     def year(self) -> str:
         """First year that the paper line names; empty if there is none."""
-        found = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
-        return found[1] if found else ""
+        match = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
+        return match[1] if match else ""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -193,15 +193,15 @@ def backbone_entry(name: str) -> ZooEntry:
         hint = f'; did you mean "{near}"?' if near else ""
         raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
     docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
-    told = _fields(docstring)
+    fields = _fields(docstring)
     return ZooEntry(
         name=name,
         target=BACKBONES[name],
         summary=docstring.partition("\n")[0],
-        paper=told.get("paper", ""),
-        reference=told.get("reference", ""),
-        differs=told.get("differs", ""),
-        names=told.get("names", ""),
+        paper=fields.get("paper", ""),
+        reference=fields.get("reference", ""),
+        differs=fields.get("differs", ""),
+        names=fields.get("names", ""),
     )
 
 
@@ -244,18 +244,18 @@ def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Zoo
 
 def _fields(docstring: str) -> dict[str, str]:
     """The lines "Paper: …" and so on, each with the indented lines that go on with it."""
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     current = None
     for line in docstring.splitlines():
         word, colon, rest = line.partition(": ")
         if colon and word in _FIELDS:
             current = _FIELDS[word]
-            found[current] = rest.strip()
+            fields[current] = rest.strip()
         elif current and line.startswith(" "):
-            found[current] += f" {line.strip()}"
+            fields[current] += f" {line.strip()}"
         else:
             current = None
-    return found
+    return fields
 
 
 def _layout(cls: Class) -> str:

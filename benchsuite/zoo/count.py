@@ -173,8 +173,8 @@ def published(name: str, resolution: int) -> list[dict[str, Any]]:
 @functools.cache
 def _published() -> dict[str, list[dict[str, Any]]]:
     text = (importlib.resources.files("benchsuite.zoo") / DATA).read_text(encoding="utf-8")
-    found: dict[str, list[dict[str, Any]]] = json.loads(text)
-    return found
+    table: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return table
 
 
 def _rows(count: Count) -> Iterator[dict[str, str]]:
@@ -187,12 +187,12 @@ def _rows(count: Count) -> Iterator[dict[str, str]]:
     nothing = {"published": "–", "difference": "–", "source": "–", "why": ""}
     if not count.published:
         yield {**ours, **nothing}
-    for number, one in enumerate(count.published):
-        relative = 100 * one.difference / float(Decimal(one.value) * _UNITS[one.unit])
+    for number, printed in enumerate(count.published):
+        relative = 100 * printed.difference / float(Decimal(printed.value) * _UNITS[printed.unit])
         yield {
             **(ours if number == 0 else dict.fromkeys(ours, "")),
-            "published": f"{one.value} {one.unit} {'MACs' if one.metric == 'macs' else 'params'}",
-            "difference": "rounding" if one.agrees else f"{relative:+.1f} %",
-            "source": one.source,
-            "why": "" if one.agrees else one.why or "not known",
+            "published": f"{printed.value} {printed.unit} {'MACs' if printed.metric == 'macs' else 'params'}",
+            "difference": "rounding" if printed.agrees else f"{relative:+.1f} %",
+            "source": printed.source,
+            "why": "" if printed.agrees else printed.why or "not known",
         }

@@ -106,9 +106,9 @@ def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0], lineterminator="\n")
     writer.writeheader()
-    for one in rows:
+    for cells in rows:
         writer.writerow(
-            {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in one.items()}
+            {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in cells.items()}
         )
     return out.getvalue().rstrip("\n")
 
@@ -165,12 +165,12 @@ def _clipped(text: str, width: int) -> str:
 
 def backbone_rows() -> list[dict[str, str]]:
     """A row a network: name, paper, what was published of it at 224 pixels, and its family."""
-    found = []
+    rows = []
     for name in BACKBONES:
         entry = backbone_entry(name)
         preprint = f"arXiv:{entry.arxiv}" if entry.arxiv else ""
         printed = {row["metric"]: f"{row['value']} {row['unit']}" for row in published(name, 224)}
-        found.append(
+        rows.append(
             {
                 "name": name,
                 "paper": " ".join(filter(None, (entry.year, preprint))) or _NONE,
@@ -179,7 +179,7 @@ def backbone_rows() -> list[dict[str, str]]:
                 "summary": entry.summary,
             }
         )
-    return found
+    return rows
 
 
 def backbone_page(name: str) -> str:
@@ -203,9 +203,11 @@ def _counts(count: Count) -> Iterator[str]:
     for metric, ours in (("params", count.params), ("macs", count.macs)):
         word = "parameters" if metric == "params" else "MACs"
         yield f"  {word:<11}{ours:>16,}"
-        printed = [one for one in count.published if one.metric == metric]
-        for value in dict.fromkeys((one.value, one.unit) for one in printed):
-            sources = dict.fromkeys(one.source for one in printed if (one.value, one.unit) == value)
+        printed = [number for number in count.published if number.metric == metric]
+        for value in dict.fromkeys((number.value, number.unit) for number in printed):
+            sources = dict.fromkeys(
+                number.source for number in printed if (number.value, number.unit) == value
+            )
             yield from _wrapped(f"    published  {' '.join(value):<7}", "; ".join(sources))
 
 
@@ -241,7 +243,7 @@ def _mixers_in(stage: StageOfBlocks) -> list[str]:
     """Names of the zoo's mixers that stand in a stage, in order."""
     names = {target: name for name, target in MIXERS.items()}
     classes = (f"{type(part).__module__}:{type(part).__qualname__}" for part in stage.modules())
-    return list(dict.fromkeys(names[one] for one in classes if one in names))
+    return list(dict.fromkeys(names[target] for target in classes if target in names))
 
 
 def _unfit(stage: StageOfBlocks) -> Sequence[str]:

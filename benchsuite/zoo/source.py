@@ -85,27 +85,27 @@ class Module:
         Raises:
             Unreadable: it is anything else.
         """
-        found: Any
+        result: Any
         match expression:
-            case ast.Constant(value=found):
+            case ast.Constant(value=result):
                 pass
             case ast.Tuple(elts=items) | ast.List(elts=items):
-                found = tuple(self.value(item, hops) for item in items)
+                result = tuple(self.value(item, hops) for item in items)
             case ast.Name(id=name):
-                found = self._constant(name, hops)
+                result = self._constant(name, hops)
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                found = self.find(owner, hops).variable(name)
+                result = self.find(owner, hops).variable(name)
             case ast.Subscript(value=whole, slice=ast.Slice(lower=lower, upper=upper, step=None)):
                 ends = [None if end is None else self.value(end, hops) for end in (lower, upper)]
-                found = self.value(whole, hops)[slice(*ends)]
+                result = self.value(whole, hops)[slice(*ends)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                found = self.value(left, hops) + self.value(right, hops)
+                result = self.value(left, hops) + self.value(right, hops)
             case ast.Call(func=ast.Name(id=name)) if self._is_relation(name, hops):
                 named = {word.arg: self.value(word.value, hops) for word in expression.keywords if word.arg}
-                found = Relation(*(self.value(arg, hops) for arg in expression.args), **named)
+                result = Relation(*(self.value(arg, hops) for arg in expression.args), **named)
             case _:
                 raise Unreadable(ast.unparse(expression))
-        return found
+        return result
 
     def _constant(self, name: str, hops: int) -> Any:
         """A name that the file binds once, at its top, or imports."""
@@ -241,7 +241,7 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
     # `self` has no default, so a default always belongs to one of the others.
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
     pairs = [*zip(positional, defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)]
-    found = [
+    parameters = [
         Parameter(
             name=arg.arg,
             annotation=ast.unparse(arg.annotation) if arg.annotation else "",
@@ -250,8 +250,8 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
         for arg, default in pairs
     ]
     if args.kwarg:
-        found.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
-    return tuple(found)
+        parameters.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
+    return tuple(parameters)
 
 
 @dataclass(frozen=True, slots=True)
