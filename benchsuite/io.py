@@ -187,7 +187,7 @@ class JournalLine:
 
     @property
     def text(self) -> str:
-        """What is no UTF-8 is replaced, and then is no record."""
+        """The line decoded; bytes that are no UTF-8 are replaced, and then it is no record."""
         return self.raw.decode("utf-8", errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""What things are called where they are shown: the nouns of subjects, and short names of cells."""
+"""Labels of what is shown: nouns of subjects, and short names of cells."""
 
 from __future__ import annotations
 

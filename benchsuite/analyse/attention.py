@@ -154,7 +154,7 @@ def _numbers(values: Tensor) -> tuple[float, ...]:
 def _tokens(
     module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], image: Grid | None
 ) -> Tokens | None:
-    """What the module is given; None where that cannot be told."""
+    """Tokens that the module is given; None where that cannot be told."""
     x = args[0] if args else None
     layout = getattr(module, "layout", None)
     if not isinstance(x, Tensor) or layout is None:

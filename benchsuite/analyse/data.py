@@ -110,7 +110,7 @@ class ReceptiveField(_Strict):
 
 
 class Weights(_Strict):
-    """Where the weights come from.
+    """Origin of the weights.
 
     Attributes:
         kind: "random", drawn with `seed`; or "file".

@@ -32,7 +32,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a state dict does not fill a module."""
+    """Reasons why a state dict does not fill a module."""
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
@@ -123,7 +123,7 @@ def fill(module: nn.Module, target: str, kind: str, path: Path) -> Weights:
 
 
 def misfit_of(module: nn.Module, state: State) -> Misfit:
-    """What keeps a state dict from filling a module."""
+    """Names and shapes that keep a state dict from filling a module."""
     wanted = module.state_dict()
     return Misfit(
         missing=tuple(name for name in wanted if name not in state),
@@ -137,7 +137,7 @@ def misfit_of(module: nn.Module, state: State) -> Misfit:
 
 
 def _namings(target: str, kind: str) -> Iterator[tuple[str, Callable[[State], Mapping[str, Tensor]]]]:
-    """Whose names are tried, and how they become ours."""
+    """Namings that are tried, each with the function that makes ours of it."""
     yield "benchsuite", dict
     ports: Mapping[Any, Any] = ports_of(target) if kind == "mixer" else ports_of_file(target)
     for name, port in ports.items():

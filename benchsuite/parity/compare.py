@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 Verdict = Literal["ok", "mismatch", "unknown", "unavailable"]
 
 _NO_KERNEL = ("No available kernel", "No viable backend")
-"""How torch's errors begin where a forced attention kernel cannot run on this device, dtype or mask."""
+"""Beginnings of torch's errors where a forced attention kernel cannot run on this device, dtype or mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +197,7 @@ def _deviation(ours: Tensor, theirs: Tensor, tolerance: Tolerance) -> tuple[floa
 
 
 def _why_not(error: RuntimeError | ValueError, caught: Sequence[str], device: torch.device) -> str:
-    """What torch gives as its reasons, by way of warnings beside an error that says nothing."""
+    """Reasons that torch gives, by way of warnings beside an error that says nothing."""
     reasons = [text.split(" (Triggered internally")[0].strip() for text in caught]
     reasons = list(dict.fromkeys(text for text in reasons if text and not text.endswith("not used because:")))
     return "; ".join(reasons) if reasons else f"torch has no such kernel on {device.type}: {error}"

@@ -218,7 +218,7 @@ class Sweep(Part):
 
     @property
     def entries(self) -> tuple[Mixer | Backbone, ...]:
-        """What is compared, in the order of the file."""
+        """Mixers or backbones that are compared, in the order of the file."""
         return self.mixer or self.backbone or ()
 
 

@@ -54,7 +54,7 @@ _ALLOWED = (*_SIGNS, "{ratio_above: NUMBER}", "{ratio_below: NUMBER}")
 _SIZES = ("resolution", "stride", "dim", "num_heads")
 _COUNTED = ("params", "macs")
 _SAME_AS: Mapping[str, tuple[str, ...]] = {"tokens": ("resolution", "stride")}
-"""What a filter names without naming the axes that decide it."""
+"""Axis of a filter → the axes of a cell that decide it."""
 
 
 class Expectation(Part):
@@ -222,7 +222,7 @@ def pairing(claim: Claim, cells: Sequence[Cell]) -> Pairing:
 
 
 def on_device(claim: Claim, cell: Cell) -> bool:
-    """Whether the claim speaks of the cell's class of devices."""
+    """True if the claim speaks of the cell's class of devices."""
     return claim.device is None or cell.device.partition(":")[0] == claim.device
 
 

@@ -64,7 +64,7 @@ class PlacedCell:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """What a scenario measures, and what it leaves out.
+    """Cells that a scenario measures, and those that it leaves out.
 
     Attributes:
         excluded: cells with the reason of the first rule that excludes them.
@@ -84,17 +84,17 @@ def expand_detailed(scenario: Document, *, device: str) -> Expansion:
     cells: list[Cell] = []
     excluded: list[tuple[Cell, str]] = []
     rules = [(filters.parse(rule.where), rule.reason) for rule in scenario.exclude]
-    for point in placed_cells(scenario, device=device):
-        reason = next((reason for selection, reason in rules if selection.matches(point.cell)), None)
+    for placed in placed_cells(scenario, device=device):
+        reason = next((reason for selection, reason in rules if selection.matches(placed.cell)), None)
         if reason is None:
-            cells.append(point.cell)
+            cells.append(placed.cell)
         else:
-            excluded.append((point.cell, reason))
+            excluded.append((placed.cell, reason))
     return Expansion(tuple(cells), tuple(excluded))
 
 
 def expected(scenario: Document, cell: Cell, status: str, environment: Mapping[str, Any]) -> bool:
-    """Whether the scenario says that the cell may end with this status on this machine."""
+    """True if the scenario says that the cell may end with this status on this machine."""
     memory = memory_of(environment, cell.device)
     return any(
         status in rule.status
@@ -114,7 +114,7 @@ def size(document: Document) -> int:
 
 
 def too_many(cells: int) -> str:
-    """What is said of more cells than can be run."""
+    """Message about more cells than can be run."""
     many = f"{cells:,}" if cells < _LONG else f"some 10^{math.floor(math.log10(cells))}"
     return f"{many} cells before exclusion; at most {MAX_CELLS:,} can be run"
 
@@ -183,8 +183,8 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
                 ranked.append(((*order, position), PlacedCell(cell, mixers[position].entry, include)))
     ranked.sort(key=lambda pair: pair[0])  # stable: of two equal cells the sweep's comes first
     first: dict[tuple[Any, ...], PlacedCell] = {}
-    for (*_, position), point in ranked:
-        first.setdefault((position, *(getattr(point.cell, axis) for axis in SETTINGS)), point)
+    for (*_, position), placed in ranked:
+        first.setdefault((position, *(getattr(placed.cell, axis) for axis in SETTINGS)), placed)
     return list(first.values())
 
 

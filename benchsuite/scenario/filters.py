@@ -88,7 +88,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Why one term of a filter cannot be used."""
+    """Reason why one term of a filter cannot be used."""
 
     message: str
     suggestion: str | None = None
@@ -109,7 +109,7 @@ class Term:
     values: tuple[str, ...]
 
     def matches(self, cell: Cell) -> bool:
-        """Whether the condition holds for the cell."""
+        """True if the condition holds for the cell."""
         if self.operator in _ORDER:
             return self._ordered(cell, _ORDER[self.operator])
         return any(self._equal(cell, value) for value in self.values) == (self.operator == "=")
@@ -156,7 +156,7 @@ class Selection:
     terms: tuple[Term, ...]
 
     def matches(self, cell: Cell) -> bool:
-        """Whether every term holds for the cell."""
+        """True if every term holds for the cell."""
         return all(term.matches(cell) for term in self.terms)
 
     @property
@@ -179,7 +179,7 @@ def parse(text: str) -> Selection:
 
 
 def is_filter(text: str) -> bool:
-    """Whether a text that may be a filter or a label is a filter: its first word holds an operator.
+    """Tell a filter from a label: the first word of a filter holds an operator.
 
     "HiLo alpha=0.5" is a label. One that begins like a filter is written `mixer="r=2 SRA"`.
     """
@@ -196,7 +196,7 @@ def side(text: str) -> Selection:
 
 
 def mistakes(text: str) -> tuple[Mistake, ...]:
-    """What is wrong with a filter; nothing, if it parses."""
+    """Mistakes in a filter; none, if it parses."""
     return _read(text)[1]
 
 

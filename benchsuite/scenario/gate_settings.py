@@ -1,4 +1,4 @@
-"""When a scenario's gate calls a cell slower or larger, and how long a process of the gate samples a cell."""
+"""Settings of a gate: when a cell is called slower or larger, and how long a process samples a cell."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ SHARED = (
     "threads",
     "allocator",
 )
-"""What the cells of a group share. They differ in subject, heads, kernel, compilation and protocol."""
+"""Axes on which cells of a group agree. They differ in subject, heads, kernel, compilation and protocol."""
 
 
 def key(cell: Cell) -> tuple[Any, ...]:
-    """What tells one comparison group from another."""
+    """Values of the shared axes, which tell one comparison group from another."""
     return tuple(getattr(cell, axis) for axis in SHARED)
 
 

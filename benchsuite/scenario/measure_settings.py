@@ -1,4 +1,4 @@
-"""What a scenario measures of each cell, how precisely, and what it gives up on."""
+"""Settings of measuring: which metrics of each cell, how precisely, and what is given up on."""
 
 from __future__ import annotations
 

@@ -157,10 +157,10 @@ def _of_cells(
     axes = _axes_that_matter(document, rules)
     # "auto" may become either, and an exclusion may speak of one of them.
     kept = [
-        point
+        placed
         for device in (("cpu", "cuda") if "device" in axes else ("cpu",))
-        for point in placed_cells(document, device=device, only=axes)
-        if not any(rule.matches(point.cell) for rule in rules)
+        for placed in placed_cells(document, device=device, only=axes)
+        if not any(rule.matches(placed.cell) for rule in rules)
     ]
     if not kept and not left_out:
         yield problem_at(
@@ -168,11 +168,11 @@ def _of_cells(
         )
     lost = {path[1] for path in left_out if path[0] == "sweep" and len(path) > 1}
     problems: dict[Problem, None] = {}
-    for point in kept:
+    for placed in kept:
         if not lost & {"resolution", "stride"}:
-            problems.update(dict.fromkeys(_indivisible_sides(point, document, root)))
-        if not lost & {"dim", "num_heads"} and _has_heads(point, known):
-            problems.update(dict.fromkeys(_indivisible_heads(point, document, root)))
+            problems.update(dict.fromkeys(_indivisible_sides(placed, document, root)))
+        if not lost & {"dim", "num_heads"} and _has_heads(placed, known):
+            problems.update(dict.fromkeys(_indivisible_heads(placed, document, root)))
     yield from problems
 
 
@@ -184,54 +184,54 @@ def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) ->
     return _DIVIDED | (spoken_of & set(SETTINGS))
 
 
-def _indivisible_sides(point: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
-    cell = point.cell
+def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
     if all(side % cell.stride == 0 for side in cell.resolution):
         return
     height, width = cell.resolution
     size = str(height) if height == width else f"{height}x{width}"
-    node = _written(point, document, root, "resolution") or _written(point, document, root, "stride")
+    node = _written(placed, document, root, "resolution") or _written(placed, document, root, "stride")
     assert node  # the defaults divide each other
     yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
 
 
-def _has_heads(point: PlacedCell, known: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the scenario says how many heads there are, and the mixer or block makes use of it."""
-    cell = point.cell
+def _has_heads(placed: PlacedCell, known: Mapping[str, Sequence[str]]) -> bool:
+    """True if the scenario says how many heads there are, and the mixer or block makes use of it."""
+    cell = placed.cell
     return cell.num_heads is not None and "num_heads" in named(known, cell.subject).get(cell.target, ())
 
 
-def _indivisible_heads(point: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
-    cell = point.cell
+def _indivisible_heads(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
     assert cell.dim is not None
     assert cell.num_heads is not None
     if cell.dim % cell.num_heads == 0:
         return
-    own = _own_heads(point, document, root)
-    node = own or _written(point, document, root, "num_heads") or _written(point, document, root, "dim")
+    own = _own_heads(placed, document, root)
+    node = own or _written(placed, document, root, "num_heads") or _written(placed, document, root, "dim")
     assert node  # the defaults divide each other
     whose = f' of mixer "{cell.name}"' if own else ""
     yield problem_at(node, f"num_heads {cell.num_heads}{whose} does not divide dim {cell.dim}")
 
 
-def _own_heads(point: PlacedCell, document: Document, root: Node) -> Node | None:
-    """Where the point's mixer sets its heads itself; None if the axis does."""
-    entry: Path = ("sweep", "mixer", point.entry)
-    varied = document.sweep.entries[point.entry].vary.get("num_heads")
+def _own_heads(placed: PlacedCell, document: Document, root: Node) -> Node | None:
+    """Node in which the cell's mixer sets its heads itself; None if the axis does."""
+    entry: Path = ("sweep", "mixer", placed.entry)
+    varied = document.sweep.entries[placed.entry].vary.get("num_heads")
     if varied is None:
         return root.at((*entry, "params", "num_heads"))
-    return root.deepest((*entry, "vary", "num_heads", varied.index(point.cell.num_heads)))[0]
+    return root.deepest((*entry, "vary", "num_heads", varied.index(placed.cell.num_heads)))[0]
 
 
-def _written(point: PlacedCell, document: Document, root: Node, axis: str) -> Node | None:
-    """Where the point's value of an axis is written; None if it is the default."""
+def _written(placed: PlacedCell, document: Document, root: Node, axis: str) -> Node | None:
+    """Node that holds the cell's value of an axis; None if it is the default."""
     path: Path
     values, path = getattr(document.sweep, axis), ("sweep", axis)
-    if point.include is not None and (own := getattr(document.include[point.include], axis)):
-        values, path = own, ("include", point.include, axis)
+    if placed.include is not None and (own := getattr(document.include[placed.include], axis)):
+        values, path = own, ("include", placed.include, axis)
     if root.at(path) is None:
         return None
-    return root.deepest((*path, values.index(getattr(point.cell, axis))))[0]
+    return root.deepest((*path, values.index(getattr(placed.cell, axis))))[0]
 
 
 def untestable_claims(

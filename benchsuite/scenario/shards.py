@@ -18,7 +18,7 @@ from benchsuite.results.record import Cell
 from benchsuite.scenario.groups import groups, key
 
 FIXED_COST = 100_000
-"""What a cell costs whatever its size (building, warm-up, the budget of its samples), in tokens."""
+"""Cost of a cell whatever its size (building, warm-up, the budget of its samples), in tokens."""
 _WORD = re.compile(r"(\d+)/(\d+)")
 
 
@@ -38,7 +38,7 @@ class Shard:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Shard:
-        """What `to_dict` wrote."""
+        """Read what `to_dict` wrote."""
         return cls(int(data["index"]), int(data["count"]))
 
 

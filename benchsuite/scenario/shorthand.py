@@ -90,7 +90,7 @@ def starter(target: str, file: str, *, network: bool) -> str:
 
 
 PREFIXES = ("timm:", "torchvision:")
-"""What the name of another library's network begins with."""
+"""Beginnings of the names of other libraries' networks."""
 MEASURE: Mapping[str, Any] = {
     "precision": "auto",
     "warmup_s": 0.3,
@@ -99,7 +99,7 @@ MEASURE: Mapping[str, Any] = {
     "max_s": 0.75,
     "max_rounds": 7,
 }
-"""How long a cell is measured: as the shipped scenarios do on a CPU, a second a cell."""
+"""Settings of measuring: as the shipped scenarios do on a CPU, a second a cell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.shards import Shard, only
 
 _MAY_DIFFER = ("filter", "device", "shard", "pythonpath")
-"""What the command line adds under `run`, and which says only what part was measured, and where."""
+"""Keys that the command line adds under `run` and that say only what part was measured, and where."""
 _HISTORY = ("profiles", "applied", "overrides")
-"""How a scenario came to say what it says."""
+"""Keys on how a scenario came to say what it says."""
 _NAMED = 5
 
 
@@ -45,7 +45,7 @@ class Stored:
 
     @property
     def shard(self) -> tuple[int, int] | None:
-        """Which part of how many; None if all cells were to be measured."""
+        """Number of the part and of all parts; None if all cells were to be measured."""
         shard = self.run.get("shard")
         return (int(shard["index"]), int(shard["count"])) if shard else None
 
@@ -62,7 +62,7 @@ def stored(where: str, document: Mapping[str, Any]) -> Stored:
 
 
 def joined(runs: Sequence[Stored]) -> dict[str, Any]:
-    """What to store as the scenario of all runs together: all of their devices, and no shard.
+    """Scenario of all runs together: all of their devices, and no shard.
 
     A filter that all runs had stays; runs with different filters are parts of the whole scenario.
 
@@ -122,7 +122,7 @@ def stored_cells(document: Mapping[str, Any]) -> tuple[Cell, ...] | None:
 
 
 def _compared(run: Stored) -> dict[str, Any]:
-    """What must be the same in all runs."""
+    """Data that must be the same in all runs."""
     data = {key: value for key, value in run.scenario.to_dict().items() if key not in _HISTORY}
     data["sweep"] = {axis: values for axis, values in data["sweep"].items() if axis != "device"}
     return data | {"run": {key: value for key, value in run.run.items() if key not in _MAY_DIFFER}}

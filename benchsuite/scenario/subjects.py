@@ -33,7 +33,8 @@ TIMM = "timm:"
 SCALED = ", windows "
 """Stands in a cell's name, before the windows that timm has scaled with the image."""
 STAGES = ("all", "stage1", "stage2", "stage3", "stage4")
-"""Where a backbone of ours may be given another mixer; which of them it has, it says itself when built."""
+"""Stages in which a backbone of ours may be given another mixer; a network that was built says which
+it has."""
 _AXES_NOT_PARAMS = ("dim", "kernel")
 _NOT_PARAMS: Mapping[Subject, tuple[str, ...]] = {
     "mixer": _AXES_NOT_PARAMS,
@@ -54,12 +55,12 @@ class Catalogue(Mapping[str, Sequence[str]]):
     @property
     @abstractmethod
     def blocks(self) -> Words:
-        """Only what `subject: block` may name."""
+        """Blocks that `subject: block` may name."""
 
     @property
     @abstractmethod
     def backbones(self) -> Words:
-        """What `subject: backbone` may name."""
+        """Networks that `subject: backbone` may name."""
 
     def like_timms(self, name: str) -> tuple[str, ...] | None:
         """The names of timm's networks that are most like `name`; None if there is such a network, or nobody

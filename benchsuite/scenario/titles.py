@@ -1,4 +1,4 @@
-"""Whether title and question fit the sweep: "768 channels" over a sweep of 384 is wrong.
+"""Numbers in title and question that the sweep does not have: "768 channels" over a sweep of 384 is wrong.
 
 A profile that changes the sweep may bring a question of its own; where it does not, a report puts the
 sweep's own numbers into the words.
@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(\d+) heads\b"), "num_heads"),
     (re.compile(r"\bbatch (\d+)\b"), "batch"),
 )
-"""What words say of a sweep."""
+"""Pattern of the words → the value of a sweep that they state."""
 
 
 def contradictions(text: str, scenario: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def fitted(text: str, scenario: Mapping[str, Any]) -> str:
 def _wrong(
     text: str, scenario: Mapping[str, Any]
 ) -> Iterator[tuple[re.Match[str], str, Sequence[tuple[int, ...]]]]:
-    """What the text says and the sweep does not have, in order, with the values of the sweep."""
+    """Numbers of the text that the sweep does not have, in order, with the values of the sweep."""
     taken: set[int] = set()
     matches = []
     for pattern, kind in _KINDS:

@@ -29,7 +29,7 @@ _STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of a text: the scenario, or what is wrong with it; `warnings` are no mistakes."""
+    """Outcome of checking a text: the scenario, or its mistakes; `warnings` are none."""
 
     scenario: Scenario | None
     problems: tuple[Problem, ...]
@@ -102,7 +102,7 @@ def check(
 
 
 def _misworded(form: _Form) -> Iterator[Problem]:
-    """What title and question say and the sweep does not have."""
+    """Numbers of title and question that the sweep does not have."""
     plain = Document.model_validate(form.root.plain()).model_dump(mode="json")
     for key in ("title", "question"):
         for words, have in contradictions(plain[key] or "", plain):
@@ -151,7 +151,7 @@ def _asked_for(base: Node, profiles: Iterable[Node], overrides: Iterable[str]) -
 def _of_forms(
     forms: Sequence[_Form], known: Mapping[str, Sequence[str]], before: Iterable[Problem]
 ) -> list[Problem]:
-    """What is wrong with the forms, each mistake once; one that only a profile brings out says so."""
+    """Mistakes of the forms, each once; one that only a profile brings out says so."""
     words = vocabulary(form.root for form in forms)
     # What could not be read as YAML is not reported a second time for what it was taken for.
     taken = {(problem.line, problem.column) for problem in before if problem.line}

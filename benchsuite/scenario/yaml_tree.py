@@ -41,12 +41,12 @@ class Node:
 
     @property
     def entries(self) -> Mapping[str, Node]:
-        """What a mapping holds; nothing, if this is no mapping."""
+        """Entries of a mapping; none, if this is no mapping."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     @property
     def items(self) -> tuple[Node, ...]:
-        """What a list holds; nothing, if this is no list."""
+        """Items of a list; none, if this is no list."""
         return self.value if isinstance(self.value, tuple) else ()
 
     def child(self, part: str | int) -> Node | None:
@@ -226,7 +226,7 @@ def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> Yam
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
-    """What PyYAML found, in words that help."""
+    """Message of PyYAML in words that help."""
     if isinstance(error, _Refused):
         return str(error.problem)
     if error.problem == "but found another document":

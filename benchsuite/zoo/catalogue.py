@@ -81,7 +81,7 @@ class ZooEntry:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What `params` may name, sorted; with `ANY_OTHER` if more is taken than is known."""
+        """Words that `params` may use, sorted; with `ANY_OTHER` if more is taken than is known."""
         if self.parameters is None:
             return (ANY_OTHER,)
         names = {ANY_OTHER if p.name.startswith("**") else p.name for p in self.parameters}
@@ -146,7 +146,7 @@ def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) 
 
 
 def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
-    """What the source says of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
+    """Read the source of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
 
     Raises:
         UsageError: there is no such mixer, or no such class; names the nearest, and all.
@@ -183,7 +183,7 @@ def block_entries() -> list[ZooEntry]:
 
 
 def backbone_entry(name: str) -> ZooEntry:
-    """What the source says of a network: its summary, paper, reference and what differs.
+    """Read what the source says of a network: its summary, paper, reference and what differs.
 
     Raises:
         UsageError: there is no such network; names the nearest.

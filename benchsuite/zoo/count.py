@@ -146,7 +146,7 @@ def _compared(cost: Cost, row: dict[str, Any]) -> PublishedCount:
 
 
 def _why(cost: Cost, row: dict[str, Any], ours: int) -> str:
-    """What turns our number into the printed one; else what is known of the count; empty if nothing is."""
+    """Change that turns our number into the printed one, or else what is known of the count, or nothing."""
     printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
     counted = {"": ours}
     if row["metric"] == "macs" and (norms := cost.other_ops.get("norm")):
@@ -160,13 +160,13 @@ def _why(cost: Cost, row: dict[str, Any], ours: int) -> str:
 
 
 def _rounds(ours: int, printed: Decimal, scale: int, rounding: str) -> bool:
-    """Whether our number, rounded in this way to the digits of the printed one, is the printed one."""
+    """True if our number, rounded in this way to the digits of the printed one, is the printed one."""
     digit = Decimal(1).scaleb(int(printed.as_tuple().exponent))
     return (Decimal(ours) / scale).quantize(digit, rounding=rounding) == printed
 
 
 def published(name: str, resolution: int) -> list[dict[str, Any]]:
-    """What was published of a network at this side of the image: rows of metric, value, unit and source."""
+    """Published numbers of a network at this side of the image: rows of metric, value, unit and source."""
     return [row for row in _published().get(name, ()) if row["resolution"] == resolution]
 
 

@@ -122,7 +122,7 @@ class Module:
         return (home.name, original) == (Relation.__module__, Relation.__name__)
 
     def _imported(self, name: str, hops: int) -> tuple[Module, str]:
-        """Where a name comes from, and what it is called there."""
+        """Module that a name is imported from, and its name there."""
         statements = [item for item in self.tree.body if isinstance(item, ast.ImportFrom)] if hops else []
         for item in statements:
             for alias in item.names:
@@ -256,7 +256,7 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TimmNames:
-    """What an installed timm has.
+    """Names in an installed timm.
 
     Attributes:
         networks: those with an old name, which timm still takes, included.
