@@ -23,7 +23,7 @@ from benchsuite.scenario.titles import contradictions
 from benchsuite.scenario.yaml_tree import Node, Path, grown, parse
 
 _LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
-_STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
+_PLACEHOLDERS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 """For what every scenario must have and nothing depends on."""
 
 
@@ -180,8 +180,8 @@ def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary)
         yield from (fault.problem for fault in shape)
     for _ in range(2):  # leaving out can empty a list, and an emptied list is left out in turn
         if not isinstance(shape, Document):
-            paths = {_to_leave_out(fault) for fault in shape if fault.path not in _STAND_INS}
-            root, left_out = _with_stand_ins(root).without(paths), [*left_out, *paths]
+            paths = {_to_leave_out(fault) for fault in shape if fault.path not in _PLACEHOLDERS}
+            root, left_out = _with_placeholders(root).without(paths), [*left_out, *paths]
             shape = _shape(root)
     if isinstance(shape, Document) and not wrong:
         yield from clashes(shape, root, known, left_out)
@@ -207,8 +207,8 @@ def _to_leave_out(fault: Fault) -> Path:
     return path
 
 
-def _with_stand_ins(root: Node) -> Node:
-    return root.holding({**root.entries, **{path[0]: node for path, node in _STAND_INS.items()}})
+def _with_placeholders(root: Node) -> Node:
+    return root.holding({**root.entries, **{path[0]: node for path, node in _PLACEHOLDERS.items()}})
 
 
 def _in_order(mistakes: Iterable[Problem], options: Sequence[str]) -> tuple[Problem, ...]:
