@@ -21,9 +21,9 @@ from benchsuite.scenario.types import (
     OneOrMore,
     Part,
     Positive,
+    PositiveOrNone,
     ProtocolWord,
     Resolution,
-    Threads,
     is_label,
     is_whole,
     wrong_kind,
@@ -207,7 +207,7 @@ class Sweep(Part):
     protocol: OneOrMore[ProtocolWord] = Field(
         default=("adaptive",), description="How samples are taken: adaptive, or as published numbers were."
     )
-    threads: OneOrMore[Threads] = Field(
+    threads: OneOrMore[PositiveOrNone] = Field(
         default=(None,), description="Intra-op CPU threads of torch; null leaves it to measure.threads."
     )
     allocator: OneOrMore[AllocatorWord | None] = Field(
@@ -249,7 +249,7 @@ class Include(Part):
     compile: OneOrMore[CompileWord] | None = Field(default=None, description="Instead of the sweep's.")
     cache: OneOrMore[CacheWord] | None = Field(default=None, description="Instead of the sweep's.")
     protocol: OneOrMore[ProtocolWord] | None = Field(default=None, description="Instead of the sweep's.")
-    threads: OneOrMore[Threads] | None = Field(default=None, description="Instead of the sweep's.")
+    threads: OneOrMore[PositiveOrNone] | None = Field(default=None, description="Instead of the sweep's.")
     allocator: OneOrMore[AllocatorWord | None] | None = Field(
         default=None, description="Instead of the sweep's."
     )

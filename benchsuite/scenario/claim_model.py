@@ -23,7 +23,6 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -35,13 +34,13 @@ from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
     Label,
     Listed,
+    OneOf,
     OneOrMore,
     Part,
     Ratio,
     Side,
     Text,
     Where,
-    one_of,
     wrong_kind,
 )
 from benchsuite.scenario.yaml_tree import grown
@@ -133,9 +132,7 @@ class Claim(Part):
     id: Label = Field(description="Short and unique: L2-msa.")
     says: Text = Field(description="The claim in one sentence of our own.")
     source: Text = Field(description="Paper and table, or where it was derived.")
-    metric: Annotated[str, one_of(tuple(METRICS)), WithJsonSchema({"enum": list(METRICS)})] = Field(
-        description="What is compared."
-    )
+    metric: Annotated[str, OneOf(tuple(METRICS))] = Field(description="What is compared.")
     subject: Side = Field(description="What the claim is about: a label, or a filter such as mixer=hilo.")
     against: Side = Field(description="What it is compared with: a label, or a filter.")
     where: Where | None = Field(default=None, description="Only in these settings: resolution<=448.")
@@ -145,9 +142,9 @@ class Claim(Part):
     published: OneOrMore[Annotated[Published, AfterValidator(_has_a_ratio)]] | None = Field(
         default=None, description="The size of the effect as printed, with its conditions."
     )
-    device: (
-        Annotated[DeviceClass, one_of(("cpu", "cuda")), WithJsonSchema({"enum": ["cpu", "cuda"]})] | None
-    ) = Field(default=None, description="The claim is about this class of devices only.")
+    device: Annotated[DeviceClass, OneOf(("cpu", "cuda"))] | None = Field(
+        default=None, description="The claim is about this class of devices only."
+    )
 
 
 CLAIM_PARTS: Parts = {
