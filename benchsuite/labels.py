@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.record import SETTINGS, SUBJECTS, Cell, Subject
+from benchsuite.results.cell import SETTINGS, SUBJECTS, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand, expected
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario

@@ -19,7 +19,7 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers.context_broadcast import ScaledContextBroadcast
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import build, own_packages

@@ -129,3 +129,21 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+SWEPT: tuple[str, ...] = (
+    "resolution",
+    "stride",
+    "batch",
+    "dim",
+    "num_heads",
+    "dtype",
+    "mode",
+    "kernel",
+    "device",
+    "memory_format",
+    "compile",
+    "cache",
+    "protocol",
+    "threads",
+    "allocator",
+)
+"""The same axes in the order in which a scenario is written."""

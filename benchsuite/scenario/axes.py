@@ -29,25 +29,6 @@ from benchsuite.scenario.types import (
     wrong_kind,
 )
 
-SWEPT = (
-    "resolution",
-    "stride",
-    "batch",
-    "dim",
-    "num_heads",
-    "dtype",
-    "mode",
-    "kernel",
-    "device",
-    "memory_format",
-    "compile",
-    "cache",
-    "protocol",
-    "threads",
-    "allocator",
-)
-"""The axes of a sweep, without the mixer."""
-
 
 def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The one parameter that is also an axis, so that it must be right before cells can be made."""

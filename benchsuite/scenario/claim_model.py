@@ -27,8 +27,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.errors import ScenarioError
+from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import filters
 from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (

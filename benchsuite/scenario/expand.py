@@ -15,8 +15,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import UsageError
+from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.machine import memory_of
-from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import filters
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from benchsuite.errors import SelectionError, nearest
-from benchsuite.results.record import (
+from benchsuite.results.cell import (
+    SWEPT,
     Allocator,
     Cache,
     Cell,
@@ -31,27 +32,7 @@ from benchsuite.results.record import (
     Protocol,
 )
 
-AXES = (
-    "mixer",
-    "resolution",
-    "stride",
-    "batch",
-    "dim",
-    "num_heads",
-    "dtype",
-    "mode",
-    "kernel",
-    "device",
-    "memory_format",
-    "compile",
-    "cache",
-    "protocol",
-    "threads",
-    "allocator",
-    "tokens",
-    "cell",
-    "params.NAME",
-)
+AXES = ("mixer", *SWEPT, "tokens", "cell", "params.NAME")
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 
 _NUMBERS = ("stride", "batch", "dim", "num_heads", "tokens", "threads")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from benchsuite.errors import ScenarioError
-from benchsuite.results.record import SUBJECTS, Subject
+from benchsuite.results.cell import SUBJECTS, Subject
 from benchsuite.scenario.axes import Backbone, Include, Mixer, Sweep
 from benchsuite.scenario.claim_model import CLAIM_PARTS, Claim
 from benchsuite.scenario.gate_settings import Gate

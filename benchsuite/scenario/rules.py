@@ -15,9 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from benchsuite.errors import Problem
-from benchsuite.results.record import SETTINGS, Cell
+from benchsuite.results.cell import SETTINGS, SWEPT, Cell
 from benchsuite.scenario import filters
-from benchsuite.scenario.axes import SWEPT
 from benchsuite.scenario.claim_model import Claim, Pairing, distinct, pairing
 from benchsuite.scenario.expand import MAX_CELLS, PlacedCell, expand, placed_cells, size, too_many, variants
 from benchsuite.scenario.messages import problem_at, shown

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.groups import groups, key
 
 FIXED_COST = 100_000

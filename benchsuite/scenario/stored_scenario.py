@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.errors import BenchsuiteError, RunFolderError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Scenario

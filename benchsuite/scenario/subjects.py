@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from benchsuite.errors import Problem, nearest
 from benchsuite.labels import noun
-from benchsuite.results.record import Subject
+from benchsuite.results.cell import Subject
 from benchsuite.scenario import filters
 from benchsuite.scenario.expand import labelled
 from benchsuite.scenario.messages import problem_at

@@ -22,8 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from benchsuite.results.record import (
-    STATUSES,
+from benchsuite.results.cell import (
     Allocator,
     Cache,
     Compile,
@@ -33,6 +32,7 @@ from benchsuite.results.record import (
     Mode,
     Protocol,
 )
+from benchsuite.results.record import STATUSES
 from benchsuite.scenario import filters
 
 T = TypeVar("T")

@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
-from benchsuite.results.record import Cell, Cost
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost
 
 Metric = Literal["params", "macs"]
 

@@ -10,8 +10,8 @@ import pytest
 
 from benchsuite.errors import ScenarioError
 from benchsuite.findings.claims import judge
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell
 from benchsuite.scenario.claim_model import Claim, pairing, stored_claims
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped

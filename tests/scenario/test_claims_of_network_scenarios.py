@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchsuite.findings.claims import judge
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
