@@ -250,21 +250,3 @@ def check_free(path: Path) -> None:
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise RunFolderError(f"{path}: cannot be written, {existing} does not allow it; choose another --out")
-
-
-def write_run(run: Run, path: Path) -> None:
-    """Write a whole run at once into a new or empty folder, as `RunWriter` would have left it.
-
-    Raises:
-        RunFolderError: the folder is not empty, or cannot be written.
-    """
-    check_free(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        _write_json(path / SCENARIO, run.scenario)
-        for session, environment in (run.environments or {1: run.environment}).items():
-            _write_json(path / environment_file(session), environment)
-        lines = "".join(f"{encode(record)}\n" for record in run.records)
-        (path / RECORDS).write_text(lines, encoding="utf-8")
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchsuite.io import parse, write_whole
+from benchsuite.io import parse
 from benchsuite.results.record import Record
 from benchsuite.runner.outcome import now
 
@@ -57,8 +57,10 @@ class ProgressFile:
             return
         self._written = time.monotonic()
         self._facts |= {"done": self._count, "failed": self._failed, "workers": dict(workers), "at": now()}
+        temporary = self._path.with_suffix(".tmp")
         with contextlib.suppress(OSError):
-            write_whole(self._path, json.dumps(self._facts) + "\n", temporary=self._path.with_suffix(".tmp"))
+            temporary.write_text(json.dumps(self._facts) + "\n", encoding="utf-8")
+            temporary.replace(self._path)
 
     def close(self) -> None:
         for path in (self._path, self._path.with_suffix(".tmp")):
