@@ -1,4 +1,4 @@
-"""What can go wrong, as types, and the exit codes that it ends with.
+"""Errors as types, and the exit codes that they end with.
 
 BenchsuiteError
 ├── UsageError              the input is wrong

@@ -1,11 +1,11 @@
-"""What things are called where they are shown: the nouns of subjects, and short names of cells."""
+"""Labels of what is shown: nouns of subjects, and short names of cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.record import SETTINGS, SUBJECTS, Cell, Subject
+from benchsuite.results.cell import SETTINGS, SUBJECTS, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
 
@@ -29,8 +29,8 @@ class Noun:
 
 def noun(subjects: Iterable[str]) -> Noun:
     """The noun for cells of these subjects, each named once; "mixer" if there are no cells."""
-    found = set(subjects)
-    words = [_WORDS[subject] for subject in SUBJECTS if subject in found] or ["mixer"]
+    kinds = set(subjects)
+    words = [_WORDS[subject] for subject in SUBJECTS if subject in kinds] or ["mixer"]
     plurals = [f"{word}s" for word in words]
     if len(words) == 1:
         return Noun(words[0], plurals[0])

@@ -45,7 +45,7 @@ def check(
 ) -> None:
     """Name every mistake in scenarios, with its line, its column and the nearest right word."""
     from benchsuite.plugins import plugins, require_folders, search_path
-    from benchsuite.scenario import find
+    from benchsuite.scenario.load import read, resolve
     from benchsuite.scenario.validate import check as checked
     from benchsuite.zoo.catalogue import known_parameters
 
@@ -56,8 +56,8 @@ def check(
     problems: list[Problem] = []
     unbuilt = False
     for reference in files:
-        path = find.resolve(reference)
-        text = find.read(path)
+        path = resolve(reference)
+        text = read(path)
         result = checked(text, str(path), known, profiles=profile or (), overrides=set_ or ())
         here = result.problems
         problems.extend(here)

@@ -53,12 +53,12 @@ def time(
     It leaves a run folder and a report as `benchsuite run` does, with the same evidence.
     """
     from benchsuite.backbones import BACKBONES
-    from benchsuite.scenario.shorthand import Line, scenario, to_yaml
+    from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
     from benchsuite.zoo.catalogue import known_parameters
 
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
-    line = Line(names, axes, params or (), network)
+    line = ShellLine(names, axes, params or (), network)
     text = to_yaml(scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES))
     if write_scenario is not None:
         _write(text, write_scenario)

@@ -46,12 +46,12 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
-    from benchsuite.zoo import backbones, listing
     from benchsuite.zoo.catalogue import entry
+    from benchsuite.zoo.listing import backbone_page, page
 
     if what not in ("mixer", "block", "backbone"):
         raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbones.page(name) if what == "backbone" else listing.page(entry(name)))
+    print(backbone_page(name) if what == "backbone" else page(entry(name)))
 
 
 def count(
@@ -130,11 +130,11 @@ def analyse(
 
     Of a run folder, it adds analyses.json to the folder and a section to its report.
     """
-    from benchsuite.analyse.analyses import Ask
-    from benchsuite.analyse.analyses import analyse as look_into
+    from benchsuite.analyse.analysis import AnalysisSettings
+    from benchsuite.analyse.analysis import analyse as look_into
     from benchsuite.analyse.data import Analyses
 
-    ask = Ask(
+    settings = AnalysisSettings(
         resolution=(resolution, resolution),
         images=number,
         seed=seed,
@@ -145,22 +145,22 @@ def analyse(
         num_heads=num_heads,
         params=_analyse_params(param or []),
     )
-    folder, cells = _cells_to_analyse(what, only or [], ask)
+    folder, cells = _cells_to_analyse(what, only or [], settings)
     if weights is not None and len(cells) > 1:
         names = ", ".join(cell.name for cell in cells)
         raise UsageError(f"--weights fills one subject, and there are {len(cells)}: {names}")
     subjects = []
     for cell in cells:
         print(f"looking into {cell.name}", file=sys.stderr)
-        subjects.append(look_into(cell, ask))
+        subjects.append(look_into(cell, settings))
     _write_analyses(Analyses(subjects=tuple(subjects)), folder, out)
 
 
 def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.scenario import find
+    from benchsuite.scenario.load import shipped, title
 
-    rows = [{"name": name, "title": find.title(path)} for name, path in sorted(find.shipped().items())]
+    rows = [{"name": name, "title": title(path)} for name, path in sorted(shipped().items())]
     return rows, [{**one} for one in rows]
 
 
@@ -177,9 +177,9 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.zoo.backbones import rows
+    from benchsuite.zoo.listing import backbone_rows
 
-    backbones = rows()
+    backbones = backbone_rows()
     return backbones, [{**one} for one in backbones]
 
 
@@ -240,22 +240,22 @@ def _print_parity(rows: Sequence[ParityRow]) -> None:
     )
 
 
-def _cells_to_analyse(what: list[str], only: list[str], ask: object) -> tuple[Path | None, list[Cell]]:
+def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:
     """The run folder, if one was named, and what is to be looked into."""
-    from benchsuite.analyse.analyses import Ask, cell_of, cells_of
+    from benchsuite.analyse.analysis import AnalysisSettings, cell_of, cells_of
     from benchsuite.results.store import read_run
 
-    assert isinstance(ask, Ask)
+    assert isinstance(settings, AnalysisSettings)
     if not any(Path(name).is_dir() for name in what):
         if only:
             raise UsageError("--only chooses from a run folder, and none was named")
-        return None, [cell_of(name, ask) for name in dict.fromkeys(what)]
+        return None, [cell_of(name, settings) for name in dict.fromkeys(what)]
     if len(what) > 1:
         raise UsageError("name one run folder, or names of mixers and networks, not both and not several")
-    if ask.params:
+    if settings.params:
         raise UsageError("--param is for mixers and networks by name; a run says what its own are")
     folder = Path(what[0])
-    cells = cells_of(read_run(folder), ask)
+    cells = cells_of(read_run(folder), settings)
     unknown = [name for name in only if name not in {cell.name for cell in cells}]
     if unknown:
         raise UsageError(

@@ -22,8 +22,7 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Cell
-from benchsuite.scenario.claim_model import Claim
-from benchsuite.scenario.claim_pairs import Pair, Pairing, distinct, on_device, pairing
+from benchsuite.scenario.claim_model import Claim, ClaimPair, Pairing, distinct, on_device, pairing
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 
 Verdict = Literal["holds", "does not hold", "mixed", "undecided", "not testable here"]
@@ -155,7 +154,7 @@ class _Case:
     questions: Mapping[_End, Question] = field(default_factory=dict)
 
 
-def _case(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
+def _case(claim: Claim, pair: ClaimPair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
     setting = dict(pair.setting)
     one_of_each = []
     for side, chosen in (("subject", pair.subject), ("against", pair.against)):

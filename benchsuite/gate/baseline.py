@@ -18,7 +18,7 @@ from benchsuite.errors import UsageError
 from benchsuite.findings.exact import GROUPS, Change
 from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
 from benchsuite.gate.decide import ENOUGH, log_median
-from benchsuite.io import parse
+from benchsuite.io import parse, write_whole
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.results.shapes import require_environment
 from benchsuite.results.store import Run
@@ -303,11 +303,9 @@ def write(baseline: Baseline, path: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(dump(baseline), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, dump(baseline))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

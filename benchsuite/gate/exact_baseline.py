@@ -15,9 +15,8 @@ from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of, changes_of
 from benchsuite.plugins import require_folders
 from benchsuite.results.record import Cell, Cost, Record
 from benchsuite.runner.workers import ProcessExecutor
-from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, resolve
 from benchsuite.worker.reply import Answer
 from benchsuite.zoo.catalogue import known_parameters
 
@@ -91,7 +90,7 @@ def _file(reference: str, beside: Path) -> str:
 
 
 def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
-    scenario = load(find.resolve(reference), known_parameters(pythonpath))
+    scenario = load(resolve(reference), known_parameters(pythonpath))
     return list(expand_detailed(scenario, device=_DEVICE).cells)
 
 

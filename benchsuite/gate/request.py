@@ -109,8 +109,7 @@ def rule_of(reference: str | None) -> Gate:
         ScenarioError: the scenario has mistakes.
         UsageError: there is no such scenario.
     """
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
+    from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters
 
     return Gate() if reference is None else load(resolve(reference), known_parameters(())).gate
@@ -127,8 +126,7 @@ def machine_words(environment: Mapping[str, Any]) -> str:
 
 
 def _load(request: GateRequest, profiles: tuple[str, ...]) -> Scenario:
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
+    from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters
 
     device = () if request.device is None else (f"sweep.device={request.device}",)

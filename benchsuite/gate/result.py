@@ -14,7 +14,7 @@ from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRES
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
-from benchsuite.io import parse
+from benchsuite.io import parse, write_whole
 from benchsuite.results.record import Cell, Status
 from benchsuite.scenario.gate_settings import Gate
 
@@ -204,9 +204,7 @@ def load(text: str, name: str = RESULT) -> GateResult:
 
 def write(result: GateResult, path: Path) -> None:
     """Write the file whole: a reader sees the old one or the new one."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(dump(result), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, dump(result), temporary=path.with_suffix(".tmp"))
 
 
 def read(path: Path) -> GateResult:

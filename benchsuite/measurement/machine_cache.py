@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from benchsuite.io import write_whole
 from benchsuite.measurement import environment
 from benchsuite.measurement.device import open_device
 
@@ -179,6 +180,6 @@ def _read_ceilings(file: Path, now: float) -> dict[str, Any] | None:
 def _write(file: Path, content: Mapping[str, Any]) -> None:
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        temporary.replace(file)
+        write_whole(
+            file, json.dumps(content, indent=2) + "\n", temporary=file.with_suffix(f".{os.getpid()}.tmp")
+        )

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from benchsuite import __version__
+from benchsuite.io import write_whole
 from benchsuite.report import theme
 from benchsuite.report.cells import read
 from benchsuite.report.figures.of_run import slug, write_all
@@ -40,12 +41,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
 def write(text: str, out: Path) -> None:
     """Write a page; its folder is made if needed."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{out.name}.tmp")  # so that an old report is there until the new one is whole
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(out, text)
 
 
 def to_html(page: Page) -> str:

@@ -27,7 +27,7 @@ from benchsuite.report.tables import Table
 from benchsuite.report.theme import looks
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
 from benchsuite.results.store import Run
-from benchsuite.scenario.wording import fitted
+from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from benchsuite.report.words import counted
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.scenario.groups import key
-from benchsuite.scenario.joined import stored_cells
+from benchsuite.scenario.stored_scenario import stored_cells
 
 
 def missing(run: Run) -> list[Cell]:

@@ -16,10 +16,9 @@ from benchsuite.results.store import Run, read_run
 from benchsuite.runner.device_profile import profile_for, said
 from benchsuite.runner.planning import NOT_YET, planned, renamed
 from benchsuite.runner.workers import Executor
-from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
@@ -256,7 +255,7 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    path = find.resolve(request.reference)
+    path = resolve(request.reference)
     return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 

@@ -16,7 +16,7 @@ from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
 from benchsuite.runner.prepare import INTERRUPTED
 from benchsuite.runner.progress import read_progress
-from benchsuite.scenario.joined import stored_cells
+from benchsuite.scenario.stored_scenario import stored_cells
 
 if sys.platform != "win32":
     import fcntl

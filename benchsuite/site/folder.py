@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from benchsuite.errors import UsageError, nearest
+from benchsuite.io import write_whole
 from benchsuite.report.words import some
 from benchsuite.results.codec import encode
 from benchsuite.results.store import RECORDS, SCENARIO, Run, environment_file, read_run
@@ -186,12 +187,7 @@ def _put(path: Path, data: bytes) -> None:
     if path.is_file() and path.read_bytes() == data:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, data)
 
 
 def _prune(folder: Path, here: Path) -> None:

@@ -12,9 +12,8 @@ import pytest
 
 from benchsuite.cli import main
 from benchsuite.cli.zoo import _print_list
-from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers import Relation
-from benchsuite.zoo.catalogue import SEE_SOURCE, Entry
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
+from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry
 from benchsuite.zoo.listing import compact, facts, page, row
 from benchsuite.zoo.source import Parameter
 
@@ -33,7 +32,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-FULL = Entry(
+FULL = ZooEntry(
     name="mine",
     target="acme.mixers:Mine",
     package="acme 1.2",
@@ -80,7 +79,7 @@ def test_the_page_of_a_mixer_says_everything() -> None:
 
 
 def test_what_cannot_be_read_is_said_and_not_guessed() -> None:
-    bare = Entry(name="mine", target="acme.mixers:Mine")
+    bare = ZooEntry(name="mine", target="acme.mixers:Mine")
     assert page(bare).splitlines() == [
         "mine", "", "class     acme.mixers:Mine", "layout    see source", "kernels   see source", "",
         "parameters", "  see source",

@@ -11,8 +11,7 @@ import pytest
 from benchsuite.gate.processes import process_scenario
 from benchsuite.results.record import Cell
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.find import shipped
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.zoo.catalogue import known_parameters
 

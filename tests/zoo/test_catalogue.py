@@ -12,9 +12,9 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS
-from benchsuite.scenario.references import ANY_OTHER
+from benchsuite.scenario.subjects import ANY_OTHER
 from benchsuite.worker.build import mixer_class
-from benchsuite.zoo.catalogue import SEE_SOURCE, Entry, entry, known_parameters
+from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, entry, known_parameters
 from benchsuite.zoo.source import Class, Unreadable, read
 
 
@@ -88,7 +88,7 @@ def test_lines_of_a_docstring_go_on_where_they_are_indented(tmp_path: Path) -> N
     ],
 )
 def test_the_year_of_a_paper_is_not_taken_from_a_title_or_a_number(paper: str, arxiv: str, year: str) -> None:
-    found = Entry(name="x", target="x:X", paper=paper)
+    found = ZooEntry(name="x", target="x:X", paper=paper)
     assert (found.arxiv, found.year) == (arxiv, year)
 
 
@@ -181,8 +181,8 @@ def test_parameters_are_as_written(find: object) -> None:
     assert [(p.name, p.annotation, p.default) for p in child.parameters] == [
         ("dim", "", None), ("width", "int", "3"), ("deep", "bool", None), ("**options", "", None),
     ]  # fmt: skip
-    assert Entry(name="x", target="x:X", parameters=child.parameters).words == (ANY_OTHER, "deep", "width")
-    assert Entry(name="x", target="x:X", parameters=None).words == (ANY_OTHER,)
+    assert ZooEntry(name="x", target="x:X", parameters=child.parameters).words == (ANY_OTHER, "deep", "width")
+    assert ZooEntry(name="x", target="x:X", parameters=None).words == (ANY_OTHER,)
 
 
 @pytest.mark.parametrize("name", ["kernels", "layout", "odd", "relation"])

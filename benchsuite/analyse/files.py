@@ -1,4 +1,4 @@
-"""Weights that a user has: read from a file, and put into a mixer or network whatever their names."""
+"""Files that a user brings: weights, which fill a module whatever their names, and images for a network."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchsuite.analyse.data import Weights
 from benchsuite.errors import UsageError
-from benchsuite.parity.networks import ports_of_file
-from benchsuite.parity.ports import ports_of
+from benchsuite.parity.ports import ports_of, ports_of_file
 
 State = Mapping[str, Tensor]
 WRAPPERS = ("model", "state_dict", "model_state", "net")
 """Keys under which training scripts keep the state dict in a checkpoint."""
 NAMED = 5
 """Most names of one kind that a message gives."""
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and standard deviation of ImageNet's channels, with which the papers' networks were trained."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a state dict does not fill a module."""
+    """Reasons why a state dict does not fill a module."""
 
     missing: tuple[str, ...]
     unexpected: tuple[str, ...]
@@ -119,7 +123,7 @@ def fill(module: nn.Module, target: str, kind: str, path: Path) -> Weights:
 
 
 def misfit_of(module: nn.Module, state: State) -> Misfit:
-    """What keeps a state dict from filling a module."""
+    """Names and shapes that keep a state dict from filling a module."""
     wanted = module.state_dict()
     return Misfit(
         missing=tuple(name for name in wanted if name not in state),
@@ -133,7 +137,7 @@ def misfit_of(module: nn.Module, state: State) -> Misfit:
 
 
 def _namings(target: str, kind: str) -> Iterator[tuple[str, Callable[[State], Mapping[str, Tensor]]]]:
-    """Whose names are tried, and how they become ours."""
+    """Namings that are tried, each with the function that makes ours of it."""
     yield "benchsuite", dict
     ports: Mapping[Any, Any] = ports_of(target) if kind == "mixer" else ports_of_file(target)
     for name, port in ports.items():
@@ -147,3 +151,29 @@ def _shape(tensor: Tensor) -> str:
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def read_images(folder: Path, number: int, size: tuple[int, int]) -> Tensor:
+    """The first images of a folder by name, resized to (number, 3, H, W) and normalised as for ImageNet.
+
+    Raises:
+        UsageError: there is no such folder, it holds fewer images, or one of them cannot be read.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of images")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if len(paths) < number:
+        raise UsageError(
+            f"{folder}: holds {len(paths)} images ({', '.join(SUFFIXES)}), and {number} are asked for"
+        )
+    return torch.stack([_read_image(path, size) for path in paths[:number]])
+
+
+def _read_image(path: Path, size: tuple[int, int]) -> Tensor:
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB").resize((size[1], size[0])), dtype=np.float32)
+    except (OSError, UnidentifiedImageError) as error:
+        raise UsageError(f"{path}: cannot be read as an image: {error}") from error
+    normalised = (torch.from_numpy(pixels / 255) - torch.tensor(MEAN)) / torch.tensor(STD)
+    return normalised.permute(2, 0, 1)

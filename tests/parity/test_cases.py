@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from benchsuite.errors import ParityDataError
-from benchsuite.parity import read_cases
+from benchsuite.parity.cases import read_cases
 
 DATA = Path(__file__).parents[1] / "data" / "golden"
 

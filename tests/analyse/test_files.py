@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchsuite.analyse.analyses import Ask, analyse, cell_of
-from benchsuite.analyse.weights import fill, read_state
+from benchsuite.analyse.analysis import AnalysisSettings, analyse, cell_of
+from benchsuite.analyse.files import fill, read_state
 from benchsuite.errors import UsageError
 from benchsuite.mixers.msa import MSA
 from benchsuite.parity.cases import read_cases
@@ -43,7 +43,7 @@ def test_the_authors_weights_of_a_mixer_go_through_the_parity_mapping(tmp_path: 
     path = tmp_path / "hilo.safetensors"
     save_file(dict(case.state), path)
     params = {name: case.kwargs[name] for name in ("window_size", "alpha", "qkv_bias") if name in case.kwargs}
-    ask = Ask(
+    ask = AnalysisSettings(
         resolution=(64, 64),
         dim=case.kwargs["dim"],
         num_heads=case.kwargs["num_heads"],
@@ -65,7 +65,7 @@ def test_the_authors_weights_of_a_mixer_go_through_the_parity_mapping(tmp_path: 
 
 def test_the_authors_names_of_a_network_are_mapped(tmp_path: Path) -> None:
     path = tmp_path / "deit.pth"
-    ask = Ask(resolution=(64, 64), images=1)
+    ask = AnalysisSettings(resolution=(64, 64), images=1)
     state = build(cell_of("deit_ti", ask), "cpu", seed=5).module.state_dict()
     theirs = {name.replace("patch_embed.", "patch_embed.proj."): tensor for name, tensor in state.items()}
     torch.save({"model": theirs}, path)

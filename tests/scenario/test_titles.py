@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from benchsuite.scenario.titles import contradictions, fitted
 from benchsuite.scenario.validate import check
-from benchsuite.scenario.wording import contradictions, fitted
 
 
 def scenario(**sweep: Any) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The scenario of several runs: whether it is the same one, and which cells it has in all. Pure.
+"""Scenario of a run folder, as its scenario.json stores it: its cells, and the one scenario of several runs.
+Pure.
 
 Runs of one scenario may differ in what part of it they measured (a shard, a filter) and on which devices.
 """
@@ -10,34 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.errors import BenchsuiteError, RunFolderError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Scenario
-
-
-def stored_cells(document: Mapping[str, Any]) -> tuple[Cell, ...] | None:
-    """The cells of a run, from its stored scenario, filter and shard; None if this version cannot tell."""
-    from benchsuite.scenario.expand import expand
-    from benchsuite.scenario.filters import parse
-    from benchsuite.scenario.model import Scenario
-    from benchsuite.scenario.shards import Shard, only
-
-    settings = document.get("run", {})
-    plain = {key: value for key, value in document.items() if key != "run"}
-    try:
-        cells = expand(Scenario.from_dict(plain), device=str(settings.get("device", "cpu")))
-        selection = parse(str(settings.get("filter", "")))
-        cells = tuple(cell for cell in cells if selection.matches(cell))
-        return only(Shard.from_dict(settings["shard"]), cells, ())[0] if "shard" in settings else cells
-    except (BenchsuiteError, KeyError, ValueError):
-        return None
-
+from benchsuite.scenario.shards import Shard, only
 
 _MAY_DIFFER = ("filter", "device", "shard", "pythonpath")
-"""What the command line adds under `run`, and which says only what part was measured, and where."""
+"""Keys that the command line adds under `run` and that say only what part was measured, and where."""
 _HISTORY = ("profiles", "applied", "overrides")
-"""How a scenario came to say what it says."""
+"""Keys on how a scenario came to say what it says."""
 _NAMED = 5
 
 
@@ -62,9 +45,9 @@ class Stored:
 
     @property
     def shard(self) -> tuple[int, int] | None:
-        """Which part of how many; None if all cells were to be measured."""
-        found = self.run.get("shard")
-        return (int(found["index"]), int(found["count"])) if found else None
+        """Number of the part and of all parts; None if all cells were to be measured."""
+        shard = self.run.get("shard")
+        return (int(shard["index"]), int(shard["count"])) if shard else None
 
 
 def stored(where: str, document: Mapping[str, Any]) -> Stored:
@@ -79,7 +62,7 @@ def stored(where: str, document: Mapping[str, Any]) -> Stored:
 
 
 def joined(runs: Sequence[Stored]) -> dict[str, Any]:
-    """What to store as the scenario of all runs together: all of their devices, and no shard.
+    """Scenario of all runs together: all of their devices, and no shard.
 
     A filter that all runs had stays; runs with different filters are parts of the whole scenario.
 
@@ -113,31 +96,48 @@ def joined(runs: Sequence[Stored]) -> dict[str, Any]:
 
 
 def cells(document: Mapping[str, Any]) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """The cells that a stored scenario measures, and those that a rule of it excludes, both in order."""
-    one = stored("", document)
-    expansion = expand_detailed(one.scenario, device=str(one.run.get("device", "cpu")))
-    selection = parse(str(one.run.get("filter", "")))
+    """The cells that a stored scenario measures with its filter and shard, and those that a rule excludes.
+
+    Raises:
+        ScenarioError: it is none that this benchsuite reads.
+        SelectionError: its filter does not parse.
+        UsageError: it has more cells than can be run, or fewer comparison groups than shards.
+    """
+    run = stored("", document)
+    expansion = expand_detailed(run.scenario, device=str(run.run.get("device", "cpu")))
+    selection = parse(str(run.run.get("filter", "")))
     measured = tuple(cell for cell in expansion.cells if selection.matches(cell))
-    return measured, tuple(cell for cell, _ in expansion.excluded if selection.matches(cell))
+    excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
+    if "shard" in run.run:
+        measured, excluded = only(Shard.from_dict(run.run["shard"]), measured, excluded)
+    return measured, tuple(cell for cell, _ in excluded)
+
+
+def stored_cells(document: Mapping[str, Any]) -> tuple[Cell, ...] | None:
+    """The cells that a stored scenario measures; None if this version cannot tell."""
+    try:
+        return cells(document)[0]
+    except (BenchsuiteError, KeyError, ValueError):
+        return None
 
 
 def _compared(run: Stored) -> dict[str, Any]:
-    """What must be the same in all runs."""
+    """Data that must be the same in all runs."""
     data = {key: value for key, value in run.scenario.to_dict().items() if key not in _HISTORY}
     data["sweep"] = {axis: values for axis, values in data["sweep"].items() if axis != "device"}
     return data | {"run": {key: value for key, value in run.run.items() if key not in _MAY_DIFFER}}
 
 
-def _differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+def _differences(first: Any, other: Any, path: str = "") -> Iterator[str]:
     """Lines that say where two documents part, as deep as they are alike."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for key in dict.fromkeys((*one, *other)):
-            yield from _differences(one.get(key), other.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        for i, (here, there) in enumerate(zip(one, other, strict=True)):
+    if isinstance(first, Mapping) and isinstance(other, Mapping):
+        for key in dict.fromkeys((*first, *other)):
+            yield from _differences(first.get(key), other.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(first, list) and isinstance(other, list) and len(first) == len(other):
+        for i, (here, there) in enumerate(zip(first, other, strict=True)):
             yield from _differences(here, there, f"{path}[{i}]")
-    elif one != other:
-        yield f"{path}: {_short(one)} and {_short(other)}"
+    elif first != other:
+        yield f"{path}: {_short(first)} and {_short(other)}"
 
 
 def _short(value: Any) -> str:

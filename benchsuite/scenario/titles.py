@@ -1,4 +1,4 @@
-"""Whether title and question fit the sweep: "768 channels" over a sweep of 384 is wrong.
+"""Numbers in title and question that the sweep does not have: "768 channels" over a sweep of 384 is wrong.
 
 A profile that changes the sweep may bring a question of its own; where it does not, a report puts the
 sweep's own numbers into the words.
@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(\d+) heads\b"), "num_heads"),
     (re.compile(r"\bbatch (\d+)\b"), "batch"),
 )
-"""What words say of a sweep."""
+"""Pattern of the words → the value of a sweep that they state."""
 
 
 def contradictions(text: str, scenario: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -27,13 +27,13 @@ def contradictions(text: str, scenario: Mapping[str, Any]) -> list[tuple[str, st
     Args:
         scenario: plain data of a whole scenario, its lists as lists.
     """
-    return [(match[0], _have(kind, found)) for match, kind, found in _wrong(text, scenario)]
+    return [(match[0], _have(kind, values)) for match, kind, values in _wrong(text, scenario)]
 
 
 def fitted(text: str, scenario: Mapping[str, Any]) -> str:
     """The text with the sweep's own numbers, where it has one for what the words say and not several."""
-    for match, kind, found in reversed(list(_wrong(text, scenario))):
-        mended = _mended(match, kind, found)
+    for match, kind, values in reversed(list(_wrong(text, scenario))):
+        mended = _mended(match, kind, values)
         text = f"{text[: match.start()]}{mended}{text[match.end() :]}"
     return text
 
@@ -41,7 +41,7 @@ def fitted(text: str, scenario: Mapping[str, Any]) -> str:
 def _wrong(
     text: str, scenario: Mapping[str, Any]
 ) -> Iterator[tuple[re.Match[str], str, Sequence[tuple[int, ...]]]]:
-    """What the text says and the sweep does not have, in order, with the values of the sweep."""
+    """Numbers of the text that the sweep does not have, in order, with the values of the sweep."""
     taken: set[int] = set()
     matches = []
     for pattern, kind in _KINDS:
@@ -49,25 +49,25 @@ def _wrong(
             if not taken.intersection(range(*match.span())):
                 taken.update(range(*match.span()))
                 matches.append((match, kind))
-    for match, kind in sorted(matches, key=lambda one: one[0].start()):
-        found, said = _VALUES[kind](scenario), tuple(map(int, match.groups()))
-        within = kind == "span" and set(said) <= set(_sides(scenario))
-        if found and said not in found and not within:
-            yield match, kind, found
+    for match, kind in sorted(matches, key=lambda pair: pair[0].start()):
+        values, numbers = _VALUES[kind](scenario), tuple(map(int, match.groups()))
+        within = kind == "span" and set(numbers) <= set(_sides(scenario))
+        if values and numbers not in values and not within:
+            yield match, kind, values
 
 
-def _mended(match: re.Match[str], kind: str, found: Sequence[tuple[int, ...]]) -> str:
-    if len(found) > 1:
+def _mended(match: re.Match[str], kind: str, values: Sequence[tuple[int, ...]]) -> str:
+    if len(values) > 1:
         return match[0]
-    numbers = iter(found[0])
-    if kind == "span" and found[0][0] == found[0][1]:
-        return f"at {found[0][0]} pixels"
+    numbers = iter(values[0])
+    if kind == "span" and values[0][0] == values[0][1]:
+        return f"at {values[0][0]} pixels"
     return re.sub(r"\d+", lambda _: str(next(numbers)), match[0])
 
 
-def _have(kind: str, found: Sequence[tuple[int, ...]]) -> str:
+def _have(kind: str, values: Sequence[tuple[int, ...]]) -> str:
     between = " to " if kind == "span" else " × "
-    return ", ".join(between.join(map(str, values)) for values in found)
+    return ", ".join(between.join(map(str, numbers)) for numbers in values)
 
 
 def _axis(scenario: Mapping[str, Any], key: str) -> list[Any]:

@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchsuite.errors import DeviceError, UsageError
-from benchsuite.parity import ParityRow, check_folder, find_port, load_authors_weights, read_cases
+from benchsuite.parity.cases import read_cases
+from benchsuite.parity.compare import ParityRow, check_folder
+from benchsuite.parity.ports import find_port, load_authors_weights
 
 DATA = Path(__file__).parents[1] / "data" / "golden"
 

@@ -15,11 +15,17 @@ import torch
 from torch import nn
 
 import benchsuite.mixers
-from benchsuite.analyse.analyses import Ask, analyse, cell_of, cells_of
+from benchsuite.analyse.analysis import (
+    AnalysisSettings,
+    analyse,
+    cell_of,
+    cells_of,
+    path_weights,
+    scale_statistics,
+)
 from benchsuite.analyse.attention import AttentionReader
 from benchsuite.analyse.data import AttentionLayer
 from benchsuite.analyse.geometry import READERS
-from benchsuite.analyse.learned import path_weights, scale_statistics
 from benchsuite.errors import UsageError
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers.acmix import ACmix
@@ -30,11 +36,11 @@ from benchsuite.mixers.msa import MSA
 from benchsuite.mixers.pvt import SpatialReductionAttention
 from benchsuite.mixers.swin import WindowAttention
 from benchsuite.parity.cases import read_cases
-from benchsuite.parity.counterpart import counterpart_of
+from benchsuite.parity.compare import counterpart_of
 from tests.report.synthetic import make_record, make_run
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
-SMALL = Ask(resolution=(224, 224), images=1, dim=32, num_heads=4)
+SMALL = AnalysisSettings(resolution=(224, 224), images=1, dim=32, num_heads=4)
 
 
 def read(module: nn.Module, *inputs: Any) -> list[AttentionLayer]:
@@ -136,9 +142,9 @@ def test_reading_changes_no_output() -> None:
     assert plain.equal(read_output)
 
 
-def test_mixers_know_nothing_of_the_probe() -> None:
+def test_mixers_know_nothing_of_their_analysis() -> None:
     for path in Path(inspect.getfile(benchsuite.mixers)).parent.glob("*.py"):
-        assert "probe" not in path.read_text(encoding="utf-8"), path.name
+        assert "benchsuite.analyse" not in path.read_text(encoding="utf-8"), path.name
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -223,7 +229,7 @@ def test_the_entropy_of_the_authors_self_attention_is_that_of_their_formula() ->
 
 
 def test_a_network_is_read_layer_by_layer() -> None:
-    ask = Ask(resolution=(64, 64), images=1)
+    ask = AnalysisSettings(resolution=(64, 64), images=1)
     subject = analyse(cell_of("deit_ti_cbs", ask), ask)
     assert [layer.layer for layer in subject.attention] == [f"blocks.{i}.attn" for i in range(12)]
     assert {layer.keys for layer in subject.attention} == {17}
@@ -261,7 +267,7 @@ def test_of_a_run_each_subject_is_looked_into_once_at_its_smallest_size_on_math_
             make_record("b", resolution=448),
         ]
     )
-    cells = cells_of(run, Ask(images=3))
+    cells = cells_of(run, AnalysisSettings(images=3))
     assert [(c.name, c.resolution, c.kernel, c.device, c.dtype, c.batch) for c in cells] == [
         ("a", (224, 224), "math", "cpu", "fp32", 3),
         ("b", (448, 448), "math", "cpu", "fp32", 3),
@@ -270,4 +276,4 @@ def test_of_a_run_each_subject_is_looked_into_once_at_its_smallest_size_on_math_
 
 def test_a_run_without_cells_has_nothing_to_analyse() -> None:
     with pytest.raises(UsageError, match="holds no cells to analyse"):
-        cells_of(make_run([]), Ask())
+        cells_of(make_run([]), AnalysisSettings())
