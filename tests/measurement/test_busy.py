@@ -11,7 +11,8 @@ from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.cuda import covered
 from benchsuite.measurement.device import Step
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import WarmUp, launch_bound, measure_busy, measure_time
+from benchsuite.measurement.timing import WarmUp, measure_busy, measure_time
+from benchsuite.results.machine import launch_bound
 from benchsuite.results.record import Busy
 from tests.doubles.fake_device import FakeDevice
 
