@@ -81,7 +81,7 @@ def merge(
     Every record keeps the machine that it was measured on. Cells that no run has are named; with --complete
     they are refused.
     """
-    from benchsuite.results.merge import CHOICES
+    from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
 
     if on_conflict not in CHOICES:

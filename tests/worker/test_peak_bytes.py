@@ -1,4 +1,4 @@
-"""The memory that a plan foresees against what the step takes on a CPU."""
+"""Memory that a plan estimates, against what the step takes on a CPU."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from benchsuite.runner.estimate import estimate
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import build
-from benchsuite.worker.estimate import foreseen_bytes
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.estimate import peak_bytes_of
+from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.worker.steps import steps_of
 from tests.builders import make_cell
 
 
-def foreseen(cell: Cell) -> int:
-    return foreseen_bytes(cell, build(cell, "meta"))
+def estimated(cell: Cell) -> int:
+    return peak_bytes_of(cell, build(cell, "meta"))
 
 
 def taken(cell: Cell) -> int:
@@ -44,10 +44,10 @@ def taken(cell: Cell) -> int:
     [(name, kernel) for name in ("msa", "hilo", "sra", "window") for kernel in ("math", "sdpa")]
     + [(name, "math") for name in ("performer", "xca", "token_mlp", "focalnet_modulation")],
 )
-def test_what_is_foreseen_is_what_a_step_takes(name: str, kernel: str, mode: str) -> None:
+def test_the_estimate_is_what_a_step_takes(name: str, kernel: str, mode: str) -> None:
     """Within a tenth: a fused kernel has scratch space, and a convolution a copy of its weights."""
     cell = make_cell(target=name, kernel=kernel, mode=mode, resolution=(224, 224), dim=32, batch=4)
-    assert foreseen(cell) == pytest.approx(taken(cell), rel=0.1)
+    assert estimated(cell) == pytest.approx(taken(cell), rel=0.1)
 
 
 @pytest.mark.parametrize("mode", ["inference", "training_step"])
@@ -56,12 +56,12 @@ def test_in_16_bits_a_quarter_of_what_a_step_takes_may_be_copies_of_the_library(
     dtype: str, mode: str
 ) -> None:
     cell = make_cell(target="msa", mode=mode, resolution=(224, 224), dim=64, batch=4, dtype=dtype)
-    assert foreseen(cell) == pytest.approx(taken(cell), rel=0.25)
+    assert estimated(cell) == pytest.approx(taken(cell), rel=0.25)
 
 
-def test_a_training_step_is_foreseen_to_take_more_than_a_forward_pass() -> None:
+def test_a_training_step_is_estimated_to_take_more_than_a_forward_pass() -> None:
     cells = [make_cell(mode=mode) for mode in ("inference", "forward_backward", "training_step")]
-    inference, back, trained = (foreseen(cell) for cell in cells)
+    inference, back, trained = (estimated(cell) for cell in cells)
     weights = sum(one.nbytes for one in build(cells[0], "meta").module.parameters())
     assert inference < back
     assert trained >= back + 2 * weights  # the optimizer's moments, which are there before the gradients
@@ -93,23 +93,23 @@ class _Blocked(torch.autograd.Function):
         return grad
 
 
-def test_a_step_that_meta_cannot_run_is_foreseen_by_its_forward_pass() -> None:
+def test_a_step_that_meta_cannot_run_is_estimated_by_its_forward_pass() -> None:
     target = f"{__name__}:NoWayBack"
-    trained = foreseen(make_cell(target=target, mode="training_step"))
-    assert trained == foreseen(make_cell(target=target, mode="inference"))
+    trained = estimated(make_cell(target=target, mode="training_step"))
+    assert trained == estimated(make_cell(target=target, mode="inference"))
     assert trained > 0
 
 
-def test_an_operator_that_meta_lacks_in_16_bits_is_foreseen_in_32() -> None:
+def test_an_operator_that_meta_lacks_in_16_bits_is_estimated_in_32() -> None:
     """A Fourier mixer takes complex numbers of bf16, of which there are none."""
-    plain, cast = (foreseen(make_cell(target="afno", dtype=dtype)) for dtype in ("fp32", "autocast_bf16"))
+    plain, cast = (estimated(make_cell(target="afno", dtype=dtype)) for dtype in ("fp32", "autocast_bf16"))
     assert plain == cast
 
 
 GIB = 1 << 30
 
 
-def reasons(plan: Answer[Plan], memory_limit: int | None = None, device: str = "cpu") -> tuple[Any, ...]:
+def reasons(plan: WorkerReply[Plan], memory_limit: int | None = None, device: str = "cpu") -> tuple[Any, ...]:
     """What a dry run says of one cell: MACs, bytes, and why there will be no numbers."""
     scenario: Any = SimpleNamespace(measure=Measure(memory_limit=memory_limit))
     prepared = Prepared(scenario, {}, (make_cell(device=device),), (), (plan,), {})
@@ -119,7 +119,7 @@ def reasons(plan: Answer[Plan], memory_limit: int | None = None, device: str = "
 
 
 def test_a_dry_run_says_what_does_not_fit_the_memory_limit_and_by_how_much() -> None:
-    plan = Answer(value=Plan(cost=Cost(params=1, macs=1000), memory_bytes=3 * GIB))
+    plan = WorkerReply(value=Plan(cost=Cost(params=1, macs=1000), memory_bytes=3 * GIB))
     said = "will not fit: needs about 3 GiB, memory_limit is 2 GiB"
     assert reasons(plan, 2 * GIB) == (None, 3 * GIB, said)
     assert reasons(plan, 4 * GIB) == (1000, 3 * GIB, None)
@@ -130,15 +130,15 @@ def test_a_dry_run_says_what_does_not_fit_the_memory_limit_and_by_how_much() -> 
 def test_a_dry_run_says_what_does_not_fit_the_device() -> None:
     message = "will not fit: needs about 3 GiB, there is 2 GiB; not tried"
     refusal = Failure(stage="build", kind="TooLarge", message=message)
-    plan = Answer(Plan(cost=Cost(params=1, macs=1000), memory_bytes=3 * GIB), "oom", refusal)
+    plan = WorkerReply(Plan(cost=Cost(params=1, macs=1000), memory_bytes=3 * GIB), "oom", refusal)
     assert reasons(plan) == (None, 3 * GIB, "will not fit: needs about 3 GiB, there is 2 GiB")
 
 
 def test_a_dry_run_says_what_could_not_be_counted_or_estimated_of_a_cell_that_is_measured() -> None:
-    plan = Answer(Plan(cost=None, memory_bytes=None, not_counted="a", not_estimated="b"))
+    plan = WorkerReply(Plan(cost=None, memory_bytes=None, not_counted="a", not_estimated="b"))
     assert reasons(plan, 2 * GIB) == (None, None, "not counted: a; memory not estimated: b")
     cost = Cost(params=1, macs=1000)
-    assert reasons(Answer(Plan(cost=cost, memory_bytes=None, not_estimated="b"))) == (
+    assert reasons(WorkerReply(Plan(cost=cost, memory_bytes=None, not_estimated="b"))) == (
         1000,
         None,
         "memory not estimated: b",

@@ -88,7 +88,7 @@ def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, 
         RecordVersionError: a newer benchsuite wrote a record.
     """
     journal = path / RECORDS
-    found: dict[str, Entry] = {}
+    entries: dict[str, Entry] = {}
     wrong: list[str] = []
     for line in lines(journal):
         try:
@@ -102,8 +102,8 @@ def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, 
             continue
         session = sessions.get(record.session, record.session)
         digest = hashlib.blake2b(in_session(line.raw, session, record), digest_size=16).digest()
-        found.pop(record.id, None)
-        found[record.id] = Entry(
+        entries.pop(record.id, None)
+        entries[record.id] = Entry(
             run,
             line.offset,
             len(line.raw),
@@ -113,7 +113,7 @@ def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, 
             digest,
             manner(record),
         )
-    return found, wrong
+    return entries, wrong
 
 
 def in_session(raw: bytes, session: int, record: Record | None = None) -> bytes:
@@ -205,21 +205,21 @@ def join(
         Cell → its record, how many records stood twice with the same result, and the cells with two results
         that `how` does not decide.
     """
-    found: dict[str, Entry] = {}
+    joined: dict[str, Entry] = {}
     twice = 0
     conflicts: list[Conflict] = []
     for entries in indexes:
         for id, entry in entries.items():
-            before = found.setdefault(id, entry)
+            before = joined.setdefault(id, entry)
             if before is entry:
                 continue
             if before.digest == entry.digest or same_result(journals.record(before), journals.record(entry)):
                 twice += 1
-            elif (one := chosen(before, entry, how)) is not None:
-                found[id] = one
+            elif (choice := chosen(before, entry, how)) is not None:
+                joined[id] = choice
             else:
                 conflicts.append(Conflict(id, before, entry))
-    return found, twice, conflicts
+    return joined, twice, conflicts
 
 
 def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
@@ -228,10 +228,10 @@ def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list
     Args:
         groups: ids of the cells that are set side by side.
     """
-    found = []
+    pairs = []
     for ids in groups:
         timed = [(id, entries[id].manner) for id in ids if id in entries and entries[id].manner]
         odd = next(((id, why) for id, how in timed if (why := apart(timed[0][1], how))), None)
         if odd:
-            found.append((timed[0][0], *odd))
-    return found
+            pairs.append((timed[0][0], *odd))
+    return pairs

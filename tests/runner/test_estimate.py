@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from benchsuite.results.record import Cost, Failure
-from benchsuite.runner.planning import NOT_YET
-from benchsuite.runner.schedule import bundles, cell_cost_s, expected_s, longest_first
+from benchsuite.runner.estimate import bundles, cell_cost_s, expected_s, longest_first
+from benchsuite.runner.plan import NOT_YET
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
 
 MEASURE = Measure(
@@ -24,8 +24,8 @@ MEASURE = Measure(
 )
 
 
-def plan(macs: int, memory_bytes: int = 0, **more: Any) -> Answer[Plan]:
-    return Answer(value=Plan(cost=Cost(params=1, macs=macs), memory_bytes=memory_bytes), **more)
+def plan(macs: int, memory_bytes: int = 0, **more: Any) -> WorkerReply[Plan]:
+    return WorkerReply(value=Plan(cost=Cost(params=1, macs=macs), memory_bytes=memory_bytes), **more)
 
 
 def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
@@ -38,7 +38,7 @@ def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
 
 
 def test_a_cell_that_cannot_be_counted_is_expected_to_take_what_an_uncounted_one_takes() -> None:
-    uncounted = Answer(value=Plan(cost=None, memory_bytes=None, not_counted="planted"))
+    uncounted = WorkerReply(value=Plan(cost=None, memory_bytes=None, not_counted="planted"))
     assert cell_cost_s(make_cell(), uncounted, MEASURE) == cell_cost_s(make_cell(), NOT_YET, MEASURE) > 0
 
 

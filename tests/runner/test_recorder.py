@@ -8,7 +8,7 @@ import pytest
 
 from benchsuite.errors import StorageError
 from benchsuite.results.record import Cell, Record, Timing
-from benchsuite.results.visits import VISITS, VisitJournal, read_visits, remove_visits
+from benchsuite.runner.recorder import ROUNDS, RoundJournal, read_rounds, remove_rounds
 
 
 def visit(name: str, number: int) -> Record:
@@ -20,58 +20,58 @@ def visit(name: str, number: int) -> Record:
 
 
 def test_visits_are_read_by_cell_and_in_order(tmp_path: Path) -> None:
-    journal = VisitJournal(tmp_path)
+    journal = RoundJournal(tmp_path)
     for number, one in ((0, visit("a", 1)), (0, visit("b", 1)), (1, visit("a", 2))):
         journal.append(number, one)
     journal.close()
-    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 2)], "b": [visit("b", 1)]}
+    assert read_rounds(tmp_path) == {"a": [visit("a", 1), visit("a", 2)], "b": [visit("b", 1)]}
 
 
 def test_a_round_that_was_measured_again_counts_once_and_rounds_have_no_gap(tmp_path: Path) -> None:
-    journal = VisitJournal(tmp_path)
+    journal = RoundJournal(tmp_path)
     for number, seconds in ((0, 1), (1, 2), (1, 3), (3, 9)):
         journal.append(number, visit("a", seconds))
     journal.close()
-    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 3)]}
+    assert read_rounds(tmp_path) == {"a": [visit("a", 1), visit("a", 3)]}
 
 
 def test_a_torn_line_costs_that_visit_only_and_is_cut_off_before_the_next(tmp_path: Path) -> None:
-    journal = VisitJournal(tmp_path)
+    journal = RoundJournal(tmp_path)
     journal.append(0, visit("a", 1))
     journal.append(1, visit("a", 2))
     journal.close()
-    file = tmp_path / VISITS
+    file = tmp_path / ROUNDS
     file.write_bytes(file.read_bytes()[:-20])
-    assert read_visits(tmp_path) == {"a": [visit("a", 1)]}
-    journal = VisitJournal(tmp_path)
+    assert read_rounds(tmp_path) == {"a": [visit("a", 1)]}
+    journal = RoundJournal(tmp_path)
     journal.append(0, visit("b", 1))
     journal.close()
-    assert read_visits(tmp_path) == {"a": [visit("a", 1)], "b": [visit("b", 1)]}
+    assert read_rounds(tmp_path) == {"a": [visit("a", 1)], "b": [visit("b", 1)]}
 
 
 def test_a_run_without_a_journal_has_no_visits(tmp_path: Path) -> None:
-    assert read_visits(tmp_path) == {}
-    remove_visits(tmp_path)
-    VisitJournal(tmp_path).close()
-    remove_visits(tmp_path)
+    assert read_rounds(tmp_path) == {}
+    remove_rounds(tmp_path)
+    RoundJournal(tmp_path).close()
+    remove_rounds(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_journal_that_goes_away_is_noticed_at_the_next_visit(tmp_path: Path) -> None:
-    journal = VisitJournal(tmp_path)
+    journal = RoundJournal(tmp_path)
     journal.append(0, visit("a", 1))
-    (tmp_path / VISITS).unlink()
-    with pytest.raises(StorageError, match=rf"^{tmp_path / VISITS} was removed, moved or replaced"):
+    (tmp_path / ROUNDS).unlink()
+    with pytest.raises(StorageError, match=rf"^{tmp_path / ROUNDS} was removed, moved or replaced"):
         journal.append(1, visit("a", 2))
     journal.close()
-    assert not (tmp_path / VISITS).exists()
+    assert not (tmp_path / ROUNDS).exists()
 
 
 def test_a_visit_that_lacks_only_its_newline_is_kept(tmp_path: Path) -> None:
-    (journal := VisitJournal(tmp_path)).append(0, visit("a", 1))
+    (journal := RoundJournal(tmp_path)).append(0, visit("a", 1))
     journal.close()
-    file = tmp_path / VISITS
+    file = tmp_path / ROUNDS
     file.write_bytes(file.read_bytes()[:-1])
-    (journal := VisitJournal(tmp_path)).append(1, visit("a", 2))
+    (journal := RoundJournal(tmp_path)).append(1, visit("a", 2))
     journal.close()
-    assert read_visits(tmp_path) == {"a": [visit("a", 1), visit("a", 2)]}
+    assert read_rounds(tmp_path) == {"a": [visit("a", 1), visit("a", 2)]}
