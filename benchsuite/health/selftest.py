@@ -195,7 +195,7 @@ def selftest(
 def _trials(
     device: str,
     settings: Settings,
-    start: Callable[[], Executor],
+    start: Callable[[], Workers],
     say: Callable[[str], None],
     command: Sequence[str],
 ) -> tuple[str, Mapping[str, Any], list[Trial], list[Verdict]]:

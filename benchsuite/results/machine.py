@@ -121,6 +121,8 @@ def intensity(cell: Cell, cost: Cost, memory: Memory) -> float | None:
         return None
     moved = memory.weights_bytes + memory.input_bytes + memory.output_bytes
     return FLOPS_PER_MAC * cost.macs * cell.batch / moved if moved else None
+
+
 def device_identity(environment: Mapping[str, Any]) -> str:
     """Stable name of the physical device that an environment describes; sets of as many cores of one
     machine are alike."""

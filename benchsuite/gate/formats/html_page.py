@@ -85,8 +85,8 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
     if reach:
         heads.insert(-1, Header("Plot"))
         for cell, row in zip(cells, rows, strict=True):
-            shown = interval(cell.decision, reach, cell.verdict) if cell.decision else None
-            row.insert(-1, TableCell("", shown=shown))
+            plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
+            row.insert(-1, TableCell("", shown=plot))
     unmeasured = ("missing", "failed", "not counted")
     lines = tuple(
         Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)

@@ -203,7 +203,7 @@ class SlurmExecutor:
             environment = read_environments(running.shard)[session]
             running.sessions[session] = recorder.open_session(environment)
         group = running.state.get("group")
-        if group != begun and group in known:
+        if group is not None and group != begun and group in known:
             recorder.cell_begins(known[group], running.state["host"])
         for record in records:
             if record.id in known:
