@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from benchsuite.parity.compare import ParityRow
-    from benchsuite.report.claims import Panel
+    from benchsuite.report.claims_panel import ClaimsPanel
     from benchsuite.runner.estimate import Estimate
     from benchsuite.runner.sweep import Observer
     from benchsuite.zoo.count import Count
@@ -394,7 +394,7 @@ def print_parity(rows: Sequence[ParityRow]) -> None:
     console().print(table)
 
 
-def print_claims(panel: Panel | None) -> None:
+def print_claims(panel: ClaimsPanel | None) -> None:
     """What `benchsuite claims` shows: a heading for every claim, and a row for every setting under it."""
     from rich.table import Table
     from rich.text import Text

@@ -31,8 +31,10 @@ def compare(
     import json
 
     from benchsuite.cli.sections import print_sections, wrapped
-    from benchsuite.report.comparison_page import of_runs, plain_of, to_html_of
-    from benchsuite.report.html import write
+    from benchsuite.report.comparison_page import page as page_of
+    from benchsuite.report.comparison_page import plain as data_of
+    from benchsuite.report.comparison_page import to_html
+    from benchsuite.report.templating import write
     from benchsuite.results.comparable import require_alike
     from benchsuite.results.store import read_run
 
@@ -44,9 +46,9 @@ def compare(
         raise UsageError("compare wants two runs or more: benchsuite compare A B")
     loaded = [read_run(path) for path in runs]
     require_alike([(str(run.path), run.records) for run in loaded])
-    page = of_runs(loaded)
+    page = page_of(loaded)
     if format == "json":
-        print(json.dumps(plain_of(loaded), indent=2, ensure_ascii=False))
+        print(json.dumps(data_of(loaded), indent=2, ensure_ascii=False))
     else:
         text = format == "text"
         if not text:
@@ -58,7 +60,7 @@ def compare(
         print_sections(page.sections, plain=text)
     if out is not None:
         try:
-            write(to_html_of(page), out)
+            write(to_html(page), out)
         except OSError as error:
             raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
         print(f"report   {out}", file=sys.stderr)

@@ -10,17 +10,14 @@ import typer
 
 from benchsuite.cli.options import warn
 from benchsuite.errors import UsageError, nearest
+from benchsuite.report.figures import KINDS, require_style
+
+_KINDS = f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}."
 
 
 def figure(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    kind: Annotated[
-        str,
-        typer.Option(
-            help="scatter, accuracy, protocols, axis, scaling, ratio, metrics, kernels, device, roofline, "
-            "operators, memory, training or energy."
-        ),
-    ],
+    kind: Annotated[str, typer.Option(help=_KINDS)],
     out: Annotated[Path, typer.Option(help="File to write: .pdf, .png or .svg.")],
     mixers: Annotated[
         str | None, typer.Option(help="Names of mixers or networks, separated by commas; all if unsaid.")
@@ -42,10 +39,9 @@ def figure(
     """Write one figure of a run to a file, as wide as a column of a paper or as the page."""
     from benchsuite.report import theme
     from benchsuite.report.cells import read
-    from benchsuite.report.figures import KINDS, PAGE, Layout, Options
-    from benchsuite.report.figures.layout import parse
+    from benchsuite.report.figures.choose import Options
+    from benchsuite.report.figures.layout import PAGE, Layout, parse
     from benchsuite.report.figures.of_run import drawings
-    from benchsuite.report.styles import require_style
     from benchsuite.report.svg import FORMATS, write
     from benchsuite.results.metrics import METRICS
     from benchsuite.results.store import read_run

@@ -33,7 +33,7 @@ def history(
     """
     import json
 
-    from benchsuite.report.history import FORMATS, plain, to_csv, to_otava
+    from benchsuite.report.history_page import FORMATS, plain, to_csv, to_otava
 
     if format not in FORMATS:
         guess = nearest(format, FORMATS)
@@ -57,7 +57,7 @@ def read(folder: Path, scenario: str | None = None) -> list[Series]:
         UsageError: there are no runs, or none of this scenario.
     """
     from benchsuite.findings.history import history as series_of
-    from benchsuite.report.history import scenarios
+    from benchsuite.report.history_page import scenarios
     from benchsuite.results.store import find_runs
 
     paths = find_runs(folder)
@@ -96,7 +96,7 @@ def _text(found: list[Series], out: Path | None) -> None:
     import io
 
     from benchsuite.cli.sections import print_sections
-    from benchsuite.report.history import sections
+    from benchsuite.report.history_page import sections
 
     if out is None:
         print_sections(sections(found), plain=True)

@@ -36,8 +36,8 @@ def report(
     style: Style = None,
 ) -> None:
     """Render one HTML file that opens offline from one or more runs."""
-    from benchsuite.report.html import render
-    from benchsuite.report.styles import require_style
+    from benchsuite.report.figures import require_style
+    from benchsuite.report.page import render
     from benchsuite.results.store import REPORT, read_run
 
     look = require_style(style, figures)
@@ -54,7 +54,7 @@ def claims(
     import json
 
     from benchsuite import terminal
-    from benchsuite.report.claims import judgements, panel, plain
+    from benchsuite.report.claims_panel import judgements, panel, plain
     from benchsuite.results.frame import load
 
     if format not in ("text", "json"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
-    from benchsuite.report.prose import Section
+    from benchsuite.report.tables import Section
 
 _WIDTH = 160
 """Of tables where stdout is no terminal."""
@@ -19,7 +19,7 @@ _READABLE = 100
 
 def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     """Print them, as text that fits the terminal or else as Markdown."""
-    from benchsuite.report.prose import texts
+    from benchsuite.report.tables import texts
     from benchsuite.text_table import fitted
     from benchsuite.zoo.listing import markdown
 
