@@ -137,7 +137,7 @@ def _check_folders(out: Path | None, resume: Path | None) -> None:
 
 def _conclude(done: Profiled, *, quiet: bool) -> None:
     """Render the report, print the largest operators and how to see the traces; exit with 3 on failures."""
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
     from benchsuite.results.store import RECORDS, REPORT, read_run
 
     page = done.folder / REPORT

@@ -83,7 +83,7 @@ def run(
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.plugins import require_folders
-    from benchsuite.report.styles import require_style
+    from benchsuite.report.figures import require_style
     from benchsuite.results.store import SCENARIO
     from benchsuite.runner.executors.table import open_executor, require_executor
     from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
@@ -224,7 +224,7 @@ def _up_to_date(page: Path, records: Path) -> bool:
 
 def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
     """Make the report; raises StorageError if it cannot be written."""
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
     from benchsuite.results.store import read_run
 
     try:

@@ -51,7 +51,7 @@ class GatePage:
 
 def to_html(result: GateResult) -> str:
     """The page as one HTML file that loads nothing."""
-    from benchsuite.report.html import filled
+    from benchsuite.report.templating import filled
 
     cells = ordered(result.cells)
     others = [cell for cell in cells if not notable(cell)]
@@ -66,7 +66,7 @@ def to_html(result: GateResult) -> str:
         notes=notes(result),
         command=one_line(result.command),
     )
-    return filled("gate.html.j2", page)
+    return filled("gate.html.j2", page=page)
 
 
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
