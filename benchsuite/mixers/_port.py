@@ -56,13 +56,13 @@ def arguments(
     """A mapping of constructor arguments that refuses whatever it was not told of.
 
     Args:
-        same: names that are the authors' and ours.
+        same: names that are the authors' and ours; a string may hold several, with spaces between.
         renamed: the authors' name → ours.
         defaults: our name → value where the authors do not say: their default, or what makes ours theirs.
         only: the authors' name → the one value that ours can do.
         ignored: authors' names that have no bearing on the mixer (the width of the MLP behind it, say).
     """
-    names = {name: name for name in same} | dict(renamed or {})
+    names = {name: name for name in " ".join(same).split()} | dict(renamed or {})
     possible = dict(only or {})
 
     def convert(given: Arguments) -> dict[str, Any]:

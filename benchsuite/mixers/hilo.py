@@ -111,6 +111,8 @@ class HiLo(nn.Module):
         if self.window_size > 1:
             # Keys and values come from the raw input, pooled: B, M, dim with M = N / window_size².
             x = F.avg_pool2d(x.permute(0, 3, 1, 2), self.window_size).flatten(2).transpose(1, 2)
+        else:
+            x = x.flatten(1, 2)
         k, v = split_heads(self.l_kv(x), self.l_heads, 2)  # each B, heads, M, head_dim
         out = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
         out = out.transpose(1, 2).reshape(batch, *grid, self.l_dim)
