@@ -72,14 +72,14 @@ def to_html(result: GateResult) -> str:
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
     if not cells:
         return None
-    shown = columns(result)
+    fields = columns(result)
     reach = _reach([cell.decision for cell in result.cells if cell.decision])
     if reach:
         ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
         caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
-    heads = [Header(one.head.capitalize(), one.numeric) for one in shown]
+    heads = [Header(one.head.capitalize(), one.numeric) for one in fields]
     rows = [
-        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in shown]
+        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in fields]
         for cell in cells
     ]
     if reach:
