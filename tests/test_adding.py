@@ -268,6 +268,40 @@ print(name, timing.method, len(timing.samples_s), resolve("auto"))
     assert len(scratch.touched) == 2
 
 
+def test_an_executor_is_a_class_and_a_row(scratch: Scratch) -> None:
+    scratch.write(
+        "benchsuite/runner/executors/scratch.py",
+        '''"""Measures in the process that asks."""
+
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.workers import WORKERS
+
+
+class ScratchExecutor(LocalExecutor):
+    """Everything in this process."""
+
+    def __init__(self, options, pythonpath) -> None:
+        super().__init__(WORKERS["inline"](pythonpath), "scratch")
+''',
+    )
+    scratch.insert(
+        "benchsuite/runner/executors/table.py",
+        "EXECUTORS: dict[str, ExecutorRow] = {",
+        '    "scratch": ExecutorRow("benchsuite.runner.executors.scratch:ScratchExecutor"),',
+    )
+    scratch.write(
+        "one.yaml",
+        """name: one
+title: One cell
+sweep: {mixer: msa, resolution: 32, stride: 16, batch: 1, dim: 8, num_heads: 2}
+measure: {rounds: 1, max_samples: 2, min_samples: 1, warmup_s: 0, ceilings: false, metrics: [latency]}
+""",
+    )
+    scratch.run("-m", "benchsuite", "run", "one.yaml", "--executor", "scratch", "--out", "out")
+    assert '"executor": "scratch"' in (scratch.root / "out" / "environment.json").read_text(encoding="utf-8")
+    assert len(scratch.touched) == 3  # the last is the scenario that is run
+
+
 def test_a_study_is_a_scenario(scratch: Scratch) -> None:
     scratch.write(
         "scenarios/scratch.yaml",
