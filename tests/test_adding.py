@@ -79,6 +79,7 @@ def test_every_line_of_the_table_is_done_here(repository: Path) -> None:
     assert set(rows) - {"to add"} == KINDS
 
 
+@pytest.mark.slow
 def test_a_mixer_is_a_file_and_a_line(scratch: Scratch) -> None:
     scratch.write(
         "benchsuite/mixers/scratch.py",
@@ -123,6 +124,7 @@ class Mean(nn.Module):
     assert len(scratch.touched) == 2
 
 
+@pytest.mark.slow
 def test_a_backbone_is_a_file_and_a_line(scratch: Scratch) -> None:
     scratch.write(
         "benchsuite/backbones/scratch.py",
@@ -198,6 +200,7 @@ print("largest_weight" in str(Claim.model_json_schema()))
     assert len(scratch.touched) == 3
 
 
+@pytest.mark.slow
 def test_an_operator_rule_is_a_function_and_a_row(scratch: Scratch) -> None:
     rules = "benchsuite/measurement/op_rules.py"
     scratch.insert(
@@ -268,6 +271,7 @@ print(name, timing.method, len(timing.samples_s), resolve("auto"))
     assert len(scratch.touched) == 2
 
 
+@pytest.mark.slow
 def test_an_executor_is_a_class_and_a_row(scratch: Scratch) -> None:
     scratch.write(
         "benchsuite/runner/executors/scratch.py",
