@@ -79,6 +79,7 @@ def test_every_line_of_the_table_is_done_here(repository: Path) -> None:
     assert set(rows) - {"to add"} == KINDS
 
 
+@pytest.mark.slow
 def test_a_mixer_is_a_file_and_a_line(scratch: Scratch) -> None:
     scratch.write(
         "benchsuite/mixers/scratch.py",
@@ -123,6 +124,7 @@ class Mean(nn.Module):
     assert len(scratch.touched) == 2
 
 
+@pytest.mark.slow
 def test_a_backbone_is_a_file_and_a_line(scratch: Scratch) -> None:
     scratch.write(
         "benchsuite/backbones/scratch.py",
@@ -198,6 +200,7 @@ print("largest_weight" in str(Claim.model_json_schema()))
     assert len(scratch.touched) == 3
 
 
+@pytest.mark.slow
 def test_an_operator_rule_is_a_function_and_a_row(scratch: Scratch) -> None:
     rules = "benchsuite/measurement/op_rules.py"
     scratch.insert(
@@ -268,10 +271,46 @@ print(name, timing.method, len(timing.samples_s), resolve("auto"))
     assert len(scratch.touched) == 2
 
 
+@pytest.mark.slow
+def test_an_executor_is_a_class_and_a_row(scratch: Scratch) -> None:
+    scratch.write(
+        "benchsuite/runner/executors/scratch.py",
+        '''"""Measures in the process that asks."""
+
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.workers import WORKERS
+
+
+class ScratchExecutor(LocalExecutor):
+    """Everything in this process."""
+
+    def __init__(self, options, pythonpath) -> None:
+        super().__init__(WORKERS["inline"](pythonpath), "scratch")
+''',
+    )
+    scratch.insert(
+        "benchsuite/runner/executors/table.py",
+        "EXECUTORS: dict[str, ExecutorRow] = {",
+        '    "scratch": ExecutorRow("benchsuite.runner.executors.scratch:ScratchExecutor"),',
+    )
+    scratch.write(
+        "one.yaml",
+        """name: one
+title: One cell
+sweep: {mixer: msa, resolution: 32, stride: 16, batch: 1, dim: 8, num_heads: 2}
+measure: {rounds: 1, max_samples: 2, min_samples: 1, warmup_s: 0, ceilings: false, metrics: [latency]}
+""",
+    )
+    scratch.run("-m", "benchsuite", "run", "one.yaml", "--executor", "scratch", "--out", "out")
+    assert '"executor": "scratch"' in (scratch.root / "out" / "environment.json").read_text(encoding="utf-8")
+    assert len(scratch.touched) == 3  # the last is the scenario that is run
+
+
 def test_a_study_is_a_scenario(scratch: Scratch) -> None:
     scratch.write(
         "scenarios/scratch.yaml",
         """name: scratch
+title: A scratch
 question: Is a scenario all it takes?
 sweep:
   mixer: [msa, hilo]
@@ -282,7 +321,7 @@ sweep:
   num_heads: 12
 """,
     )
-    assert "2 cells" in scratch.run("-m", "benchsuite", "check", "scenarios/scratch.yaml")
+    assert ": ok" in scratch.run("-m", "benchsuite", "check", "scenarios/scratch.yaml")
 
 
 def test_a_figure_is_a_function_and_a_row(scratch: Scratch) -> None:

@@ -43,7 +43,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class HistoryPoint:
     """One run of one cell.
 
     Attributes:
@@ -83,8 +83,8 @@ class Shift:
     """
 
     step: Step
-    before: Point
-    after: Point
+    before: HistoryPoint
+    after: HistoryPoint
     differences: tuple[Finding, ...]
     counted: tuple[Change, ...]
 
@@ -105,11 +105,11 @@ class Series:
     scenario: str
     machine: Machine
     cell: Cell
-    points: tuple[Point, ...]
+    points: tuple[HistoryPoint, ...]
     manner: str = ""
 
     @cached_property
-    def timed(self) -> tuple[Point, ...]:
+    def timed(self) -> tuple[HistoryPoint, ...]:
         """The runs that have a time."""
         return tuple(point for point in self.points if point.latency_s is not None)
 
@@ -124,7 +124,7 @@ class Series:
         return tuple(self._shift(step) for step in self.trend.steps)
 
     @cached_property
-    def changes(self) -> tuple[tuple[Point, Point, Change], ...]:
+    def changes(self) -> tuple[tuple[HistoryPoint, HistoryPoint, Change], ...]:
         """Every exact number that is not what it was in the run before."""
         return tuple(
             (before, after, change)
@@ -144,7 +144,7 @@ class Series:
         )
 
 
-def revision_range(before: Point, after: Point) -> str:
+def revision_range(before: HistoryPoint, after: HistoryPoint) -> str:
     """ "abc1234..def5678"; the one revision if it is the same on both sides."""
     if before.revision == after.revision != UNKNOWN:
         return before.revision
@@ -169,7 +169,7 @@ def machine_of(environment: Mapping[str, Any]) -> Machine:
     )
 
 
-def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
+def points_of(run: Run) -> Iterator[tuple[str, Machine, HistoryPoint]]:
     """Scenario, machine and point of every record of a run, samples left behind; skipped cells are none."""
     scenario = str(run.scenario.get("name") or run.path.name)
     machines = {session: machine_of(environment) for session, environment in run.environments.items()}
@@ -183,7 +183,7 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
         yield (
             scenario,
             machines.get(record.session) or machine_of(environment),
-            Point(
+            HistoryPoint(
                 run=run.path.resolve().name,
                 time=str(environment.get("started_at") or record.started_at),
                 commit=git.get("commit"),
@@ -204,7 +204,7 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
     Args:
         scenario: take the runs of this one only.
     """
-    series: dict[tuple[str, Machine, str], list[Point]] = {}
+    series: dict[tuple[str, Machine, str], list[HistoryPoint]] = {}
     for run in runs:
         for name, machine, point in points_of(run):
             if scenario is None or name == scenario:
@@ -216,11 +216,11 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
     ]
 
 
-def _by_manner(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+def _by_manner(points: Sequence[HistoryPoint]) -> list[tuple[str, list[HistoryPoint]]]:
     """The points of each manner with its words, which are empty if there is one; a point that was not timed
     stands with those before it."""
     manners = dict.fromkeys(point.manner for point in points if point.manner is not None)
-    by_manner: dict[Manner | None, list[Point]] = {one: [] for one in manners or [None]}
+    by_manner: dict[Manner | None, list[HistoryPoint]] = {one: [] for one in manners or [None]}
     current = next(iter(by_manner))
     for point in points:
         current = point.manner or current
@@ -229,6 +229,6 @@ def _by_manner(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
     return [(words(one) if several and one else "", alike) for one, alike in by_manner.items()]
 
 
-def _in_order(points: Sequence[Point]) -> list[Point]:
+def _in_order(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
     once = {(point.time, point.record.started_at): point for point in reversed(points)}
     return sorted(once.values(), key=lambda point: (point.time, point.record.started_at, point.run))

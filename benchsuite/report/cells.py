@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.roofline import roofline
+from benchsuite.findings.roof import roofline
 from benchsuite.report.comparable_groups import Group, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within

@@ -153,16 +153,16 @@ def _precision(timing: Timing) -> float | None:
 
 def _page_faults(timing: Timing) -> float | None:
     """Page faults of all rounds, for a step; None where nobody looked."""
-    calls = sum(one.calls for one in timing.usage)
+    calls, wall_s = sum(one.calls for one in timing.usage), sum(one.wall_s for one in timing.usage)
     faults = sum(one.minor_faults + one.major_faults for one in timing.usage)
-    return faults / calls if calls and sum(one.wall_s for one in timing.usage) else None
+    return faults / calls if calls and wall_s else None
 
 
 def _system_share(timing: Timing) -> float | None:
     """CPU time in the kernel, of the time that sampling took; None where nobody looked."""
-    wall_s = sum(one.wall_s for one in timing.usage)
+    calls, wall_s = sum(one.calls for one in timing.usage), sum(one.wall_s for one in timing.usage)
     system_s = sum(one.system_s for one in timing.usage)
-    return system_s / wall_s if wall_s and sum(one.calls for one in timing.usage) else None
+    return system_s / wall_s if calls and wall_s else None
 
 
 def _ceiling_share(measured: MeasuredCell) -> float | None:

@@ -52,7 +52,7 @@ def test_driver_clocks_and_power_are_asked_of_the_gpu_by_its_uuid(monkeypatch: p
     assert found["driver"] == "580.1"
     assert found["sm_clock_mhz"] == "1980"
     assert found["power_limit_w"] == "700.00"
-    assert list(found) == list(environment.GPU_FIELDS)
+    assert list(found) == list(nvml.SMI_FIELDS)
 
 
 @pytest.mark.parametrize(

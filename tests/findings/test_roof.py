@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchsuite.findings.roofline import CACHES, COLUMNS, ONE_PRODUCT, UNKNOWN, WINOGRAD, roofline
+from benchsuite.findings.roof import CACHES, COLUMNS, ONE_PRODUCT, UNKNOWN, WINOGRAD, roofline
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cost, Memory, Record
 from tests.builders import make_cell, make_record
