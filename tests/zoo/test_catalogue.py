@@ -128,7 +128,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all() -> None:
 SOURCE = '''
 """Mine."""
 from benchsuite.mixers._attention import ATTENTION_KERNELS as ALL
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
 from benchsuite.mixers.hilo import HiLo
 from torch import nn
 from .nowhere import Somewhere
