@@ -15,8 +15,8 @@ BenchsuiteError
 ├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more
 ├── SideFailed              one side of a gate cannot be measured at all
-├── EngineError             an engine has no workers any more
-├── WorkerLost              a worker of an engine is gone, with its machine perhaps
+├── ExecutorFailed          an executor has no workers any more
+├── WorkerLost              a worker of an executor is gone, with its machine perhaps
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
 """
@@ -169,12 +169,12 @@ class SideFailed(BenchsuiteError):  # noqa: N818  names what happened
     """One side of a gate could not be measured at all. Says which, and what it printed last."""
 
 
-class EngineError(BenchsuiteError):
-    """An engine cannot go on. What was measured is on disk, and the run can be gone on with."""
+class ExecutorFailed(BenchsuiteError):  # noqa: N818  names what happened
+    """An executor cannot go on. What was measured is on disk, and the run can be gone on with."""
 
 
 class WorkerLost(BenchsuiteError):  # noqa: N818  names what happened
-    """A worker of an engine is gone: its process, its node or its job. Says which and why."""
+    """A worker of an executor is gone: its process, its node or its job. Says which and why."""
 
 
 class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
 
-    from benchsuite.runner.sweep import Observer
+    from benchsuite.runner.recorder import Observer
 
 _GAP = 2
 _INDENT = 4

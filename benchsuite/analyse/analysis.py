@@ -22,7 +22,7 @@ from benchsuite.mixers.context_broadcast import ScaledContextBroadcast
 from benchsuite.results.cell import Cell
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker.build import build, own_packages
+from benchsuite.worker.build import build, plugin_packages
 from benchsuite.worker.refusals import is_refusal
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
@@ -132,7 +132,7 @@ def analyse(cell: Cell, settings: AnalysisSettings) -> SubjectAnalysis:
     try:
         built = build(cell, "cpu", seed=settings.seed)
     except ValueError as error:
-        if not is_refusal(error, own_packages(cell)):
+        if not is_refusal(error, plugin_packages(cell)):
             raise
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
     module, (tensor, *rest) = built.module, built.inputs

@@ -63,13 +63,13 @@ def selftest(
     """
     from benchsuite.health.selftest import FULL, QUICK
     from benchsuite.health.selftest import selftest as test
-    from benchsuite.runner.workers import ProcessExecutor
+    from benchsuite.runner.workers import ProcessWorkers
 
     if out is not None:
         _require_folder(out)
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler of torch logs each start and stop
     try:
-        done = test(device, QUICK if quick else FULL, ProcessExecutor, _say, ("benchsuite", *sys.argv[1:]))
+        done = test(device, QUICK if quick else FULL, ProcessWorkers, _say, ("benchsuite", *sys.argv[1:]))
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None

@@ -14,7 +14,7 @@ from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
     from benchsuite.gate.formats.console import ConsolePage
-    from benchsuite.report.prose import Section
+    from benchsuite.report.tables import Section
 
 _READABLE = 100
 """Characters of a line of sentences at most."""
@@ -83,7 +83,7 @@ def print_page(page: ConsolePage) -> None:
 
 def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     """Print them, as text that fits the terminal or else as Markdown."""
-    from benchsuite.report.prose import texts
+    from benchsuite.report.tables import texts
     from benchsuite.terminal import print_rows
     from benchsuite.zoo.listing import markdown
 

@@ -10,9 +10,12 @@ import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.report.figures import KINDS, require_style
 
 if TYPE_CHECKING:
-    from benchsuite.report.claims import Panel
+    from benchsuite.report.claims_panel import ClaimsPanel
+
+_KINDS = f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}."
 
 
 def export(
@@ -39,8 +42,7 @@ def report(
     style: Style = None,
 ) -> None:
     """Render one HTML file that opens offline from one or more runs."""
-    from benchsuite.report.html import render
-    from benchsuite.report.styles import require_style
+    from benchsuite.report.page import render
     from benchsuite.results.store import REPORT, read_run
 
     look = require_style(style, figures)
@@ -53,10 +55,7 @@ def figure(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     kind: Annotated[
         str,
-        typer.Option(
-            help="scatter, accuracy, protocols, axis, scaling, ratio, metrics, kernels, device, roofline, "
-            "operators, memory, training or energy."
-        ),
+        typer.Option(help=_KINDS),
     ],
     out: Annotated[Path, typer.Option(help="File to write: .pdf, .png or .svg.")],
     mixers: Annotated[
@@ -79,10 +78,9 @@ def figure(
     """Write one figure of a run to a file, as wide as a column of a paper or as the page."""
     from benchsuite.report import theme
     from benchsuite.report.cells import read
-    from benchsuite.report.figures import KINDS, PAGE, Layout, Options
-    from benchsuite.report.figures.layout import parse
+    from benchsuite.report.figures.choose import Options
+    from benchsuite.report.figures.layout import PAGE, Layout, parse
     from benchsuite.report.figures.of_run import drawings
-    from benchsuite.report.styles import require_style
     from benchsuite.report.svg import FORMATS, write
     from benchsuite.results.metrics import METRICS
     from benchsuite.results.store import read_run
@@ -142,7 +140,7 @@ def claims(
     """Say which claims of papers hold in a run. Verdicts are findings: the exit code is always 0."""
     import json
 
-    from benchsuite.report.claims import judgements, panel, plain
+    from benchsuite.report.claims_panel import judgements, panel, plain
     from benchsuite.results.frame import load
 
     if format not in ("text", "json"):
@@ -165,7 +163,7 @@ def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]
     raise UsageError(f'{option}: no "{word}"{hint}\n  allowed: {", ".join(allowed)}')
 
 
-def _print_claims(panel: Panel | None) -> None:
+def _print_claims(panel: ClaimsPanel | None) -> None:
     """What `benchsuite claims` shows: a heading for every claim, and a row for every setting under it."""
     from rich.table import Table
     from rich.text import Text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
-from benchsuite.errors import FAILED, INTERRUPTED, EngineError, StorageError, UsageError, did_you_mean
+from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError, did_you_mean
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchsuite.runner.estimate import Estimate
     from benchsuite.runner.prepare import Prepared
     from benchsuite.runner.sweep import Sweep
-    from benchsuite.runner.workers import Executor
+    from benchsuite.runner.workers import Workers
 
 
 def run(
@@ -83,14 +83,14 @@ def run(
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.plugins import require_folders
-    from benchsuite.report.styles import require_style
+    from benchsuite.report.figures import require_style
     from benchsuite.results.store import SCENARIO
-    from benchsuite.runner.executors.table import open_engine, require_engine
+    from benchsuite.runner.executors.table import open_executor, require_executor
     from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.runner.sweep import run_on
+    from benchsuite.runner.sweep import run_sweep
     from benchsuite.scenario.shards import parse_shard
 
-    require_engine(executor)
+    require_executor(executor)
     look = require_style(style, figures)
     options = _options(executor, executor_option, ray_address)
     _check_folders(out if not dry_run else None, resume)
@@ -113,25 +113,25 @@ def run(
     require_folders(request.pythonpath)
     folder = resume or out
     try:
-        with contextlib.closing(open_engine(executor, request.pythonpath, options)) as engine:
-            prepared = prepare(request, engine.planner)
+        with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
+            prepared = prepare(request, opened.planner)
             for note in prepared.notes if not quiet else ():
                 print(note)
             if dry_run:
-                _print_dry_run(prepared, engine.planner)
+                _print_dry_run(prepared, opened.planner)
                 return
             folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
             observer = terminal.observer(quiet=quiet, verbose=verbose)
             with asked_to_stop() as stopping:
-                sweep = run_on(prepared, folder, engine, observer, stopping)
+                sweep = run_sweep(prepared, folder, opened, observer, stopping)
         _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
         begun = folder is not None and (folder / SCENARIO).is_file()
         hint = f"; go on with: {_going_on(folder, executor)}" if folder and begun else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    except EngineError as error:
-        raise EngineError(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
+    except ExecutorFailed as error:
+        raise ExecutorFailed(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
 
 
 def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:
@@ -224,7 +224,7 @@ def _up_to_date(page: Path, records: Path) -> bool:
 
 def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
     """Make the report; raises StorageError if it cannot be written."""
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
     from benchsuite.results.store import read_run
 
     try:
@@ -236,11 +236,11 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
         ) from error
 
 
-def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
+def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     from benchsuite.labels import describe_cell
     from benchsuite.runner.estimate import estimate
 
-    estimates = estimate(prepared, engine)
+    estimates = estimate(prepared, workers)
     print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {describe_cell(cell)}: {reason}")

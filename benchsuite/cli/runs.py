@@ -81,7 +81,7 @@ def merge(
     Every record keeps the machine that it was measured on. Cells that no run has are named; with --complete
     they are refused.
     """
-    from benchsuite.results.merge import CHOICES
+    from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
 
     if on_conflict not in CHOICES:
@@ -114,8 +114,10 @@ def compare(
     code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
     allocator.
     """
-    from benchsuite.report.comparison_page import of_runs, plain_of, to_html_of
-    from benchsuite.report.html import write
+    from benchsuite.report.comparison_page import page as page_of
+    from benchsuite.report.comparison_page import plain as data_of
+    from benchsuite.report.comparison_page import to_html
+    from benchsuite.report.templating import write
     from benchsuite.results.comparable import require_alike
     from benchsuite.results.store import read_run
 
@@ -126,9 +128,9 @@ def compare(
         raise UsageError("compare wants two runs or more: benchsuite compare A B")
     loaded = [read_run(path) for path in runs]
     require_alike([(str(run.path), run.records) for run in loaded])
-    page = of_runs(loaded)
+    page = page_of(loaded)
     if format == "json":
-        print(json.dumps(plain_of(loaded), indent=2, ensure_ascii=False))
+        print(json.dumps(data_of(loaded), indent=2, ensure_ascii=False))
     else:
         text = format == "text"
         if not text:
@@ -140,7 +142,7 @@ def compare(
         print_sections(page.sections, plain=text)
     if out is not None:
         try:
-            write(to_html_of(page), out)
+            write(to_html(page), out)
         except OSError as error:
             raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
         print(f"report   {out}", file=sys.stderr)
@@ -160,7 +162,7 @@ def history(
 
     Verdicts are findings: the exit code is 0 whatever is found.
     """
-    from benchsuite.report.history import FORMATS, plain, to_csv, to_otava
+    from benchsuite.report.history_page import FORMATS, plain, to_csv, to_otava
 
     if format not in FORMATS:
         hint = did_you_mean(format, FORMATS, "'")
@@ -231,7 +233,7 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
         UsageError: there are no runs, or none of this scenario.
     """
     from benchsuite.findings.history import history as series_of
-    from benchsuite.report.history import scenarios
+    from benchsuite.report.history_page import scenarios
     from benchsuite.results.store import find_runs
 
     paths = find_runs(folder)
@@ -268,7 +270,7 @@ def _write_text(series: list[Series], out: Path | None) -> None:
     import contextlib
     import io
 
-    from benchsuite.report.history import sections
+    from benchsuite.report.history_page import sections
 
     if out is None:
         print_sections(sections(series), plain=True)

@@ -95,14 +95,14 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     from collections import Counter
 
     from benchsuite.runner.prepare import Request, prepare
-    from benchsuite.runner.workers import ProcessExecutor
+    from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.expand import expected
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    with closing(ProcessExecutor(pythonpath)) as engine:
-        prepared = prepare(request, engine, every=True)
+    with closing(ProcessWorkers(pythonpath)) as workers:
+        prepared = prepare(request, workers, every=True)
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
     print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
     reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)

@@ -14,10 +14,10 @@ from benchsuite.gate.accept import Accepted, accepted_of, unused
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of, changes_of
 from benchsuite.plugins import require_folders
 from benchsuite.results.record import Cell, Cost, Record
-from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load, resolve
-from benchsuite.worker.reply import Answer
+from benchsuite.worker.reply import WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
 _DEVICE = "cpu"
@@ -44,9 +44,9 @@ def count_scenarios(
     cells = [cell for one in references for cell in _cells(_file(one, beside), pythonpath)]
     if not cells:
         raise UsageError("nothing to count: name a scenario that has cells")
-    with closing(ProcessExecutor(pythonpath)) as executor:
+    with closing(ProcessWorkers(pythonpath)) as workers:
         unique = list({cell.id: cell for cell in cells}.values())
-        costs = executor.count(unique, TIMEOUT_S)
+        costs = workers.count(unique, TIMEOUT_S)
     counted = tuple(cell_of([_record(cell, cost)]) for cell, cost in zip(unique, costs, strict=True))
     name = ", ".join(dict.fromkeys(Path(one).stem for one in references))
     return Baseline(kind="exact", name=name, cells=counted, sources=tuple(references))
@@ -94,16 +94,16 @@ def _cells(reference: str, pythonpath: Sequence[str]) -> list[Cell]:
     return list(expand_detailed(scenario, device=_DEVICE).cells)
 
 
-def _record(cell: Cell, answer: Answer[Cost]) -> Record:
+def _record(cell: Cell, reply: WorkerReply[Cost]) -> Record:
     """Of a count that alone failed the record has the reason, and is "ok"."""
-    failure = answer.failure
+    failure = reply.failure
     return Record(
         id=cell.id,
         cell=cell,
-        status=answer.status,
-        failure=None if answer.status == "ok" else failure,
-        cost=answer.value,
-        not_counted=failure.message if answer.status == "ok" and failure else "",
+        status=reply.status,
+        failure=None if reply.status == "ok" else failure,
+        cost=reply.value,
+        not_counted=failure.message if reply.status == "ok" and failure else "",
         started_at="",
         seconds=0.0,
     )

@@ -11,8 +11,7 @@ from benchsuite.errors import UsageError
 from benchsuite.gate.accept import Accepted
 from benchsuite.gate.verdicts import require_enough
 from benchsuite.results.record import Cell
-from benchsuite.runner.device_profile import profile_for, said
-from benchsuite.runner.prepare import busy
+from benchsuite.runner.prepare import busy, profile_for, profile_note
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.model import Scenario
@@ -78,7 +77,7 @@ def plan(request: GateRequest) -> GatePlan:
     device, environment = _machine(scenario)
     notes: tuple[str, ...] = ()
     if profile := profile_for(device, request.profiles, scenario):
-        notes = (said(profile),)
+        notes = (profile_note(profile),)
         scenario = _load(request, (profile,))
     selection = parse(request.filter)
     every = expand(scenario, device=device)

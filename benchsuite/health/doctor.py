@@ -9,6 +9,7 @@ from typing import Any, Literal
 from benchsuite.findings.flags import BUSY_HOST, THERMAL
 from benchsuite.format import byte_size, significant
 from benchsuite.health.facts import OPTIONAL
+from benchsuite.results.devices import kind_of
 
 Level = Literal["ok", "note", "warn"]
 
@@ -140,7 +141,7 @@ def _torch(facts: Mapping[str, Any]) -> Iterator[Diagnosis]:
             "warn", f"there is an NVIDIA driver, but torch {built} and sees no GPU", effect, remedy
         )
     missing = [name for name, there in torch["kernels"].items() if not there]
-    if missing and facts["device"] != "cpu":  # a CPU never has all of them
+    if missing and not kind_of(facts["device"]).on_host:  # a CPU never has all of them
         effect = "cells with these kernels end as unsupported"
         yield Diagnosis("note", f"no attention kernel {', '.join(missing)} on {facts['device']}", effect)
 

@@ -29,7 +29,7 @@ from benchsuite.scenario.measure_settings import Measure
 
 if TYPE_CHECKING:
     from benchsuite.health.checks import Effort
-    from benchsuite.runner.workers import Executor
+    from benchsuite.runner.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ def cells_of(device: str) -> tuple[Cell, ...]:
 def selftest(
     device: str,
     settings: Settings,
-    start: Callable[[], Executor],
+    start: Callable[[], Workers],
     say: Callable[[str], None],
     command: Sequence[str] = (),
 ) -> Selftest:
     """Test the instrument on a device: "auto", "cpu", "cuda" or "cuda:1".
 
     Args:
-        start: makes an executor; it is called once for each process that times.
+        start: makes workers; it is called once for each process that times.
         say: is told what begins.
 
     Raises:
@@ -195,7 +195,7 @@ def selftest(
 def _trials(
     device: str,
     settings: Settings,
-    start: Callable[[], Executor],
+    start: Callable[[], Workers],
     say: Callable[[str], None],
     command: Sequence[str],
 ) -> tuple[str, Mapping[str, Any], list[Trial], list[Verdict]]:
@@ -203,12 +203,12 @@ def _trials(
     trials: list[Trial] = []
     for number in range(settings.runs):
         say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
-        executor = start()
+        workers = start()
         try:
-            resolved, environment = executor.describe(device, settings.measure.threads, list(command))
-            trial = measured_alike(cells_of(resolved), settings.measure, executor)
+            resolved, environment = workers.describe(device, settings.measure.threads, list(command))
+            trial = measured_alike(cells_of(resolved), settings.measure, workers)
         finally:
-            executor.close()
+            workers.close()
         if isinstance(trial, Verdict):
             return resolved, environment, trials, [trial]
         trials.append(trial)
@@ -217,17 +217,17 @@ def _trials(
     return resolved, environment, trials, []
 
 
-def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
+def measured_alike(cells: Sequence[Cell], measure: Measure, workers: Workers) -> Trial | Verdict:
     """Identical cells in rounds, as in a run; a verdict if one of them fails."""
     medians: dict[str, tuple[float, ...]] = {}
-    for cell, outcome in measure_in_rounds(
-        cells, measure, executor, begins=lambda cell: None, stopping=lambda: False
+    for record in measure_in_rounds(
+        cells, measure, workers, begins=lambda cell: None, stopping=lambda: False
     ):
-        if outcome.timing is None:
-            assert outcome.failure is not None
-            words = f"{outcome.status}: {outcome.failure.message}"
+        if record.timing is None:
+            assert record.failure is not None
+            words = f"{record.status}: {record.failure.message}"
             return Verdict("A/A", "fail", "–", "–", f"the cell could not be timed; {words}")
-        medians[cell.id] = round_medians(outcome.timing)
+        medians[record.id] = round_medians(record.timing)
     return Trial(tuple(medians[cell.id] for cell in cells))
 
 

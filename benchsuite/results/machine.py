@@ -121,3 +121,14 @@ def intensity(cell: Cell, cost: Cost, memory: Memory) -> float | None:
         return None
     moved = memory.weights_bytes + memory.input_bytes + memory.output_bytes
     return FLOPS_PER_MAC * cost.macs * cell.batch / moved if moved else None
+
+
+def device_identity(environment: Mapping[str, Any]) -> str:
+    """Stable name of the physical device that an environment describes; sets of as many cores of one
+    machine are alike."""
+    gpu = environment.get("gpu") or {}
+    machine = str(environment.get("machine", ""))
+    if gpu.get("uuid"):
+        return f"{machine} {gpu['uuid']}"
+    cores = environment.get("core_set")
+    return f"{machine} {len(cores)} cores" if cores else machine

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from benchsuite.results.cell import (
@@ -27,6 +28,7 @@ from benchsuite.results.cell import (
 from benchsuite.text import bounded, storable
 
 __all__ = [
+    "INTERRUPTED",
     "RECORD_VERSION",
     "SETTINGS",
     "STATUSES",
@@ -55,9 +57,12 @@ __all__ = [
     "Subject",
     "Timing",
     "Usage",
+    "now",
 ]
 
 RECORD_VERSION = 3
+INTERRUPTED = "interrupted"
+"""What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
 
 Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "crash", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -380,6 +385,11 @@ class Record:
     attention_backend: tuple[AttentionBackend, ...] | None = None
 
     @property
+    def interrupted(self) -> bool:
+        """Whether its sampling ended because the run was asked to stop."""
+        return self.timing is not None and self.timing.stopped_by == INTERRUPTED
+
+    @property
     def reason(self) -> str | None:
         """Why the cell has no numbers, in a line; None if it has."""
         return self.failure.message if self.failure else None
@@ -388,3 +398,8 @@ class Record:
     def failed(self) -> bool:
         """Whether the cell failed in a way that the scenario did not expect."""
         return self.status not in ("ok", "skipped") and not self.expected
+
+
+def now() -> str:
+    """The moment as records write it: UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -101,7 +101,7 @@ class Term:
         if self.axis == "resolution":
             return cell.resolution == _size(value)
         if self.axis == "device":
-            return cell.device == value or (value == "cuda" and cell.device.startswith("cuda:"))
+            return value in (cell.device, cell.device.partition(":")[0])
         if self.axis.startswith("params."):
             return self._param_equal(cell, value)
         if self.axis in _NUMBERS:

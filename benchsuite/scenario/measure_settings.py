@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from benchsuite.results.devices import kind_of
 from benchsuite.scenario.types import (
     AllocatorWord,
     Bytes,
@@ -33,9 +34,6 @@ Rule = Literal["interval", "entropy", "fixed"]
 RULES: tuple[Rule, ...] = ("interval", "entropy", "fixed")
 Order = Literal["shuffled", "abba", "sequential"]
 ORDERS: tuple[Order, ...] = ("shuffled", "abba", "sequential")
-
-PRECISIONS = {"cpu": 0.02, "cuda": 0.01}
-"""Class of device → the precision that "auto" asks for: a GPU's samples spread less."""
 
 _MetricWord = Annotated[MetricGroup, OneOf(METRIC_GROUPS)]
 _RuleWord = Annotated[Rule, OneOf(RULES)]
@@ -125,4 +123,4 @@ class Measure(Part):
         """The share that rounds aim at on a device; None if there is none."""
         if self.precision != "auto":
             return self.precision
-        return PRECISIONS["cuda" if device.startswith("cuda") else "cpu"]
+        return kind_of(device).precision

@@ -1,4 +1,4 @@
-"""What a cell costs, told before it runs: its multiply–adds, and how much memory it will need."""
+"""Cost of a cell before it runs: its multiply–adds, and how much memory it will need."""
 
 from __future__ import annotations
 
@@ -144,8 +144,8 @@ def _private_bytes() -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """Memory of a cell before it runs.
+class MemoryEstimate:
+    """Memory of a cell, estimated before it runs.
 
     Attributes:
         peak_bytes: None if it cannot be told, for a reason.
@@ -157,8 +157,8 @@ class Foreseen:
     reason: str = ""
 
 
-def foresee(cell: Cell) -> Foreseen:
-    """Peak and weights of one step of the whole batch, if the cell runs on "meta".
+def memory_of(cell: Cell) -> MemoryEstimate:
+    """Estimate peak and weights of one step of the whole batch, if the cell runs on "meta".
 
     Raises:
         UsageError, Unsupported: of `build`.
@@ -169,14 +169,14 @@ def foresee(cell: Cell) -> Foreseen:
         weights = module_bytes(subject.module)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
-            return Foreseen(foreseen_bytes(cell, subject), weights)
+            return MemoryEstimate(peak_bytes_of(cell, subject), weights)
     except (Unsupported, UsageError):
         raise
     except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device
-        return Foreseen(None, weights, reason(error))
+        return MemoryEstimate(None, weights, reason(error))
 
 
-def foreseen_bytes(cell: Cell, subject: Subject) -> int:
+def peak_bytes_of(cell: Cell, subject: Subject) -> int:
     """Peak of live tensors of one step of the whole batch, weights, input and optimizer's state included.
 
     Where a training step cannot run on "meta", as with an operator that has no backward pass there, only the

@@ -1,4 +1,4 @@
-"""A cell looked at without timing it: memory, device time, energy, a trace. For a process of its own."""
+"""Passes over a cell that time nothing: memory, device time, energy, a trace. For a process of their own."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.compiling import GRAPHED, original
 from benchsuite.worker.ready import make_ready
-from benchsuite.worker.reply import Inspected
+from benchsuite.worker.reply import Inspection
 
 
-def inspect(cell: Cell, measure: Measure) -> Inspected:
+def inspect(cell: Cell, measure: Measure) -> Inspection:
     """Backends of attention; memory, if the scenario wants it; on a GPU how long it is busy for a step, and
     what it draws."""
     device = open_device(cell.device)
@@ -51,12 +51,11 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
         if ready.watch:
             ready.watch.require_unchanged(mark)
-    return Inspected(memory, busy, energy, backends)
+    return Inspection(memory, busy, energy, backends)
 
 
 def profile(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Reading:
-    """Build a cell, warm it up and profile `steps` steps of it. See
-    `measurement.operator_profile.profile_step`.
+    """Build a cell, warm it up and profile `steps` steps of it. See `measurement/operator_profile.py`.
 
     Caches are warm whatever the cell says, and a protocol decides on gradients alone: both are about when
     samples are taken, and here none are.

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from benchsuite.results.record import Busy, Compilation, Failure, Record
-from benchsuite.runner.device_profile import profile_for
+from benchsuite.runner.prepare import profile_for
 from benchsuite.scenario import filters
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, resolve

@@ -29,10 +29,10 @@ from benchsuite.health.selftest import (
 )
 from benchsuite.health.verdict import Verdict
 from benchsuite.measurement.device import Step
-from benchsuite.results.record import Cell, Failure, Timing
-from benchsuite.runner.workers import Executor, InlineExecutor
+from benchsuite.results.record import Cell, Failure, Record, Timing
+from benchsuite.runner.workers import InlineWorkers, Workers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from tests.doubles.fake_device import FakeDevice
 
 LITTLE = Effort(turns=2, turn_s=0.001, waits=3)
@@ -240,32 +240,35 @@ def test_the_cells_differ_in_nothing_but_their_names() -> None:
     assert len({replace(cell, name="").id for cell in cells}) == 1
 
 
-class Scripted(InlineExecutor):
+class Scripted(InlineWorkers):
     """Answers visits from a script."""
 
-    def __init__(self, answer: Callable[[Cell], Answer[Visited]]) -> None:
+    def __init__(self, answer: Callable[[Cell], WorkerReply[Record]]) -> None:
         super().__init__()
         self.answer = answer
 
-    def visit(self, cell: Cell, *others: Any) -> Answer[Visited]:
+    def visit(self, cell: Cell, *others: Any) -> WorkerReply[Record]:
         return self.answer(cell)
 
 
 def test_a_trial_has_the_medians_of_the_rounds_of_all_cells() -> None:
     middles = {"A1": 0.010, "A2": 0.020, "A3": 0.030}
 
-    def answer(cell: Cell) -> Answer[Visited]:
+    def answer(cell: Cell) -> WorkerReply[Record]:
         samples = tuple(middles[cell.name] + 0.001 * k for k in (-2, -1, 0, 1, 2))
         middles[cell.name] += 0.1
-        return Answer(Visited(Timing(
+        timing = Timing(
             samples_s=samples, method="", warmup_calls=0, warmup_s=0.0, stopped_by="samples", threads=1
-        )))  # fmt: skip
+        )
+        return WorkerReply(
+            Record(id=cell.id, cell=cell, status="ok", timing=timing, started_at="", seconds=0.0)
+        )
 
-    executor = Scripted(answer)
+    workers = Scripted(answer)
     try:
-        trial = measured_alike(cells_of("cpu"), TINY.measure, executor)
+        trial = measured_alike(cells_of("cpu"), TINY.measure, workers)
     finally:
-        executor.close()
+        workers.close()
     assert isinstance(trial, Trial)
     assert [list(cell) for cell in trial.cells] == [
         pytest.approx([first, first + 0.1, first + 0.2]) for first in (0.010, 0.020, 0.030)
@@ -273,8 +276,8 @@ def test_a_trial_has_the_medians_of_the_rounds_of_all_cells() -> None:
 
 
 def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_are_made() -> None:
-    def answer(cell: Cell) -> Answer[Visited]:
-        return Answer(status="oom", failure=Failure(stage="time", kind="E", message="no memory left"))
+    def answer(cell: Cell) -> WorkerReply[Record]:
+        return WorkerReply(status="oom", failure=Failure(stage="time", kind="E", message="no memory left"))
 
     found = selftest("cpu", TINY, lambda: Scripted(answer), lambda words: None)
     assert (found.verdicts[0].level, found.verdicts[0].means) == (
@@ -288,7 +291,7 @@ def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_ar
 
 def test_a_self_test_goes_from_end_to_end() -> None:
     said: list[str] = []
-    found = selftest("cpu", TINY, InlineExecutor, said.append, ("benchsuite", "selftest"))
+    found = selftest("cpu", TINY, InlineWorkers, said.append, ("benchsuite", "selftest"))
     names = [verdict.name for verdict in found.verdicts]
     assert names[5:] == list(CHECKS)
     assert all(name.startswith("A/A: ") for name in names[:5])
@@ -343,7 +346,7 @@ def command(
         def scripted(
             device: str,
             settings: Settings,
-            start: Callable[[], Executor],
+            start: Callable[[], Workers],
             say: Callable[[str], None],
             command: tuple[str, ...],
         ) -> Selftest:

@@ -270,7 +270,7 @@ def test_importing_benchsuite_imports_neither_pandas_nor_matplotlib_nor_torch() 
 
 
 def test_reading_a_run_needs_no_torch() -> None:
-    code = "import benchsuite.results.frame, benchsuite.report.html, sys; print('torch' in sys.modules)"
+    code = "import benchsuite.results.frame, benchsuite.report.page, sys; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -19,7 +19,7 @@ from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls
 from benchsuite.worker.build import build, mixer_class
-from benchsuite.worker.reply import Answer
+from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.steps import step_of
 from benchsuite.worker.timer import Timer
 from tests.builders import make_cell
@@ -32,11 +32,11 @@ def planted(name: str, **changes: object) -> Cell:
     return make_cell(name=name, target=f"tests.planted:{name}", **changes)
 
 
-def timed(cell: Cell) -> Answer[Timing]:
+def timed(cell: Cell) -> WorkerReply[Timing]:
     """The timing of a cell alone, or why there is none."""
     answer = calls.visit(cell, QUICK, Visit())
     timing = answer.value.timing if answer.value else None
-    return Answer(timing, answer.status, answer.failure)
+    return WorkerReply(timing, answer.status, answer.failure)
 
 
 def test_a_cell_that_works_has_its_samples() -> None:

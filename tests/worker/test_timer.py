@@ -15,13 +15,13 @@ from benchsuite.errors import Mismatch
 from benchsuite.measurement.allocator import can_retain, in_use
 from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell
+from benchsuite.results.record import Cell, Record
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
 from benchsuite.worker import passes, ready
 from benchsuite.worker import timer as timed
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.timer import Timer
 from tests.builders import make_cell, make_record
 from tests.doubles.fake_device import FakeDevice
@@ -172,23 +172,24 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
 def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
     told: list[int | None] = []
 
-    class Executor:
+    class Workers:
         def begin_round(self) -> None: ...
 
-        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> Answer[Visited]:
+        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> WorkerReply[Record]:
             told.append(visit.calls)
-            timing = make_record(samples=(1e-5,) * 4).timing
-            assert timing is not None
-            return Answer(Visited(replace(timing, calls_per_sample=visit.calls or 20)))
+            record = make_record(samples=(1e-5,) * 4)
+            assert record.timing is not None
+            timing = replace(record.timing, calls_per_sample=visit.calls or 20)
+            return WorkerReply(replace(record, timing=timing))
 
     measure = Measure(metrics=("latency",), rounds=3, precision=None)
     cells = [make_cell(device="cpu")]
     (one,) = measure_in_rounds(
-        cells, measure, cast("Any", Executor()), begins=lambda _: None, stopping=lambda: False
+        cells, measure, cast("Any", Workers()), begins=lambda _: None, stopping=lambda: False
     )
     assert told == [None, 20, 20]
-    assert one[1].timing is not None
-    assert one[1].timing.calls_per_sample == 20
+    assert one.timing is not None
+    assert one.timing.calls_per_sample == 20
 
 
 @pytest.mark.parametrize("word", ["auto", False])

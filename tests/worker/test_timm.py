@@ -14,9 +14,9 @@ import torch
 
 from benchsuite.errors import Unsupported, UsageError
 from benchsuite.results.record import Cell
-from benchsuite.runner import planning
+from benchsuite.runner import plan as planning
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.validate import problems
 from benchsuite.worker import timm as timm_networks
 from benchsuite.worker.build import backbone_builder, build
@@ -175,11 +175,11 @@ def test_the_cell_of_a_network_with_other_windows_is_called_so(
 ) -> None:
     monkeypatch.setattr(planning, "AT_ONCE", at_once)
     (tmp_path / "s.yaml").write_text(SCENARIO)
-    executor = InlineExecutor()
+    workers = InlineWorkers()
     try:
-        prepared = prepare(Request(reference=str(tmp_path / "s.yaml"), device="cpu"), executor)
+        prepared = prepare(Request(reference=str(tmp_path / "s.yaml"), device="cpu"), workers)
     finally:
-        executor.close()
+        workers.close()
     names = [(cell.name, cell.resolution[0]) for cell in prepared.cells]
     assert names == [("ViT", 224), ("MaxViT", 224), ("ViT", 448), ("MaxViT, windows 14×14", 448)]
     assert [note for note in prepared.notes if "another network, with windows of 14×14" in note]

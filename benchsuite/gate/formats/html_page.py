@@ -51,7 +51,7 @@ class GatePage:
 
 def to_html(result: GateResult) -> str:
     """The page as one HTML file that loads nothing."""
-    from benchsuite.report.html import filled
+    from benchsuite.report.templating import filled
 
     cells = ordered(result.cells)
     others = [cell for cell in cells if not notable(cell)]
@@ -66,7 +66,7 @@ def to_html(result: GateResult) -> str:
         notes=notes(result),
         command=one_line(result.command),
     )
-    return filled("gate.html.j2", page)
+    return filled("gate.html.j2", page=page)
 
 
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
@@ -85,8 +85,8 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
     if reach:
         heads.insert(-1, Header("Plot"))
         for cell, row in zip(cells, rows, strict=True):
-            shown = interval(cell.decision, reach, cell.verdict) if cell.decision else None
-            row.insert(-1, TableCell("", shown=shown))
+            plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
+            row.insert(-1, TableCell("", shown=plot))
     unmeasured = ("missing", "failed", "not counted")
     lines = tuple(
         Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)
