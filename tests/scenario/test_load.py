@@ -104,10 +104,10 @@ def test_a_checkout_ships_what_lies_beside_the_package(checkout: Path) -> None:
 
 
 def test_a_wheel_ships_what_lies_inside_the_package(checkout: Path) -> None:
-    shipped = checkout / "benchsuite" / "_shipped"
-    shipped.mkdir()
-    (shipped / "cost.yaml").write_text("")
-    assert shipped() == {"cost": shipped / "cost.yaml"}
+    inside = checkout / "benchsuite" / "_shipped"
+    inside.mkdir()
+    (inside / "cost.yaml").write_text("")
+    assert shipped() == {"cost": inside / "cost.yaml"}
 
 
 def test_a_name_is_a_shipped_scenario_even_beside_a_folder_of_this_name(checkout: Path) -> None:
