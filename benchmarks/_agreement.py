@@ -10,10 +10,9 @@ from itertools import combinations
 import pandas as pd
 
 from benchsuite.findings.claims import judge
-from benchsuite.report.contests import contests
-from benchsuite.report.groups import split
-from benchsuite.report.order import ratio, valued, within
+from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Value, kernels_of, points
+from benchsuite.report.ranking import as_value, rankings, ratio, within
 from benchsuite.results.frame import Results
 from benchsuite.results.metrics import METRICS
 from benchsuite.scenario.claim_model import stored_claims
@@ -142,7 +141,7 @@ def ratios(frame: pd.DataFrame, reference: str) -> dict[Hashable, Value]:
         for point in cells:
             beside = references.get((point.resolution, point.kernel))
             if beside is not None and point.name != reference:
-                found[point.cell] = valued(ratio(point, beside))
+                found[point.cell] = as_value(ratio(point, beside))
     return found
 
 
@@ -162,11 +161,11 @@ def fastest(frame: pd.DataFrame) -> dict[Hashable, str]:
     groups = split(points(frame))
     order = within(groups)
     return {
-        (group.title, contest.resolution, contest.kernel): contest.leaders[0].name
-        if len(contest.leaders) == 1
-        else (UNDECIDED if contest.open else NO_DIFFERENCE)
+        (group.title, ranking.resolution, ranking.kernel): ranking.leaders[0].name
+        if len(ranking.leaders) == 1
+        else (UNDECIDED if ranking.open else NO_DIFFERENCE)
         for group in groups
-        for contest in contests(group.cells, order)
+        for ranking in rankings(group.cells, order)
     }
 
 

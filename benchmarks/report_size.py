@@ -86,7 +86,7 @@ def measure(cells: int, run: Path | None) -> None:
 
     found = read_run(run) if run else synthetic(cells)
     before = time.perf_counter()
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
 
     with tempfile.TemporaryDirectory() as folder:
         out = render([found], out=Path(folder) / "report.html")

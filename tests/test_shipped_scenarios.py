@@ -7,10 +7,9 @@ import sys
 import pytest
 
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand, expected
-from benchsuite.scenario.find import shipped
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.worker.build import build, mixer_class
 from benchsuite.worker.estimate import memory_of

@@ -137,7 +137,7 @@ def _check_folders(out: Path | None, resume: Path | None) -> None:
 
 def _conclude(done: Profiled, *, quiet: bool) -> None:
     """Render the report, print the largest operators and how to see the traces; exit with 3 on failures."""
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
     from benchsuite.results.store import RECORDS, REPORT, read_run
 
     page = done.folder / REPORT
@@ -162,13 +162,13 @@ def _conclude(done: Profiled, *, quiet: bool) -> None:
 
 
 def _print_largest(record: Record, done: Profiled) -> None:
-    from benchsuite import terminal
     from benchsuite.format import si
+    from benchsuite.labels import describe_cell
 
     reading = done.readings.get(record.id)
     if reading is None:
         return
-    print(terminal.describe_cell(record.cell))
+    print(describe_cell(record.cell))
     for kind in ("kernel", "operator"):
         for one in [one for one in reading.ops if one.kind == kind][:SHOWN]:
             name = one.name if len(one.name) <= _NAME else f"{one.name[: _NAME - 1]}…"

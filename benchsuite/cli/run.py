@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
-from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError
+from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError, did_you_mean
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
+    from benchsuite.runner.estimate import Estimate
     from benchsuite.runner.prepare import Prepared
     from benchsuite.runner.sweep import Sweep
     from benchsuite.runner.workers import Workers
@@ -81,7 +83,7 @@ def run(
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.plugins import require_folders
-    from benchsuite.report.styles import require_style
+    from benchsuite.report.figures import require_style
     from benchsuite.results.store import SCENARIO
     from benchsuite.runner.executors.table import open_executor, require_executor
     from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
@@ -143,25 +145,23 @@ def _options(executor: str, words: list[str] | None, ray_address: str | None) ->
 
 def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
     """The two limits as overrides of the scenario."""
-    found = []
+    overrides = []
     if timeout is not None:
-        found.append(f"measure.timeout_s={timeout}")
+        overrides.append(f"measure.timeout_s={timeout}")
     if memory_limit is not None:
-        found.append(f"measure.memory_limit={memory_limit}")
-    return tuple(found)
+        overrides.append(f"measure.memory_limit={memory_limit}")
+    return tuple(overrides)
 
 
 def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
     """The statuses of `--retry oom,timeout`."""
-    from benchsuite.errors import nearest
     from benchsuite.results.record import STATUSES
 
     statuses = tuple(word.strip() for word in words.split(",") if word.strip())
     failures = [status for status in STATUSES if status not in ("ok", "skipped")]
     for status in statuses:
         if status not in failures:
-            near = nearest(status, failures)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(status, failures)
             raise UsageError(f'--retry: unknown status "{status}"{hint}\n  allowed: {", ".join(failures)}')
     if statuses and resume is None:
         raise UsageError("--retry goes with --resume; in a new run, say `measure: {retry: {crash: 1}}`")
@@ -224,7 +224,7 @@ def _up_to_date(page: Path, records: Path) -> bool:
 
 def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
     """Make the report; raises StorageError if it cannot be written."""
-    from benchsuite.report.html import render
+    from benchsuite.report.page import render
     from benchsuite.results.store import read_run
 
     try:
@@ -237,13 +237,13 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
 
 
 def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
-    from benchsuite import terminal
+    from benchsuite.labels import describe_cell
     from benchsuite.runner.estimate import estimate
 
     estimates = estimate(prepared, workers)
-    terminal.print_estimates(estimates)
+    print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
-        print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
+        print(f"excluded  {describe_cell(cell)}: {reason}")
     if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
         print(f"excluded  {more} more")
     count = len(prepared.cells)
@@ -252,3 +252,37 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     if len(estimates) < count:
         rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
     print(f"{count} cells, about {seconds:.0f} s ({rough})")
+
+
+def print_estimates(estimates: Sequence[Estimate]) -> None:
+    """Print the table of `--dry-run`, and below it why a cell has no numbers."""
+    from benchsuite.format import byte_size, si
+    from benchsuite.labels import describe_cell, noun, pixels
+    from benchsuite.terminal import print_table
+
+    rows = []
+    for item in estimates:
+        cell = item.cell
+        words = [
+            cell.id,
+            cell.name,
+            pixels(cell.resolution),
+            str(cell.batch),
+            cell.dtype,
+            cell.kernel,
+            cell.device,
+        ]
+        words += ["–" if item.macs is None else si(item.macs)]
+        words += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
+        words += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
+        rows.append((words, None))
+    called = noun(item.cell.subject for item in estimates).single
+    print_table(
+        ("cell", called, "px", "batch", "dtype", "kernel", "device"),
+        ("MACs/image", "time about", "memory about"),
+        rows,
+    )
+    for item in estimates:
+        if item.reason:  # in full: a table would cut it off
+            what = "no estimate" if item.tried else "no numbers"
+            print(f"{what}  {describe_cell(item.cell)}: {item.reason}")

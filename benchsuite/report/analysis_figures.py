@@ -1,4 +1,4 @@
-"""What a mixer or network does to an image, drawn. `Subject` → `Drawing`, or None where there is nothing.
+"""Figures of what a mixer or network does to an image: `SubjectAnalysis` → `Drawing`, or None for no figure.
 
 Whose weights these are stands on every figure, as figures are cut out of pages.
 """
@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from benchsuite.analyse.data import AttentionLayer, Spectrum, Subject
+from benchsuite.analyse.data import AttentionLayer, Spectrum, SubjectAnalysis
 from benchsuite.report.canvas import Canvas, Drawing, text
 from benchsuite.report.figures.layout import PAGE, grid
+from benchsuite.report.points import grouped
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
-from benchsuite.report.words import counted, fixed
+from benchsuite.report.words import counted, fixed, percentage
 
 WIDTH = PAGE.width
 PANEL = 190.0
@@ -25,7 +26,7 @@ LAYER = "Layer, in the order of execution"
 _LEFT, _GAP, _HEAD = 46.0, 66.0, 24.0
 
 
-def weights_words(subject: Subject) -> str:
+def weights_words(subject: SubjectAnalysis) -> str:
     """Whose weights, in words."""
     weights = subject.weights
     if weights.kind == "random":
@@ -33,9 +34,9 @@ def weights_words(subject: Subject) -> str:
     return f"weights of {weights.file}"
 
 
-def attention_figure(subject: Subject) -> Drawing | None:
+def attention_figure(subject: SubjectAnalysis) -> Drawing | None:
     """Entropy and distance over the layers; over the heads where there is one layer."""
-    branches = _branches(subject.attention)
+    branches = branches_of(subject.attention)
     if not branches:
         return None
     handles = _handles(branches) if len(branches) > 1 else []
@@ -63,23 +64,23 @@ def attention_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", _attention_alt(subject, branches))
 
 
-def spectrum_figure(subject: Subject) -> Drawing | None:
+def spectrum_figure(subject: SubjectAnalysis) -> Drawing | None:
     """Log amplitude over frequency of the branches of HiLo."""
     if not subject.spectra:
         return None
-    branches = list(dict.fromkeys(one.branch for one in subject.spectra))
+    branches = list(dict.fromkeys(item.branch for item in subject.spectra))
     order = _order(subject.spectra)
     handles = [
         Line2D([], [], color=SERIES[i], label=branch, linewidth=1.8) for i, branch in enumerate(branches)
     ]
     canvas, (left, right) = _panels(subject, handles)
     for i, branch in enumerate(branches):
-        alike = [one for one in subject.spectra if one.branch == branch]
-        for one in alike:
-            pairs = [(f, math.log(a)) for f, a in zip(one.frequency, one.amplitude, strict=True) if a]
+        alike = [item for item in subject.spectra if item.branch == branch]
+        for item in alike:
+            pairs = [(f, math.log(a)) for f, a in zip(item.frequency, item.amplitude, strict=True) if a]
             left.plot([f for f, _ in pairs], [a for _, a in pairs], color=SERIES[i], linewidth=1.1)
-        shares = [math.nan if one.high_share is None else one.high_share for one in alike]
-        places = [order.index(one.layer) + 1 for one in alike]
+        shares = [math.nan if item.high_share is None else item.high_share for item in alike]
+        places = [order.index(item.layer) + 1 for item in alike]
         right.plot(places, shares, color=SERIES[i], marker=MARKERS[i], markersize=5)
     left.set_xlabel("Frequency, share of the Nyquist frequency")
     left.set_ylabel("ln of the Fourier magnitude")
@@ -88,7 +89,7 @@ def spectrum_figure(subject: Subject) -> Drawing | None:
     _count_layers(len(order), right)
     caption = (
         "Left: two-dimensional Fourier transform of what each branch puts out after its projection; "
-        "magnitude, mean over images, channels and all directions of a frequency, natural logarithm; one "
+        "magnitude, mean over images, channels and all directions of a frequency, natural logarithm; item "
         "line a layer. The paper shows maps of single channels instead. Right: share of the squared "
         "magnitude above half "
         "the Nyquist frequency along either axis. Pooled keys alone make Lo-Fi smoother, also untrained."
@@ -100,7 +101,7 @@ def spectrum_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def paths_figure(subject: Subject) -> Drawing | None:
+def paths_figure(subject: SubjectAnalysis) -> Drawing | None:
     """ACmix's two learned scalars over the layers, and the logarithm of their ratio."""
     if not subject.paths:
         return None
@@ -130,7 +131,7 @@ def paths_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def scales_figure(subject: Subject) -> Drawing | None:
+def scales_figure(subject: SubjectAnalysis) -> Drawing | None:
     """The scale of CBS over the layers: its mean, and how far its quantiles lie apart."""
     if not subject.scales:
         return None
@@ -155,7 +156,7 @@ def scales_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def field_figure(subject: Subject) -> Drawing | None:
+def field_figure(subject: SubjectAnalysis) -> Drawing | None:
     """The effective receptive field as a map."""
     field = subject.field
     if field is None:
@@ -173,14 +174,14 @@ def field_figure(subject: Subject) -> Drawing | None:
         f"Effective receptive field: absolute gradient of the central token's output of {field.output} "
         f"(summed over channels) with respect to the input, summed over its channels, mean over "
         f"{counted(subject.images, 'image')}, over the largest value: dark is 0, bright is 1. The smallest "
-        f"square around the centre that holds 95 % of it is {fixed(100 * field.side_95, 2)} % of the shorter "
+        f"square around the centre that holds 95 % of it is {percentage(field.side_95)} of the shorter "
         f"side wide."
     )
-    alt = f"Effective receptive field of {subject.name}; 95 % within {fixed(100 * field.side_95, 2)} %."
+    alt = f"Effective receptive field of {subject.name}; 95 % within {percentage(field.side_95)}."
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
+FIGURES: Mapping[str, Callable[[SubjectAnalysis], Drawing | None]] = {
     "Attention entropy and distance": attention_figure,
     "Spectrum of Hi-Fi and Lo-Fi": spectrum_figure,
     "Path weights of ACmix": paths_figure,
@@ -190,7 +191,7 @@ FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
 """Title → figure. To add one, write its function and one line here."""
 
 
-def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
+def _panels(subject: SubjectAnalysis, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
     """Two panels side by side under a legend, and whose weights they are of."""
     canvas, (left, right) = grid(
         PAGE, 2, columns=2, height=PANEL, handles=handles, left=_LEFT, right=_LEFT, gap=_GAP, above=_HEAD
@@ -199,18 +200,15 @@ def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[
     return canvas, (left.ax, right.ax)
 
 
-def _headline(canvas: Canvas, subject: Subject, top: float) -> None:
+def _headline(canvas: Canvas, subject: SubjectAnalysis, top: float) -> None:
     """Whose weights these are, in a line whose middle lies ten points under `top`."""
     line = f"{subject.name} · {weights_words(subject)}"
     canvas.figure.text(_LEFT / WIDTH, 1 - (top + 10) / canvas.height, line, color=MUTED)
 
 
-def _branches(layers: Iterable[AttentionLayer]) -> dict[str, list[AttentionLayer]]:
+def branches_of(layers: Iterable[AttentionLayer]) -> dict[str, list[AttentionLayer]]:
     """Label → its layers. Layers whose keys are channels are a branch of their own."""
-    found: dict[str, list[AttentionLayer]] = {}
-    for layer in layers:
-        found.setdefault(layer.branch or f"over {layer.over}", []).append(layer)
-    return found
+    return grouped(layers, lambda layer: layer.branch or f"over {layer.over}")
 
 
 def _order(found: Sequence[AttentionLayer] | Sequence[Spectrum]) -> list[str]:
@@ -241,16 +239,16 @@ def _over(
     drawn = False
     for number, layers in enumerate(branches.values()):
         color, marker = SERIES[number % len(SERIES)], _marker(number)
-        found = [(order.index(la.layer) + 1, values) for la in layers if (values := values_of(la))]
-        drawn = drawn or bool(found)
+        points = [(order.index(la.layer) + 1, values) for la in layers if (values := values_of(la))]
+        drawn = drawn or bool(points)
         if over_heads:
-            for _, values in found:
+            for _, values in points:
                 ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, linestyle="none")
             continue
-        for place, values in found:
+        for place, values in points:
             ax.plot([place] * len(values), values, color=color, marker=marker, markersize=3, linestyle="none")
-        means = [sum(values) / len(values) for _, values in found]
-        ax.plot([place for place, _ in found], means, color=color)
+        means = [sum(values) / len(values) for _, values in points]
+        ax.plot([place for place, _ in points], means, color=color)
     heads = max(len(layer.entropy_nats) for layers in branches.values() for layer in layers)
     _whole_numbers(ax, heads if over_heads else len(order))
     return drawn
@@ -268,21 +266,21 @@ def _whole_numbers(ax: Axes, number: int) -> None:
     ax.xaxis.set_major_locator(FixedLocator(range(1, number + 1, max(1, math.ceil(number / 12)))))
 
 
-def _mean_share(subject: Subject, branch: str) -> str:
+def _mean_share(subject: SubjectAnalysis, branch: str) -> str:
     shares = [s.high_share for s in subject.spectra if s.branch == branch and s.high_share is not None]
-    return f"{fixed(100 * sum(shares) / len(shares), 2)} %" if shares else "not known"
+    return percentage(sum(shares) / len(shares)) if shares else "not known"
 
 
-def _conditions(subject: Subject) -> str:
+def _conditions(subject: SubjectAnalysis) -> str:
     return f"Weights: {weights_words(subject)}. Input: {subject.inputs}."
 
 
-def _attention_alt(subject: Subject, branches: Mapping[str, Sequence[AttentionLayer]]) -> str:
+def _attention_alt(subject: SubjectAnalysis, branches: Mapping[str, Sequence[AttentionLayer]]) -> str:
     parts = []
     for branch, layers in branches.items():
         values = [value for layer in layers for value in layer.entropy or ()]
         if values:
             parts.append(f"{branch}: {fixed(min(values), 2)} to {fixed(max(values), 2)}")
-    said = f" Entropy over ln(keys), {'; '.join(parts)}." if parts else ""
+    entropy = f" Entropy over ln(keys), {'; '.join(parts)}." if parts else ""
     matrices = counted(len(subject.attention), "attention matrix", "attention matrices")
-    return f"Attention entropy and distance of {matrices} in {subject.name}.{said}"
+    return f"Attention entropy and distance of {matrices} in {subject.name}.{entropy}"

@@ -1,7 +1,7 @@
 """The answer of a page: who is fastest where, whether fewest MACs meant fastest, what a fused kernel changed.
 
-Two or three sentences, computed from the cells. Who is faster is decided by `order`; what is undecided is
-said to be so, with the reason.
+Two or three sentences, computed from the cells. `ranking` decides who is faster; what is undecided is said to
+be so, with the reason.
 """
 
 from __future__ import annotations
@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.format import si
+from benchsuite.format import si, significant
 from benchsuite.labels import noun
+from benchsuite.report.answer_over_axis import of_parameter, of_protocols
 from benchsuite.report.cells import Cells
-from benchsuite.report.contests import NEAR, Contest, contests, noun_of, speed
-from benchsuite.report.order import Order
-from benchsuite.report.over import of_parameter, of_protocols
-from benchsuite.report.points import Point, names_of
-from benchsuite.report.winners import fastest, leads, range_of
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, places, sentence, signed, some
+from benchsuite.report.points import Point, grouped, names_of
+from benchsuite.report.ranking import NEAR, Order, Ranking, noun_of, rankings, speed
+from benchsuite.report.words import (
+    STATUS_WORDS,
+    capitalised,
+    counted,
+    joined,
+    pixels,
+    places,
+    sentence,
+    signed,
+    some,
+)
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.record import STATUSES
-from benchsuite.stats.evidence import Decision
+from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Decision
 from benchsuite.stats.fits import spearman
 
 RANKED = 4
@@ -33,7 +41,7 @@ def answer(cells: Cells) -> list[str]:
     if not cells.points:
         return ["The run holds no records."]
     found = of_protocols(cells) or of_parameter(cells)
-    return found or of_group(main_group(cells), cells.order, cells.asked)
+    return found or of_group(main_group(cells), cells.order, cells.named_reference)
 
 
 def main_group(cells: Cells) -> Sequence[Point]:
@@ -43,24 +51,104 @@ def main_group(cells: Cells) -> Sequence[Point]:
 
 def of_group(cells: Sequence[Point], order: Order, reference: str | None) -> list[str]:
     """The sentences about comparable cells."""
-    fields = contests(cells, order)
-    whole = [contest for contest in fields if contest.finished]
-    found = [] if fields else [_alone(cells)]
+    fields = rankings(cells, order)
+    whole = [ranking for ranking in fields if ranking.finished]
+    texts = [] if fields else [_alone(cells)]
     if whole:
-        own = [contest for contest in whole if contest.kernel == whole[0].kernel]
-        fused = [contest for contest in whole if contest.kernel != whole[0].kernel]
-        found += [fastest(own, reference, kernel=bool(fused)), fewest(own), changed(own, fused, cells, order)]
-    return [_started(text) for text in (*found, _unfinished(fields)) if text]
+        own = [ranking for ranking in whole if ranking.kernel == whole[0].kernel]
+        fused = [ranking for ranking in whole if ranking.kernel != whole[0].kernel]
+        texts += [
+            fastest(own, reference, kernel=bool(fused)),
+            fewest(own),
+            changed(own, fused, cells, order),
+        ]
+    return [capitalised(text) for text in (*texts, _unfinished(fields)) if text]
 
 
-def _started(text: str) -> str:
-    """The sentence with a capital where it begins with a word of ours and not with a name."""
-    return f"{text[0].upper()}{text[1:]}" if text.startswith(("which ", "no ")) else text
+def fastest(fields: Sequence[Ranking], reference: str | None = None, *, kernel: bool = False) -> str:
+    """Sentence on who leads these rankings of one kernel, and by how much.
+
+    Args:
+        kernel: name the kernel.
+    """
+    start = f"With the {fields[0].kernel} kernel, " if kernel and fields else ""
+    return sentence(f"{start}{'; '.join(leads(fields, reference))}") if fields else ""
+
+
+def leads(fields: Sequence[Ranking], reference: str | None = None) -> list[str]:
+    """A clause for each set of leaders; resolutions that agree share one."""
+    alike = grouped(fields, lambda one: (tuple(sorted(p.name for p in one.leaders)), one.open))
+    return [_lead(shared) + _reference(shared, reference) for shared in alike.values()]
+
+
+def _lead(shared: Sequence[Ranking]) -> str:
+    """Clause on the leaders of these rankings, which all have the same."""
+    first = shared[0]
+    where = places([ranking.resolution for ranking in shared])
+    leaders = some([point.name for point in first.leaders])
+    if len(first.leaders) == 1:
+        seconds = names_of(ranking.cells[1] for ranking in shared)
+        runner_up = seconds[0] if len(seconds) == 1 else f"the runner-up ({_each_at(shared)})"
+        return f"{leaders} is the fastest at {where}, {_lead_by(shared)} times as fast as {runner_up}"
+    if TOO_FEW in first.open:
+        return (
+            f"{first.cells[0].name} has the highest median at {where}, from too few rounds to state an order"
+        )
+    if NO_DRIFT in first.open:
+        return f"which of {leaders} is the fastest at {where} is open ({first.open})"
+    if first.open:
+        why = first.open.replace(DISAGREE, "the interval of the ratio includes 1")
+        return f"{leaders} tie for the fastest at {where} ({why})"
+    return f"{leaders} are equally fast at {where}, within the noise floor"
+
+
+def _each_at(shared: Sequence[Ranking]) -> str:
+    """Runners-up and where they are second: "SRA at 448 px and W-MSA at 672 px"."""
+    by_name = grouped(shared, lambda ranking: ranking.cells[1].name)
+    return joined([f"{name} at {places([one.resolution for one in mine])}" for name, mine in by_name.items()])
+
+
+def _lead_by(shared: Sequence[Ranking]) -> str:
+    """The lead over the runner-up: 1.19 [1.12, 1.26] of one ranking, 1.45 to 1.67 of several."""
+    found = [ranking.order.between(*ranking.cells[:2]) for ranking in shared]
+    if len(found) > 1:
+        return range_of([one.ratio for one in found])
+    digits = 3 if found[0].lo < 1.005 else 2  # so that an interval that excludes 1 is seen to
+    return "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(found[0].ratio, found[0].lo, found[0].hi, d=digits)
+
+
+def _reference(shared: Sequence[Ranking], reference: str | None) -> str:
+    """Clause on the rank of the reference behind the leaders; if it alone leads, of the others."""
+    firsts, count = names_of(ranking.cells[0] for ranking in shared), len(shared[0].leaders)
+    first, ahead = firsts[0], max(2, count)
+    if (count > 1 and reference in firsts) or TOO_FEW in shared[0].open:
+        return ""
+    rest = [
+        (ranking.order.between(point, ranking.cells[0]).ratio, place, point.name)
+        for ranking in shared
+        for place, point in enumerate(ranking.cells[ahead:], start=ahead + 1)
+        if reference in (first, point.name)
+    ]
+    if not rest:
+        return ""
+    speeds = f"{range_of([ratio for ratio, *_ in rest])} times the speed of {joined(firsts, 'or')}"
+    if reference != first:
+        last = max(len(ranking.cells) for ranking in shared)
+        spots = " to ".join(dict.fromkeys(str(pick(place for _, place, _ in rest)) for pick in (min, max)))
+        return f", and {reference} is number {spots} of {last} by median, at {speeds}"
+    who = "the others reach" if len({name for *_, name in rest}) > 1 else f"{rest[0][2]} reaches"
+    return f", and {who} {speeds}"
+
+
+def range_of(ratios: Sequence[float]) -> str:
+    """Ratios in a sentence: 1.19; 1.45 to 1.67."""
+    ends = (min(ratios), max(ratios))
+    return " to ".join(dict.fromkeys(f"{end:.2f}" if end >= 0.1 else significant(end, 2) for end in ends))
 
 
 @dataclass(frozen=True, slots=True)
 class _Least:
-    """Who needs the fewest MACs in a contest.
+    """The cells of a ranking with the fewest MACs.
 
     Attributes:
         verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell
@@ -70,35 +158,35 @@ class _Least:
         doubt: who may need fewer.
     """
 
-    contest: Contest
+    ranking: Ranking
     names: tuple[str, ...]
     verdict: str
     behind: float
     doubt: str
 
 
-def _least(contest: Contest) -> _Least | None:
-    known = contest.countable
+def _least(ranking: Ranking) -> _Least | None:
+    known = ranking.countable
     if len(known) < 2:
         return None
     least = min(point.macs for point in known)
     cheapest = [point for point in known if point.macs == least]
     # A lower bound above the least cannot be the least; one below it can.
-    open_ = names_of(p for p in contest.cells if not p.exact and p.macs < least)
+    open_ = names_of(p for p in ranking.cells if not p.exact and p.macs < least)
     doubt = f" (unless it is {joined(open_, 'or')}, with a lower bound only)" if open_ else ""
-    leaders = contest.leaders
+    leaders = ranking.leaders
     ahead = [point for point in leaders if point in cheapest]
-    if len(cheapest) == len(contest.cells):
+    if len(cheapest) == len(ranking.cells):
         verdict = "all"
     elif not ahead:
         verdict = "slower"
-    elif len(ahead) < len(leaders) and contest.open:
+    elif len(ahead) < len(leaders) and ranking.open:
         verdict = "perhaps"
     else:
         verdict = "fastest" if len(ahead) == len(cheapest) else "among"
     beside = cheapest[-1] if ahead else cheapest[0]
-    behind = 1.0 if beside is leaders[0] else contest.order.between(beside, leaders[0]).ratio
-    return _Least(contest, tuple(p.name for p in cheapest), verdict, behind, doubt)
+    behind = 1.0 if beside is leaders[0] else ranking.order.between(beside, leaders[0]).ratio
+    return _Least(ranking, tuple(p.name for p in cheapest), verdict, behind, doubt)
 
 
 _MEANT: Mapping[str, str] = {
@@ -110,28 +198,32 @@ _MEANT: Mapping[str, str] = {
 }
 
 
-def fewest(fields: Sequence[Contest]) -> str:
-    """Whether those with the fewest MACs are the fastest, and how well MACs order the others."""
-    found = [least for contest in fields if (least := _least(contest)) is not None]
+def fewest(fields: Sequence[Ranking]) -> str:
+    """Sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
+    least_of = [least for ranking in fields if (least := _least(ranking)) is not None]
     parts = []
     for verdict, words in _MEANT.items():
-        mine = [one for one in found if one.verdict == verdict]
-        if not mine:
+        same = [one for one in least_of if one.verdict == verdict]
+        if not same:
             continue
         every = (
-            "" if len(found) == 1 else " at any resolution" if verdict == "slower" else " at every resolution"
+            ""
+            if len(least_of) == 1
+            else " at any resolution"
+            if verdict == "slower"
+            else " at every resolution"
         )
-        text = words + (every if len(mine) == len(found) else f" at {_where(mine)}")
+        text = words + (every if len(same) == len(least_of) else f" at {_where(same)}")
         if verdict != "all":
-            text += f": {_who(mine)}"
-        if verdict == "among" and len(mine) == 1 and mine[0].behind < NEAR:
-            text += f", but {mine[0].names[-1]} reaches only {range_of([mine[0].behind])} times the speed of "
-            text += mine[0].contest.leaders[0].name
+            text += f": {_who(same)}"
+        if verdict == "among" and len(same) == 1 and same[0].behind < NEAR:
+            text += f", but {same[0].names[-1]} reaches only {range_of([same[0].behind])} times the speed of "
+            text += same[0].ranking.leaders[0].name
         if verdict == "slower":
-            first = {one.contest.leaders[0].name for one in mine}
+            first = {one.ranking.leaders[0].name for one in same}
             ahead = first.pop() if len(first) == 1 else "the fastest"
-            reaches = "reaches" if all(len(one.names) == 1 for one in mine) else "reach at most"
-            text += f" and {reaches} {range_of([one.behind for one in mine])} times the speed of {ahead}"
+            reaches = "reaches" if all(len(one.names) == 1 for one in same) else "reach at most"
+            text += f" and {reaches} {range_of([one.behind for one in same])} times the speed of {ahead}"
         parts.append(text)
     parts += [text for text in [_correlation(fields)] if text]
     text = "; ".join(parts)
@@ -139,17 +231,15 @@ def fewest(fields: Sequence[Contest]) -> str:
 
 
 def _where(found: Sequence[_Least]) -> str:
-    return places([one.contest.resolution for one in found])
+    return places([one.ranking.resolution for one in found])
 
 
 def _who(found: Sequence[_Least]) -> str:
-    """Who needs the fewest: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
-    alike: dict[tuple[tuple[str, ...], str], list[_Least]] = {}
-    for one in found:
-        alike.setdefault((one.names, one.doubt), []).append(one)
+    """Clause: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
+    alike = grouped(found, lambda one: (one.names, one.doubt))
     if len(alike) == 1:
         one = found[0]
-        least = min(point.macs for point in one.contest.countable)
+        least = min(point.macs for point in one.ranking.countable)
         size = f" ({si(least)} per image)" if len(found) == 1 else ""
         return (
             f"{some(one.names, 3)} {'needs' if len(one.names) == 1 else 'need'} the fewest{size}{one.doubt}"
@@ -159,24 +249,24 @@ def _who(found: Sequence[_Least]) -> str:
     )
 
 
-def _correlation(fields: Sequence[Contest]) -> str:
-    """How well MACs order the names by speed, as a clause with the numbers behind it."""
-    found = []
-    for contest in fields:
-        known = contest.countable
+def _correlation(fields: Sequence[Ranking]) -> str:
+    """Clause on how well MACs order the names by speed, with the numbers behind it."""
+    values = []
+    for ranking in fields:
+        known = ranking.countable
         value = spearman([p.macs for p in known], [p.throughput.value for p in known])
         if len(known) >= RANKED and value is not None:
-            found.append((value, len(known)))
-    if not found:
+            values.append((value, len(known)))
+    if not values:
         return ""
-    low, high = min(found)[0], max(found)[0]
+    low, high = min(values)[0], max(values)[0]
     numbers = dict.fromkeys((signed(low), signed(high)))
-    names = noun_of(fields).counted(max(count for _, count in found))
+    names = noun_of(fields).counted(max(count for _, count in values))
     return f"{_verdict(low, high, f'the {names}')} (rank correlation {' to '.join(numbers)})"
 
 
 def _verdict(low: float, high: float, names: str) -> str:
-    """What correlations between `low` and `high` mean; the thresholds are ours, so the numbers follow."""
+    """Meaning of correlations between `low` and `high`; the thresholds are ours, so the numbers follow."""
     order = f"MACs predict the order of {names} by speed"
     if high < -1 + 1e-9:
         return f"{order} exactly"
@@ -195,12 +285,12 @@ def _verdict(low: float, high: float, names: str) -> str:
     )
 
 
-def changed(own: Sequence[Contest], fused: Sequence[Contest], cells: Sequence[Point], order: Order) -> str:
-    """What the fused kernels change of the winners, and what they speed up or slow down."""
-    before = {contest.resolution: contest.leaders for contest in own}
+def changed(own: Sequence[Ranking], fused: Sequence[Ranking], cells: Sequence[Point], order: Order) -> str:
+    """Sentence on the winners that fused kernels change, and on whom they speed up or slow down."""
+    before = {ranking.resolution: ranking.leaders for ranking in own}
     alike: dict[str, list[str]] = {}
-    for kernel in dict.fromkeys(contest.kernel for contest in fused):
-        mine = [contest for contest in fused if contest.kernel == kernel and contest.resolution in before]
+    for kernel in dict.fromkeys(ranking.kernel for ranking in fused):
+        mine = [ranking for ranking in fused if ranking.kernel == kernel and ranking.resolution in before]
         moved = [c for c in mine if names_of(c.leaders) != names_of(before[c.resolution])]
         if mine:
             alike.setdefault("; ".join(leads(moved)), []).append(kernel)
@@ -268,14 +358,14 @@ def failures(cells: Sequence[Point]) -> str:
     return f"{len(failed)} of {counted(len(cells), 'cell')} gave no number: {joined(kinds)}." if kinds else ""
 
 
-def _unfinished(fields: Sequence[Contest]) -> str:
-    left = [contest.setting for contest in fields if not contest.finished]
+def _unfinished(fields: Sequence[Ranking]) -> str:
+    left = [ranking.setting for ranking in fields if not ranking.finished]
     return f"No winner is named at {some(left)}: cells of the same setting are not measured." if left else ""
 
 
 def deciding(cells: Sequence[Point], order: Order) -> list[Point]:
     """The cells that the answer rests on: leaders and runners-up."""
     found: dict[str, Point] = {}
-    for contest in contests(cells, order):
-        found |= {point.cell: point for point in (*contest.leaders, contest.cells[1])}
+    for ranking in rankings(cells, order):
+        found |= {point.cell: point for point in (*ranking.leaders, ranking.cells[1])}
     return list(found.values())

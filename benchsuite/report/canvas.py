@@ -17,7 +17,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
 
+from benchsuite.report.label_places import Box, place
 from benchsuite.report.theme import INK, MUTED, PAPER, Look, crossing
+from benchsuite.report.words import percentage
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,17 @@ def kernel_handles(kernels: Sequence[str], fills: Mapping[str, str]) -> list[Lin
         )
         for kernel in kernels
     ]
+
+
+def noise_handles(noise: float, band: float, *, narrow: bool) -> list[Artist]:
+    """Legend entry of the noise floor, whose band is so many points wide; none where it is not known.
+
+    Args:
+        narrow: whether there is no room to say that a mark hides the band.
+    """
+    thin = ", narrower than a mark" if band < mark_size() and not narrow else ""
+    label = f"noise floor ±{percentage(noise)}{thin}"
+    return [Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)] if noise else []
 
 
 def _marker(marker: str, fill: str, color: str = MUTED) -> dict[str, Any]:
@@ -263,3 +276,37 @@ def text(
         annotation_clip=False,
         bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5} if backed else None,
     )
+
+
+def name_marks(
+    ax: Axes,
+    names: Sequence[str],
+    anchors: Sequence[Sequence[tuple[float, float]]],
+    bounds: Box,
+    *,
+    size: float,
+    colors: Sequence[str] = (),
+    reach: float = 9.0,
+    **how: Any,
+) -> list[bool]:
+    """Write a name near one of its marks, with a leader line where it had to go farther than `reach`.
+
+    Args:
+        anchors: of each name, places in points from the lower left corner of the axes.
+        colors: of the names; that of ink if unsaid.
+        how: see `label_places.place`.
+
+    Returns:
+        Of each name whether there was room for it.
+    """
+    spots = place(anchors, [measure(name, size) for name in names], bounds, **how)
+    for i, spot in enumerate(spots):
+        if spot is None:
+            continue
+        box, (x, y) = spot
+        nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
+        if math.dist(nearest, (x, y)) > reach:
+            stroke(ax, (x, y), nearest, MUTED, width=0.5)
+        color = colors[i] if colors else INK
+        text(ax, box.left, (box.bottom + box.top) / 2, names[i], size=size, color=color)
+    return [spot is not None for spot in spots]

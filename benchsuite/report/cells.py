@@ -1,4 +1,7 @@
-"""The cells of a run, read once: what figures, sentences, tables and the explorer of a page share."""
+"""The cells of a run, read once: what figures, sentences, tables and the explorer of a page share.
+
+A run that stopped early has gaps: the settings and lines of cells that are still to be measured are marked.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,19 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.roofline import roofline
-from benchsuite.report.contests import with_standings
-from benchsuite.report.groups import Group, split
-from benchsuite.report.order import Order, beside, within
+from benchsuite.findings.roof import roofline
+from benchsuite.report.comparable_groups import Group, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
-from benchsuite.report.unfinished import missing, with_gaps
+from benchsuite.report.ranking import Order, relative_speed, with_standings, within
+from benchsuite.report.words import counted
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
+from benchsuite.scenario.groups import key
+from benchsuite.scenario.stored_scenario import stored_cells
 
 _ROOF = ("ridge", "roof_flops_per_s", "roof_share", "limited_by", "roof_kernel", "above")
-"""What a roofline adds to the frame."""
+"""Columns that a roofline adds to the frame."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Cells:
         frame: a row for each of them, in their order.
         points: the same, as points.
         gaps: cells that are still to be measured.
-        asked: the reference that the scenario names.
+        named_reference: the reference that the scenario names.
         reference: the name that others are compared with: that one, else the first that was timed; None for a
             single one.
         relative: cell → its speed as a multiple of the reference's in the same setting.
@@ -45,7 +49,7 @@ class Cells:
     groups: tuple[Group, ...]
     order: Order
     gaps: tuple[Cell, ...]
-    asked: str | None
+    named_reference: str | None
     reference: str | None
     relative: Mapping[str, Value]
     names: tuple[str, ...]
@@ -65,29 +69,29 @@ def read(run: Run) -> Cells:
     order = within(groups)
     groups = with_standings(groups, order)
     of_cell = {point.cell: point for group in groups for point in group.cells}
-    found = tuple(of_cell[cell] for cell in frame["cell"])
-    names = _ordered(run.scenario, names_of(found))
-    timed = names_of(point for point in found if point.throughput.known)
-    asked = (run.scenario.get("report") or {}).get("reference")
+    cells = tuple(of_cell[cell] for cell in frame["cell"])
+    names = _ordered(run.scenario, names_of(cells))
+    timed = names_of(point for point in cells if point.throughput.known)
+    named_reference = (run.scenario.get("report") or {}).get("reference")
     first = next((name for name in names if name in timed), None) if len(timed) > 1 else None
-    reference = asked or first
-    relative = _relative(found, reference)
+    reference = named_reference or first
+    relative = _relative(cells, reference)
     frame = frame.assign(
-        published_top1=[point.top1 for point in found],
-        standing=pd.Series([point.standing for point in found], dtype=object),
-        relative=[relative[point.cell].value for point in found],
-        relative_lo=[relative[point.cell].lo for point in found],
-        relative_hi=[relative[point.cell].hi for point in found],
+        published_top1=[point.top1 for point in cells],
+        standing=pd.Series([point.standing for point in cells], dtype=object),
+        relative=[relative[point.cell].value for point in cells],
+        relative_lo=[relative[point.cell].lo for point in cells],
+        relative_hi=[relative[point.cell].hi for point in cells],
     )
     return Cells(
         run=run,
         records=records,
         frame=frame,
-        points=found,
+        points=cells,
         groups=tuple(groups),
         order=order,
         gaps=tuple(gaps),
-        asked=asked,
+        named_reference=named_reference,
         reference=reference,
         relative=relative,
         names=tuple(names),
@@ -102,7 +106,7 @@ def _relative(cells: Sequence[Point], reference: str | None) -> dict[str, Value]
 
     base = {setting(point): point for point in cells if point.name == reference and point.rounds_s}
     return {
-        point.cell: beside(point, base[setting(point)]) if setting(point) in base else MISSING
+        point.cell: relative_speed(point, base[setting(point)]) if setting(point) in base else MISSING
         for point in cells
     }
 
@@ -123,3 +127,50 @@ def _ordered(scenario: Mapping[str, Any], names: Sequence[str]) -> list[str]:
         return next(iter(exact or begun), len(labels))
 
     return sorted(names, key=place)
+
+
+def missing(run: Run) -> list[Cell]:
+    """Cells that the run's scenario asks for and that `--resume` would measure.
+
+    None where nobody can tell, since this version makes other cells of the scenario than were measured.
+    """
+    wanted = {cell.id: cell for cell in stored_cells(run.scenario) or ()}
+    done = _done(run)
+    measured = {record.id for record in run.records if record.status != "skipped"}
+    return [cell for id, cell in wanted.items() if id not in done] if measured <= wanted.keys() else []
+
+
+def _done(run: Run) -> set[str]:
+    """Cells that need not be measured any more."""
+    return {record.id for record in run.records if record.status != "skipped" and not _cut_short(record)}
+
+
+def _cut_short(record: Record) -> bool:
+    return record.timing is not None and record.timing.stopped_by == "interrupted"
+
+
+def with_gaps(frame: pd.DataFrame, run: Run, gaps: Sequence[Cell]) -> pd.DataFrame:
+    """The frame with two columns that say whether cells are missing: in the setting of each cell,
+    `unfinished`, and among those of its mixer, kernel and size, `line_unfinished`."""
+    settings = {(key(cell), cell.kernel) for cell in gaps}
+    lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
+    cells = {record.id: record.cell for record in run.records}
+    mine = [cells[id] for id in frame["cell"]]
+    return frame.assign(
+        unfinished=pd.Series([(key(cell), cell.kernel) in settings for cell in mine], dtype=bool),
+        line_unfinished=pd.Series(
+            [(cell.target, cell.kernel, cell.resolution) in lines for cell in mine], dtype=bool
+        ),
+    )
+
+
+def progress(run: Run, gaps: Sequence[Cell]) -> str:
+    """The number of cells that a run measured before it stopped, in a sentence; empty if it is complete."""
+    if not gaps:
+        return ""
+    done = len(_done(run))
+    return (
+        f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named where cells of the "
+        "same setting are missing, and claims are judged on what is there. "
+        f"Go on with: benchsuite run --resume {run.path}"
+    )

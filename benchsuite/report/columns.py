@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import QUANTITIES
 
 Better = Literal["lower", "higher", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Quantity:
     """A column of the frame.
 
     Attributes:
@@ -34,17 +34,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What cells must share to be compared.
+    """Condition that cells must share to be compared.
 
     Attributes:
-        said: a value inside a sentence: "batch 64".
+        phrase: a value inside a sentence: "batch 64".
         usual: the value that needs no word; None where each value is said.
         worded: whether values are words, so that a column of them is set flush left.
     """
 
     key: str
     label: str
-    said: Callable[[Any], str] = str
+    phrase: Callable[[Any], str] = str
     usual: str | None = None
     worded: bool = False
 
@@ -78,56 +78,25 @@ CONDITIONS: Mapping[str, Condition] = {
     )
 }
 
-FACTORS: Mapping[str, str] = {key: row.label for key, row in CONDITIONS.items()}
-"""Condition → heading of its column."""
-
 AXES: Mapping[str, str] = {
-    "resolution": "Resolution (px)", "tokens": "Tokens", "kernel": "Kernel", **FACTORS,
+    "resolution": "Resolution (px)", "tokens": "Tokens", "kernel": "Kernel",
+    **{key: row.label for key, row in CONDITIONS.items()},
 }  # fmt: skip
 """Axes of a cell that charts can be drawn over, and how they are called."""
 
-MEASURES: Mapping[str, Column] = {
-    **{m.key: Column(m.key, m.label, m.unit, m.better, m.interval) for m in METRICS.values()},
+MEASURES: Mapping[str, Quantity] = {
     **{
-        row.key: row
-        for row in (
-            Column("flops", "FLOPs per image (2 × MACs)", "FLOP"),
-            Column("latency_p5_s", "Latency, 5th percentile", "s"),
-            Column("latency_p95_s", "Latency, 95th percentile", "s"),
-            Column("busy_s", "Device busy per step", "s"),
-            Column("forward_s", "Forward part of a step", "s"),
-            Column("backward_s", "Backward part of a step", "s"),
-            Column("optimizer_s", "Optimiser's part of a step", "s"),
-            Column("compile_s", "Time to compile", "s"),
-            Column("seconds", "Wall time of the cell", "s"),
-            Column("peak_reserved_bytes", "Peak memory reserved", "B"),
-            Column("weights_bytes", "Memory of weights", "B"),
-            Column("input_bytes", "Memory of the input", "B"),
-            Column("output_bytes", "Memory of the output", "B"),
-            Column("activations_bytes", "Memory of activations at the peak", "B"),
-            Column("gradient_bytes", "Memory of gradients", "B"),
-            Column("optimizer_bytes", "Memory of the optimiser", "B"),
-            Column("achieved_flops_per_s", "Achieved FLOP/s", "FLOP/s"),
-            Column("ceiling_share", "Share of the measured ceiling"),
-            Column("intensity", "Operations per byte", "FLOP/B"),
-            Column("precision", "Precision reached (half interval ÷ median)"),
-            Column("samples", "Samples"),
-            Column("rounds", "Rounds"),
-            Column("page_faults", "Page faults per step"),
-            Column("system_share", "Share of time in the operating system"),
-            Column("check_error", "Error against math in fp32"),
-            Column("joules", "Energy per step", "J"),
-            Column("joules_per_image", "Energy per image", "J"),
-            Column("idle_w", "Idle power", "W"),
-            Column("graphs", "Compiled graphs"),
-            Column("graph_breaks", "Graph breaks"),
-            Column("published_top1", "Published top-1 accuracy (%)", "", "higher"),
+        row.key: Quantity(
+            row.key, row.label, row.unit, getattr(row, "better", ""), getattr(row, "interval", None)
         )
+        for row in QUANTITIES.values()
+        if row.label
     },
+    "published_top1": Quantity("published_top1", "Published top-1 accuracy (%)", "", "higher"),
 }
-"""What can be shown of a cell: the metrics, then everything else that a record knows."""
+"""Quantities of a cell: whatever `results/metrics.py` has a label for."""
 
 
-def relative(reference: str) -> Column:
+def relative(reference: str) -> Quantity:
     """The column of speeds as multiples of the reference's in the same setting."""
-    return Column("relative", f"× {reference}", "", "higher", ("relative_lo", "relative_hi"))
+    return Quantity("relative", f"× {reference}", "", "higher", ("relative_lo", "relative_hi"))

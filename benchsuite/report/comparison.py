@@ -15,8 +15,8 @@ from benchsuite.findings import exact, fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.report.differences import as_data, differences_of, settings_of
-from benchsuite.report.order import joint_drift, valued
 from benchsuite.report.points import MISSING, Point, Value, points
+from benchsuite.report.ranking import as_value, joint_drift
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -37,7 +37,7 @@ _SIDES: Mapping[Side, Seen] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class CellPair:
     """A cell that both runs have.
 
     Attributes:
@@ -75,7 +75,7 @@ class Comparison:
     old: str
     new: str
     findings: tuple[Finding, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[CellPair, ...]
     changes: tuple[tuple[str, Change], ...]
     only_old: tuple[tuple[str, str], ...]
     only_new: tuple[tuple[str, str], ...]
@@ -86,7 +86,7 @@ class Comparison:
         """The gravest finding; None if there is none."""
         return fingerprint.gravest(self.findings)
 
-    def of(self, seen: Seen) -> list[Pair]:
+    def of(self, seen: Seen) -> list[CellPair]:
         """The pairs of which this is decided."""
         return [pair for pair in self.pairs if pair.seen == seen]
 
@@ -163,27 +163,27 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _pair(words: str, old: Point, new: Point, found: Decision | None, remarks: str) -> Pair:
-    return Pair(
+def _pair(words: str, old: Point, new: Point, decision: Decision | None, remarks: str) -> CellPair:
+    return CellPair(
         id=new.cell,
         words=words,
         old=old.latency,
         new=new.latency,
-        ratio=valued(found) if found else MISSING,
-        seen=_SIDES[found.side] if found else "no time",
-        reason=found.reason if found and found.side == "undecided" else "",
+        ratio=as_value(decision) if decision else MISSING,
+        seen=_SIDES[decision.side] if decision else "no time",
+        reason=decision.reason if decision and decision.side == "undecided" else "",
         remarks=remarks,
     )
 
 
 def _remarks(old: Record, new: Record) -> str:
     """ "A: OOM, busy host"; empty for cells that are ok and above suspicion."""
-    said = []
+    remarks = []
     for side, record in (("A", old), ("B", new)):
         words = [] if record.status == "ok" else [STATUS_WORDS[record.status]]
         words += [flag.replace("_", " ") for flag in record.flags]
-        said += [f"{side}: {', '.join(words)}"] if words else []
-    return "; ".join(said)
+        remarks += [f"{side}: {', '.join(words)}"] if words else []
+    return "; ".join(remarks)
 
 
 def _by_id(run: Run) -> dict[str, Record]:

@@ -12,10 +12,10 @@ from benchsuite.findings import fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.format import byte_size, significant
-from benchsuite.report.claims import setting_words
-from benchsuite.report.columns import FACTORS
+from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.comparable_groups import setting_words
 from benchsuite.report.points import Value
-from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.tables import Table, table
 from benchsuite.report.words import joined
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
@@ -40,7 +40,7 @@ COUNTED = {
 
 def varying(frame: pd.DataFrame) -> list[str]:
     """The factors in which the cells of a frame differ."""
-    return [axis for axis in FACTORS if frame[axis].nunique(dropna=axis != "threads") > 1]
+    return [axis for axis in CONDITIONS if frame[axis].nunique(dropna=axis != "threads") > 1]
 
 
 def settings_of(frame: pd.DataFrame) -> list[str]:
@@ -53,7 +53,7 @@ def settings_of(frame: pd.DataFrame) -> list[str]:
 def differences_of(
     old: Run, new: Run, before: Sequence[Record], after: Sequence[Record]
 ) -> tuple[Finding, ...]:
-    """How machines, software and settings of these records differ, the most serious first."""
+    """Differences of machines, software and settings of these records, the most serious first."""
     found = [
         *fingerprint.over_sessions(machines_of(old, before), machines_of(new, after)),
         *fingerprint.settings(old.scenario, new.scenario),
@@ -100,8 +100,7 @@ def table_of(caption: str, letters: Sequence[str], findings: Mapping[str, Sequen
         return None
     body.sort(key=lambda row: fingerprint.LEVELS.index(row[0]))
     heads = ("Property", "Level", *letters, "Why it matters")
-    lines = tuple(Row(tuple(map(TableCell, texts))) for _, texts in body)
-    return Table(caption, tuple(map(Header, heads)), lines)
+    return table(caption, heads, (texts for _, texts in body))
 
 
 def _values(path: str, values: Sequence[Any]) -> str:

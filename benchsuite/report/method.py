@@ -1,4 +1,4 @@
-"""How the numbers of a run came about, in words: machine, protocol, failures and warnings."""
+"""Method behind the numbers of a run, in words: machine, protocol, failures and warnings."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from statistics import median
 from typing import Any
 
 from benchsuite.format import byte_size, si, significant
-from benchsuite.report import evidence
+from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
-from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.points import grouped
+from benchsuite.report.tables import Table, table
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
@@ -34,29 +35,15 @@ _BUSY: Mapping[str, str] = {
     "profiler": "the time in which a kernel ran, as the profiler saw it",
 }
 _WORDS: Mapping[str, str] = {
-    "os": "Operating system",
-    "cpu": "CPU",
-    "gpu": "GPU",
-    "git": "Git",
-    "cuda": "CUDA",
-    "cudnn": "cuDNN",
-    "tf32": "TF32",
-    "torch": "PyTorch",
-    "benchsuite": "benchsuite",
-    "mib": "MiB",
-    "mhz": "MHz",
-    "sm": "SM",
-    "uuid": "UUID",
-    "omp": "OMP",
-    "fvcore": "fvcore",
-    "numpy": "numpy",
-    "triton": "triton",
-}
+    "os": "Operating system", "cpu": "CPU", "gpu": "GPU", "git": "Git", "cuda": "CUDA", "cudnn": "cuDNN",
+    "tf32": "TF32", "torch": "PyTorch", "benchsuite": "benchsuite", "mib": "MiB", "mhz": "MHz", "sm": "SM",
+    "uuid": "UUID", "omp": "OMP", "fvcore": "fvcore", "numpy": "numpy", "triton": "triton",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A term and what is said of it."""
+    """A term and the text on it."""
 
     term: str
     text: str
@@ -64,7 +51,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong in the same way in one or more cells.
+    """Failure that one or more cells share.
 
     Attributes:
         cells: (id, target of the link) of each.
@@ -88,11 +75,8 @@ def environment(run: Run) -> Table:
     for key in (key for one in flat for key in one if key != "command"):
         labels.setdefault(_label(key), key)  # torch's version stands in two places
     heads = ["Value"] if len(flat) == 1 else [f"Session {number}" for number in range(1, len(flat) + 1)]
-    rows = tuple(
-        Row((TableCell(label), *(TableCell(one.get(key, "–")) for one in flat)))
-        for label, key in labels.items()
-    )
-    return Table("Machine and software.", (Header("Property"), *(Header(head) for head in heads)), rows)
+    rows = ((label, *(one.get(key, "–") for one in flat)) for label, key in labels.items())
+    return table("Machine and software.", ("Property", *heads), rows)
 
 
 def _flatly(environment: Mapping[str, Any]) -> dict[str, str]:
@@ -110,7 +94,7 @@ _PASSING = ("started_at", "command", "load", "temperature", "clock")
 
 
 def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether two descriptions differ in no more than time, load and momentary clocks."""
+    """True if two descriptions differ in no more than time, load and momentary clocks."""
     keys = {key for key in (*one, *other) if not any(word in key for word in _PASSING)}
     return all(one.get(key) == other.get(key) for key in keys)
 
@@ -129,15 +113,17 @@ def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]
             yield name, _text(key, value)
 
 
-def _ceilings(name: str, found: Mapping[str, Any]) -> tuple[str, str]:
-    """What one device with so many threads reached, in words."""
-    threads = found.get("threads")
-    where = f"{found.get('device', '')}" + (f", {counted(threads, 'thread')}" if threads else "")
-    rates = found.get("macs_per_s")
+def _ceilings(name: str, ceiling: Mapping[str, Any]) -> tuple[str, str]:
+    """Rates that one device with so many threads reached, in words."""
+    threads = ceiling.get("threads")
+    where = f"{ceiling.get('device', '')}" + (f", {counted(threads, 'thread')}" if threads else "")
+    rates = ceiling.get("macs_per_s")
     parts = [f"{dtype} {si(rate, 'MAC/s')}" for dtype, rate in rates.items()] if rates else []
-    if found.get("copy_bytes_per_s"):
-        parts.append(f"copy {si(found['copy_bytes_per_s'], 'B/s')}")
-    return f"{name} ({where})", "; ".join([*parts, *([str(found["method"])] if found.get("method") else [])])
+    if ceiling.get("copy_bytes_per_s"):
+        parts.append(f"copy {si(ceiling['copy_bytes_per_s'], 'B/s')}")
+    return f"{name} ({where})", "; ".join(
+        [*parts, *([str(ceiling["method"])] if ceiling.get("method") else [])]
+    )
 
 
 def _text(key: str, value: Any) -> str:
@@ -169,11 +155,11 @@ def command(run: Run) -> str | None:
 
 
 def protocol(run: Run) -> list[Fact]:
-    """How samples were taken and counted, from the records; then the scenario's own settings."""
+    """Facts on how samples were taken and counted, from the records; then the scenario's own settings."""
     facts = [
         *_timing(run.records),
         *_sureness(run),
-        *_trust(run.records),
+        *_checks(run.records),
         *_counting(run.records),
         *_busy(run.records),
         *_memory(run.records),
@@ -231,7 +217,7 @@ def _sureness(run: Run) -> Iterator[Fact]:
     if not timed:
         return
     machines = machines_of(run, run.records)
-    told = " ".join(dict.fromkeys(evidence.of_machine(machine) for machine in machines))
+    text = " ".join(dict.fromkeys(reliability.of_machine(machine) for machine in machines))
     if any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed):
         yield Fact(
             "Intervals",
@@ -242,19 +228,16 @@ def _sureness(run: Run) -> Iterator[Fact]:
             f"and Hochberg over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is "
             "no interval.",
         )
-    yield Fact("Noise floor", told)
+    yield Fact("Noise floor", text)
     wanted = (run.scenario.get("measure") or {}).get("precision")
-    precision = evidence.reached(run.records, wanted if isinstance(wanted, float) else None)
+    precision = reliability.reached(run.records, wanted if isinstance(wanted, float) else None)
     if precision:
         yield Fact("Precision", precision)
 
 
-def _trust(records: Sequence[Record]) -> Iterator[Fact]:
-    said = {
-        "Correctness": evidence.comparison(records),
-        "Compilation": evidence.compilation(records),
-    }
-    yield from (Fact(term, text) for term, text in said.items() if text)
+def _checks(records: Sequence[Record]) -> Iterator[Fact]:
+    texts = {"Correctness": reliability.comparison(records), "Compilation": reliability.compilation(records)}
+    yield from (Fact(term, text) for term, text in texts.items() if text)
 
 
 def _counting(records: Sequence[Record]) -> Iterator[Fact]:
@@ -285,9 +268,9 @@ def _counting(records: Sequence[Record]) -> Iterator[Fact]:
 
 def _busy(records: Sequence[Record]) -> Iterator[Fact]:
     methods = Counter(record.timing.busy.method for record in records if record.timing and record.timing.busy)
-    told = [f"{_BUSY.get(method, method)} ({counted(cells, 'cell')})" for method, cells in methods.items()]
-    if told:
-        yield Fact("Device time", f"{joined(told)}; in a pass of its own.")
+    words = [f"{_BUSY.get(method, method)} ({counted(cells, 'cell')})" for method, cells in methods.items()]
+    if words:
+        yield Fact("Device time", f"{joined(words)}; in a pass of its own.")
 
 
 def _memory(records: Sequence[Record]) -> Iterator[Fact]:
@@ -302,13 +285,14 @@ def _memory(records: Sequence[Record]) -> Iterator[Fact]:
 
 def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:
     """Every cell without numbers, in full; cells with the same message share an entry."""
-    found: dict[tuple[str, str, str], list[Record]] = {}
-    for record in records:
-        if record.status not in ("ok", "skipped"):
-            failure = record.failure
-            status = STATUS_WORDS[record.status] + (" (expected)" if record.expected else "")
-            where = f"{failure.kind} in stage {failure.stage}" if failure else ""
-            found.setdefault((status, where, failure.message if failure else ""), []).append(record)
+
+    def trouble(record: Record) -> tuple[str, str, str]:
+        failure = record.failure
+        status = STATUS_WORDS[record.status] + (" (expected)" if record.expected else "")
+        where = f"{failure.kind} in stage {failure.stage}" if failure else ""
+        return status, where, failure.message if failure else ""
+
+    found = grouped((record for record in records if record.status not in ("ok", "skipped")), trouble)
     return [
         Trouble(
             status=status,
@@ -322,7 +306,7 @@ def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:
 
 
 def rules(run: Run) -> list[Fact]:
-    """What the scenario left out or expected to fail, with its reasons."""
+    """Cells that the scenario left out or expected to fail, with its reasons."""
     facts = [
         Fact(f"Left out: {rule.get('where', '')}", str(rule.get("reason", "")))
         for rule in run.scenario.get("exclude") or ()
@@ -336,17 +320,17 @@ def rules(run: Run) -> list[Fact]:
 
 
 def _within(timing: Timing, asked: object) -> bool:
-    """Whether the last sample that there was time for brought the wanted precision."""
+    """True if the last sample that there was time for brought the wanted precision."""
     return isinstance(asked, float) and timing.precision is not None and timing.precision <= asked
 
 
 def warnings(run: Run) -> list[str]:
-    """What a reader should know before trusting the numbers."""
-    found = list(run.warnings)
+    """Warnings that a reader should know before trusting the numbers."""
+    texts = list(run.warnings)
     timed = [record.timing for record in run.records if record.timing is not None]
     few = sum(bool(timing.samples_s) and len(timing.rounds) < LEAST_ROUNDS for timing in timed)
     if few:
-        found.append(
+        texts.append(
             f"{counted(few, 'cell')} with fewer than {LEAST_ROUNDS} rounds: no interval, no order is stated"
         )
     asked = (run.scenario.get("measure") or {}).get("precision")
@@ -356,10 +340,10 @@ def warnings(run: Run) -> list[str]:
     )
     if asked and short:
         wanted = f" of {asked:g}" if isinstance(asked, float) else ""
-        found.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")
-    found += evidence.flagged(run.records)
+        texts.append(f"{counted(short, 'cell')} ended before the wanted precision{wanted} was reached")
+    texts += reliability.flagged(run.records)
     if (run.environment.get("git") or {}).get("dirty"):
-        found.append("benchsuite's own working tree had uncommitted changes")
+        texts.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:
-        found.append("the run was resumed with another machine or software: see the sessions of the machine")
-    return found
+        texts.append("the run was resumed with another machine or software: see the sessions of the machine")
+    return texts

@@ -1,4 +1,4 @@
-"""What the names in figures and tables stand for, and what tells them apart."""
+"""Meaning of the names in figures and tables, and what tells them apart."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchsuite.labels import noun
-from benchsuite.report.points import Point, names_of
-from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.points import Point, grouped, names_of
+from benchsuite.report.tables import Table, table
 from benchsuite.report.words import joined
 
 _SHAPE: Mapping[str, str] = {"dim": "Channels", "num_heads": "Heads", "stride": "Stride (px)"}
@@ -16,16 +16,18 @@ _SWAPS = "mixer"
 """The argument of a network that says what mixes in a stage in place of what its paper has."""
 
 
-def names(cells: Sequence[Point]) -> Table:
-    """A row a name. Width, heads and stride are those of a layer; a network may have been given mixers."""
+def names_table(cells: Sequence[Point]) -> Table:
+    """Table with a row a name.
+
+    Width, heads and stride are those of a layer; a network may have been given mixers.
+    """
     swapped = any(_split(point)[0] for point in cells)
     layers = not all(point.subject == "backbone" for point in cells)
     heads = [noun(point.subject for point in cells).heading, "Implementation"]
     heads += [*(["Mixers of its stages"] if swapped else []), "Arguments"]
     heads += list(_SHAPE.values()) if layers else []
     rows = []
-    for name in names_of(cells):
-        part = [point for point in cells if point.name == name]
+    for name, part in grouped(cells, lambda point: point.name).items():
         texts = [_all(point.target for point in part)]
         if swapped:
             own = "its own" if part[0].subject == "backbone" else "–"
@@ -36,29 +38,28 @@ def names(cells: Sequence[Point]) -> Table:
             texts += [
                 _all(None if p.settings["dim"] is None else p.settings[axis] for p in part) for axis in _SHAPE
             ]
-        rows.append(Row((TableCell(name), *(TableCell(text) for text in texts))))
-    return Table("What the names stand for.", tuple(Header(text) for text in heads), tuple(rows))
+        rows.append((name, *texts))
+    return table("What the names stand for.", heads, rows)
 
 
 def apart(cells: Sequence[Point]) -> str:
-    """What tells variants of one implementation apart, in a sentence; empty where there are several.
+    """Sentence on what tells variants of one implementation apart; empty where there are several.
 
     For example "All 5 networks are litv2_s; they differ in the mixers of stage3 and stage4."
     """
-    found = names_of(cells)
-    if len(found) < 2 or len({point.target for point in cells}) > 1:
+    names = names_of(cells)
+    if len(names) < 2 or len({point.target for point in cells}) > 1:
         return ""
     stages = _differing([_split(point)[0] for point in cells])
     differing = [f"the mixers of {joined(stages)}"] if stages else []
     differing += _differing([_split(point)[1] for point in cells])
     for axis, word in (("dim", "channels"), ("num_heads", "heads")):
-        of_name: dict[str, set[Any]] = {}
-        for point in cells:
-            of_name.setdefault(point.name, set()).add(point.settings[axis])
-        differing += [word] if len(set(map(frozenset, of_name.values()))) > 1 else []
+        of_name = grouped(cells, lambda point: point.name).values()
+        values = {frozenset(point.settings[axis] for point in part) for part in of_name}
+        differing += [word] if len(values) > 1 else []
     if not differing:
         return ""
-    what = noun(point.subject for point in cells).counted(len(found))
+    what = noun(point.subject for point in cells).counted(len(names))
     return f"All {what} are {cells[0].target}; they differ in {joined(differing)}."
 
 
@@ -81,7 +82,7 @@ def _stages(swaps: Mapping[str, Any]) -> str:
 
 
 def _mixer(choice: Any) -> str:
-    """What mixes in a stage: "msa", "sra (sr_ratio=2)", "lsa and gsa in turn"."""
+    """Mixer of a stage in words: "msa", "sra (sr_ratio=2)", "lsa and gsa in turn"."""
     if not isinstance(choice, dict):
         return str(choice)
     if "alternate" in choice:

@@ -14,8 +14,8 @@ from benchsuite.labels import noun
 from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.columns import CONDITIONS, MEASURES, Column, relative
-from benchsuite.report.groups import Group, varying
+from benchsuite.report.columns import CONDITIONS, MEASURES, Quantity, relative
+from benchsuite.report.comparable_groups import Group, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
@@ -23,10 +23,12 @@ from benchsuite.results.kernels import kernel_ran
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
+MOST_REASON = 90
+"""Characters of the reason of a failure in the table; the page has all of it under Method."""
 MAIN = ("macs", "latency_s", "throughput", "peak_memory_bytes")
-"""What every cell is measured for, in the order of the columns."""
+"""Metrics of every cell, in the order of the columns."""
 SELDOM = ("params", "joules_per_image", "published_top1")
-"""What is a column of the table of all cells where some cell has a number of it."""
+"""Metrics that the table of all cells shows where some cell has a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def settings(cells: Cells) -> list[Setting]:
     most numbers.
     """
     several = len(cells.groups) > 1
-    found = [
+    every = [
         Setting(
             f"{i}-{resolution}",
             pixels(resolution) + (f", {group.title}" if several else ""),
@@ -59,7 +61,7 @@ def settings(cells: Cells) -> list[Setting]:
         for i, group in enumerate(cells.groups, start=1)
         for resolution in resolutions_of(group.cells)
     ]
-    if not found:
+    if not every:
         return []
     main = {point.cell for point in main_group(cells)}
 
@@ -69,14 +71,14 @@ def settings(cells: Cells) -> list[Setting]:
         size = math.prod(setting.cells[0].size)
         return (setting.cells[0].cell in main, whole, size if whole else numbers)
 
-    first = max(found, key=rank)
-    return [first, *(setting for setting in found if setting is not first)]
+    first = max(every, key=rank)
+    return [first, *(setting for setting in every if setting is not first)]
 
 
 def of_setting(cells: Cells, setting: Setting) -> Table:
     """The numbers of one setting, for a paper: the fastest first."""
     ordered = sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
-    columns = [_name(ordered), *([_kernel()] if len(kernels_of(ordered)) > 1 else [])]
+    columns = [_name(ordered), *([_KERNEL] if len(kernels_of(ordered)) > 1 else [])]
     columns += _main(cells, ordered)
     shared = _conditions(cells.groups, setting)
     caption = f"{pixels(setting.cells[0].resolution)}, {shared}."
@@ -91,11 +93,11 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
         prefix: of the ids of rows, before the id of the cell.
     """
     points = cells.points
-    columns = [_name(points), _resolution(), _kernel(), *map(_condition, varying(points))]
-    columns += [*_main(cells, points), _rounds()]
+    columns = [_name(points), _RESOLUTION, _KERNEL, *map(_condition, varying(points))]
+    columns += [*_main(cells, points), _ROUNDS]
     columns += [_measure(cells, MEASURES[key], points) for key in SELDOM if _any(cells, key)]
-    columns += [_flags()] if any(point.flags for point in points) else []
-    columns += [_status()] if any(point.status != "ok" for point in points) else []
+    columns += [_FLAGS] if any(point.flags for point in points) else []
+    columns += [_STATUS] if any(point.status != "ok" for point in points) else []
     caption = f"All {counted(len(points), 'cell')}." if len(points) != 1 else "The only cell."
     if len(points) > MOST_ROWS:
         caption = (
@@ -142,7 +144,7 @@ def _main(cells: Cells, points: Sequence[Point]) -> list[_Shown]:
     return found
 
 
-def _measure(cells: Cells, column: Column, points: Sequence[Point]) -> _Shown:
+def _measure(cells: Cells, column: Quantity, points: Sequence[Point]) -> _Shown:
     """A column of the frame in the one unit that suits it; latencies and ratios with their intervals."""
     ends = column.interval if column.key in ("latency_s", "relative") else None
     keys = (column.key, *(ends or ()))
@@ -173,21 +175,15 @@ def _any(cells: Cells, key: str) -> bool:
 
 def _name(points: Sequence[Point]) -> _Shown:
     heading = noun(point.subject for point in points).heading
-    return _Shown(Header(heading), lambda point: TableCell(point.name, point.name))
+    return _Shown(Header(heading), lambda point: TableCell(point.name))
 
 
-def _resolution() -> _Shown:
-    def show(point: Point) -> TableCell:
-        return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
-
-    return _Shown(Header("Resolution (px)", numeric=True), show)
+def _resolution(point: Point) -> TableCell:
+    return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
 
 
-def _kernel() -> _Shown:
-    def show(point: Point) -> TableCell:
-        return TableCell(kernel_ran(point.kernel, point.backends), point.kernel)
-
-    return _Shown(Header("Kernel"), show)
+def _kernel(point: Point) -> TableCell:
+    return TableCell(kernel_ran(point.kernel, point.backends))
 
 
 def _condition(key: str) -> _Shown:
@@ -196,45 +192,43 @@ def _condition(key: str) -> _Shown:
     def show(point: Point) -> TableCell:
         value = point.settings[key]
         if value is None:
-            return TableCell("–", "" if row.worded else 0)
-        return TableCell(row.said(value) if key == "mode" else str(value), value)
+            return TableCell("–", None if row.worded else 0)
+        return TableCell(row.phrase(value) if key == "mode" else str(value), None if row.worded else value)
 
     return _Shown(Header(row.label, numeric=not row.worded), show)
 
 
-def _rounds() -> _Shown:
-    def show(point: Point) -> TableCell:
-        medians = point.rounds_s
-        if len(medians) < 2:
-            return TableCell("–")
-        factor, unit = scale_of(medians, "s")
-        text = f"{', '.join(fixed(median / factor, 3) for median in medians)} {unit}"
-        return TableCell(text, max(medians) / min(medians), strips.strip(medians, point.latency.value, text))
-
-    return _Shown(Header("Rounds", numeric=True), show)
+def _rounds(point: Point) -> TableCell:
+    medians = point.rounds_s
+    if len(medians) < 2:
+        return TableCell("–")
+    factor, unit = scale_of(medians, "s")
+    text = f"{', '.join(fixed(median / factor, 3) for median in medians)} {unit}"
+    return TableCell(text, max(medians) / min(medians), strips.strip(medians, point.latency.value, text))
 
 
-def _flags() -> _Shown:
-    def show(point: Point) -> TableCell:
-        words = [word.replace("_", " ") for word in point.flags]
-        marks = (
-            Markup('<abbr title="{}">{}</abbr>').format(FLAGS.get(flag, ""), word)
-            for flag, word in zip(point.flags, words, strict=True)
-        )
-        return TableCell(", ".join(words), words[0] if words else None, Markup(", ").join(marks))
-
-    return _Shown(Header("Flags"), show)
+def _flags(point: Point) -> TableCell:
+    words = [word.replace("_", " ") for word in point.flags]
+    marks = (
+        Markup('<abbr title="{}">{}</abbr>').format(FLAGS.get(flag, ""), word)
+        for flag, word in zip(point.flags, words, strict=True)
+    )
+    return TableCell(", ".join(words), shown=Markup(", ").join(marks))
 
 
-def _status(most: int = 90) -> _Shown:
-    def show(point: Point) -> TableCell:
-        word = STATUS_WORDS[point.status]
-        reason = " ".join((point.reason or "").split())
-        reason = reason if len(reason) <= most else f"{reason[: most - 1]}…"
-        text = f"{word}: {reason}" if reason else word
-        return TableCell(f"{text} (expected)" if point.expected else text, word)
+def _status(point: Point) -> TableCell:
+    word = STATUS_WORDS[point.status]
+    reason = " ".join((point.reason or "").split())
+    reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
+    text = f"{word}: {reason}" if reason else word
+    return TableCell(f"{text} (expected)" if point.expected else text)
 
-    return _Shown(Header("Status"), show)
+
+_RESOLUTION = _Shown(Header("Resolution (px)", numeric=True), _resolution)
+_KERNEL = _Shown(Header("Kernel"), _kernel)
+_ROUNDS = _Shown(Header("Rounds", numeric=True), _rounds)
+_FLAGS = _Shown(Header("Flags"), _flags)
+_STATUS = _Shown(Header("Status"), _status)
 
 
 def _conditions(groups: Sequence[Group], setting: Setting) -> str:

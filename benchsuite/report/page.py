@@ -1,38 +1,49 @@
-"""What the template gets: a page of runs, each with its answer, figures, claims and tables, all computed."""
+"""The report: a page of runs, each with its answer, figures, claims and tables."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from markupsafe import Markup
 
 from benchsuite.format import byte_size, si
-from benchsuite.report import across_page, analyses, claims, evidence, method, names, numbers, unfinished
-from benchsuite.report.across import across
+from benchsuite.report import (
+    analyses_section,
+    claims_panel,
+    comparison_page,
+    method,
+    names,
+    numbers,
+    reliability,
+    theme,
+)
 from benchsuite.report.answer import answer, of_group
-from benchsuite.report.cells import Cells, read
-from benchsuite.report.contests import speed
+from benchsuite.report.cells import Cells, progress, read
+from benchsuite.report.comparable_groups import describe, shared
 from benchsuite.report.differences import machines_of
-from benchsuite.report.drawn import FigurePart, Pen
 from benchsuite.report.explore.embed import ROOM_BYTES
-from benchsuite.report.explore.page import Explorer, RunData, assemble, run_data
-from benchsuite.report.groups import describe, shared
-from benchsuite.report.growing import growth_tables
+from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
+from benchsuite.report.figures import DEFAULT
+from benchsuite.report.figures.of_run import write_all
+from benchsuite.report.figures.on_page import FigurePart, FigureWriter
 from benchsuite.report.points import Point
-from benchsuite.report.prose import Section as Prose
-from benchsuite.report.svg import StyleSheet
-from benchsuite.report.tables import Table
-from benchsuite.report.theme import looks
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
+from benchsuite.report.ranking import speed
+from benchsuite.report.several_runs import compare_several
+from benchsuite.report.svg import StyleSheet, save
+from benchsuite.report.sweeps import growth_tables
+from benchsuite.report.tables import Section, Table
+from benchsuite.report.templating import filled, write
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, slug, spread
 from benchsuite.results.store import Run
-from benchsuite.scenario.wording import fitted
+from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)
 class Fold:
-    """What a page folds away under a title: sentences, figures, tables."""
+    """Sentences, figures and tables that a page folds away under a title."""
 
     key: str
     title: str
@@ -67,14 +78,14 @@ class RunPart:
     answer: list[str]
     evidence: list[str]
     unfinished: str
-    claims: claims.Panel | None
+    claims: claims_panel.ClaimsPanel | None
     first: FigurePart | None
     figures: list[FigurePart]
     others: list[Fold]
     undrawn: str
     numbers: Table | None
     names: Table
-    analyses: analyses.AnalysesPart | None
+    analyses: analyses_section.AnalysesPart | None
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -118,7 +129,32 @@ class Page:
     runs: list[RunPart]
     styles: Markup
     explorer: Explorer
-    across: list[Prose] = field(default_factory=list)
+    across: list[Section] = field(default_factory=list)
+
+
+def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = DEFAULT) -> Path:
+    """Write the report of these runs, one after the other.
+
+    Args:
+        out: the HTML file; its folder is made if needed.
+        figures: a folder for every figure as PDF, PNG and SVG.
+        style: what the figures in that folder look like, one of `figures.STYLES`.
+
+    Returns:
+        `out`.
+    """
+    with theme.applied():
+        page = build(runs)
+        if figures is not None:
+            write_all([read(run) for run in runs], figures, style)
+            _save_analyses(page, figures)
+    write(to_html(page), out)
+    return out
+
+
+def to_html(page: Page) -> str:
+    """The page as text."""
+    return filled("report.html.j2", page=page)
 
 
 def build(runs: Sequence[Run]) -> Page:
@@ -130,22 +166,27 @@ def build(runs: Sequence[Run]) -> Page:
         for number, run in enumerate(runs, start=1)
     ]  # fmt: skip
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    beside = across_page.sections(across(runs)) if len(runs) > 1 else []
-    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), beside)
+    across = comparison_page.sections(compare_several(runs)) if len(runs) > 1 else []
+    return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), across)
 
 
 def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -> RunPart:
     run, points = cells.run, cells.points
     scenario = run.scenario
     title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
-    style = looks(list(cells.names), cells.reference)
+    style = theme.looks(list(cells.names), cells.reference)
     tips = {point.cell: tip(point) for point in points}
-    with_table = wants_table(scenario)
-    pen = Pen(cells, style, tips, sheet, key, prefix if with_table else None)
-    drawn = pen.page(sections(scenario))
-    growth = growth_tables(points) if "scaling" in sections(scenario) else []
+    wanted = sections(scenario)
+    with_table = TABLE in wanted
+    drawn = FigureWriter(cells, style, tips, sheet, key, prefix if with_table else None).write(wanted)
+    growth = growth_tables(points) if "scaling" in wanted else []
     others = [
-        Fold(f"{key}-other-{i}", group.title, of_group(group.cells, cells.order, cells.asked), figures)
+        Fold(
+            f"{key}-other-{i}",
+            group.title,
+            of_group(group.cells, cells.order, cells.named_reference),
+            figures,
+        )
         for i, (group, figures) in enumerate(drawn.groups, start=1)
     ]
     others += [
@@ -160,16 +201,16 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         apart=names.apart(points),
         summary=_summary(cells),
         answer=answer(cells),
-        evidence=evidence.summed_up(cells, machines),
-        unfinished=unfinished.said(run, cells.gaps),
-        claims=claims.panel(claims.judgements(scenario, cells.frame), cells.frame),
+        evidence=reliability.summed_up(cells, machines),
+        unfinished=progress(run, cells.gaps),
+        claims=claims_panel.panel(claims_panel.judgements(scenario, cells.frame), cells.frame),
         first=drawn.first,
         figures=drawn.open,
         others=others,
         undrawn=drawn.undrawn,
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
-        names=names.names(points),
-        analyses=analyses.of_run(run.path, f"{key}-analyses", sheet),
+        names=names.names_table(points),
+        analyses=analyses_section.of_run(run.path, f"{key}-analyses", sheet),
         environment=method.environment(run),
         protocol=method.protocol(run),
         command=method.command(run),
@@ -186,19 +227,14 @@ _USUAL = (
     ["scatter", "scaling", "kernels", TABLE],
     ["scatter", "scaling", "kernels", "memory", "training", TABLE],
 )
-"""What the stored scenario of a run holds if it named no sections: before memory and training, and now."""
+"""Sections in the stored scenario of a run that named none: before memory and training, and now."""
 
 
 def sections(scenario: Mapping[str, object]) -> list[str]:
-    """Which sections the scenario wants, in its order; all if it does not say."""
+    """Sections that the scenario wants, in its order; all if it does not say."""
     wanted = (scenario.get("report") or {}).get("sections")  # type: ignore[attr-defined]
     chosen = [wanted] if isinstance(wanted, str) else list(wanted or ())
     return chosen if chosen and chosen not in _USUAL else list(_USUAL[-1])
-
-
-def wants_table(scenario: Mapping[str, object]) -> bool:
-    """Whether the scenario wants the table of numbers."""
-    return TABLE in sections(scenario)
 
 
 def _summary(cells: Cells) -> str:
@@ -234,3 +270,18 @@ def tip(point: Point) -> str:
         "" if math.isnan(memory) else byte_size(memory),
     ]
     return f"{where}: {', '.join(text for text in texts if text)}"
+
+
+def _save_analyses(page: Page, folder: Path) -> None:
+    """Write the figures of analyses, under names that say what they show, then of whom."""
+    taken: set[str] = set()
+    for run in page.runs:
+        apart = run.key if len(page.runs) > 1 else ""
+        for subject in run.analyses.subjects if run.analyses else ():
+            for figure in subject.figures:
+                words = ["analysis", figure.title, apart, subject.title]
+                number = 2
+                while (name := slug(" ".join(words))) in taken:
+                    words, number = [*words[:4], str(number)], number + 1
+                taken.add(name)
+                save(figure.drawing.figure, folder, name)

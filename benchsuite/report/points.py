@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from typing import Any, TypeVar
 
 import pandas as pd
+import yaml
 
 from benchsuite.report.columns import CONDITIONS
-from benchsuite.report.published import top1
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import OpShare
 from benchsuite.stats.pareto import Standing
+
+_Item = TypeVar("_Item")
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +32,12 @@ class Value:
 
     @property
     def known(self) -> bool:
-        """Whether there is a number."""
+        """True if there is a number."""
         return not math.isnan(self.value)
 
     @property
     def bounded(self) -> bool:
-        """Whether there is an interval."""
+        """True if there is an interval."""
         return not (math.isnan(self.lo) or math.isnan(self.hi))
 
 
@@ -40,19 +45,19 @@ MISSING = Value(math.nan)
 
 
 def stated(text: str, values: Iterable[Value]) -> str:
-    """What a caption says of intervals, where there is one; else nothing."""
+    """The sentence of a caption on intervals, where there is one; else nothing."""
     return text if any(value.bounded for value in values) else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Place of a cell under the measured roof of its machine (`analyse.roofline`).
+    """Place of a cell under the measured roof of its machine (`findings.roof`).
 
     Attributes:
         intensity: operations per byte that must move; `ridge` is the one from which on multiplying limits.
         achieved: FLOP/s of the median step; `peak`, those of the fastest `kernel` of the machine.
         share: of the roof at this intensity.
-        above: why the share exceeds 1, as a word of `analyse.roofline`; empty where it does not.
+        above: why the share exceeds 1, as a word of `findings.roof`; empty where it does not.
     """
 
     intensity: float
@@ -80,7 +85,7 @@ class Point:
         rounds_s: median seconds per step of each round; round i of two cells of one `session` and `allocator`
             was one process.
         log_speeds: logarithms of the images per second of each round.
-        flags: what makes its samples suspicious, as words of `analyse.flags`.
+        flags: what makes its samples suspicious, as words of `findings.flags`.
         metrics: a value for every key of `METRICS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
         backends: of attention, as `results.kernels` writes them; None where nobody knows.
@@ -89,7 +94,7 @@ class Point:
         profile: operators and kernels of a profiled step.
         top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
-            are still to be measured (`unfinished.with_gaps`).
+            are still to be measured (`cells.with_gaps`).
     """
 
     cell: str
@@ -180,9 +185,28 @@ def kernels_of(cells: Iterable[Point]) -> list[str]:
     return sorted(kernels, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
+def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, list[_Item]]:
+    """Key → the items that have it, in order of appearance."""
+    found: dict[_Key, list[_Item]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return found
+
+
 def names_of(cells: Iterable[Point]) -> list[str]:
     """Distinct names in order of appearance."""
     return list(dict.fromkeys(point.name for point in cells))
+
+
+def noise_of(cells: Iterable[Point]) -> float:
+    """Largest noise floor of the machines of these cells, as a share; 0 where none is known."""
+    return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
+
+
+def besides_protocol(point: Point) -> tuple[Any, ...]:
+    """All that the same cell has in common under several timing protocols."""
+    others = (value for key, value in point.settings.items() if key != "protocol")
+    return (point.name, point.resolution, point.kernel, *others)
 
 
 def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
@@ -222,7 +246,7 @@ def _point(row: Mapping[Any, Any]) -> Point:
         numbers={key: _number(row[key]) for key in NUMBERS},
         profile=tuple(row.get("profile") or ()),
         roof=_roof(row),
-        top1=top1(row["target"], arguments, row["resolution"]),
+        top1=published_top1(row["target"], arguments, row["resolution"]),
         backends=_text(row.get("attention_backend")),
         standing=row.get("standing") or None,
         unfinished=bool(row.get("unfinished", False)),
@@ -232,6 +256,21 @@ def _point(row: Mapping[Any, Any]) -> Point:
             for key, metric in METRICS.items()
         },
     )
+
+
+def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> float:
+    """Published ImageNet-1K top-1 accuracy of a network in per cent; NaN where none is known.
+
+    A network with other mixers or arguments than its authors' has none.
+    """
+    return math.nan if config else _published().get((target, resolution), math.nan)
+
+
+@cache
+def _published() -> Mapping[tuple[str, int | str], float]:
+    text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
+    rows = yaml.safe_load(text)
+    return {(row["backbone"], row["resolution"]): row["top1"] for row in rows if "backbone" in row}
 
 
 def _roof(row: Mapping[Any, Any]) -> Roof | None:

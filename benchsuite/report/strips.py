@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 REACH = "5 %"
-"""How far a strip goes to either side, in words; all of a page have this scale, so that they compare."""
+"""Reach of a strip to either side, in words; all of a page have this scale, so that they compare."""
 _REACH = math.log(1.05)
 _STEP, _MIDDLE, _ROOM = 8, 8, 6
 

@@ -1,7 +1,8 @@
-"""Lines over an axis: resolution, batch, width, heads, threads, or a parameter of a mixer.
+"""Lines over an axis: resolution, batch, width, heads, threads, or a parameter of a mixer, and how they grow.
 
 A line joins cells that differ in nothing else. Groups keep batches and widths apart, so such an axis is
-looked at over the whole run.
+looked at over the whole run. Where an axis is a size, tables state the power of it that latency and memory
+follow.
 """
 
 from __future__ import annotations
@@ -12,9 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.report.groups import split
+from benchsuite.labels import noun
+from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point
-from benchsuite.report.words import argument
+from benchsuite.report.tables import Table, TableCell, table
+from benchsuite.report.words import argument, pixels
+from benchsuite.results.metrics import METRICS
+from benchsuite.stats.fits import Growth, growth
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
@@ -28,6 +33,13 @@ LABELS: Mapping[str, str] = {
 
 _SHAPE = ("dim", "num_heads", "stride")
 
+FITTED = ("latency_s", "peak_memory_bytes")
+LEAST_FITTED = 4
+"""Sizes from which an exponent is stated: through three points anything is nearly a power law."""
+_GROWING = (RESOLUTION, "batch", "dim", "threads")
+"""Axes over which a power law is a fair question."""
+_Cells = list[str | TableCell]
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:
@@ -38,7 +50,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AxisLine:
     """Cells that differ in one axis only, at least `LEAST` values of it, in rising order.
 
     Attributes:
@@ -58,7 +70,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class AxisSweep:
     """All lines over one axis under the same conditions.
 
     Attributes:
@@ -70,7 +82,7 @@ class Sweep:
     axis: str
     conditions: str
     apart: str
-    lines: tuple[Line, ...]
+    lines: tuple[AxisLine, ...]
 
     @property
     def title(self) -> str:
@@ -84,7 +96,7 @@ class Sweep:
 
     @property
     def is_parameter(self) -> bool:
-        """Whether the axis is an argument of the mixer."""
+        """True if the axis is an argument of the mixer."""
         return self.axis not in LABELS
 
 
@@ -92,15 +104,15 @@ _Place = Callable[[Point], tuple[str, float, object] | None]
 """Of a cell on an axis: the name of its line, its value, and what else must be equal; None for no place."""
 
 
-def sweeps(cells: Sequence[Point]) -> list[Sweep]:
+def sweeps(cells: Sequence[Point]) -> list[AxisSweep]:
     """Every sweep of a run: axes of cells first, then parameters in alphabetical order."""
-    found = _over(cells, RESOLUTION, lambda point: (point.name, math.sqrt(math.prod(point.size)), None))
+    every = _over(cells, RESOLUTION, lambda point: (point.name, math.sqrt(math.prod(point.size)), None))
     for axis in LABELS:
         if axis != RESOLUTION:
-            found += _over(cells, axis, _condition(axis))
+            every += _over(cells, axis, _condition(axis))
     for axis, place in _parameters(cells):
-        found += _over(cells, axis, place)
-    return found
+        every += _over(cells, axis, place)
+    return every
 
 
 def _condition(axis: str) -> _Place:
@@ -111,11 +123,11 @@ def _condition(axis: str) -> _Place:
     return place
 
 
-def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[Sweep]:
+def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
     placed = {point.cell: spot for point in cells if (spot := place(point)) is not None}
     if len({at for _, at, _ in placed.values()}) < LEAST:
         return []
-    found: list[Sweep] = []
+    every: list[AxisSweep] = []
     groups = split([point for point in cells if point.cell in placed], over=axis)
     for group in groups:
         lines: dict[tuple[Any, ...], list[Spot]] = {}
@@ -125,13 +137,13 @@ def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[Sweep]:
             shape = tuple(point.settings[key] for key in _SHAPE if key != axis)
             lines.setdefault((name, point.kernel, size, others, *shape), []).append(Spot(at, point))
         kept = tuple(
-            Line(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
+            AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
             for (name, kernel, *_), spots in lines.items()
             if len({spot.at for spot in spots}) >= LEAST and any(s.point.throughput.known for s in spots)
         )
         if kept:
-            found.append(Sweep(axis, group.conditions, group.title if len(groups) > 1 else "", kept))
-    return found
+            every.append(AxisSweep(axis, group.conditions, group.title if len(groups) > 1 else "", kept))
+    return every
 
 
 def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Place]]:
@@ -164,18 +176,18 @@ def _labels(rows: Mapping[tuple[str, str], Sequence[Point]], leaf: str) -> dict[
     """(implementation, other arguments) → what its line is called.
 
     The name without the value if that is one name, "HiLo window_size=2"; else the implementation, which is
-    told from itself by a number.
+    numbered where that repeats.
     """
-    found: dict[tuple[str, str], str] = {}
+    labels: dict[tuple[str, str], str] = {}
     for key, part in rows.items():
         bare = {
             " ".join(word for word in name.split() if not word.startswith(f"{leaf}="))
             for name in dict.fromkeys(point.name for point in part)
         }
         label = next(iter(bare)) if len(bare) == 1 else key[0]
-        number = sum(other.partition(" #")[0] == label for other in found.values()) + 1
-        found[key] = label if number == 1 else f"{label} #{number}"
-    return found
+        number = sum(other.partition(" #")[0] == label for other in labels.values()) + 1
+        labels[key] = label if number == 1 else f"{label} #{number}"
+    return labels
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -185,3 +197,58 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def growth_tables(cells: Sequence[Point], most: int = 200) -> list[Table]:
+    """Every exponent with its interval, a table a sweep with four sizes or more and at most `most` lines."""
+    tables = []
+    for sweep in sweeps(cells):
+        if sweep.axis in _GROWING and len(sweep.lines) <= most:
+            rows = [row for line in sweep.lines if (row := _row(sweep, line))]
+            if rows:
+                tables.append(_table(sweep, rows))
+    return tables
+
+
+def _table(sweep: AxisSweep, rows: Sequence[_Cells]) -> Table:
+    numbers = [head for key in FITTED for head in (f"{METRICS[key].label}: exponent", "Misfit")]
+    where = f" ({sweep.apart})" if sweep.apart else ""
+    return table(
+        f"Latency and memory as a power of the {_unit(sweep)}{where}: least squares in logarithms, from "
+        f"{LEAST_FITTED} sizes on. Brackets: 95 % confidence intervals of the exponent; misfit: how far the "
+        "worst point is from the power law.",
+        (noun(p.subject for p in sweep.cells).heading, "Kernel", "Resolution", *numbers),
+        rows,
+        numeric=numbers,
+    )
+
+
+def _row(sweep: AxisSweep, line: AxisLine) -> _Cells | None:
+    laws = [_law(sweep, line, metric) for metric in FITTED]
+    if not any(laws):
+        return None
+    place = "all" if sweep.axis == RESOLUTION else pixels(line.resolution)
+    cells: _Cells = [line.name, line.kernel, place]
+    for law in laws:
+        cells.append(TableCell(interval(law), law.exponent) if law else "–")
+        cells.append(TableCell(f"{100 * law.residual:.1f} %", law.residual) if law else "–")
+    return cells
+
+
+def _law(sweep: AxisSweep, line: AxisLine, metric: str) -> Growth | None:
+    sizes = [spot.point.tokens if sweep.axis == RESOLUTION else spot.at for spot in line.spots]
+    law = growth(sizes, [spot.point.metrics[metric].value for spot in line.spots])
+    return law if law and law.sizes >= LEAST_FITTED else None
+
+
+def interval(law: Growth) -> str:
+    """An exponent with its interval: "1.86 [1.80, 1.92]"."""
+    rounded = (round(number, 2) + 0.0 for number in (law.exponent, law.lo, law.hi))  # no −0.00
+    return "{} [{}, {}]".format(*(f"{number:.2f}".replace("-", "−") for number in rounded))
+
+
+def _unit(sweep: AxisSweep) -> str:
+    """Unit that the axis counts; a network makes its own tokens, so its sizes are pixels."""
+    if sweep.axis != RESOLUTION:
+        return {"dim": "channels", "batch": "batch", "threads": "threads"}[sweep.axis]
+    return "pixels" if all(point.subject == "backbone" for point in sweep.cells) else "tokens"

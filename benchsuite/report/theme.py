@@ -1,4 +1,4 @@
-"""How figures look: colours, markers, fonts. A mixer looks the same on every figure of a run.
+"""Look of figures: colours, markers, fonts. A mixer looks the same on every figure of a run.
 
 The hues are those of Okabe and Ito ("Color Universal Design", 2008) and three more. Lightness and saturation
 were searched so that every pair stays apart for readers with protan, deutan and tritan vision and none is too
@@ -27,29 +27,13 @@ GRID = "#e3e3e8"
 PAPER = "#fffffe"
 
 SERIES = (
-    "#0046ba",
-    "#91301a",
-    "#007856",
-    "#833a7a",
-    "#b1900c",
-    "#1d88ff",
-    "#98909d",
-    "#d03f61",
-    "#7a7300",
-    "#7065b8",
-)
+    "#0046ba", "#91301a", "#007856", "#833a7a", "#b1900c",
+    "#1d88ff", "#98909d", "#d03f61", "#7a7300", "#7065b8",
+)  # fmt: skip
 SERIES_DARK = (
-    "#537ec9",
-    "#d35643",
-    "#14fb8f",
-    "#b46990",
-    "#ffd011",
-    "#99cdff",
-    "#e1e1e1",
-    "#ea8691",
-    "#a6ab29",
-    "#8e79ff",
-)
+    "#537ec9", "#d35643", "#14fb8f", "#b46990", "#ffd011",
+    "#99cdff", "#e1e1e1", "#ea8691", "#a6ab29", "#8e79ff",
+)  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")
 # As many colours as markers would repeat the pairs; 10 and 11 have no common factor, so 110 mixers differ.
 
@@ -185,7 +169,7 @@ def common_start(names: Sequence[str]) -> str:
     return " ".join(words[0][:shared])
 
 
-def start_said(names: Iterable[str]) -> str:
+def common_start_note(names: Iterable[str]) -> str:
     """A sentence for a caption, with a space before it, if figures leave out how all names begin."""
     start = common_start(list(names))
     return f" All names begin with “{start}”, which is left out." if start else ""
@@ -221,7 +205,7 @@ def _equation(word: str) -> str:
 
 
 def fills(kernels: Sequence[str]) -> dict[str, str]:
-    """How the marker of each kernel is filled: hollow for math, full for the first fused one, then halves."""
+    """Fill of the marker of each kernel: hollow for math, full for the first fused one, then halves."""
     fused = [kernel for kernel in kernels if kernel != "math"]
     return {"math": "none"} | {kernel: _FILLS[number % len(_FILLS)] for number, kernel in enumerate(fused)}
 

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
 from benchsuite.format import significant
+from benchsuite.results.record import STATUSES
 
-STATUS_WORDS: dict[str, str] = {
-    "ok": "ok",
-    "oom": "OOM",
-    "unsupported": "unsupported",
-    "error": "error",
-    "crash": "crash",
-    "timeout": "timeout",
-    "mismatch": "mismatch",
-    "skipped": "skipped",
-}
+STATUS_WORDS: dict[str, str] = {str(status): status for status in STATUSES} | {"oom": "OOM"}
 """Status of a record → how it is written in tables and figures."""
 
 STOPPED_WORDS: dict[str, str] = {
@@ -28,7 +21,7 @@ STOPPED_WORDS: dict[str, str] = {
     "rounds": "the largest number of rounds was taken",
     "interrupted": "the run was asked to stop",
 }
-"""What ended the sampling of a cell → the words for it after "because"."""
+"""Reason why sampling of a cell ended → the words for it after "because"."""
 
 MODE_WORDS: dict[str, str] = {
     "inference": "inference",
@@ -54,6 +47,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 
 
+def capitalised(text: str) -> str:
+    """The sentence with a capital where it begins with a word of ours and not with a name."""
+    ours = text.startswith(("which ", "no ", "the fastest "))
+    return f"{text[0].upper()}{text[1:]}" if ours else text
+
+
 def sentence(text: str) -> str:
     """The text with a full stop; nothing for nothing."""
     return f"{text}." if text else ""
@@ -75,8 +74,13 @@ def places(resolutions: Sequence[int | str]) -> str:
 
 
 def argument(key: str) -> str:
-    """How figures and sentences write the name of an argument: α as the papers print it."""
+    """Name of an argument in figures and sentences: α as the papers print it."""
     return "α" if key == "alpha" else key
+
+
+def slug(text: str) -> str:
+    """Letters, digits and hyphens, for names of files and addresses; "x" if nothing is left."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
 def signed(value: float) -> str:
@@ -108,6 +112,11 @@ def fixed(value: float, digits: int) -> str:
     if value == 0:
         return "0"
     return f"{value:.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
+
+
+def percentage(share: float) -> str:
+    """A share with two digits: "7.8 %"."""
+    return f"{fixed(100 * share, 2)} %"
 
 
 def rate(value: float) -> str:

@@ -135,7 +135,7 @@ class Timing:
         threads: intra-op CPU threads of torch while timing.
         allocator: how the process kept its memory: "retain", "system", or the name of a preloaded allocator.
         calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block, and for
-            steps that are short beside what the events of a GPU cost (`measurement/blocks.py`).
+            steps that are short beside what the events of a GPU cost (`measurement/timing.py`).
         rounds: number of samples of each round, in order; empty where there was one round only. Every round
             is a process of its own (in records before version 3 all were in one); those with the same place
             in two records of one session are the same process.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchsuite.format import byte_size
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
@@ -24,8 +25,6 @@ SHARE_OF_MATMUL = 0.3
 """A mixer's multiply–adds run at about this share of a large matrix product's rate."""
 OVERHEAD_S = 0.1
 """Of a round: building a cell and its part of a fresh process; once, its memory pass beside the steps."""
-MACS_PER_S = {"cpu": 3e10, "cuda": 3e12}
-BYTES_PER_S = {"cpu": 5e9, "cuda": 5e11}
 UNPLANNED_MACS = 12 * 384**2
 """For a token of a cell that nobody has counted: those of a transformer block of a common width."""
 PASSES = {"inference": 1, "forward_backward": 3, "training_step": 3}
@@ -86,7 +85,7 @@ def _hindrance(cell: Cell, plan: WorkerReply[Plan], limit: int | None) -> str | 
     if plan.value is None or plan.failure is not None:
         return plan.failure.message.removesuffix("; not tried") if plan.failure else plan.status
     needed = plan.value.memory_bytes
-    if limit and cell.device == "cpu" and needed is not None and needed > limit:
+    if limit and kind_of(cell.device).on_host and needed is not None and needed > limit:
         return f"will not fit: needs about {byte_size(needed, 3)}, memory_limit is {byte_size(limit, 3)}"
     return None
 
@@ -115,12 +114,12 @@ def cell_cost_s(cell: Cell, plan: WorkerReply[Plan], measure: Measure) -> float:
     """
     if plan.failure is not None:
         return 0.0
-    kind = "cuda" if cell.device.startswith("cuda") else "cpu"
+    kind = kind_of(cell.device)
     if plan.value is None or plan.value.cost is None:
-        step = UNPLANNED_MACS * cell.tokens * cell.batch / MACS_PER_S[kind]
+        step = UNPLANNED_MACS * cell.tokens * cell.batch / kind.macs_per_s
         return cell_seconds(PASSES[cell.mode] * step, measure)
-    work = plan.value.cost.macs * cell.batch / MACS_PER_S[kind]
-    traffic = (plan.value.memory_bytes or 0) / BYTES_PER_S[kind]
+    work = plan.value.cost.macs * cell.batch / kind.macs_per_s
+    traffic = (plan.value.memory_bytes or 0) / kind.bytes_per_s
     return cell_seconds(PASSES[cell.mode] * max(work, traffic), measure)
 
 

@@ -28,7 +28,7 @@ from benchsuite.results.store import (
     require_run,
 )
 from benchsuite.scenario.groups import groups, key
-from benchsuite.scenario.joined import Stored, cells, joined, stored
+from benchsuite.scenario.stored_scenario import Stored, cells, joined, stored
 
 _NAMED = 3
 """How many cells a message names."""

@@ -11,14 +11,14 @@ from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError,
 from benchsuite.format import byte_size
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import manner
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
 from benchsuite.runner.workers import Workers
-from benchsuite.scenario import find
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
@@ -28,8 +28,6 @@ from benchsuite.zoo.catalogue import known_parameters
 
 BUSY_SHARE = 0.5
 """Load a core above which a run begins with a warning."""
-_PROFILES = {"cpu": "cpu", "cuda": "gpu"}
-"""Kind of device → name of the profile of a scenario that is chosen by itself."""
 _WHY = {"cpu": "no GPU was chosen", "gpu": "a GPU was chosen"}
 
 
@@ -149,7 +147,7 @@ def prepare(request: Request, workers: Workers, *, every: bool = False) -> Prepa
 
 def profile_for(device: str, asked: Sequence[str], scenario: Scenario) -> str | None:
     """The scenario's profile for this kind of device; None if it has none, or the user named one."""
-    profile = _PROFILES.get(device.partition(":")[0])
+    profile = kind_of(device).profile
     return profile if not asked and profile in scenario.profiles else None
 
 
@@ -265,7 +263,7 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    path = find.resolve(request.reference)
+    path = resolve(request.reference)
     return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 
@@ -346,7 +344,7 @@ def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, WorkerRepl
     """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
     limit = scenario.measure.memory_limit
     for cell, plan in looked_at:
-        if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
+        if limit and kind_of(cell.device).on_host and plan.value and plan.value.weights_bytes > limit:
             raise UsageError(
                 f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "
                 f"alone take {byte_size(plan.value.weights_bytes, 3)}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.measurement.trace_events import Reading
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.results.record import Cell, Record, now
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
 from benchsuite.runner.prepare import Prepared

@@ -17,6 +17,7 @@ from typing import Any
 from benchsuite.errors import UsageError
 from benchsuite.findings.flags import flags
 from benchsuite.measurement.stopping import Visit
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import (
     INTERRUPTED,
     Cell,
@@ -268,7 +269,7 @@ def _inspected(
     timed = "latency" in measure.metrics
     for entry in pending:
         # A GPU says how long it was busy, and what it drew.
-        wanted = "memory" in measure.metrics or (timed and entry.cell.device.startswith("cuda"))
+        wanted = "memory" in measure.metrics or (timed and not kind_of(entry.cell.device).on_host)
         if wanted and not entry.interrupted:
             if not stopping():
                 if not timed:

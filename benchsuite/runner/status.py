@@ -15,7 +15,7 @@ from benchsuite.io import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
 from benchsuite.runner.recorder import read_progress
-from benchsuite.scenario.joined import stored_cells
+from benchsuite.scenario.stored_scenario import stored_cells
 
 if sys.platform != "win32":
     import fcntl

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchsuite.results.devices import kind_of
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Record
 from benchsuite.results.store import RecordsInOrder
@@ -132,7 +133,7 @@ def _environment(
     prepared: Prepared, executor: Executor, ceilings: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Any]:
     """The machine as described, with the ceilings of its devices, if cells are to be timed on them."""
-    gpus = {cell.device for cell in prepared.cells if cell.device.startswith("cuda")}
+    gpus = {cell.device for cell in prepared.cells if not kind_of(cell.device).on_host}
     # GPUs work side by side
     shared = {"groups_on_host": max(1, len(gpus)), "executor": executor.name}
     if not ceilings:

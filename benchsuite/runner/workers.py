@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchsuite.errors import ExecutorError, WorkerDied
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.trace_events import Reading
 from benchsuite.plugins import search_path
 from benchsuite.results.record import Allocator, Cell, Cost, Record
 from benchsuite.runner.plan import CellPlanner

@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from benchsuite import __version__
 from benchsuite.findings.history import Series
 from benchsuite.format import byte_size, si
 from benchsuite.labels import noun
-from benchsuite.report import across_page, theme
-from benchsuite.report.across import across
+from benchsuite.report import comparison_page, templating
+from benchsuite.report.comparable_groups import describe, shared
 from benchsuite.report.differences import settings_of
-from benchsuite.report.groups import describe, shared
-from benchsuite.report.history import named, percent, reasons, sections
-from benchsuite.report.points import Point, points
-from benchsuite.report.prose import Section
+from benchsuite.report.history_page import named, percent, reasons, sections
+from benchsuite.report.points import Point, grouped, points
+from benchsuite.report.several_runs import compare_several
+from benchsuite.report.tables import Section
 from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
 from benchsuite.results.store import Run
-from benchsuite.site.figures import line
-from benchsuite.site.shelf import Book, Shelf, addresses
+from benchsuite.site.contents import Contents, SiteRun, addresses
+from benchsuite.site.pictures import line
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TrendLine:
     """One cell of a trend page."""
 
     words: str
@@ -64,40 +62,40 @@ class Line:
     steps: str
 
 
-def pages(shelf: Shelf, runs: Mapping[str, Run]) -> dict[str, str]:
+def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
     """Every page but the reports, by path inside the site."""
-    mixers = addresses(sorted(set(shelf.cells["target"])))
-    links = [_mixer_link(shelf.cells, target, name) for target, name in mixers.items()]
-    beside = _machine_pages(shelf, runs)
-    trends = _trends(shelf.series)
-    found = {
+    mixers = addresses(sorted(set(contents.cells["target"])))
+    links = [_mixer_link(contents.cells, target, name) for target, name in mixers.items()]
+    machines = _machine_pages(contents, runs)
+    trends = _trends(contents.series)
+    texts = {
         "index.html": _filled(
-            "site_index.html.j2", "", title="Benchmark reports", books=shelf.books, mixers=links,
-            machines=[link for link, _ in beside], summary=_summary(shelf),
+            "site_index.html.j2", "", title="Benchmark reports", books=contents.runs, mixers=links,
+            machines=[link for link, _ in machines], summary=_summary(contents),
         ),
         "history.html": _filled(
             "site_history.html.j2", "", title="History",
-            sections=sections(shelf.series) if shelf.series else [],
+            sections=sections(contents.series) if contents.series else [],
             trends=[link for link, _ in trends],
         ),
     }  # fmt: skip
     for target, name in mixers.items():
-        found[f"mixers/{name}.html"] = _mixer(shelf.cells[shelf.cells["target"] == target], target)
-    for link, parts in beside:
-        found[link.url] = _filled("site_sections.html.j2", "../", title=link.text, sections=parts)
+        texts[f"mixers/{name}.html"] = _mixer(contents.cells[contents.cells["target"] == target], target)
+    for link, parts in machines:
+        texts[link.url] = _filled("site_sections.html.j2", "../", title=link.text, sections=parts)
     for link, series in trends:
-        found[link.url] = _filled(
+        texts[link.url] = _filled(
             "site_trend.html.j2", "../", title=link.text, note=link.note, lines=list(_lines(series))
         )
-    return found
+    return texts
 
 
-def _summary(shelf: Shelf) -> str:
-    machines = shelf.cells["machine"].nunique()
-    measured = int((shelf.cells["status"] == "ok").sum())
-    mixers = noun(shelf.cells["subject"]).counted(shelf.cells["target"].nunique())
+def _summary(contents: Contents) -> str:
+    machines = contents.cells["machine"].nunique()
+    measured = int((contents.cells["status"] == "ok").sum())
+    mixers = noun(contents.cells["subject"]).counted(contents.cells["target"].nunique())
     return (
-        f"{counted(len(shelf.books), 'run')} on {counted(machines, 'machine')}: {mixers}, "
+        f"{counted(len(contents.runs), 'run')} on {counted(machines, 'machine')}: {mixers}, "
         f"{counted(measured, 'measured cell')}."
     )
 
@@ -151,30 +149,28 @@ def _bytes(point: Point) -> str:
     return byte_size(value.value) if value.known else "–"
 
 
-def _machine_pages(shelf: Shelf, runs: Mapping[str, Run]) -> list[tuple[Link, list[Section]]]:
+def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Link, list[Section]]]:
     """For each scenario that ran on several machines, the latest run of each beside the others."""
-    names = addresses(sorted({book.scenario for book in shelf.books}))
-    found = []
+    names = addresses(sorted({run.scenario for run in contents.runs}))
+    links = []
     for scenario, name in names.items():
-        latest: dict[str, Book] = {}
-        for book in shelf.books:  # the latest come first
-            if book.scenario == scenario:
-                latest.setdefault(book.machines, book)
+        latest: dict[str, SiteRun] = {}
+        for run in contents.runs:  # the latest come first
+            if run.scenario == scenario:
+                latest.setdefault(run.machines, run)
         if len(latest) > 1:
             link = Link(f"{scenario} on {len(latest)} machines", f"machines/{name}.html")
-            chosen = [runs[book.name] for book in latest.values()]
-            found.append((link, across_page.sections(across(chosen))))
-    return found
+            chosen = [runs[run.name] for run in latest.values()]
+            links.append((link, comparison_page.sections(compare_several(chosen))))
+    return links
 
 
 def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
     """Scenario and machine of which at least one cell was timed twice."""
-    groups: dict[tuple[str, str], list[Series]] = {}
-    for one in series:
-        if len(one.timed) > 1:
-            groups.setdefault((one.scenario, one.machine.key), []).append(one)
+    several = (one for one in series if len(one.timed) > 1)
+    groups = grouped(several, lambda one: (one.scenario, one.machine.key))
     names = addresses([f"{scenario}-{key}" for scenario, key in groups])
-    found = []
+    links = []
     for (scenario, key), alike in groups.items():
         runs = len({point.run for one in alike for point in one.timed})
         stepped = sum(bool(one.trend.steps) for one in alike)
@@ -182,31 +178,31 @@ def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
         link = Link(
             f"{scenario} on {alike[0].machine.label}", f"trends/{names[f'{scenario}-{key}']}.html", note
         )
-        found.append((link, alike))
-    return found
+        links.append((link, alike))
+    return links
 
 
-def _lines(series: Sequence[Series]) -> Iterator[Line]:
+def _lines(series: Sequence[Series]) -> Iterator[TrendLine]:
     words = named(series)
     for i, one in enumerate(series):
         times = [point.latency_s for point in one.timed if point.latency_s is not None]
         factor, unit = scale_of(times, "s")
         nan = float("nan")
         ratio = times[-1] / times[0]
-        said = []
+        steps = []
         for shift in one.shifts:
             why = reasons(shift)
-            said.append(f"{percent(shift.step.size)} at {shift.revisions}" + (f" ({why})" if why else ""))
+            steps.append(f"{percent(shift.step.size)} at {shift.revisions}" + (f" ({why})" if why else ""))
         if one.trend.drift is not None:
-            said.append(f"drifts by {percent(one.trend.drift)} from the first third to the last")
-        yield Line(
+            steps.append(f"drifts by {percent(one.trend.drift)} from the first third to the last")
+        yield TrendLine(
             words=words[i],
             picture=line(one),
             first=spread(times[0], nan, nan, factor, unit),
             last=spread(times[-1], nan, nan, factor, unit),
             change=f"{ratio:.3f}",
             sort=ratio,
-            steps="; ".join(said) or ("–" if len(times) >= 6 else "too few runs to tell"),
+            steps="; ".join(steps) or ("–" if len(times) >= 6 else "too few runs to tell"),
         )
 
 
@@ -216,12 +212,4 @@ def _filled(template: str, up: str, **values: Any) -> str:
     Args:
         up: the way to the top of the site: "" or "../".
     """
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("benchsuite.site"), PackageLoader("benchsuite.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found = environment.get_template(template)
-    return found.render(up=up, light=theme.LIGHT, dark=theme.DARK, version=__version__, **values)
+    return templating.filled(template, packages=("benchsuite.site", "benchsuite.report"), up=up, **values)

@@ -13,12 +13,12 @@ from pathlib import Path
 import benchsuite
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
-from benchsuite.report.html import render
+from benchsuite.report.page import render
 from benchsuite.results.store import REPORT, Run
-from benchsuite.site import folder
-from benchsuite.site.figures import thumbnail
+from benchsuite.site import site_folder
+from benchsuite.site.contents import read_contents
 from benchsuite.site.pages import pages
-from benchsuite.site.shelf import shelve
+from benchsuite.site.pictures import thumbnail
 
 _PICTURE = "thumbnail.svg"
 _BACK = '<nav aria-label="Site" style="padding:.6rem 1.5rem"><a href="../../index.html">All reports</a></nav>'
@@ -38,32 +38,32 @@ def publish(paths: Iterable[Path], site: Path, remove: Iterable[str] = ()) -> li
         UsageError: `site` holds other things, two runs have one name, or there is no run at all.
         RunFolderError: a path is no run.
     """
-    folder.check(site)
-    runs = folder.gathered(paths, site, remove)
-    if not runs and not folder.owned(site):
+    site_folder.check(site)
+    runs = site_folder.gathered(paths, site, remove)
+    if not runs and not site_folder.owned(site):
         raise UsageError(f"no runs, and {site} is no site yet: benchsuite publish RUN... --site {site}")
     if not runs:
         raise UsageError(f"{site}: no run would be left; to have no site, delete the folder")
     files, made = _files(runs, site)
-    folder.write(site, files, made)
+    site_folder.write(site, files, made)
     return list(runs)
 
 
 def _files(runs: dict[str, Run], site: Path) -> tuple[dict[str, bytes], dict[str, str]]:
     """Every file of the site but its list, by path; and the digest of what each report was made from."""
-    found: dict[str, bytes] = {".nojekyll": b""}
-    before, made = folder.made(site), {}
+    files: dict[str, bytes] = {".nojekyll": b""}
+    before, made = site_folder.made(site), {}
     code = _code()
     for name, run in runs.items():
-        data = folder.data_files(name, run)
+        data = site_folder.data_files(name, run)
         made[name] = hashlib.sha256(code + b"".join(data.values())).hexdigest()
         there = _kept(name, site) if before.get(name) == made[name] else None
-        found |= data | (there or _shown(name, _moved(run, name)))
+        files |= data | (there or _shown(name, _moved(run, name)))
     runs = {name: _moved(run, name) for name, run in runs.items()}
-    shelf = shelve(runs)
-    books = tuple(replace(book, thumbnail=f"runs/{book.name}/{_PICTURE}" in found) for book in shelf.books)
-    texts = pages(replace(shelf, books=books), runs)
-    return found | {name: text.encode() for name, text in texts.items()}, made
+    contents = read_contents(runs)
+    listed = tuple(replace(run, thumbnail=f"runs/{run.name}/{_PICTURE}" in files) for run in contents.runs)
+    texts = pages(replace(contents, runs=listed), runs)
+    return files | {name: text.encode() for name, text in texts.items()}, made
 
 
 def _kept(name: str, site: Path) -> dict[str, bytes] | None:
@@ -71,7 +71,7 @@ def _kept(name: str, site: Path) -> dict[str, bytes] | None:
     found = {}
     for file in (REPORT, _PICTURE):
         path = f"runs/{name}/{file}"
-        if path in folder.owned(site) and (site / path).is_file():
+        if path in site_folder.owned(site) and (site / path).is_file():
             found[path] = (site / path).read_bytes()
     return found if f"runs/{name}/{REPORT}" in found else None
 

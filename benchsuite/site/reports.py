@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchsuite.errors import UsageError
-from benchsuite.report.html import render, write
+from benchsuite.report.page import render
+from benchsuite.report.templating import write
 from benchsuite.results.store import REPORT, find_runs, read_run
-from benchsuite.site.shelf import Book, book
+from benchsuite.site.contents import SiteRun, site_run
 
 README = "README.md"
 BEGIN, END = "<!-- runs: made by make reports -->", "<!-- /runs -->"
@@ -38,20 +39,20 @@ def rebuild(folder: Path, *, pages: bool = True) -> list[Path]:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise UsageError(f"{readme}: has no lines {BEGIN!r} and {END!r}, between which the table belongs")
-    books, written = [], []
+    runs, written = [], []
     for path in paths:
         run = read_run(path)
         if pages:
             written.append(render([run], out=path / REPORT))
-        books.append(book(path.relative_to(folder).as_posix(), run))
-    write(f"{before}{BEGIN}\n{table(books)}{END}{after}", readme)
+        runs.append(site_run(path.relative_to(folder).as_posix(), run))
+    write(f"{before}{BEGIN}\n{table(runs)}{END}{after}", readme)
     return [*written, readme]
 
 
-def table(books: Sequence[Book]) -> str:
+def table(runs: Sequence[SiteRun]) -> str:
     """A Markdown table of runs: what, on what, when, with which versions, and the command that repeats it."""
     lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
-    for one in books:
+    for one in runs:
         versions = [
             f"PyTorch {one.torch}" if one.torch else "",
             f"benchsuite {one.benchsuite}" if one.benchsuite else "",

@@ -11,7 +11,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +20,13 @@ import torch
 
 from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.format import byte_size
-from benchsuite.measurement import allocator, ceilings_cache, environment, host, selftest_cache
-from benchsuite.measurement.cuda_busy import capture_failed
-from benchsuite.measurement.device import open_device, resolve
+from benchsuite.measurement import allocator, environment, host, machine_cache
+from benchsuite.measurement.device import open_device, release_memory, resolve
+from benchsuite.measurement.operator_profile import Reading
+from benchsuite.measurement.precision import set_tf32
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.tf32 import set_tf32
 from benchsuite.measurement.torch_errors import is_unsupported, loses_context
-from benchsuite.measurement.trace_events import Reading
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Check, Cost, Failure, Record, Status
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
@@ -58,15 +57,14 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
     set_tf32(False)  # a dtype means what it says: cuDNN would otherwise use TF32 in fp32
     resolved = resolve(device)
     cores = len(host.usable_cores())
-    if threads is None and resolved == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+    if threads is None and kind_of(resolved).on_host and "OMP_NUM_THREADS" not in os.environ:
         threads = max(1, min(torch.get_num_threads(), cores - 1))
     if threads is not None:
         torch.set_num_threads(cores if threads == "all" else threads)
         _TIMER.use_threads(torch.get_num_threads())
     if memory_limit is not None:
         _TIMER.limited = True
-        if resolved != "cpu":
-            torch.cuda.synchronize(resolved)  # what CUDA itself takes at its start is not the cells'
+        open_device(resolved).synchronize()  # what CUDA itself takes at its start is not the cells'
         _limit_memory(memory_limit)
     return resolved
 
@@ -81,7 +79,7 @@ def describe(
     """
     resolved = set_up(device, threads, memory_limit)
     described = environment.describe(resolved, command)
-    if (proved := selftest_cache.latest(ceilings_cache.fingerprint(resolved))) is not None:
+    if (proved := machine_cache.latest_selftest(machine_cache.fingerprint(resolved))) is not None:
         described["selftest"] = proved
     return resolved, described
 
@@ -182,7 +180,7 @@ def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> 
         told = f"not measured: {_failure('ceilings', 'error', error).message}"
         return {"device": device, "threads": threads or torch.get_num_threads(), "method": told}
     finally:
-        _release()
+        release_memory()
 
 
 def _windows(cell: Cell) -> str:
@@ -198,14 +196,8 @@ def _windows(cell: Cell) -> str:
 def _capacity(device: str) -> int | None:
     """Bytes that a cell may need to be tried: of a GPU a share of what is free, of the host all that it has,
     used or free. None if the device is not there or nobody says."""
-    if torch.device(device).type == "cuda":
-        with suppress(RuntimeError):  # not even the memory for a context
-            return int(FREE_SHARE * torch.cuda.mem_get_info(device)[0]) if torch.cuda.is_available() else None
-        return None
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
+    room = open_device(device).room_bytes()
+    return room if room is None or kind_of(device).on_host else int(FREE_SHARE * room)
 
 
 _TIMER = Timer()
@@ -243,7 +235,7 @@ class _Attempt(Generic[T]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         if isinstance(error, UsageError):
-            _release()
+            release_memory()
         if isinstance(error, UsageError) or not isinstance(error, Exception | SystemExit):
             return False  # a cell may raise anything else, and the sweep goes on
         if isinstance(error, Unsupported):
@@ -259,7 +251,7 @@ class _Attempt(Generic[T]):
 
     def reply(self) -> WorkerReply[T]:
         """The reply, after the body: only then nothing holds what the cell has raised, and its memory."""
-        lost = not _release() or self._context_lost
+        lost = not release_memory() or self._context_lost
         return WorkerReply(self.value, self._status, self._failure, self._check, poisoned=lost)
 
 
@@ -284,19 +276,3 @@ def _failure(stage: str, status: Status, error: BaseException) -> Failure:
         message=str(error).strip().split("\n", 1)[0] or type(error).__name__,
         traceback="\n".join(lines[-_TRACEBACK_LINES:]),
     )
-
-
-def _release() -> bool:
-    """Hand cached memory back, so that the next cell, here or in the other process, finds it free.
-
-    Returns:
-        Whether this process can go on: not after a CUDA error, nor after a capture that failed.
-    """
-    if not torch.cuda.is_available():
-        return True
-    gc.collect()
-    try:
-        torch.cuda.empty_cache()
-    except RuntimeError:
-        return False
-    return not capture_failed()

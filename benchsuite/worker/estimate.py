@@ -17,6 +17,7 @@ from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import module_bytes
 from benchsuite.measurement.memory_estimate import estimate_memory
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.refusals import is_out_of_memory, is_refusal
@@ -63,7 +64,7 @@ def cost_of(cell: Cell) -> Cost:
         except NotATensor:
             raise
         except Exception as error:
-            if cell.device == "cpu" and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
+            if kind_of(cell.device).on_host and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
                 raise  # counting has nothing to do with it
             raise NotCounted(reason(on_meta, error)) from error
 
@@ -96,7 +97,7 @@ def _real(plain: Cell, on_meta: Exception) -> Subject:
     try:
         return build(plain, "cpu", batch=1)
     except Exception as error:
-        if plain.device == "cpu" and not is_out_of_memory(error):
+        if kind_of(plain.device).on_host and not is_out_of_memory(error):
             raise  # as it will where it is timed
         raise NotCounted(reason(on_meta, error)) from error
 

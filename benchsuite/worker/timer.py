@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import torch
 
-from benchsuite.measurement import allocator, process_memory
-from benchsuite.measurement.blocks import keep_at_work
-from benchsuite.measurement.conditions import Watch as Conditioned
+from benchsuite.measurement import allocator
+from benchsuite.measurement.conditions import StateReader
 from benchsuite.measurement.device import Step, open_device
-from benchsuite.measurement.nvml import for_device
 from benchsuite.measurement.precision import precision_of
-from benchsuite.measurement.protocols import PROTOCOLS, Plan, Sampling
-from benchsuite.measurement.stopping import RULES, Visit
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.protocols import PROTOCOLS, Sampling, SamplingPlan
+from benchsuite.measurement.stopping import Visit, stopping_rule
+from benchsuite.measurement.timing import WarmUp, keep_at_work
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
@@ -37,7 +36,7 @@ class Timer:
 
     def __init__(self) -> None:
         self.limited = False
-        self._conditions: dict[str, Conditioned] = {}
+        self._conditions: dict[str, StateReader] = {}
         self._threads = torch.get_num_threads()
         self._allocator = allocator.in_use()
 
@@ -53,17 +52,23 @@ class Timer:
             Unsupported: it has no such kernel, dtype or size here.
             Exception: whatever the cell itself raises, out of memory among it.
         """
-        if cell.allocator == "retain" and cell.device == "cpu" and self._allocator != "retain":
+        if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
             self._allocator = allocator.retain(limited=self.limited)
         torch.set_num_threads(cell.threads or self._threads)
         try:
             with precision_of(cell.dtype, cell.device):
                 device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
                 ready = _ready(cell, measure, visit, sampling)
-                plan = Plan(
+                plan = SamplingPlan(
                     threads=torch.get_num_threads(),
                     warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
-                    stopping=RULES[measure.rule](measure, cell.device),
+                    stopping=stopping_rule(
+                        measure.rule,
+                        min_samples=measure.min_samples,
+                        max_samples=measure.max_samples,
+                        max_s=measure.max_s,
+                        precision=measure.precision_on(cell.device),
+                    ),
                     visit=visit,
                     parts={} if ready.cold else ready.steps.parts,
                     cold=ready.cold,
@@ -102,12 +107,11 @@ class Timer:
         """Threads of cells that name no number of their own."""
         self._threads = threads
 
-    def _state_of(self, device: str) -> Conditioned:
+    def _state_of(self, device: str) -> StateReader:
         """Reads the state of the machine that this device is in."""
         if device not in self._conditions:
-            self._conditions[device] = Conditioned(
-                for_device(device)[0], elsewhere=lambda: process_memory.elsewhere_on_gpu(device)
-            )
+            opened = open_device(device)
+            self._conditions[device] = StateReader(opened.card()[0], elsewhere=opened.elsewhere_bytes)
         return self._conditions[device]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.report.html import render
+from benchsuite.report.page import render
 from benchsuite.results.store import Run, read_run
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import DeviceError
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.trace_events import Reading
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from benchsuite.findings.history import Series, history, machine_of, revision_range
-from benchsuite.report.history import named
+from benchsuite.report.history_page import named
 from benchsuite.results.store import Run
 from tests.report.runs import on
 from tests.report.synthetic import ENVIRONMENT, make_record

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from benchsuite.findings.flags import flags
-from benchsuite.measurement.blocks import VISIT_S
-from benchsuite.measurement.cuda import LEAST_S
+from benchsuite.measurement.accelerator import LEAST_S
 from benchsuite.measurement.nvml import for_device
 from benchsuite.measurement.stopping import Visit
+from benchsuite.measurement.timing import VISIT_S
 from benchsuite.results.record import Cell, Record
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure

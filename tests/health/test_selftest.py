@@ -15,9 +15,8 @@ import torch
 
 from benchsuite.cli import main
 from benchsuite.health import checks
-from benchsuite.health.aa import Noise, Trial
-from benchsuite.health.checks import CHECKS, ON_CUDA, WAIT_S, Bench, Effort, examine
-from benchsuite.health.reference_workloads import Wait
+from benchsuite.health.aa import MachineNoise, Trial
+from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, Effort, KnownWait, examine
 from benchsuite.health.selftest import (
     CELLS,
     FULL,
@@ -70,7 +69,7 @@ def fake(seconds: float = 0.001, **options: Any) -> FakeDevice:
 
 def made(name: str, timer: FakeDevice, noise: float = 0.0) -> Verdict:
     """The verdict of one check with a timer of ours, on tensors of the CPU."""
-    return (dict(CHECKS) | dict(ON_CUDA))[name](name, Bench("cpu", timer, noise, LITTLE))
+    return (dict(CHECKS) | dict(ON_GPU))[name](name, Bench("cpu", timer, noise, LITTLE))
 
 
 def test_counters_and_memory_of_this_machine_are_exact() -> None:
@@ -109,7 +108,7 @@ def test_a_memory_pass_that_is_four_bytes_off_fails(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_wait_lasts_as_long_as_it_is_told_to() -> None:
-    wait = Wait(0.002)
+    wait = KnownWait(0.002)
     wait()
     wait()
     assert len(wait.took_s) == 2
@@ -125,7 +124,7 @@ class Untrue(FakeDevice):
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         super().time_calls(step, calls, before=before)
-        assert isinstance(step, Wait)
+        assert isinstance(step, KnownWait)
         return [self.factor * took for took in step.took_s[-calls:]]
 
 
@@ -149,7 +148,7 @@ def test_the_timer_of_torch_takes_as_many_threads_as_we_do_and_a_wrong_one_is_fo
             return measured
 
     monkeypatch.setattr("torch.utils.benchmark.Timer", Timer)
-    monkeypatch.setitem(checks.SIDE, "cpu", 8)  # type: ignore[arg-type]
+    monkeypatch.setattr(checks, "HOST_SIDE", 8)
     assert made("torch.utils.benchmark", fake(0.00101)).level == "ok"
     assert made("torch.utils.benchmark", fake(0.00105)).level == "fail"
     assert made("torch.utils.benchmark", fake(0.00105), noise=0.08).level == "ok"
@@ -159,7 +158,7 @@ def test_the_timer_of_torch_takes_as_many_threads_as_we_do_and_a_wrong_one_is_fo
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products that a CPU is done with at once stand for a GPU's."""
-    monkeypatch.setitem(checks.SIDE, "cuda", 8)  # type: ignore[arg-type]
+    monkeypatch.setattr(checks, "SIDE", 8)
 
 
 @pytest.mark.usefixtures("small")
@@ -197,7 +196,7 @@ class Replays(FakeDevice):
 def test_a_replay_is_held_against_the_profiler(
     monkeypatch: pytest.MonkeyPatch, profiled: float | None, level: str
 ) -> None:
-    monkeypatch.setattr("benchsuite.measurement.cuda_busy.kernel_seconds", lambda step, calls: profiled)
+    monkeypatch.setattr("benchsuite.health.checks.kernel_seconds", lambda step, calls: profiled)
     assert made("replay and profiler", Replays(itertools.repeat(0.001), kind="cuda")).level == level
 
 
@@ -315,7 +314,7 @@ def test_what_is_kept_is_thorough_and_the_quick_one_is_not_kept() -> None:
 @pytest.mark.gpu
 def test_on_a_gpu_counts_and_bytes_are_exact_and_no_check_raises() -> None:
     found = {verdict.name: verdict for verdict in examine("cuda:0", 0.0, LITTLE)}
-    assert list(found) == [*CHECKS, *ON_CUDA]
+    assert list(found) == [*CHECKS, *ON_GPU]
     assert {name: found[name].level for name in EXACT} == dict.fromkeys(EXACT, "ok")
     assert not [verdict for verdict in found.values() if "Error" in verdict.means]
 
@@ -328,7 +327,7 @@ def ended(*levels: str, quick: bool = False) -> Selftest:
         quick=quick,
         environment={},
         fingerprint={"device": "cpu"},
-        noise=Noise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
+        noise=MachineNoise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
         verdicts=tuple(
             Verdict(f"check {k}", level, "1", "2", "this")  # type: ignore[arg-type]
             for k, level in enumerate(levels)
@@ -394,12 +393,12 @@ def test_a_fault_of_the_instrument_is_loud_and_makes_the_exit_code_1(
 def test_a_run_can_read_the_self_test_afterwards_unless_it_was_quick(
     command: Callable[..., tuple[int, str, str]],
 ) -> None:
-    from benchsuite.measurement.selftest_cache import latest
+    from benchsuite.measurement.machine_cache import latest_selftest
 
     command(ended("ok", quick=True))
-    assert latest({"device": "cpu"}) is None
+    assert latest_selftest({"device": "cpu"}) is None
     command(ended("fail"))
-    found = latest({"device": "cpu"})
+    found = latest_selftest({"device": "cpu"})
     assert found is not None
     assert (found["noise_percent"], found["drift_percent"], found["passed"]) == (2.4, 4.3, False)
 

@@ -14,7 +14,7 @@ from benchmarks._called import called
 from benchsuite.errors import UsageError
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.measurement.stopping import Visit
-from benchsuite.report.html import render
+from benchsuite.report.page import render
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.local import LocalExecutor

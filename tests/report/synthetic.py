@@ -9,9 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchsuite.report.contests import Contest, contests
-from benchsuite.report.order import among
 from benchsuite.report.points import points
+from benchsuite.report.ranking import Ranking, among, rankings
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
@@ -103,10 +102,10 @@ def make_record(
     )
 
 
-def fields_of(records: Sequence[Record]) -> list[Contest]:
-    """The contests of these records, which can be compared."""
+def fields_of(records: Sequence[Record]) -> list[Ranking]:
+    """The rankings of these records, which can be compared."""
     cells = points(to_frame(records))
-    return contests(cells, among(cells))
+    return rankings(cells, among(cells))
 
 
 def with_rounds(record: Record, medians: Sequence[float]) -> Record:

@@ -12,9 +12,8 @@ import pytest
 
 from benchsuite.report.answer import answer, failures, of_group
 from benchsuite.report.cells import read
-from benchsuite.report.contests import contests
-from benchsuite.report.order import among, beside, ratio
 from benchsuite.report.points import points
+from benchsuite.report.ranking import among, rankings, ratio, relative_speed
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record, make_run, with_rounds
@@ -147,7 +146,7 @@ def test_a_lead_whose_interval_nearly_reaches_1_is_told_with_the_digits_that_tel
 
 def test_a_mixer_alone_is_not_compared() -> None:
     cells = points(to_frame([make_record()]))
-    assert contests(cells, among(cells)) == []
+    assert rankings(cells, among(cells)) == []
     assert said([make_record()]).startswith(
         "A single mixer was measured, so there is nothing to compare: hilo"
     )
@@ -408,7 +407,7 @@ def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protoc
     block = timed("litv2", a=10)[0]
     assert "report 1.00 times (a with litv2) to 1.00 times" in of_run([slow_start, block])
     cells = points(to_frame([slow_start, block]))
-    found = beside(cells[1], cells[0])
+    found = relative_speed(cells[1], cells[0])
     assert found.value == pytest.approx(cells[1].throughput.value / cells[0].throughput.value)
     assert not found.bounded
 

@@ -12,14 +12,14 @@ import pytest
 
 from benchsuite.findings.exact import GROUPS
 from benchsuite.findings.fingerprint import Finding
-from benchsuite.report.comparison import CAVEAT, Comparison, Pair, compare, plain
-from benchsuite.report.comparison_page import page, to_html
+from benchsuite.report.comparison import CAVEAT, CellPair, Comparison, compare, plain
+from benchsuite.report.comparison_page import page_of_two, to_html
 from benchsuite.report.differences import COUNTED, table_of
-from benchsuite.report.prose import texts
+from benchsuite.report.tables import texts
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run, realistic
-from tests.report.test_html import Page
+from tests.report.test_page import Page
 
 TESTED = ENVIRONMENT | {"selftest": {"noise_percent": 0.5, "drift_percent": 0.2, "passed": True}}
 OTHER_GPU = ENVIRONMENT | {"gpu": ENVIRONMENT["gpu"] | {"name": "NVIDIA A100"}}
@@ -34,14 +34,14 @@ def on_machine(records: Sequence[Record], machine: dict[str, Any]) -> Run:
     return dataclasses.replace(make_run(records), environment=machine, environments={1: machine})
 
 
-def only_pair(old: Record, new: Record) -> Pair:
+def only_pair(old: Record, new: Record) -> CellPair:
     (pair,) = of([old], [new]).pairs
     return pair
 
 
 def said(comparison: Comparison) -> str:
     """All sentences of the page."""
-    made = page(comparison)
+    made = page_of_two(comparison)
     return " ".join([made.answer, *(text for section in made.sections for text in section.sentences)])
 
 
@@ -123,13 +123,13 @@ def test_runs_without_a_common_cell_say_so() -> None:
 def test_two_empty_runs_can_be_compared() -> None:
     found = of([], [])
     assert (found.pairs, found.changes, found.only_old, found.only_new) == ((), (), (), ())
-    Page(to_html(found))
+    Page(to_html(page_of_two(found)))
 
 
 def test_another_machine_is_the_first_thing_that_is_said() -> None:
     found = of([make_record()], [make_record()], **OTHER_GPU)
     assert found.level == "refuse"
-    first = page(found).sections[0]
+    first = page_of_two(found).sections[0]
     assert first.sentences[0] == "Times are not comparable: the two runs differ in GPU."
     assert texts(first.tables[0])[0] == {
         "Property": "GPU",
@@ -179,7 +179,7 @@ def test_the_table_of_differences_lists_only_what_differs() -> None:
 
 def test_exact_numbers_that_changed_are_listed() -> None:
     found = of([make_record(macs=1000, memory=100)], [make_record(macs=1500, memory=100)])
-    (section,) = (one for one in page(found).sections if one.key == "exact")
+    (section,) = (one for one in page_of_two(found).sections if one.key == "exact")
     assert texts(section.tables[0]) == [
         {
             "Cell": "hilo, 224 px, math",
@@ -196,7 +196,7 @@ def test_a_number_that_was_zero_has_no_ratio() -> None:
     old = make_record()
     assert old.cost is not None
     new = dataclasses.replace(old, cost=dataclasses.replace(old.cost, other_ops={"softmax": 3}))
-    (section,) = (one for one in page(of([old], [new])).sections if one.key == "exact")
+    (section,) = (one for one in page_of_two(of([old], [new])).sections if one.key == "exact")
     (row,) = texts(section.tables[0])
     assert (row["Number"], row["B / A"]) == ("Operations: softmax", "–")
 
@@ -213,7 +213,7 @@ def test_the_summary_counts_and_says_what_chance_would_do() -> None:
         for side, latency in zip((224, 448, 672, 896), latencies, strict=True)
     ]
     found = of(old, new)
-    (table,) = next(section for section in page(found).sections if section.key == "times").tables
+    (table,) = next(section for section in page_of_two(found).sections if section.key == "times").tables
     assert [row["B is"] for row in texts(table)] == ["slower", "slower", "faster", "undecided"]
     text = said(found)
     assert "Of 4 cells in both runs, B is: 2 slower, 1 faster and 1 undecided." in text
@@ -224,8 +224,8 @@ def test_the_summary_counts_and_says_what_chance_would_do() -> None:
 
 def test_data_and_page_both_say_what_two_runs_cannot_tell() -> None:
     found = of([make_record()], [make_record(latency=0.02)])
-    assert plain(found)["caveat"] == page(found).caveat == CAVEAT
-    assert CAVEAT in Page(to_html(found)).within("p")
+    assert plain(found)["caveat"] == page_of_two(found).caveat == CAVEAT
+    assert CAVEAT in Page(to_html(page_of_two(found))).within("p")
     assert "use benchsuite gate" in CAVEAT
 
 
@@ -243,7 +243,7 @@ def test_data_is_json_and_null_where_there_is_no_number() -> None:
 def test_the_page_is_whole_loads_nothing_and_escapes() -> None:
     evil = "<script>alert(1)</script>"
     records = [*realistic((224, 896), names=("msa", "hilo", "performer")), make_record(evil)]
-    found = Page(to_html(of(records, records, machine=evil)))
+    found = Page(to_html(page_of_two(of(records, records, machine=evil))))
     assert "http" not in found.source
     assert "<script>alert" not in found.source
     assert found.within("h2") == ["Comparability", "Times", "Exact numbers"]

@@ -14,7 +14,7 @@ from benchsuite.cli import main
 from benchsuite.errors import RecordVersionError, UsageError
 from benchsuite.report.explore import embed
 from benchsuite.report.explore.extract import PARTIAL, extract, write
-from benchsuite.report.html import render
+from benchsuite.report.page import render
 from benchsuite.results.store import Run, read_run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchsuite.report.growing import growth_tables
 from benchsuite.report.points import points
+from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Table
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.report.names import apart, names
+from benchsuite.report.names import apart, names_table
 from benchsuite.report.points import points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
@@ -18,11 +18,11 @@ TWINS = {"stage3": {"alternate": [{"name": "lsa", "params": {"window_size": 7}},
 
 
 def rows(*records: Record) -> list[list[str]]:
-    return [[cell.text for cell in row.cells] for row in names(points(to_frame(records))).rows]
+    return [[cell.text for cell in row.cells] for row in names_table(points(to_frame(records))).rows]
 
 
 def heads(*records: Record) -> list[str]:
-    return [header.text for header in names(points(to_frame(records))).headers]
+    return [header.text for header in names_table(points(to_frame(records))).headers]
 
 
 def said(*records: Record) -> str:

@@ -10,9 +10,8 @@ from markupsafe import escape
 
 from benchsuite.findings.flags import FLAGS
 from benchsuite.report.cells import read
-from benchsuite.report.formats import to_latex, to_markdown
 from benchsuite.report.numbers import all_cells, of_setting, settings
-from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.tables import Header, Row, Table, TableCell, to_latex, to_markdown
 from benchsuite.results.record import Busy, Energy, Record
 from tests.report.synthetic import make_record, make_run, with_rounds
 

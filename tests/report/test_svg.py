@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from benchsuite.report import theme
 from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.layout import PAGE
 from benchsuite.report.points import points
 from benchsuite.report.svg import StyleSheet, inline, save
 from benchsuite.results.frame import to_frame
@@ -29,7 +31,7 @@ def _settings() -> Iterator[None]:
 
 def figure(records: list[Record] = RECORDS) -> Figure:
     frame = to_frame(records)
-    drawing = KINDS["scatter"].draw(points(frame), theme.looks(frame["name"]))
+    drawing = KINDS["scatter"].draw(points(frame), theme.looks(frame["name"]), PAGE, Options())
     assert drawing is not None
     return drawing.figure
 

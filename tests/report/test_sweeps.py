@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from benchsuite.report.points import points
-from benchsuite.report.sweeps import RESOLUTION, Sweep, sweeps
+from benchsuite.report.sweeps import RESOLUTION, AxisSweep, sweeps
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
 
-def found(*records: Record) -> list[Sweep]:
+def found(*records: Record) -> list[AxisSweep]:
     return [one for one in sweeps(points(to_frame(records))) if one.axis != RESOLUTION]
 
 

@@ -133,7 +133,7 @@ def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -
         names[0]: "α = 0.5 window = 2",
         names[1]: "α = 1.0 window = 2",
     }
-    assert theme.start_said(names) == " All names begin with “HiLo”, which is left out."
+    assert theme.common_start_note(names) == " All names begin with “HiLo”, which is left out."
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -
 )
 def test_without_a_common_start_that_something_follows_names_stay_whole(names: list[str]) -> None:
     assert list(theme.shortened(names).values()) == names
-    assert theme.start_said(names) == ""
+    assert theme.common_start_note(names) == ""
 
 
 def test_the_reference_is_known_by_its_look() -> None:

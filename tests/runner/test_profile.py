@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import RunFolderError, UsageError
-from benchsuite.measurement.trace_events import TRACE_PARSER, Reading
+from benchsuite.measurement.operator_profile import TRACE_PARSER, Reading
 from benchsuite.results.record import Cell, Cost, Failure, OpShare, Record
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.prepare import Prepared, Request, prepare

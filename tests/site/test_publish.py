@@ -14,8 +14,8 @@ import pytest
 from benchsuite.errors import RunFolderError, UsageError
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.site.folder import MARKER, name_of
 from benchsuite.site.publish import publish
+from benchsuite.site.site_folder import MARKER, name_of
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
 
@@ -293,15 +293,15 @@ def test_names_are_those_of_folders_made_fit_for_an_address(tmp_path: Path) -> N
 
 
 def test_a_step_is_on_the_history_page_and_in_its_trend() -> None:
+    from benchsuite.site.contents import read_contents
     from benchsuite.site.pages import pages
-    from benchsuite.site.shelf import shelve
 
     latencies = [0.01 * (1 + 0.001 * (day % 3)) * (1.1 if day > 6 else 1) for day in range(1, 13)]
     runs = {
         f"r{day:02d}": on([make_record(latency=latency)], day=day, path=f"r{day:02d}")
         for day, latency in enumerate(latencies, start=1)
     }
-    made = pages(shelve(runs), runs)
+    made = pages(read_contents(runs), runs)
     assert "0000006..0000007" in made["history.html"]
     (page,) = (text for name, text in made.items() if name.startswith("trends/"))
     assert "12 runs, 1 cell, 1 with a step" in page
@@ -331,7 +331,7 @@ def test_the_list_names_every_file_and_nothing_else(site: Path) -> None:
 
 
 def test_a_record_with_a_resumed_session_is_of_that_sessions_machine(tmp_path: Path) -> None:
-    from benchsuite.site.shelf import shelve
+    from benchsuite.site.contents import read_contents
 
     here = on(cells())
     other = on(cells(), gpu="NVIDIA A100").environment
@@ -339,6 +339,6 @@ def test_a_record_with_a_resumed_session_is_of_that_sessions_machine(tmp_path: P
     run = dataclasses.replace(
         here, records=(*here.records[1:], second), environments={1: here.environment, 2: other}
     )
-    shelf = shelve({"x": run})
-    assert set(shelf.cells["label"]) == {"NVIDIA H200", "NVIDIA A100"}
-    assert shelf.books[0].machines == "NVIDIA H200 and NVIDIA A100"
+    contents = read_contents({"x": run})
+    assert set(contents.cells["label"]) == {"NVIDIA H200", "NVIDIA A100"}
+    assert contents.runs[0].machines == "NVIDIA H200 and NVIDIA A100"

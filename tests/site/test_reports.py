@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import UsageError
+from benchsuite.site.contents import site_run
 from benchsuite.site.reports import BEGIN, END, rebuild, table
-from benchsuite.site.shelf import book
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
 
@@ -24,7 +24,7 @@ def a_run(folder: Path, **scenario: str) -> Path:
 
 def test_a_row_says_what_on_what_when_with_what_and_how() -> None:
     run = on([make_record(), make_record("x", status="oom")], environment=COMMAND)
-    assert table([book("hilo-gpu", run)]).splitlines()[2] == (
+    assert table([site_run("hilo-gpu", run)]).splitlines()[2] == (
         "| [hilo-gpu](hilo-gpu/report.html) | HiLo against the attention of its time | NVIDIA H200 | "
         "2026-01-01 | PyTorch 2.13.0+cu128, benchsuite 0.1.0, commit 0000001 | 2 cells, 1 measured | "
         "`benchsuite run 'my scenario.yaml'` |"
@@ -32,7 +32,7 @@ def test_a_row_says_what_on_what_when_with_what_and_how() -> None:
 
 
 def test_titles_cannot_break_the_table() -> None:
-    row = table([book("x", on([make_record()], title="a | b <b> [c](d)\nnext"))]).splitlines()[2]
+    row = table([site_run("x", on([make_record()], title="a | b <b> [c](d)\nnext"))]).splitlines()[2]
     assert "a \\| b &lt;b> \\[c](d) next" in row
 
 

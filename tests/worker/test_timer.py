@@ -13,8 +13,7 @@ import torch
 
 from benchsuite.errors import Mismatch
 from benchsuite.measurement.allocator import can_retain, in_use
-from benchsuite.measurement.device import CpuDevice
-from benchsuite.measurement.nvml import FakeNvml
+from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.record import Cell, Record
 from benchsuite.runner.rounds import measure_in_rounds
@@ -26,6 +25,7 @@ from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.timer import Timer
 from tests.builders import make_cell, make_record
 from tests.doubles.fake_device import FakeDevice
+from tests.doubles.fake_nvml import FakeNvml
 
 CARD = FakeNvml(running=())
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_s=60.0, precision=None)
@@ -143,6 +143,9 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
     class Gpu(CpuDevice):
         kind = "cuda"
 
+        def card(self) -> tuple[FakeNvml, str]:
+            return CARD, ""
+
         def synchronize(self) -> None:
             log.append("wait")
 
@@ -154,7 +157,6 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
 
     monkeypatch.setattr(ready, "steps_of", noted)
     monkeypatch.setattr(timed, "open_device", lambda _: Gpu())
-    monkeypatch.setattr(timed, "for_device", lambda _: (CARD, ""))
     monkeypatch.setattr(FakeNvml, "throttle_reasons", lambda self: log.append("read") or 0x4)
     visited = Timer().visit(make_cell(), QUICK, Visit())
     assert visited.conditions is not None
@@ -196,12 +198,11 @@ def test_energy_is_read_unless_the_scenario_says_no(
 ) -> None:
     rested: list[str] = []
     card = FakeNvml(joules=itertools.count(0.0, 5.0))
-    monkeypatch.setattr(passes, "for_device", lambda _: (card, ""))
     monkeypatch.setattr(passes, "idle_draw_of", lambda device: rested.append(device) or 70.0)
     original = ready.build
     monkeypatch.setattr(ready, "build", lambda cell, *_, **more: original(cell, "cpu", **more))
     monkeypatch.setattr(passes, "precision_of", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(passes, "open_device", lambda _: FakeDevice(itertools.repeat(0.1)))
+    monkeypatch.setattr(passes, "open_device", lambda _: FakeDevice(itertools.repeat(0.1), card=card))
     found = passes.inspect(make_cell(device="cuda:0"), Measure(metrics=("latency",), busy=False, energy=word))
     assert rested == (["cuda:0"] if word else [])
     assert (found.energy is not None) is (word == "auto")

@@ -76,7 +76,7 @@ def pack_text(text: str) -> str:
 
 
 def unpack(text: str, most: int = MOST_BYTES) -> tuple[Any, int]:
-    """What `pack` was given, and how many bytes its JSON takes.
+    """Data that `pack` was given, and the number of bytes of its JSON.
 
     Args:
         most: bytes to unpack, whatever the text would come to.
@@ -126,7 +126,7 @@ def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:
 
 
 def manifest(runs: Sequence[Embedded], version: str) -> Markup:
-    """What the page holds, as JSON that no text in it can end."""
+    """Contents of the page, as JSON that no text in it can end."""
     data = {
         "format": FORMAT,
         "benchsuite": version,

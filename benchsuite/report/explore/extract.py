@@ -57,10 +57,10 @@ def extract(path: Path) -> list[Extracted]:
             raise RecordVersionError(
                 f"{path}: made by a newer benchsuite, {manifest['benchsuite']}; update this one to read it"
             )
-        found, room = [], MOST_BYTES
+        runs, room = [], MOST_BYTES
         for key in _keys(manifest):
             one, taken = _run(page, key, path, room)
-            found.append(one)
+            runs.append(one)
             room -= taken
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -68,20 +68,20 @@ def extract(path: Path) -> list[Extracted]:
             f"{path}: the records in it are damaged ({bounded(what, 200)}); make it again: benchsuite report "
             "RUN"
         ) from error
-    return found
+    return runs
 
 
-def write(found: list[Extracted], out: Path) -> list[Path]:
+def write(runs: list[Extracted], out: Path) -> list[Path]:
     """Write each run as a run folder: into `out` if there is one, else into folders below it.
 
     Raises:
         UsageError: `out` is a file or not empty, or cannot be written.
     """
-    folders = [out] if len(found) == 1 else [out / one.key for one in found]
+    folders = [out] if len(runs) == 1 else [out / one.key for one in runs]
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         what = "is not empty" if out.is_dir() else "is a file"
         raise UsageError(f"{out}: {what}; name a new folder with --out")
-    for one, folder in zip(found, folders, strict=True):
+    for one, folder in zip(runs, folders, strict=True):
         write_run(one.run, folder)
         if one.partial:
             (folder / PARTIAL).write_text("".join(f"{line}\n" for line in one.partial), encoding="utf-8")

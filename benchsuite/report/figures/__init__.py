@@ -1,94 +1,142 @@
-"""The figures of a run, one implementation each: points, looks, layout, options → `Drawing`, or None."""
+"""The figures of a run: a table with one row each, and the styles that files of them can have.
+
+Light, since the command line reads it before anything is drawn: the modules of figures are imported on use.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
 
-from benchsuite.labels import noun
-from benchsuite.report.canvas import Drawing
-from benchsuite.report.figures import accuracy, lines, parts, roofline, rows, scatter
-from benchsuite.report.figures.choose import Drawn, Options, Request
-from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, TWO_COLUMNS, Layout, column
-from benchsuite.report.points import Point, names_of, resolutions_of
-from benchsuite.report.theme import Look
-from benchsuite.report.words import counted, places
+from benchsuite.errors import UsageError, nearest
 
-__all__ = [
-    "COLUMN",
-    "FIGURES",
-    "HALF",
-    "KINDS",
-    "PAGE",
-    "TWO_COLUMNS",
-    "Draw",
-    "FigureKind",
-    "Layout",
-    "Options",
-    "column",
-]
+if TYPE_CHECKING:
+    from benchsuite.report.canvas import Drawing
+    from benchsuite.report.figures.choose import Drawn, FigureRequest, Options
+    from benchsuite.report.figures.layout import Layout
+    from benchsuite.report.points import Point
+    from benchsuite.report.theme import Look
 
-Draw = Callable[[Request], Drawn | None]
+    Draw = Callable[[FigureRequest], Drawn | None]
+
+DEFAULT, LITV2 = "default", "litv2"
+STYLES = (DEFAULT, LITV2)
+"""As on the page; and after the plots of LITv2: boxed panels, a dashed grid, letters of a paper."""
 
 
-@dataclass(frozen=True, slots=True)
+def require_style(word: str | None, files: object) -> str:
+    """The style of that name; that of the page for None.
+
+    Args:
+        files: where figures are written to, or None.
+
+    Raises:
+        UsageError: there is no such style, or no file that could have it.
+    """
+    if word is not None and word not in STYLES:
+        near = nearest(word, STYLES)
+        hint = f'; did you mean "{near}"?' if near else ""
+        raise UsageError(f'--style: unknown style "{word}"{hint}\n  allowed: {", ".join(STYLES)}')
+    if word is not None and files is None:
+        raise UsageError("--style is of the files that --figures DIR writes; name a folder")
+    return word or DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FigureKind:
-    """A figure.
+    """A figure, and where a page shows it.
 
     Attributes:
         kind: its word on the command line.
         file: name of the files that `--figures` writes.
+        function: "module:function" in this package, a `Draw`; call `draw`, which applies the layout.
         section: the word for it in a scenario's `report.sections`; empty for what shows wherever it has data.
-        function: draws it; call `draw`, which sets letters and lines to the layout.
-        whole: whether it is drawn of a whole run, and not of each group of comparable cells.
+        of: what it is drawn of: each group of comparable cells, the whole run, or each sweep over an axis.
+        beside: its turn to stand beside the answer, where the first with data does; 0 for never.
+        open: its turn among the figures that stand open under the answer; 0 for what is folded.
+        longest: names beyond which it is folded nevertheless.
+        every_group: whether each group of other conditions shows it under its own title.
+        by_kernel: whether it shows one kernel, and has a switch between them.
+        view: the kind that is another view of it, a switch away.
     """
 
     kind: str
     title: str
     file: str
-    section: str
-    function: Draw
-    whole: bool = False
+    function: str
+    section: str = ""
+    of: Literal["groups", "run", "sweeps"] = "groups"
+    beside: int = 0
+    open: int = 0
+    longest: int | None = None
+    every_group: bool = False
+    by_kernel: bool = False
+    view: str = ""
 
     def draw(
-        self,
-        cells: Sequence[Point],
-        looks: Mapping[str, Look],
-        layout: Layout = PAGE,
-        options: Options | None = None,
+        self, cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
     ) -> Drawing | None:
         """The figure of these cells; None where they do not have what it shows."""
-        options = options or Options()
+        from benchsuite.report.figures.choose import FigureRequest, described
+
+        module, _, name = self.function.partition(":")
+        function: Draw = getattr(import_module(f"{__name__}.{module}"), name)
         with layout.applied():
-            drawn = self.function(Request(cells, looks, layout, options))
-        if drawn is None:
-            return None
-        canvas, caption = drawn
-        shown = [point for point in cells if not options.names or point.name in options.names]
-        named = noun(point.subject for point in shown).counted(len(names_of(shown)))
-        alt = f"{self.title}: {named} at {places(resolutions_of(shown))}."
-        failed = sum(point.status != "ok" for point in shown)
-        if failed:
-            alt += f" {counted(failed, 'cell')} without a number."
-        return Drawing(canvas.figure, caption, alt)
+            drawn = function(FigureRequest(cells, looks, layout, options))
+        return None if drawn is None else described(drawn, self.title, cells, options)
 
 
 FIGURES: tuple[FigureKind, ...] = (
-    FigureKind("scatter", "MACs against speed", "macs-vs-throughput", "scatter", scatter.scatter),
-    FigureKind("accuracy", "Published accuracy against speed", "accuracy", "scatter", accuracy.accuracy),
-    FigureKind("protocols", "Protocols side by side", "protocols", "scatter", rows.protocols, whole=True),
-    FigureKind("axis", "Growth over an axis", "over-axis", "scaling", lines.over_axis),
-    FigureKind("scaling", "Growth with resolution", "over-resolution", "scaling", lines.scaling),
-    FigureKind("ratio", "Speed relative to the reference", "relative-speed", "scatter", rows.ratio),
-    FigureKind("metrics", "All metrics", "all-metrics", "scatter", rows.metrics),
-    FigureKind("kernels", "Fused kernels against math", "kernel-speedup", "kernels", rows.kernel_speedup),
-    FigureKind("device", "Wall time and device time", "wall-and-device-time", "", parts.device),
-    FigureKind("roofline", "Roofline", "roofline", "", roofline.roofline),
-    FigureKind("operators", "Time by operator", "time-by-operator", "", parts.operators),
-    FigureKind("memory", "Memory breakdown", "memory-breakdown", "memory", parts.memory),
-    FigureKind("training", "Training step breakdown", "training-breakdown", "training", parts.training),
-    FigureKind("energy", "Energy of an image", "energy", "", parts.energy),
-)
+    FigureKind(
+        kind="scatter", title="MACs against speed", file="macs-vs-throughput", function="scatter:scatter",
+        section="scatter", beside=3, open=1, every_group=True, view="accuracy",
+    ),
+    FigureKind(
+        kind="accuracy", title="Published accuracy against speed", file="accuracy",
+        function="accuracy:accuracy", section="scatter",
+    ),
+    FigureKind(
+        kind="protocols", title="Protocols side by side", file="protocols", function="dots:protocols",
+        section="scatter", of="run", beside=1,
+    ),
+    FigureKind(
+        kind="axis", title="Growth over an axis", file="over-axis", function="lines:over_axis",
+        section="scaling", of="sweeps", beside=2, open=3, by_kernel=True,
+    ),
+    FigureKind(
+        kind="scaling", title="Growth with resolution", file="over-resolution", function="lines:scaling",
+        section="scaling", open=2, every_group=True, by_kernel=True,
+    ),
+    FigureKind(
+        kind="ratio", title="Speed relative to the reference", file="relative-speed", function="dots:ratio",
+        section="scatter", open=4, longest=24, every_group=True,
+    ),
+    FigureKind(
+        kind="metrics", title="All metrics", file="all-metrics", function="dots:metrics", section="scatter"
+    ),
+    FigureKind(
+        kind="kernels", title="Fused kernels against math", file="kernel-speedup",
+        function="dots:kernel_speedup", section="kernels",
+    ),
+    FigureKind(
+        kind="device", title="Wall time and device time", file="wall-and-device-time", function="parts:device"
+    ),
+    FigureKind(kind="roofline", title="Roofline", file="roofline", function="roofline:roofline"),
+    FigureKind(
+        kind="operators", title="Time by operator", file="time-by-operator", function="parts:operators"
+    ),
+    FigureKind(
+        kind="memory", title="Memory breakdown", file="memory-breakdown", function="parts:memory",
+        section="memory",
+    ),
+    FigureKind(
+        kind="training", title="Training step breakdown", file="training-breakdown",
+        function="parts:training", section="training",
+    ),
+    FigureKind(kind="energy", title="Energy of an image", file="energy", function="parts:energy"),
+)  # fmt: skip
 """Every figure, one row each. To add one, write its function and one line here."""
 
 KINDS: Mapping[str, FigureKind] = {figure.kind: figure for figure in FIGURES}

@@ -56,15 +56,7 @@ def stacked(
         share: draw parts as shares of their bar, so that all bars are of one length.
     """
     drawn = bars[:MOST_ROWS]
-    parts = list(dict.fromkeys(part for bar in drawn for part, size in bar.parts.items() if size))
-    parts.sort(key=lambda part: part in _GREY)
-    plain = iter(SERIES)
-    colors = {part: _GREY.get(part) or next(plain) for part in parts}
-    longest = max(bar.total for bar in drawn)
-    farthest = {key: max(bar.marks.get(key, 0.0) for bar in drawn) for bar in drawn for key in bar.marks}
-    markers = dict(
-        zip((key for key, most in farthest.items() if most <= FARTHEST_MARK * longest), "|x", strict=False)
-    )
+    colors, (markers, too_far) = _colors(drawn), _markers(drawn)
     handles = [
         Line2D([], [], linestyle="none", marker="s", color=color, label=part)
         for part, color in colors.items()
@@ -75,12 +67,11 @@ def stacked(
     size = text_size()
     labels = setting_labels([bar.point for bar in drawn], [looks[bar.point.name].label for bar in drawn])
     totals = [formatted(bar) for bar in drawn]
-    line = 2.4 * size
     canvas, (panel,) = grid(
         layout,
         1,
         columns=1,
-        height=len(drawn) * line + 6,
+        height=len(drawn) * (2.4 * size) + 6,
         handles=handles,
         left=14.0 if layout.narrow else 14 + max(measure(label, size)[0] for label in labels),
         right=14.0 if layout.narrow else 16 + max(measure(total, size)[0] for total in totals),
@@ -100,10 +91,26 @@ def stacked(
     panel.ax.set_xlim(0, end if share else 1.02 * end)
     if len(drawn) < len(bars):
         caption += f" The first {len(drawn)} of {counted(len(bars), 'cell')}."
-    for key in farthest:
-        if key not in markers:
-            caption += f" Too far out to be marked: {key}."
+    for key in too_far:
+        caption += f" Too far out to be marked: {key}."
     return canvas, caption
+
+
+def _colors(bars: Sequence[Bar]) -> dict[str, str]:
+    """Part → its colour; grey parts last."""
+    parts = list(dict.fromkeys(part for bar in bars for part, size in bar.parts.items() if size))
+    parts.sort(key=lambda part: part in _GREY)
+    plain = iter(SERIES)
+    return {part: _GREY.get(part) or next(plain) for part in parts}
+
+
+def _markers(bars: Sequence[Bar]) -> tuple[dict[str, str], list[str]]:
+    """Value beside the parts → its marker, and the values that are too far out to be marked."""
+    longest = max(bar.total for bar in bars)
+    farthest = {key: max(bar.marks.get(key, 0.0) for bar in bars) for bar in bars for key in bar.marks}
+    near = [key for key, most in farthest.items() if most <= FARTHEST_MARK * longest]
+    markers = dict(zip(near, "|x", strict=False))
+    return markers, [key for key in farthest if key not in markers]
 
 
 def _axes(

@@ -1,23 +1,28 @@
-"""What of a run a figure shows: its options, and the choice of cells."""
+"""Choice of what a figure shows: its options, its cells, and its names where there are many."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
-from benchsuite.report.canvas import Canvas
+from benchsuite.labels import noun
+from benchsuite.report.canvas import Canvas, Drawing
 from benchsuite.report.figures.layout import Layout
-from benchsuite.report.points import Point, Value, counting, kernels_of, resolutions_of
-from benchsuite.report.sweeps import Sweep
-from benchsuite.report.theme import Look
+from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of
+from benchsuite.report.sweeps import AxisSweep
+from benchsuite.report.theme import MUTED, Look
+from benchsuite.report.words import counted, places
 
 T = TypeVar("T")
+
+MANY = 20
+"""Names beyond which colours and markers repeat too closely for a legend to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to draw.
+    """Choices of whoever asks for a figure.
 
     Attributes:
         kernel: the only one; if unsaid, all, or the first fused one where a figure shows one.
@@ -31,10 +36,10 @@ class Options:
     reference: str | None = None
     metric: str | None = None
     names: tuple[str, ...] = ()
-    sweep: Sweep | None = None
+    sweep: AxisSweep | None = None
 
 
-class Request(NamedTuple):
+class FigureRequest(NamedTuple):
     """A figure that is asked for: of which cells, how they look, and where it is to stand."""
 
     cells: Sequence[Point]
@@ -45,6 +50,18 @@ class Request(NamedTuple):
 
 Drawn = tuple[Canvas, str]
 """A figure and its caption."""
+
+
+def described(drawn: Drawn, title: str, cells: Sequence[Point], options: Options) -> Drawing:
+    """A figure with its caption, and what it shows in words for those who do not see it."""
+    canvas, caption = drawn
+    shown = [point for point in cells if not options.names or point.name in options.names]
+    named = noun(point.subject for point in shown).counted(len(names_of(shown)))
+    alt = f"{title}: {named} at {places(resolutions_of(shown))}."
+    failed = sum(point.status != "ok" for point in shown)
+    if failed:
+        alt += f" {counted(failed, 'cell')} without a number."
+    return Drawing(canvas.figure, caption, alt)
 
 
 def chosen(cells: Sequence[Point], options: Options) -> list[Point]:
@@ -86,3 +103,24 @@ def setting_labels(cells: Sequence[Point], labels: Sequence[str]) -> list[str]:
         + (f" {p.kernel}" if kernels else "")
         for p, label in zip(cells, labels, strict=True)
     ]
+
+
+def too_many(cells: Sequence[Point]) -> bool:
+    """True if there are too many names to tell all of them: a few are, the rest are grey marks."""
+    return len(names_of(cells)) > MANY
+
+
+def notable(panel: Sequence[Point], looks: Mapping[str, Look]) -> set[str]:
+    """Names that a panel of MACs against speed tells: on the front or perhaps, extremes, the reference."""
+    found = {point.name for point in panel if point.standing in ("certain", "possible")}
+    by_speed = sorted(panel, key=lambda point: point.throughput.value)
+    by_cost = sorted((point for point in panel if point.exact), key=lambda point: point.macs)
+    found |= {end.name for ordered in (by_speed, by_cost) for end in (*ordered[:1], *ordered[-1:])}
+    return found | {point.name for point in panel if looks[point.name].reference}
+
+
+def faded(looks: Mapping[str, Look], kept: set[str]) -> dict[str, Look]:
+    """The same looks with everything but the kept names as grey circles."""
+    return {
+        name: look if name in kept else replace(look, color=MUTED, marker="o") for name, look in looks.items()
+    }

@@ -1,4 +1,4 @@
-"""Where a figure is to stand and how it looks: the page, half of it, a column of a paper, two of them."""
+"""Layouts of figures, for a place and a style: the page, half of it, a column of a paper, two of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from benchsuite.errors import UsageError
 from benchsuite.report.canvas import Canvas, legend_height
-from benchsuite.report.styles import DEFAULT, LITV2
+from benchsuite.report.figures import DEFAULT, LITV2
 from benchsuite.report.theme import INK
 
 _LITV2_RC: Mapping[Any, Any] = {
@@ -53,16 +53,16 @@ class Layout:
 
     @property
     def narrow(self) -> bool:
-        """Whether it is one column of a paper, where letters are small and names stand over their bars."""
+        """True for one column of a paper, where letters are small and names stand over their bars."""
         return self.width < 320
 
     @property
     def wide(self) -> bool:
-        """Whether there is room for three panels with letters of eight points."""
+        """True if there is room for three panels with letters of eight points."""
         return self.width >= 600
 
     def panels(self, count: int) -> int:
-        """How many of these panels stand side by side; on top of each other where there is room for one."""
+        """Number of panels that stand side by side; on top of each other where there is room for one."""
         return min(count, 3) if self.width >= 480 else 1
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""How MACs, speed and memory grow over resolution or any other axis: a line a mixer, one kernel."""
+"""Growth of MACs, speed and memory over resolution or any other axis: a line a mixer, one kernel."""
 
 from __future__ import annotations
 
@@ -11,9 +11,20 @@ from matplotlib.axes import Axes
 
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import measure, text_size
-from benchsuite.report.crowd import MANY, faded, told
-from benchsuite.report.figures.axes import (
+from benchsuite.report.canvas import Canvas, measure, text_size
+from benchsuite.report.figures.choose import (
+    MANY,
+    Drawn,
+    FigureRequest,
+    Options,
+    chosen,
+    evenly,
+    faded,
+    notable,
+    one_kernel,
+)
+from benchsuite.report.figures.layout import Layout, Panel, grid
+from benchsuite.report.figures.scales import (
     Positions,
     Scale,
     apply,
@@ -23,11 +34,9 @@ from benchsuite.report.figures.axes import (
     title_of,
     wants_log,
 )
-from benchsuite.report.figures.choose import Drawn, Options, Request, chosen, evenly, one_kernel
-from benchsuite.report.figures.layout import Panel, grid
-from benchsuite.report.labels import stack
-from benchsuite.report.points import Point, resolutions_of
-from benchsuite.report.sweeps import RESOLUTION, Line, Spot, Sweep
+from benchsuite.report.label_places import stack
+from benchsuite.report.points import Point, grouped, resolutions_of
+from benchsuite.report.sweeps import RESOLUTION, AxisLine, AxisSweep, Spot
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, pixels, places
@@ -39,29 +48,25 @@ LEAST_WIDTH = 80.0
 """Points of a panel below which names stand in a legend, and not at the ends of lines."""
 
 
-def scaling(asked: Request) -> Drawn | None:
+def scaling(request: FigureRequest) -> Drawn | None:
     """MACs, throughput and peak memory over resolution; None for fewer than two resolutions."""
-    if len(resolutions_of(asked.cells)) < 2:
+    if len(resolutions_of(request.cells)) < 2:
         return None
-    lines: dict[tuple[str, str], list[Spot]] = {}
-    for point in sorted(asked.cells, key=lambda point: (math.prod(point.size), point.size)):
-        spot = Spot(math.sqrt(math.prod(point.size)), point)
-        lines.setdefault((point.name, point.kernel), []).append(spot)
-    found = (Line(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
-    return over(Sweep(RESOLUTION, "", "", tuple(found)), asked)
+    ordered = sorted(request.cells, key=lambda point: (math.prod(point.size), point.size))
+    spots = (Spot(math.sqrt(math.prod(point.size)), point) for point in ordered)
+    lines = grouped(spots, lambda spot: (spot.point.name, spot.point.kernel))
+    found = (AxisLine(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
+    return over(AxisSweep(RESOLUTION, "", "", tuple(found)), request)
 
 
-def over_axis(asked: Request) -> Drawn | None:
+def over_axis(request: FigureRequest) -> Drawn | None:
     """The same over batch, width, heads, threads or a parameter: over the sweep of the options."""
-    return over(asked.options.sweep, asked) if asked.options.sweep else None
+    return over(request.options.sweep, request) if request.options.sweep else None
 
 
-def over(sweep: Sweep, asked: Request) -> Drawn | None:
-    """A column a metric, a row a resolution, a line a name; None where nothing is known.
-
-    Lines of a parameter, which have names of their own, get their own looks.
-    """
-    _, looks, layout, options = asked
+def over(sweep: AxisSweep, request: FigureRequest) -> Drawn | None:
+    """A column a metric, a row a resolution, a line a name; None where nothing is known."""
+    layout, options = request.layout, request.options
     kernel = one_kernel(sweep.cells, options)
     kept = {point.cell for point in chosen(sweep.cells, Options(kernel))}
     lines = [line for line in sweep.lines if any(spot.point.cell in kept for spot in line.spots)]
@@ -75,38 +80,72 @@ def over(sweep: Sweep, asked: Request) -> Drawn | None:
     if rows[0]:
         stacked = layout.panels(3) == 1 and len(metrics) > 1
         rows = evenly(sorted(rows, key=resolutions_of(cells).index), 1 if stacked else MOST_ROWS)
-    own = looks if all(line.name in looks for line in lines) else new_looks(line.name for line in lines)
-    named = {line.name for line in lines}
-    if len(named) > MANY:
-        largest = resolutions_of(p for p in cells if p.throughput.known)[-1:]
-        named &= told([p for p in cells if [p.resolution] == largest and p.name in own], own)
-        own = faded(own, named)
-    axis = positions(
-        {at_text(sweep, spot): spot.at for line in lines for spot in line.spots},
-        log=True if sweep.axis == RESOLUTION else None,
-    )
+    looks, named = _looks(request.looks, lines, cells)
     shown = [
-        _Panel(metric, [line for line in lines if line.resolution == row], own, named)
+        _Panel(metric, [line for line in lines if line.resolution == row], looks, named)
         for row in rows
         for metric in metrics
     ]
     log = any(wants_log(panel.values) for panel in shown)
-    size = text_size()
-    columns = min(layout.panels(len(metrics)), len(metrics))
     ys = [_scale(panel.values, panel.metric.unit, log=log) for panel in shown]
+    canvas, panels, shown, strip = _grid(layout, shown, ys, len(metrics), one_row=len(rows) == 1)
+    axis = positions(
+        {at_text(sweep, spot): spot.at for line in lines for spot in line.spots},
+        log=True if sweep.axis == RESOLUTION else None,
+    )
+    for i, (place, panel, plain) in enumerate(zip(panels, shown, ys, strict=True)):
+        own_strip = strip if panel.failed else 0.0
+        side = "below" if panel.metric.better == "higher" else "above"
+        y = plain.extended(**{side: own_strip / (place.height - own_strip)})
+        apply(place.ax, "y", y, panel.metric.unit)
+        axis.apply(place.ax, place.width, text_size())
+        row, column = divmod(i, len(metrics))
+        at = f" at {pixels(rows[row])}" if len(rows) > 1 and column == 0 else ""
+        place.ax.set_title(f"{title_of(panel.metric)}{at}")
+        if place.row == panels[-1].row:
+            place.ax.set_xlabel(sweep.title)
+        panel.draw(place, sweep, axis, y, own_strip)
+    return canvas, _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named))
+
+
+def _looks(
+    looks: Mapping[str, Look], lines: Sequence[AxisLine], cells: Sequence[Point]
+) -> tuple[Mapping[str, Look], set[str]]:
+    """Looks of the lines, and the names that are shown: of many only the notable ones.
+
+    Lines of a parameter, which have names of their own, get their own looks.
+    """
+    own = looks if all(line.name in looks for line in lines) else new_looks(line.name for line in lines)
+    named = {line.name for line in lines}
+    if len(named) <= MANY:
+        return own, named
+    largest = resolutions_of(p for p in cells if p.throughput.known)[-1:]
+    named &= notable([p for p in cells if [p.resolution] == largest and p.name in own], own)
+    return faded(own, named), named
+
+
+def _grid(
+    layout: Layout, shown: list[_Panel], ys: Sequence[Scale], metrics: int, *, one_row: bool
+) -> tuple[Canvas, list[Panel], list[_Panel], float]:
+    """The figure with its panels, and the height in points of the strip for failures.
+
+    Names stand at the ends of lines, or in a legend where these would squeeze the panels.
+    """
+    size = text_size()
+    columns = min(layout.panels(metrics), metrics)
     ticks = [tick_text(tick, p.metric.unit) for p, y in zip(shown, ys, strict=True) for tick in y.ticks]
     left = 8 + max((measure(text, size)[0] for text in ticks), default=0.0)
-    gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
+    gutter = _gutter(shown)
     handles: list[Artist] = []
     if layout.width / columns - left - gutter < LEAST_WIDTH:
-        handles = [draw.mixer_handle(look) for name, look in own.items() if name in named]
+        looks, named = shown[0].looks, shown[0].named
+        handles = [draw.mixer_handle(look) for name, look in looks.items() if name in named]
         shown = [replace(panel, named=set()) for panel in shown]
-        gutter = 14 + max(measure(panel.label(line), size)[0] for panel in shown for line in panel.lines)
+        gutter = _gutter(shown)
     most = max(len({line.name for line in panel.lines if panel.label(line)}) for panel in shown)
     strip = max(len(panel.failed) for panel in shown) * (size + 1.5)
     body = max(
-        96.0 if layout.narrow else 170.0 if layout.wide and len(rows) == 1 else 125.0,
-        (most + 1) * (size + 1.5),
+        96.0 if layout.narrow else 170.0 if layout.wide and one_row else 125.0, (most + 1) * (size + 1.5)
     )
     canvas, panels = grid(
         layout,
@@ -119,26 +158,19 @@ def over(sweep: Sweep, asked: Request) -> Drawn | None:
         gap=gutter + left,
         between=40.0 if columns > 1 else 30.0,
     )
-    for i, (place, panel, plain) in enumerate(zip(panels, shown, ys, strict=True)):
-        own_strip = strip if panel.failed else 0.0
-        side = "below" if panel.metric.better == "higher" else "above"
-        y = plain.extended(**{side: own_strip / (place.height - own_strip)})
-        apply(place.ax, "y", y, panel.metric.unit)
-        axis.apply(place.ax, place.width, size)
-        row, column = divmod(i, len(metrics))
-        at = f" at {pixels(rows[row])}" if len(rows) > 1 and column == 0 else ""
-        place.ax.set_title(f"{title_of(panel.metric)}{at}")
-        if place.row == panels[-1].row:
-            place.ax.set_xlabel(sweep.title)
-        panel.draw(place, sweep, axis, y, own_strip)
-    return canvas, _caption(sweep, cells, kernel, rows, len({line.name for line in lines} - named))
+    return canvas, panels, shown, strip
+
+
+def _gutter(shown: Sequence[_Panel]) -> float:
+    """Points that the names at the ends of lines take."""
+    return 14 + max(measure(panel.label(line), text_size())[0] for panel in shown for line in panel.lines)
 
 
 def _scale(values: Sequence[float], unit: str, *, log: bool) -> Scale:
     return scale(values, unit, log=log) if values else Scale(False, 0, 1, ())
 
 
-def at_text(sweep: Sweep, spot: Spot) -> str:
+def at_text(sweep: AxisSweep, spot: Spot) -> str:
     """A value of the axis as a reader writes it: 480×640, 0.5, 64."""
     return str(spot.point.resolution).replace("x", "×") if sweep.axis == RESOLUTION else f"{spot.at:g}"
 
@@ -148,7 +180,7 @@ class _Panel:
     """One metric of some lines."""
 
     metric: Metric
-    lines: Sequence[Line]
+    lines: Sequence[AxisLine]
     looks: Mapping[str, Look]
     named: set[str]
 
@@ -158,14 +190,14 @@ class _Panel:
         return [end for line in self.lines for spot in self.known(line) for end in self.range(spot.point)]
 
     @property
-    def failed(self) -> list[Line]:
+    def failed(self) -> list[AxisLine]:
         """Lines with cells that failed and have no value."""
         return [line for line in self.lines if self.crosses(line)]
 
-    def known(self, line: Line) -> list[Spot]:
+    def known(self, line: AxisLine) -> list[Spot]:
         return [spot for spot in line.spots if spot.point.metrics[self.metric.key].known]
 
-    def crosses(self, line: Line) -> list[Spot]:
+    def crosses(self, line: AxisLine) -> list[Spot]:
         key = self.metric.key
         return [s for s in line.spots if s.point.status != "ok" and not s.point.metrics[key].known]
 
@@ -176,16 +208,16 @@ class _Panel:
         looks = rounds.get(self.metric.key) or (value,)
         return min(value, *looks), value, max(value, *looks)
 
-    def label(self, line: Line) -> str:
-        """Name at the end of a line, if it is told, and why it failed."""
+    def label(self, line: AxisLine) -> str:
+        """Name at the end of a line, if it is shown, and why it failed."""
         statuses = dict.fromkeys(STATUS_WORDS[spot.point.status] for spot in self.crosses(line))
         name = [self.looks[line.name].label] if line.name in self.named else []
         return " ".join([*name, *(["/".join(statuses)] if statuses else [])])
 
-    def draw(self, panel: Panel, sweep: Sweep, axis: Positions, y: Scale, strip: float) -> None:
+    def draw(self, panel: Panel, sweep: AxisSweep, axis: Positions, y: Scale, strip: float) -> None:
         """Lines with their bands, crosses for failures, names at the ends."""
         ax, top = panel.ax, self.metric.better == "lower"
-        ends: dict[str, tuple[float, float, Line]] = {}
+        ends: dict[str, tuple[float, float, AxisLine]] = {}
         for line in self.lines:
             look, spots = self.looks[line.name], self.known(line)
             if not spots:
@@ -223,7 +255,7 @@ class _Panel:
         self._names(ax, panel, {name: end for name, end in ends.items() if name in self.named}, strip)
 
     def _names(
-        self, ax: Axes, panel: Panel, ends: Mapping[str, tuple[float, float, Line]], strip: float
+        self, ax: Axes, panel: Panel, ends: Mapping[str, tuple[float, float, AxisLine]], strip: float
     ) -> None:
         step = text_size() + 1.5
         below, above = (-4.0, strip or -4.0) if self.metric.better == "lower" else (strip or -4.0, -4.0)
@@ -238,7 +270,7 @@ class _Panel:
 
 
 def _caption(
-    sweep: Sweep, cells: Sequence[Point], kernel: str, rows: Sequence[int | str], unnamed: int
+    sweep: AxisSweep, cells: Sequence[Point], kernel: str, rows: Sequence[int | str], unnamed: int
 ) -> str:
     called = noun(point.subject for point in cells)
     parts = [f"Medians of each {called.single} on the {kernel} kernel; bands are the range of the rounds."]

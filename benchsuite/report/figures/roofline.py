@@ -7,21 +7,19 @@ from typing import Literal
 
 from matplotlib.artist import Artist
 
-from benchsuite.findings.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
+from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
 from benchsuite.format import si
-from benchsuite.report.canvas import kernel_handles, mark, measure, text_size
-from benchsuite.report.crowd import crowded, faded
-from benchsuite.report.figures.axes import apply, scale
-from benchsuite.report.figures.choose import Drawn, Request, chosen
+from benchsuite.report.canvas import kernel_handles, mark, name_marks, text_size
+from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, faded, too_many
 from benchsuite.report.figures.layout import grid
-from benchsuite.report.figures.scatter import label
-from benchsuite.report.labels import Box, around, place
+from benchsuite.report.figures.scales import apply, scale
+from benchsuite.report.label_places import Box, around
 from benchsuite.report.points import Point, Roof, kernels_of
 from benchsuite.report.theme import MUTED, fills
-from benchsuite.report.words import counted, fixed, joined, pixels, some
+from benchsuite.report.words import counted, joined, percentage, pixels, some
 
 FAR = 10.0
-"""How many times the ridge all marks lie beyond, where it is left out, so that it squeezes none."""
+"""Multiple of the ridge beyond which all marks must lie for it to be left out, so that it squeezes none."""
 _LIFTED = {
     CACHES: "left of the ridge, data may stay in the caches, faster than the copy moves",
     WINOGRAD: "dense 3 × 3 convolutions, with fewer multiplications than are counted (Winograd's)",
@@ -30,9 +28,9 @@ _LIFTED = {
 }
 
 
-def roofline(asked: Request) -> Drawn | None:
+def roofline(request: FigureRequest) -> Drawn | None:
     """A mark a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
-    cells, looks, layout, options = asked
+    cells, looks, layout, options = request
     placed = [(point, point.roof) for point in chosen(cells, options) if point.roof is not None]
     if not placed:
         return None
@@ -55,7 +53,7 @@ def roofline(asked: Request) -> Drawn | None:
         panel.ax.plot(left, [peak * min(1.0, at / ridge) for at in left], color=MUTED)
     panel.ax.set_xlabel("Operations per byte that must move [FLOP/B]")
     panel.ax.set_ylabel("Achieved [FLOP/s]")
-    if crowded([point for point, _ in placed]):
+    if too_many([point for point, _ in placed]):
         by_share = sorted(placed, key=lambda item: item[1].share)
         kept = {by_share[0][0].name, by_share[-1][0].name} | {
             name for name, look in looks.items() if look.reference
@@ -69,34 +67,31 @@ def roofline(asked: Request) -> Drawn | None:
         anchors.setdefault(point.name, []).append(here)
         mark(panel.ax, roof.intensity, roof.achieved, looks[point.name], filled[point.kernel], point.cell)
     names = [name for name in anchors if name in kept]
-    found = place(
+    name_marks(
+        panel.ax,
+        [looks[name].label for name in names],
         [anchors[name] for name in names],
-        [measure(looks[name].label, text_size()) for name in names],
         Box(1, 1, panel.width + 8, panel.height),
+        size=text_size(),
         taken=[around(*here, 4) for spots in anchors.values() for here in spots],
     )
-    for name, spot in zip(names, found, strict=True):
-        if spot is not None:
-            label(panel.ax, looks[name].label, *spot, size=text_size())
     return canvas, _caption(placed)
 
 
 def _caption(placed: Sequence[tuple[Point, Roof]]) -> str:
     ordered = sorted(placed, key=lambda item: item[1].share)
 
-    def told(item: tuple[Point, Roof]) -> str:
+    def named(item: tuple[Point, Roof]) -> str:
         point, roof = item
-        return (
-            f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({fixed(100 * roof.share, 2)} %)"
-        )
+        return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({percentage(roof.share)})"
 
-    said = f"Nearest to the roof is {told(ordered[-1])}"
-    said += f", farthest from it {told(ordered[0])}." if len(placed) > 1 else "."
+    extremes = f"Nearest to the roof is {named(ordered[-1])}"
+    extremes += f", farthest from it {named(ordered[0])}." if len(placed) > 1 else "."
     bound = sum(roof.limited_by == "bandwidth" for _, roof in placed)
     peaks = sorted({(float(f"{roof.peak:.4g}"), roof.kernel) for _, roof in placed})
     ridges = sorted({f"{roof.ridge:.3g}" for _, roof in placed})
     parts = [
-        f"{said} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes "
+        f"{extremes} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes "
         f"limits ({joined(ridges)} FLOP/B).",
         "The roof is measured: a large copy, and "
         + " and ".join(
@@ -105,7 +100,7 @@ def _caption(placed: Sequence[tuple[Point, Roof]]) -> str:
         + ".",
     ]
     for word, why in _LIFTED.items():
-        above = [told(item) for item in reversed(ordered) if item[1].above == word]
+        above = [named(item) for item in reversed(ordered) if item[1].above == word]
         if above:
             parts.append(f"Above the roof: {some(above, 3)}; {why}.")
     return " ".join(parts)

@@ -1,4 +1,4 @@
-"""MACs against speed, the plot that shows what MACs do not say; and published accuracy against speed."""
+"""MACs against speed, the plot that shows what MACs do not say."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 
+from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
-from benchsuite.report.crowd import MANY, crowded, faded, told
-from benchsuite.report.figures.axes import Scale, apply, limited, scale, title_of
-from benchsuite.report.figures.choose import Drawn, Request, chosen, ends, evenly
+from benchsuite.report.figures import LITV2
+from benchsuite.report.figures.choose import (
+    MANY,
+    Drawn,
+    FigureRequest,
+    chosen,
+    ends,
+    evenly,
+    faded,
+    notable,
+    too_many,
+)
 from benchsuite.report.figures.layout import Layout, Panel, grid
-from benchsuite.report.figures.scatter_caption import said
-from benchsuite.report.labels import Box, around, place, segment
-from benchsuite.report.points import Point, kernels_of, names_of, resolutions_of
-from benchsuite.report.styles import LITV2
-from benchsuite.report.theme import INK, MUTED, Look, fills
-from benchsuite.report.words import fixed, pixels
+from benchsuite.report.figures.scales import Scale, apply, limited, scale, title_of
+from benchsuite.report.label_places import Box, around, segment
+from benchsuite.report.points import Point, grouped, kernels_of, names_of, noise_of, resolutions_of
+from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, some
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
 
@@ -37,12 +45,12 @@ MOST_SHARED = 2.5
 """Length of an axis that all panels share, in lengths of the longest that one of them needs."""
 
 
-def scatter(asked: Request) -> Drawn | None:
+def scatter(request: FigureRequest) -> Drawn | None:
     """Speed over MACs with the Pareto front, a panel a resolution; None for fewer than two names.
 
     Where most of many marks lie close to each other, a second panel enlarges that part.
     """
-    cells, looks, layout, options = asked
+    cells, looks, layout, options = request
     metric = METRICS[options.metric or "throughput"]
     cells = chosen(cells, options)
     drawn = [p for p in cells if p.metrics[metric.key].known and not math.isnan(p.macs)]
@@ -62,7 +70,7 @@ def scatter(asked: Request) -> Drawn | None:
     filled = fills(kernels_of(cells))
     height = _height(layout, len(views), columns, bool(dense))
     band = max(height * 2 * math.log10(1 + noise_of(drawn)) / y.span for y in ys)
-    handles = [*_kernel_handles(drawn, filled), *_front_handles(drawn, band, layout)]
+    handles = _handles(drawn, filled, band, layout)
     named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
     area = sum(math.prod(measure(text, text_size())) for text in named)
     crossed = draw.crossed_handles([looks[name] for name in named.values()])
@@ -93,9 +101,8 @@ def scatter(asked: Request) -> Drawn | None:
         plot = _Plot(panel, x, y, metric, looks, filled)
         frame = [plot.framed(xs[1], ys[1])] if dense and here is not dense else []
         where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
-        unnamed |= {f"{name}{where}" for name in plot.draw(here, elsewhere, frame, many=crowded(drawn))}
-    caption = said(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
-    return canvas, caption
+        unnamed |= {f"{name}{where}" for name in plot.draw(here, elsewhere, frame, many=too_many(drawn))}
+    return canvas, _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
 
 
 def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
@@ -207,7 +214,7 @@ class _Plot:
             many: colour the telling names only.
         """
         ax = self.panel.ax
-        telling = told(cells, self.looks) if many else set()
+        telling = notable(cells, self.looks) if many else set()
         looks = faded(self.looks, telling) if many else self.looks
         lines = self._front(cells)
         signs: list[Box] = []
@@ -233,19 +240,18 @@ class _Plot:
                 signs.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
         names = sorted((name for name in anchors if name not in elsewhere), key=lambda n: n not in telling)
         size = text_size() - (1 if many else 0)
-        found = place(
+        placed = draw.name_marks(
+            ax,
+            [looks[name].label for name in names],
             [anchors[name] for name in names],
-            [measure(looks[name].label, size) for name in names],
             Box(1, 1, self.panel.width + 4, self.panel.height),
+            size=size,
+            colors=[looks[name].color for name in names] if many else (),
             taken=[*taken, *signs, *(around(*here, 4) for name in names for here in anchors[name])],
             first=len(telling.intersection(names)),
             avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
         )
-        for name, spot in zip(names, found, strict=True):
-            if spot is not None:
-                color = looks[name].color if many else INK
-                label(ax, looks[name].label, *spot, color=color, size=size)
-        return {name for name, spot in zip(names, found, strict=True) if spot is None}
+        return {name for name, there in zip(names, placed, strict=True) if not there}
 
     def _front(self, cells: Sequence[Point]) -> list[Box]:
         """Draw the staircase of exactly counted cells with the band of the noise floor; its segments."""
@@ -272,43 +278,78 @@ class _Plot:
         return [segment(a, b) for a, b in pairwise(corners)]
 
 
-def noise_of(cells: Sequence[Point]) -> float:
-    """Largest noise floor of the machines of these cells, as a share; 0 where none is known."""
-    return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
-
-
-def label(
-    ax: Axes,
-    text: str,
-    box: Box,
-    point: tuple[float, float],
-    *,
-    size: float,
-    color: str = INK,
-    reach: float = 9.0,
-) -> None:
-    """A name in its box, with a leader line where the box is farther than `reach` from its point."""
-    x, y = point
-    nearest = (min(max(x, box.left), box.right), min(max(y, box.bottom), box.top))
-    if math.dist(nearest, point) > reach:
-        draw.stroke(ax, point, nearest, MUTED, width=0.5)
-    draw.text(ax, box.left, (box.bottom + box.top) / 2, text, size=size, color=color)
-
-
-def _kernel_handles(drawn: Sequence[Point], filled: Mapping[str, str]) -> list[Line2D]:
+def _handles(drawn: Sequence[Point], filled: Mapping[str, str], band: float, layout: Layout) -> list[Artist]:
+    """Legend entries of the kernels, the front and the noise floor, whose band is so many points wide."""
     kernels = kernels_of(drawn)
-    return draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
+    found: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
+    if any(point.exact for point in drawn):
+        found.append(Line2D([], [], color=MUTED, linewidth=1, label="Pareto front"))
+        found += draw.noise_handles(noise_of(drawn), band, narrow=layout.narrow)
+    return found
 
 
-def _front_handles(drawn: Sequence[Point], band: float, layout: Layout) -> list[Artist]:
-    if not any(point.exact for point in drawn):
-        return []
-    front = Line2D([], [], color=MUTED, linewidth=1, label="Pareto front")
-    return [front, *noise_handles(noise_of(drawn), band, layout)]
+def _caption(
+    cells: Sequence[Point],
+    drawn: Sequence[Point],
+    resolutions: Sequence[int | str],
+    metric: Metric,
+    unnamed: set[str],
+    *,
+    shared: bool,
+    enlarged: bool,
+) -> str:
+    """The caption of the figure.
+
+    Args:
+        cells: all that were asked for; `drawn`, those with a place.
+        unnamed: names for which there was no room.
+        shared: whether all panels have the same axes.
+        enlarged: whether the second panel enlarges a part of the first.
+    """
+    kernels = kernels_of(drawn)
+    called = noun(point.subject for point in drawn)
+    parts = ["The Pareto front is that of the medians."]
+    if len(resolutions) > 1:
+        parts.append(
+            "All panels have the same axes."
+            if shared
+            else "Logarithmic axes of one scale; their ranges differ."
+        )
+    if enlarged:
+        parts.append("The second panel enlarges the frame; its front is of these marks alone.")
+    if len(kernels) > 1:
+        parts.append(f"A dotted line joins the kernels of one {called.single}.")
+    if any(point.metrics[metric.key].bounded for point in drawn):
+        beside = "; of two kernels they stand beside each other" if len(kernels) > 1 else ""
+        parts.append(f"Bars are 95 % confidence intervals, where larger than the mark{beside}.")
+    if not all(point.exact for point in drawn):
+        parts.append("An arrow marks MACs that are a lower bound; such marks are not on the front.")
+    if any(point.macs == 0 for point in drawn):
+        bounds = not all(point.exact for point in drawn if point.macs == 0)
+        parts.append(f"Left of the dotted line stands 0{', also as a lower bound' if bounds else ''}.")
+    if too_many(drawn):
+        parts.append("Coloured are the front, the extremes and the reference.")
+    if unnamed:
+        parts.append(
+            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
+        )
+    if len(resolutions) < len(resolutions_of(drawn)):
+        parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
+    missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
+    if missing:
+        parts.append(f"Not drawn: {_failures(missing, len(kernels_of(cells)) > 1)}.")
+    return " ".join(parts)
 
 
-def noise_handles(noise: float, band: float, layout: Layout) -> list[Artist]:
-    """Legend entry of the noise floor, whose band is so many points wide; none where it is not known."""
-    thin = ", narrower than a mark" if band < draw.mark_size() and not layout.narrow else ""
-    label = f"noise floor ±{fixed(100 * noise, 2)} %{thin}"
-    return [Patch(color=MUTED, alpha=0.3, linewidth=0, label=label)] if noise else []
+def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str:
+    """Cells that are not drawn, by mixer: "performer with flash at 224 and 448 px (unsupported)"."""
+    alike = grouped(missing, lambda point: (point.name, point.kernel, point.status))
+    texts = [
+        f"{name}{f' with {kernel}' if name_kernel else ''} at "
+        f"{places(resolutions_of(failed))} ({STATUS_WORDS[status]})"
+        for (name, kernel, status), failed in alike.items()
+    ]
+    if len(texts) > most:
+        rest = sum(len(failed) for failed in list(alike.values())[most:])
+        texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
+    return "; ".join(texts)

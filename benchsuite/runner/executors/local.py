@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from benchsuite.errors import ExecutorError
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
 from benchsuite.runner.executors.executor import Executor, Group, WorkerSettings
@@ -119,8 +120,8 @@ class DeviceQueue(Generic[T]):
 
 def waves(queues: Sequence[DeviceQueue[T]]) -> list[list[DeviceQueue[T]]]:
     """Queues that may run at the same time: that of a CPU alone, then those of all GPUs together."""
-    alone = [[queue] for queue in queues if not queue.device.startswith("cuda")]
-    together = [queue for queue in queues if queue.device.startswith("cuda")]
+    alone = [[queue] for queue in queues if kind_of(queue.device).on_host]
+    together = [queue for queue in queues if not kind_of(queue.device).on_host]
     return [*alone, together] if together else alone
 
 

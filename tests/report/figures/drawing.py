@@ -13,7 +13,9 @@ from matplotlib.patches import Rectangle
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells, read
-from benchsuite.report.figures import KINDS, PAGE, Layout, Options
+from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.layout import PAGE, Layout
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.results.record import Record
 from tests.report.synthetic import ENVIRONMENT, make_run

@@ -12,11 +12,10 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.cells import read
-from benchsuite.report.figures import FIGURES, HALF, KINDS, PAGE, Layout, column
+from benchsuite.report.figures import FIGURES, KINDS, require_style
 from benchsuite.report.figures.choose import evenly
-from benchsuite.report.figures.layout import parse
+from benchsuite.report.figures.layout import HALF, PAGE, Layout, column, parse
 from benchsuite.report.figures.of_run import drawings, write_all
-from benchsuite.report.styles import require_style
 from benchsuite.results.record import Busy, Energy, OpShare, Record
 from tests.report.figures.drawing import absent, cells_of, drawn, marks
 from tests.report.figures.test_scatter import network

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from matplotlib.collections import PolyCollection
 
-from benchsuite.report.figures import column
+from benchsuite.report.figures.layout import column
 from benchsuite.results.record import Record
 from tests.report.figures.drawing import absent, drawn, legend, marks, texts
 from tests.report.synthetic import make_record, realistic

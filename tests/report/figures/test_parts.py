@@ -9,9 +9,9 @@ from typing import Any, Literal
 import pytest
 
 from benchsuite.findings.flags import flags
-from benchsuite.report.figures import column
 from benchsuite.report.figures.bars import MOST_ROWS
-from benchsuite.report.figures.parts import MOST_KINDS, device_said
+from benchsuite.report.figures.layout import column
+from benchsuite.report.figures.parts import MOST_KINDS, launch_bound_sentence
 from benchsuite.report.points import points
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Busy, Energy, OpShare, Record
@@ -120,7 +120,7 @@ def test_in_a_column_names_stand_over_their_bars() -> None:
 
 
 def said(records: Sequence[Record]) -> str:
-    return device_said(points(to_frame(records)))
+    return launch_bound_sentence(points(to_frame(records)))
 
 
 def test_launch_bound_cells_are_named_those_that_wait_most_first() -> None:

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from benchsuite.report import theme
 from benchsuite.report.canvas import flagged
-from benchsuite.report.figures import HALF, column
+from benchsuite.report.figures.layout import HALF, column
 from benchsuite.results.record import Record
 from tests.report.figures.drawing import SELFTEST, absent, drawn, legend, marks, texts
 from tests.report.synthetic import make_record, realistic
@@ -279,7 +279,7 @@ def test_a_network_with_other_mixers_has_no_published_accuracy() -> None:
 
 
 def test_a_share_of_the_noise_that_nobody_knows_draws_no_band() -> None:
-    from benchsuite.report.figures.scatter import noise_of
+    from benchsuite.report.points import noise_of
     from tests.report.figures.drawing import cells_of
 
     assert noise_of([]) == 0

@@ -1,0 +1,172 @@
+"""Analyses of mixers and networks, as a part of a report and as a page of their own.
+
+Figures, a table, and whose weights they are of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, SubjectAnalysis, read_analyses
+from benchsuite.report import theme
+from benchsuite.report.analysis_figures import FIGURES, branches_of, weights_words
+from benchsuite.report.canvas import Drawing
+from benchsuite.report.svg import StyleSheet, inline
+from benchsuite.report.tables import Table, TableCell, table
+from benchsuite.report.templating import filled, write
+from benchsuite.report.words import fixed, joined, pixels
+
+RANDOM = (
+    "These weights are random. What is shown is what the architecture does before any training, and nothing "
+    "of what a trained network attends to; `--weights FILE` loads trained ones."
+)
+
+
+@dataclass(frozen=True)
+class Figured:
+    """A figure of one subject with its definition; `drawing` is kept for writing it to a file."""
+
+    title: str
+    svg: Markup
+    caption: str
+    drawing: Drawing
+
+
+@dataclass(frozen=True)
+class SubjectPart:
+    """One mixer or network."""
+
+    title: str
+    conditions: str
+    figures: list[Figured]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class AnalysesPart:
+    """The section.
+
+    Attributes:
+        key: unique on the page, start of all its ids.
+        warning: what must be known before anything is read off; "" where all weights are trained ones.
+        attention: None where nothing attends.
+    """
+
+    key: str
+    warning: str
+    attention: Table | None
+    subjects: list[SubjectPart]
+
+
+@dataclass(frozen=True)
+class AnalysesPage:
+    """A page of nothing but analyses."""
+
+    title: str
+    part: AnalysesPart
+    styles: Markup
+
+
+def render(analyses: Analyses, out: Path) -> Path:
+    """Write a page of its own with these analyses; returns `out`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    sheet = StyleSheet()
+    with theme.applied():
+        section = part(analyses, "analyses", sheet)
+    names = joined(list(dict.fromkeys(one.name for one in analyses.subjects)))
+    page = AnalysesPage(f"Analyses of {names}", section, sheet.css())
+    write(filled("analyses.html.j2", page=page), out)
+    return out
+
+
+def of_run(folder: Path, key: str, sheet: StyleSheet) -> AnalysesPart | None:
+    """The section of a run whose folder holds analyses; None for one that holds none."""
+    found = read_analyses(folder / ANALYSES)
+    return None if found is None else part(found, key, sheet)
+
+
+def part(analyses: Analyses, key: str, sheet: StyleSheet) -> AnalysesPart:
+    """The section. Call it with `theme.applied()`."""
+    subjects = analyses.subjects
+    untrained = [subject.name for subject in subjects if subject.weights.kind == "random"]
+    if len(untrained) == len(subjects):
+        warning = RANDOM
+    else:
+        warning = f"Of {joined(untrained)}: {RANDOM}" if untrained else ""
+    return AnalysesPart(
+        key=key,
+        warning=warning,
+        attention=_attention(subjects),
+        subjects=[_subject(one, f"{key}-{i}", sheet) for i, one in enumerate(subjects, 1)],
+    )
+
+
+def _subject(subject: SubjectAnalysis, key: str, sheet: StyleSheet) -> SubjectPart:
+    figures = []
+    for number, (title, draw) in enumerate(FIGURES.items(), 1):
+        drawing = draw(subject)
+        if drawing is not None:
+            svg = inline(drawing.figure, f"{key}-{number}", drawing.alt, {}, sheet, None)
+            figures.append(Figured(title, svg, drawing.caption, drawing))
+    height, width = subject.resolution
+    size = pixels(height if height == width else f"{height}×{width}")
+    return SubjectPart(
+        title=subject.name,
+        conditions=f"{subject.target} at {size}; {_weights(subject)}; input: {subject.inputs}.",
+        figures=figures,
+        notes=list(subject.notes),
+    )
+
+
+def _weights(subject: SubjectAnalysis) -> str:
+    weights = subject.weights
+    if weights.kind == "random":
+        return weights_words(subject)
+    return f"{weights_words(subject)} (names of {weights.mapping}, SHA-256 {weights.sha256[:12]}…)"
+
+
+def _attention(subjects: tuple[SubjectAnalysis, ...]) -> Table | None:
+    """A row for each kind of attention of each subject, means over its layers and heads."""
+    rows = [
+        _row(subject, label, layers)
+        for subject in subjects
+        for label, layers in branches_of(subject.attention).items()
+    ]
+    if not rows:
+        return None
+    numbers = ("Layers", "Keys", "Entropy (nats)", "Entropy over ln(keys)", "Distance")
+    caption = (
+        "Attention of every mixer, mean over layers, heads, queries and images. Distance in shares of the "
+        "image's side, L1; the definitions stand at the figures."
+    )
+    return table(caption, ("Name", "Attention", *numbers, "Weights"), rows, numeric=numbers, sortable=True)
+
+
+def _row(subject: SubjectAnalysis, label: str, layers: list[AttentionLayer]) -> list[str | TableCell]:
+    keys = sorted({layer.keys for layer in layers})
+    span = str(keys[0]) if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
+    return [
+        subject.name,
+        label,
+        TableCell(str(len(layers)), len(layers)),
+        TableCell(span, keys[-1]),
+        _mean([layer.entropy_nats for layer in layers]),
+        _mean([layer.entropy for layer in layers]),
+        _mean([layer.distance for layer in layers]),
+        weights_words(subject),
+    ]
+
+
+def _mean(values: list[tuple[float, ...] | None]) -> TableCell:
+    """Of all heads of the layers that have the number; a dash where none has."""
+    known = [value for heads in values if heads is not None for value in heads]
+    if not known:
+        return TableCell("–")
+    mean = sum(known) / len(known)
+    return TableCell(fixed(mean, 3), mean)

@@ -1,0 +1,215 @@
+"""The figures of a run as a page shows them: which stand open, which are folded, and in which views."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate
+
+from markupsafe import Markup
+
+from benchsuite.report.answer import main_group
+from benchsuite.report.canvas import Drawing, flagged
+from benchsuite.report.cells import Cells
+from benchsuite.report.comparable_groups import Group
+from benchsuite.report.figures import FIGURES, KINDS, FigureKind
+from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
+from benchsuite.report.figures.of_run import sweeps_over_axes
+from benchsuite.report.points import Point, kernels_of, names_of
+from benchsuite.report.svg import StyleSheet, inline
+from benchsuite.report.sweeps import AxisSweep
+from benchsuite.report.theme import Look, common_start_note
+from benchsuite.report.words import counted
+
+MOST_DRAWN = 400
+"""Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10
+ms a cell. Exploring draws the others, and `--figures` writes the files of all."""
+PHONE = column(COLUMN)
+"""A column of a paper is as wide as a phone, with letters that can be read there."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a figure; `label` is what its switch says, `phone` the same in the width of a phone."""
+
+    label: str
+    svg: Markup
+    caption: str
+    phone: Markup | None = None
+
+
+@dataclass(frozen=True)
+class FigurePart:
+    """A figure with its views, of which the first shows; `switch` names what they differ in."""
+
+    key: str
+    kind: str
+    title: str
+    views: tuple[View, ...]
+    switch: str = ""
+
+
+@dataclass
+class PageFigures:
+    """The figures of a run: beside the answer, open, folded by kind, and those of other groups."""
+
+    first: FigurePart | None = None
+    open: list[FigurePart] = field(default_factory=list)
+    folded: dict[FigureKind, list[FigurePart]] = field(default_factory=dict)
+    groups: list[tuple[Group, list[FigurePart]]] = field(default_factory=list)
+    undrawn: str = ""
+
+
+@dataclass
+class FigureWriter:
+    """Draw the figures of a run into its page. Use it with `theme.applied()`.
+
+    Attributes:
+        prefix: of the ids of rows that marks link to; None for no links.
+    """
+
+    cells: Cells
+    looks: Mapping[str, Look]
+    tips: Mapping[str, str]
+    sheet: StyleSheet
+    key: str
+    prefix: str | None
+
+    def write(self, wanted: Sequence[str]) -> PageFigures:
+        """The figures of these sections of a scenario, as far as there is room."""
+        figures = PageFigures()
+        if not self.cells.points:
+            return figures
+        main = main_group(self.cells)
+        kinds = [kind for kind in FIGURES if not kind.section or kind.section in wanted]
+        kinds.sort(key=lambda kind: wanted.index(kind.section) if kind.section else len(wanted))
+        room = MOST_DRAWN - len(main)
+        if room < 0:
+            figures.undrawn = _undrawn(len(self.cells.points))
+            return figures
+        beside = (part for kind in self._beside(kinds) for part in self._parts(kind, main, HALF, phone=True))
+        figures.first = next(beside, None)
+        first = KINDS[figures.first.kind] if figures.first else None
+        shown = {first.kind, first.view} if first and first.of != "sweeps" else set()
+        if first is None or first.of != "run":
+            for kind in self._open(kinds, shown, names=len(names_of(main)), first=first):
+                figures.open += self._parts(kind, main, PAGE, phone=kind.of != "sweeps")
+                shown.add(kind.kind)
+        others = [group for group in self.cells.groups if group.cells is not main]
+        sums = accumulate(len(group.cells) for group in others)
+        drawable = [group for group, taken in zip(others, sums, strict=True) if taken <= room]
+        if first and first.of == "run":  # of whose groups one is as good as another for all else
+            others = drawable = []
+        if len(drawable) < len(others):
+            figures.undrawn = _undrawn(sum(len(group.cells) for group in others[len(drawable) :]))
+        for kind in (kind for kind in kinds if kind.kind not in shown):
+            parts = list(self._parts(kind, main, PAGE))
+            for group in drawable if kind.of == "groups" and not kind.every_group else ():
+                parts += [
+                    replace(part, title=f"{kind.title}: {group.title}")
+                    for part in self._parts(kind, group.cells, PAGE, switch=False)
+                ]
+            if parts:
+                figures.folded[kind] = parts
+        again = [kind for kind in FIGURES if kind.every_group and kind in kinds]
+        for group in drawable:
+            parts = [part for kind in again for part in self._parts(kind, group.cells, PAGE, switch=False)]
+            figures.groups.append((group, parts))
+        return figures
+
+    def _beside(self, kinds: Sequence[FigureKind]) -> list[FigureKind]:
+        """Kinds that may stand beside the answer: of protocols or a parameter where it is about these."""
+        varied = any(sweep.is_parameter for sweep in self._sweeps)
+        about = varied and len({point.target for point in self.cells.points}) == 1
+        may = [kind for kind in kinds if kind.beside and (kind.of != "sweeps" or about)]
+        return sorted(may, key=lambda kind: kind.beside)
+
+    def _open(
+        self, kinds: Sequence[FigureKind], shown: Collection[str], *, names: int, first: FigureKind | None
+    ) -> list[FigureKind]:
+        """Kinds that stand open under the answer, of a group with so many names."""
+        # Growth with resolution would have a line for every value of the axis beside the answer.
+        hidden = {*shown, "scaling"} if first and first.of == "sweeps" else {*shown}
+        may = [kind for kind in kinds if kind.open and kind.kind not in hidden]
+        return sorted((kind for kind in may if names <= (kind.longest or names)), key=lambda kind: kind.open)
+
+    def _parts(
+        self,
+        kind: FigureKind,
+        cells: Sequence[Point],
+        layout: Layout,
+        *,
+        phone: bool = False,
+        switch: bool = True,
+    ) -> Iterator[FigurePart]:
+        """The figures of one kind: one, or one for each sweep over an axis.
+
+        Args:
+            phone: also as wide as a phone.
+            switch: with a view of each kernel, where the kind shows one.
+        """
+        options = Options(reference=self.cells.reference)
+        if kind.of != "sweeps":
+            group = next((i for i, one in enumerate(self.cells.groups) if one.cells is cells), 0)
+            found = self.cells.points if kind.of == "run" else cells
+            yield from self._part(kind, f"-{group}" if group else "", found, layout, options, phone, switch)
+            return
+        if layout == HALF:
+            options = replace(options, metric="throughput")
+        for i, sweep in enumerate(self._sweeps, start=1):
+            one = replace(options, sweep=sweep)
+            for part in self._part(kind, f"-{layout.width:.0f}-{i}", sweep.cells, layout, one, phone, switch):
+                title = f"Over {sweep.title}{f': {sweep.apart}' if sweep.apart else ''}"
+                yield replace(part, title=title)
+
+    def _part(
+        self, kind: FigureKind, suffix: str, cells: Sequence[Point], layout: Layout, options: Options,
+        phone: bool, switch: bool,
+    ) -> Iterator[FigurePart]:  # fmt: skip
+        """The figure with its views; nothing where there is nothing to show."""
+        key = f"{self.key}-{kind.kind}{suffix}"
+        if kind.by_kernel:
+            kernels = kernels_of(cells)[: None if switch else 1]
+            several, by = [(kernel, kind, replace(options, kernel=kernel)) for kernel in kernels], "Kernel"
+        else:
+            several, by = [("MACs", kind, options)], "Against"
+            if kind.view:
+                several.append(("Published accuracy", KINDS[kind.view], options))
+        linked = switch and (kind.of != "sweeps" or layout == HALF)  # tooltips are a fifth of a figure
+        views = []
+        for number, (label, drawn, how) in enumerate(several):
+            drawing = drawn.draw(cells, self.looks, layout, how)
+            if drawing is None:
+                continue
+            narrow = drawn.draw(cells, self.looks, PHONE, how) if phone and not number else None
+            views.append(
+                View(
+                    label,
+                    self._svg(drawing, f"{key}-{number}", self.tips if linked and not number else {}),
+                    drawing.caption + common_start_note(self.looks),
+                    self._svg(narrow, f"{key}-{number}-p", {}) if narrow else None,
+                )
+            )
+        if views:
+            yield FigurePart(key, kind.kind, kind.title, tuple(views), by if len(views) > 1 else "")
+
+    def _svg(self, drawing: Drawing, key: str, tips: Mapping[str, str]) -> Markup:
+        drawing = flagged(drawing, self._suspicious)
+        return inline(drawing.figure, key, drawing.alt, tips, self.sheet, self.prefix)
+
+    @cached_property
+    def _sweeps(self) -> list[AxisSweep]:
+        return sweeps_over_axes(self.cells.points)
+
+    @cached_property
+    def _suspicious(self) -> frozenset[str]:
+        return frozenset(point.cell for point in self.cells.points if point.flags)
+
+
+def _undrawn(cells: int) -> str:
+    return (
+        f"The figures of {counted(cells, 'cell')} are not in this file, which would have become too large: "
+        "Explore draws them where scripts run, and benchsuite report --figures DIR writes all."
+    )

@@ -1,0 +1,222 @@
+"""Scales, limits and ticks of axes: logarithmic where the range asks for it, ticks in scaled units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+
+from benchsuite.format import byte_size, si, significant
+from benchsuite.report.canvas import measure
+from benchsuite.report.theme import MUTED
+from benchsuite.results.metrics import Metric
+
+ALIKE = 1e-9
+"""Share by which values differ that are one value to a reader, and nearly one to a float."""
+
+AXIS_LABELS: dict[str, str] = {"peak_memory_bytes": "Peak memory (allocated)"}
+
+
+def title_of(metric: Metric) -> str:
+    """Title of the axis of a metric; the unit stands at the ticks, or here where no prefix fits to it."""
+    label = AXIS_LABELS.get(metric.key, metric.label)
+    return f"{label} ({metric.unit})" if metric.unit == "images/s" else label
+
+
+def tick_text(value: float, unit: str) -> str:
+    """10 ms, 2 GiB, 500 M, 0.25; "images/s" and "MAC" stand in the axis title, so nothing there is "milli".
+
+    Ticks are round numbers, so five digits are as many as they have: 3.025 must not read 3.03.
+    """
+    if unit == "×":
+        return f"{value:g}×"
+    if unit == "B":
+        return byte_size(value, 5)
+    if unit == "s" or abs(value) >= 1:
+        return si(value, unit if unit == "s" else "", 5)
+    return significant(value, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One axis: its kind, what it shows, and where its ticks are.
+
+    Attributes:
+        lo, hi: limits, padding included.
+        ticks: within the range of the data, not of the strip for failures.
+        slot: where 0 stands on a logarithmic axis, and `wall` what parts it from the others; 0 without it.
+    """
+
+    log: bool
+    lo: float
+    hi: float
+    ticks: tuple[float, ...]
+    slot: float = 0.0
+    wall: float = 0.0
+
+    @property
+    def span(self) -> float:
+        """Length, in decades where it is logarithmic."""
+        return math.log10(self.hi / self.lo) if self.log else self.hi - self.lo
+
+    def place(self, value: float) -> float:
+        """The value to draw at, within the limits."""
+        return min(max(value or self.slot, self.lo), self.hi)
+
+    def share(self, value: float) -> float:
+        """Place of a value, 0 at `lo` and 1 at `hi`."""
+        lo, hi, value = (math.log(v) if self.log else v for v in (self.lo, self.hi, value))
+        return (value - lo) / (hi - lo)
+
+    def at(self, share: float) -> float:
+        """The value at a share of the axis: the inverse of `share`."""
+        if self.log:
+            return math.exp(math.log(self.lo) + share * (math.log(self.hi) - math.log(self.lo)))
+        return self.lo + share * (self.hi - self.lo)
+
+    def extended(self, below: float = 0.0, above: float = 0.0) -> Scale:
+        """The same scale with free room, in shares of the present length, for what has no value."""
+        return Scale(self.log, self.at(-below), self.at(1 + above), self.ticks, self.slot, self.wall)
+
+
+def wants_log(values: Sequence[float]) -> bool:
+    """True if these values are positive and span more than a decade."""
+    known = [value for value in values if not math.isnan(value)]
+    return bool(known) and min(known) > 0 and max(known) / min(known) > 10
+
+
+def scale(
+    values: Sequence[float], unit: str, *, pad: float = 0.06, most_ticks: int = 6, log: bool | None = None
+) -> Scale:
+    """A scale for these values, logarithmic if they are positive and span more than a decade.
+
+    Args:
+        log: asks for a logarithmic or linear one, whatever they span; 0 gets a place of its own.
+
+    Raises:
+        ValueError: all values are missing.
+    """
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        raise ValueError("a scale needs at least one value")
+    positive = [value for value in known if value > 0]
+    log = wants_log(known) if log is None else log and bool(positive) and min(known) >= 0
+    slot = wall = 0.0
+    if log and len(positive) < len(known):
+        gap = max(1.4, (max(positive) / min(positive)) ** 0.12)
+        slot, wall = min(positive) / gap, min(positive) / math.sqrt(gap)
+    shown = [slot or min(positive), *positive] if log else known
+    lo, hi = min(shown), max(shown)
+    if hi - lo <= ALIKE * max(abs(lo), abs(hi)):
+        lo, hi = (lo * 0.9, hi * 1.1) if lo else (-1.0, 1.0)
+        lo, hi = min(lo, hi), max(lo, hi)
+    bare = Scale(log, lo, hi, ())
+    lo, hi = bare.at(-pad), bare.at(1 + pad)
+    if min(known) >= 0:
+        lo = max(lo, 0.0)
+    return limited(log, lo, hi, unit, most_ticks, slot, wall)
+
+
+def limited(
+    log: bool, lo: float, hi: float, unit: str, most_ticks: int = 6, slot: float = 0.0, wall: float = 0.0
+) -> Scale:
+    """The scale with these limits."""
+    ticks = _log_ticks(lo, hi, unit, most_ticks) if log else _linear_ticks(lo, hi, unit, most_ticks)
+    least = slot * (hi / lo) ** 0.08 if slot else lo  # a tick nearer to that of 0 would touch it
+    return Scale(log, lo, hi, tuple(tick for tick in ticks if tick >= least), slot, wall)
+
+
+def _log_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:
+    if unit == "B":
+        powers = range(math.ceil(math.log2(lo)), math.floor(math.log2(hi)) + 1)
+        step = max(1, math.ceil(len(powers) / most))
+        ticks = [2.0**power for power in powers if power % step == 0]
+    else:
+        decades = range(math.floor(math.log10(lo)), math.ceil(math.log10(hi)) + 1)
+        for digits in ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+            ticks = [digit * 10.0**decade for decade in decades for digit in digits]
+            ticks = [tick for tick in ticks if lo <= tick <= hi]
+            if len(ticks) <= most:
+                break
+        ticks = ticks[:: max(1, math.ceil(len(ticks) / most))]
+    return ticks if len(ticks) > 1 else _linear_ticks(lo, hi, unit, most)
+
+
+def _linear_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:
+    factor = 1.0
+    if unit == "B":  # round numbers of MiB, not of bytes
+        factor = float(1 << (10 * max(0, int(math.log2(max(hi, 1.0)) // 10))))
+    locator = MaxNLocator(nbins=most - 1, steps=[1, 2, 2.5, 5, 10])
+    ticks = [float(tick) * factor for tick in locator.tick_values(lo / factor, hi / factor)]
+    return [tick for tick in ticks if lo <= tick <= hi]
+
+
+def apply(ax: Axes, side: Literal["x", "y"], scale: Scale, unit: str, *, labels: bool = True) -> None:
+    """Give one axis of `ax` this scale.
+
+    Args:
+        labels: whether its ticks have texts.
+    """
+    axis = ax.xaxis if side == "x" else ax.yaxis
+    ax.set(**{f"{side}scale": "log" if scale.log else "linear", f"{side}lim": (scale.lo, scale.hi)})
+    slot = [scale.slot] if scale.slot else []
+    axis.set_major_locator(FixedLocator([*slot, *scale.ticks]))
+    axis.set_minor_locator(NullLocator())
+    texts = [*("0" for _ in slot), *(tick_text(tick, unit) for tick in scale.ticks)]
+    axis.set_major_formatter(FixedFormatter(texts) if labels else NullFormatter())
+    if slot:
+        line = ax.axvline if side == "x" else ax.axhline
+        line(scale.wall, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """Places of labelled values on an axis from 0 to 1.
+
+    Attributes:
+        places: label → position, in rising order.
+    """
+
+    PAD: ClassVar[float] = 0.04
+    places: Mapping[str, float]
+
+    def across(self, label: str, width: float) -> float:
+        """Place of a value in axes that are `width` points wide."""
+        return (self.places[label] + self.PAD) / (1 + 2 * self.PAD) * width
+
+    def apply(self, ax: Axes, width: float, size: float) -> None:
+        """Set the ticks of axes that are `width` points wide, without the labels that would touch others."""
+        ax.set_xlim(-self.PAD, 1 + self.PAD)
+        ax.xaxis.set_major_locator(FixedLocator(list(self.places.values())))
+        length = width / (1 + 2 * self.PAD)
+        labels, free = [], -math.inf
+        for text, position in self.places.items():
+            half = measure(text, size)[0] / 2 + 3
+            fits = position * length - half >= free
+            labels.append(text if fits else "")
+            if fits:
+                free = position * length + half
+        ax.xaxis.set_major_formatter(FixedFormatter(labels))
+
+
+def positions(values: Mapping[str, float], *, log: bool | None = None) -> Positions:
+    """Places of labelled values; even ones where two are the same number.
+
+    Args:
+        values: label → number, at least two labels.
+        log: whether by logarithm; if unsaid, where they are positive and span a factor of four or more.
+    """
+    ordered = sorted(values, key=lambda label: values[label])
+    numbers = [values[label] for label in ordered]
+    if log is None:
+        log = numbers[0] > 0 and numbers[-1] >= 4 * numbers[0]
+    if len(set(numbers)) < len(numbers):
+        numbers = [float(i) for i in range(len(numbers))]
+    elif log:
+        numbers = [math.log(number) for number in numbers]
+    first, last = numbers[0], numbers[-1]
+    return Positions({k: (n - first) / (last - first) for k, n in zip(ordered, numbers, strict=True)})

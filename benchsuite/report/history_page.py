@@ -1,0 +1,309 @@
+"""A history in words, tables and files: which cells stepped or drift, where and by how much."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from benchsuite.findings.exact import Change
+from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
+from benchsuite.format import significant
+from benchsuite.report.differences import metric_words, settings_of
+from benchsuite.report.points import grouped
+from benchsuite.report.tables import Section, TableCell, table, trimmed
+from benchsuite.report.words import counted, fixed, slug, some
+from benchsuite.results.frame import to_frame
+from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
+from benchsuite.text import in_spreadsheet
+
+FORMATS = ("text", "json", "csv", "otava")
+LEAST = 2 * SHORTEST
+"""Timed runs below which a series can show no step."""
+
+
+def sections(history: Sequence[Series]) -> list[Section]:
+    """Sections on these series, steps first."""
+    words = named(history)
+    parts = (_overview(history), _steps(history, words), _drifts(history, words), _exact(history, words))
+    return [part for part in parts if part]
+
+
+def named(history: Sequence[Series]) -> dict[int, str]:
+    """Place of a series → its cell in words; what varies in its scenario on its machine is texts."""
+    words: dict[int, str] = {}
+    for group in dict.fromkeys((series.scenario, series.machine) for series in history):
+        places = [i for i, series in enumerate(history) if (series.scenario, series.machine) == group]
+        frame = to_frame(history[i].points[-1].record for i in places)
+        for i, name, setting in zip(places, frame["name"], settings_of(frame), strict=True):
+            words[i] = ", ".join(text for text in (name, setting, history[i].manner) if text)
+    return words
+
+
+def percent(size: float) -> str:
+    """A difference of logs as a change: "+10.2 %", "−4.9 %"."""
+    return f"{100 * math.expm1(size):+.1f} %".replace("-", "−")
+
+
+def reasons(shift: Shift) -> str:
+    """Other changes that came with a step: "PyTorch 2.12 → 2.13; MACs per image 1,000 → 1,200"."""
+    texts = [f"{one.label} {_known(one.old)} → {_known(one.new)}" for one in shift.differences]
+    texts += [_changed(change) for change in shift.counted]
+    if shift.before.commit is not None and shift.before.revision == shift.after.revision:
+        texts.append("the commit is the same")
+    return "; ".join(texts)
+
+
+def _overview(history: Sequence[Series]) -> Section:
+    runs = {(point.run, point.time) for series in history for point in series.points}
+    machines = {series.machine for series in history}
+    telling = [series for series in history if len(series.timed) >= LEAST]
+    texts = [
+        f"{counted(len(history), 'series', 'series')} from {counted(len(runs), 'run')} on "
+        f"{counted(len(machines), 'machine')}; a series is one cell of one scenario on one machine."
+    ]
+    short = len(history) - len(telling)
+    if short:
+        texts.append(
+            f"{counted(short, 'series', 'series')} {'has' if short == 1 else 'have'} fewer than {LEAST} "
+            "timed runs and can show no step."
+        )
+    if telling:
+        stepped = sum(bool(series.shifts) for series in telling)
+        crept = sum(series.trend.drift is not None for series in telling)
+        texts.append(
+            f"Of {counted(len(telling), 'series', 'series')} that are long enough, {stepped} stepped and "
+            f"{crept} drift by {percent(FLOOR).lstrip('+')} or more. If nothing had changed, about "
+            f"{significant(2 * CHANCE * len(telling), 2)} would seem to."
+        )
+    return Section("overview", "Runs", tuple(texts))
+
+
+def _steps(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
+    rows = [(shift, series, words[i]) for i, series in enumerate(history) for shift in series.shifts]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (row[0].after.time, -abs(row[0].step.size)), reverse=True)
+    slower = sum(shift.step.size > 0 for shift, _, _ in rows)
+    sentence = (
+        f"{counted(len(rows), 'step')}: {slower} to slower, {len(rows) - slower} to faster. A step has at "
+        f"least {SHORTEST} runs on either side, so that a change is seen {SHORTEST} runs after it came."
+    )
+    heads = (
+        "Cell", "Scenario", "Machine", "Latency", "Revisions", "First run on the new level",
+        "What else changed there",
+    )  # fmt: skip
+    body = (
+        (
+            cell,
+            series.scenario,
+            series.machine.label,
+            TableCell(percent(shift.step.size), shift.step.size),
+            shift.revisions,
+            _first_run(shift.after),
+            reasons(shift),
+        )
+        for shift, series, cell in rows
+    )
+    steps = table("Steps, the latest first.", heads, body, numeric=("Latency",), sortable=True)
+    return Section("steps", "Steps", (sentence,), (trimmed(steps),))
+
+
+def _drifts(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
+    rows = [
+        (
+            words[i],
+            series.scenario,
+            series.machine.label,
+            TableCell(percent(series.trend.drift), series.trend.drift),
+            revision_range(series.timed[0], series.timed[-1]),
+        )
+        for i, series in enumerate(history)
+        if series.trend.drift is not None
+    ]
+    if not rows:
+        return None
+    size = "Last third to first"
+    heads = ("Cell", "Scenario", "Machine", size, "Revisions")
+    sentence = (
+        f"{counted(len(rows), 'series', 'series')} {'creeps' if len(rows) == 1 else 'creep'}: the last third "
+        "of the runs differs from the first, and no single step explains it."
+    )
+    drifts = table("Drift of the median latency.", heads, rows, numeric=(size,), sortable=True)
+    return Section("drift", "Drift", (sentence,), (drifts,))
+
+
+def _exact(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
+    rows = [
+        (
+            words[i],
+            series.scenario,
+            metric_words(change),
+            TableCell(f"{change.old:,}", change.old),
+            TableCell(f"{change.new:,}", change.new),
+            revision_range(before, after),
+            _first_run(after),
+            change.note,
+        )
+        for i, series in enumerate(history)
+        for before, after, change in series.changes
+    ]
+    if not rows:
+        return None
+    heads = ("Cell", "Scenario", "Number", "Before", "After", "Revisions", "First run", "Note")
+    sentence = f"{counted(len(rows), 'change')} of exact numbers, which have no noise."
+    caption = "Where MACs, parameters, operators, graphs or peak memory changed."
+    changes = table(caption, heads, rows, numeric=("Before", "After"), sortable=True)
+    return Section("exact", "Exact numbers", (sentence,), (trimmed(changes),))
+
+
+def _first_run(point: HistoryPoint) -> str:
+    return f"{point.time[:10]}, {point.run}"
+
+
+def plain(history: Sequence[Series]) -> dict[str, Any]:
+    """Everything as JSON-able data; seconds, and ratios of new to old."""
+    words = named(history)
+    return {"series": [_plain(series, words[i]) for i, series in enumerate(history)]}
+
+
+def _plain(series: Series, words: str) -> dict[str, Any]:
+    drift = series.trend.drift
+    return {
+        "scenario": series.scenario,
+        "machine": {"key": series.machine.key, "label": series.machine.label},
+        "cell": series.cell.id,
+        "words": words,
+        "points": [
+            {
+                "run": point.run,
+                "time": point.time,
+                "commit": point.commit,
+                "dirty": point.dirty,
+                "status": point.record.status,
+                "latency_s": point.latency_s,
+            }
+            for point in series.points
+        ],
+        "noise": series.trend.noise,
+        "steps": [
+            {
+                "ratio": shift.step.ratio,
+                "chance": shift.step.chance,
+                "revisions": shift.revisions,
+                "before": shift.before.run,
+                "after": shift.after.run,
+                "differences": [
+                    {"property": one.path, "level": one.level, "before": one.old, "after": one.new}
+                    for one in shift.differences
+                ],
+            }
+            for shift in series.shifts
+        ],
+        "drift": None if drift is None else math.exp(drift),
+        "exact": [
+            {
+                "metric": change.metric,
+                "before": change.old,
+                "after": change.new,
+                "revisions": revision_range(before, after),
+                "run": after.run,
+                "note": change.note,
+            }
+            for before, after, change in series.changes
+        ],
+    }
+
+
+def to_csv(history: Sequence[Series]) -> str:
+    """A row for each run of each series, in SI base units; empty where there is no number."""
+    heads = (
+        "scenario machine machine_key cell name resolution kernel batch dtype run time commit dirty status "
+        "latency_s level step params macs peak_allocated_bytes"
+    ).split()
+    return _csv([heads, *(row for series in history for row in _rows(series))])
+
+
+def _rows(series: Series) -> Iterator[list[Any]]:
+    cell = series.cell
+    size = "x".join(str(side) for side in dict.fromkeys(cell.resolution))
+    starts = {id(shift.after): shift.step for shift in series.shifts}
+    level = 0
+    for point in series.points:
+        step = starts.get(id(point))
+        level += step is not None
+        cost, memory = point.record.cost, point.record.memory
+        yield [
+            series.scenario, series.machine.label, series.machine.key, cell.id, cell.name, size, cell.kernel,
+            cell.batch, cell.dtype, point.run, point.time, point.commit or "", str(point.dirty).lower(),
+            point.record.status, "" if point.latency_s is None else point.latency_s, level,
+            "" if step is None else step.ratio, cost.params if cost else "", cost.macs if cost else "",
+            memory.peak_allocated_bytes if memory else "",
+        ]  # fmt: skip
+
+
+def to_otava(history: Sequence[Series]) -> dict[str, str]:
+    """Files that apache-otava reads: name → text, `otava.yaml` with the tests and a CSV for each.
+
+    The layout is that of its CSV importer: a column `time`, attributes, and one column of numbers for each
+    metric. It takes no empty numbers, so cells that were timed in the same runs share a file, and those that
+    miss a run have another.
+    """
+    files: dict[str, str] = {}
+    config = ["tests:"]
+
+    def place(series: Series) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+        return series.scenario, series.machine.key, tuple((p.time, p.run) for p in series.timed)
+
+    groups = grouped((series for series in history if series.timed), place)
+    seen: dict[str, int] = {}
+    for (scenario, machine, _), alike in groups.items():
+        name = f"{slug(scenario)}-{machine}"
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > 1:
+            name += f"-{seen[name]}"
+        cells = [series.cell.id for series in alike]
+        timed = list(zip(*(series.timed for series in alike), strict=True))
+        rows = [
+            [row[0].time, row[0].commit or "", row[0].run, *(_second(one) for one in row)] for row in timed
+        ]
+        files[f"{name}.csv"] = _csv([["time", "commit", "run", *cells], *rows])
+        config += [
+            f"  {name}:",
+            "    type: csv",
+            f"    file: {name}.csv",
+            "    time_column: time",
+            "    attributes: [commit, run]",
+            "    metrics:",
+            *(line for id in cells for line in (f"      {id}:", "        direction: -1")),
+        ]
+    return {"otava.yaml": "\n".join(config) + "\n", **files} if files else {}
+
+
+def _second(point: HistoryPoint) -> float:
+    assert point.latency_s is not None  # it is of `Series.timed`
+    return point.latency_s
+
+
+def _csv(rows: Sequence[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    inert = ([in_spreadsheet(one) if isinstance(one, str) else one for one in row] for row in rows)
+    csv.writer(out, lineterminator="\n").writerows(inert)
+    return out.getvalue()
+
+
+def _known(value: Any) -> str:
+    if isinstance(value, float):
+        return fixed(value, 3)
+    return "unknown" if value is None else str(value)
+
+
+def _changed(change: Change) -> str:
+    return f"{metric_words(change)} {change.old:,} → {change.new:,}"
+
+
+def scenarios(history: Sequence[Series]) -> str:
+    """Names of the scenarios, for a message."""
+    return some(sorted({series.scenario for series in history}), 12)

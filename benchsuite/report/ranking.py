@@ -1,0 +1,258 @@
+"""Order of cells by speed: the one rule of evidence for every pair that a page compares, and rankings by it.
+
+Every two cells of a group at one resolution are a question, and those of a group are one family, so that no
+two places of a page decide the same pair in different ways. A ranking has the timed cells of one kernel at
+one resolution; a mixer that has nothing to fuse is ranked under every kernel (`points.counting`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, takewhile
+
+from benchsuite.labels import Noun, noun
+from benchsuite.report.comparable_groups import Group
+from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
+from benchsuite.report.words import joined, pixels, rate
+from benchsuite.stats.evidence import (
+    LEAST_ROUNDS,
+    Decision,
+    Question,
+    Ratio,
+    Side,
+    decide,
+    paired,
+    ratio_of,
+    unpaired,
+)
+from benchsuite.stats.pareto import Candidate, Standing, standings
+
+NEAR = 0.8
+"""A cell whose median is below this share of the fastest is no candidate, however much its rounds
+vary: nobody looks for the fastest at half the speed."""
+_OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Decisions on which of two cells is faster, for every pair that was asked."""
+
+    decisions: Mapping[tuple[str, str], Decision]
+
+    def between(self, one: Point, other: Point) -> Decision:
+        """The speed of one cell over that of another: "above" where it is faster.
+
+        Raises:
+            KeyError: nobody asked for this pair.
+        """
+        found = self.decisions.get((one.cell, other.cell))
+        return found or _turned(self.decisions[other.cell, one.cell])
+
+    def side(self, one: Point, other: Point) -> Side:
+        """`between` in a word."""
+        found = self.decisions.get((one.cell, other.cell))
+        if found:
+            return found.side
+        side = self.decisions[other.cell, one.cell].side
+        return _OPPOSITE.get(side, side)
+
+    def faster(self, one: Point, other: Point) -> bool:
+        """True if one cell is faster than another, surely and by more than the noise; False for cells without
+        times, for which nobody could ask."""
+        there, back = (one.cell, other.cell), (other.cell, one.cell)
+        if there in self.decisions:
+            return self.decisions[there].side == "above"
+        return back in self.decisions and self.decisions[back].side == "below"
+
+
+def log_multiples(one: Point, other: Point) -> list[float]:
+    """Logarithms of the speed of one cell over that of another of the same run, in each round.
+
+    Empty where the two were timed by different processes: those of two sessions or allocators.
+    """
+    if (one.session, one.allocator) != (other.session, other.allocator):
+        return []
+    return [mine - its for mine, its in zip(one.log_speeds, other.log_speeds, strict=False)]
+
+
+def ratio(one: Point, other: Point) -> Ratio:
+    """Speed of one cell over that of another of the same run; both were timed.
+
+    Rounds are paired where they were of the same processes (`stats.evidence.paired`). Else the drift of the
+    machine comes in; where nobody knows it, there is no interval.
+    """
+    logs = log_multiples(one, other)
+    if len(logs) >= LEAST_ROUNDS:
+        return ratio_of(logs)
+    mine, its = ([math.exp(-log) for log in point.log_speeds] for point in (one, other))
+    return paired(its, mine) if logs else unpaired(its, mine, joint_drift(one, other))
+
+
+def joint_drift(one: Point, other: Point) -> float:
+    """That of the machine that drifts more; NaN where one is unknown."""
+    return math.nan if math.isnan(one.drift) else max(other.drift, one.drift)
+
+
+def as_value(found: Ratio | Decision) -> Value:
+    """A ratio with its 95 % interval."""
+    if isinstance(found, Decision):
+        return Value(found.ratio, found.lo, found.hi)
+    return Value(found.value, *found.interval())
+
+
+def relative_speed(point: Point, base: Point) -> Value:
+    """The speed of a cell as a multiple of another's, with its interval; missing unless both were timed."""
+    if not (point.rounds_s and base.rounds_s):
+        return MISSING
+    return Value(1.0) if point is base else as_value(ratio(point, base))
+
+
+def of_pairs(pairs: Iterable[tuple[Point, Point]]) -> Order:
+    """The order of these pairs, which are one family; those without times on both sides are left out."""
+    return Order(
+        decide(
+            {
+                (one.cell, other.cell): Question(ratio(one, other), noise=max(one.noise, other.noise))
+                for one, other in pairs
+                if one.rounds_s and other.rounds_s
+            }
+        )
+    )
+
+
+def among(cells: Sequence[Point]) -> Order:
+    """The order of cells that can be compared, of every two at the same resolution."""
+    sizes = grouped(cells, lambda point: point.resolution)
+    return of_pairs(pair for here in sizes.values() for pair in combinations(here, 2))
+
+
+def within(groups: Iterable[Group]) -> Order:
+    """The order within each group of a run; a group is a family of its own."""
+    found: dict[tuple[str, str], Decision] = {}
+    for group in groups:
+        found |= among(group.cells).decisions
+    return Order(found)
+
+
+def doubt(decisions: Iterable[Decision]) -> str:
+    """Reasons why some of these are undecided; empty if none is."""
+    return joined(list(dict.fromkeys(one.reason for one in decisions if one.side == "undecided")), "or")
+
+
+def _turned(found: Decision) -> Decision:
+    """The same decision, seen from the other side."""
+    side = _OPPOSITE.get(found.side, found.side)
+    return replace(found, side=side, ratio=1 / found.ratio, lo=1 / found.hi, hi=1 / found.lo)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The timed cells of one kernel at one resolution, the fastest first."""
+
+    kernel: str
+    resolution: int | str
+    cells: tuple[Point, ...]
+    order: Order
+
+    @property
+    def leaders(self) -> tuple[Point, ...]:
+        """Those that may be fastest."""
+        return candidates(self.cells, self.order)
+
+    @property
+    def open(self) -> str:
+        """Reasons why no one leader is fastest; empty if there is one, or no difference."""
+        return doubt(self.order.between(one, other) for one, other in combinations(self.leaders, 2))
+
+    @property
+    def finished(self) -> bool:
+        """True if all cells of this setting have been measured."""
+        return not any(p.unfinished for p in self.cells if p.kernel == self.kernel)
+
+    @property
+    def countable(self) -> list[Point]:
+        """The cells that can be ranked by MACs: those with an exact count."""
+        return [p for p in self.cells if p.exact and not math.isnan(p.macs)]
+
+    @property
+    def setting(self) -> str:
+        """Resolution and kernel: "224 px, math"."""
+        return f"{pixels(self.resolution)}, {self.kernel}"
+
+
+def candidates(cells: Sequence[Point], order: Order) -> tuple[Point, ...]:
+    """Those of these timed cells that may be fastest, by median throughput, the highest first.
+
+    It begins with the highest and ends before the first that is surely slower than that or not near it: one
+    whose rounds vary much is not named while another with a higher median is not.
+    """
+    ranked = sorted(cells, key=lambda p: -p.throughput.value)
+    first = ranked[0]
+    return tuple(takewhile(lambda p: not order.faster(first, p) and _near(p, first), ranked))
+
+
+def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
+    """Every kernel and resolution at which at least two cells were timed."""
+    timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)
+    every = []
+    for kernel in kernels_of(timed):
+        mine = {point.cell for point in counting(cells, kernel)}
+        for resolution in resolutions_of(p for p in timed if p.kernel == kernel):
+            here = tuple(p for p in timed if p.resolution == resolution and p.cell in mine)
+            every.append(Ranking(kernel, resolution, here, order))
+    return [ranking for ranking in every if len(ranking.cells) > 1]
+
+
+def noun_of(fields: Sequence[Ranking]) -> Noun:
+    """Noun for the cells that are ranked."""
+    return noun(point.subject for ranking in fields for point in ranking.cells)
+
+
+def speed(point: Point) -> str:
+    """Throughput with its interval: "5,104 images/s [5,050, 5,150]"."""
+    value = point.throughput
+    if not value.bounded:
+        return rate(value.value)
+    lo, hi = (rate(end).removesuffix(" images/s") for end in (value.lo, value.hi))
+    return f"{rate(value.value)} [{lo}, {hi}]"
+
+
+def with_standings(groups: Iterable[Group], order: Order) -> list[Group]:
+    """The groups, each cell with its `standing` among all of its group and resolution, on any kernel.
+
+    None where MACs or speed are missing, where MACs are a lower bound that nothing beats, and where only
+    medians speak for a place on the front: without intervals, or far behind a cell that needs less.
+    """
+    standing: dict[str, Standing | None] = {}
+    groups = list(groups)
+    for group in groups:
+        placed = (p for p in group.cells if p.throughput.known and not math.isnan(p.macs))
+        for panel in grouped(placed, lambda point: point.resolution).values():
+            standing |= {point.cell: stand for point, stand in front_of(panel, order)}
+    return [
+        replace(group, cells=tuple(replace(p, standing=standing.get(p.cell)) for p in group.cells))
+        for group in groups
+    ]
+
+
+def front_of(panel: Sequence[Point], order: Order) -> list[tuple[Point, Standing | None]]:
+    """Place of each cell to the Pareto front of MACs against throughput among these."""
+    stands = standings(
+        [Candidate(cost=p.macs, exact=p.exact) for p in panel], lambda i, j: order.side(panel[i], panel[j])
+    )
+    return [
+        (point, None if stand == "possible" and not _may_be(point, panel) else stand)
+        for point, stand in zip(panel, stands, strict=True)
+    ]
+
+
+def _may_be(point: Point, panel: Sequence[Point]) -> bool:
+    """True if a cell may be on the front: it has an interval, and is near each that needs no more."""
+    cheaper = [other for other in panel if other.exact and other.macs <= point.macs]
+    return point.throughput.bounded and all(_near(point, other) for other in cheaper)
+
+
+def _near(point: Point, other: Point) -> bool:
+    return point.throughput.value >= NEAR * other.throughput.value

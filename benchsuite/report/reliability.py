@@ -1,0 +1,166 @@
+"""Reliability of the numbers of a run, in words: rounds, precision, the noise floor of the machine, flags."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from benchsuite.findings.flags import FLAGS
+from benchsuite.format import si
+from benchsuite.labels import noun
+from benchsuite.report.answer import deciding, failures, main_group
+from benchsuite.report.cells import Cells
+from benchsuite.report.points import Point, names_of
+from benchsuite.report.words import counted, percentage, some, tiny
+from benchsuite.results.machine import drift_of, noise_of
+from benchsuite.results.record import Record
+from benchsuite.stats.evidence import LEAST_ROUNDS
+
+
+def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The line beside the answer: how often cells were timed, what counts as a difference, what is flagged.
+
+    Args:
+        machines: the environments that the records are from.
+    """
+    rounds = sorted({len(point.rounds_s) for point in cells.points if point.rounds_s})
+    if not rounds:
+        return []
+    often = " to ".join(dict.fromkeys(map(str, (rounds[0], rounds[-1]))))
+    called = noun(point.subject for point in cells.points)
+    visits = "round (a visit" if rounds == [1] else "rounds (visits"
+    first = f"Each cell (one {called.single} in one setting) is timed in {often} {visits} in a fresh process)"
+    first += " and has a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
+    noise = max((noise_of(machine) for machine in machines), default=0.0)
+    first += (
+        f"; differences below the noise floor of {percentage(noise)} do not count."
+        if noise
+        else "; the noise floor of the machine is unknown (benchsuite selftest finds it)."
+    )
+    texts = [first]
+    if rounds[0] >= LEAST_ROUNDS and len(cells.points) > 1:
+        texts.append("Ratios are taken within rounds, so they may differ a little from those of the medians.")
+    flagged = [point for point in cells.points if point.flags and point.throughput.known]
+    if flagged:
+        deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
+        leaning = names_of(point for point in flagged if point.cell in deciders)
+        among = f"; the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
+        verb = "has a warning" if len(flagged) == 1 else "have warnings"
+        texts.append(
+            f"{len(flagged)} of {counted(len(cells.points), 'cell')} {verb} (“!” in "
+            f"figures, explained under Method){among}."
+        )
+    bounds = names_of(point for point in cells.points if not point.exact)
+    if bounds:
+        texts.append(
+            f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some of their operators."
+        )
+    if depending := _kernel_dependent(cells.points):
+        texts.append(f"MACs of {some(depending)} depend on the attention kernel.")
+    return [text for text in (*texts, failures(cells.points)) if text]
+
+
+def _kernel_dependent(cells: Sequence[Point]) -> list[str]:
+    """Names whose exact MACs differ between kernels of one setting."""
+    counts: dict[tuple[object, ...], set[float]] = {}
+    for point in cells:
+        if point.exact and point.metrics["macs"].known:
+            place = (point.name, point.resolution, *point.settings.values())
+            counts.setdefault(place, set()).add(point.macs)
+    return list(dict.fromkeys(str(place[0]) for place, found in counts.items() if len(found) > 1))
+
+
+def reached(records: Sequence[Record], wanted: float | None) -> str | None:
+    """Precision that was reached, beside what was wanted; None where no cell has an interval.
+
+    Args:
+        wanted: half width of the interval as a share of the median; None if the scenario asks for none.
+    """
+    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
+    known = [timing.precision for timing in timed if timing.precision is not None]
+    if not known:
+        return None
+    text = (
+        f"The 95 % interval reaches ±{percentage(median(known))} of the median in the median cell and "
+        f"±{percentage(max(known))} in the worst"
+    )
+    if wanted is not None:
+        late = sum(one > wanted for one in known)
+        missed = f"{counted(late, 'cell')} missed it" if late else "every cell with an interval kept to it"
+        text += f"; ±{percentage(wanted)} was wanted, and {missed}"
+    without = len(timed) - len(known)
+    return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
+
+
+def of_machine(environment: Mapping[str, Any]) -> str:
+    """Findings of the self-test of a machine, and whether intervals hold what differs between its runs."""
+    selftest = environment.get("selftest")
+    if not isinstance(selftest, Mapping):
+        return (
+            "No self-test of this machine is known, so its noise floor and its drift between runs are "
+            "unknown: intervals hold only what varies within the run."
+        )
+    day, age = str(selftest.get("date") or "")[:10], selftest.get("age_days")
+    when = f"Self-test of {day}" if day else "Self-test"
+    when += f", {_days(age)} before the run" if isinstance(age, int | float) else ""
+    parts = [] if selftest.get("passed", True) else ["did not pass"]
+    noise, drift = noise_of(environment), drift_of(environment)
+    parts.append(f"noise floor {percentage(noise)} within a run" if noise else "noise floor unknown")
+    parts.append(
+        "drift between runs unknown, so intervals hold only what varies within the run"
+        if math.isnan(drift)
+        else f"drift between runs {percentage(drift)}, which the 95 % intervals of latencies include"
+    )
+    return f"{when}: {'; '.join(parts)}."
+
+
+def comparison(records: Sequence[Record]) -> str | None:
+    """Result of comparing outputs with a reference; None where none was compared."""
+    checks = [(record, record.check) for record in records if record.check is not None]
+    if not checks:
+        return None
+    compared = [(record, check) for record, check in checks if check.error is not None]
+    text = ""
+    if compared:
+        worst, check = max(compared, key=lambda pair: (pair[1].error or 0.0) / pair[1].tolerance)
+        text = (
+            f"{counted(len(compared), 'cell')} computed the same as {check.reference} on the same weights "
+            f"and input before being timed; the nearest to its limit was {worst.cell.name} with "
+            f"{worst.cell.kernel} {worst.cell.dtype}: {tiny(check.error or 0.0)} of the norm, of "
+            f"{tiny(check.tolerance)} allowed."
+        )
+    without = dict.fromkeys(check.reason for _, check in checks if check.error is None)
+    count = len(checks) - len(compared)
+    if count:
+        text += f" {counted(count, 'cell')} could not be compared: {some(list(without))}."
+    return text.strip()
+
+
+def compilation(records: Sequence[Record]) -> str | None:
+    """Times and graph breaks of torch.compile; None where nothing was compiled."""
+    compiled = [record.compilation for record in records if record.compilation is not None]
+    if not compiled:
+        return None
+    seconds = [one.seconds for one in compiled]
+    return (
+        f"{counted(len(compiled), 'cell')} compiled in {si(min(seconds), 's')} to {si(max(seconds), 's')}, "
+        "outside the timed region, with "
+        f"{counted(sum(one.graph_breaks for one in compiled), 'graph break')} and "
+        f"{counted(sum(one.recompiles for one in compiled), 'recompilation')} in all."
+    )
+
+
+def flagged(records: Sequence[Record]) -> Iterator[str]:
+    """A sentence for every flag that some cell has, in the order of `FLAGS`."""
+    for word, meaning in FLAGS.items():
+        names = [record.cell.name for record in records if word in record.flags]
+        if names:
+            who = some(list(dict.fromkeys(names)))
+            yield f"{word.replace('_', ' ')} ({counted(len(names), 'cell')}: {who}). {meaning}"
+
+
+def _days(age: float) -> str:
+    """An age in words: "less than a day", "2 days"."""
+    return "less than a day" if age < 1 else counted(round(age), "day")

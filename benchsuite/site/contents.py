@@ -1,0 +1,133 @@
+"""Contents of a site, of which its pages are made: its runs read once, samples left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from benchsuite.findings.history import Machine, Series, history, machine_of
+from benchsuite.report.words import counted, joined, slug
+from benchsuite.results.frame import to_frame
+from benchsuite.results.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRun:
+    """One run of the site.
+
+    Attributes:
+        name: of its folder below `runs`.
+        machines: what it ran on, in words.
+        mixers: what was measured, by name.
+        cells: "72 cells, 67 measured".
+        thumbnail: whether there is a picture of it.
+    """
+
+    name: str
+    scenario: str
+    title: str
+    question: str
+    machines: str
+    date: str
+    torch: str
+    benchsuite: str
+    commit: str
+    mixers: tuple[str, ...]
+    cells: str
+    command: str
+    thumbnail: bool = False
+
+    @property
+    def url(self) -> str:
+        """Address of its report, seen from the top of the site."""
+        return f"runs/{self.name}/report.html"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All runs of a site.
+
+    Attributes:
+        runs: the latest first.
+        cells: the rows of all runs' frames, with `run`, `machine` (its key), `label` (its words) and `date`.
+        series: histories of every cell.
+    """
+
+    runs: tuple[SiteRun, ...]
+    cells: pd.DataFrame
+    series: tuple[Series, ...]
+
+
+def read_contents(runs: Mapping[str, Run]) -> Contents:
+    """Read these runs, by name."""
+    listed = [site_run(name, run) for name, run in runs.items()]
+    frames = [_frame(name, run) for name, run in runs.items()]
+    return Contents(
+        runs=tuple(sorted(listed, key=lambda one: (one.date, one.name), reverse=True)),
+        cells=pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
+        series=tuple(history(runs.values())),
+    )
+
+
+def site_run(name: str, run: Run) -> SiteRun:
+    """Facts of a run for the index."""
+    from benchsuite.report.method import command
+
+    records = [record for record in run.records if record.status != "skipped"]
+    measured = sum(record.status == "ok" for record in records)
+    environment = run.environment
+    machines = dict.fromkeys(machine_of(one).label for one in _environments(run).values())
+    cells = counted(len(records), "cell")
+    return SiteRun(
+        name=name,
+        scenario=str(run.scenario.get("name") or name),
+        title=str(run.scenario.get("title") or run.scenario.get("name") or name),
+        question=str(run.scenario.get("question") or ""),
+        machines=joined(list(machines)),
+        date=str(environment.get("started_at") or "")[:10],
+        torch=str(environment.get("torch") or ""),
+        benchsuite=str(
+            (environment.get("packages") or {}).get("benchsuite") or environment.get("benchsuite") or ""
+        ),
+        commit=str((environment.get("git") or {}).get("commit") or "")[:7],
+        mixers=tuple(dict.fromkeys(record.cell.name for record in records)),
+        cells=f"{cells}, all measured" if measured == len(records) else f"{cells}, {measured} measured",
+        command=command(run) or "",
+    )
+
+
+def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
+    return run.environments or {1: run.environment}
+
+
+def _frame(name: str, run: Run) -> pd.DataFrame:
+    machines: dict[int, Machine] = {
+        session: machine_of(environment) for session, environment in _environments(run).items()
+    }
+    first = machine_of(run.environment)
+    records = [record for record in run.records if record.status != "skipped"]
+    frame = to_frame(records, _environments(run))
+    of = [machines.get(record.session, first) for record in records]
+    return frame.assign(
+        run=name,
+        machine=[one.key for one in of],
+        label=[one.label for one in of],
+        date=str(run.environment.get("started_at") or ""),
+    )
+
+
+def addresses(words: list[str]) -> dict[str, str]:
+    """Words → names of files, all different: words that would share one are numbered in order."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for word in words:
+        base = name = slug(word)
+        number = 2
+        while name in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(name)
+        names[word] = name
+    return names

@@ -1,0 +1,94 @@
+"""Small pictures of the site: a thumbnail of a run, and the line of a series."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from benchsuite.findings.history import Series
+from benchsuite.report.cells import read
+from benchsuite.report.figures.layout import HALF
+from benchsuite.report.figures.of_run import drawings
+from benchsuite.report.history_page import percent
+from benchsuite.report.svg import StyleSheet, inline
+from benchsuite.report.theme import DARK, LIGHT
+from benchsuite.report.words import counted, scale_of, spread
+from benchsuite.results.store import Run
+
+WIDTH, HEIGHT, EDGE = 160, 36, 4
+LEAST_SPAN = math.log(1.1)
+"""A line is at least so high, in logs, so that noise of a per cent looks like one."""
+
+
+def thumbnail(run: Run) -> bytes | None:
+    """The first figure of a run as an SVG file with colours for light and dark; None if it has none.
+
+    Call it with `theme.applied()`.
+    """
+    first = next(drawings(read(run), HALF), None)
+    if first is None:
+        return None
+    sheet = StyleSheet()
+    svg = str(inline(first.drawing.figure, "thumb", first.drawing.alt, {}, sheet, None))
+    return _file(svg, str(sheet.css())).encode()
+
+
+def _file(svg: str, css: str) -> str:
+    """An element of a page as a file of its own: with a name space, colours and a font."""
+    light = "".join(f"{name}:{color};" for name, color in LIGHT.items())
+    dark = "".join(f"{name}:{color};" for name, color in DARK.items())
+    style = (
+        f"<style>:root{{{light}font-family:system-ui,sans-serif}}"
+        f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}\n{css}</style>"
+    )
+    head, _, rest = svg.partition(">")
+    return f'{head} xmlns="http://www.w3.org/2000/svg">{style}{rest}\n'
+
+
+def line(series: Series) -> Markup:
+    """The medians of a series over its runs, levels and steps marked, as an `<svg>` element.
+
+    Runs stand at equal distances; the height is the log of the latency, so that equal ratios look equal.
+    """
+    logs = [math.log(point.latency_s) for point in series.timed if point.latency_s is not None]
+    low, high = min(logs), max(logs)
+    middle, span = (low + high) / 2, max(LEAST_SPAN, high - low)
+
+    def at(i: float, value: float) -> str:
+        x = EDGE + (WIDTH - 2 * EDGE) * i / max(1, len(logs) - 1)
+        y = HEIGHT / 2 - (HEIGHT - 2 * EDGE) * (value - middle) / span
+        return f"{x:.1f},{y:.1f}"
+
+    places = [step.at for step in series.trend.steps]
+    ends = [0, *places, len(logs)]
+    levels = "".join(
+        f'<polyline class="level" points="{at(a, _mean(logs[a:b]))} {at(b - 1, _mean(logs[a:b]))}"/>'
+        for a, b in pairwise(ends)
+        if places
+    )
+    dots = "".join(
+        '<circle cx="{}" cy="{}" r="1.6"/>'.format(*at(i, v).split(",")) for i, v in enumerate(logs)
+    )
+    path = " ".join(at(i, value) for i, value in enumerate(logs))
+    return Markup(
+        '<svg class="line" viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img" '
+        'aria-label="{label}"><title>{label}</title><polyline points="{path}"/>{levels}{dots}</svg>'
+    ).format(
+        width=WIDTH, height=HEIGHT, label=_label(series), path=path, levels=Markup(levels), dots=Markup(dots)
+    )
+
+
+def _label(series: Series) -> str:
+    times = [point.latency_s for point in series.timed if point.latency_s is not None]
+    factor, unit = scale_of(times, "s")
+    ends = f"{spread(min(times), math.nan, math.nan, factor)} to "
+    text = f"{counted(len(times), 'run')}, {ends}{spread(max(times), math.nan, math.nan, factor, unit)}"
+    steps = [f"{percent(shift.step.size)} at {shift.revisions}" for shift in series.shifts]
+    return "; ".join([text, *steps])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

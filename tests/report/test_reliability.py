@@ -1,0 +1,159 @@
+"""What the report says of precision, noise, turns, comparisons, compilation and flags."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from benchsuite.report import method, reliability
+from benchsuite.report.cells import read
+from benchsuite.results.record import Check, Compilation, Record
+from tests import builders
+from tests.report.synthetic import ENVIRONMENT, make_record, make_run, with_rounds
+
+
+def precise(share: float | None, stopped_by: str = "time") -> Record:
+    record = make_record("a")
+    assert record.timing is not None
+    return replace(record, timing=replace(record.timing, precision=share, stopped_by=stopped_by))
+
+
+def test_cells_that_missed_the_wanted_precision_are_counted() -> None:
+    records = [precise(share) for share in (0.005, 0.008, 0.04)]
+    assert reliability.reached(records, 0.01) == (
+        "The 95 % interval reaches ±0.80 % of the median in the median cell and ±4.0 % in the worst; "
+        "±1.0 % was wanted, and 1 cell missed it."
+    )
+
+
+def test_nobody_missed_what_every_cell_kept_to() -> None:
+    text = reliability.reached([precise(0.005), precise(0.01)], 0.01)
+    assert text is not None
+    assert text.endswith("±1.0 % was wanted, and every cell with an interval kept to it.")
+
+
+def test_cells_without_an_interval_are_counted_and_alone_say_nothing() -> None:
+    assert reliability.reached([precise(None)], 0.01) is None
+    assert reliability.reached([make_record("a", status="oom")], 0.01) is None
+    text = reliability.reached([precise(0.02), precise(None)], None)
+    assert text is not None
+    assert "wanted" not in text
+    assert text.endswith("1 cell without an interval.")
+
+
+def test_the_self_test_says_what_a_difference_must_exceed() -> None:
+    found = {"date": "2026-01-04T09:00:00Z", "noise_percent": 2.5, "passed": True, "age_days": 1.0}
+    assert reliability.of_machine({"selftest": found}) == (
+        "Self-test of 2026-01-04, 1 day before the run: noise floor 2.5 % within a run; drift between runs "
+        "unknown, so intervals hold only what varies within the run."
+    )
+    failed = reliability.of_machine({"selftest": found | {"passed": False}})
+    assert "before the run: did not pass; noise floor" in failed
+
+
+def test_intervals_that_hold_the_drift_of_the_machine_are_said_to() -> None:
+    found = {"noise_percent": 1.5, "drift_percent": 2.0, "age_days": 0.2}
+    assert reliability.of_machine({"selftest": found}) == (
+        "Self-test, less than a day before the run: noise floor 1.5 % within a run; drift between runs 2.0 "
+        "%, which the 95 % intervals of latencies include."
+    )
+
+
+def test_without_a_self_test_that_is_said_and_an_unknown_noise_is_no_number() -> None:
+    assert reliability.of_machine({}).startswith("No self-test of this machine is known")
+    assert reliability.of_machine({"selftest": {"noise_percent": None}}).startswith(
+        "Self-test: noise floor unknown; drift between runs unknown"
+    )
+
+
+def summed(records: list[Record], **environment: Any) -> str:
+    cells = read(make_run(records))
+    return " ".join(reliability.summed_up(cells, [environment]))
+
+
+def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagged() -> None:
+    records = [
+        with_rounds(make_record("a"), [0.010, 0.011, 0.0105]),
+        replace(with_rounds(make_record("b"), [0.010, 0.013, 0.012]), flags=("drift",)),
+        make_record("c", status="oom", macs=None),
+    ]
+    assert summed(records, selftest={"noise_percent": 1.0}) == (
+        "Each cell (one mixer in one setting) is timed in 3 rounds (visits in a fresh process) and has a "
+        "95 % confidence interval; differences below the noise floor of 1.0 % do not count. Ratios are taken "
+        "within rounds, so they may differ a little from those of the medians. 1 of 3 cells has a warning "
+        "(“!” in figures, explained under Method); the answer rests on some of them (b). 1 of 3 "
+        "cells gave no number: 1 OOM (c)."
+    )
+    once = summed([make_record("a", rounds=1)])
+    assert once.startswith(
+        "Each cell (one mixer in one setting) is timed in 1 round (a visit in a fresh process); the noise "
+        "floor of the machine is unknown"
+    )
+    assert "warning" not in once
+    assert "Ratios" not in once
+    assert summed(records[2:]) == ""
+
+
+def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
+    slow = replace(make_record("c", latency=0.09), flags=("drift",))
+    text = summed([make_record("a", latency=0.01), make_record("b", latency=0.02), slow])
+    assert text.endswith("1 of 3 cells has a warning (“!” in figures, explained under Method).")
+
+
+def test_macs_that_depend_on_the_kernel_are_said_to() -> None:
+    """A fused kernel may need a mask or padding that math does not."""
+    other = make_record("a", kernel="sdpa", macs=7)
+    assert "MACs of a depend on the attention kernel." in summed([make_record("a", macs=5), other])
+    assert "depend on" not in summed([make_record("a", macs=7), other, make_record("b", macs=5)])
+
+
+def test_lower_bounds_are_owned_up_to() -> None:
+    assert "MACs of a are lower bounds" in summed([make_record("a", exact=False), make_record("b")])
+    assert "lower bounds" not in summed([make_record("a"), make_record("b")])
+
+
+def test_both_stand_in_the_protocol_where_they_are_known() -> None:
+    without = {fact.term: fact.text for fact in method.protocol(make_run([make_record()]))}
+    assert "Precision" not in without
+    assert without["Noise floor"].startswith("No self-test of this machine is known")
+    machine = ENVIRONMENT | {"selftest": {"noise_percent": 3.0, "passed": True}}
+    run = replace(make_run([precise(0.02)]), environment=machine, environments={1: machine})
+    facts = {fact.term: fact.text for fact in method.protocol(run)}
+    assert facts["Noise floor"].count("3.0 %") == 1
+    assert "1 cell missed it" in facts["Precision"]
+
+
+def test_the_comparison_names_the_cell_that_is_nearest_to_its_limit() -> None:
+    assert reliability.comparison([builders.make_record()]) is None
+    good = Check(reference="math fp32", error=1e-7, tolerance=1e-4, images=1)
+    worse = Check(reference="math fp32", error=0.006, tolerance=0.01, images=1)
+    none = Check(reference="math fp32", error=None, tolerance=0.01, images=1, reason="it routes")
+    records = [
+        builders.make_record(check=good),
+        builders.make_record(builders.make_cell(name="HiLo", dtype="bf16", kernel="sdpa"), check=worse),
+        builders.make_record(check=none),
+    ]
+    text = reliability.comparison(records)
+    assert text is not None
+    assert text.startswith("2 cells computed the same as math fp32")
+    assert "HiLo with sdpa bf16: 0.006 of the norm, of 0.01 allowed." in text
+    assert text.endswith("1 cell could not be compared: it routes.")
+    assert reliability.comparison(records[2:]) == "1 cell could not be compared: it routes."
+
+
+def test_compilation_is_summed_up() -> None:
+    assert reliability.compilation([builders.make_record()]) is None
+    one = builders.make_record(compilation=Compilation(seconds=2.0, graphs=2, graph_breaks=1, recompiles=0))
+    other = builders.make_record(compilation=Compilation(seconds=4.0, graphs=1, graph_breaks=0, recompiles=1))
+    assert reliability.compilation([one, other]) == (
+        "2 cells compiled in 2 s to 4 s, outside the timed region, with 1 graph break and 1 "
+        "recompilation in all."
+    )
+
+
+def test_every_flag_is_said_with_its_cells_and_what_to_do() -> None:
+    assert list(reliability.flagged([builders.make_record()])) == []
+    records = [builders.make_record(flags=("drift", "busy_host")), builders.make_record(flags=("drift",))]
+    busy, drift = reliability.flagged(records)
+    assert busy.startswith("busy host (1 cell: MSA). Others used more than a tenth")
+    assert drift.startswith("drift (2 cells: MSA). The rounds got slower")
