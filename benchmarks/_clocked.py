@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell
+from benchsuite.results.record import Cell, Record
 from benchsuite.runner import workers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 
 PINGS = 200
 
 
-class Clocked(workers.ProcessExecutor):
+class Clocked(workers.ProcessWorkers):
     """Worker processes that notes how long its parent waits for which call."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -34,7 +34,7 @@ class Clocked(workers.ProcessExecutor):
         self.seconds: dict[str, float] = defaultdict(float)
         self.calls: dict[str, int] = defaultdict(int)
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         with self._clocked("plan"):
             return super().plan(cells, timeout_s)
 
@@ -48,11 +48,13 @@ class Clocked(workers.ProcessExecutor):
         measure: Measure,
         visit: Visit,
         timeout_s: float | None = None,
-    ) -> Answer[Visited]:
+    ) -> WorkerReply[Record]:
         with self._clocked("visit"):
             return super().visit(cell, measure, visit, timeout_s)
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
         with self._clocked("inspect"):
             return super().inspect(cell, measure, timeout_s)
 
@@ -89,7 +91,7 @@ def command(file: Path, words: Sequence[str]) -> None:
         made.append(Clocked(pythonpath))
         return made[-1]
 
-    workers.EXECUTORS["process"] = clocked
+    workers.WORKERS["process"] = clocked
     sys.argv = ["benchsuite", *words]
     try:
         main()

@@ -27,11 +27,11 @@ import yaml
 
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors.executor import Engine
-from benchsuite.runner.executors.local import LocalEngine, LocalPoolEngine
+from benchsuite.runner.executors.executor import Executor
+from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import run_on
-from benchsuite.runner.workers import InlineExecutor, ProcessExecutor
+from benchsuite.runner.sweep import run_sweep
+from benchsuite.runner.workers import InlineWorkers, ProcessWorkers
 from benchsuite.terminal import QuietProgress
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where workers find `tests.doubles`
@@ -62,21 +62,21 @@ def scenario(cells: int) -> dict[str, Any]:
     }
 
 
-def engine(name: str) -> Engine:
-    """An engine whose workers answer from the script."""
+def executor(name: str) -> Executor:
+    """An executor whose workers answer from the script."""
     if name == "inline":
-        return LocalEngine(InlineExecutor((), FAKE), "inline")
+        return LocalExecutor(InlineWorkers((), FAKE), "inline")
     if name == "process":
-        return LocalEngine(ProcessExecutor((), FAKE), "process")
+        return LocalExecutor(ProcessWorkers((), FAKE), "process")
     if name == "pool":
-        return LocalPoolEngine(2, (), FAKE)
+        return LocalPoolExecutor(2, (), FAKE)
     if name == "ray":
-        from benchsuite.runner.executors.ray import RayEngine
+        from benchsuite.runner.executors.ray import RayExecutor
 
-        return RayEngine({"workers": 2, "address": "local"}, (), FAKE)
-    from benchsuite.runner.executors.slurm import SlurmEngine
+        return RayExecutor({"workers": 2, "address": "local"}, (), FAKE)
+    from benchsuite.runner.executors.slurm import SlurmExecutor
 
-    return SlurmEngine({"cluster": "local", "tasks": 2}, (), FAKE)
+    return SlurmExecutor({"cluster": "local", "tasks": 2}, (), FAKE)
 
 
 def deterministic(record: Record) -> tuple[Any, ...]:
@@ -122,13 +122,13 @@ def one(name: str, cells: int) -> dict[str, Any]:
         path = Path(place) / "synthetic.yaml"
         path.write_text(yaml.safe_dump(scenario(cells)), encoding="utf-8")
         begun = time.perf_counter()
-        used = engine(name)
+        used = executor(name)
         try:
             prepared = prepare(Request(reference=str(path)), used.planner)
             before = resident()
             watch = _Watch()
             swept = time.perf_counter()
-            run_on(prepared, Path(place) / "run", used, watch)
+            run_sweep(prepared, Path(place) / "run", used, watch)
             ended = time.perf_counter()
         finally:
             used.close()

@@ -19,15 +19,11 @@ from torch import Tensor, nn
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
 
-from benchsuite.measurement import (  # noqa: E402
-    cuda_busy,
-    memory,
-    nvml,
-)
-from benchsuite.measurement.conditions import Watch  # noqa: E402
-from benchsuite.measurement.cuda import LEAST_S, CudaDevice  # noqa: E402
+from benchsuite.measurement import memory, nvml  # noqa: E402
+from benchsuite.measurement.accelerator import LEAST_S  # noqa: E402
+from benchsuite.measurement.conditions import StateReader  # noqa: E402
+from benchsuite.measurement.cuda import CudaDevice, kernel_seconds  # noqa: E402
 from benchsuite.measurement.energy import measure_energy  # noqa: E402
-from benchsuite.measurement.process_memory import elsewhere_on_gpu  # noqa: E402
 
 Found = tuple[bool, str]
 """Whether it is as it should be, and the facts."""
@@ -57,7 +53,7 @@ def state() -> Found:
     card, why = nvml.for_device(DEVICE)
     if card is None:
         return False, why
-    watch = Watch(card, elsewhere=lambda: elsewhere_on_gpu(DEVICE))
+    watch = StateReader(card, elsewhere=timer().elsewhere_bytes)
     begin = time.perf_counter()
     snapshot = watch.snapshot()
     took = time.perf_counter() - begin
@@ -112,7 +108,7 @@ def many_small_kernels() -> Found:
             small.add_(1)
 
     busy = timer().time_busy(step, 20)
-    seen = cuda_busy.kernel_seconds(step, 5)
+    seen = kernel_seconds(step, 5)
     if busy is None or seen is None:
         return False, f"replay {busy}, profiler {seen}"
     method, replay = busy[0], statistics.median(busy[1])

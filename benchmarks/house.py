@@ -83,7 +83,10 @@ def functions(paths: Iterable[Path]) -> Iterator[tuple[Path, ast.FunctionDef | a
 
 
 def twice(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
-    """Public classes, and files, whose name stands for several things."""
+    """Public classes, and files, whose name stands for several things.
+
+    A file of the command line may be named like its command, and a paper's mixer and network like the paper.
+    """
     paths = list(paths)
     classes = Counter(
         node.name
@@ -91,7 +94,9 @@ def twice(paths: Iterable[Path]) -> tuple[list[str], list[str]]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    files = Counter(path.name for path in paths if path.name not in ("__init__.py", "__main__.py"))
+    places = {path: str(path.parent).replace("backbones", "mixers") for path in paths}
+    named = {(path.name, place) for path, place in places.items() if path.parent.name != "cli"}
+    files = Counter(name for name, _ in named if name not in ("__init__.py", "__main__.py"))
     return [name for name, many in classes.items() if many > 1], [
         name for name, many in files.items() if many > 1
     ]
@@ -140,6 +145,8 @@ def main() -> None:
     )
     classes, files = twice(paths)
     print(f"two things, a name {len(classes):6} public classes, {len(files)} files")
+    for name in sorted((*classes, *files)):
+        print(f"    {name}")
     print(f'"cuda" compared    {cuda(paths)[0]:6} times in {cuda(paths)[1]} files')
     print(f"*gate* files       {sum('gate' in path.name for path in paths):6}")
     for kind, word in KINDS.items():

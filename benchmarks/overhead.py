@@ -33,8 +33,9 @@ from _paired import Table
 from benchsuite.format import si
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter, read_run
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import run as run_sweep
+from benchsuite.runner.sweep import run_sweep
 from benchsuite.terminal import QuietProgress
 
 TINY: dict[str, Any] = {
@@ -77,14 +78,14 @@ def tiny_cells(cells: int, rounds: int, folder: Path, style: str) -> None:
         "measure": TINY["measure"] | {"rounds": rounds},
     }
     (folder / "tiny.yaml").write_text(yaml.safe_dump(document))
-    with closing(Clocked()) as executor:
+    with closing(Clocked()) as workers:
         began = time.perf_counter()
-        prepared = prepare(Request(reference=str(folder / "tiny.yaml")), executor)
+        prepared = prepare(Request(reference=str(folder / "tiny.yaml")), workers)
         ready = time.perf_counter()
-        sweep = run_sweep(prepared, folder / "run", executor, QuietProgress())
-        ceilings = executor.seconds["ceilings"]
+        sweep = run_sweep(prepared, folder / "run", LocalExecutor(workers), QuietProgress())
+        ceilings = workers.seconds["ceilings"]
         wall = time.perf_counter() - ready - ceilings
-        ping = executor.ping_s()
+        ping = workers.ping_s()
     failed = [record for record in sweep.records if record.status != "ok"]
     if failed:
         raise SystemExit(f"{len(failed)} cells failed, the first with: {failed[0].reason}")
@@ -92,13 +93,13 @@ def tiny_cells(cells: int, rounds: int, folder: Path, style: str) -> None:
     measured = sum(map(measuring_s, sweep.records))
     disk = disk_s(sweep.records, folder / "copy")
     names = ("visit", "inspect", "begin_round")
-    waited = sum(executor.seconds[name] for name in names)
-    messages = sum(executor.calls[name] for name in names) * ping
-    visits, inspections, releases = (executor.seconds[name] - executor.calls[name] * ping for name in names)
+    waited = sum(workers.seconds[name] for name in names)
+    messages = sum(workers.calls[name] for name in names) * ping
+    visits, inspections, releases = (workers.seconds[name] - workers.calls[name] * ping for name in names)
 
     print(
         f"{number} cells, {rounds} rounds: planned in {si(ready - began, 's', 3)} with the start of the "
-        f"workers, {si(executor.seconds['plan'] / number, 's', 3)} a cell without; then {si(wall, 's', 3)},\n"
+        f"workers, {si(workers.seconds['plan'] / number, 's', 3)} a cell without; then {si(wall, 's', 3)},\n"
         f"and {si(ceilings, 's', 3)} for the ceilings of the device, once a run, not counted\n"
     )
     table = Table((("part", 34), ("a cell", 10), ("of the wall", 11)), style)

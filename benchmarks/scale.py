@@ -126,24 +126,24 @@ def record(cell: Cell, samples: int) -> Record:
 def do_plan(folder: Path) -> str:
     """As `benchsuite run` does before the first cell: check, expand, build one cell of each mixer, group."""
     from benchsuite.runner.prepare import Request, prepare
-    from benchsuite.runner.workers import ProcessExecutor
+    from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.groups import groups
 
-    executor = ProcessExecutor()
+    workers = ProcessWorkers()
     try:
-        executor.describe("cpu", None, [])
+        workers.describe("cpu", None, [])
         told("start two processes with torch (not counted)")
         scenario = resolved(folder / "large.yaml")
         told("check alone (not counted)")
         expand(scenario, device="cpu")
         told("expand alone (not counted)")
         _START[:] = time.perf_counter(), time.process_time()
-        prepared = prepare(Request(reference=str(folder / "large.yaml")), executor)
+        prepared = prepare(Request(reference=str(folder / "large.yaml")), workers)
         told("check, expand, plan")
         found = groups([prepared.cells[i] for i in prepared.todo])
         told("group")
     finally:
-        executor.close()
+        workers.close()
     return f"{len(prepared.cells):,} cells in {len(found)} comparison groups"
 
 

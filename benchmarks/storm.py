@@ -52,8 +52,8 @@ measure: {warmup_calls: 1, warmup_s: 0, min_samples: 4, max_samples: 4, rounds: 
 """
 CELLS = 6
 SCRIPTED = (
-    "from benchsuite.runner.workers import EXECUTORS, ProcessExecutor; from benchsuite.cli import main; "
-    "EXECUTORS['process'] = lambda path: ProcessExecutor(path, 'tests.doubles.fake_worker'); main()"
+    "from benchsuite.runner.workers import WORKERS, ProcessWorkers; from benchsuite.cli import main; "
+    "WORKERS['process'] = lambda path: ProcessWorkers(path, 'tests.doubles.fake_worker'); main()"
 )
 """Program whose workers answer from a script."""
 TRIES = 10

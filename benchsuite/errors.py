@@ -1,4 +1,4 @@
-"""What can go wrong, as types, and the exit codes that it ends with.
+"""Errors as types, and the exit codes that they end with.
 
 BenchsuiteError
 ├── UsageError              the input is wrong
@@ -15,8 +15,8 @@ BenchsuiteError
 ├── Recompiled              this cell was compiled anew while it was timed
 ├── StorageError            records cannot be written any more
 ├── SideFailed              one side of a gate cannot be measured at all
-├── EngineError             an engine has no workers any more
-├── WorkerLost              a worker of an engine is gone, with its machine perhaps
+├── ExecutorFailed          an executor has no workers any more
+├── WorkerLost              a worker of an executor is gone, with its machine perhaps
 ├── WorkerDied              a worker process ended without an answer
 └── WorkerTimeout           a worker process did not answer in time, and was killed
 """
@@ -97,8 +97,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         lines = [bounded(f"{place}  {self.path}".rstrip(), _MOST)]
-        hint = f'; did you mean "{self.suggestion}"?' if self.suggestion else ""
-        lines.append(f"  {bounded(self.message, _MOST)}{hint}")
+        lines.append(f"  {bounded(self.message, _MOST)}{suggested(self.suggestion)}")
         if self.allowed:
             lines += _WRAP.wrap(f"allowed: {', '.join(self.allowed)}")
         return "\n".join(lines)
@@ -170,12 +169,12 @@ class SideFailed(BenchsuiteError):  # noqa: N818  names what happened
     """One side of a gate could not be measured at all. Says which, and what it printed last."""
 
 
-class EngineError(BenchsuiteError):
-    """An engine cannot go on. What was measured is on disk, and the run can be gone on with."""
+class ExecutorFailed(BenchsuiteError):  # noqa: N818  names what happened
+    """An executor cannot go on. What was measured is on disk, and the run can be gone on with."""
 
 
 class WorkerLost(BenchsuiteError):  # noqa: N818  names what happened
-    """A worker of an engine is gone: its process, its node or its job. Says which and why."""
+    """A worker of an executor is gone: its process, its node or its job. Says which and why."""
 
 
 class WorkerDied(BenchsuiteError):  # noqa: N818  names what happened
@@ -204,3 +203,13 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """The allowed word that `word` most likely was meant to be, or None."""
     matches = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return matches[0] if matches else None
+
+
+def suggested(word: str | None, quote: str = '"') -> str:
+    """The end of a message that suggests a word: '; did you mean "hilo"?'; empty if None."""
+    return f"; did you mean {quote}{word}{quote}?" if word else ""
+
+
+def did_you_mean(word: str, allowed: Iterable[str], quote: str = '"') -> str:
+    """The end of a message about a wrong word: the nearest allowed one; empty if none is near."""
+    return suggested(nearest(word, allowed), quote)

@@ -1,40 +1,56 @@
-"""Files of benchsuite, safe to be killed in: JSON that is whole or not there, journals of JSON lines, locks,
-and JSON from outside that no writer of ours can have written, which is refused."""
+"""Files that a kill leaves whole: JSON, journals of JSON lines, locks; and JSON from outside, of which
+what no writer of ours can have written is refused."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 from typing import IO, Any
 
-from benchsuite.errors import RunFolderError
+from benchsuite.errors import RunFolderError, StorageError
 from benchsuite.text import all_storable
 
 if sys.platform != "win32":  # there are no such locks there; a second writer is not noticed
     import fcntl
 
 
-import math
-from codecs import BOM_UTF8
-from collections.abc import Iterator
-from dataclasses import dataclass
-from json import JSONDecodeError
+def write_whole(path: Path, data: str | bytes, *, temporary: Path | None = None, sync: bool = False) -> None:
+    """Write a file so that a reader, or whoever comes after a kill, sees the old one or the new one.
 
-from benchsuite.errors import StorageError
+    Args:
+        temporary: where it is written first, in the same folder; by default the name with ".tmp" behind it.
+            Processes that may write the file at the same time need one each.
+        sync: wait until the disk has it.
+
+    Raises:
+        OSError: it cannot be written; the old file is as it was.
+    """
+    temporary = temporary or path.with_name(f"{path.name}.tmp")
+    content = data.encode() if isinstance(data, str) else data
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write an object; it is on disk when this returns."""
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(all_storable(data), indent=2, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    text = json.dumps(all_storable(data), indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, text, temporary=path.with_suffix(".tmp"), sync=True)
 
 
 def read_json(path: Path, require: Callable[[Mapping[str, Any]], None]) -> dict[str, Any]:
@@ -154,7 +170,7 @@ def _require_shallow(data: Any, depth: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """One line that is not blank.
 
     Attributes:
@@ -171,11 +187,11 @@ class Line:
 
     @property
     def text(self) -> str:
-        """What is no UTF-8 is replaced, and then is no record."""
+        """The line decoded; bytes that are no UTF-8 are replaced, and then it is no record."""
         return self.raw.decode("utf-8", errors="replace")
 
 
-def lines(path: Path) -> Iterator[Line]:
+def lines(path: Path) -> Iterator[JournalLine]:
     """The lines of a file in order; none if there is no file."""
     if not path.is_file():
         return
@@ -184,12 +200,12 @@ def lines(path: Path) -> Iterator[Line]:
         file.seek(offset)
         for number, raw in enumerate(file, start=1):
             if raw.strip():
-                yield Line(number, offset, raw.removesuffix(b"\n"), raw.endswith(b"\n"))
+                yield JournalLine(number, offset, raw.removesuffix(b"\n"), raw.endswith(b"\n"))
             offset += len(raw)
 
 
-def what_is_wrong(line: Line, error: ValueError) -> str:
-    """Why a line is no record, in one line; a torn one is what a kill leaves."""
+def what_is_wrong(line: JournalLine, error: ValueError) -> str:
+    """Reason why a line is no record, in one line; a torn one is what a kill leaves."""
     if not line.ended and isinstance(error, JSONDecodeError):
         return "the last line is torn, its cell counts as not measured"
     return f"skipped: {error}".splitlines()[0]

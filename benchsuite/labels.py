@@ -1,11 +1,11 @@
-"""What things are called where they are shown: the nouns of subjects, and short names of cells."""
+"""Labels of what is shown: nouns of subjects, and short names of cells."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.record import SETTINGS, SUBJECTS, Cell, Subject
+from benchsuite.results.cell import SETTINGS, SUBJECTS, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
 
@@ -29,8 +29,8 @@ class Noun:
 
 def noun(subjects: Iterable[str]) -> Noun:
     """The noun for cells of these subjects, each named once; "mixer" if there are no cells."""
-    found = set(subjects)
-    words = [_WORDS[subject] for subject in SUBJECTS if subject in found] or ["mixer"]
+    kinds = set(subjects)
+    words = [_WORDS[subject] for subject in SUBJECTS if subject in kinds] or ["mixer"]
     plurals = [f"{word}s" for word in words]
     if len(words) == 1:
         return Noun(words[0], plurals[0])
@@ -46,8 +46,47 @@ def cell_names(cells: Sequence[Cell]) -> dict[str, str]:
 def _axis(cell: Cell, axis: str) -> str:
     value = getattr(cell, axis)
     if axis == "resolution":
-        return f"{value[0]} px" if value[0] == value[1] else f"{value[0]}×{value[1]} px"
+        return f"{pixels(value)} px"
     return str(value) if isinstance(value, str) else f"{axis} {value}"
+
+
+def pixels(resolution: tuple[int, int]) -> str:
+    """A size in pixels, height first: "448", or "224×448" where the sides differ."""
+    height, width = resolution
+    return f"{height}" if height == width else f"{height}×{width}"
+
+
+USUAL: Mapping[str, str] = {
+    "format": "contiguous",
+    "compile": "eager",
+    "cache": "warm",
+    "protocol": "adaptive",
+}
+"""Axis → the value that is named only where a cell departs from it."""
+
+
+def unusual_axes(cell: Cell) -> dict[str, str]:
+    """Axis → value where a cell departs from what is usual."""
+    values = {
+        "format": cell.memory_format,
+        "compile": cell.compile,
+        "cache": cell.cache,
+        "protocol": cell.protocol,
+        "threads": "" if cell.threads is None else str(cell.threads),
+    }
+    return {axis: word for axis, word in values.items() if word and word != USUAL.get(axis)}
+
+
+def describe_cell(cell: Cell) -> str:
+    """A cell in a line of progress, by itself: "HiLo  448 px  batch 2  fp32  sdpa  cpu"."""
+    size = f"{pixels(cell.resolution)} px"
+    words = [cell.name, size, f"batch {cell.batch}", cell.dtype, cell.kernel, cell.device]
+    if cell.mode != "inference":
+        words.append(cell.mode)
+    unusual = unusual_axes(cell)
+    if cell.threads is not None:
+        unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
+    return "  ".join([*words, *unusual.values()])
 
 
 def setting_names(cells: Sequence[Cell]) -> dict[str, str]:

@@ -66,21 +66,21 @@ def worker_environment(pythonpath: Sequence[str]) -> dict[str, str]:
 @functools.cache
 def plugins(search: tuple[str, ...]) -> Plugins:
     """Mixers of packages that are installed in the folders. Where names clash, ours, or the first, wins."""
-    found: dict[str, Plugin] = {}
+    mixers: dict[str, Plugin] = {}
     warnings: list[str] = []
     for plugin in _declared(search):
         module, _, cls = plugin.target.partition(":")
-        said = f'the mixer "{plugin.name}" of {plugin.package} is not used'
+        unused = f'the mixer "{plugin.name}" of {plugin.package} is not used'
         if not module or not cls:
-            warnings.append(f'{said}: "{plugin.target}" is not of the form package.module:Class')
+            warnings.append(f'{unused}: "{plugin.target}" is not of the form package.module:Class')
         elif plugin.name in MIXERS or plugin.name in BLOCKS:
-            warnings.append(f"{said}: benchsuite has one of that name; {plugin.target} names it")
-        elif plugin.name in found:
-            first = found[plugin.name].package
-            warnings.append(f"{said}: {first} has one of that name; {plugin.target} names it")
+            warnings.append(f"{unused}: benchsuite has one of that name; {plugin.target} names it")
+        elif plugin.name in mixers:
+            first = mixers[plugin.name].package
+            warnings.append(f"{unused}: {first} has one of that name; {plugin.target} names it")
         else:
-            found[plugin.name] = plugin
-    return Plugins(found, tuple(warnings))
+            mixers[plugin.name] = plugin
+    return Plugins(mixers, tuple(warnings))
 
 
 def _declared(search: tuple[str, ...]) -> Iterator[Plugin]:

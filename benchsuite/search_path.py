@@ -1,4 +1,4 @@
-"""Where this process looks for modules: not first in the folder that somebody happens to stand in."""
+"""Search path of this process for modules: not first in the folder that somebody happens to stand in."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Lasting:
                 self.fall_silent(error)
 
     def fall_silent(self, error: OSError) -> None:
-        """What is still to be flushed has nowhere to go."""
+        """Write nothing any more; what is still to be flushed has nowhere to go."""
         self.failure = error
         with contextlib.suppress(OSError, ValueError):  # a stream in memory has no descriptor
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
@@ -53,7 +53,7 @@ class Lasting:
 
 
 class Shown(Lasting):
-    """What `print` writes to: control characters come out escaped.
+    """Stream for `print`: control characters come out escaped.
 
     Args:
         beneath: takes the text; for those who make control characters themselves, as tables in colour do.
@@ -99,12 +99,12 @@ def guarded() -> Iterator[Lasting]:
 
 
 def reader_gone(error: OSError) -> bool:
-    """Whether the reader of a pipe, `head` say, has gone."""
+    """True if the reader of a pipe, `head` say, has gone."""
     return error.errno == errno.EPIPE
 
 
 def _open_descriptors() -> None:
-    """Where 0, 1 or 2 is closed the next file would get its number, and be printed into."""
+    """Open 0, 1 and 2 where they are closed: the next file would get the number, and be printed into."""
     with contextlib.suppress(OSError):
         while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
             pass

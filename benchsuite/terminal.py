@@ -1,17 +1,18 @@
-"""What a person sees in a terminal: live progress, plain lines where there is none, tables."""
+"""Progress and tables in a terminal: a live view, plain lines where there is none, and the table printers."""
 
 from __future__ import annotations
 
 import math
 import shutil
 import sys
+import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import byte_size, si, significant
-from benchsuite.labels import noun
+from benchsuite.labels import USUAL, describe_cell, noun, pixels, unusual_axes
 from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
 
-    from benchsuite.parity.compare import ParityRow
-    from benchsuite.report.claims_panel import ClaimsPanel
-    from benchsuite.runner.estimate import Estimate
-    from benchsuite.runner.sweep import Observer
-    from benchsuite.zoo.count import Count
+    from benchsuite.runner.recorder import Observer
+
+_GAP = 2
+_INDENT = 4
+_READABLE = 36
+"""Characters below which a text that wraps in a column of its own is a strain to read."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -53,19 +55,6 @@ def observer(*, quiet: bool, verbose: bool) -> Observer:
     if quiet:
         return QuietProgress()
     return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
-
-
-def describe_cell(cell: Cell) -> str:
-    """A cell in a few words."""
-    height, width = cell.resolution
-    size = f"{height}" if height == width else f"{height}×{width}"
-    words = [cell.name, f"{size} px", f"batch {cell.batch}", cell.dtype, cell.kernel, cell.device]
-    if cell.mode != "inference":
-        words.append(cell.mode)
-    unusual = _unusual(cell)
-    if cell.threads is not None:
-        unusual["threads"] = f"{cell.threads} thread{'s' if cell.threads > 1 else ''}"
-    return "  ".join([*words, *unusual.values()])
 
 
 def describe_result(record: Record) -> str:
@@ -214,50 +203,82 @@ class LiveProgress(QuietProgress):
             self._progress.stop()
 
 
-LISTS = ("text", "markdown", "csv", "json")
-"""Formats of `benchsuite list`."""
+def width(piped: int = 160) -> int:
+    """Columns of stdout; `piped` where it is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else piped
 
 
-def print_list(
-    rows: Sequence[Mapping[str, str]], full: Sequence[Mapping[str, str | list[str]]], format: str
-) -> None:
-    """What `benchsuite list` shows: `rows` as a table for people, or everything in `full` for programs.
+def print_rows(rows: Sequence[Mapping[str, str]], piped: int = 160) -> None:
+    """Print rows as a table that fits the terminal, or else `piped` columns."""
+    print(fitted(rows, width(piped)))
 
-    In a terminal that is too narrow, a row takes several lines; in a pipe it is one, however long.
+
+def fitted(rows: Sequence[Mapping[str, str]], width: int) -> str:
+    """Rows under a line of headings, in lines of at most `width` characters where words allow it.
+
+    The last column wraps in its place if enough is left for it. Otherwise as many columns as fit stay beside
+    each other, and the others follow in lines of their own, indented.
     """
-    import json
-
-    from benchsuite.text_table import fitted
-    from benchsuite.zoo import listing
-
-    assert format in LISTS
-    if format == "text":
-        terminal = sys.stdout.isatty()
-        text = fitted(rows, shutil.get_terminal_size().columns) if terminal else listing.aligned(rows)
-    elif format == "markdown":
-        text = listing.markdown(rows)
-    elif format == "csv":
-        text = listing.csv_text(full)
-    else:
-        text = json.dumps(full, indent=2, ensure_ascii=False)
-    print(text)
+    lines = [list(rows[0]), *(list(one.values()) for one in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    ends = [sum(widths[: i + 1]) + _GAP * i for i in range(len(widths))]
+    before = ends[-2] + _GAP if len(ends) > 1 else 0
+    if ends[-1] <= width or width - before >= _READABLE:
+        return "\n".join(text for line in lines for text in _hanging(line, widths, width - before))
+    beside = max(1, sum(end <= width for end in ends))
+    return "\n".join(text for line in lines for text in _below(line, widths[:beside], width))
 
 
-COUNTS = ("text", "json", "markdown")
-"""Formats of `benchsuite count`."""
+def _hanging(line: Sequence[str], widths: Sequence[int], room: int) -> Iterator[str]:
+    """A row whose last column wraps at `room` characters."""
+    begin = "".join(f"{text:<{width + _GAP}}" for text, width in zip(line[:-1], widths, strict=False))
+    for text in textwrap.wrap(line[-1], max(room, 1), break_on_hyphens=False) or [""]:
+        yield f"{begin}{text}".rstrip()
+        begin = " " * len(begin)
 
 
-def print_counts(counts: Sequence[Count], format: str) -> None:
-    """What `benchsuite count` shows."""
-    import json
+def _below(line: Sequence[str], widths: Sequence[int], width: int) -> Iterator[str]:
+    """A row whose columns after those with a width stand below them, one after the other."""
+    yield (" " * _GAP).join(f"{text:<{wide}}" for text, wide in zip(line, widths, strict=False)).rstrip()
+    rest = " · ".join(line[len(widths) :])
+    yield from textwrap.wrap(
+        rest,
+        max(width, _INDENT + 1),
+        initial_indent=" " * _INDENT,
+        subsequent_indent=" " * _INDENT,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
-    from benchsuite.zoo import count, listing
 
-    assert format in COUNTS
-    if format == "json":
-        print(json.dumps(count.facts(counts), indent=2, ensure_ascii=False))
-        return
-    print((listing.aligned if format == "text" else listing.markdown)(count.rows(counts)))
+def print_table(
+    left: Sequence[str],
+    right: Sequence[str],
+    rows: Iterable[tuple[Sequence[str], str | None]],
+    *,
+    last: str = "",
+) -> None:
+    """Print a table whose cells stay on one line, in colour where stdout is a terminal.
+
+    Args:
+        left: headings of columns that are aligned left.
+        right: headings of the columns of numbers after them.
+        rows: the texts of a row, and its style.
+        last: heading of a last column, whose text wraps; none if empty.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in left:
+        table.add_column(heading, no_wrap=True)
+    for heading in right:
+        table.add_column(heading, justify="right", no_wrap=True)
+    if last:
+        table.add_column(last)
+    for texts, style in rows:
+        table.add_row(*map(Text, texts), style=style)
+    console().print(table)
 
 
 def print_summary(records: Sequence[Record]) -> None:
@@ -265,9 +286,6 @@ def print_summary(records: Sequence[Record]) -> None:
 
     An axis with one value is said once above the table, which then fits 80 columns.
     """
-    from rich.table import Table
-    from rich.text import Text
-
     axes = [
         _axes(record.cell) | {"kernel": kernel_ran(record.cell.kernel, backends_of(record))}
         for record in records
@@ -276,24 +294,19 @@ def print_summary(records: Sequence[Record]) -> None:
     every = dict.fromkeys(name for axis in axes for name in axis)
     varied = [name for name in every if len({axis.get(name) for axis in axes}) > 1]
     fixed = [f"{name} {value}" for name, value in axes[0].items() if name not in varied]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in (called, *varied):
-        table.add_column(heading, no_wrap=True)
     busy = [record.timing.busy if record.timing else None for record in records]
     device = ["device"] if any(busy) else []
-    for heading in ("MACs/image", "latency", "95 %", *device, "images/s", "memory"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for record, axis, works in zip(records, axes, busy, strict=True):
-        style = "red" if record.failed else "dim" if record.status != "ok" else None
-        settings = (axis.get(name, _USUAL.get(name, "–")) for name in varied)
+        settings = (axis.get(name, USUAL.get(name, "–")) for name in varied)
         numbers = _numbers(record)
         if device:
             numbers.insert(3, si(works.seconds, "s") if works else "–")
-        words = [record.cell.name, *settings, *numbers]
-        table.add_row(*(Text(word) for word in words), style=style)
+        style = "red" if record.failed else "dim" if record.status != "ok" else None
+        rows.append(([record.cell.name, *settings, *numbers], style))
     if fixed:
         console().print(" · ".join(fixed), markup=False)
-    console().print(table)
+    print_table((called, *varied), ("MACs/image", "latency", "95 %", *device, "images/s", "memory"), rows)
     for name, why in {record.cell.name: record.not_counted for record in records}.items():
         if why:
             print(f"not counted  {name}: {why}")
@@ -304,33 +317,17 @@ def print_summary(records: Sequence[Record]) -> None:
 
 def _axes(cell: Cell) -> dict[str, str]:
     """The axes of a cell as words, in the order of the table; a network has no width of its own."""
-    height, width = cell.resolution
     layer = {} if cell.dim is None else {"dim": str(cell.dim), "heads": str(cell.num_heads)}
     return {
-        "px": f"{height}" if height == width else f"{height}×{width}",
+        "px": pixels(cell.resolution),
         "batch": str(cell.batch),
         **layer,
         "dtype": cell.dtype,
         "mode": cell.mode,
         "kernel": cell.kernel,
         "device": cell.device,
-        **_unusual(cell),
+        **unusual_axes(cell),
     }
-
-
-_USUAL = {"format": "contiguous", "compile": "eager", "cache": "warm", "protocol": "adaptive"}
-
-
-def _unusual(cell: Cell) -> dict[str, str]:
-    """Axes that are worth a word only where a cell departs from what is usual."""
-    found = {
-        "format": cell.memory_format,
-        "compile": cell.compile,
-        "cache": cell.cache,
-        "protocol": cell.protocol,
-        "threads": "" if cell.threads is None else str(cell.threads),
-    }
-    return {axis: word for axis, word in found.items() if word and word != _USUAL.get(axis)}
 
 
 def _numbers(record: Record) -> list[str]:
@@ -342,83 +339,9 @@ def _numbers(record: Record) -> list[str]:
         return [macs, mark, "–", "–", "–"]
     latency = interval = throughput = "–"
     if record.timing:
-        found = latency_of(record.timing)
-        latency, throughput = si(found.value, "s"), significant(record.cell.batch / found.value, 4)
-        if not math.isnan(found.lo):
-            interval = f"±{significant(50 * (found.hi - found.lo) / found.value, 2)} %"
+        estimate = latency_of(record.timing)
+        latency, throughput = si(estimate.value, "s"), significant(record.cell.batch / estimate.value, 4)
+        if not math.isnan(estimate.lo):
+            interval = f"±{significant(50 * (estimate.hi - estimate.lo) / estimate.value, 2)} %"
     memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
     return [macs, latency, interval, throughput, memory]
-
-
-def print_estimates(estimates: Sequence[Estimate]) -> None:
-    """Table of `--dry-run`."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    called = noun(item.cell.subject for item in estimates).single
-    for heading in ("cell", called, "px", "batch", "dtype", "kernel", "device"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("MACs/image", "time about", "memory about"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for item in estimates:
-        cell = item.cell
-        height, width = cell.resolution
-        size = f"{height}" if height == width else f"{height}×{width}"
-        words = [cell.id, cell.name, size, str(cell.batch), cell.dtype, cell.kernel, cell.device]
-        numbers = ["–" if item.macs is None else si(item.macs)]
-        numbers += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
-        numbers += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
-        table.add_row(*(Text(text) for text in (*words, *numbers)))
-    console().print(table)
-    for item in estimates:
-        if item.reason:  # in full: a table would cut it off
-            what = "no estimate" if item.tried else "no numbers"
-            print(f"{what}  {describe_cell(item.cell)}: {item.reason}")
-
-
-def print_parity(rows: Sequence[ParityRow]) -> None:
-    """Table of `benchsuite parity`."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("case", "mixer", "kernel", "verdict"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("output max |Δ|", "allowed", "gradient max |Δ|", "allowed"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("why")
-    for row in rows:
-        style = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}.get(row.verdict)
-        table.add_row(*(Text(text) for text in row.texts()), style=style)
-    console().print(table)
-
-
-def print_claims(panel: ClaimsPanel | None) -> None:
-    """What `benchsuite claims` shows: a heading for every claim, and a row for every setting under it."""
-    from rich.table import Table
-    from rich.text import Text
-
-    if panel is None:
-        print("the scenario of this run makes no claims")
-        return
-    for row in panel.rows:
-        style = {"holds": "green", "does not hold": "red", "mixed": "yellow"}.get(row.verdict, "dim")
-        console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(width=12)
-        table.add_column(min_width=22, no_wrap=True)
-        table.add_column()
-        lines = [("  compared", "", row.compared)] if row.measured else []
-        lines += [("  here", "", row.summary)] if row.summary else []
-        for one in row.measured:
-            mark = f"{one.symbol} {one.ratio}" if len(row.measured) > 1 else one.ratio
-            lines.append(("  here", mark, f"{one.where}: {one.reason}" if one.reason else one.where))
-        lines += [("  published", one.ratio.partition(" (")[0], one.conditions) for one in row.printed]
-        lines.append(("  source", "", row.source))
-        before = ""
-        for name, number, text in lines:
-            table.add_row(*(Text(word) for word in ("" if name == before else name, number, text)))
-            before = name
-        console().print(table)
-    print(panel.summary)

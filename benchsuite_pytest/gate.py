@@ -23,7 +23,7 @@ class Changed(Exception):  # noqa: N818  a finding, not a fault
     """A number of a cell is not what the baseline says."""
 
 
-class Baseline(pytest.File):
+class BaselineFile(pytest.File):
     """The file, and what is counted to compare with it, once for all tests."""
 
     pythonpath: Sequence[str] = ()
@@ -34,9 +34,9 @@ class Baseline(pytest.File):
 
     @cached_property
     def result(self) -> GateResult:
-        from benchsuite.cli.gate_baseline import judge
+        from benchsuite.gate.against_baseline import against_baseline
 
-        return judge(self.path, (), pythonpath=self.pythonpath)
+        return against_baseline(self.path, (), pythonpath=self.pythonpath)
 
 
 class Test(pytest.Item):
@@ -45,8 +45,8 @@ class Test(pytest.Item):
     __test__ = False
 
     @property
-    def baseline(self) -> Baseline:
-        assert isinstance(self.parent, Baseline)
+    def baseline(self) -> BaselineFile:
+        assert isinstance(self.parent, BaselineFile)
         return self.parent
 
     def runtest(self) -> None:
@@ -71,7 +71,7 @@ class Test(pytest.Item):
         return self.path, None, f"benchsuite gate: {self.name}"
 
     def _words(self, cell: GateCell) -> str:
-        from benchsuite.gate.formats.wording import change_words, detail
+        from benchsuite.gate.formats.phrases import change_words, detail
 
         if cell.verdict not in COUNTED:
             return f"{cell.id}: {detail(cell)}{self._accept('--cells')}"
@@ -98,7 +98,7 @@ def tests_of(session: pytest.Session, file: Path, pythonpath: Sequence[str]) -> 
             f"--benchsuite-gate: {file} is a baseline of a run, and a test run is one process, which is no "
             "evidence about times; give it one of `benchsuite baseline exact`, and times to `benchsuite gate`"
         )
-    collector = Baseline.from_parent(session, path=file.resolve())
+    collector = BaselineFile.from_parent(session, path=file.resolve())
     collector.pythonpath = tuple(pythonpath)
     return list(collector.collect())
 

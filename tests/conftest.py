@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -27,6 +28,12 @@ with contextlib.suppress(
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+_SAMPLED = "BENCHSUITE_SAMPLED_TESTS"
+_MARKS = "not compile"
+"""What pyproject.toml asks for; another `-m` is somebody's own choice."""
+_TABLES = ("mixers", "backbones", "parity")
+"""Folders whose tests have a case for every mixer or network: some 8,000."""
+_ONE_IN = 16
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +42,39 @@ def repository() -> Path:
     return REPOSITORY
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked `gpu` on a machine without a CUDA device."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--all`, which `make test-all` gives."""
+    parser.addoption("--all", action="store_true", help="slow tests too, and every case of every test")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Whoever names files or tests gets all of them; the processes of xdist are told by the environment."""
+    if not hasattr(config, "workerinput"):
+        asked = config.option.all or config.option.keyword or config.option.markexpr != _MARKS
+        named = config.args_source is not pytest.Config.ArgsSource.TESTPATHS
+        os.environ[_SAMPLED] = "" if asked or named else "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long and most cases of long tables, unless asked for; skip `gpu` without a GPU."""
+    if os.environ[_SAMPLED]:
+        left = [item for item in items if not _in_sample(item)]
+        items[:] = [item for item in items if _in_sample(item)]
+        config.hook.pytest_deselected(items=left)
+    _skip_without_gpu(items)
+
+
+def _in_sample(item: pytest.Item) -> bool:
+    """One case in `_ONE_IN` of a table of mixers or networks, by a hash of its name, so that it is the same
+    one everywhere; and no test that is marked slow."""
+    if "slow" in item.keywords:
+        return False
+    if not hasattr(item, "callspec") or item.path.relative_to(REPOSITORY / "tests").parts[0] not in _TABLES:
+        return True
+    return hashlib.sha256(item.nodeid.encode()).digest()[0] % _ONE_IN == 0
+
+
+def _skip_without_gpu(items: list[pytest.Item]) -> None:
     marked = [item for item in items if "gpu" in item.keywords]
     if not marked:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchsuite.findings.exact import Change
-from benchsuite.gate.decide import Decision
+from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
@@ -25,7 +25,7 @@ def make_gate_cell(verdict: CellVerdict = "same", **changes: Any) -> GateCell:
         fields |= {
             "base_s": 0.01,
             "candidate_s": 0.01 * ratio,
-            "decision": Decision(verdict, 0.02, ratio, ratio - 0.1, ratio + 0.1, 0.5, 9),  # type: ignore[arg-type]
+            "decision": CellDecision(verdict, 0.02, ratio, ratio - 0.1, ratio + 0.1, 0.5, 9),  # type: ignore[arg-type]
         }
     if verdict in ("larger", "smaller"):
         fields["changes"] = (Change(cell, "macs", 1000, 1200 if verdict == "larger" else 0),)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchsuite.results.record import Cell
-from benchsuite.runner.plans import Planning
+from benchsuite.runner.plan import CellPlanner
 from benchsuite.worker import calls
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 
 
-def plans_of(cells: Sequence[Cell]) -> list[Answer[Plan]]:
+def plans_of(cells: Sequence[Cell]) -> list[WorkerReply[Plan]]:
     """The plan of each cell; raises UsageError."""
-    return Planning(_ask).plans(cells)
+    return CellPlanner(_ask).plans(cells)
 
 
-def _ask(function: str, *arguments: object, timeout_s: float | None = None) -> Answer[Any]:
-    answer: Answer[Any] = getattr(calls, function)(*arguments)
+def _ask(function: str, *arguments: object, timeout_s: float | None = None) -> WorkerReply[Any]:
+    answer: WorkerReply[Any] = getattr(calls, function)(*arguments)
     return answer

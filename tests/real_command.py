@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from benchsuite.results.store import RECORDS, read_run
-from benchsuite.results.visits import VISITS
+from benchsuite.runner.recorder import ROUNDS
 
 PATIENCE_S = 120.0
 """After which a condition counts as never to be met; generous, since the host may be busy."""
@@ -139,7 +139,7 @@ def written(folder: Path) -> int:
 
 def visits(folder: Path) -> int:
     """Rounds of cells that are written down; 0 before the file is there."""
-    path = folder / VISITS
+    path = folder / ROUNDS
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 

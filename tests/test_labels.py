@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.labels import Noun, noun
-from benchsuite.results.record import SUBJECTS
+from benchsuite.results.cell import SUBJECTS
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.scenario.find import shipped
+from benchsuite.scenario.load import shipped
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,10 @@ from benchsuite.errors import UsageError
 from benchsuite.plugins import plugins, search_path, worker_environment
 from benchsuite.results.store import RECORDS, read_run
 from benchsuite.runner.process import Worker
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.validate import problems
 from benchsuite.worker.build import mixer_class
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import entry, known_parameters
 from tests.builders import make_cell
 from tests.plans import plans_of
@@ -98,7 +98,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-def planned(target: str, **changes: object) -> Answer[Plan]:
+def planned(target: str, **changes: object) -> WorkerReply[Plan]:
     (plan,) = plans_of([make_cell(name="Mine", target=target, **changes)])
     return plan
 
@@ -210,10 +210,10 @@ def test_the_folders_named_come_first_and_the_current_folder_last(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = list(sys.path)
-    engine = InlineExecutor(["sub"])
+    workers = InlineWorkers(["sub"])
     assert (sys.path[0], sys.path[-1]) == (str(tmp_path / "sub"), str(tmp_path))
     assert sys.path[1:-1] == list(dict.fromkeys(filter(None, before)))
-    engine.close()
+    workers.close()
     assert sys.path == before
     assert search_path(["."])[0] == str(tmp_path)  # where it is asked for
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")

@@ -14,8 +14,7 @@ import pytest
 import yaml
 
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors.ray import OPTIONS as RAY
-from benchsuite.runner.executors.slurm import OPTIONS as SLURM
+from benchsuite.runner.executors.table import EXECUTORS
 from tests.runner.executors.sweeps import SCENARIO
 
 
@@ -94,7 +93,8 @@ def test_the_container_file_installs_the_extras_that_the_examples_use(repository
 def test_the_readme_names_every_option_and_no_other(repository: Path) -> None:
     text = (repository / "docs/scale/README.md").read_text()
     slurm, ray = text.split("\n## SLURM")[1].split("\n## Ray")
-    for said, known in ((slurm, SLURM), (ray.split("\n## How far")[0], RAY.keys() - {"address"})):
+    options = EXECUTORS["slurm"].options, EXECUTORS["ray"].options.keys() - {"address"}
+    for said, known in zip((slurm, ray.split("\n## How far")[0]), options, strict=True):
         rows = [line.split("|")[1] for line in said.splitlines() if line.startswith("| `")]
         named = {word for row in rows for cell in re.findall(r"`([^`]+)`", row) for word in cell.split()}
         assert named == set(known)

@@ -7,13 +7,12 @@ import sys
 import pytest
 
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand, expected
-from benchsuite.scenario.find import shipped
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.worker.build import build, mixer_class
-from benchsuite.worker.estimate import foresee
+from benchsuite.worker.estimate import memory_of
 from benchsuite.zoo.catalogue import known_parameters
 
 
@@ -108,7 +107,7 @@ def test_hilo_expects_no_global_attention_where_the_matrix_does_not_fit(gigabyte
     ]
     assert len(large) == 2
     for cell in large:
-        needed = foresee(cell).peak_bytes
+        needed = memory_of(cell).peak_bytes
         assert needed is not None
         assert expected(found, cell, "oom", there) == (needed > gigabytes * 10**9)
 

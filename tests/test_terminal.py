@@ -1,4 +1,4 @@
-"""What a person sees while a sweep runs and when it is over."""
+"""Progress while a sweep runs, and tables."""
 
 from __future__ import annotations
 
@@ -8,9 +8,18 @@ import sys
 import pytest
 
 from benchsuite import terminal
+from benchsuite.labels import describe_cell
+from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Busy, Cost, Failure
-from benchsuite.runner.estimate import Estimate
+from benchsuite.terminal import fitted
+from benchsuite.zoo import listing
+from benchsuite.zoo.catalogue import mixer_entries
 from tests.builders import make_cell, make_record
+
+ROWS = [
+    {"name": "msa", "year": "2017", "summary": "every token attends to every token, and that is dear"},
+    {"name": "window", "year": "2021", "summary": "short"},
+]
 
 
 def test_a_record_in_words_has_its_median_interval_and_count() -> None:
@@ -31,9 +40,9 @@ def test_a_failure_in_words_has_its_reason() -> None:
 
 def test_a_cell_in_words_names_every_axis_that_people_sweep() -> None:
     cell = make_cell(resolution=(224, 448), kernel="sdpa")
-    assert terminal.describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
+    assert describe_cell(cell) == "MSA  224×448 px  batch 2  fp32  sdpa  cpu"
     unusual = make_cell(compile="default", cache="cold", threads=1, protocol="timm")
-    assert terminal.describe_cell(unusual).endswith("math  cpu  default  cold  timm  1 thread")
+    assert describe_cell(unusual).endswith("math  cpu  default  cold  timm  1 thread")
 
 
 def test_the_display_fits_stdout_and_flags(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +118,55 @@ def test_visits_move_the_bar_and_never_beyond_their_cell() -> None:
     assert completed[-1] == 4
 
 
+def test_what_fits_is_a_line_a_row() -> None:
+    assert fitted(ROWS, 80).splitlines() == [
+        "name    year  summary",
+        "msa     2017  every token attends to every token, and that is dear",
+        "window  2021  short",
+    ]
+    assert fitted(ROWS, 80) == fitted(ROWS, sys.maxsize)
+
+
+def test_the_last_column_wraps_in_its_place_where_there_is_room_for_it() -> None:
+    assert fitted(ROWS, 52).splitlines() == [
+        "name    year  summary",
+        "msa     2017  every token attends to every token,",
+        "              and that is dear",
+        "window  2021  short",
+    ]
+
+
+def test_without_that_room_what_does_not_fit_goes_below() -> None:
+    assert fitted(ROWS, 40).splitlines() == [
+        "name    year",
+        "    summary",
+        "msa     2017",
+        "    every token attends to every token,",
+        "    and that is dear",
+        "window  2021",
+        "    short",
+    ]
+
+
+def test_columns_that_go_below_follow_each_other() -> None:
+    assert fitted(ROWS, 10).splitlines()[:2] == ["name", "    year ·"]
+    assert "    2017 ·" in fitted(ROWS, 10).splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_every_mixer_is_whole_and_within_the_terminal(width: int) -> None:
+    rows = [listing.row(entry) for entry in mixer_entries() if entry.name in MIXERS]
+    text = fitted(rows, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = text.split()
+    for row in rows:
+        assert row["name"] in words
+    # Nothing is lost: the words are those of the table that no edge cuts, in any order.
+    assert sorted(word for word in words if word != "·") == sorted(
+        word for word in fitted(rows, sys.maxsize).split() if word != "·"
+    )
+
+
 def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
     terminal.print_summary([make_record(network), make_record(make_cell(subject="backbone", name="Swin-T"))])
@@ -118,34 +176,6 @@ def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[
     assert header.split()[:5] == ["mixer", "or", "network", "dim", "heads"]
     assert mixer.split()[:3] == ["MSA", "32", "4"]
     assert lit.split()[:3] == ["LITv2-S", "–", "–"]
-
-
-def test_estimates_are_headed_by_what_would_be_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
-    for cell, heading in ((network, "network"), (make_cell(), "mixer")):
-        terminal.print_estimates([Estimate(cell, None, None, None, "too large")])
-        assert capsys.readouterr().out.split()[:2] == ["cell", heading]
-
-
-def test_what_will_not_fit_is_said_in_full_below_the_estimates(capsys: pytest.CaptureFixture[str]) -> None:
-    why = "will not fit: needs about 3 GiB, there is 2 GiB"
-    terminal.print_estimates(
-        [
-            Estimate(make_cell(name="Fits"), 1000, 0.5, 2048),
-            Estimate(make_cell(), None, None, 3 << 30, why, tried=False),
-        ]
-    )
-    _, fits, large, reason = capsys.readouterr().out.splitlines()
-    assert fits.split()[-6:] == ["1", "k", "0.5", "s", "2", "KiB"]
-    assert large.split()[-4:] == ["–", "–", "3", "GiB"]
-    assert reason == f"no numbers  {terminal.describe_cell(make_cell())}: {why}"
-
-
-def test_a_cell_that_will_be_measured_without_an_estimate_is_not_said_to_have_no_numbers(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    terminal.print_estimates([Estimate(make_cell(), None, None, None, "not counted: a")])
-    assert f"no estimate  {terminal.describe_cell(make_cell())}: not counted: a" in capsys.readouterr().out
 
 
 def test_below_the_table_stands_why_a_cell_that_was_timed_has_no_count(

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers._focal_keys import neighbor_count, pooled_size
-from benchsuite.mixers._window import crop_grid, merge, pad_grid, padded_size, partition
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
+from benchsuite.mixers._windows import merge, partition
 from benchsuite.mixers.acmix import ACmix
 from benchsuite.mixers.focal import FocalAttention
 from benchsuite.mixers.nat import NeighborhoodAttention
@@ -67,7 +68,7 @@ def _first_keys(offsets: Tensor, kernel_size: int, dilation: int) -> Tensor:
 def focal(mixer: FocalAttention, x: Tensor, size: tuple[int, int]) -> Tensor:
     """Four rolled copies of keys and values for the neighbours, unfolded pooled maps for what is further."""
     window, shift, grid = mixer.window_size, mixer.shift_size, padded_size(size, mixer.window_size)
-    x = pad_grid(x.reshape(x.shape[0], *size, mixer.dim), size, window)
+    x = pad_grid(x.reshape(x.shape[0], *size, mixer.dim), size, grid)
     if shift:
         x = x.roll((-shift, -shift), (1, 2))
     q, k, v = mixer.qkv(x).chunk(3, dim=-1)

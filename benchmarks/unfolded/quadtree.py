@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.mixers._feature_map import as_map
+from benchsuite.mixers._grid import as_map
 from benchsuite.mixers.quadtree import QuadTreeAttention
 
 Size = tuple[int, int]

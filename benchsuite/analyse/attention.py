@@ -1,4 +1,4 @@
-"""Reads the attention of every layer during one forward pass, without a line of it in the mixers."""
+"""Attention of every layer and its numbers, read in one forward pass without a line of it in the mixers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from benchsuite.analyse.data import AttentionLayer
-from benchsuite.analyse.geometry import Grid, Reading, Tokens, reader_of
-from benchsuite.analyse.statistics import distance, entropy
+from benchsuite.analyse.geometry import AttentionReading, Grid, Tokens, reader_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class _Softmaxes(TorchFunctionMode):
         return result
 
 
-def summarised(reading: Reading, path: str, number: int = 0) -> AttentionLayer:
+def summarised(reading: AttentionReading, path: str, number: int = 0) -> AttentionLayer:
     """The numbers of one attention matrix; `number` counts those of the same layer and branch before it."""
     keys = reading.weights.shape[-1]
     nats = entropy(reading.weights)
@@ -116,6 +116,37 @@ def summarised(reading: Reading, path: str, number: int = 0) -> AttentionLayer:
     )
 
 
+def entropy(weights: Tensor) -> Tensor:
+    """Mean entropy of each head in nats.
+
+    Args:
+        weights: (..., heads, queries, keys), each row sums to 1.
+
+    Returns:
+        (heads,): − Σ_j a_ij ln a_ij, mean over queries and all axes in front; a weight of 0 adds 0.
+    """
+    return _of_heads(torch.special.entr(weights.float()).sum(dim=-1))
+
+
+def distance(weights: Tensor, queries: Tensor, keys: Tensor) -> Tensor:
+    """Mean distance of each head between a query and where it looks.
+
+    Args:
+        weights: (..., heads, queries, keys).
+        queries, keys: (number, 2) places. The norm is L1, the sum over both axes.
+
+    Returns:
+        (heads,): Σ_j a_ij ‖p_i − p_j‖₁, mean over queries and all axes in front.
+    """
+    apart = torch.cdist(queries, keys, p=1).to(weights.device)
+    return _of_heads((weights.float() * apart).sum(dim=-1))
+
+
+def _of_heads(values: Tensor) -> Tensor:
+    """(..., heads, queries) → (heads,)."""
+    return values.movedim(-2, 0).flatten(1).mean(dim=1)
+
+
 def _numbers(values: Tensor) -> tuple[float, ...]:
     return tuple(round(value, 6) for value in values.tolist())
 
@@ -123,7 +154,7 @@ def _numbers(values: Tensor) -> tuple[float, ...]:
 def _tokens(
     module: nn.Module, args: Sequence[Any], kwargs: dict[str, Any], image: Grid | None
 ) -> Tokens | None:
-    """What the module is given; None where that cannot be told."""
+    """Tokens that the module is given; None where that cannot be told."""
     x = args[0] if args else None
     layout = getattr(module, "layout", None)
     if not isinstance(x, Tensor) or layout is None:

@@ -1,4 +1,4 @@
-"""What mixers do to an image, as data: `analyses.json` beside the records of a run, or a file of its own.
+"""Analyses of mixers as data: `analyses.json` beside the records of a run, or a file of its own.
 
 None of it is a measurement of speed, so it is kept apart from the records. Definitions stand at the fields; a
 report prints them beside the figures.
@@ -6,13 +6,13 @@ report prints them beside the figures.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchsuite.errors import UsageError
+from benchsuite.io import write_whole
 
 ANALYSES = "analyses.json"
 """Name of the file in a run folder."""
@@ -110,7 +110,7 @@ class ReceptiveField(_Strict):
 
 
 class Weights(_Strict):
-    """Where the weights come from.
+    """Origin of the weights.
 
     Attributes:
         kind: "random", drawn with `seed`; or "file".
@@ -125,7 +125,7 @@ class Weights(_Strict):
     mapping: str = ""
 
 
-class Subject(_Strict):
+class SubjectAnalysis(_Strict):
     """One mixer or network.
 
     Attributes:
@@ -152,7 +152,7 @@ class Analyses(_Strict):
     """The file."""
 
     version: Literal[1] = 1
-    subjects: tuple[Subject, ...]
+    subjects: tuple[SubjectAnalysis, ...]
 
 
 def write_analyses(analyses: Analyses, path: Path) -> None:
@@ -161,14 +161,10 @@ def write_analyses(analyses: Analyses, path: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(analyses.model_dump_json(), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, analyses.model_dump_json())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 

@@ -1,4 +1,4 @@
-"""How the attention matrix of each mixer is to be read: what is a head, and where queries and keys lie.
+"""Reading of the attention matrix of each mixer: what is a head, and where queries and keys lie.
 
 A softmax alone does not say what its keys are, so every class has a line in `READERS`. A class without one is
 not read, and the analysis says so.
@@ -18,7 +18,7 @@ Grid = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AttentionReading:
     """An attention matrix made sense of.
 
     Attributes:
@@ -48,7 +48,7 @@ class Tokens:
         return self.leading + self.grid[0] * self.grid[1]
 
 
-Reader = Callable[[nn.Module, Tensor, Tokens | None], Reading]
+Reader = Callable[[nn.Module, Tensor, Tokens | None], AttentionReading]
 
 
 def centres(rows: int, columns: int, step: tuple[float, float]) -> Tensor:
@@ -63,40 +63,40 @@ def of_grid(grid: Grid) -> Tensor:
     return centres(*grid, (1 / grid[0], 1 / grid[1]))
 
 
-def every_token(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def every_token(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Every token attends to every token: weights (B, heads, N, N)."""
     if tokens is None or weights.shape[-2:] != (tokens.number, tokens.number):
-        return Reading(weights)
+        return AttentionReading(weights)
     places = of_grid(tokens.grid)
-    return Reading(weights, (weights[..., tokens.leading :, tokens.leading :], places, places))
+    return AttentionReading(weights, (weights[..., tokens.leading :, tokens.leading :], places, places))
 
 
-def pooled(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def pooled(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Keys are cells of the grid, of sr_ratio tokens a side: weights (B, heads, N, M)."""
     ratio = getattr(module, "sr_ratio", 1)
     return every_token(module, weights, tokens) if ratio == 1 else _pooled_by(ratio, weights, tokens)
 
 
-def pooled_to_square(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def pooled_to_square(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Keys are the cells of a pool_size × pool_size grid over the image."""
     side = math.isqrt(weights.shape[-1])
     if tokens is None or side**2 != weights.shape[-1] or tokens.number != weights.shape[-2] or tokens.leading:
-        return Reading(weights)
-    return Reading(weights, (weights, of_grid(tokens.grid), of_grid((side, side))))
+        return AttentionReading(weights)
+    return AttentionReading(weights, (weights, of_grid(tokens.grid), of_grid((side, side))))
 
 
-def _pooled_by(ratio: int, weights: Tensor, tokens: Tokens | None) -> Reading:
+def _pooled_by(ratio: int, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     if tokens is None or tokens.leading:
-        return Reading(weights)
+        return AttentionReading(weights)
     height, width = tokens.grid
     rows, columns = height // ratio, width // ratio
     if weights.shape[-2:] != (height * width, rows * columns):  # a padded grid
-        return Reading(weights)
+        return AttentionReading(weights)
     keys = centres(rows, columns, (ratio / height, ratio / width))
-    return Reading(weights, (weights, of_grid(tokens.grid), keys))
+    return AttentionReading(weights, (weights, of_grid(tokens.grid), keys))
 
 
-def windows(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def windows(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Square windows of neighbours: weights (B, windows, heads, window_size², window_size²).
 
     Only differences of places count, so those of one window serve all. In a shifted window, pairs that are no
@@ -105,55 +105,55 @@ def windows(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Readin
     return _in_windows(weights, tokens, dilated=False)
 
 
-def dilated_windows(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def dilated_windows(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Windows of tokens that are spread evenly over the image."""
     return _in_windows(weights, tokens, dilated=True)
 
 
-def _in_windows(weights: Tensor, tokens: Tokens | None, *, dilated: bool) -> Reading:
+def _in_windows(weights: Tensor, tokens: Tokens | None, *, dilated: bool) -> AttentionReading:
     side = math.isqrt(weights.shape[-1])
     if tokens is None or tokens.leading or weights.shape[-2:] != (side**2, side**2):
-        return Reading(weights)
+        return AttentionReading(weights)
     height, width = (side, side) if dilated else tokens.grid
     places = centres(side, side, (1 / height, 1 / width))
-    return Reading(weights, (weights, places, places))
+    return AttentionReading(weights, (weights, places, places))
 
 
-def hilo(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def hilo(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Hi-Fi has an axis of windows, Lo-Fi pooled keys."""
     if weights.dim() == 5:
-        found, branch = windows(module, weights, tokens), "Hi-Fi"
+        reading, branch = windows(module, weights, tokens), "Hi-Fi"
     elif module.window_size == 1:
-        found, branch = every_token(module, weights, tokens), "Lo-Fi"
+        reading, branch = every_token(module, weights, tokens), "Lo-Fi"
     else:
-        found, branch = _pooled_by(int(module.window_size), weights, tokens), "Lo-Fi"  # type: ignore[arg-type]
-    return Reading(found.weights, found.places, branch)
+        reading, branch = _pooled_by(int(module.window_size), weights, tokens), "Lo-Fi"  # type: ignore[arg-type]
+    return AttentionReading(reading.weights, reading.places, branch)
 
 
-def without_places(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def without_places(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Keys that are mixtures, samples between tokens, or of several grids: an entropy, and no distance."""
-    return Reading(weights)
+    return AttentionReading(weights)
 
 
-def channels(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def channels(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """Channels attend to channels of their group or head: weights (B, heads, C, C)."""
-    return Reading(weights, over="channels")
+    return AttentionReading(weights, over="channels")
 
 
-def neighborhood(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def neighborhood(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """(B, heads, N, 1, window_size²): one query each."""
-    return Reading(weights.squeeze(-2))
+    return AttentionReading(weights.squeeze(-2))
 
 
-def blocks_of_heads(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def blocks_of_heads(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """(B, heads × blocks, queries, keys), keys of a block and the halo around it."""
     heads: int = module.num_heads  # type: ignore[assignment]
-    return Reading(torch.unflatten(weights, 1, (heads, -1)).transpose(1, 2))
+    return AttentionReading(torch.unflatten(weights, 1, (heads, -1)).transpose(1, 2))
 
 
-def neighbors_first(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> Reading:
+def neighbors_first(module: nn.Module, weights: Tensor, tokens: Tokens | None) -> AttentionReading:
     """(B, heads, kernel_size², H, W): ACmix's softmax is over the third axis."""
-    return Reading(weights.flatten(3).transpose(-2, -1))
+    return AttentionReading(weights.flatten(3).transpose(-2, -1))
 
 
 READERS: dict[str, Reader] = {

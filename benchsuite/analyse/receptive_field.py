@@ -94,7 +94,7 @@ def _gradient(output: Tensor, x: Tensor) -> Tensor:
 
 
 def _output_centre(strength: Tensor, output: Tensor) -> tuple[float, float]:
-    """Where the centre of that token lies in the input, in positions of the input."""
+    """Centre of that token in the input, in positions of the input."""
     y, x = (
         (out // 2 + 0.5) * (side / out) - 0.5
         for side, out in zip(strength.shape, output.shape[-2:], strict=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers._attention import ALL_KERNELS
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 MixerChoice = str | Mapping[str, Any]
 """A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}."""
@@ -33,7 +33,7 @@ GRIDLESS = frozenset(
 
 
 def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
-    """What `mixer` says of one stage, or None. A stage's own entry comes before "all".
+    """Mixer that is chosen for one stage, or None. A stage's own entry comes before "all".
 
     Raises:
         ValueError: `mixer` names a stage that the network does not have; says which it has.
@@ -147,6 +147,16 @@ def mix_map(mixer: nn.Module, x: Tensor) -> Tensor:
     return out
 
 
+def mixed_shape(make: Callable[[], nn.Module], dim: int, grid: Size, layout: Layout) -> tuple[int, ...]:
+    """Shape that a mixer makes of one image in the layout of its stage; it is built and run on "meta"."""
+    height, width = grid
+    with torch.device("meta"), torch.no_grad():
+        mixer = make().eval()
+        if layout == "BNC":
+            return tuple(mix_tokens(mixer, torch.empty(1, height * width, dim), grid).shape)
+        return tuple(mix_map(mixer, torch.empty(1, dim, height, width)).shape)
+
+
 def layout_of(mixer: nn.Module) -> str:
     """The layout that a mixer says it works on; tokens if it does not say."""
     return str(getattr(mixer, "layout", "BNC"))
@@ -192,19 +202,14 @@ def _try(
     """Run one on "meta"; raise ValueError if it changes the shape, or is ours and cannot be built or run."""
     height, width = grid
     try:
-        with torch.device("meta"), torch.no_grad():
-            mixer = make().eval()
-            if layout == "BNC":
-                expected: tuple[int, ...] = (1, height * width, dim)
-                out = mix_tokens(mixer, torch.empty(expected), grid)
-            else:
-                expected = (1, dim, -(-height // stride), -(-width // stride))
-                out = mix_map(mixer, torch.empty(1, dim, height, width))
+        shape = mixed_shape(make, dim, grid, layout)
     except Exception as error:
         if not ours:
             return  # it may do without "meta", or else says itself what it refuses
         if not isinstance(error, ValueError | TypeError | RuntimeError):
             raise
         raise ValueError(f"{what} cannot mix {dim} channels of a {height} × {width} grid: {error}") from error
-    if tuple(out.shape) != expected:
-        raise ValueError(f"{what} makes {tuple(out.shape)} of what should become {expected}")
+    strided = (1, dim, -(-height // stride), -(-width // stride))
+    expected = (1, height * width, dim) if layout == "BNC" else strided
+    if shape != expected:
+        raise ValueError(f"{what} makes {shape} of what should become {expected}")

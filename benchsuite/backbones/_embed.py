@@ -1,7 +1,7 @@
 """Ways into a stage: patches of the image, and merging of the tokens of the stage before.
 
 Each takes a (B, channels, H, W) map and returns a (B, dim, H', W') map, tokens in rows and columns; `grid`
-says which H' and W'. Maps made of tokens are views, channels last in memory.
+says which H' and W'. Maps made of tokens are views, channels last in memory. At the end, the size of images.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import lit
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 Size = tuple[int, int]
 
@@ -124,3 +124,27 @@ def convolved(size: Size, kernel_size: int, stride: int, padding: int) -> Size:
     if height < 1 or width < 1:
         raise ValueError(f"{size[0]} × {size[1]} is too small for {kernel_size} × {kernel_size} patches")
     return height, width
+
+
+def image_size(resolution: int | Size, multiple: int, network: str) -> Size:
+    """Height and width of the images; a single number is both.
+
+    Raises:
+        ValueError: a side is not a positive multiple of `multiple`.
+    """
+    height, width = (resolution, resolution) if isinstance(resolution, int) else resolution
+    if min(height, width) < 1 or height % multiple or width % multiple:
+        raise ValueError(
+            f"{network} cuts images into {multiple} × {multiple} patches, not {height} × {width}"
+        )
+    return height, width
+
+
+def check_image(x: Tensor, size: Size, network: str) -> None:
+    """Raise ValueError unless the (B, 3, H, W) images have the size that the network was built for."""
+    height, width = int(x.shape[2]), int(x.shape[3])
+    if (height, width) != size:
+        raise ValueError(
+            f"this {network} was built for images of {size[0]} × {size[1]}, not of {height} × {width}; "
+            "give it another resolution"
+        )

@@ -2,7 +2,7 @@
 
 What they are made of is data, a `HierarchyConfig` (`_stage.py`); here it becomes modules.
 `Hierarchy(config, num_classes=…, resolution=…, kernel=…, mixer=…)` is the network, and
-`network(Hierarchy, config)` of `_builder.py`, its row in `BACKBONES`. Weights are named `stages.0.embed.…`,
+`network(Hierarchy, config)` of `_network.py`, its row in `BACKBONES`. Weights are named `stages.0.embed.…`,
 `stages.0.blocks.0.…`, and `start`, `after_first`, `end` and `class_token` beside `embed`; `norm.…`, `head.…`.
 """
 
@@ -15,11 +15,19 @@ from itertools import cycle, islice
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._choice import Choices, MixerChoice, check_runs_on, choice_of, chosen, refuse_grid
-from benchsuite.backbones._embed import Size, size_of
+from benchsuite.backbones._choice import (
+    Choices,
+    Layout,
+    MixerChoice,
+    check_runs_on,
+    choice_of,
+    chosen,
+    mixed_shape,
+    refuse_grid,
+)
+from benchsuite.backbones._embed import Size, check_image, size_of
 from benchsuite.backbones._stage import HierarchyConfig, MakeMixer, Place, Stage
-from benchsuite.backbones._token_block import check_image
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 
 
 class Hierarchy(nn.Module):
@@ -153,14 +161,14 @@ class StageOfBlocks(nn.Module):
 
 
 def _makers(stage: Stage, place: Place, choice: MixerChoice | None) -> list[Callable[[], nn.Module | None]]:
-    """What makes the mixers of a stage, in turn; tried out where they are not the stage's own."""
+    """Makers of the mixers of a stage, in turn; each is tried at the stage's grid."""
     if not stage.mixers:
         return [lambda: None]
     if choice is None:
         for make in stage.mixers:
-            _check(make, place)
+            _check(make, place, stage.layout)
         return [partial(make, place) for make in stage.mixers]
-    return [_swapped(one, stage, place) for one in _in_turn(choice, place)]
+    return [_swapped(each, stage, place) for each in _in_turn(choice, place)]
 
 
 def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
@@ -174,7 +182,7 @@ def _in_turn(choice: MixerChoice, place: Place) -> list[MixerChoice]:
 
 
 def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn.Module]:
-    """What makes the chosen mixer."""
+    """Maker of the chosen mixer."""
     make = chosen(
         choice,
         stage=place.name,
@@ -189,12 +197,9 @@ def _swapped(choice: MixerChoice, stage: Stage, place: Place) -> Callable[[], nn
     return make
 
 
-def _check(make: MakeMixer, place: Place) -> None:
-    """Raise ValueError if a mixer of the zoo, which says so when its cost is asked, cannot mix the grid."""
+def _check(make: MakeMixer, place: Place, layout: Layout) -> None:
+    """Raise ValueError if a stage's own mixer refuses its grid."""
     try:
-        with torch.device("meta"):
-            macs: Callable[[Size], int] | None = getattr(make(place), "macs", None)
-        if macs is not None:
-            macs(place.grid)
+        mixed_shape(partial(make, place), place.dim, place.grid, layout)
     except ValueError as error:
         raise ValueError(f"{place.name}: {error}") from error

@@ -1,4 +1,4 @@
-"""What a network of stages is made of, as data: its stages, and what makes their parts.
+"""Configuration of a network of stages: its stages, and what makes their parts.
 
 A network is a `HierarchyConfig`, which has a `Stage` for each stage. A `Stage` says, by classes and functions
 that make modules, how it is entered, what its blocks are made of, and where it tells positions:
@@ -31,12 +31,12 @@ from torch import Tensor, nn
 
 from benchsuite.backbones._choice import Layout, mix_tokens
 from benchsuite.backbones._embed import Embedding, Size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._layers import MLP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a mixer stands: its stage, with width, heads and grid, and the kernel asked for."""
+    """Place of a mixer: its stage, with width, heads and grid, and the kernel asked for."""
 
     name: str
     dim: int
@@ -59,7 +59,7 @@ MakeModule = Callable[[int], nn.Module]
 
 
 class MakeBlock(Protocol):
-    """What joins mixer, feed-forward network and norms."""
+    """Maker of a block, which joins mixer, feed-forward network and norms."""
 
     def __call__(
         self, dim: int, *, mixer: nn.Module | None, ffn: nn.Module, norm: MakeModule
@@ -67,7 +67,7 @@ class MakeBlock(Protocol):
 
 
 def attention(cls: type[nn.Module], **params: Any) -> MakeMixer:
-    """What makes a mixer of this class, with these parameters, wherever one is wanted."""
+    """Maker of mixers of this class, with these parameters."""
 
     def make(place: Place) -> nn.Module:
         return place.fill(cls, **params)

@@ -17,9 +17,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchsuite.backbones import pvt
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort
+from benchsuite.backbones._network import NetworkPort, network
 from benchsuite.backbones._stage import HierarchyConfig, attention
 from benchsuite.mixers.acmix_pvt import ACmixSpatialReductionAttention
 

@@ -11,45 +11,25 @@ The README prints 30 M and 51 M parameters for tiny and small. The code beside i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort
-from benchsuite.backbones._stage import HierarchyConfig, Place
+from benchsuite.backbones._network import NetworkPort, network
+from benchsuite.backbones._stage import HierarchyConfig
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.acmix_swin import ACmixWindowAttention
-
-
-@dataclass(frozen=True, slots=True)
-class ACmixWindow:
-    """Makes ACmix on windows. A grid of one window has a bias table of its size, and is not shifted.
-
-    Args:
-        like: the windows of Swin that it takes the place of.
-    """
-
-    like: swin.Window
-
-    def __call__(self, place: Place) -> nn.Module:
-        one = min(place.grid) <= self.like.window_size
-        return place.fill(
-            ACmixWindowAttention,
-            window_size=min(place.grid) if one else self.like.window_size,
-            shift_size=0 if one else self.like.shift_size,
-            qkv_bias=self.like.qkv_bias,
-        )
 
 
 def with_acmix(config: HierarchyConfig) -> HierarchyConfig:
     """A Swin Transformer's configuration with ACmix for its windows."""
     stages = []
     for stage in config.stages:
-        mixers = tuple(ACmixWindow(make) for make in stage.mixers if isinstance(make, swin.Window))
+        windows = (make for make in stage.mixers if isinstance(make, swin.Window))
+        mixers = tuple(replace(make, attention=ACmixWindowAttention) for make in windows)
         stages.append(replace(stage, mixers=mixers))
     return replace(config, name="ACmix-Swin", stages=tuple(stages))
 

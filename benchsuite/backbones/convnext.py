@@ -14,13 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_map
 from benchsuite.backbones._embed import Embedding, PatchEmbedding, Size, convolved, size_of
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeModule, Place, Stage, mlp
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.convnext import ConvNeXtConv
 

@@ -16,11 +16,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_tokens
 from benchsuite.backbones._embed import NormedMerging, PatchEmbedding, Size
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Stage, attention, feed_forward, mlp
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.davit import ChannelAttention, DaViTPosition, DaViTWindowAttention

@@ -17,11 +17,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_tokens
 from benchsuite.backbones._embed import PatchEmbedding, PatchMerging, Size
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import (
     HierarchyConfig,
     MakeMixer,
@@ -32,7 +31,7 @@ from benchsuite.backbones._stage import (
     mlp,
 )
 from benchsuite.backbones.swin import state as swin_state
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.depthwise import groups_of, inhomogeneous_state
 from benchsuite.mixers.dwnet import DWBlock, DynamicDWBlock, InhomogeneousDWBlock

@@ -21,10 +21,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, Place, Stage, mlp
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.focal import FocalAttention
@@ -43,12 +42,12 @@ class Focal:
     qkv_bias: bool = True
 
     def __call__(self, place: Place) -> nn.Module:
-        one = min(place.grid) <= self.window_size
+        single = min(place.grid) <= self.window_size
         return place.fill(
             FocalAttention,
-            window_size=min(place.grid) if one else self.window_size,
-            expand_size=0 if one else self.expand_size,
-            shift_size=0 if one else self.shift_size,
+            window_size=min(place.grid) if single else self.window_size,
+            expand_size=0 if single else self.expand_size,
+            shift_size=0 if single else self.shift_size,
             focal_level=self.focal_level,
             focal_window=self.focal_window,
             pool_method=self.pool_method,

@@ -16,10 +16,9 @@ from typing import Any
 from torch import nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Place, Stage, mlp
 from benchsuite.backbones.lit_ti import arguments as ti_arguments
 from benchsuite.backbones.lit_ti import state as ti_state

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved
-from benchsuite.backbones._network_port import take
+from benchsuite.backbones._network import moved, network, take
 from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Stage, attention, mlp
 from benchsuite.backbones.pvt import PVTStage, stages_of, table
 from benchsuite.mixers._port import Arguments, renamed

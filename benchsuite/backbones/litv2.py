@@ -15,11 +15,9 @@ from typing import Any
 from torch import nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, moved, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Stage, attention
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.hilo import HiLo

@@ -14,11 +14,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.backbones._embed import check_image, image_size
+from benchsuite.backbones._network import NetworkPort, network, take
+from benchsuite.backbones._stage import NORM_1E6, PreNormBlock
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.mlp_mixer import TokenMixingMLP
 
@@ -72,7 +72,7 @@ class MLPMixer(nn.Module):
                 return TokenMixingMLP(dim, grid=self.grid, tokens_dim=config.tokens_dim)
 
         self.blocks = nn.ModuleList(
-            TokenBlock(dim, make(), MLP(dim, hidden_dim=config.channels_dim), eps=1e-6)
+            PreNormBlock(dim, mixer=make(), ffn=MLP(dim, hidden_dim=config.channels_dim), norm=NORM_1E6)
             for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(dim, eps=1e-6)

@@ -18,11 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import mix_map
 from benchsuite.backbones._embed import Embedding, Size, convolved
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Place, Stage
 from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.poolformer import Pooling

@@ -19,9 +19,8 @@ from typing import Any
 from torch import Tensor
 
 from benchsuite.backbones import pvtv2
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, attention
 from benchsuite.backbones.pvt import DEFAULTS, ONLY, PVTStage, stages_of, table
 from benchsuite.mixers._port import Arguments, State, renamed

@@ -19,10 +19,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, MixerChoice, Size, check_runs_on, choice_of, chosen, mix_map
-from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._token_block import image_size
+from benchsuite.backbones._embed import image_size
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.mixers._port import Arguments, State, with_batch_counters
 from benchsuite.mixers.acmix import PORTS as ACMIX_PORTS
 

@@ -14,11 +14,9 @@ from typing import Any
 
 from torch import nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding, PatchMerging
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._names import moved
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, moved, network, take
 from benchsuite.backbones._stage import AbsolutePosition, HierarchyConfig, Place, Stage, mlp
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.swin import WindowAttention
@@ -30,18 +28,20 @@ class Window:
 
     Args:
         shift_size: tokens by which the grid is rolled; 0 for none.
+        attention: class of the mixer.
     """
 
     window_size: int
     shift_size: int = 0
     qkv_bias: bool = True
+    attention: type[nn.Module] = WindowAttention
 
     def __call__(self, place: Place) -> nn.Module:
-        one = min(place.grid) <= self.window_size
+        single = min(place.grid) <= self.window_size
         return place.fill(
-            WindowAttention,
-            window_size=min(place.grid) if one else self.window_size,
-            shift_size=0 if one else self.shift_size,
+            self.attention,
+            window_size=min(place.grid) if single else self.window_size,
+            shift_size=0 if single else self.shift_size,
             qkv_bias=self.qkv_bias,
         )
 

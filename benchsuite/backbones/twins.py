@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._embed import PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
-from benchsuite.backbones._network_port import NetworkPort, take
+from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import NORM_1E6, HierarchyConfig, MakeMixer, Stage, attention, mlp
 from benchsuite.backbones.pvt import DEFAULTS, ONLY, PVTStage, stages_of, table
 from benchsuite.mixers._port import Arguments, renamed

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import Builder, network
 from benchsuite.backbones._choice import (
     Choices,
     MixerChoice,
@@ -29,9 +28,10 @@ from benchsuite.backbones._choice import (
     chosen,
     refuse_grid,
 )
-from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.backbones._embed import check_image, image_size
+from benchsuite.backbones._network import Builder, NetworkPort, network, take
+from benchsuite.backbones._stage import NORM_1E6, PreNormBlock
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, renamed
 from benchsuite.mixers.context_broadcast import ContextBroadcastMLP, ContextBroadcastMSA
 from benchsuite.mixers.msa import MSA
@@ -41,7 +41,7 @@ STAGES = ("all",)
 
 @dataclass(frozen=True, slots=True)
 class Broadcasting:
-    """Where in a block there is CB, or CBS if scaled, and from which layer on."""
+    """Place of CB in a block, or of CBS if scaled, and the first layer that has it."""
 
     place: str = "mlp"
     position: str = "end"
@@ -125,7 +125,7 @@ class ViT(nn.Module):
         return logits
 
 
-def _block(config: ViTConfig, layer: int, kernel: str, make: Callable[[], nn.Module] | None) -> TokenBlock:
+def _block(config: ViTConfig, layer: int, kernel: str, make: Callable[[], nn.Module] | None) -> PreNormBlock:
     dim, broadcasting = config.dim, config.broadcasting
     if broadcasting is not None and layer < broadcasting.first_layer:
         broadcasting = None
@@ -151,7 +151,7 @@ def _block(config: ViTConfig, layer: int, kernel: str, make: Callable[[], nn.Mod
         )
     else:
         mixer = MSA(dim, config.num_heads, qkv_bias=config.qkv_bias, kernel=kernel)
-    return TokenBlock(dim, mixer, mlp, eps=1e-6)
+    return PreNormBlock(dim, mixer=mixer, ffn=mlp, norm=NORM_1E6)
 
 
 def _deeper(config: ViTConfig, *, scaled: bool) -> Broadcasting:

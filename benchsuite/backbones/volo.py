@@ -18,13 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones._builder import network
 from benchsuite.backbones._choice import Choices, Size, check_runs_on, choice_of, chosen
-from benchsuite.backbones._embed import size_of
-from benchsuite.backbones._network_port import NetworkPort, take
-from benchsuite.backbones._token_block import TokenBlock, check_image, image_size
-from benchsuite.mixers._feature_map import as_map, as_tokens
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.backbones._embed import check_image, image_size, size_of
+from benchsuite.backbones._network import NetworkPort, network, take
+from benchsuite.backbones._stage import NORM, PreNormBlock
+from benchsuite.mixers._grid import as_map, as_tokens
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, with_batch_counters
 from benchsuite.mixers.msa import MSA
 from benchsuite.mixers.volo import OutlookAttention, VOLOClassAttention
@@ -230,7 +229,7 @@ def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> Sta
     dim = config.dims[index]
     hidden_dim = int(dim * config.mlp_ratios[index])
     return Stage(
-        TokenBlock(dim, make(), MLP(dim, hidden_dim=hidden_dim), eps=1e-5)
+        PreNormBlock(dim, mixer=make(), ffn=MLP(dim, hidden_dim=hidden_dim), norm=NORM)
         for _ in range(config.depths[index])
     )
 

@@ -11,29 +11,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from benchsuite.cli import (
-    analyse,
-    baseline,
-    compare,
-    doctor,
-    extract,
-    figure,
-    gate,
-    gate_measured,
-    gate_output,
-    history,
-    init,
-    merge,
-    profile,
-    publish,
-    results,
-    run,
-    scenarios,
-    selftest,
-    status,
-    time,
-    zoo,
-)
+from benchsuite.cli import baseline, gate, health, profile, results, run, runs, scenarios, time, zoo
 from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
@@ -76,8 +54,8 @@ def root(
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "time": time.time,
-    "init": init.init,
-    "status": status.status,
+    "init": scenarios.init,
+    "status": runs.status,
     "profile": profile.profile,
     "check": scenarios.check,
     "schema": scenarios.schema,
@@ -85,21 +63,21 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": zoo.show,
     "count": zoo.count,
     "parity": zoo.parity,
-    "merge": merge.merge,
+    "merge": runs.merge,
     "export": results.export,
     "report": results.report,
-    "figure": figure.figure,
-    "extract": extract.extract,
+    "figure": results.figure,
+    "extract": results.extract,
     "claims": results.claims,
-    "analyse": analyse.analyse,
-    "compare": compare.compare,
-    "history": history.history,
-    "publish": publish.publish,
+    "analyse": zoo.analyse,
+    "compare": runs.compare,
+    "history": runs.history,
+    "publish": runs.publish,
     "gate": gate.gate,
-    "noise": gate_measured.noise,
-    "gate-report": gate_output.gate_report,
-    "doctor": doctor.doctor,
-    "selftest": selftest.selftest,
+    "noise": baseline.noise,
+    "gate-report": gate.gate_report,
+    "doctor": health.doctor,
+    "selftest": health.selftest,
 }
 """Name → function, in the order in which help shows them."""
 

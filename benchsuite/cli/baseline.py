@@ -1,4 +1,4 @@
-"""`benchsuite baseline`: write, show and renew what a gate holds later runs against."""
+"""Commands `baseline` and `noise`: files that a gate compares with, or takes its limits from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import PythonPath, warn, width
+from benchsuite.cli.gate import GateProgress, nothing_by_halves
+from benchsuite.cli.options import Overrides, Profiles, PythonPath, print_page, warn
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ def exact(
     import os
 
     from benchsuite.gate.baseline import write
-    from benchsuite.gate.counting import count_scenarios
+    from benchsuite.gate.exact_baseline import count_scenarios
 
     here = out.parent
     sources = [os.path.relpath(one, here) if Path(one).is_file() else one for one in scenarios]
-    found = count_scenarios(sources, beside=here, pythonpath=pythonpath or ())
-    write(found, out)
-    _wrote(found, out)
+    baseline = count_scenarios(sources, beside=here, pythonpath=pythonpath or ())
+    write(baseline, out)
+    _wrote(baseline, out)
 
 
 @app.command()
@@ -54,30 +55,15 @@ def update(
 
     Three runs or more say how far processes differ there; with fewer a gate can tell large changes only.
     """
-    from benchsuite.findings.fingerprint import over_sessions
-    from benchsuite.gate.against_baseline import self_test_noise
-    from benchsuite.gate.baseline import machine_digest, of_runs, write
+    from benchsuite.gate.baseline import machine_digest, of_machine, write
     from benchsuite.results.store import read_run
 
     read = [read_run(path) for path in runs]
     warn(tuple(text for run in read for text in run.warnings))
-    names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in read)
-    if len(names) > 1:
-        raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")
-    machines = [machine for run in read for machine in run.environments.values()]
-    for one in over_sessions(machines[:1], machines[1:]):
-        if one.level == "refuse":
-            raise UsageError(
-                f"these runs are of several machines, and a baseline is of one: {one.label} is {one.old} and "
-                f"{one.new}"
-            )
-    told = [noise for machine in machines if (noise := self_test_noise(machine)) is not None]
-    found = of_runs(read, max(told, default=None))
-    if not found.cells:
-        raise UsageError(f"{runs[0]}: has no records, so there is nothing to keep")
-    file = out / f"{next(iter(names))}-{machine_digest(found.machine)}.json"
-    write(found, file)
-    _wrote(found, file)
+    baseline = of_machine(read)
+    file = out / f"{baseline.name}-{machine_digest(baseline.machine)}.json"
+    write(baseline, file)
+    _wrote(baseline, file)
     if len(read) < 3:
         print("with fewer than three runs nobody knows how far processes differ here", file=sys.stderr)
 
@@ -95,9 +81,9 @@ def accept(
     pythonpath: PythonPath = None,
 ) -> None:
     """Count anew, and take over those changes that are named."""
+    from benchsuite.gate.accept import parse_accepted
     from benchsuite.gate.baseline import read, write
-    from benchsuite.gate.counting import count_scenarios
-    from benchsuite.gate.exact import parse_accepted, renewed
+    from benchsuite.gate.exact_baseline import count_scenarios, renewed
 
     old = read(file)
     if old.kind != "exact":
@@ -121,14 +107,53 @@ def accept(
 def show(file: Annotated[Path, typer.Argument(help="A baseline.")]) -> None:
     """Show what a baseline holds."""
     from benchsuite.gate.baseline import read
-    from benchsuite.gate.formats.baseline import head, rows
-    from benchsuite.text_table import fitted
+    from benchsuite.gate.formats.console import baseline_page
 
-    found = read(file)
-    for line in head(found):
-        print(line)
-    print()
-    print(fitted(rows(found), width()))
+    print_page(baseline_page(read(file)))
+
+
+def noise(
+    scenario: Annotated[str, typer.Argument(help="A scenario file, or the name of a shipped one.")],
+    pairs: Annotated[int, typer.Option(help="Pairs of processes; more know the noise better.")] = 9,
+    out: Annotated[Path | None, typer.Option(help="File to write; default noise-<scenario>.json.")] = None,
+    profile: Profiles = None,
+    set_: Overrides = None,
+    filter: Annotated[str, typer.Option("--filter", help="Only these cells.")] = "",
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
+    pythonpath: PythonPath = None,
+) -> None:
+    """Compare a scenario's code with itself on this machine, and propose limits for its gate.
+
+    The file goes to `benchsuite gate --noise FILE`: no cell is then called slower within its own noise.
+    """
+    from benchsuite.gate.formats.console import noise_page
+    from benchsuite.gate.measure import measure_noise
+    from benchsuite.gate.noise import write_noise
+    from benchsuite.gate.request import GateRequest, plan
+
+    if pairs < 3:
+        raise UsageError(f"--pairs must be 3 or more, not {pairs}: noise is the spread of several")
+    request = GateRequest(
+        reference=scenario,
+        out=Path(),
+        profiles=tuple(profile or ()),
+        overrides=tuple(set_ or ()),
+        filter=filter,
+        device=device,
+        pythonpath=tuple(pythonpath or ()),
+    )
+    with nothing_by_halves():
+        planned = plan(request)
+        for note in planned.notes:
+            print(note, file=sys.stderr)
+        measured = measure_noise(request, planned, GateProgress(planned.cells), pairs)
+    file = out or Path(f"noise-{measured.scenario}.json")
+    write_noise(measured, file)
+    page = noise_page(measured, file)
+    if not measured.cells:
+        print(*page.above, sep="\n")
+        raise UsageError(f"{measured.scenario}: no cell could be timed, so there is no noise to speak of")
+    print_page(page)
 
 
 def _wrote(baseline: Baseline, file: Path) -> None:

@@ -1,27 +1,44 @@
-"""The command gate."""
+"""Commands `gate` and `gate-report`: cells that a change makes slower or larger."""
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli.gate_output import Bencher, Comment, Csv, Files, GitHubBenchmark, Html, JUnit, Summary
-from benchsuite.cli.options import Overrides, Profiles
-from benchsuite.errors import UsageError
+from benchsuite.cli.options import Overrides, Profiles, print_page, write
+from benchsuite.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from benchsuite.gate.interleave import ProcessRun
+    from benchsuite.gate.request import GateRequest
+    from benchsuite.gate.result import GateResult
+    from benchsuite.results.record import Cell
 
-    from benchsuite.gate.simulate import Rates
-    from benchsuite.scenario.gate_settings import Gate
 
-_MANY = 200
-"""Cells of a large scenario."""
-_WIDTH = 160
-"""Of tables where stdout is no terminal."""
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="JUnit XML, a test case a cell.")]
+Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="An HTML report.")]
+Summary = Annotated[
+    Path | None, typer.Option("--markdown", metavar="FILE", help="Markdown for a step summary (< 1 MiB).")
+]
+Comment = Annotated[
+    Path | None, typer.Option("--comment", metavar="FILE", help="Markdown for a pull request: the worst 20.")
+]
+GitHubBenchmark = Annotated[
+    Path | None,
+    typer.Option("--github-benchmark", metavar="FILE", help="JSON for github-action-benchmark."),
+]
+Bencher = Annotated[Path | None, typer.Option("--bencher", metavar="FILE", help="Bencher Metric Format.")]
+Csv = Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="CSV, a row a cell.")]
+_Files = Mapping[str, Path | None]
+"""Key of `gate.formats.FORMATS` → where it goes."""
 
 
 def gate(
@@ -101,12 +118,10 @@ def gate(
     With --baseline nothing is measured in turns: run folders are compared with an earlier run on the same
     machine, or scenarios are counted without any timing.
     """
-    from benchsuite.cli.gate_baseline import against
-    from benchsuite.cli.gate_measured import command_line, default_folder, measure
-    from benchsuite.gate.exact import parse_accepted
-    from benchsuite.gate.request import Request
+    from benchsuite.gate.accept import parse_accepted
+    from benchsuite.gate.request import GateRequest
 
-    files: Files = {
+    files: _Files = {
         "junit": junit,
         "html": html,
         "markdown": markdown,
@@ -119,9 +134,9 @@ def gate(
         for option, value in (("--base", base), ("--candidate", candidate), ("--simulate", simulate)):
             if value:
                 raise UsageError(f"give --baseline or {option}, not both")
-        against(
+        _compare(
             baseline, names or (), accept=accept or (), pythonpath=pythonpath or (), noise=noise,
-            missing=missing, strict=strict, command=command_line(), out=out, files=files,
+            missing=missing, strict=strict, out=out, files=files,
         )  # fmt: skip
     if len(names or ()) > 1:
         raise UsageError(f"one scenario at a time, not {len(names or ())}; several go with --baseline FILE")
@@ -146,9 +161,9 @@ def gate(
         )
     if base is None and candidate is not None:
         raise UsageError(f"--candidate {candidate} needs a base to compare with: --base main")
-    request = Request(
+    request = GateRequest(
         reference=scenario,
-        out=out or default_folder(scenario),
+        out=out or _default_folder(scenario),
         base=base,
         candidate=candidate,
         base_python=base_python,
@@ -161,73 +176,198 @@ def gate(
         setup=setup,
         allow_dirty=allow_dirty,
         accepted=parse_accepted(accept or ()),
-        command=command_line(),
+        command=_command_line(),
     )
-    measure(request, noise=noise, strict=strict, files=files)
+    _measure(request, noise=noise, strict=strict, files=files)
+
+
+def gate_report(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="result.json of a gate, or its folder.")],
+    junit: JUnit = None,
+    html: Html = None,
+    markdown: Summary = None,
+    comment: Comment = None,
+    github_benchmark: GitHubBenchmark = None,
+    bencher: Bencher = None,
+    csv: Csv = None,
+    link: Annotated[str, typer.Option(help="Address of the job, for the comment.")] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 if a cell is inconclusive.")] = False,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever was found.")] = False,
+) -> None:
+    """Make the formats of a gate's stored result; without any, print it as Markdown.
+
+    Exits as the gate did, so that a job may measure first and judge later.
+    """
+    from benchsuite.gate.formats.markdown import to_markdown
+    from benchsuite.gate.result import read
+
+    stored = read(result)
+    files: _Files = {
+        "junit": junit,
+        "html": html,
+        "markdown": markdown,
+        "comment": comment,
+        "github_benchmark": github_benchmark,
+        "bencher": bencher,
+        "csv": csv,
+    }
+    _write_formats(stored, files, link)
+    if not any(files.values()):
+        write(to_markdown(stored), None)
+    if not exit_zero:
+        raise typer.Exit(stored.strict_exit_code if strict else stored.exit_code)
+
+
+def _compare(
+    file: Path,
+    names: Sequence[str],
+    *,
+    accept: Sequence[str],
+    pythonpath: Sequence[str],
+    noise: Path | None,
+    missing: str | None,
+    strict: bool,
+    out: Path | None,
+    files: _Files,
+) -> NoReturn:
+    """Compare runs, or counts, with a baseline, print what was found, and exit with what that means."""
+    from benchsuite.gate.against_baseline import against_baseline
+    from benchsuite.gate.formats.console import compared_page, how_to_accept
+    from benchsuite.gate.result import RESULT
+    from benchsuite.gate.result import write as write_result
+
+    result = against_baseline(
+        file, names, accept=accept, pythonpath=pythonpath, noise=noise, missing=missing,
+        command=_command_line(),
+    )  # fmt: skip
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_result(result, out / RESULT)
+    _write_formats(result, files)
+    print_page(compared_page(result, strict=strict))
+    print(how_to_accept(result, file, pythonpath), end="", file=sys.stderr)
+    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+
+
+def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files) -> NoReturn:
+    """Measure a gate, say what it found, and exit with what that means."""
+    from benchsuite.gate.checkout import require_revisions
+    from benchsuite.gate.formats.console import measured_page
+    from benchsuite.gate.measure import measure_gate
+    from benchsuite.gate.noise import read_noise, require_fitting
+    from benchsuite.gate.request import plan
+    from benchsuite.gate.result import RESULT
+    from benchsuite.gate.result import write as write_result
+    from benchsuite.results.store import check_free
+
+    check_free(request.out)
+    require_revisions(request)
+    known = read_noise(noise) if noise else None
+    with nothing_by_halves():
+        planned = plan(request)
+        notes: tuple[str, ...] = ()
+        if known is not None and noise is not None:
+            pairs = planned.scenario.gate.pairs
+            notes = require_fitting(known, noise, planned.environment, planned.cells, pairs)
+        for note in (*planned.notes, *notes):
+            print(note, file=sys.stderr)
+        result = measure_gate(request, planned, GateProgress(planned.cells), known.shares if known else {})
+    request.out.mkdir(parents=True, exist_ok=True)
+    write_result(result, request.out / RESULT)
+    _write_formats(result, files)
+    print_page(measured_page(result, request.out / RESULT, strict=strict))
+    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
 def _simulate(scenario: str | None, trials: int) -> None:
     """Print how often the rule for regressions cries wolf, and how often it sees one. Measures nothing."""
-    from benchsuite.gate.decide import expected_by_chance
-    from benchsuite.gate.simulate import table
-    from benchsuite.scenario.gate_settings import Gate
-    from benchsuite.text_table import fitted
+    from benchsuite.gate.request import rule_of
+    from benchsuite.gate.simulate import simulation_page
 
     if trials < 1:
         raise UsageError(f"--trials must be 1 or more, not {trials}")
-    rule = _rule(scenario) if scenario else Gate()
-    print(_described(rule))
-    print()
-    print(fitted([_row(rates) for rates in table(rule, trials=trials)], _width()))
-    print()
-    print(f"{trials} comparisons each; the others have passed the screen, or are called the same.")
-    many = expected_by_chance(_MANY, rule.confidence)
-    print(f"Of {_MANY} cells exactly at the limit, {many:.2g} would be called slower by chance, on average.")
+    print_page(simulation_page(rule_of(scenario), trials))
 
 
-def _rule(scenario: str) -> Gate:
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
-    from benchsuite.zoo.catalogue import known_parameters
+class GateProgress:
+    """Progress as lines on stderr, so that stdout holds the result alone."""
 
-    return load(resolve(scenario), known_parameters(())).gate
+    def __init__(self, cells: Sequence[Cell]) -> None:
+        from benchsuite.labels import cell_names
 
+        self._names = cell_names(cells)
+        self._began = 0.0
+        self._screened = False
 
-def _described(rule: Gate) -> str:
-    screen = (
-        f"only a cell whose median ratio over {rule.screen} pairs of processes is above gets {rule.pairs} "
-        "fresh pairs, which decide"
-        if rule.screen
-        else f"every cell gets {rule.pairs} pairs of processes"
-    )
-    sure = f"{100 * rule.confidence:g} %"
-    return f"slower: the {sure} interval of the ratio lies above {1 + rule.delta:g}; {screen}"
+    def begins(self, process: ProcessRun) -> None:
+        if not self._began:
+            more = "" if process.fresh else ", and more for what they flag"
+            cells = "1 cell" if len(self._names) == 1 else f"{len(self._names)} cells"
+            pairs = "1 pair" if process.pairs == 1 else f"{process.pairs} pairs"
+            self._say(f"measuring {cells} in {pairs} of processes{more}")
+        self._began = time.monotonic()
 
+    def ends(self, process: ProcessRun) -> None:
+        stage = "fresh pair" if self._screened else "pair"
+        cells = "1 cell" if len(process.cells) == 1 else f"{len(process.cells)} cells"
+        took = time.monotonic() - self._began
+        self._say(f"{stage} {process.pair}/{process.pairs}  {process.side:<9}  {cells}  {took:.1f} s")
 
-def _row(rates: Sequence[Rates]) -> dict[str, str]:
-    """Verdicts of one regime; the first effect is none, so "slower" is a false alarm there."""
-    from benchsuite.gate.simulate import at_most
+    def flagged(self, cells: Sequence[Cell], of: int) -> None:
+        self._screened = True
+        if not cells:
+            self._say("the screen flags no cell")
+            return
+        names = "; ".join(self._names[cell.id] for cell in cells)
+        self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
 
-    same = rates[0]
-    alarms = same.counts.get("slower", 0)
-    bound = _percent(at_most(alarms, same.trials))
-    row = {
-        "machine": same.regime.name,
-        "order": same.order,
-        "false alarms": f"{_percent(same.share('slower'))} (at most {bound})",
-        "unchanged: inconclusive": _percent(same.share("inconclusive")),
-    }
-    for one in rates[1:]:
-        row[f"{one.effect:+.0%} caught"] = _percent(one.share("slower"))
-        row[f"{one.effect:+.0%} inconclusive"] = _percent(one.share("inconclusive"))
-    return row
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+@contextlib.contextmanager
+def nothing_by_halves() -> Iterator[None]:
+    """Half a gate is worth nothing, so one that is stopped decides nothing.
+
+    Raises:
+        typer.Exit: with 130, if it was stopped.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("stopped: nothing was decided", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
 
 
-def _width() -> int:
-    import shutil
+def _write_formats(result: GateResult, files: _Files, link: str = "") -> None:
+    """Write those that were asked for.
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
+    Args:
+        link: address of the whole result, for the comment.
+
+    Raises:
+        UsageError: one cannot be written.
+    """
+    from benchsuite.gate.formats import FORMATS
+    from benchsuite.gate.formats.markdown import to_comment
+
+    for name, path in files.items():
+        if path is not None:
+            write(to_comment(result, link) if name == "comment" else FORMATS[name](result), path)
+
+
+def _default_folder(scenario: str) -> Path:
+    """Where a gate goes that nobody has named a folder for."""
+    return Path("runs") / f"gate-{Path(scenario).stem}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def _command_line() -> str:
+    """The command as it was given, quoted; without its folder, which is taken when it is given again."""
+    words = iter(sys.argv[1:])
+    kept = ["benchsuite"]
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif not word.startswith("--out="):
+            kept.append(word)
+    return shlex.join(kept)

@@ -1,17 +1,23 @@
-"""Options that several commands share, and how output is written."""
+"""Options that several commands share, and output: files, tables, sections, pages."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.errors import UsageError
+from benchsuite.text import in_markdown
 
-_WIDTH = 160
-"""Of tables where stdout is no terminal."""
+if TYPE_CHECKING:
+    from benchsuite.gate.formats.console import ConsolePage
+    from benchsuite.report.tables import Section
+
+_READABLE = 100
+"""Characters of a line of sentences at most."""
 
 Profiles = Annotated[
     list[str] | None, typer.Option("--profile", help="Apply a profile of the scenario; repeatable.")
@@ -37,13 +43,6 @@ Style = Annotated[
 ]
 
 
-def width() -> int:
-    """Columns of a table on stdout."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-
-
 def warn(warnings: tuple[str, ...]) -> None:
     """Print warnings where they do not end up in a file."""
     for warning in warnings:
@@ -67,3 +66,46 @@ def write(data: str | bytes, out: Path | None) -> None:
         out.write_bytes(raw)
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+
+
+def print_page(page: ConsolePage) -> None:
+    """Print lines, a table, and lines, with a blank line between them."""
+    from benchsuite.terminal import print_rows
+
+    print(*page.above, sep="\n")
+    if page.rows:
+        print()
+        print_rows(page.rows)
+    if page.below:
+        print()
+        print(*page.below, sep="\n")
+
+
+def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
+    """Print them, as text that fits the terminal or else as Markdown."""
+    from benchsuite.report.tables import texts
+    from benchsuite.terminal import print_rows
+    from benchsuite.zoo.listing import markdown
+
+    for section in sections:
+        print(section.title if plain else f"## {in_markdown(section.title)}", end="\n\n")
+        for sentence in section.sentences:
+            print(wrapped(sentence) if plain else f"{in_markdown(sentence)}\n")
+        for table in section.tables:
+            rows = texts(table)
+            if plain:
+                print()
+                print_rows(rows)
+            else:
+                print(f"{markdown(rows)}\n")
+        if plain:
+            print()
+
+
+def wrapped(text: str) -> str:
+    """A sentence in lines that a person reads without turning the head."""
+    import textwrap
+
+    from benchsuite.terminal import width
+
+    return textwrap.fill(text, min(width(), _READABLE), break_long_words=False, break_on_hyphens=False)

@@ -15,9 +15,9 @@ from benchsuite.errors import FAILED, INTERRUPTED, UsageError
 if TYPE_CHECKING:
     from benchsuite.results.record import Record
     from benchsuite.runner.prepare import Request
-    from benchsuite.runner.profile import Profiled, Wanted
-    from benchsuite.runner.sweep import Observer
-    from benchsuite.runner.workers import Executor
+    from benchsuite.runner.profile import Profiled, ProfileSettings
+    from benchsuite.runner.recorder import Observer
+    from benchsuite.runner.workers import Workers
 
 SHOWN = 3
 """How many operators of a cell are printed."""
@@ -54,11 +54,11 @@ def profile(
     from benchsuite import terminal
     from benchsuite.plugins import require_folders
     from benchsuite.runner.prepare import Request, with_stored_pythonpath
-    from benchsuite.runner.profile import Wanted
-    from benchsuite.runner.workers import EXECUTORS
+    from benchsuite.runner.profile import ProfileSettings
+    from benchsuite.runner.workers import WORKERS
 
-    if executor not in EXECUTORS:
-        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(EXECUTORS)}")
+    if executor not in WORKERS:
+        raise UsageError(f"no executor {executor!r}; allowed: {', '.join(WORKERS)}")
     if resume is not None and (scenario or out or device or profile or set_):
         raise UsageError("--resume goes with --filter, --steps and --top only: the run has all the rest")
     _check_folders(out, resume)
@@ -75,21 +75,31 @@ def profile(
         )
     )
     require_folders(request.pythonpath)
-    engine = EXECUTORS[executor](request.pythonpath)
+    workers = WORKERS[executor](request.pythonpath)
     try:
         done = _profile(
-            request, out, engine, Wanted(steps, top), terminal.observer(quiet=quiet, verbose=verbose), quiet
+            request,
+            out,
+            workers,
+            ProfileSettings(steps, top),
+            terminal.observer(quiet=quiet, verbose=verbose),
+            quiet,
         )
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     finally:
-        engine.close()
+        workers.close()
     _conclude(done, quiet=quiet)
 
 
 def _profile(
-    request: Request, out: Path | None, engine: Executor, wanted: Wanted, observer: Observer, quiet: bool
+    request: Request,
+    out: Path | None,
+    workers: Workers,
+    wanted: ProfileSettings,
+    observer: Observer,
+    quiet: bool,
 ) -> Profiled:
     """Profile a run's cells, or else a scenario's."""
     from benchsuite.cli.interrupts import asked_to_stop
@@ -100,19 +110,19 @@ def _profile(
         with asked_to_stop() as stopping:
             return profile_run(
                 request.resume,
-                engine,
+                workers,
                 observer,
                 wanted,
                 filter=request.filter,
                 command=request.command,
                 stopping=stopping,
             )
-    prepared = prepare(request, engine, every=True)
+    prepared = prepare(request, workers, every=True)
     for note in prepared.notes if not quiet else ():
         print(note)
     folder = out or Path("runs") / f"{prepared.scenario.name}-profile-{datetime.now():%Y%m%d-%H%M%S}"
     with asked_to_stop() as stopping:
-        return profile_scenario(prepared, folder, engine, observer, wanted, stopping)
+        return profile_scenario(prepared, folder, workers, observer, wanted, stopping)
 
 
 def _check_folders(out: Path | None, resume: Path | None) -> None:
@@ -152,13 +162,13 @@ def _conclude(done: Profiled, *, quiet: bool) -> None:
 
 
 def _print_largest(record: Record, done: Profiled) -> None:
-    from benchsuite import terminal
     from benchsuite.format import si
+    from benchsuite.labels import describe_cell
 
     reading = done.readings.get(record.id)
     if reading is None:
         return
-    print(terminal.describe_cell(record.cell))
+    print(describe_cell(record.cell))
     for kind in ("kernel", "operator"):
         for one in [one for one in reading.ops if one.kind == kind][:SHOWN]:
             name = one.name if len(one.name) <= _NAME else f"{one.name[: _NAME - 1]}…"

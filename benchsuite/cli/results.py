@@ -1,15 +1,21 @@
-"""Commands about finished runs: export, report and claims."""
+"""Commands about one run: export, report, figure, extract and claims."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
-from benchsuite.errors import UsageError
+from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.report.figures import KINDS, require_style
+
+if TYPE_CHECKING:
+    from benchsuite.report.claims_panel import ClaimsPanel
+
+_KINDS = f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}."
 
 
 def export(
@@ -36,7 +42,6 @@ def report(
     style: Style = None,
 ) -> None:
     """Render one HTML file that opens offline from one or more runs."""
-    from benchsuite.report.figures import require_style
     from benchsuite.report.page import render
     from benchsuite.results.store import REPORT, read_run
 
@@ -46,6 +51,88 @@ def report(
     print(render(loaded, out=out or runs[0] / REPORT, figures=figures, style=look))
 
 
+def figure(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    kind: Annotated[
+        str,
+        typer.Option(help=_KINDS),
+    ],
+    out: Annotated[Path, typer.Option(help="File to write: .pdf, .png or .svg.")],
+    mixers: Annotated[
+        str | None, typer.Option(help="Names of mixers or networks, separated by commas; all if unsaid.")
+    ] = None,
+    kernel: Annotated[str | None, typer.Option(help="One kernel: math, sdpa, flash.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="macs, throughput, latency_s or peak_memory_bytes, where a figure shows several."),
+    ] = None,
+    reference: Annotated[str | None, typer.Option(help="Name that speeds are relative to.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Conditions or axis, where a run has several: fp16, batch 64.")
+    ] = None,
+    width: Annotated[
+        str | None, typer.Option(help="Width: 3.25in, 6.75in, 85mm, 234pt; that of the page if unsaid.")
+    ] = None,
+    style: Annotated[str | None, typer.Option(help="default or litv2.")] = None,
+) -> None:
+    """Write one figure of a run to a file, as wide as a column of a paper or as the page."""
+    from benchsuite.report import theme
+    from benchsuite.report.cells import read
+    from benchsuite.report.figures.choose import Options
+    from benchsuite.report.figures.layout import PAGE, Layout, parse
+    from benchsuite.report.figures.of_run import drawings
+    from benchsuite.report.svg import FORMATS, write
+    from benchsuite.results.metrics import METRICS
+    from benchsuite.results.store import read_run
+
+    _require("--kind", kind, tuple(KINDS))
+    _require("--metric", metric, tuple(METRICS))
+    _require("--out, the ending", out.suffix.removeprefix("."), FORMATS)
+    layout = Layout(parse(width) if width else PAGE.width, require_style(style, out))
+    loaded = read_run(run)
+    warn(loaded.warnings)
+    cells = read(loaded)
+    names = tuple(name.strip() for name in mixers.split(",")) if mixers else ()
+    for name in (*names, *([reference] if reference else [])):
+        _require("--mixers" if name in names else "--reference", name, cells.names)
+    _require("--kernel", kernel, tuple(dict.fromkeys(point.kernel for point in cells.points)))
+    options = Options(kernel=kernel, reference=reference, metric=metric, names=names)
+    with theme.applied():
+        figures = list(drawings(cells, layout, options, [KINDS[kind]]))
+        if not figures:
+            raise UsageError(f"{run} has nothing to show in a figure of the kind {kind}")
+        _require("--group", group, [one.of for one in figures])
+        chosen = next(one for one in figures if group in (None, one.of))
+        with layout.applied():
+            write(chosen.drawing.figure, out)
+    others = [one.of for one in figures if one is not chosen]
+    if others and group is None:
+        warn((f"drawn for {chosen.of}; --group has also: {'; '.join(others)}",))
+    print(out)
+    print(chosen.drawing.caption, file=sys.stderr)
+
+
+def extract(
+    report: Annotated[Path, typer.Argument(help="A report, as `benchsuite report` writes it.")],
+    out: Annotated[
+        Path | None, typer.Option(help="A new or empty folder; default: the report's name.")
+    ] = None,
+) -> None:
+    """Take the records out of a report: a run folder, or one for each of its runs."""
+    from benchsuite.report.explore import extract as extracting
+
+    extracted = extracting.extract(report)
+    folders = extracting.write(extracted, out or Path(report.stem))
+    for one, folder in zip(extracted, folders, strict=True):
+        print(f"{folder}  {len(one.run.records)} records")
+        if one.partial:
+            print(
+                f"{folder}: the report holds no samples of {len(one.partial)} more cells; what it holds of "
+                f"them is in {extracting.PARTIAL}, which is no part of the run",
+                file=sys.stderr,
+            )
+
+
 def claims(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     format: Annotated[str, typer.Option(help="text or json.")] = "text",
@@ -53,7 +140,6 @@ def claims(
     """Say which claims of papers hold in a run. Verdicts are findings: the exit code is always 0."""
     import json
 
-    from benchsuite import terminal
     from benchsuite.report.claims_panel import judgements, panel, plain
     from benchsuite.results.frame import load
 
@@ -62,8 +148,48 @@ def claims(
     results = load(run)
     warn(results.run.warnings)
     frame = results.frame()
-    found = judgements(results.run.scenario, frame)
+    judged = judgements(results.run.scenario, frame)
     if format == "json":
-        print(json.dumps([plain(one) for one in found], indent=2, ensure_ascii=False))
+        print(json.dumps([plain(one) for one in judged], indent=2, ensure_ascii=False))
     else:
-        terminal.print_claims(panel(found, frame))
+        _print_claims(panel(judged, frame))
+
+
+def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]) -> None:
+    """Raise UsageError unless the word is one of those allowed, or None."""
+    if word is None or word in allowed:
+        return
+    hint = did_you_mean(word, allowed)
+    raise UsageError(f'{option}: no "{word}"{hint}\n  allowed: {", ".join(allowed)}')
+
+
+def _print_claims(panel: ClaimsPanel | None) -> None:
+    """What `benchsuite claims` shows: a heading for every claim, and a row for every setting under it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchsuite.terminal import console
+
+    if panel is None:
+        print("the scenario of this run makes no claims")
+        return
+    for row in panel.rows:
+        style = {"holds": "green", "does not hold": "red", "mixed": "yellow"}.get(row.verdict, "dim")
+        console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(width=12)
+        table.add_column(min_width=22, no_wrap=True)
+        table.add_column()
+        lines = [("  compared", "", row.compared)] if row.measured else []
+        lines += [("  here", "", row.summary)] if row.summary else []
+        for one in row.measured:
+            mark = f"{one.symbol} {one.ratio}" if len(row.measured) > 1 else one.ratio
+            lines.append(("  here", mark, f"{one.where}: {one.reason}" if one.reason else one.where))
+        lines += [("  published", one.ratio.partition(" (")[0], one.conditions) for one in row.printed]
+        lines.append(("  source", "", row.source))
+        before = ""
+        for name, number, text in lines:
+            table.add_row(*(Text(word) for word in ("" if name == before else name, number, text)))
+            before = name
+        console().print(table)
+    print(panel.summary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
-from benchsuite.errors import FAILED, INTERRUPTED, EngineError, StorageError, UsageError
+from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError, did_you_mean
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
+    from benchsuite.runner.estimate import Estimate
     from benchsuite.runner.prepare import Prepared
     from benchsuite.runner.sweep import Sweep
-    from benchsuite.runner.workers import Executor
+    from benchsuite.runner.workers import Workers
 
 
 def run(
@@ -83,12 +85,12 @@ def run(
     from benchsuite.plugins import require_folders
     from benchsuite.report.figures import require_style
     from benchsuite.results.store import SCENARIO
-    from benchsuite.runner.executors.table import open_engine, require_engine
+    from benchsuite.runner.executors.table import open_executor, require_executor
     from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.runner.sweep import run_on
+    from benchsuite.runner.sweep import run_sweep
     from benchsuite.scenario.shards import parse_shard
 
-    require_engine(executor)
+    require_executor(executor)
     look = require_style(style, figures)
     options = _options(executor, executor_option, ray_address)
     _check_folders(out if not dry_run else None, resume)
@@ -111,25 +113,25 @@ def run(
     require_folders(request.pythonpath)
     folder = resume or out
     try:
-        with contextlib.closing(open_engine(executor, request.pythonpath, options)) as engine:
-            prepared = prepare(request, engine.planner)
+        with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
+            prepared = prepare(request, opened.planner)
             for note in prepared.notes if not quiet else ():
                 print(note)
             if dry_run:
-                _print_dry_run(prepared, engine.planner)
+                _print_dry_run(prepared, opened.planner)
                 return
             folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
             observer = terminal.observer(quiet=quiet, verbose=verbose)
             with asked_to_stop() as stopping:
-                sweep = run_on(prepared, folder, engine, observer, stopping)
+                sweep = run_sweep(prepared, folder, opened, observer, stopping)
         _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
         begun = folder is not None and (folder / SCENARIO).is_file()
         hint = f"; go on with: {_going_on(folder, executor)}" if folder and begun else ""
         print(f"stopped{hint}", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
-    except EngineError as error:
-        raise EngineError(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
+    except ExecutorFailed as error:
+        raise ExecutorFailed(f"{error}; go on with: {_going_on(folder or Path(), executor)}") from error
 
 
 def _options(executor: str, words: list[str] | None, ray_address: str | None) -> tuple[str, ...]:
@@ -143,25 +145,23 @@ def _options(executor: str, words: list[str] | None, ray_address: str | None) ->
 
 def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
     """The two limits as overrides of the scenario."""
-    found = []
+    overrides = []
     if timeout is not None:
-        found.append(f"measure.timeout_s={timeout}")
+        overrides.append(f"measure.timeout_s={timeout}")
     if memory_limit is not None:
-        found.append(f"measure.memory_limit={memory_limit}")
-    return tuple(found)
+        overrides.append(f"measure.memory_limit={memory_limit}")
+    return tuple(overrides)
 
 
 def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
     """The statuses of `--retry oom,timeout`."""
-    from benchsuite.errors import nearest
     from benchsuite.results.record import STATUSES
 
     statuses = tuple(word.strip() for word in words.split(",") if word.strip())
     failures = [status for status in STATUSES if status not in ("ok", "skipped")]
     for status in statuses:
         if status not in failures:
-            near = nearest(status, failures)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(status, failures)
             raise UsageError(f'--retry: unknown status "{status}"{hint}\n  allowed: {", ".join(failures)}')
     if statuses and resume is None:
         raise UsageError("--retry goes with --resume; in a new run, say `measure: {retry: {crash: 1}}`")
@@ -236,14 +236,14 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
         ) from error
 
 
-def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
-    from benchsuite import terminal
+def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
+    from benchsuite.labels import describe_cell
     from benchsuite.runner.estimate import estimate
 
-    estimates = estimate(prepared, engine)
-    terminal.print_estimates(estimates)
+    estimates = estimate(prepared, workers)
+    print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
-        print(f"excluded  {terminal.describe_cell(cell)}: {reason}")
+        print(f"excluded  {describe_cell(cell)}: {reason}")
     if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
         print(f"excluded  {more} more")
     count = len(prepared.cells)
@@ -252,3 +252,37 @@ def _print_dry_run(prepared: Prepared, engine: Executor) -> None:
     if len(estimates) < count:
         rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
     print(f"{count} cells, about {seconds:.0f} s ({rough})")
+
+
+def print_estimates(estimates: Sequence[Estimate]) -> None:
+    """Print the table of `--dry-run`, and below it why a cell has no numbers."""
+    from benchsuite.format import byte_size, si
+    from benchsuite.labels import describe_cell, noun, pixels
+    from benchsuite.terminal import print_table
+
+    rows = []
+    for item in estimates:
+        cell = item.cell
+        words = [
+            cell.id,
+            cell.name,
+            pixels(cell.resolution),
+            str(cell.batch),
+            cell.dtype,
+            cell.kernel,
+            cell.device,
+        ]
+        words += ["–" if item.macs is None else si(item.macs)]
+        words += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
+        words += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
+        rows.append((words, None))
+    called = noun(item.cell.subject for item in estimates).single
+    print_table(
+        ("cell", called, "px", "batch", "dtype", "kernel", "device"),
+        ("MACs/image", "time about", "memory about"),
+        rows,
+    )
+    for item in estimates:
+        if item.reason:  # in full: a table would cut it off
+            what = "no estimate" if item.tried else "no numbers"
+            print(f"{what}  {describe_cell(item.cell)}: {item.reason}")

@@ -1,4 +1,4 @@
-"""Commands about scenario files: check and schema."""
+"""Commands about scenario files: init, check and schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,29 @@ from typing import Annotated
 import typer
 
 from benchsuite.cli.options import Overrides, Profiles, PythonPath, warn, write
-from benchsuite.errors import BAD_INPUT, FAILED, Problem
+from benchsuite.errors import BAD_INPUT, FAILED, Problem, UsageError
+
+
+def init(
+    target: Annotated[
+        str, typer.Argument(metavar="PACKAGE.MODULE:CLASS", help="Your mixer, or your network.")
+    ] = "my_package.my_module:MyAttention",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("scenario.yaml"),
+    network: Annotated[bool, typer.Option("--network", help="It is a whole network.")] = False,
+) -> None:
+    """Write a commented scenario for a mixer or network of your own, beside known ones."""
+    from benchsuite.scenario.shorthand import starter
+
+    if ":" not in target:
+        raise UsageError(f'{target}: write your own as package.module:Class, such as "my_layers:MyAttention"')
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(starter(target, str(out), network=network))
+    except FileExistsError:
+        raise UsageError(f"{out}: is there already; name another with --out") from None
+    except OSError as error:
+        raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+    print(f"{out} is written; next: benchsuite check {out}")
 
 
 def check(
@@ -23,7 +45,7 @@ def check(
 ) -> None:
     """Name every mistake in scenarios, with its line, its column and the nearest right word."""
     from benchsuite.plugins import plugins, require_folders, search_path
-    from benchsuite.scenario import find
+    from benchsuite.scenario.load import read, resolve
     from benchsuite.scenario.validate import check as checked
     from benchsuite.zoo.catalogue import known_parameters
 
@@ -31,23 +53,23 @@ def check(
     require_folders(folders)
     warn(plugins(search_path(folders)).warnings)
     known = known_parameters(folders)
-    found: list[Problem] = []
+    problems: list[Problem] = []
     unbuilt = False
     for reference in files:
-        path = find.resolve(reference)
-        text = find.read(path)
+        path = resolve(reference)
+        text = read(path)
         result = checked(text, str(path), known, profiles=profile or (), overrides=set_ or ())
         here = result.problems
-        found.extend(here)
+        problems.extend(here)
         warn(tuple(str(problem) for problem in result.warnings))
         if not here and not build:
             print(f"{path}: ok")
         elif not here:
             unbuilt |= _print_built(path, profile or [], set_ or [], folders)
-    for problem in found:
+    for problem in problems:
         print(problem)
-    if found:
-        print(f"{len(found)} problem{'s' if len(found) > 1 else ''}")
+    if problems:
+        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
     if unbuilt:
         raise typer.Exit(FAILED)
@@ -73,14 +95,14 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     from collections import Counter
 
     from benchsuite.runner.prepare import Request, prepare
-    from benchsuite.runner.workers import ProcessExecutor
+    from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.expand import expected
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    with closing(ProcessExecutor(pythonpath)) as engine:
-        prepared = prepare(request, engine, every=True)
+    with closing(ProcessWorkers(pythonpath)) as workers:
+        prepared = prepare(request, workers, every=True)
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
     print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
     reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)

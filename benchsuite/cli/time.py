@@ -53,12 +53,12 @@ def time(
     It leaves a run folder and a report as `benchsuite run` does, with the same evidence.
     """
     from benchsuite.backbones import BACKBONES
-    from benchsuite.scenario.shorthand import Line, scenario, to_yaml
+    from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
     from benchsuite.zoo.catalogue import known_parameters
 
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
-    line = Line(names, axes, params or (), network)
+    line = ShellLine(names, axes, params or (), network)
     text = to_yaml(scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES))
     if write_scenario is not None:
         _write(text, write_scenario)
@@ -89,9 +89,9 @@ def print_relative(folder: Path) -> None:
     if not (folder / RECORDS).is_file():
         return
     run = read_run(folder)
-    found = relative(run.records, run.environment)
-    settings = setting_names([one.fastest for one in found])
-    for one in found:
+    comparisons = relative(run.records, run.environment)
+    settings = setting_names([one.fastest for one in comparisons])
+    for one in comparisons:
         called = cell_names([one.fastest, *(cell for cell, _ in one.others)])
         if settings[one.fastest.id]:
             print(settings[one.fastest.id])

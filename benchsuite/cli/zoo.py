@@ -1,15 +1,27 @@
-"""Commands about what can be measured: list, show, count and parity."""
+"""Commands about mixers and networks that time nothing: list, show, count, parity and analyse."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import warn
 from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.analyse.data import Analyses
+    from benchsuite.parity.compare import ParityRow
+    from benchsuite.results.record import Cell
+    from benchsuite.zoo.count import Count
+
+LISTS = ("text", "markdown", "csv", "json")
+"""Formats of `benchsuite list`."""
+COUNTS = ("text", "json", "markdown")
+"""Formats of `benchsuite count`."""
 
 
 def list_(
@@ -19,16 +31,14 @@ def list_(
     ] = "text",
 ) -> None:
     """List the shipped scenarios, the mixers, the networks, or the blocks around and inside of mixers."""
-    from benchsuite import terminal
-
     lists = {"scenarios": _scenarios, "mixers": _mixers, "backbones": _backbones, "blocks": _blocks}
     listed = lists.get(what)
     if listed is None:
         raise UsageError(f"cannot list {what!r}; allowed: {', '.join(lists)}")
-    if format not in terminal.LISTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.LISTS)}")
+    if format not in LISTS:
+        raise UsageError(f"no format {format!r}; allowed: {', '.join(LISTS)}")
     rows, full = listed()
-    terminal.print_list(rows, full, format)
+    _print_list(rows, full, format)
 
 
 def show(
@@ -36,12 +46,12 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
-    from benchsuite.zoo import backbones, listing
     from benchsuite.zoo.catalogue import entry
+    from benchsuite.zoo.listing import backbone_page, page
 
     if what not in ("mixer", "block", "backbone"):
         raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbones.page(name) if what == "backbone" else listing.page(entry(name)))
+    print(backbone_page(name) if what == "backbone" else page(entry(name)))
 
 
 def count(
@@ -53,15 +63,13 @@ def count(
     resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 224,
 ) -> None:
     """Count parameters and multiply–adds of networks, beside what was published. Nothing is run."""
-    from benchsuite import terminal
-
     if what != "backbones":
         raise UsageError(f"cannot count {what!r}; allowed: backbones")
-    if format not in terminal.COUNTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(terminal.COUNTS)}")
+    if format not in COUNTS:
+        raise UsageError(f"no format {format!r}; allowed: {', '.join(COUNTS)}")
     from benchsuite.zoo.count import count_backbones
 
-    terminal.print_counts(count_backbones(names or (), resolution), format)
+    _print_counts(count_backbones(names or (), resolution), format)
 
 
 def parity(
@@ -73,11 +81,10 @@ def parity(
     kernel: Annotated[list[str] | None, typer.Option(help="Only these kernels; repeatable.")] = None,
 ) -> None:
     """Compare our mixers with the authors' own code: output and input gradient, every kernel."""
-    from benchsuite import terminal
     from benchsuite.parity.compare import check_folder
 
     rows = check_folder(folder, device=device, kernels=kernel or None)
-    terminal.print_parity(rows)
+    _print_parity(rows)
     verdicts = [row.verdict for row in rows]
     unknown = sorted({row.case for row in rows if row.verdict == "unknown"})
     print(
@@ -90,11 +97,70 @@ def parity(
         raise typer.Exit(BAD_INPUT)
 
 
+def analyse(
+    what: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN|NAME...", help="One run folder, or names of mixers and networks."),
+    ],
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights of one subject: .pth or .safetensors, under our names or the authors'."),
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Of a run, only this mixer or network; repeatable.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="A folder of images for networks; without it, normal noise.")
+    ] = None,
+    number: Annotated[int, typer.Option(min=1, help="Images that the numbers are means over.")] = 2,
+    resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels, for names.")] = 224,
+    stride: Annotated[int, typer.Option(min=1, help="Pixels per token side, for mixers by name.")] = 16,
+    dim: Annotated[int, typer.Option(min=1, help="Channels, for mixers by name.")] = 384,
+    num_heads: Annotated[int, typer.Option(min=1, help="Heads, for mixers by name.")] = 12,
+    param: Annotated[
+        list[str] | None, typer.Option(help="A parameter, for names: alpha=0.9; repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of random weights and of the noise.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="HTML file, with the numbers as .json beside it; default analyses.html."),
+    ] = None,
+) -> None:
+    """Show what mixers do to an image: attention, spectra, learned scalars, receptive field. Times nothing.
+
+    Of a run folder, it adds analyses.json to the folder and a section to its report.
+    """
+    from benchsuite.analyse.analysis import AnalysisSettings
+    from benchsuite.analyse.analysis import analyse as look_into
+    from benchsuite.analyse.data import Analyses
+
+    settings = AnalysisSettings(
+        resolution=(resolution, resolution),
+        images=number,
+        seed=seed,
+        weights=weights,
+        folder=images,
+        stride=stride,
+        dim=dim,
+        num_heads=num_heads,
+        params=_analyse_params(param or []),
+    )
+    folder, cells = _cells_to_analyse(what, only or [], settings)
+    if weights is not None and len(cells) > 1:
+        names = ", ".join(cell.name for cell in cells)
+        raise UsageError(f"--weights fills one subject, and there are {len(cells)}: {names}")
+    subjects = []
+    for cell in cells:
+        print(f"looking into {cell.name}", file=sys.stderr)
+        subjects.append(look_into(cell, settings))
+    _write_analyses(Analyses(subjects=tuple(subjects)), folder, out)
+
+
 def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.scenario import find
+    from benchsuite.scenario.load import shipped, title
 
-    rows = [{"name": name, "title": find.title(path)} for name, path in sorted(find.shipped().items())]
+    rows = [{"name": name, "title": title(path)} for name, path in sorted(shipped().items())]
     return rows, [{**one} for one in rows]
 
 
@@ -111,10 +177,10 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
-    from benchsuite.zoo.backbones import rows
+    from benchsuite.zoo.listing import backbone_rows
 
-    found = rows()
-    return found, [{**one} for one in found]
+    backbones = backbone_rows()
+    return backbones, [{**one} for one in backbones]
 
 
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
@@ -124,3 +190,110 @@ def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
 
     entries = block_entries()
     return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+
+
+def _print_list(
+    rows: Sequence[Mapping[str, str]], full: Sequence[Mapping[str, str | list[str]]], format: str
+) -> None:
+    """Print `rows` as a table for people, or everything in `full` for programs.
+
+    In a terminal that is too narrow, a row takes several lines; in a pipe it is one, however long.
+    """
+    import json
+
+    from benchsuite.terminal import print_rows
+    from benchsuite.zoo import listing
+
+    if format == "text":
+        print_rows(rows, sys.maxsize)
+    elif format == "markdown":
+        print(listing.markdown(rows))
+    elif format == "csv":
+        print(listing.csv_text(full))
+    else:
+        print(json.dumps(full, indent=2, ensure_ascii=False))
+
+
+def _print_counts(counts: Sequence[Count], format: str) -> None:
+    import json
+
+    from benchsuite.terminal import fitted
+    from benchsuite.zoo import count, listing
+
+    if format == "json":
+        print(json.dumps(count.facts(counts), indent=2, ensure_ascii=False))
+    elif format == "markdown":
+        print(listing.markdown(count.rows(counts)))
+    else:
+        print(fitted(count.rows(counts), sys.maxsize))
+
+
+def _print_parity(rows: Sequence[ParityRow]) -> None:
+    from benchsuite.terminal import print_table
+
+    styles = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}
+    print_table(
+        ("case", "mixer", "kernel", "verdict"),
+        ("output max |Δ|", "allowed", "gradient max |Δ|", "allowed"),
+        [(row.texts(), styles.get(row.verdict)) for row in rows],
+        last="why",
+    )
+
+
+def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:
+    """The run folder, if one was named, and what is to be looked into."""
+    from benchsuite.analyse.analysis import AnalysisSettings, cell_of, cells_of
+    from benchsuite.results.store import read_run
+
+    assert isinstance(settings, AnalysisSettings)
+    if not any(Path(name).is_dir() for name in what):
+        if only:
+            raise UsageError("--only chooses from a run folder, and none was named")
+        return None, [cell_of(name, settings) for name in dict.fromkeys(what)]
+    if len(what) > 1:
+        raise UsageError("name one run folder, or names of mixers and networks, not both and not several")
+    if settings.params:
+        raise UsageError("--param is for mixers and networks by name; a run says what its own are")
+    folder = Path(what[0])
+    cells = cells_of(read_run(folder), settings)
+    unknown = [name for name in only if name not in {cell.name for cell in cells}]
+    if unknown:
+        raise UsageError(
+            f'{folder} measured no "{unknown[0]}"\n  allowed: {", ".join(cell.name for cell in cells)}'
+        )
+    return folder, [cell for cell in cells if not only or cell.name in only]
+
+
+def _analyse_params(given: list[str]) -> dict[str, object]:
+    """name=value pairs, values as in YAML; raises UsageError."""
+    import yaml
+
+    params: dict[str, object] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            if not (equals and name.isidentifier()):
+                raise UsageError(f"--param {text}: wanted name=value, alpha=0.9 say")
+            params[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--param {text}: the value cannot be read: {error}") from error
+    return params
+
+
+def _write_analyses(analyses: Analyses, folder: Path | None, out: Path | None) -> None:
+    """Write numbers and page, and print where the page is."""
+    from benchsuite.analyse.data import ANALYSES, write_analyses
+    from benchsuite.report.analyses_section import render
+    from benchsuite.report.page import render as render_report
+    from benchsuite.results.store import REPORT, read_run
+
+    try:
+        if folder is not None and out is None:
+            write_analyses(analyses, folder / ANALYSES)
+            print(render_report([read_run(folder)], out=folder / REPORT))
+            return
+        page = out or Path("analyses.html")
+        write_analyses(analyses, page.with_suffix(".json"))
+        print(render(analyses, page))
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be written: {error.strerror}") from error

@@ -1,1 +1,1 @@
-"""What follows from the records of runs: claims, flags, history, rooflines. Pure; no files, no torch."""
+"""Findings from the records of runs: claims, flags, history, rooflines. Pure; no files, no torch."""

@@ -18,11 +18,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from benchsuite.results.comparable import Manner, apart
+from benchsuite.results.devices import kind_of
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Cell
-from benchsuite.scenario.claim_model import Claim
-from benchsuite.scenario.claim_pairs import Pair, Pairing, distinct, on_device, pairing
+from benchsuite.scenario.claim_model import Claim, ClaimPair, Pairing, distinct, on_device, pairing
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 
 Verdict = Literal["holds", "does not hold", "mixed", "undecided", "not testable here"]
@@ -30,7 +30,7 @@ VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "mixed", "undecided",
 
 _Row = Mapping[Any, Any]
 _End = Literal["lower", "upper"]
-"""Of the band that a claim names."""
+"""End of the band that a claim names."""
 _ENDS: tuple[_End, ...] = ("lower", "upper")
 _READING = 0.02
 """Share within which single readings of device time decide nothing, where the machine's noise is smaller."""
@@ -101,8 +101,8 @@ def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
     cells = [_cell(row) for row in rows]
     pairings = [pairing(claim, cells) for claim in claims]
     open_cases = [
-        [_case(claim, pair, rows, cells) for pair in found.pairs]
-        for claim, found in zip(claims, pairings, strict=True)
+        [_case(claim, pair, rows, cells) for pair in matched.pairs]
+        for claim, matched in zip(claims, pairings, strict=True)
     ]
     decisions = decide(
         {
@@ -113,12 +113,12 @@ def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
         }
     )
     judged = []
-    for i, (claim, found) in enumerate(zip(claims, pairings, strict=True)):
+    for i, (claim, matched) in enumerate(zip(claims, pairings, strict=True)):
         outcomes = tuple(
             _decided(case, {end: decisions[i, j, end] for end in case.questions})
             for j, case in enumerate(open_cases[i])
         )
-        judged.append(_judgement(claim, found, outcomes, cells))
+        judged.append(_judgement(claim, matched, outcomes, cells))
     return judged
 
 
@@ -154,17 +154,17 @@ class _Case:
     questions: Mapping[_End, Question] = field(default_factory=dict)
 
 
-def _case(claim: Claim, pair: Pair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
+def _case(claim: Claim, pair: ClaimPair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
     setting = dict(pair.setting)
     one_of_each = []
     for side, chosen in (("subject", pair.subject), ("against", pair.against)):
         # Of several cells with the same count, one may have failed before it was counted.
         ordered = sorted(chosen, key=lambda i: _number(rows[i][claim.metric]) is None)
-        found = distinct(claim, ordered, cells)
-        if len(found) > 1:
-            names = " and ".join(str(rows[i]["name"]) for i in found)
-            return _untestable(setting, f"{side} is {len(found)} cells: {names}")
-        one_of_each.append(rows[found[0]])
+        distinct_cells = distinct(claim, ordered, cells)
+        if len(distinct_cells) > 1:
+            names = " and ".join(str(rows[i]["name"]) for i in distinct_cells)
+            return _untestable(setting, f"{side} is {len(distinct_cells)} cells: {names}")
+        one_of_each.append(rows[distinct_cells[0]])
     left, right = one_of_each
     if "resolution" in setting:
         setting["resolution"] = left["resolution"]
@@ -185,7 +185,7 @@ def _untestable(setting: Mapping[str, Any], reason: str) -> _Case:
 
 
 def _missing(metric: str, row: _Row) -> str:
-    """Why a cell has no such number; empty if it has."""
+    """Reason why a cell has no such number; empty if it has."""
     if _number(row[metric]) is not None:
         return ""
     if row["status"] == "ok":
@@ -284,24 +284,24 @@ def _decided(case: _Case, decisions: Mapping[_End, Decision]) -> Outcome:
 
 
 def _manner(row: _Row) -> Manner | None:
-    return (int(row["threads_used"]), row["allocator_used"]) if row["device"] == "cpu" else None
+    return (int(row["threads_used"]), row["allocator_used"]) if kind_of(row["device"]).on_host else None
 
 
-def _why_none(claim: Claim, found: Pairing, cells: Sequence[Cell]) -> str:
+def _why_none(claim: Claim, pairs: Pairing, cells: Sequence[Cell]) -> str:
     devices = list(dict.fromkeys(cell.device for cell in cells))
     if not cells:
         return "the run holds no records"
     if not any(on_device(claim, cell) for cell in cells):
         return f"the claim is about {claim.device}; this run measured on {' and '.join(devices)}"
-    sides = ((claim.subject, found.subject), (claim.against, found.against))
+    sides = ((claim.subject, pairs.subject), (claim.against, pairs.against))
     none = [text for text, chosen in sides if not chosen]
     if none:
         where = f" where {claim.where}" if claim.where else ""
         return f"the run has no cell of {' and none of '.join(none)}{where}"
-    if not found.apart:
+    if not pairs.apart:
         return f"{claim.subject} and {claim.against} were never measured in the same setting"
     differing = [
-        f"{axis} {_listed(ours)} against {_listed(theirs)}" for axis, (ours, theirs) in found.apart.items()
+        f"{axis} {_listed(ours)} against {_listed(theirs)}" for axis, (ours, theirs) in pairs.apart.items()
     ]
     return f"{claim.subject} and {claim.against} were measured in different settings: {', '.join(differing)}"
 

@@ -1,4 +1,4 @@
-"""What two runs of the same cells counted: numbers without noise, compared exactly. Pure.
+"""Counts of two runs of the same cells: numbers without noise, compared exactly. Pure.
 
 A change here needs no statistics, explains or predicts a change of speed, and costs nothing to find.
 """

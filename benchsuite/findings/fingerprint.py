@@ -1,4 +1,5 @@
-"""Whether numbers of two machines may be compared: one row for each property, and what a difference means.
+"""Comparison of two machines, and of what their numbers may be compared for: one row for each property, and
+what a difference means.
 
 Pure: two descriptions (`environment.json`) → findings. "refuse": times of the two mean different things.
 "warn": a difference of times may come from here. "note": it explains numbers, and seldom moves them.
@@ -76,7 +77,7 @@ def _not_both(old: Any, new: Any) -> bool:
 
 
 def _other_kind(old: str, new: str) -> bool:
-    """Whether one is a GPU and the other is none; which of several GPUs it is, the UUID tells."""
+    """Tell if one is a GPU and the other is none; which of several GPUs it is, the UUID tells."""
     return old.partition(":")[0] != new.partition(":")[0]
 
 
@@ -163,7 +164,7 @@ _HARMLESS = ("timeout_s", "memory_limit", "retry", "ceilings", "metrics")
 
 
 def findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Finding]:
-    """How two machines differ, the gravest first.
+    """Differences of two machines, the gravest first.
 
     A property that only one of them tells is at most a warning: nobody knows whether it differs.
     """
@@ -173,7 +174,8 @@ def findings(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Finding]:
 
 
 def over_sessions(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[Finding]:
-    """How any of some machines differs from any of some others, each difference once, the gravest first."""
+    """Differences of any of some machines from any of some others, each difference once, the gravest
+    first."""
     others = list(new)
     every = [one for a in old for b in others for one in findings(a, b)]
     distinct = {(one.path, repr(one.old), repr(one.new)): one for one in every}
@@ -181,7 +183,7 @@ def over_sessions(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, A
 
 
 def settings(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Finding]:
-    """How two stored scenarios measure differently; a setting that one does not know is no difference."""
+    """Differences in how two stored scenarios measure; a setting that one does not know is no difference."""
     before, after = old.get("measure") or {}, new.get("measure") or {}
     return [
         Finding(f"measure.{key}", f"Setting {key}", "warn", before[key], value, _SETTING)
@@ -225,16 +227,16 @@ def _at(description: Mapping[str, Any], path: str) -> Any:
 
 
 def identity(description: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """What makes it the machine it is: path and value of each property that refuses a comparison.
+    """Identity of a machine: path and value of each property that refuses a comparison.
 
     Times of two descriptions with one identity may be put into one series. Versions of software are no part
     of it, since a series is there to show what they do.
     """
     where = "gpu" if description.get("gpu") else "cpu"
-    found = []
+    properties = []
     for row in PROPERTIES:
         if (row.gpu if where == "gpu" else row.cpu) == "refuse":
             value = _at(description, row.path)
             kind = value.partition(":")[0] if row.path == "device" and isinstance(value, str) else value
-            found.append((row.path, kind))
-    return tuple(found)
+            properties.append((row.path, kind))
+    return tuple(properties)

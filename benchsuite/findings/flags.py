@@ -1,4 +1,4 @@
-"""What makes the samples of a cell suspicious. Nothing is dropped for a flag; the report shows it."""
+"""Flags of suspicious samples of a cell. Nothing is dropped for a flag; the report shows it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _FOLDED = 3.0
 """A folding ratio below 1 − 3 / √n is rarer than 0.2 % in uniform samples, for 20 ≤ n ≤ 500 (simulated)."""
 _FENCE = 1.5
 _CHANCE = 0.02
-"""Of a trend where there is none."""
+"""Probability of a trend where there is none."""
 _STRAY = 0.05
 """Share of samples beyond the fences that is nothing special: a normal distribution has 0.7 %, an exponential
 one 5 %."""
 
 
 def two_modes(samples: Sequence[float], *, apart: float) -> bool:
-    """Whether samples fall into two groups whose medians differ by more than `apart` × the smaller one.
+    """Tell if samples fall into two groups whose medians differ by more than `apart` × the smaller one.
 
     Folding the samples at a suitable point lays two modes on each other, and the variance drops: its ratio to
     the one before, times four, is 1 for uniform samples, more for other single modes, and less for two.
@@ -62,7 +62,7 @@ def two_modes(samples: Sequence[float], *, apart: float) -> bool:
 
 
 def far_out(samples: Sequence[float], *, apart: float) -> bool:
-    """Whether more samples are far from the rest than skew and chance explain.
+    """Tell if more samples are far from the rest than skew and chance explain.
 
     Far is beyond 1.5 interquartile ranges from the quartiles of the logarithms (Tukey's fences; durations
     are skewed, and their logarithms less so), and by more than `apart` × the median from it.
@@ -78,7 +78,7 @@ def far_out(samples: Sequence[float], *, apart: float) -> bool:
 
 
 def trend(values: Sequence[float]) -> bool:
-    """Whether values rise, or fall, from the first to the last so often that it is chance in 2 % of cases at
+    """Tell if values rise, or fall, from the first to the last so often that it is chance in 2 % of cases at
     most.
 
     Mann and Kendall's test: the number of pairs that are out of order, whose distribution is counted exactly.
@@ -92,7 +92,7 @@ def trend(values: Sequence[float]) -> bool:
 
 
 def _orders(count: int) -> list[int]:
-    """How many orders of so many values have 0, 1, 2 … pairs out of order."""
+    """Numbers of orders of so many values that have 0, 1, 2 … pairs out of order."""
     found = [1]
     for size in range(2, count + 1):
         found = [sum(found[max(0, k - size + 1) : k + 1]) for k in range(len(found) + size - 1)]
@@ -173,14 +173,14 @@ def flags(
     Args:
         behaviour: those of `BEHAVIOUR` that it was seen to have.
     """
-    found = set(behaviour)
+    raised = set(behaviour)
     if conditions is not None:
-        found |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
+        raised |= {word for word, applies in _STATE.items() if applies(conditions.before, conditions.after)}
     if timing is not None and timing.samples_s:
-        found |= {word for word, applies in _SAMPLES.items() if applies(timing)}
+        raised |= {word for word, applies in _SAMPLES.items() if applies(timing)}
         if cell.protocol == "adaptive" and len(round_medians(timing)) < LEAST_ROUNDS:
-            found.add("few_rounds")
-    return tuple(word for word in FLAGS if word in found)
+            raised.add("few_rounds")
+    return tuple(word for word in FLAGS if word in raised)
 
 
 def _thermal(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -197,7 +197,8 @@ def _low_clock(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 
 def _other_gpu_process(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Where the driver lists no processes, as in a container, somebody is there who holds much memory."""
+    """Tell if others compute there; where the driver lists no processes, as in a container, if somebody holds
+    much memory."""
     return any(
         state.get("other_gpu_processes", 0) > 0
         or state.get("gpu_memory_elsewhere_bytes", 0) > ELSEWHERE_BYTES

@@ -31,7 +31,7 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What times may be put into one series of.
+    """Machine whose times may be put into one series.
 
     Attributes:
         key: short and the same for the same machine, for names of files.
@@ -43,7 +43,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class HistoryPoint:
     """One run of one cell.
 
     Attributes:
@@ -83,8 +83,8 @@ class Shift:
     """
 
     step: Step
-    before: Point
-    after: Point
+    before: HistoryPoint
+    after: HistoryPoint
     differences: tuple[Finding, ...]
     counted: tuple[Change, ...]
 
@@ -105,11 +105,11 @@ class Series:
     scenario: str
     machine: Machine
     cell: Cell
-    points: tuple[Point, ...]
+    points: tuple[HistoryPoint, ...]
     manner: str = ""
 
     @cached_property
-    def timed(self) -> tuple[Point, ...]:
+    def timed(self) -> tuple[HistoryPoint, ...]:
         """The runs that have a time."""
         return tuple(point for point in self.points if point.latency_s is not None)
 
@@ -124,7 +124,7 @@ class Series:
         return tuple(self._shift(step) for step in self.trend.steps)
 
     @cached_property
-    def changes(self) -> tuple[tuple[Point, Point, Change], ...]:
+    def changes(self) -> tuple[tuple[HistoryPoint, HistoryPoint, Change], ...]:
         """Every exact number that is not what it was in the run before."""
         return tuple(
             (before, after, change)
@@ -134,17 +134,17 @@ class Series:
 
     def _shift(self, step: Step) -> Shift:
         before, after = self.timed[step.at - 1], self.timed[step.at]
-        found = fingerprint.findings(before.environment, after.environment)
+        differences = fingerprint.findings(before.environment, after.environment)
         return Shift(
             step=step,
             before=before,
             after=after,
-            differences=tuple(one for one in found if one.path != "git.commit"),
+            differences=tuple(one for one in differences if one.path != "git.commit"),
             counted=tuple(exact.changes([before.record], [after.record])),
         )
 
 
-def revision_range(before: Point, after: Point) -> str:
+def revision_range(before: HistoryPoint, after: HistoryPoint) -> str:
     """ "abc1234..def5678"; the one revision if it is the same on both sides."""
     if before.revision == after.revision != UNKNOWN:
         return before.revision
@@ -169,7 +169,7 @@ def machine_of(environment: Mapping[str, Any]) -> Machine:
     )
 
 
-def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
+def points_of(run: Run) -> Iterator[tuple[str, Machine, HistoryPoint]]:
     """Scenario, machine and point of every record of a run, samples left behind; skipped cells are none."""
     scenario = str(run.scenario.get("name") or run.path.name)
     machines = {session: machine_of(environment) for session, environment in run.environments.items()}
@@ -183,7 +183,7 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, Point]]:
         yield (
             scenario,
             machines.get(record.session) or machine_of(environment),
-            Point(
+            HistoryPoint(
                 run=run.path.resolve().name,
                 time=str(environment.get("started_at") or record.started_at),
                 commit=git.get("commit"),
@@ -204,31 +204,31 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
     Args:
         scenario: take the runs of this one only.
     """
-    found: dict[tuple[str, Machine, str], list[Point]] = {}
+    series: dict[tuple[str, Machine, str], list[HistoryPoint]] = {}
     for run in runs:
         for name, machine, point in points_of(run):
             if scenario is None or name == scenario:
-                found.setdefault((name, machine, point.record.id), []).append(point)
+                series.setdefault((name, machine, point.record.id), []).append(point)
     return [
         Series(name, machine, points[0].record.cell, tuple(alike), said)
-        for (name, machine, _), points in found.items()
+        for (name, machine, _), points in series.items()
         for said, alike in _by_manner(_in_order(points))
     ]
 
 
-def _by_manner(points: Sequence[Point]) -> list[tuple[str, list[Point]]]:
+def _by_manner(points: Sequence[HistoryPoint]) -> list[tuple[str, list[HistoryPoint]]]:
     """The points of each manner with its words, which are empty if there is one; a point that was not timed
     stands with those before it."""
     manners = dict.fromkeys(point.manner for point in points if point.manner is not None)
-    found: dict[Manner | None, list[Point]] = {one: [] for one in manners or [None]}
-    current = next(iter(found))
+    by_manner: dict[Manner | None, list[HistoryPoint]] = {one: [] for one in manners or [None]}
+    current = next(iter(by_manner))
     for point in points:
         current = point.manner or current
-        found[current].append(point)
-    several = len(found) > 1
-    return [(words(one) if several and one else "", alike) for one, alike in found.items()]
+        by_manner[current].append(point)
+    several = len(by_manner) > 1
+    return [(words(one) if several and one else "", alike) for one, alike in by_manner.items()]
 
 
-def _in_order(points: Sequence[Point]) -> list[Point]:
+def _in_order(points: Sequence[HistoryPoint]) -> list[HistoryPoint]:
     once = {(point.time, point.record.started_at): point for point in reversed(points)}
     return sorted(once.values(), key=lambda point: (point.time, point.record.started_at, point.run))

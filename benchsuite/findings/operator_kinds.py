@@ -1,4 +1,4 @@
-"""What kind of work an operator or a kernel does, told from its name.
+"""Kind of work that an operator or a kernel does, told from its name.
 
 A GPU's kernels bear long names that change from one library version to the next, and a step of a network
 calls some thirty operators; a dozen kinds of work are what a reader can compare.

@@ -1,4 +1,4 @@
-"""How many times as fast as the others the fastest of each setting is, by the one rule of evidence. Pure."""
+"""Speeds of the fastest of each setting relative to the others, by the one rule of evidence. Pure."""
 
 from __future__ import annotations
 

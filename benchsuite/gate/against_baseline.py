@@ -1,4 +1,4 @@
-"""Cells held against a stored baseline: may the machines be compared, and a verdict on each. Pure."""
+"""Runs, or counts, compared with a stored baseline: may the machines be compared, and a verdict on each."""
 
 from __future__ import annotations
 
@@ -11,22 +11,79 @@ from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.fingerprint import over_sessions, settings
-from benchsuite.gate.baseline import Baseline, BaselineCell, changes_of, of_runs
-from benchsuite.gate.decide import VERDICT_OF, Decision, aa_noise, expected_by_chance
-from benchsuite.gate.exact import Accepted, accepted_of, regressions, unused
-from benchsuite.gate.noise import Noise, require_fitting
+from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
+from benchsuite.gate.baseline import (
+    Baseline,
+    BaselineCell,
+    changes_of,
+    machine_words,
+    of_runs,
+    one_scenario,
+    read,
+    self_test_noise,
+)
+from benchsuite.gate.decide import (
+    aa_noise,
+    count_tested,
+    decide_unpaired,
+    expected_by_chance,
+    not_significant,
+)
+from benchsuite.gate.exact_baseline import count_scenarios
+from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
-from benchsuite.results.store import Run
-from benchsuite.scenario.gate_settings import ExactPolicy, Gate
-from benchsuite.stats import evidence as stats
-from benchsuite.stats.intervals import t_quantile
+from benchsuite.results.store import Run, read_run
+from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
 
-_ENOUGH = 3
-"""Processes a side from which their own spread makes the interval; that of two says next to nothing."""
 _COUNTS = ("params", "macs")
 """Numbers that a cell without times stands for."""
-_FEW = 4
-"""Degrees of freedom that a noise of unknown origin is taken to have: five processes, as in a self-test."""
+_NOISE = (
+    "two processes are taken to differ by up to {0:.3g} % on this machine, as its self-test found for cells "
+    "of one process; three or more runs in the baseline, or --noise, know it better"
+)
+
+
+def against_baseline(
+    file: Path,
+    names: Sequence[str],
+    *,
+    accept: Sequence[str] = (),
+    pythonpath: Sequence[str] = (),
+    noise: Path | None = None,
+    missing: str | None = None,
+    command: str = "",
+) -> GateResult:
+    """The result of comparing runs, or counts, with a baseline.
+
+    Args:
+        names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
+            where none means those that the baseline names.
+        noise: file of `benchsuite noise`: by how much two processes differ on this machine.
+        missing: "fail" or "warn"; None takes the baseline's.
+
+    Raises:
+        UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
+    """
+    if missing is not None and missing not in MISSING_POLICIES:
+        raise UsageError(f"--missing {missing}: allowed: {', '.join(MISSING_POLICIES)}")
+    baseline = read(file)
+    accepted = parse_accepted(accept)
+    if baseline.kind == "exact":
+        now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
+        return exact_result(
+            baseline, now, accepted=accepted, missing=missing, command=command, base=str(file)
+        )
+    if not names:
+        raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
+    return run_result(
+        baseline,
+        [read_run(Path(name)) for name in names],
+        accepted=accepted,
+        noise=read_noise(noise) if noise else None,
+        missing=missing,
+        command=command,
+        base=str(file),
+    )
 
 
 def exact_cells(
@@ -56,51 +113,14 @@ def timed_cells(
         both = a is not None and b is not None and a.log_medians and b.log_medians
         known = (own_noise or {}).get(exact.id, noise)
         cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
-    tested = [i for i, one in enumerate(cells) if one.decision and not math.isnan(one.decision.p)]
-    sure = stats.discoveries([_p(cells[i]) for i in tested], rule.false_discovery)
-    for i, found in zip(tested, sure, strict=True):
-        if cells[i].verdict == "slower" and not found:
-            why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
-            cells[i] = replace(cells[i], verdict="inconclusive", reason=why)
-    return tuple(cells), len(tested), expected_by_chance(len(tested), rule.confidence)
-
-
-def decide(old: Sequence[float], new: Sequence[float], rule: Gate, noise: float | None) -> Decision:
-    """The verdict on the log medians of two sides, of one process or more each.
-
-    Raises:
-        ValueError: a side has none.
-    """
-    if not old or not new:
-        raise ValueError("a comparison needs a process on either side")
-    log_ratio = statistics.fmean(new) - statistics.fmean(old)
-    ratio, processes = math.exp(log_ratio), min(len(old), len(new))
-    share = math.sqrt((1 / len(old) + 1 / len(new)) / 2)  # the mean of several is calmer than one
-    expected = None if noise is None else share * math.log1p(noise)
-    bound = max(math.log1p(rule.delta), expected or 0.0)
-    delta = math.expm1(bound)
-    measured = processes >= _ENOUGH or (processes >= 2 and expected is None)
-    if measured:
-        freedom = processes - 1
-        error = math.sqrt(statistics.variance(old) / len(old) + statistics.variance(new) / len(new))
-    elif expected is not None:
-        freedom, error = _FEW, expected / t_quantile(0.95, _FEW)
-    else:
-        why = (
-            "one process on a side, and nobody knows how far two differ on this machine: give three or more "
-            "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
-        )
-        return Decision("inconclusive", delta, ratio, pairs=processes, reason=why)
-    asked = stats.Question(stats.Ratio(log_ratio, error, freedom, processes), margin=delta)
-    found = stats.decide({"it": asked}, confidence=rule.confidence, false_discovery=1.0, tested="above")["it"]
-    verdict, why = VERDICT_OF[found.side], ""
-    if verdict == "inconclusive":
-        if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
-            verdict = "not flagged"
-        else:
-            why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
-    p = found.p if measured else math.nan
-    return Decision(verdict, delta, ratio, found.lo, found.hi, p, processes, why)
+    decisions = {one.id: one.decision for one in cells if one.decision is not None}
+    doubts = not_significant(decisions, rule)
+    judged = tuple(
+        replace(one, verdict="inconclusive", reason=doubts[one.id]) if one.id in doubts else one
+        for one in cells
+    )
+    tested = count_tested(decisions.values())
+    return judged, tested, expected_by_chance(tested, rule.confidence)
 
 
 def _beside(
@@ -161,7 +181,7 @@ def _timed(
     exact: GateCell, old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None
 ) -> GateCell:
     known = [one for one in (noise, old.noise, new.noise) if one is not None]
-    decision = decide(old.log_medians, new.log_medians, rule, max(known, default=None))
+    decision = decide_unpaired(old.log_medians, new.log_medians, rule, max(known, default=None))
     verdict: CellVerdict = decision.verdict
     if exact.verdict != "equal" and decision.verdict != "slower":
         verdict = exact.verdict
@@ -173,17 +193,6 @@ def _timed(
         candidate_s=math.exp(statistics.fmean(new.log_medians)),
         decision=decision,
     )
-
-
-def _p(cell: GateCell) -> float:
-    assert cell.decision is not None
-    return cell.decision.p
-
-
-_NOISE = (
-    "two processes are taken to differ by up to {0:.3g} % on this machine, as its self-test found for cells "
-    "of one process; three or more runs in the baseline, or --noise, know it better"
-)
 
 
 def exact_result(
@@ -219,7 +228,7 @@ def run_result(
     runs: Sequence[Run],
     *,
     accepted: Sequence[Accepted] = (),
-    noise: Noise | None = None,
+    noise: GateNoise | None = None,
     missing: str | None = None,
     command: str = "",
     base: str = "",
@@ -232,25 +241,25 @@ def run_result(
     Raises:
         UsageError: the two have no cell in common, or the runs are of several scenarios.
     """
-    names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in runs)
-    if len(names) > 1:
-        raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")
+    one_scenario(runs)
     machines = [one for run in runs for one in (*run.environments.values(),)] or [{}]
-    found = [*over_sessions([old.machine], machines)]
+    differences = [*over_sessions([old.machine], machines)]
     for run in runs:
-        found += [one for one in settings({"measure": old.measure}, run.scenario) if one not in found]
+        differences += [
+            one for one in settings({"measure": old.measure}, run.scenario) if one not in differences
+        ]
     known = _known(old, machines)
-    own, said = _own_noise(noise, machines[0], runs)
+    own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
     processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
-    refused = [one for one in found if one.level == "refuse"]
+    refused = [one for one in differences if one.level == "refuse"]
     cells: tuple[GateCell, ...] = ()
     tested, by_chance = 0, 0.0
     if not refused:
         cells, tested, by_chance = timed_cells(old, new.cells, known, own, accepted)
         _require_common(cells, base)
     if known is not None and any(cell.id not in own for cell in cells):
-        said = (*said, _NOISE.format(100 * known))
+        notes = (*notes, _NOISE.format(100 * known))
     return GateResult(
         scenario=new.name,
         base=f"baseline {base}",
@@ -260,36 +269,23 @@ def run_result(
         rule=old.rule,
         tested=tested,
         by_chance=by_chance,
-        differences=tuple(found),
+        differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
-        notes=(*said, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
+        notes=(*notes, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
         missing_fails=(missing or old.rule.missing) == "fail",
         command=command,
         unread=tuple(text for run in runs for text in run.warnings),
     )
 
 
-def self_test_noise(machine: Mapping[str, Any]) -> float | None:
-    """The noise that the machine's last self-test found, as a share; None if nobody knows."""
-    percent = (machine.get("selftest") or {}).get("noise_percent")
-    return None if percent is None else float(percent) / 100
-
-
-def machine_words(machine: Mapping[str, Any]) -> str:
-    """ "NVIDIA H200, torch 2.11.0"."""
-    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
-    name = gpu.get("name") or cpu.get("model") or "unknown"
-    return f"{name}, torch {machine.get('torch') or 'unknown'}"
-
-
 def _known(old: Baseline, machines: Sequence[Mapping[str, Any]]) -> float | None:
     """The largest noise that self-tests have told; None if none has."""
-    told = [old.noise, *map(self_test_noise, machines)]
-    return max([one for one in told if one is not None], default=None)
+    noises = [old.noise, *map(self_test_noise, machines)]
+    return max([one for one in noises if one is not None], default=None)
 
 
 def _own_noise(
-    noise: Noise | None, machine: Mapping[str, Any], runs: Sequence[Run]
+    noise: GateNoise | None, machine: Mapping[str, Any], runs: Sequence[Run]
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """Cell id → by how much two processes of it differ, a share; and what is to be said of it."""
     if noise is None:

@@ -16,9 +16,9 @@ from pydantic import ValidationError
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.exact import GROUPS, Change
-from benchsuite.findings.fingerprint import PROPERTIES
-from benchsuite.gate.decide import log_median
-from benchsuite.io import parse
+from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
+from benchsuite.gate.decide import ENOUGH, log_median
+from benchsuite.io import parse, write_whole
 from benchsuite.results.record import Cell, Record, Status
 from benchsuite.results.shapes import require_environment
 from benchsuite.results.store import Run
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 Kind = Literal["exact", "run"]
 _BY_CALLS = ("other_ops", "uncounted")
 """Groups that have a number for each operator: one that is not there is called 0 times."""
-_ENOUGH = 3
-"""Processes from which the noise of a cell can be told at all."""
 _LEFT_OUT = ("command", "started_at", "ceilings")
 """Of a machine's description: what says nothing of whether two may be compared."""
 
@@ -64,7 +62,7 @@ class BaselineCell:
     @property
     def noise(self) -> float | None:
         """By how much two of its processes differ: a share that 95 % stay below; None if too few ran."""
-        if len(self.log_medians) < _ENOUGH:
+        if len(self.log_medians) < ENOUGH:
             return None
         spread = math.sqrt(2) * statistics.stdev(self.log_medians)
         return math.expm1(t_quantile(0.95, len(self.log_medians) - 1) * spread)
@@ -128,13 +126,13 @@ def changes_of(old: BaselineCell, new: BaselineCell) -> tuple[Change, ...]:
     groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
     for group in groups:
         group.update(_BY_CALLS if "macs" in group else ())
-    found = []
+    changes = []
     for name in dict.fromkeys((*old.numbers, *new.numbers)):
         kind = name.partition(".")[0]
         was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
         if was != now and all(kind in known for known in groups):
-            found.append(Change(new.cell, name, was, now, _note(kind, old, new)))
-    return tuple(found)
+            changes.append(Change(new.cell, name, was, now, _note(kind, old, new)))
+    return tuple(changes)
 
 
 def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
@@ -163,6 +161,52 @@ def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
     )
 
 
+def of_machine(runs: Sequence[Run]) -> Baseline:
+    """A baseline of kind "run", of runs that must be of one scenario and one machine.
+
+    Raises:
+        UsageError: they are not, or have no records.
+    """
+    one_scenario(runs)
+    machines = [machine for run in runs for machine in run.environments.values()]
+    for one in over_sessions(machines[:1], machines[1:]):
+        if one.level == "refuse":
+            raise UsageError(
+                f"these runs are of several machines, and a baseline is of one: {one.label} is {one.old} and "
+                f"{one.new}"
+            )
+    noises = [noise for machine in machines if (noise := self_test_noise(machine)) is not None]
+    baseline = of_runs(runs, max(noises, default=None))
+    if not baseline.cells:
+        raise UsageError(f"{runs[0].path}: has no records, so there is nothing to keep")
+    return baseline
+
+
+def one_scenario(runs: Sequence[Run]) -> str:
+    """The name of the scenario that all runs are of.
+
+    Raises:
+        UsageError: they are of several.
+    """
+    names = dict.fromkeys(str(run.scenario.get("name", run.path.name)) for run in runs)
+    if len(names) > 1:
+        raise UsageError(f"these runs are of several scenarios: {', '.join(names)}; give runs of one")
+    return next(iter(names))
+
+
+def self_test_noise(machine: Mapping[str, Any]) -> float | None:
+    """The noise that the machine's last self-test found, as a share; None if nobody knows."""
+    percent = (machine.get("selftest") or {}).get("noise_percent")
+    return None if percent is None else float(percent) / 100
+
+
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """ "NVIDIA H200, torch 2.11.0"."""
+    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
+    name = gpu.get("name") or cpu.get("model") or "unknown"
+    return f"{name}, torch {machine.get('torch') or 'unknown'}"
+
+
 def _rule(run: Run) -> Gate:
     try:
         return Gate.model_validate(run.scenario.get("gate") or {})
@@ -175,14 +219,14 @@ def _rule(run: Run) -> Gate:
 def machine_digest(machine: Mapping[str, Any]) -> str:
     """Eight hexadecimal digits that two machines share if nothing differs for which a gate refuses."""
     gpu = bool(machine.get("gpu"))
-    told: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
+    properties: dict[str, Any] = {"device": str(machine.get("device", "")).partition(":")[0]}
     for row in PROPERTIES:
         if (row.gpu if gpu else row.cpu) == "refuse" and row.path != "device":
             value: Any = machine
             for key in row.path.split("."):
                 value = value.get(key) if isinstance(value, Mapping) else None
-            told[row.path] = value
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:8]
+            properties[row.path] = value
+    return hashlib.sha256(json.dumps(properties, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
 def _note(group: str, old: BaselineCell, new: BaselineCell) -> str:
@@ -228,9 +272,9 @@ def load(text: str, name: str) -> Baseline:
         version = data.pop("version")
         if version != BASELINE_VERSION:
             raise UsageError(_other_version(name, version))
-        found = _adapter().validate_python(data)
-        require_environment(found.machine)
-        return found
+        baseline = _adapter().validate_python(data)
+        require_environment(baseline.machine)
+        return baseline
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{name}: not a baseline: {str(error).splitlines()[0]}") from error
 
@@ -259,11 +303,9 @@ def write(baseline: Baseline, path: Path) -> None:
     Raises:
         UsageError: it cannot be written.
     """
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(dump(baseline), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, dump(baseline))
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 

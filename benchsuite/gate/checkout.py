@@ -1,4 +1,5 @@
-"""Two revisions of a repository side by side: what git knows, and worktrees that are always removed again."""
+"""The base and the candidate made ready: worktrees of two revisions, which are always removed again, or this
+folder under two interpreters."""
 
 from __future__ import annotations
 
@@ -7,11 +8,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchsuite.errors import BenchsuiteError, UsageError
+from benchsuite.gate.interleave import SIDES, SideName
+from benchsuite.gate.processes import GateSide, interpreter
+from benchsuite.gate.request import GateRequest
 
 WORKTREE = "WORKTREE"
 """Stands for the files as they are, committed or not; so does "."."""
@@ -20,6 +24,51 @@ _OWNER = "owner.pid"
 """File beside the worktrees of a gate: the process that will remove them."""
 _GIT = ("git", "--no-optional-locks", "-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 """Hooks of the repository are for its people, and may do anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSides:
+    """Base and candidate, ready to be measured.
+
+    Attributes:
+        root: of the repository whose revisions they are; None if they differ in their interpreters alone.
+    """
+
+    sides: Mapping[SideName, GateSide]
+    root: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
+    """Base and candidate; the worktrees that they needed are gone afterwards."""
+    if request.base is None:
+        folder = Path.cwd()
+        yield OpenedSides({
+            name: _side(request, name, folder, f"python {_python(request, name) or 'of this environment'}")
+            for name in SIDES
+        })  # fmt: skip
+        return
+    repository, revisions, notes = _compared(request, request.base)
+    if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
+        notes += ("both sides are the same code: whatever is found is noise",)
+    with repository.checked_out(*revisions) as folders:
+        depth = len(Path(repository.prefix).parts)
+        sides: dict[SideName, GateSide] = {}
+        for name, revision, folder in zip(SIDES, revisions, folders, strict=True):
+            top = (folder, *folder.parents)[depth]
+            sides[name] = replace(_side(request, name, folder, revision.words), top=top)
+        yield OpenedSides(sides, root=repository.root, notes=notes)
+
+
+def require_revisions(request: GateRequest) -> None:
+    """Refuse what no gate could compare, before anything slow begins.
+
+    Raises:
+        UsageError: there is no repository, a revision is unknown, or files are not committed.
+    """
+    if request.base is not None:
+        _compared(request, request.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +216,8 @@ def _git(folder: Path, *words: str) -> str:
         [*_GIT, *words], cwd=folder, capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"git {words[0]} exited with {done.returncode}"]
-        raise _GitError(said[-1].removeprefix("fatal: "))
+        stderr = done.stderr.strip().splitlines() or [f"git {words[0]} exited with {done.returncode}"]
+        raise _GitError(stderr[-1].removeprefix("fatal: "))
     return done.stdout.strip("\n")
 
 
@@ -181,3 +230,54 @@ def _has_owner(home: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _compared(
+    request: GateRequest, base: str
+) -> tuple[Repository, tuple[Revision, Revision], tuple[str, ...]]:
+    """Repository and revisions of the two sides, with notes on files that are not committed."""
+    repository = Repository.of(Path.cwd())
+    revisions = repository.revision(base), repository.revision(request.candidate or "HEAD")
+    return repository, revisions, _require_clean(repository, revisions, allow=request.allow_dirty)
+
+
+def _alike(request: GateRequest, revisions: Sequence[Revision], repository: Repository) -> bool:
+    """Whether two sides of one commit do not differ in anything else either."""
+    files = any(revision.files for revision in revisions) and bool(repository.changed())
+    return not files and request.base_python == request.candidate_python
+
+
+def _python(request: GateRequest, name: SideName) -> str | None:
+    return request.base_python if name == "base" else request.candidate_python
+
+
+def _side(request: GateRequest, name: SideName, folder: Path, words: str) -> GateSide:
+    for path in request.pythonpath:
+        if Path(path).is_absolute():
+            raise UsageError(
+                f"--pythonpath {path}: must be relative, so that each side has its own: the folder is looked "
+                "for in either revision, from the folder that corresponds to this one"
+            )
+    return GateSide(
+        name=name,
+        words=words,
+        folder=folder,
+        python=interpreter(_python(request, name), folder),
+        pythonpath=request.pythonpath,
+    )
+
+
+def _require_clean(repository: Repository, revisions: Sequence[Revision], *, allow: bool) -> tuple[str, ...]:
+    """Notes on files that are not committed; refuses them where a gate of commits would not see them."""
+    changed = repository.changed()
+    if not changed:
+        return ()
+    some = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+    if any(revision.files for revision in revisions):
+        return (f"measured with uncommitted changes: {some}",)
+    if not allow:
+        raise UsageError(
+            f"uncommitted changes in {some}: a gate of commits would not see them\n"
+            f"  commit them, measure them (--candidate {WORKTREE}), or leave them out (--allow-dirty)"
+        )
+    return (f"uncommitted changes were left out: {some}",)

@@ -1,22 +1,25 @@
-"""Whether new code is slower than old code: a verdict for every cell, from pairs of processes. Pure.
+"""When a cell is slower: the one rule, for pairs of processes and against the processes of a baseline. Pure.
 
 Samples of one process share its layout of memory, its clocks and its algorithms, so the unit of evidence is
-the process: its value is the logarithm of the median of its samples. A pair is a process of the old code and
-one of the new, run next to each other; what counts is the logarithm of their ratio, new over old.
+the process: its value is the logarithm of the median of its samples. A pair is a process of the base and one
+of the candidate, run next to each other; what counts is the logarithm of their ratio, candidate over base.
 
 Two stages. A few pairs screen all cells: a median ratio above the limit flags a cell. A flagged cell gets
 fresh pairs, and they alone decide, since those that flagged it were chosen for being slow, by the rule of
 evidence (`stats/evidence.py`) that decides everywhere: beyond the limit the cell is slower, beyond its
 reciprocal faster, between the two the same, and inconclusive otherwise. A cell that passes the screen is "not
 flagged", which is less than "same".
+
+A stored baseline has processes of its own and no pairs. Three or more a side know how far they spread; fewer
+take the noise of the machine, if anybody has measured it.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchsuite.scenario.gate_settings import Gate
@@ -24,16 +27,25 @@ from benchsuite.stats import evidence as stats
 from benchsuite.stats.intervals import quantile, t_quantile
 
 Verdict = Literal["slower", "faster", "same", "inconclusive", "not flagged"]
-VERDICTS: tuple[Verdict, ...] = ("slower", "faster", "same", "inconclusive", "not flagged")
+_VERDICT_OF: Mapping[stats.Side, Verdict] = {
+    "above": "slower",
+    "below": "faster",
+    "same": "same",
+    "undecided": "inconclusive",
+}
+ENOUGH = 3
+"""Processes a side from which their own spread makes the interval; that of two says next to nothing."""
+_FEW = 4
+"""Degrees of freedom that a noise of unknown origin is taken to have: five processes, as in a self-test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was measured of one cell.
+    """Ratios that were measured of one cell.
 
     Attributes:
-        screen, fresh: log ratios of the pairs, new over old (`log_ratios`), in order of measurement. With no
-            screen, `fresh` decides at once.
+        screen, fresh: log ratios of the pairs, candidate over base, in order of measurement. With no screen,
+            `fresh` decides at once.
         noise: the cell's own A/A noise as a share (`aa_noise`); 0 if nobody knows.
     """
 
@@ -43,13 +55,13 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
-    """The verdict on one cell.
+class CellDecision:
+    """The verdict on the times of one cell.
 
     Attributes:
         delta: share by which a cell had to be slower; the cell's own limit.
-        ratio: new over old, the geometric mean of the pairs that decided; of a cell that is not flagged, the
-            median of its screen.
+        ratio: candidate over base, the geometric mean of the pairs that decided; of a cell that is not
+            flagged, the median of its screen.
         lo, hi: ends of the ratio's interval; NaN if none was needed or there are too few pairs.
         p: probability of such pairs, or slower ones, if the true ratio is 1 + delta; NaN without an interval.
         pairs: how many decided.
@@ -67,23 +79,19 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """The verdicts on all cells.
+class Decisions:
+    """The verdicts on the times of all cells.
 
     Attributes:
-        decisions: cell → verdict, in the order of the evidence.
+        of: cell → decision, in the order of the evidence.
         tested: cells that were decided by an interval.
         by_chance: how many of them the intervals would call slower by chance, at most and on average, if
             none were slower than its limit.
     """
 
-    decisions: Mapping[str, Decision]
+    of: Mapping[str, CellDecision]
     tested: int
     by_chance: float
-
-    def of(self, verdict: Verdict) -> list[str]:
-        """The cells with this verdict."""
-        return [cell for cell, decision in self.decisions.items() if decision.verdict == verdict]
 
 
 def log_median(samples: Sequence[float]) -> float:
@@ -93,15 +101,6 @@ def log_median(samples: Sequence[float]) -> float:
         ValueError: there are no samples, or the median is not positive.
     """
     return math.log(quantile(samples, 0.5))
-
-
-def log_ratios(old: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """A log ratio, new over old, for each pair of processes; `old[i]` and `new[i]` are samples of the i-th.
-
-    Raises:
-        ValueError: the two sides differ in number, or a process has no samples.
-    """
-    return tuple(log_median(b) - log_median(a) for a, b in zip(old, new, strict=True))
 
 
 def aa_noise(ratios: Sequence[float], pairs: int) -> float:
@@ -120,91 +119,122 @@ def aa_noise(ratios: Sequence[float], pairs: int) -> float:
     return math.expm1(t_quantile(0.95, len(ratios)) * around / math.sqrt(pairs))
 
 
-def limit(evidence: Evidence, rule: Gate) -> float:
-    """The share by which this cell must be slower."""
-    return max(rule.delta, evidence.noise)
-
-
 def flagged(evidence: Evidence, rule: Gate) -> bool:
     """Whether the cell needs fresh pairs: it failed its screen, or has none."""
-    return not evidence.screen or statistics.median(evidence.screen) > math.log1p(limit(evidence, rule))
+    return not evidence.screen or statistics.median(evidence.screen) > math.log1p(_limit(evidence, rule))
 
 
-def gate(cells: Mapping[str, Evidence], rule: Gate) -> Outcome:
+def decide_all(cells: Mapping[str, Evidence], rule: Gate) -> Decisions:
     """The verdict on every cell.
 
-    A cell whose interval says slower stays slower only if its p-value passes Benjamini and Hochberg's test
-    among all that were tested; else it is inconclusive. Tested are the cells with fresh pairs: those pairs
-    know nothing of the screen, so that it need not be paid for.
+    A cell that is slower by itself stays so only if it is significant among all that were tested; else it is
+    inconclusive. Tested are the cells with fresh pairs: those pairs know nothing of the screen, so that it
+    need not be paid for.
     """
-    decisions = _decisions(cells, rule, rule.false_discovery)
-    tested = sum(not math.isnan(decision.p) for decision in decisions.values())
-    return Outcome(decisions, tested, expected_by_chance(tested, rule.confidence))
+    decisions = {cell: decide(evidence, rule) for cell, evidence in cells.items()}
+    for cell, why in not_significant(decisions, rule).items():
+        decisions[cell] = replace(decisions[cell], verdict="inconclusive", reason=why)
+    tested = count_tested(decisions.values())
+    return Decisions(decisions, tested, expected_by_chance(tested, rule.confidence))
 
 
-def decide(evidence: Evidence, rule: Gate) -> Decision:
-    """The verdict on one cell by itself."""
-    return _decisions({"it": evidence}, rule, false_discovery=1.0)["it"]
+def decide(evidence: Evidence, rule: Gate) -> CellDecision:
+    """The verdict on one cell by itself, from pairs of processes."""
+    delta, pairs = _limit(evidence, rule), evidence.fresh
+    if not flagged(evidence, rule):
+        middle = statistics.median(evidence.screen)
+        return CellDecision("not flagged", delta, math.exp(middle), pairs=len(evidence.screen))
+    if len(pairs) < 2:
+        ratio = math.exp(statistics.median((*evidence.screen, *pairs) or (math.nan,)))
+        why = f"{rule.pairs} fresh pairs are needed to decide, and there are {len(pairs) or 'none'}"
+        return CellDecision("inconclusive", delta, ratio, pairs=len(pairs), reason=why)
+    decision = _of_ratio(stats.ratio_of(pairs, least=2), delta, rule)
+    if decision.verdict == "inconclusive":
+        return replace(decision, reason="the pairs spread too much to tell")
+    return decision
 
 
-def _decisions(cells: Mapping[str, Evidence], rule: Gate, false_discovery: float) -> dict[str, Decision]:
-    early = {cell: _early(evidence, rule) for cell, evidence in cells.items()}
-    found = stats.decide(
-        {
-            cell: stats.Question(stats.ratio_of(cells[cell].fresh, least=2), margin=limit(cells[cell], rule))
-            for cell, decision in early.items()
-            if decision is None
-        },
-        confidence=rule.confidence,
-        false_discovery=false_discovery,
-        tested="above",
-    )
+def decide_unpaired(
+    old: Sequence[float], new: Sequence[float], rule: Gate, noise: float | None
+) -> CellDecision:
+    """The verdict on one cell by itself, from processes of two sides that did not run next to each other.
+
+    Args:
+        old, new: log medians of the processes of each side.
+        noise: by how much two processes differ on the machine, as a share; None if nobody knows.
+
+    Raises:
+        ValueError: a side has none.
+    """
+    if not old or not new:
+        raise ValueError("a comparison needs a process on either side")
+    log_ratio = statistics.fmean(new) - statistics.fmean(old)
+    processes = min(len(old), len(new))
+    share = math.sqrt((1 / len(old) + 1 / len(new)) / 2)  # the mean of several is calmer than one
+    expected = None if noise is None else share * math.log1p(noise)
+    bound = max(math.log1p(rule.delta), expected or 0.0)
+    delta = math.expm1(bound)
+    measured = processes >= ENOUGH or (processes >= 2 and expected is None)
+    if measured:
+        freedom = processes - 1
+        error = math.sqrt(statistics.variance(old) / len(old) + statistics.variance(new) / len(new))
+    elif expected is not None:
+        freedom, error = _FEW, expected / t_quantile(0.95, _FEW)
+    else:
+        why = (
+            "one process on a side, and nobody knows how far two differ on this machine: give three or more "
+            "runs to `benchsuite baseline update`, or --noise with what `benchsuite noise` wrote"
+        )
+        return CellDecision("inconclusive", delta, math.exp(log_ratio), pairs=processes, reason=why)
+    decision = _of_ratio(stats.Ratio(log_ratio, error, freedom, processes), delta, rule)
+    if not measured:
+        decision = replace(decision, p=math.nan)
+    if decision.verdict != "inconclusive":
+        return decision
+    if abs(log_ratio) <= bound:  # no sign of a change, which is less than "same"
+        return replace(decision, verdict="not flagged")
+    why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
+    return replace(decision, reason=why)
+
+
+def not_significant(decisions: Mapping[str, CellDecision], rule: Gate) -> dict[str, str]:
+    """Cell → why it is inconclusive after all, although it is slower by itself.
+
+    Of a hundred unchanged cells some look slower: a p-value must pass Benjamini and Hochberg's test among all
+    that were tested.
+    """
+    tested = {cell: one.p for cell, one in decisions.items() if not math.isnan(one.p)}
+    believed = stats.discoveries(list(tested.values()), rule.false_discovery)
+    why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
     return {
-        cell: decision or _verdict(found[cell], cells[cell], rule, len(found))
-        for cell, decision in early.items()
+        cell: why
+        for cell, sure in zip(tested, believed, strict=True)
+        if not sure and decisions[cell].verdict == "slower"
     }
 
 
-def _early(evidence: Evidence, rule: Gate) -> Decision | None:
-    """The verdict on a cell that needs no interval, or can have none."""
-    if not flagged(evidence, rule):
-        middle = statistics.median(evidence.screen)
-        return Decision("not flagged", limit(evidence, rule), math.exp(middle), pairs=len(evidence.screen))
-    pairs = evidence.fresh
-    if len(pairs) >= 2:
-        return None
-    ratio = math.exp(statistics.median((*evidence.screen, *pairs) or (math.nan,)))
-    why = f"{rule.pairs} fresh pairs are needed to decide, and there are {len(pairs) or 'none'}"
-    return Decision("inconclusive", limit(evidence, rule), ratio, pairs=len(pairs), reason=why)
-
-
-VERDICT_OF: Mapping[stats.Side, Verdict] = {
-    "above": "slower",
-    "below": "faster",
-    "same": "same",
-    "undecided": "inconclusive",
-}
-
-
-def _verdict(found: stats.Decision, evidence: Evidence, rule: Gate, tested: int) -> Decision:
-    reason = ""
-    if found.side == "undecided":
-        reason = f"slower by itself, but not surely enough among {tested} cells that were tested"
-        if found.reason == stats.DISAGREE:
-            reason = "the pairs spread too much to tell"
-    return Decision(
-        VERDICT_OF[found.side],
-        delta=limit(evidence, rule),
-        ratio=found.ratio,
-        lo=found.lo,
-        hi=found.hi,
-        p=found.p,
-        pairs=len(evidence.fresh),
-        reason=reason,
-    )
+def count_tested(decisions: Iterable[CellDecision]) -> int:
+    """How many were decided by an interval that the processes themselves made."""
+    return sum(not math.isnan(one.p) for one in decisions)
 
 
 def expected_by_chance(cells: int, confidence: float) -> float:
     """How many of so many cells an interval puts above the limit by chance, if all lie exactly on it: half
     of what an interval misses is on that side. Fewer where they lie below."""
     return cells * (1 - confidence) / 2
+
+
+def _limit(evidence: Evidence, rule: Gate) -> float:
+    """The share by which this cell must be slower."""
+    return max(rule.delta, evidence.noise)
+
+
+def _of_ratio(ratio: stats.Ratio, delta: float, rule: Gate) -> CellDecision:
+    """The verdict of the rule of evidence; whoever asked says why it is inconclusive."""
+    question = stats.Question(ratio, margin=delta)
+    decided = stats.decide({"": question}, confidence=rule.confidence, false_discovery=1.0, tested="above")[
+        ""
+    ]
+    return CellDecision(
+        _VERDICT_OF[decided.side], delta, decided.ratio, decided.lo, decided.hi, decided.p, pairs=ratio.rounds
+    )

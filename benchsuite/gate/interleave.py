@@ -1,4 +1,4 @@
-"""The two sides of a gate, process by process, next to each other: what drifts falls on both alike."""
+"""Base and candidate process by process, next to each other: what drifts falls on both alike."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from benchsuite.gate.evidence_of_pairs import Pair, Records, to_decide
+from benchsuite.gate.verdicts import ProcessPair, Records, to_decide
 from benchsuite.results.record import Cell
 from benchsuite.scenario.gate_settings import Gate
 
@@ -18,7 +18,7 @@ _GIVEN_UP = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class ProcessRun:
     """One process of one side.
 
     Attributes:
@@ -43,14 +43,14 @@ class Turn:
         return f"{'fresh' if self.fresh else 'screen'}-{self.pair}-{self.side}"
 
 
-class Observer(Protocol):
+class GateObserver(Protocol):
     """Is told how a gate goes."""
 
-    def begins(self, turn: Turn) -> None:
+    def begins(self, process: ProcessRun) -> None:
         """A process is about to start."""
         ...
 
-    def ends(self, turn: Turn) -> None:
+    def ends(self, process: ProcessRun) -> None:
         """It has left its records."""
         ...
 
@@ -59,18 +59,18 @@ class Observer(Protocol):
         ...
 
 
-Measure = Callable[[Turn], Records]
+Measure = Callable[[ProcessRun], Records]
 
 
 def interleaved(
     has: Mapping[SideName, Sequence[Cell]],
     rule: Gate,
     measure: Measure,
-    observer: Observer,
+    observer: GateObserver,
     *,
     seed: int = 0,
     noise: Mapping[str, float] | None = None,
-) -> list[Pair]:
+) -> list[ProcessPair]:
     """All pairs of a gate, in order of measurement.
 
     Which side goes first alternates (ABBA), from a start that the seed draws. The screen looks at all cells;
@@ -80,23 +80,23 @@ def interleaved(
         has: the cells of either side; a cell of one side only is measured in the first pair, for its status.
     """
     shared = [cell for cell in has["base"] if cell in has["candidate"]]
-    engine = _Engine(has, measure, observer, seed)
+    interleaver = _Interleaver(has, measure, observer, seed)
     due = shared
     if rule.screen:
-        engine.stage(shared, rule.screen, fresh=False)
-        due = to_decide(shared, engine.pairs, rule, noise or {})
+        interleaver.stage(shared, rule.screen, fresh=False)
+        due = to_decide(shared, interleaver.pairs, rule, noise or {})
         observer.flagged(due, len(shared))
-    engine.stage(due, rule.pairs, fresh=True)
-    return engine.pairs
+    interleaver.stage(due, rule.pairs, fresh=True)
+    return interleaver.pairs
 
 
-class _Engine:
+class _Interleaver:
     """Runs stages and keeps their pairs."""
 
     def __init__(
-        self, has: Mapping[SideName, Sequence[Cell]], measure: Measure, observer: Observer, seed: int
+        self, has: Mapping[SideName, Sequence[Cell]], measure: Measure, observer: GateObserver, seed: int
     ) -> None:
-        self.pairs: list[Pair] = []
+        self.pairs: list[ProcessPair] = []
         self._has = has
         self._measure = measure
         self._observer = observer
@@ -106,17 +106,17 @@ class _Engine:
     def stage(self, cells: Sequence[Cell], pairs: int, *, fresh: bool) -> None:
         """Measure pairs of processes; a cell that cannot be measured drops out after a while."""
         for number in range(1, pairs + 1):
-            going = [cell for cell in cells if self._failures(cell) < _GIVEN_UP]
-            if not going:
+            remaining = [cell for cell in cells if self._failures(cell) < _GIVEN_UP]
+            if not remaining:
                 return
-            self._pair(going, number, pairs, fresh=fresh)
+            self._pair(remaining, number, pairs, fresh=fresh)
 
     def _pair(self, cells: Sequence[Cell], number: int, pairs: int, *, fresh: bool) -> None:
         done = len(self.pairs)
-        found: dict[SideName, Records] = {}
+        records: dict[SideName, Records] = {}
         for side in SIDES if (self._first + done) % 2 == 0 else SIDES[::-1]:
             due = cells if done else self._has[side]
-            turn = Turn(
+            process = ProcessRun(
                 side=side,
                 cells=tuple(due),
                 seed=self._seed + done,
@@ -125,10 +125,10 @@ class _Engine:
                 pair=number,
                 pairs=pairs,
             )
-            self._observer.begins(turn)
-            found[side] = self._measure(turn)
-            self._observer.ends(turn)
-        self.pairs.append(Pair(base=found["base"], candidate=found["candidate"], fresh=fresh))
+            self._observer.begins(process)
+            records[side] = self._measure(process)
+            self._observer.ends(process)
+        self.pairs.append(ProcessPair(base=records["base"], candidate=records["candidate"], fresh=fresh))
 
     def _failures(self, cell: Cell) -> int:
         """Pairs that were to measure the cell and have no time of it on both sides."""

@@ -1,28 +1,39 @@
-"""A gate from its beginning to its end: both sides made ready, measured next to each other, and judged."""
+"""A gate from its beginning to its end: base and candidate made ready, measured side by side, and judged."""
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.fingerprint import Finding, findings
-from benchsuite.gate.base_and_candidate import opened_sides
-from benchsuite.gate.evidence_of_pairs import Pair, Records, judged
-from benchsuite.gate.exact import unused
-from benchsuite.gate.interleave import SIDES, Observer, SideName, Turn, interleaved
-from benchsuite.gate.process_scenario import side_scenario
-from benchsuite.gate.processes import Probe, Side, probe, run_process, set_up
-from benchsuite.gate.request import Question, Request, machine_words
+from benchsuite.gate.accept import unused
+from benchsuite.gate.checkout import open_sides
+from benchsuite.gate.interleave import SIDES, GateObserver, ProcessRun, SideName, interleaved
+from benchsuite.gate.noise import GateNoise, noise_of
+from benchsuite.gate.processes import (
+    GateSide,
+    Probe,
+    interpreter,
+    probe,
+    process_scenario,
+    run_process,
+    set_up,
+)
+from benchsuite.gate.request import GatePlan, GateRequest, machine_words
 from benchsuite.gate.result import GateResult
-from benchsuite.gate.scope import missing_targets, modules_of, require_ours
+from benchsuite.gate.verdicts import ProcessPair, Records, judge_pairs
+from benchsuite.labels import cell_names
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import require_alike
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.expand import expected
+from benchsuite.scenario.gate_settings import Gate
+from benchsuite.scenario.subjects import TIMM
 
 PROCESSES = "processes"
 """Folder of a gate that holds a run folder for every process."""
@@ -31,7 +42,7 @@ _OF_THE_MOMENT = ("cpu.load_1min", "gpu.nvidia_smi.", "git.", "selftest.")
 
 
 def measure_gate(
-    request: Request, asked: Question, observer: Observer, noise: Mapping[str, float]
+    request: GateRequest, plan: GatePlan, observer: GateObserver, noise: Mapping[str, float]
 ) -> GateResult:
     """Measure both sides and judge.
 
@@ -43,27 +54,131 @@ def measure_gate(
         BenchsuiteError: git cannot check a revision out.
     """
     began = time.monotonic()
-    with opened_sides(request) as opened:
+    with open_sides(request) as opened:
         sides, notes = opened.sides, opened.notes
         if request.setup is not None:
             for side in sides.values():
                 set_up(side, request.setup, _folder(request) / f"setup-{side.name}.log")
-        modules = modules_of(asked.cells)
+        modules = modules_of(plan.cells)
         probes = {name: probe(side, modules) for name, side in sides.items()}
         if opened.root is not None:
-            notes += require_ours(sides, probes, asked.cells, opened.root)
+            notes += require_ours(sides, probes, plan.cells, opened.root)
         notes += _instruments(probes)
-        has = _shared(asked, probes)
-        measured = Measured(request.out / PROCESSES, sides, asked)
+        has = _shared(plan, probes)
+        measured = SideMeasurer(request.out / PROCESSES, sides, plan)
         pairs = interleaved(
             has,
-            asked.scenario.gate,
+            plan.scenario.gate,
             measured,
             observer,
-            seed=asked.scenario.measure.seed,
+            seed=plan.scenario.measure.seed,
             noise=noise,
         )
-    return _result(request, asked, sides, measured, pairs, noise, notes, time.monotonic() - began)
+    return _result(request, plan, sides, measured, pairs, noise, notes, time.monotonic() - began)
+
+
+def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, pairs: int) -> GateNoise:
+    """Compare a scenario's code with itself: so many pairs of all cells, both sides being this folder.
+
+    Raises:
+        SideFailed: it cannot be measured at all.
+    """
+    folder = Path.cwd()
+    sides: dict[SideName, GateSide] = {
+        name: GateSide(
+            name=name,
+            words=f"{folder}",
+            folder=folder,
+            python=interpreter(None, folder),
+            pythonpath=request.pythonpath,
+        )
+        for name in SIDES
+    }
+    rule = plan.scenario.gate
+    with tempfile.TemporaryDirectory(prefix="benchsuite-noise-") as home:
+        compared = interleaved(
+            dict.fromkeys(SIDES, plan.cells),
+            Gate(screen=0, pairs=pairs),
+            SideMeasurer(Path(home), sides, plan),
+            observer,
+            seed=plan.scenario.measure.seed,
+        )
+    return noise_of(
+        plan.cells,
+        compared,
+        rule,
+        scenario=plan.scenario.name,
+        machine=machine_words(plan.environment),
+        environment=plan.environment,
+        names=cell_names(plan.cells),
+    )
+
+
+def modules_of(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """The top-level modules that the cells' own subjects come from, the zoo's left out."""
+    brought = plugins(search_path()).mixers
+    targets = dict.fromkeys(
+        brought[cell.target].target if cell.target in brought else cell.target
+        for cell in cells
+        if not cell.target.startswith(TIMM)
+    )
+    return tuple(
+        dict.fromkeys(target.partition(":")[0].partition(".")[0] for target in targets if ":" in target)
+    )
+
+
+def missing_targets(cells: Sequence[Cell], known: Collection[str]) -> frozenset[str]:
+    """The names that a zoo does not have; what a "module:Class" stands for, its own process finds out."""
+    return frozenset(cell.target for cell in cells if ":" not in cell.target and cell.target not in known)
+
+
+def require_ours(
+    sides: Mapping[SideName, GateSide], probes: Mapping[SideName, Probe], cells: Sequence[Cell], root: Path
+) -> tuple[str, ...]:
+    """Notes on modules that are not of the two revisions.
+
+    Args:
+        root: of the repository.
+
+    Raises:
+        UsageError: one side would import the other side's files, or files that belong to neither; or nothing
+            that is measured is of the repository.
+    """
+    modules = modules_of(cells)
+    notes = []
+    for module in modules:
+        inside = {name: sides[name].holds(probes[name].places.get(module)) for name in SIDES}
+        outside = {
+            name: place for name in SIDES if not inside[name] and (place := probes[name].places.get(module))
+        }
+        if outside and (any(inside.values()) or _is_source(next(iter(outside.values())), root)):
+            raise UsageError(_elsewhere(module, *next(iter(outside.items()))))
+        if outside:
+            notes.append(f"{module} is not of this repository: {next(iter(outside.values()))}")
+    if any(sides[n].holds(probes[n].places.get(m)) for n in SIDES for m in ("benchsuite", *modules)):
+        return tuple(notes)
+    if modules:
+        places = probes["candidate"].places
+        raise UsageError(_elsewhere(modules[0], "candidate", places.get(modules[0])))
+    raise UsageError(
+        "nothing of this repository is measured: the scenario names mixers of benchsuite only, which both "
+        "sides take from the same place\n  name your own in it (mixer: my_package.mixers:MyMixer), or "
+        "compare two interpreters: --base-python P --candidate-python P"
+    )
+
+
+def _is_source(place: str, root: Path) -> bool:
+    """Whether a file is of the repository's own checkout, and not of an environment that stands in it."""
+    path = Path(place).resolve()
+    return path.is_relative_to(root) and not {"site-packages", "dist-packages"} & set(path.parts)
+
+
+def _elsewhere(module: str, side: str, place: str | None) -> str:
+    what = f"comes from {place}, which is not of that revision" if place else "is not to be found there"
+    return (
+        f"the {side} would not measure its own code: the module {module} {what}\n"
+        "  name the folder that holds it, relative to here: --pythonpath src"
+    )
 
 
 def _instruments(probes: Mapping[SideName, Probe]) -> tuple[str, ...]:
@@ -76,51 +191,51 @@ def _instruments(probes: Mapping[SideName, Probe]) -> tuple[str, ...]:
     )
 
 
-def _shared(asked: Question, probes: Mapping[SideName, Probe]) -> dict[SideName, tuple[Cell, ...]]:
+def _shared(plan: GatePlan, probes: Mapping[SideName, Probe]) -> dict[SideName, tuple[Cell, ...]]:
     """The cells that either side's zoo has.
 
     Raises:
         UsageError: none is in both.
     """
     brought = frozenset(plugins(search_path()).mixers)
-    lacks = {name: missing_targets(asked.cells, one.known | brought) for name, one in probes.items()}
-    has = {name: tuple(cell for cell in asked.cells if cell.target not in lacks[name]) for name in probes}
+    lacks = {name: missing_targets(plan.cells, one.known | brought) for name, one in probes.items()}
+    has = {name: tuple(cell for cell in plan.cells if cell.target not in lacks[name]) for name in probes}
     if not any(cell in has["candidate"] for cell in has["base"]):
         words = "; ".join(
             f"the {name} lacks {', '.join(sorted(gone))}" for name, gone in lacks.items() if gone
         )
-        raise UsageError(f"{asked.scenario.name}: the two sides have no cell in common: {words}")
+        raise UsageError(f"{plan.scenario.name}: the two sides have no cell in common: {words}")
     return has
 
 
 @dataclass(slots=True)
-class Measured:
-    """Measures turns in run folders, and remembers the machine as each side saw it first."""
+class SideMeasurer:
+    """Measures processes in run folders, and remembers the machine as each side saw it first."""
 
     home: Path
-    sides: Mapping[SideName, Side]
-    asked: Question
+    sides: Mapping[SideName, GateSide]
+    plan: GatePlan
     environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     seen: dict[SideName, Sequence[Record]] = field(default_factory=dict)
 
-    def __call__(self, turn: Turn) -> Records:
+    def __call__(self, run: ProcessRun) -> Records:
         """Measure one process of one side.
 
         Raises:
             NotComparableError: it took other threads, or another allocator, than the other side.
         """
-        if not turn.cells:
+        if not run.cells:
             return {}
-        scenario = self.asked.scenario
-        document = side_scenario(
-            scenario, turn.cells, device=self.asked.device, seed=turn.seed, exact=turn.exact
+        scenario = self.plan.scenario
+        document = process_scenario(
+            scenario, run.cells, device=self.plan.device, seed=run.seed, exact=run.exact
         )
-        process = run_process(self.sides[turn.side], document, self.home / turn.name)
-        self.environments.setdefault(turn.side, process.environment)
+        process = run_process(self.sides[run.side], document, self.home / run.name)
+        self.environments.setdefault(run.side, process.environment)
         self.unread += process.unread
-        if turn.side not in self.seen:
-            self.seen[turn.side] = process.records
+        if run.side not in self.seen:
+            self.seen[run.side] = process.records
             require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
         return {
             record.id: replace(
@@ -132,31 +247,31 @@ class Measured:
 
 
 def _result(
-    request: Request,
-    asked: Question,
-    sides: Mapping[SideName, Side],
-    measured: Measured,
-    pairs: Sequence[Pair],
+    request: GateRequest,
+    plan: GatePlan,
+    sides: Mapping[SideName, GateSide],
+    measured: SideMeasurer,
+    pairs: Sequence[ProcessPair],
     noise: Mapping[str, float],
     notes: tuple[str, ...],
     seconds: float,
 ) -> GateResult:
-    rule = asked.scenario.gate
-    found = judged(asked.cells, pairs, rule, accepted=request.accepted, noise=noise)
-    changes = [change for cell in found.cells for change in cell.changes]
+    rule = plan.scenario.gate
+    verdicts = judge_pairs(plan.cells, pairs, rule, accepted=request.accepted, noise=noise)
+    changes = [change for cell in verdicts.cells for change in cell.changes]
     idle = unused(changes, request.accepted)
     return GateResult(
-        scenario=asked.scenario.name,
+        scenario=plan.scenario.name,
         base=sides["base"].words,
         candidate=sides["candidate"].words,
-        machine=machine_words(asked.environment),
-        cells=found.cells,
+        machine=machine_words(plan.environment),
+        cells=verdicts.cells,
         rule=rule,
-        tested=found.tested,
-        by_chance=found.by_chance,
+        tested=verdicts.tested,
+        by_chance=verdicts.by_chance,
         differences=_differences(measured.environments),
         notes=(
-            *asked.notes,
+            *plan.notes,
             *notes,
             *(f"--accept {one} accepts nothing: no such number changed" for one in idle),
             *measured.unread,
@@ -176,6 +291,6 @@ def _differences(environments: Mapping[SideName, Mapping[str, Any]]) -> tuple[Fi
     return tuple(one for one in every if not one.path.startswith(_OF_THE_MOMENT))
 
 
-def _folder(request: Request) -> Path:
+def _folder(request: GateRequest) -> Path:
     request.out.mkdir(parents=True, exist_ok=True)
     return request.out

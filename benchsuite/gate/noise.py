@@ -1,4 +1,4 @@
-"""What comparisons of code with itself come to on a machine, kept in a file that a gate can read."""
+"""Noise of cells: what comparisons of code with itself come to on a machine, in a file that a gate reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.errors import UsageError
 from benchsuite.findings.fingerprint import findings
 from benchsuite.gate.decide import aa_noise
-from benchsuite.gate.evidence_of_pairs import Pair, log_ratios_of
+from benchsuite.gate.verdicts import ProcessPair, log_ratios_of
 from benchsuite.io import parse
 from benchsuite.results.record import Cell
 from benchsuite.results.shapes import require_environment
@@ -46,7 +46,7 @@ class CellNoise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noise:
+class GateNoise:
     """The cells of a scenario held against themselves.
 
     Attributes:
@@ -78,20 +78,20 @@ class Noise:
 
 def noise_of(
     cells: Sequence[Cell],
-    pairs: Sequence[Pair],
+    pairs: Sequence[ProcessPair],
     rule: Gate,
     *,
     scenario: str,
     machine: str,
     environment: Mapping[str, Any],
     names: Mapping[str, str],
-) -> Noise:
+) -> GateNoise:
     """The noise of each cell, from pairs in which both sides are the same code.
 
     Args:
         names: cell id → its name for a reader.
     """
-    found, unmeasured = [], []
+    measured, unmeasured = [], []
     for cell in cells:
         ratios = log_ratios_of(cell.id, pairs)
         if len(ratios) < 2:
@@ -101,21 +101,21 @@ def noise_of(
             continue
         spread = math.sqrt(math.fsum(ratio**2 for ratio in ratios) / len(ratios))
         noise = aa_noise(ratios, rule.pairs)
-        found.append(
+        measured.append(
             CellNoise(id=cell.id, name=names[cell.id], noise=noise, spread=spread, log_ratios=ratios)
         )
-    return Noise(
+    return GateNoise(
         scenario=scenario,
         machine=machine,
         environment=environment,
         pairs=rule.pairs,
         floor=rule.delta,
-        cells=tuple(found),
+        cells=tuple(measured),
         unmeasured=tuple(unmeasured),
     )
 
 
-def write_noise(noise: Noise, path: Path) -> None:
+def write_noise(noise: GateNoise, path: Path) -> None:
     """Write the file.
 
     Raises:
@@ -129,7 +129,7 @@ def write_noise(noise: Noise, path: Path) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def read_noise(path: Path) -> Noise:
+def read_noise(path: Path) -> GateNoise:
     """What `write_noise` wrote.
 
     Raises:
@@ -143,9 +143,9 @@ def read_noise(path: Path) -> Noise:
                 f"{path}: version {version} of a noise file is newer than this benchsuite reads (up to "
                 f"{NOISE_VERSION}); update with: pip install --upgrade benchsuite"
             )
-        found = _adapter().validate_python(data)
-        require_environment(found.environment)
-        return found
+        noise = _adapter().validate_python(data)
+        require_environment(noise.environment)
+        return noise
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -154,7 +154,7 @@ def read_noise(path: Path) -> Noise:
 
 
 def require_fitting(
-    noise: Noise, path: Path, environment: Mapping[str, Any], cells: Sequence[Cell], pairs: int
+    noise: GateNoise, path: Path, environment: Mapping[str, Any], cells: Sequence[Cell], pairs: int
 ) -> tuple[str, ...]:
     """Notes on noise that was measured elsewhere or of other cells.
 
@@ -180,7 +180,7 @@ def require_fitting(
 
 
 @functools.cache
-def _adapter() -> TypeAdapter[Noise]:
+def _adapter() -> TypeAdapter[GateNoise]:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(Noise)
+    return TypeAdapter(GateNoise)

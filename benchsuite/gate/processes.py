@@ -1,4 +1,4 @@
-"""The two sides of a gate as processes: each run of one is a `benchsuite run` of its own, in its own folder.
+"""Processes of the base and the candidate: each is a `benchsuite run` of its own, in its own folder.
 
 What passes between a gate and its sides are scenario files and run folders, whose versions are known, so that
 a side may be of an older or a newer benchsuite.
@@ -13,20 +13,25 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import benchsuite
 from benchsuite.errors import SideFailed, UsageError
-from benchsuite.results.record import Record
+from benchsuite.results.record import SETTINGS, Cell, Record
 from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.scenario.expand import expand, variants
+from benchsuite.scenario.model import Scenario
 
 _ROOT = Path(benchsuite.__file__).resolve().parents[1]
 """Where this benchsuite can be imported from."""
 _LAST_LINES = 12
 """Of what a side printed, in the message when it failed."""
+_KEPT = ("name", "title", "subject", "sweep", "include")
+_OF_MEASURE = ("warmup_calls", "max_samples", "threads", "timeout_s", "memory_limit")
+"""Settings that a process of the gate takes over as they are."""
 _PROBE = """
 import importlib.util, json, sys
 def place(name):
@@ -47,8 +52,8 @@ print(json.dumps({"version": __version__, "known": known, "places": places}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One side of a gate.
+class GateSide:
+    """The base or the candidate of a gate.
 
     Attributes:
         name: "base" or "candidate".
@@ -80,7 +85,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What a side says of itself.
+    """Version, names and modules of a side, as it says itself.
 
     Attributes:
         version: of its benchsuite.
@@ -102,17 +107,17 @@ def interpreter(word: str | None, folder: Path) -> str:
     if word is None:
         return sys.executable
     if os.sep not in word:
-        found = shutil.which(word)
+        python = shutil.which(word)
     else:
         tried = (folder / word, Path.cwd() / word)
         # Not resolved: a virtual environment's python is a link, and known by where the link is.
-        found = next((str(path.absolute()) for path in tried if path.is_file()), None)
-    if found is None:
+        python = next((str(path.absolute()) for path in tried if path.is_file()), None)
+    if python is None:
         raise UsageError(f"no interpreter {word!r}: not on PATH, in {folder} or in {Path.cwd()}")
-    return found
+    return python
 
 
-def probe(side: Side, modules: Sequence[str]) -> Probe:
+def probe(side: GateSide, modules: Sequence[str]) -> Probe:
     """Ask a side where it finds these top-level modules.
 
     Raises:
@@ -133,7 +138,7 @@ def probe(side: Side, modules: Sequence[str]) -> Probe:
     return Probe(found["version"], frozenset(found["known"]), found["places"])
 
 
-def set_up(side: Side, command: str, log: Path) -> None:
+def set_up(side: GateSide, command: str, log: Path) -> None:
     """Run a user's command in a side's folder.
 
     Raises:
@@ -148,9 +153,36 @@ def set_up(side: Side, command: str, log: Path) -> None:
         raise _failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
 
 
+def process_scenario(
+    scenario: Scenario, cells: Sequence[Cell], *, device: str, seed: int, exact: bool
+) -> dict[str, Any]:
+    """Plain data of a scenario file that measures exactly these cells of `scenario`.
+
+    It says nothing that an older benchsuite might not know: no gate, no claims, no report, and of the
+    settings only what sampling needs. So a side may be of any revision that can run a scenario.
+
+    Args:
+        cells: some of what `scenario` expands to; at least one.
+        device: what "auto" means.
+        seed: of weights, input and the order of the cells; the same for both sides of a pair.
+        exact: also count, look at memory and compare outputs with their references; else only time.
+    """
+    whole = scenario.model_dump(mode="json", exclude_defaults=True)
+    document = {key: whole[key] for key in _KEPT if key in whole}
+    _prune(document, scenario, {cell.name for cell in cells}, device)
+    document["measure"] = _measure(scenario, seed=seed, exact=exact)
+    rest = expand(Scenario.from_dict(document), device=device)
+    wanted = {cell.id for cell in cells}
+    assert wanted <= {cell.id for cell in rest}
+    document["exclude"] = [
+        {"where": _only(cell, rest), "reason": "not asked for"} for cell in rest if cell.id not in wanted
+    ]
+    return document
+
+
 @dataclass(frozen=True, slots=True)
-class Process:
-    """What one run of a side left.
+class ProcessResult:
+    """Records that one run of a side left.
 
     Attributes:
         unread: lines that are no records, each with its place and its reason.
@@ -161,11 +193,11 @@ class Process:
     unread: tuple[str, ...] = ()
 
 
-def run_process(side: Side, document: Mapping[str, Any], folder: Path) -> Process:
+def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
     """Measure a scenario on a side, in processes that begin and end with it.
 
     Args:
-        document: of `side_scenario`.
+        document: of `process_scenario`.
         folder: of the run; stays.
 
     Raises:
@@ -184,13 +216,15 @@ def run_process(side: Side, document: Mapping[str, Any], folder: Path) -> Proces
                 stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
             ))  # fmt: skip
     if code not in (0, 3) or not (folder / RECORDS).is_file():
-        said = log.read_text(encoding="utf-8", errors="replace")
-        raise _failed(side, f"benchsuite run exited with {code}", said.replace(str(scenario), "the scenario"))
+        printed = log.read_text(encoding="utf-8", errors="replace")
+        raise _failed(
+            side, f"benchsuite run exited with {code}", printed.replace(str(scenario), "the scenario")
+        )
     (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
     if not log.stat().st_size:
         log.unlink()
     run = read_run(folder)
-    return Process(run.records, run.environment, run.warnings)
+    return ProcessResult(run.records, run.environment, run.warnings)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:
@@ -203,6 +237,65 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def _failed(side: Side, what: str, said: str) -> SideFailed:
-    lines = [f"  {line}" for line in said.strip().splitlines()[-_LAST_LINES:]]
+def _failed(side: GateSide, what: str, printed: str) -> SideFailed:
+    lines = [f"  {line}" for line in printed.strip().splitlines()[-_LAST_LINES:]]
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
+
+
+def _prune(document: dict[str, Any], scenario: Scenario, labels: Collection[str], device: str) -> None:
+    """Drop mixers or networks without a wanted cell: this side may not know them. "auto" becomes `device`."""
+    axis = "backbone" if scenario.subject == "backbone" else "mixer"
+    kept = {variant.entry for variant in variants(scenario.sweep) if variant.label in labels}
+    entries = [one for position, one in enumerate(document["sweep"][axis]) if position in kept]
+    words = {one["name"] for one in entries} | set(labels)
+    includes = []
+    for one in document.get("include", ()):
+        named = one.get(axis)
+        left = None if named is None else [word for word in named if word in words]
+        if left != []:
+            includes.append(one if left is None else one | {axis: left})
+    document["include"] = [_on(one, device) for one in includes]
+    devices = document["sweep"].get("device", ["auto"])
+    document["sweep"] = _on(document["sweep"] | {axis: entries, "device": devices}, device)
+
+
+def _on(axes: dict[str, Any], device: str) -> dict[str, Any]:
+    if "device" not in axes:
+        return axes
+    resolved = dict.fromkeys(device if word == "auto" else word for word in axes["device"])
+    return axes | {"device": list(resolved)}
+
+
+def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
+    """One round in shuffled order, with the gate's budgets, which are used up: a rule that stops on precision
+    would give the two sides different numbers of samples."""
+    measure, gate = scenario.measure, scenario.gate
+    settings = {key: getattr(measure, key) for key in _OF_MEASURE}
+    return settings | {
+        "metrics": list(measure.metrics) if exact else ["latency"],
+        "check": measure.check and exact,
+        "rule": "fixed",
+        "rounds": 1,
+        "order": "shuffled",
+        "seed": seed,
+        "warmup_s": gate.warmup_s,
+        "min_samples": gate.min_samples,
+        "max_samples": max(measure.max_samples, gate.min_samples),
+        "max_s": gate.max_s,
+        "busy": False,
+        "ceilings": False,
+    }
+
+
+def _only(cell: Cell, among: Sequence[Cell]) -> str:
+    """A filter that holds for this cell and for no other: a label is one mixer with its parameters."""
+    terms = [f'mixer="{cell.name}"']
+    for axis in SETTINGS:
+        value, values = getattr(cell, axis), dict.fromkeys(getattr(one, axis) for one in among)
+        if len(values) == 1:
+            continue
+        if value is None:  # that which has none of the others' values
+            terms.append(f"{axis}!={','.join(str(one) for one in values if one is not None)}")
+        else:
+            terms.append(f"{axis}={value[0]}x{value[1]}" if axis == "resolution" else f"{axis}={value}")
+    return " ".join(terms)

@@ -1,4 +1,4 @@
-"""What a gate is asked, and all that can be refused before a side is looked at."""
+"""Request of a gate, and all that can be refused before base and candidate are looked at."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.gate.evidence_of_pairs import require_enough
-from benchsuite.gate.exact import Accepted
+from benchsuite.gate.accept import Accepted
+from benchsuite.gate.verdicts import require_enough
 from benchsuite.results.record import Cell
-from benchsuite.runner.device_profile import profile_for, said
-from benchsuite.runner.prepare import busy
+from benchsuite.runner.prepare import busy, profile_for, profile_note
 from benchsuite.scenario.expand import expand
+from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.model import Scenario
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the user asked for on the command line.
+class GateRequest:
+    """Words of the command line.
 
     Attributes:
         base, candidate: revisions; both None if interpreters alone are compared.
-        base_python, candidate_python: interpreters of the sides; this one if None.
+        base_python, candidate_python: their interpreters; this one if None.
         pythonpath: folders of the user's modules, relative to where the command runs.
         out: folder of the gate.
-        setup: command that is run in each side's folder first.
+        setup: command that is run in the folder of each side first.
         allow_dirty: go on although the candidate is not what the files are.
     """
 
@@ -48,8 +48,8 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is to be measured, whatever the sides.
+class GatePlan:
+    """Cells to measure, whatever base and candidate are.
 
     Attributes:
         device: what "auto" means.
@@ -63,7 +63,7 @@ class Question:
     notes: tuple[str, ...] = ()
 
 
-def question(request: Request) -> Question:
+def plan(request: GateRequest) -> GatePlan:
     """Load the scenario, look at the machine, expand the cells.
 
     Raises:
@@ -77,7 +77,7 @@ def question(request: Request) -> Question:
     device, environment = _machine(scenario)
     notes: tuple[str, ...] = ()
     if profile := profile_for(device, request.profiles, scenario):
-        notes = (said(profile),)
+        notes = (profile_note(profile),)
         scenario = _load(request, (profile,))
     selection = parse(request.filter)
     every = expand(scenario, device=device)
@@ -92,13 +92,26 @@ def question(request: Request) -> Question:
             "against a stored baseline: benchsuite gate RUN --baseline FILE"
         )
     require_enough(scenario.gate)
-    return Question(
+    return GatePlan(
         scenario=scenario,
         device=device,
         cells=cells,
         environment=environment,
         notes=(*notes, *busy(environment)),
     )
+
+
+def rule_of(reference: str | None) -> Gate:
+    """The rule of a scenario, a file or a shipped one; the usual rule if None.
+
+    Raises:
+        ScenarioError: the scenario has mistakes.
+        UsageError: there is no such scenario.
+    """
+    from benchsuite.scenario.load import load, resolve
+    from benchsuite.zoo.catalogue import known_parameters
+
+    return Gate() if reference is None else load(resolve(reference), known_parameters(())).gate
 
 
 def machine_words(environment: Mapping[str, Any]) -> str:
@@ -111,9 +124,8 @@ def machine_words(environment: Mapping[str, Any]) -> str:
     return f"{name}{threads}, torch {environment.get('torch', '?')}"
 
 
-def _load(request: Request, profiles: tuple[str, ...]) -> Scenario:
-    from benchsuite.scenario.find import resolve
-    from benchsuite.scenario.load import load
+def _load(request: GateRequest, profiles: tuple[str, ...]) -> Scenario:
+    from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters
 
     device = () if request.device is None else (f"sweep.device={request.device}",)
@@ -132,7 +144,9 @@ def _machine(scenario: Scenario) -> tuple[str, dict[str, Any]]:
     words = list(scenario.sweep.device)
     worker = Worker()
     try:
-        found: Callable[..., tuple[str, dict[str, Any]]] = worker.call
-        return found("describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None)
+        describe: Callable[..., tuple[str, dict[str, Any]]] = worker.call
+        return describe(
+            "describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None
+        )
     finally:
         worker.close()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, UsageError
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
-from benchsuite.gate.decide import Decision
-from benchsuite.io import parse
+from benchsuite.gate.decide import CellDecision
+from benchsuite.io import parse, write_whole
 from benchsuite.results.record import Cell, Status
 from benchsuite.scenario.gate_settings import Gate
 
@@ -82,7 +82,7 @@ class GateCell:
     reason: str = ""
     base_s: float | None = None
     candidate_s: float | None = None
-    decision: Decision | None = None
+    decision: CellDecision | None = None
     changes: tuple[Change, ...] = ()
     accepted: tuple[Change, ...] = ()
     pairs_s: tuple[tuple[float, float], ...] = ()
@@ -99,7 +99,7 @@ class GateResult:
         base, candidate: what was compared, in words a reader can act on: "main (a1b2c3d)".
         machine: in words: "NVIDIA H200, torch 2.11.0".
         rule: the numbers of the rule; None where only exact numbers were compared.
-        tested, by_chance: as in `analyse.gate.Outcome`.
+        tested, by_chance: as in `decide.Decisions`.
         differences: how the machines of the two sides differ; empty where both sides ran in one job.
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
         command: what repeats it.
@@ -204,9 +204,7 @@ def load(text: str, name: str = RESULT) -> GateResult:
 
 def write(result: GateResult, path: Path) -> None:
     """Write the file whole: a reader sees the old one or the new one."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(dump(result), encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, dump(result), temporary=path.with_suffix(".tmp"))
 
 
 def read(path: Path) -> GateResult:

@@ -1,4 +1,4 @@
-"""What the gate's rule does on machines whose noise is known: how often it cries wolf, how often it sees one.
+"""Error rates of the gate's rule on machines of known noise: how often it cries wolf, how often it sees one.
 
 Synthetic processes go through the very rule of `gate/decide.py`. A process has an effect of its own
 (log-normal), may be in one of two modes, and drifts with the machine; its samples scatter around that, and
@@ -16,7 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from benchsuite.gate.decide import Evidence, Verdict, decide, flagged
+from benchsuite.gate.decide import Evidence, Verdict, decide, expected_by_chance, flagged
+from benchsuite.gate.formats.console import ConsolePage
 from benchsuite.scenario.gate_settings import Gate
 
 Order = Literal["interleaved", "sequential"]
@@ -29,6 +30,8 @@ SPIKES, SPIKE = 0.02, 0.5
 """Share of samples that are interrupted, and by which share of the step on average."""
 EFFECTS = (0.0, 0.05, 0.10)
 """Slowdowns of the new code."""
+_MANY = 200
+"""Cells of a large scenario."""
 _BLOCK = 500
 """Trials that are in memory together: some 10 MB."""
 
@@ -112,6 +115,16 @@ def table(rule: Gate, *, trials: int, seed: int = 0) -> list[Sequence[Rates]]:
     ]
 
 
+def simulation_page(rule: Gate, trials: int) -> ConsolePage:
+    """How often the rule errs, a row for a regime and an order."""
+    many = expected_by_chance(_MANY, rule.confidence)
+    below = (
+        f"{trials} comparisons each; the others have passed the screen, or are called the same.",
+        f"Of {_MANY} cells exactly at the limit, {many:.2g} would be called slower by chance, on average.",
+    )
+    return ConsolePage([_sentence(rule)], [_row(rates) for rates in table(rule, trials=trials)], below)
+
+
 def at_most(count: int, trials: int, confidence: float = 0.95) -> float:
     """The largest rate that so few hits leave possible: 0 of 300 leave 1 %. Clopper and Pearson's bound."""
     if count >= trials:
@@ -188,3 +201,36 @@ def _binomial_below(count: int, trials: int, rate: float) -> float:
         )
         for k in range(count + 1)
     )
+
+
+def _sentence(rule: Gate) -> str:
+    """The rule in a sentence."""
+    screen = (
+        f"only a cell whose median ratio over {rule.screen} pairs of processes is above gets {rule.pairs} "
+        "fresh pairs, which decide"
+        if rule.screen
+        else f"every cell gets {rule.pairs} pairs of processes"
+    )
+    sure = f"{100 * rule.confidence:g} %"
+    return f"slower: the {sure} interval of the ratio lies above {1 + rule.delta:g}; {screen}"
+
+
+def _row(rates: Sequence[Rates]) -> dict[str, str]:
+    """Verdicts of one regime for a reader; the first effect is none, so "slower" is a false alarm there."""
+    same = rates[0]
+    alarms = same.counts.get("slower", 0)
+    bound = _percent(at_most(alarms, same.trials))
+    row = {
+        "machine": same.regime.name,
+        "order": same.order,
+        "false alarms": f"{_percent(same.share('slower'))} (at most {bound})",
+        "unchanged: inconclusive": _percent(same.share("inconclusive")),
+    }
+    for one in rates[1:]:
+        row[f"{one.effect:+.0%} caught"] = _percent(one.share("slower"))
+        row[f"{one.effect:+.0%} inconclusive"] = _percent(one.share("inconclusive"))
+    return row
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -50,8 +50,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Noise:
-    """What differences of identical cells come to; all of them shares, not per cent.
+class MachineNoise:
+    """Differences of identical cells; all of them shares, not per cent.
 
     Attributes:
         rounds: of a run.
@@ -79,12 +79,12 @@ class Noise:
 
     @property
     def between(self) -> float:
-        """What the latency of a cell in one run and that in another must differ by to mean something."""
+        """Share by which latencies of a cell in two runs must differ to mean something."""
         return math.expm1(math.sqrt(2) * math.log1p(self.drift))
 
 
-def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
-    """What trials of as many rounds each say.
+def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineNoise:
+    """Noise of the machine, from trials of as many rounds each.
 
     Args:
         earlier: `Trial.log_mean` of former self-tests of the machine, which its drift over days is in.
@@ -111,7 +111,7 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
     told = [paired(second, first).interval() for first, second in pairs]
     values = [one.value for run in intervals for one in run]
     firsts = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
-    return Noise(
+    return MachineNoise(
         runs=len(trials),
         rounds=rounds,
         ratio=math.expm1(t_quantile(0.95, independent) * around / math.sqrt(rounds)),
@@ -127,7 +127,7 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> Noise:
 
 
 def chance(count: int) -> int:
-    """How many of so many comparisons of identical cells may see a difference at 95 % without anything being
+    """Number of so many comparisons of identical cells may see a difference at 95 % without anything being
     wrong."""
     for allowed in range(count):
         beyond = sum(
@@ -138,8 +138,8 @@ def chance(count: int) -> int:
     return count
 
 
-def verdicts(trials: Sequence[Trial], noise: Noise) -> list[Verdict]:
-    """What the trials come to, the noise of a ratio first."""
+def verdicts(trials: Sequence[Trial], noise: MachineNoise) -> list[Verdict]:
+    """Verdicts on the trials, that on the noise of a ratio first."""
     return [
         _ratio(noise, trials),
         _intervals(noise),
@@ -149,7 +149,7 @@ def verdicts(trials: Sequence[Trial], noise: Noise) -> list[Verdict]:
     ]
 
 
-def _ratio(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _ratio(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     level: Level = "ok" if noise.ratio <= NOISY else "warn"
     means = f"smaller differences of cells of one run mean nothing here, in {noise.rounds} rounds"
     if level == "warn":
@@ -158,7 +158,7 @@ def _ratio(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     return Verdict("A/A: noise of a ratio", level, share(noise.ratio), f"{NOISY:.0%}", means, numbers)
 
 
-def _intervals(noise: Noise) -> Verdict:
+def _intervals(noise: MachineNoise) -> Verdict:
     allowed = chance(noise.asked)
     level: Level = "ok" if noise.told_apart <= allowed else "warn"
     means = (
@@ -177,7 +177,7 @@ def _intervals(noise: Noise) -> Verdict:
     )
 
 
-def _rounds(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _rounds(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     medians = tuple(median for trial in trials for cell in trial.cells for median in cell)
     level: Level = "ok" if noise.spread <= NOISY else "warn"
     means = "how far fresh processes of one run are apart; intervals are made of this"
@@ -191,7 +191,7 @@ def _rounds(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     )
 
 
-def _runs(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _runs(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     allowed = chance(noise.runs_asked)
     value = f"{noise.runs_apart} of {noise.runs_asked} pairs disjoint, range {share(noise.reach)}"
     level: Level = "ok" if noise.runs_apart <= allowed else "warn"
@@ -204,7 +204,7 @@ def _runs(noise: Noise, trials: Sequence[Trial]) -> Verdict:
     return Verdict("A/A: over runs", level, value, f"{allowed} of {noise.runs_asked}", means, numbers)
 
 
-def _order(noise: Noise, trials: Sequence[Trial]) -> Verdict:
+def _order(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     name = "A/A: second cell"
     logs = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
     value = signed(noise.bias)

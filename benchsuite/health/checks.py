@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from benchsuite.health.reference_workloads import Copy, FusedAttention, Product, Wait
 from benchsuite.health.verdict import Verdict, agreement, broken, close, exact
-from benchsuite.measurement import cuda_busy
+from benchsuite.measurement.cuda import kernel_seconds
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import measure_memory
 from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import measure_time
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import WarmUp, measure_time
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Memory
 from benchsuite.stats.intervals import quantile
 
 CLOCKS, REPLAY = 0.02, 0.1
-"""How far two clocks may be apart on the same work, and a replay from what a profiler adds up: the profiler
-leaves out what lies between kernels."""
+"""Share by which two clocks may be apart on the same work, and a replay from what a profiler adds up: the
+profiler leaves out what lies between kernels."""
 WAIT_S = 0.005
 ROUNDING = 512
-"""Bytes that torch's CUDA allocator rounds every tensor up to."""
+"""Bytes that torch's caching allocator rounds every tensor up to."""
 MOST_CALLS = 64
 """Most calls in one go, as in a measurement."""
-SIDE = {"cpu": 512, "cuda": 4096}
-"""Of the square product that clocks are compared on: some milliseconds, so that no clock's own time shows."""
+SIDE, HOST_SIDE = 4096, 512
+"""Side of the square product that clocks are compared on: some milliseconds, so that no clock's own time
+shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long the comparisons take.
+    """Duration of the comparisons.
 
     Attributes:
         turns: of ours and theirs, two at least.
@@ -52,7 +54,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Where the checks run.
+    """Device that the checks run on.
 
     Attributes:
         name: of the device, as torch takes it.
@@ -65,8 +67,63 @@ class Bench:
     effort: Effort
 
     @property
-    def cuda(self) -> bool:
-        return self.timer.kind == "cuda"
+    def on_host(self) -> bool:
+        return kind_of(self.timer.kind).on_host
+
+
+class KnownProduct(nn.Module):
+    """(rows, inner) × (inner, outer): rows · inner · outer multiply–adds."""
+
+    def __init__(self, inner: int, outer: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(inner, outer))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight
+
+    def macs(self, rows: int) -> int:
+        inner, outer = self.weight.shape
+        return rows * inner * outer
+
+
+class KnownFusedAttention(nn.Module):
+    """Attention of x with itself by torch's fused operator, which many counters take to be free.
+
+    x is (B, heads, N, head_dim); scores and their product with the values are 2 · heads · N² · head_dim
+    multiply–adds an image.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.scaled_dot_product_attention(x, x, x)
+
+    @staticmethod
+    def macs(heads: int, tokens: int, head_dim: int) -> int:
+        return 2 * heads * tokens**2 * head_dim
+
+
+class KnownCopy(nn.Module):
+    """Reads every byte of its input once and writes as many."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clone()
+
+
+class KnownWait:
+    """A step that keeps the host busy for `seconds`, by its own clock.
+
+    Attributes:
+        took_s: what each call took by that clock; an interrupted one took longer.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._ns = round(seconds * 1e9)
+        self.took_s: list[float] = []
+
+    def __call__(self) -> None:
+        start = time.perf_counter_ns()
+        while (now := time.perf_counter_ns()) - start < self._ns:
+            pass
+        self.took_s.append((now - start) * 1e-9)
 
 
 Check = Callable[[str, Bench], Verdict]
@@ -78,8 +135,8 @@ def examine(device: str, noise: float, effort: Effort) -> Iterator[Verdict]:
     with precision_of("fp32", device):
         for name, check in CHECKS.items():
             yield _made(name, check, bench)
-        if bench.cuda:
-            for name, check in ON_CUDA.items():
+        if not bench.on_host:
+            for name, check in ON_GPU.items():
                 yield _made(name, check, bench)
 
 
@@ -91,21 +148,21 @@ def _made(name: str, check: Check, bench: Bench) -> Verdict:
 
 
 def _product_macs(name: str, bench: Bench) -> Verdict:
-    product = Product(192, 320)
+    product = KnownProduct(192, 320)
     counted = count_cost(product, (torch.randn(49, 192),))
     return exact(name, counted.macs, product.macs(49), "MACs", "the counter counts a product exactly")
 
 
 def _attention_macs(name: str, bench: Bench) -> Verdict:
     heads, tokens, head_dim = 3, 49, 32
-    counted = count_cost(FusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
-    known = FusedAttention.macs(heads, tokens, head_dim)
+    counted = count_cost(KnownFusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
+    known = KnownFusedAttention.macs(heads, tokens, head_dim)
     found = counted.macs if counted.complete else None
     return exact(name, found, known, "MACs", "the counter sees into fused attention")
 
 
 def _known_wait(name: str, bench: Bench) -> Verdict:
-    wait, count = Wait(WAIT_S), bench.effort.waits
+    wait, count = KnownWait(WAIT_S), bench.effort.waits
     rule = FixedCount(min_samples=count, max_samples=count, max_s=60.0)
     timing = measure_time(wait, bench.timer, WarmUp(2, 0.0), rule, threads=torch.get_num_threads())
     true = wait.took_s[-count:]  # what came before was warm-up
@@ -115,7 +172,7 @@ def _known_wait(name: str, bench: Bench) -> Verdict:
 
 def _copied_bytes(name: str, bench: Bench) -> Verdict:
     size = 4 << 20
-    memory = _memory(Copy(), torch.zeros(size, dtype=torch.uint8, device=bench.name))
+    memory = _memory(KnownCopy(), torch.zeros(size, dtype=torch.uint8, device=bench.name))
     moved = memory.weights_bytes + memory.input_bytes + (memory.output_bytes or 0)
     return exact(name, moved, 2 * size, "B", "the least that a copy must move is what it reads and writes")
 
@@ -125,7 +182,7 @@ def _linear_memory(name: str, bench: Bench) -> Verdict:
     layer = nn.Linear(inner, outer, bias=False, device=bench.name)
     memory = _memory(layer, torch.zeros(rows, inner, device=bench.name))
     known = 4 * (inner * outer + rows * inner + rows * outer)
-    slack = ROUNDING if bench.cuda else 0
+    slack = 0 if bench.on_host else ROUNDING
     means = "the peak of a linear layer is weights, input and output"
     return exact(name, memory.peak_allocated_bytes, known, "B", means, slack=slack)
 
@@ -178,12 +235,14 @@ def _events_and_wall(name: str, bench: Bench) -> Verdict:
 
 
 def _replay_and_profiler(name: str, bench: Bench) -> Verdict:
+    if not bench.timer.captures:
+        return Verdict(name, "skip", "–", "–", "no step can be captured on this kind of device")
     step = _square(bench)
     replayed = bench.timer.time_busy(step, MOST_CALLS)
     if replayed is None or replayed[0] != "cuda_graph":
         means = "a single product could not be captured as a CUDA graph"
         return Verdict(name, "fail", "–", "–", means)
-    profiled = cuda_busy.kernel_seconds(step, MOST_CALLS)
+    profiled = kernel_seconds(step, MOST_CALLS)
     if profiled is None:
         means = (
             "the profiler sees no kernels: no right to, or another profiler at work; busy time is unchecked"
@@ -196,7 +255,7 @@ def _replay_and_profiler(name: str, bench: Bench) -> Verdict:
         return quantile(found[1], 0.5)
 
     def profile() -> float:
-        return cuda_busy.kernel_seconds(step, MOST_CALLS) or profiled
+        return kernel_seconds(step, MOST_CALLS) or profiled
 
     ratios = _in_turns(replay, profile, min(bench.effort.turns, 4))
     means = "the replay of a graph takes as long as its kernels"
@@ -213,7 +272,7 @@ CHECKS: Mapping[str, Check] = {
 }
 """Name → check, on any device."""
 
-ON_CUDA: Mapping[str, Check] = {
+ON_GPU: Mapping[str, Check] = {
     "triton do_bench": _do_bench,
     "events and wall clock": _events_and_wall,
     "replay and profiler": _replay_and_profiler,
@@ -222,7 +281,7 @@ ON_CUDA: Mapping[str, Check] = {
 
 def _square(bench: Bench) -> Step:
     """A step that multiplies two square matrices of random numbers."""
-    side = SIDE[bench.timer.kind]
+    side = HOST_SIDE if bench.on_host else SIDE
     left, right = (torch.randn(side, side, device=bench.name) for _ in range(2))
     out = torch.empty_like(left)
     return lambda: torch.mm(left, right, out=out)

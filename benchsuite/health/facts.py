@@ -1,4 +1,5 @@
-"""What `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is set."""
+"""Facts that `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is
+set."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 
 from benchsuite.measurement import host
 from benchsuite.measurement.environment import version
+from benchsuite.results.devices import DEVICES, kind_of
 
 OPTIONAL: Mapping[str, str] = {
     "nvidia-ml-py": "power state, energy and neighbours on NVIDIA GPUs",
@@ -35,11 +37,11 @@ def facts(device: str) -> dict[str, Any]:
     import torch
 
     from benchsuite.measurement import environment
-    from benchsuite.measurement.device import resolve
+    from benchsuite.measurement.device import device_class, resolve
 
     resolved = resolve(device)
     described = environment.describe("cpu", [])
-    found = {
+    known = {
         "device": resolved,
         "os": described["os"],
         "python": described["python"],
@@ -52,13 +54,18 @@ def facts(device: str) -> dict[str, Any]:
             "kernels": _kernels(resolved),
             "tf32": _tf32(resolved),
         },
-        "gpus": [_gpu(f"cuda:{index}") for index in range(torch.cuda.device_count())],
+        "gpus": [
+            _gpu(f"{row.name}:{index}")
+            for row in DEVICES.values()
+            if not row.on_host
+            for index in range(device_class(row.name).count())
+        ],
         "nvidia_driver": host.read(host.ROOT / "proc/driver/nvidia/version").partition("\n")[0] or None,
         "packages": {name: version(name) for name in OPTIONAL},
     }
     time.sleep(max(0.0, _WATCHED_S - (time.monotonic() - began)))
-    found["processes"] = _busiest(before, time.monotonic() - began)
-    return found
+    known["processes"] = _busiest(before, time.monotonic() - began)
+    return known
 
 
 def _cores() -> dict[str, Any]:
@@ -81,9 +88,10 @@ def _busiest(before: Mapping[int, host.ProcessTime], seconds: float) -> list[dic
 def _gpu(device: str) -> dict[str, Any]:
     """One GPU as NVML sees it; as torch and nvidia-smi do where NVML cannot be asked."""
     from benchsuite.measurement.conditions import other_gpu_processes
-    from benchsuite.measurement.nvml import for_device, reason_words
+    from benchsuite.measurement.device import open_device
+    from benchsuite.measurement.nvml import reason_words
 
-    nvml, reason = for_device(device)
+    nvml, reason = open_device(device).card()
     if nvml is None:
         return {"device": device, "nvml": reason} | _gpu_without_nvml(device)
     reasons, running = nvml.throttle_reasons(), nvml.processes()
@@ -128,24 +136,22 @@ def _kernels(device: str) -> dict[str, bool]:
 
     from benchsuite.mixers._attention import ATTENTION_KERNELS, attend
 
-    dtype = torch.float16 if device.startswith("cuda") else torch.float32
+    dtype = torch.float32 if kind_of(device).on_host else torch.float16
     x = torch.zeros(1, 2, 16, 64, device=device, dtype=dtype)
-    found = {}
+    runs = {}
     for kernel in ATTENTION_KERNELS:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # torch says why not as warnings
             try:
                 attend(x, x, x, kernel=kernel)
-                found[kernel] = True
+                runs[kernel] = True
             except RuntimeError:
-                found[kernel] = False
-    return found
+                runs[kernel] = False
+    return runs
 
 
 def _tf32(device: str) -> bool | None:
-    """Whether the device has TF32: NVIDIA's from Ampere on; None for a CPU."""
-    import torch
+    """Tell if the device has TF32: NVIDIA's from Ampere on; None for a CPU."""
+    from benchsuite.measurement.device import open_device
 
-    if not device.startswith("cuda"):
-        return None
-    return torch.version.cuda is not None and torch.cuda.get_device_capability(device) >= (8, 0)
+    return None if kind_of(device).on_host else not open_device(device).missing("tf32")

@@ -13,9 +13,15 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchsuite import __version__
-from benchsuite.health.aa import Noise, Trial, noise_of, verdicts
+from benchsuite.health.aa import MachineNoise, Trial, noise_of, verdicts
 from benchsuite.health.verdict import Verdict, passed
-from benchsuite.measurement.selftest_cache import FORM, KEPT_RUNS, log_means
+from benchsuite.measurement.machine_cache import (
+    KEPT_RUNS,
+    SELFTEST_FORM,
+    fingerprint,
+    selftest_log_means,
+)
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell
 from benchsuite.results.round_timings import round_medians
 from benchsuite.runner.rounds import measure_in_rounds
@@ -23,12 +29,12 @@ from benchsuite.scenario.measure_settings import Measure
 
 if TYPE_CHECKING:
     from benchsuite.health.checks import Effort
-    from benchsuite.runner.workers import Executor
+    from benchsuite.runner.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How thorough a self-test is.
+    """Thoroughness of a self-test.
 
     Attributes:
         runs: in which the same cell is measured `CELLS` times, two at least.
@@ -79,10 +85,10 @@ QUICK = Settings(
 
 @dataclass(frozen=True, slots=True)
 class Selftest:
-    """What a self-test found.
+    """Result of a self-test.
 
     Attributes:
-        fingerprint: of the machine, `measure.ceilings_cache.fingerprint`.
+        fingerprint: of the machine, `measurement.machine_cache.fingerprint`.
         noise: what identical cells come to; None if they could not be timed.
         earlier: `Trial.log_mean` of the former runs that its drift was made of.
     """
@@ -92,7 +98,7 @@ class Selftest:
     quick: bool
     environment: Mapping[str, Any]
     fingerprint: Mapping[str, Any]
-    noise: Noise | None
+    noise: MachineNoise | None
     verdicts: tuple[Verdict, ...]
     trials: tuple[Trial, ...] = ()
     earlier: tuple[float, ...] = ()
@@ -106,7 +112,7 @@ class Selftest:
     def document(self) -> dict[str, Any]:
         """JSON-able, as it is kept."""
         return {
-            "form": FORM,
+            "form": SELFTEST_FORM,
             "benchsuite": __version__,
             "date": self.date,
             "device": self.device,
@@ -126,7 +132,7 @@ class Selftest:
 
 
 def cells_of(device: str) -> tuple[Cell, ...]:
-    """The same cell `CELLS` times; only their names differ. Large enough to be work, small enough to be
+    """Identical cells, `CELLS` of them; only their names differ. Large enough to be work, small enough to be
     quick."""
     cell = Cell(
         name="A",
@@ -134,7 +140,7 @@ def cells_of(device: str) -> tuple[Cell, ...]:
         config={"window_size": 2, "alpha": 0.9},
         resolution=(224, 224),
         stride=16,
-        batch=64 if device.startswith("cuda") else 1,
+        batch=1 if kind_of(device).on_host else 64,
         dim=384,
         num_heads=12,
         device=device,
@@ -145,14 +151,14 @@ def cells_of(device: str) -> tuple[Cell, ...]:
 def selftest(
     device: str,
     settings: Settings,
-    start: Callable[[], Executor],
+    start: Callable[[], Workers],
     say: Callable[[str], None],
     command: Sequence[str] = (),
 ) -> Selftest:
     """Test the instrument on a device: "auto", "cpu", "cuda" or "cuda:1".
 
     Args:
-        start: makes an executor; it is called once for each process that times.
+        start: makes workers; it is called once for each process that times.
         say: is told what begins.
 
     Raises:
@@ -160,37 +166,18 @@ def selftest(
         WorkerDied: a process could not even describe the machine.
     """
     began, date = time.monotonic(), datetime.now(timezone.utc).isoformat(timespec="seconds")
-    trials: list[Trial] = []
-    found: list[Verdict] = []
-    environment: Mapping[str, Any] = {}
-    for number in range(settings.runs):
-        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
-        executor = start()
-        try:
-            resolved, environment = executor.describe(device, settings.measure.threads, list(command))
-            trial = measured_alike(cells_of(resolved), settings.measure, executor)
-        finally:
-            executor.close()
-        if isinstance(trial, Verdict):
-            found.append(trial)
-            break
-        trials.append(trial)
-        if number + 1 < settings.runs:
-            time.sleep(settings.pause_s)
+    resolved, environment, trials, results = _trials(device, settings, start, say, command)
     from benchsuite.health.checks import examine
-    from benchsuite.measurement.ceilings_cache import (
-        fingerprint,  # they need torch, which the processes did not
-    )
     from benchsuite.worker.calls import set_up
 
     set_up(resolved, settings.measure.threads)  # as the processes were, whose machine this stands for
-    earlier = log_means(fingerprint(resolved)) if settings.kept else ()
-    noise = noise_of(trials, earlier) if not found else None
-    found += verdicts(trials, noise) if noise else []
+    earlier = selftest_log_means(fingerprint(resolved)) if settings.kept else ()
+    noise = noise_of(trials, earlier) if not results else None
+    results += verdicts(trials, noise) if noise else []
 
     say("things of known cost, and other clocks")
     for verdict in examine(resolved, noise.ratio if noise else 0.0, settings.effort):
-        found.append(verdict)
+        results.append(verdict)
     return Selftest(
         date=date,
         device=resolved,
@@ -198,25 +185,50 @@ def selftest(
         environment=environment,
         fingerprint=fingerprint(resolved),
         noise=noise,
-        verdicts=tuple(found),
+        verdicts=tuple(results),
         trials=tuple(trials),
         earlier=earlier,
         seconds=time.monotonic() - began,
     )
 
 
-def measured_alike(cells: Sequence[Cell], measure: Measure, executor: Executor) -> Trial | Verdict:
+def _trials(
+    device: str,
+    settings: Settings,
+    start: Callable[[], Workers],
+    say: Callable[[str], None],
+    command: Sequence[str],
+) -> tuple[str, Mapping[str, Any], list[Trial], list[Verdict]]:
+    """Identical cells in several runs: the device, its environment, the runs, and a verdict if one failed."""
+    trials: list[Trial] = []
+    for number in range(settings.runs):
+        say(f"the same cell {CELLS} times, run {number + 1} of {settings.runs}")
+        workers = start()
+        try:
+            resolved, environment = workers.describe(device, settings.measure.threads, list(command))
+            trial = measured_alike(cells_of(resolved), settings.measure, workers)
+        finally:
+            workers.close()
+        if isinstance(trial, Verdict):
+            return resolved, environment, trials, [trial]
+        trials.append(trial)
+        if number + 1 < settings.runs:
+            time.sleep(settings.pause_s)
+    return resolved, environment, trials, []
+
+
+def measured_alike(cells: Sequence[Cell], measure: Measure, workers: Workers) -> Trial | Verdict:
     """Identical cells in rounds, as in a run; a verdict if one of them fails."""
-    found: dict[str, tuple[float, ...]] = {}
-    for cell, outcome in measure_in_rounds(
-        cells, measure, executor, begins=lambda cell: None, stopping=lambda: False
+    medians: dict[str, tuple[float, ...]] = {}
+    for record in measure_in_rounds(
+        cells, measure, workers, begins=lambda cell: None, stopping=lambda: False
     ):
-        if outcome.timing is None:
-            assert outcome.failure is not None
-            words = f"{outcome.status}: {outcome.failure.message}"
+        if record.timing is None:
+            assert record.failure is not None
+            words = f"{record.status}: {record.failure.message}"
             return Verdict("A/A", "fail", "–", "–", f"the cell could not be timed; {words}")
-        found[cell.id] = round_medians(outcome.timing)
-    return Trial(tuple(found[cell.id] for cell in cells))
+        medians[record.id] = round_medians(record.timing)
+    return Trial(tuple(medians[cell.id] for cell in cells))
 
 
 def _percent(share: float | None) -> float | None:

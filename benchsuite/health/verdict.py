@@ -1,4 +1,4 @@
-"""What a check of the instrument comes to. Pure: numbers and a limit → a verdict.
+"""Verdicts of checks of the instrument. Pure: numbers and a limit → a verdict.
 
 A noisy machine is a finding about the machine: a warning. An instrument that reads something else than what
 is there has failed. Where noise hides which of the two it is, that is a warning too.
@@ -40,12 +40,12 @@ class Verdict:
     numbers: tuple[float, ...] = ()
 
 
-def exact(name: str, found: int | None, expected: int, unit: str, means: str, *, slack: int = 0) -> Verdict:
-    """A count that is known: `found` lies in [expected, expected + slack], or the instrument is wrong."""
-    right = found is not None and expected <= found <= expected + slack
+def exact(name: str, counted: int | None, expected: int, unit: str, means: str, *, slack: int = 0) -> Verdict:
+    """A count that is known: `counted` lies in [expected, expected + slack], or the instrument is wrong."""
+    right = counted is not None and expected <= counted <= expected + slack
     limit = f"{expected:,} {unit}" + (f" + {slack}" if slack else "")
-    value = "nothing" if found is None else f"{found:,} {unit}"
-    numbers = () if found is None else (float(found),)
+    value = "nothing" if counted is None else f"{counted:,} {unit}"
+    numbers = () if counted is None else (float(counted),)
     return Verdict(name, "ok" if right else "fail", value, limit, means, numbers)
 
 
@@ -93,7 +93,7 @@ def broken(name: str, error: Exception) -> Verdict:
 
 
 def passed(verdicts: Sequence[Verdict]) -> bool:
-    """Whether the instrument is sound. Warnings are about the machine."""
+    """Tell if the instrument is sound. Warnings are about the machine."""
     return all(verdict.level != "fail" for verdict in verdicts)
 
 

@@ -17,11 +17,11 @@ _PRELOADED = ("jemalloc", "tcmalloc", "mimalloc")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Numbers of `mallopt`, malloc.h."""
 _NEVER = -1
-"""As a trim threshold, which is unsigned: the top of the heap is never handed back."""
+"""Trim threshold, which is unsigned: the top of the heap is never handed back."""
 _TOP_PAD = 256 << 20
 """Bytes by which the heap grows at least, so that it seldom grows while it is timed."""
 _SMALL_PAD = 1 << 20
-"""The same where memory is limited: room that nobody uses counts against the limit."""
+"""Top pad where memory is limited: room that nobody uses counts against the limit."""
 
 
 def library() -> str:
@@ -36,7 +36,7 @@ def library() -> str:
 
 
 def can_retain() -> bool:
-    """Whether this process can be made to retain its memory."""
+    """Tell if this process can be made to retain its memory."""
     return library().startswith("glibc")
 
 

@@ -21,12 +21,12 @@ import torch.nn.functional as F
 
 Step = Callable[[], object]
 _SIDE = 14
-"""Of the maps that are convolved, hence 196 rows an image for a linear layer."""
+"""Side of the maps that are convolved, hence 196 rows an image for a linear layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much is multiplied and copied at most.
+    """Sizes of what is multiplied and copied at most.
 
     Attributes:
         side: of the factors of the square product.

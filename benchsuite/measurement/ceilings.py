@@ -1,8 +1,8 @@
-"""What the machine can do at best, measured: the rate of the fastest of several kernels, and that of a copy.
+"""Ceilings of the machine, measured: the rate of the fastest of several kernels, and that of a copy.
 
 Both are what torch reaches on this machine with this number of threads, and not what a data sheet says. They
 are the best of several turns, not a median: a roof is what nothing exceeds. They are measured once a machine
-and kept for a week (`measurement/ceilings_cache.py`).
+and kept for a week (`measurement/machine_cache.py`).
 Source of the idea: Williams, Waterman and Patterson, "Roofline", Communications of the ACM 52 (2009).
 """
 
@@ -16,14 +16,14 @@ from typing import Any
 
 import torch
 
-from benchsuite.measurement import ceilings_cache
-from benchsuite.measurement.blocks import keep_at_work
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
-from benchsuite.measurement.conditions import Watch, clock
+from benchsuite.measurement.conditions import StateReader, clock
 from benchsuite.measurement.device import Device, Step, open_device
-from benchsuite.measurement.nvml import for_device
-from benchsuite.measurement.tf32 import tf32
+from benchsuite.measurement.machine_cache import OF_A_DTYPE, fingerprint, kept_ceilings
+from benchsuite.measurement.precision import tf32
+from benchsuite.measurement.timing import keep_at_work
 from benchsuite.measurement.torch_errors import is_unsupported
+from benchsuite.results.devices import kind_of
 
 Look = Callable[[], dict[str, Any]]
 
@@ -66,47 +66,45 @@ def ceilings(
         "measured_at", ISO 8601.
     """
     wanted = tuple(dict.fromkeys(dtype.removeprefix("autocast_") for dtype in dtypes))
-    where = torch.device(device)
+    opened = open_device(device)
 
     def measure(missing: Sequence[str]) -> dict[str, Any]:
-        nvml, _ = for_device(device)
+        nvml, _ = opened.card()
         look = None if nvml is None else functools.partial(clock, nvml)
-        found = measure_ceilings(open_device(device), device, missing, sizes_of(where), look)
-        if where.type == "cuda":
-            torch.cuda.empty_cache()
-        return found
+        measured = measure_ceilings(opened, device, missing, sizes_of(opened), look)
+        opened.release()
+        return measured
 
-    watch = Watch() if where.type == "cpu" else None
+    watch = StateReader() if kind_of(device).on_host else None
     with _threads(threads):
-        found = ceilings_cache.through(
-            ceilings_cache.fingerprint(device),
+        measured = kept_ceilings(
+            fingerprint(device),
             wanted,
             measure,
             refresh=refresh,
             others=lambda: watch.snapshot().get("cpu_others") if watch else None,
         )
         used = torch.get_num_threads()
-    had = [dtype for dtype in wanted if found["macs_per_s"].get(dtype) is not None]
-    own = {key: {dtype: found[key][dtype] for dtype in had} for key in ceilings_cache.OF_A_DTYPE}
-    return {**found, **own, "device": device, "threads": used}
+    had = [dtype for dtype in wanted if measured["macs_per_s"].get(dtype) is not None]
+    own = {key: {dtype: measured[key][dtype] for dtype in had} for key in OF_A_DTYPE}
+    return {**measured, **own, "device": device, "threads": used}
 
 
-def sizes_of(device: torch.device) -> Sizes:
+def sizes_of(device: Device) -> Sizes:
     """Enough to keep every core busy, and beyond the caches of all but the largest servers; on a GPU less
     where others have left less memory."""
-    if device.type == "cuda":
-        units = torch.cuda.get_device_properties(device).multi_processor_count
-        free, parts = torch.cuda.mem_get_info(device)[0], 1
-        while parts < PARTS[0] and free < ROOM // parts:
-            parts *= 2
-        return Sizes(
-            side=8192 // parts,
-            images=max(1, 4 * units // parts),
-            copied_bytes=(1 << 30) // parts,
-            budget_s=0.2,
-            warm_s=0.3,
-        )
-    return Sizes(side=2048, images=16 * torch.get_num_threads(), copied_bytes=256 << 20, budget_s=0.1)
+    if kind_of(device.kind).on_host:
+        return Sizes(side=2048, images=16 * device.units(), copied_bytes=256 << 20, budget_s=0.1)
+    free, parts = device.room_bytes() or 0, 1
+    while parts < PARTS[0] and free < ROOM // parts:
+        parts *= 2
+    return Sizes(
+        side=8192 // parts,
+        images=max(1, 4 * device.units() // parts),
+        copied_bytes=(1 << 30) // parts,
+        budget_s=0.2,
+        warm_s=0.3,
+    )
 
 
 def measure_ceilings(
@@ -175,9 +173,9 @@ def kernel_rates(
         failures: gets the reason of those that could be run but for something else, as want of memory.
         look, clocks: what `look` says while a kernel runs is put down here under its name.
     """
-    if dtype not in FORMATS or (dtype == "tf32" and torch.device(device).type != "cuda"):
+    if dtype not in FORMATS or (dtype == "tf32" and open_device(device).missing("tf32")):
         return {}
-    found: dict[str, float] = {}
+    rates: dict[str, float] = {}
     fitting: dict[str, Sizes] = {}
     warm_s = sizes.warm_s
     with tf32(dtype == "tf32"), torch.inference_mode():
@@ -199,8 +197,8 @@ def kernel_rates(
                 if failures is not None and not is_unsupported(error):
                     failures[f"{name}, {dtype}"] = _first_line(error)
                 continue
-            found[name] = max(macs / seconds, found.get(name, 0.0))
-    return found
+            rates[name] = max(macs / seconds, rates.get(name, 0.0))
+    return rates
 
 
 def _fitting(timer: Device, kernel: Kernel, sizes: Sizes, device: str, dtype: str) -> Sizes:

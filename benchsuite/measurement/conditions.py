@@ -1,15 +1,18 @@
-"""The state of the machine around a timed region: read right before and right after it, never inside."""
+"""The state of the machine around a timed region, and what its blocks take of the system: read right before
+and right after, never inside."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchsuite.measurement import host
 from benchsuite.measurement.nvml import Nvml, reason_words
+from benchsuite.results.record import Usage
 
 NAMES: Mapping[str, str] = {
     "load_1min": "mean number of runnable tasks over the last minute",
@@ -32,7 +35,7 @@ SHORTEST_S = 0.2
 """Shares of CPU time are not told of less: the kernel counts in ticks of 10 ms."""
 
 
-class Watch:
+class StateReader:
     """Takes snapshots of the host and, with `nvml`, of the GPU; remembers when the last one was.
 
     Shares and switches are since the snapshot before, so the second of two tells of what lay between.
@@ -106,7 +109,7 @@ def share_of_others(busy_s: float, own_s: float, elapsed_s: float, cores: int) -
 
 
 def other_gpu_processes(nvml: Nvml, root: Path = host.ROOT) -> int | None:
-    """How many processes of others compute on the GPU.
+    """Number of processes of others that compute on the GPU.
 
     None if this process, which has a context there, is not in the driver's list: then the list is hidden, or
     counts processes as another container does, and whose they are cannot be told.
@@ -135,3 +138,62 @@ def _gpu(nvml: Nvml, root: Path) -> dict[str, Any]:
         "other_gpu_processes": other_gpu_processes(nvml, root),
         "mig": nvml.mig(),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    wall_s: float
+    user_s: float
+    system_s: float
+    minor_faults: int
+    major_faults: int
+    voluntary_switches: int
+    involuntary_switches: int
+
+
+class UsageMeter:
+    """Adds up what the blocks of a round take; `begin` and `end` stand around each."""
+
+    def __init__(self) -> None:
+        self._sum: Usage | None = None
+        self._before: _Reading | None = None
+
+    def begin(self) -> None:
+        """Before a block."""
+        self._before = _read()
+
+    def end(self, calls: int) -> None:
+        """After a block of so many calls."""
+        before, after = self._before, _read()
+        if before is None or after is None:
+            return
+        was = self._sum
+        self._sum = Usage(
+            calls=calls + (was.calls if was else 0),
+            **{
+                name: getattr(after, name) - getattr(before, name) + (getattr(was, name) if was else 0)
+                for name in _Reading.__dataclass_fields__
+            },
+        )
+
+    @property
+    def total(self) -> tuple[Usage, ...]:
+        """The sum as a record holds it; empty where the system says nothing."""
+        return () if self._sum is None else (self._sum,)
+
+
+def _read() -> _Reading | None:
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    return _Reading(
+        wall_s=time.monotonic(),
+        user_s=now.ru_utime,
+        system_s=now.ru_stime,
+        minor_faults=now.ru_minflt,
+        major_faults=now.ru_majflt,
+        voluntary_switches=now.ru_nvcsw,
+        involuntary_switches=now.ru_nivcsw,
+    )

@@ -1,32 +1,70 @@
-"""Where steps run and how their time is read: the host here, CUDA in `cuda.py`, a script in `fake.py`.
+"""Devices that steps run on: the protocol that each kind has a class of.
 
-A device times a block of calls at once, so that a GPU is not made to wait for the host after each of them.
+The classes are in `cpu.py`, `cuda.py` and `xpu.py`, their table is `results/devices.py`.
 """
 
 from __future__ import annotations
 
-import itertools
-import time
+import importlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 
 from benchsuite.errors import DeviceError
-from benchsuite.measurement.caches import cpu_flush_bytes
+from benchsuite.measurement.nvml import Nvml
+from benchsuite.results.devices import DEVICES
+from benchsuite.results.record import DType
 
 Step = Callable[[], object]
 
 
+@dataclass(frozen=True, slots=True)
+class StepPeak:
+    """Memory that one step takes beyond what was there before it, in bytes.
+
+    Attributes:
+        added: largest sum of live tensors less what was live before.
+        reserved: largest amount that the caching allocator held, in all; None where there is none.
+        method: how they were read, as in `Memory.method`.
+    """
+
+    added: int
+    reserved: int | None
+    method: str
+
+
 class Device(Protocol):
-    """Where a step runs and how its time is read. All durations are in seconds."""
+    """One device: how steps are timed there, what memory they take, what it can do, and its state.
+
+    All durations are in seconds and all sizes in bytes. A block of calls is timed at once, so that a GPU is
+    not made to wait for the host after each of them.
+    """
 
     kind: str
-    """Class of device: "cpu" or "cuda"."""
+    """Class of device: a key of `DEVICES`."""
     method: str
-    """How durations are read; goes into the record."""
+    """Way in which durations are read; goes into the record."""
     least_s: float
     """Shortest duration that its clock reads well; of a shorter step several calls make one sample."""
+    activity: str | None
+    """Name of its `torch.profiler.ProfilerActivity` beside CPU; None where there is none."""
+    captures: bool
+    """True where a step can be captured and replayed as one graph."""
+
+    def __init__(self, index: int = 0) -> None:
+        """Open the device of this number among those of its kind."""
+
+    @classmethod
+    def count(cls) -> int:
+        """Number of devices of the kind that the machine has."""
+        ...
+
+    @classmethod
+    def release(cls) -> bool:
+        """Hand back memory that torch keeps for later; whether this process can go on."""
+        ...
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         """Run `step` `calls` times back to back; what each took on the device.
@@ -52,7 +90,7 @@ class Device(Protocol):
         ...
 
     def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> tuple[str, list[float]] | None:
-        """How the time that the device works on one step was read, and `calls` such times or their mean
+        """Method of reading the time that the device works on one step, and `calls` such times or their mean
         alone; None where it cannot be told from the time that the step takes.
 
         Args:
@@ -72,63 +110,48 @@ class Device(Protocol):
         """Seconds on a monotonic host clock, for budgets."""
         ...
 
+    def step_peak(self, step: Step) -> StepPeak:
+        """Run a step; the largest amount of memory that its tensors take meanwhile."""
+        ...
 
-class CpuDevice:
-    """The host. Each call is read off the monotonic clock."""
+    def process_bytes(self, step: Step) -> int | None:
+        """Largest memory of this process during a step like the one that ran last, as the system sees it:
+        libraries, caches and tensors. May run it; None if nobody says."""
+        ...
 
-    kind = "cpu"
-    method = "monotonic_clock"
-    least_s = 0.0
+    def elsewhere_bytes(self) -> int | None:
+        """Memory of a GPU in use that torch has not taken in this process: that of others, and the contexts
+        of all, this one's among them. None for another kind of device."""
+        ...
 
-    def __init__(self) -> None:
-        self._flush: Step | None = None
+    def room_bytes(self) -> int | None:
+        """Memory that a process that begins now may have: what is free on a GPU, and all that a host has,
+        used or free. None if the device is not there or nobody says."""
+        ...
 
-    def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
-        durations = []
-        clock = time.perf_counter_ns
-        for _ in range(calls):
-            if before is not None:
-                before()
-            start = clock()
-            step()
-            durations.append((clock() - start) * 1e-9)
-        return durations
+    def units(self) -> int:
+        """Number of threads or multiprocessors that want work at the same time."""
+        ...
 
-    def time_block(self, step: Step, calls: int) -> float:
-        start = time.perf_counter_ns()
-        for _ in range(calls):
-            step()
-        return (time.perf_counter_ns() - start) * 1e-9
+    def missing(self, dtype: DType) -> str:
+        """Reason why the device lacks a dtype; empty if it has it, or is not there to be asked."""
+        ...
 
-    def time_cold(self, steps: Sequence[Step], calls: int) -> list[float]:
-        flush = self._flush = self._flush or flusher(cpu_flush_bytes(), "cpu")
-        turns = itertools.islice(itertools.cycle(steps), calls)
-        return [self.time_calls(step, 1, before=flush)[0] for step in turns]
+    def describe(self, *, ask_tools: bool = False) -> dict[str, Any] | None:
+        """Description that an environment holds under "gpu", JSON-able; None for a CPU.
 
-    def time_parts(self, parts: Mapping[str, Step], calls: int) -> dict[str, list[float]]:
-        durations: dict[str, list[float]] = {name: [] for name in parts}
-        clock = time.perf_counter_ns
-        for _ in range(calls):
-            start = clock()
-            for name, part in parts.items():
-                part()
-                end = clock()
-                durations[name].append((end - start) * 1e-9)
-                start = end
-        return durations
+        Args:
+            ask_tools: also ask the vendor's programs, which takes a second or two.
+        """
+        ...
 
-    def time_busy(self, step: Step, calls: int, *, capture: bool = True) -> None:
-        """The host works on a step for as long as the step takes."""
+    def driver(self) -> str | None:
+        """Version of the driver; None where there is none, or nobody says."""
+        ...
 
-    def eraser(self, size: int) -> Step:
-        buffer = torch.empty(size, dtype=torch.uint8)
-        return buffer.zero_
-
-    def synchronize(self) -> None:
-        """Nothing to wait for: torch's CPU operators return when they are done."""
-
-    def now(self) -> float:
-        return time.monotonic()
+    def card(self) -> tuple[Nvml | None, str]:
+        """Reader of clocks, heat, power and neighbours; None and the reason if there is none."""
+        ...
 
 
 def flusher(size: int, device: str | torch.device) -> Step:
@@ -150,18 +173,36 @@ def resolve(name: str) -> str:
     Raises:
         DeviceError: the machine has no such device; says what it has.
     """
-    available = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+    available: list[str] = []
+    automatic: list[str] = []
+    for row in DEVICES.values():
+        names = ["cpu"] if row.on_host else [f"{row.name}:{i}" for i in range(device_class(row.name).count())]
+        available += names
+        if row.automatic:
+            automatic[:0] = names
     if name == "auto":
-        return "cuda:0" if len(available) > 1 else "cpu"
-    wanted = "cuda:0" if name == "cuda" else name
+        return automatic[0]
+    wanted = f"{name}:0" if name in DEVICES and not DEVICES[name].on_host else name
     if wanted not in available:
         raise DeviceError(f"device {name!r} is not present; this machine has: {', '.join(available)}")
     return wanted
 
 
-def open_device(name: str) -> Device:
-    """The timer of a device that `resolve` has named."""
-    from benchsuite.measurement.cuda import CudaDevice  # it names the types of this file
+def device_class(kind: str) -> type[Device]:
+    """The class of a kind of device, a key of `DEVICES`."""
+    module, _, name = DEVICES[kind].implementation.partition(":")
+    found: type[Device] = getattr(importlib.import_module(module), name)
+    return found
 
+
+def open_device(name: str | torch.device) -> Device:
+    """A device by the name that `resolve` has given it. Nothing is asked of it yet."""
     device = torch.device(name)
-    return CudaDevice(device.index or 0) if device.type == "cuda" else CpuDevice()
+    return device_class(device.type)(device.index or 0)
+
+
+def release_memory() -> bool:
+    """Hand back the memory that torch keeps on any device; whether this process can go on: not after a CUDA
+    error, nor after a capture that failed."""
+    released = [device_class(kind).release() for kind in DEVICES]  # all of them, whatever the first says
+    return all(released)

@@ -11,8 +11,8 @@ import functools
 import time
 from collections.abc import Callable
 
-from benchsuite.measurement.device import Device, Step
-from benchsuite.measurement.nvml import Nvml, for_device
+from benchsuite.measurement.device import Device, Step, open_device
+from benchsuite.measurement.nvml import Nvml
 from benchsuite.results.record import Energy
 
 WINDOW_S = 1.0
@@ -41,7 +41,7 @@ def idle_draw(nvml: Nvml | None, rest: Callable[[float], None] = time.sleep) -> 
 def idle_draw_of(device: str) -> float | None:
     """`idle_draw` of a device that `resolve` has named, read once in the life of this process, which should
     have done nothing on it yet."""
-    return idle_draw(for_device(device)[0])
+    return idle_draw(open_device(device).card()[0])
 
 
 def measure_energy(

@@ -14,21 +14,12 @@ from typing import Any
 
 import torch
 
-from benchsuite.measurement import allocator, host, nvml
-from benchsuite.measurement.tf32 import tf32_settings
+from benchsuite.measurement import allocator
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.device import open_device
+from benchsuite.measurement.precision import tf32_settings
 
 PACKAGES = ("benchsuite", "torch", "fvcore", "numpy", "triton")
-GPU_FIELDS = {
-    "name": "name",
-    "uuid": "uuid",
-    "driver": "driver_version",
-    "memory_mib": "memory.total",
-    "sm_clock_mhz": "clocks.sm",
-    "max_sm_clock_mhz": "clocks.max.sm",
-    "memory_clock_mhz": "clocks.mem",
-    "power_limit_w": "power.limit",
-    "temperature_c": "temperature.gpu",
-}
 
 
 def describe(device: str, command: list[str]) -> dict[str, Any]:
@@ -50,7 +41,7 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "device": device,
         "cpu": cpu(),
         "allocator": {"library": allocator.library(), "can_retain": allocator.can_retain()},
-        "gpu": gpu(device, ask_smi=True),
+        "gpu": open_device(device).describe(ask_tools=True),
         "flags": _flags(),
         "git": _git(Path(__file__).resolve().parent),
     }
@@ -61,7 +52,7 @@ def _versions() -> dict[str, str | None]:
 
 
 def version(package: str) -> str | None:
-    """Of an installed package; None if it is not there."""
+    """Version of an installed package; None if it is not there."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -77,7 +68,7 @@ def cpu() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
-        "memory_bytes": _physical_memory(),
+        "memory_bytes": CpuDevice().room_bytes(),
     }
 
 
@@ -88,65 +79,6 @@ def _cpu_model() -> str | None:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or None
-
-
-def _physical_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
-
-
-def gpu(device: str, *, ask_smi: bool = False) -> dict[str, Any] | None:
-    """What torch, and if asked for nvidia-smi, say of the CUDA device; None for another kind.
-
-    nvidia-smi takes a second or two: once a run, when it is described.
-    """
-    where = torch.device(device)
-    if where.type != "cuda":
-        return None
-    properties = torch.cuda.get_device_properties(where)
-    uuid = str(getattr(properties, "uuid", ""))
-    return {
-        "name": properties.name,
-        "index": where.index,
-        "uuid": uuid or None,
-        "memory_bytes": properties.total_memory,
-        "multiprocessors": properties.multi_processor_count,
-        "compute_capability": f"{properties.major}.{properties.minor}",
-        "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]  # torch gives it no types
-        "nvidia_smi": _nvidia_smi(uuid) if ask_smi else None,
-    }
-
-
-def driver(device: str) -> str | None:
-    """Version of the driver of a CUDA device, by NVML, else as the kernel tells it; None for another kind."""
-    if torch.device(device).type != "cuda":
-        return None
-    card, _ = nvml.for_device(device)
-    told = card.about().get("driver") if card is not None else None
-    return told or host.read(host.ROOT / "proc/driver/nvidia/version").partition("\n")[0] or None
-
-
-def _nvidia_smi(uuid: str) -> dict[str, str] | None:
-    """Driver, clocks, power limit and temperature, asked by UUID, since torch and the driver may count
-    devices differently."""
-    if shutil.which("nvidia-smi") is None:
-        return None
-    select = [f"--id=GPU-{uuid.removeprefix('GPU-')}"] if uuid else []
-    query = [
-        "nvidia-smi",
-        *select,
-        f"--query-gpu={','.join(GPU_FIELDS.values())}",
-        "--format=csv,noheader,nounits",
-    ]
-    try:
-        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    values = [value.strip() for value in answer.splitlines()[0].split(",")] if answer.strip() else []
-    return dict(zip(GPU_FIELDS, values, strict=False)) or None
 
 
 def _flags() -> dict[str, Any]:

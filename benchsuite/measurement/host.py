@@ -1,4 +1,4 @@
-"""What Linux says of the host: cores, clocks, load, memory and processes, from /proc and /sys.
+"""State of the host as Linux tells it: cores, clocks, load, memory and processes, from /proc and /sys.
 
 Everything is read and may be missing, as it all is on other systems; then the answer is None or empty. Each
 reader takes the folder that stands for "/".
@@ -53,7 +53,8 @@ def cpu_mhz(cores: Sequence[int], root: Path = ROOT) -> float | None:
 
 
 def thermal_throttles(cores: Sequence[int], root: Path = ROOT) -> int | None:
-    """How often heat slowed down these cores, and the package of the first, since the machine began."""
+    """Number of times that heat slowed down these cores, and the package of the first, since the machine
+    began."""
     counts = [int(text) for text in map(read, _throttle_files(tuple(cores), root)) if text.isdigit()]
     return sum(counts) if counts else None
 
@@ -77,18 +78,18 @@ def busy_seconds(cores: Sequence[int], root: Path = ROOT) -> float | None:
     """
     wanted = {f"cpu{core}" for core in cores}
     ticks = 0
-    found = False
+    listed = False
     for line in read(root / "proc/stat").splitlines():
         name, *columns = line.split() if line.startswith("cpu") else ("",)  # one line counts every interrupt
         if name in wanted:
-            found = True
+            listed = True
             ticks += sum(int(one) for i, one in enumerate(columns[:_WORK]) if i not in _IDLE)
-    return ticks / _ticks_per_second() if found else None
+    return ticks / _ticks_per_second() if listed else None
 
 
 def process_times(root: Path = ROOT) -> dict[int, ProcessTime]:
     """Pid → CPU time, of every process that may be seen."""
-    found = {}
+    times = {}
     for folder in (root / "proc").iterdir() if (root / "proc").is_dir() else ():
         if not folder.name.isdigit():
             continue
@@ -96,12 +97,12 @@ def process_times(root: Path = ROOT) -> dict[int, ProcessTime]:
         fields = rest.split()
         if len(fields) > 12:
             ticks = int(fields[11]) + int(fields[12])  # utime and stime, fields 14 and 15 of proc(5)
-            found[int(folder.name)] = ProcessTime(name, ticks / _ticks_per_second())
-    return found
+            times[int(folder.name)] = ProcessTime(name, ticks / _ticks_per_second())
+    return times
 
 
 def is_ours(pid: int, root: Path = ROOT) -> bool:
-    """Whether a process belongs to this run: itself, its parent, its child, or the parent's other worker.
+    """Tell if a process belongs to this run: itself, its parent, its child, or the parent's other worker.
 
     Another worker is told from a neighbour in the same shell by having this process's command line.
     """
@@ -129,13 +130,13 @@ def memory(root: Path = ROOT) -> dict[str, int]:
 
 
 def governor(cores: Sequence[int], root: Path = ROOT) -> str | None:
-    """What chooses the clock of these cores; several are joined by "/"."""
+    """Frequency governor of these cores; several are joined by "/"."""
     files = [root / _CPU / f"cpu{core}" / "cpufreq" / "scaling_governor" for core in cores]
     return "/".join(sorted({text for text in map(read, files) if text})) or None
 
 
 def boost(root: Path = ROOT) -> bool | None:
-    """Whether the clock may go above its nominal value."""
+    """Tell if the clock may go above its nominal value."""
     turbo_off = read(root / _CPU / "intel_pstate/no_turbo")
     if turbo_off in ("0", "1"):
         return turbo_off == "0"

@@ -28,6 +28,7 @@ from torch.utils._pytree import tree_leaves
 from benchsuite.measurement.device import Step
 from benchsuite.measurement.memory import module_bytes, optimizer_bytes, tensor_bytes
 from benchsuite.measurement.meta_kernels import Autocast, FusedAttention, uncompiled
+from benchsuite.results.devices import kind_of
 
 
 def estimate_memory(
@@ -78,7 +79,7 @@ def peak_bytes(step: Callable[[], object], device: str = "cpu") -> int:
 def _as_on(device: str, optimizer: Optimizer) -> None:
     """On a GPU torch's optimizers update all weights at once, with temporaries as large as all of them."""
     for group in optimizer.param_groups:
-        if torch.device(device).type == "cuda" and "foreach" in group and not group.get("fused"):
+        if not kind_of(device).on_host and "foreach" in group and not group.get("fused"):
             group["foreach"] = group["foreach"] is not False
 
 

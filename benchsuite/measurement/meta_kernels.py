@@ -1,5 +1,5 @@
-"""What a device does and "meta" does not: fused attention and autocast, as far as memory is concerned. And
-compiled code, which runs as it was written while somebody watches its operators."""
+"""Stand-ins on "meta" for what a device does: fused attention and autocast, as far as memory is concerned.
+And compiled code, which runs as it was written while somebody watches its operators."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 from torch.overrides import TorchFunctionMode
+
+from benchsuite.results.devices import kind_of
 
 
 def uncompiled() -> AbstractContextManager[object]:
@@ -35,7 +37,7 @@ class FusedAttention(TorchFunctionMode):
 
     def __init__(self, device: str) -> None:
         super().__init__()
-        self._cpu = torch.device(device).type == "cpu"
+        self._cpu = kind_of(device).on_host
 
     def __torch_function__(
         self,
@@ -92,7 +94,7 @@ class Autocast(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype, device: str) -> None:
         super().__init__()
         self._dtype = dtype
-        self._raises = torch.device(device).type == "cuda"
+        self._raises = not kind_of(device).on_host
         self._weights: dict[Tensor, Tensor] = {}
 
     def __torch_function__(

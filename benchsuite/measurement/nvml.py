@@ -1,4 +1,4 @@
-"""What NVIDIA's management library (NVML) says of one GPU: clocks, heat, power, and who else is on it.
+"""State of one GPU by NVIDIA's management library (NVML): clocks, heat, power, and who else is on it.
 
 Only read, never set. NVML is asked through the package nvidia-ml-py (module `pynvml`), which is optional; its
 absence, like that of the driver, is a reason in words. A GPU is found by its UUID, since torch counts devices
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 REASONS: Mapping[int, str] = {
@@ -27,6 +29,18 @@ REASONS: Mapping[int, str] = {
     0x100: "display",
 }
 """Bit of NVML's clock event ("throttle") reasons → our word: why the clocks are what they are."""
+SMI_FIELDS: Mapping[str, str] = {
+    "name": "name",
+    "uuid": "uuid",
+    "driver": "driver_version",
+    "memory_mib": "memory.total",
+    "sm_clock_mhz": "clocks.sm",
+    "max_sm_clock_mhz": "clocks.max.sm",
+    "memory_clock_mhz": "clocks.mem",
+    "power_limit_w": "power.limit",
+    "temperature_c": "temperature.gpu",
+}
+"""Our word → the field of `nvidia-smi --query-gpu`."""
 MISSING = "nvidia-ml-py is not installed; pip install 'benchsuite[gpu]' brings it"
 
 
@@ -50,7 +64,7 @@ class Nvml(Protocol):
     """`used_bytes` when this process had nothing on the card yet; None if nobody looked then."""
 
     def about(self) -> dict[str, Any]:
-        """What stays as it is while a cell is measured: name, driver, power_limit_w, persistence."""
+        """Facts that stay as they are while a cell is measured: name, driver, power_limit_w, persistence."""
         ...
 
     def sm_clock_mhz(self) -> int | None: ...
@@ -80,7 +94,7 @@ class Nvml(Protocol):
         ...
 
     def mig(self) -> bool | None:
-        """Whether the card is split into instances."""
+        """True if the card is split into instances."""
         ...
 
 
@@ -216,11 +230,9 @@ def _pynvml() -> Any:
 
 @functools.cache
 def for_device(device: str) -> tuple[Nvml | None, str]:
-    """The GPU behind torch's name of it, "cuda:0"; None and the reason for a CPU, or if NVML has none."""
+    """The GPU behind torch's name of a CUDA device, "cuda:0"; None and the reason if NVML has none."""
     import torch
 
-    if torch.device(device).type != "cuda":
-        return None, f"{device} is no GPU"
     uuid = str(getattr(torch.cuda.get_device_properties(device), "uuid", ""))
     if not uuid:
         return None, "this version of torch does not say the GPU's UUID"
@@ -230,49 +242,21 @@ def for_device(device: str) -> tuple[Nvml | None, str]:
     return card, reason
 
 
-@dataclass
-class FakeNvml:
-    """A GPU whose state the test chooses. `joules` is read off one by one; its last value stays."""
-
-    clock: int | None = 1980
-    max_clock: int | None = 1980
-    temperature: int | None = 45
-    reasons: int | None = 0
-    watts: float | None = 120.0
-    joules: Iterator[float | None] = field(default_factory=lambda: iter(()))
-    running: tuple[GpuProcess, ...] | None = ()
-    split: bool | None = False
-    used: int | None = None
-    before_bytes: int | None = None
-    _joules: float | None = None
-
-    def about(self) -> dict[str, Any]:
-        return {"name": "fake", "driver": "0", "power_limit_w": 700.0, "persistence": True}
-
-    def sm_clock_mhz(self) -> int | None:
-        return self.clock
-
-    def max_sm_clock_mhz(self) -> int | None:
-        return self.max_clock
-
-    def temperature_c(self) -> int | None:
-        return self.temperature
-
-    def throttle_reasons(self) -> int | None:
-        return self.reasons
-
-    def power_w(self) -> float | None:
-        return self.watts
-
-    def energy_j(self) -> float | None:
-        self._joules = next(self.joules, self._joules)
-        return self._joules
-
-    def processes(self) -> tuple[GpuProcess, ...] | None:
-        return self.running
-
-    def used_bytes(self) -> int | None:
-        return self.used
-
-    def mig(self) -> bool | None:
-        return self.split
+def ask_nvidia_smi(uuid: str) -> dict[str, str] | None:
+    """Driver, clocks, power limit and temperature, asked by UUID, since torch and the driver may count
+    devices differently."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    select = [f"--id=GPU-{uuid.removeprefix('GPU-')}"] if uuid else []
+    query = [
+        "nvidia-smi",
+        *select,
+        f"--query-gpu={','.join(SMI_FIELDS.values())}",
+        "--format=csv,noheader,nounits",
+    ]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    values = [value.strip() for value in answer.splitlines()[0].split(",")] if answer.strip() else []
+    return dict(zip(SMI_FIELDS, values, strict=False)) or None

@@ -1,4 +1,5 @@
-"""Operator names → rules: the table of `op_counts.py`, a user's own, and what torch itself says of operators.
+"""Operator names → rules: the table of `op_rules.py`, a user's own, and what torch itself says of operators;
+and what they add up to, whichever counter brings them.
 
 An operator that only moves, looks up or makes constants is free. One that torch tags as pointwise, or as a
 reduction, holds no multiply–adds; it is counted by elements. All others may hold some.
@@ -7,11 +8,22 @@ reduction, holds no multiply–adds; it is counted by elements. All others may h
 from __future__ import annotations
 
 import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
-from benchsuite.measurement.op_rules import RULES, Rule, free, per_input, per_output
+from benchsuite.measurement.op_rules import (
+    PRODUCTS,
+    RULES,
+    Product,
+    Rule,
+    Shaped,
+    free,
+    per_input,
+    per_output,
+)
 
 _OWN: dict[str, Rule] = {}
 
@@ -67,10 +79,70 @@ def _overloads(name: str) -> list[Any]:
 
 
 def _is_view(overload: Any) -> bool:
-    """Whether all that it returns is memory of its input, unchanged."""
+    """Tell if all that it returns is memory of its input, unchanged."""
     returned = [value.alias_info for value in overload._schema.returns]
     return bool(returned) and all(alias is not None and not alias.is_write for alias in returned)
 
+
+class Tally:
+    """Counts so far. No rule can stop one.
+
+    Attributes:
+        counts: by kind, see `op_rules.py`.
+        unknown: operators that may hold multiply–adds, by number of calls.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+
+    @property
+    def macs(self) -> int:
+        """Multiply–adds."""
+        return sum(count for kind, count in self.counts.items() if kind.startswith("macs"))
+
+    def add(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Product | None:
+        """Count one call. Returns the product that its outputs are, or are views of, if they are."""
+        rule = rule_of(name)
+        if rule is None:
+            if any(tensor.shape != () for tensor in tensors(inputs)):  # on numbers alone there is no work
+                self.unknown[name] += 1
+            return None
+        try:
+            found = rule(inputs, outputs)
+            counts = {"macs.own": found} if isinstance(found, int) else dict(found)
+            self.counts.update({str(kind): int(count) for kind, count in counts.items()})
+        except Exception:  # noqa: BLE001  a rule, a user's as well, may meet a call that it was not made for
+            self.unknown[name] += 1
+            return None
+        return _product(name.rstrip("_"), inputs, outputs)
+
+
+def tensors(values: Sequence[Any]) -> Iterator[Shaped]:
+    """The tensors among a call's values, those in lists included."""
+    for value in values:
+        if isinstance(value, Shaped):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors(value)
+
+
+def _product(name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> Product | None:
+    given = list(tensors(inputs))
+    if name in PRODUCTS and len(given) == 2 and all(one.shape for one in given):
+        return Product(outputs[0].elements)
+    return given[0].product if name in _VIEWS and given else None
+
+
+_VIEWS = frozenset(
+    f"aten::{name}"
+    for name in (
+        "alias chunk clone contiguous detach expand expand_as flatten flip mT moveaxis movedim narrow "
+        "permute reshape reshape_as roll select slice split split_with_sizes squeeze swapaxes swapdims t "
+        "tensor_split to transpose unbind unflatten unsqueeze view view_as _unsafe_view _reshape_copy"
+    ).split()
+)
+"""Operators whose output elements are elements of the input: sums over one are sums over the other."""
 
 FREE = frozenset(
     f"aten::{name}"

@@ -1,25 +1,29 @@
-"""What a word for a dtype means: the format of the tensors, and what torch may do with them.
+"""Meaning of a word for a dtype: the format of the tensors, and what torch may do with them.
 
-TF32 is process-wide state of torch, so it is set where a cell begins and put back where it ends. Autocast is
-entered in every step (`worker/steps.py`), as a training loop does: held open around many steps it would keep
-its copies of the weights from one step to the next.
+TF32 is process-wide state of torch, so it is set where a cell begins and put back where it ends. torch has
+two sets of words for it, and to read the older one raises where somebody has set only the newer one
+(`fp32_precision`, torch 2.9) to something else. Inductor (flex, max-autotune) and `cudnn.flags` read the
+older one, so both are set, to the same, and nothing is relied on when they are read.
+
+Autocast is entered in every step (`worker/steps.py`), as a training loop does: held open around many steps it
+would keep its copies of the weights from one step to the next.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from benchsuite.errors import Unsupported
-from benchsuite.measurement.tf32 import tf32
+from benchsuite.measurement.device import open_device
 from benchsuite.results.record import DType
 
-_AMPERE = (8, 0)
-"""Compute capability from which on NVIDIA's GPUs have TF32."""
+_CUDA: Any = torch.backends.cuda
+_CUDNN: Any = torch.backends.cudnn  # torch's types do not tell all that it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +66,48 @@ def precision_of(dtype: DType, device: torch.device | str) -> Iterator[None]:
 
 def require_dtype(dtype: DType, device: torch.device | str) -> None:
     """Raise Unsupported if torch says that the device lacks the dtype; "meta" and an absent GPU lack none."""
-    device = torch.device(device)
-    if device.type == "cpu" and FORMATS[dtype].tf32:
-        raise Unsupported("a CPU has no TF32: it is a format of NVIDIA's tensor cores")
-    index = device.index or 0
-    if device.type == "cuda" and index < torch.cuda.device_count():
-        missing = _missing_on_gpu(dtype, index)
-        if missing:
-            raise Unsupported(missing)
+    if torch.device(device).type == "meta":
+        return
+    missing = open_device(device).missing(dtype)
+    if missing:
+        raise Unsupported(missing)
 
 
-@functools.cache
-def _missing_on_gpu(dtype: DType, index: int) -> str:
-    """Why the GPU lacks the dtype; empty if it has it. Formats that torch emulates count as lacking."""
-    form = FORMATS[dtype]
-    capability = torch.cuda.get_device_capability(index)
-    what = f"{torch.cuda.get_device_name(index)} (compute capability {capability[0]}.{capability[1]})"
-    if form.tf32 and (getattr(torch.version, "hip", None) or capability < _AMPERE):
-        return f"{what} has no TF32, which begins with compute capability 8.0"
-    if torch.bfloat16 in (form.tensors, form.autocast):
-        with torch.cuda.device(index):
-            if not torch.cuda.is_bf16_supported(including_emulation=False):
-                return f"{what} has no bf16 of its own"
-    return ""
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """Allow TF32 within, or forbid it; afterwards all is as it was."""
+    before = tf32_settings()
+    set_tf32(allowed)
+    try:
+        yield
+    finally:
+        _set(*before)
+
+
+def set_tf32(allowed: bool) -> None:
+    """Allow or forbid TF32 from now on."""
+    _set("high" if allowed else "highest", allowed)
+
+
+def tf32_settings() -> tuple[str, bool]:
+    """Read torch's word for the precision of fp32 products, and whether convolutions may take TF32."""
+    try:
+        word = torch.get_float32_matmul_precision()
+    except RuntimeError:  # only the newer word was set
+        word = "high" if _CUDA.matmul.fp32_precision == "tf32" else "highest"
+    try:
+        return word, bool(_CUDNN.allow_tf32)
+    except RuntimeError:
+        return word, _CUDNN.conv.fp32_precision == "tf32"
+
+
+def _set(word: str, convolutions: bool) -> None:
+    torch.set_float32_matmul_precision(word)
+    _CUDNN.allow_tf32 = convolutions
+    if hasattr(torch.backends, "fp32_precision"):
+        _CUDA.matmul.fp32_precision = _newer(word != "highest")
+        _CUDNN.conv.fp32_precision = _CUDNN.rnn.fp32_precision = _newer(convolutions)
+
+
+def _newer(allowed: bool) -> str:
+    return "tf32" if allowed else "ieee"

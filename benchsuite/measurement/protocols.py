@@ -1,4 +1,4 @@
-"""How samples are taken: benchsuite's own way, and those that published numbers were taken in.
+"""Protocols of taking samples: benchsuite's own way, and those that published numbers were taken in.
 
 A published protocol has its own counts and knows no rounds: it is run once, and has no interval. What it
 leaves out (spread, warm-up, a wait between the calls) is left out here, too, so that the difference to
@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, get_args
 
-from benchsuite.measurement.caches import MIB
 from benchsuite.measurement.device import Device, Step
 from benchsuite.measurement.stopping import StoppingRule, Visit
-from benchsuite.measurement.timing import ALONE, measure_time
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import ALONE, WarmUp, measure_time
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Protocol as Word
 from benchsuite.results.record import Timing
 
@@ -24,8 +23,8 @@ HOST_CLOCK = "host_clock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What the scenario asks of sampling; all but `threads` is for `adaptive` alone. See `measure_time`."""
+class SamplingPlan:
+    """Settings of sampling; all but `threads` is for `adaptive` alone. See `measure_time`."""
 
     threads: int
     warm_up: WarmUp
@@ -40,10 +39,10 @@ class Sampling(Protocol):
 
     name: ClassVar[Word]
     gradients: ClassVar[bool]
-    """Whether an inference step is to run with gradients enabled and the module in train mode, as it does
+    """True if an inference step is to run with gradients enabled and the module in train mode, as it does
     where nobody has switched them off."""
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
         """Time `step`."""
         ...
 
@@ -54,7 +53,7 @@ class Adaptive:
     name: ClassVar[Word] = "adaptive"
     gradients: ClassVar[bool] = False
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
         return measure_time(
             step,
             device,
@@ -77,7 +76,7 @@ class LITv2:
     name: ClassVar[Word] = "litv2"
     gradients: ClassVar[bool] = False
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
         warmup_s = device.time_block(step, 50)
         return _one_block(step, device, plan, calls=30, warmup_calls=50, warmup_s=warmup_s)
 
@@ -94,7 +93,7 @@ class HiLoSingleLayer:
     name: ClassVar[Word] = "hilo_single_layer"
     gradients: ClassVar[bool] = True
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
         return _one_block(step, device, plan, calls=30, warmup_calls=0, warmup_s=0.0)
 
 
@@ -107,7 +106,7 @@ class Timm:
     name: ClassVar[Word] = "timm"
     gradients: ClassVar[bool] = False
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
         warmup_s = device.time_block(step, 10)
         samples = [device.time_block(step, 1) for _ in range(40)]
         return _timing(samples, HOST_CLOCK, plan, warmup_calls=10, warmup_s=warmup_s)
@@ -123,10 +122,10 @@ class DoBench:
 
     name: ClassVar[Word] = "do_bench"
     gradients: ClassVar[bool] = False
-    WARMUP_S, SAMPLES_S, CLEARED_BYTES, ESTIMATE_CALLS = 0.025, 0.1, 256 * MIB, 5
+    WARMUP_S, SAMPLES_S, CLEARED_BYTES, ESTIMATE_CALLS = 0.025, 0.1, 256 << 20, 5
 
-    def sample(self, step: Step, device: Device, plan: Plan) -> Timing:
-        clear = device.eraser(self.CLEARED_BYTES) if device.kind == "cuda" else None
+    def sample(self, step: Step, device: Device, plan: SamplingPlan) -> Timing:
+        clear = None if kind_of(device.kind).on_host else device.eraser(self.CLEARED_BYTES)
 
         def cleared() -> None:
             if clear is not None:
@@ -153,7 +152,7 @@ assert tuple(PROTOCOLS) == get_args(Word)
 
 
 def _one_block(
-    step: Step, device: Device, plan: Plan, *, calls: int, warmup_calls: int, warmup_s: float
+    step: Step, device: Device, plan: SamplingPlan, *, calls: int, warmup_calls: int, warmup_s: float
 ) -> Timing:
     mean = device.time_block(step, calls) / calls
     return _timing([mean], HOST_CLOCK, plan, warmup_calls=warmup_calls, warmup_s=warmup_s, calls=calls)
@@ -162,7 +161,7 @@ def _one_block(
 def _timing(
     samples: Sequence[float],
     method: str,
-    plan: Plan,
+    plan: SamplingPlan,
     *,
     warmup_calls: int,
     warmup_s: float,

@@ -1,4 +1,5 @@
-"""When enough samples have been taken. A rule sees the samples and says why to stop, or None to go on."""
+"""Rules of stopping, when enough samples have been taken. A rule sees the samples and says why to stop, or
+None to go on."""
 
 from __future__ import annotations
 
@@ -8,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from benchsuite.scenario.measure_settings import RULES as WORDS
-from benchsuite.scenario.measure_settings import Measure, Rule
 from benchsuite.stats.intervals import median_interval, quantile
 
 BIN = 0.005
@@ -24,7 +23,7 @@ MIN_R2 = 0.36
 
 
 def settled(samples: Sequence[float]) -> bool:
-    """Whether the entropy has stopped growing; False for fewer than `WINDOW` samples."""
+    """Tell if the entropy has stopped growing; False for fewer than `WINDOW` samples."""
     if len(samples) < WINDOW:
         return False
     values = entropies(samples)[-WINDOW:]
@@ -40,14 +39,14 @@ def entropies(samples: Sequence[float]) -> list[float]:
     With c samples in a bin, H = log₂ n − (Σ c log₂ c) / n.
     """
     counts: Counter[int] = Counter()
-    found, total = [], 0.0
+    bits, total = [], 0.0
     for n, sample in enumerate(samples, 1):
         bin_of = round(math.log(sample) / math.log1p(BIN)) if sample > 0 else 0
         before = counts[bin_of]
         counts[bin_of] += 1
         total += _c_log_c(before + 1) - _c_log_c(before)
-        found.append(math.log2(n) - total / n)
-    return found
+        bits.append(math.log2(n) - total / n)
+    return bits
 
 
 def line(values: Sequence[float]) -> tuple[float, float]:
@@ -94,7 +93,7 @@ class StoppingRule(Protocol):
         ...
 
     def reason(self, samples: Sequence[float], elapsed_s: float) -> str | None:
-        """Why to stop now ("precision", "entropy", "samples", "time"), or None to take more samples.
+        """Reason to stop now ("precision", "entropy", "samples", "time"), or None to take more samples.
 
         Args:
             samples: of this round.
@@ -135,7 +134,7 @@ class FixedCount:
         return "time" if elapsed_s >= self.max_s else None
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
-        """Why no more samples are needed, whatever the budgets."""
+        """Reason why no more samples are needed, whatever the budgets."""
         return None
 
 
@@ -174,23 +173,27 @@ class RelativeInterval(FixedCount):
 
 @dataclass(frozen=True, slots=True)
 class Entropy(FixedCount):
-    """Stop when new samples of the round say nothing new (`entropy.py`), or a budget ends."""
+    """Stop when new samples of the round say nothing new (`settled`), or a budget ends."""
 
     def satisfied(self, samples: Sequence[float]) -> str | None:
         return "entropy" if settled(samples) else None
 
 
-RULES: Mapping[Rule, Callable[[Measure, str], StoppingRule]] = {
-    "interval": lambda measure, device: RelativeInterval(
-        measure.min_samples, measure.max_samples, measure.max_s, measure.precision_on(device)
-    ),
-    "entropy": lambda measure, device: Entropy(measure.min_samples, measure.max_samples, measure.max_s),
-    "fixed": lambda measure, device: FixedCount(measure.min_samples, measure.max_samples, measure.max_s),
+def stopping_rule(
+    rule: str, *, min_samples: int, max_samples: int, max_s: float, precision: float | None = None
+) -> StoppingRule:
+    """The rule of a name, "interval", "entropy" or "fixed", with its budgets.
+
+    Args:
+        precision: of "interval", see `RelativeInterval`.
+    """
+    return STOPPING_RULES[rule](min_samples, max_samples, max_s, precision)
+
+
+STOPPING_RULES: Mapping[str, Callable[[int, int, float, float | None], StoppingRule]] = {
+    "interval": RelativeInterval,
+    "entropy": lambda least, most, seconds, _: Entropy(least, most, seconds),
+    "fixed": lambda least, most, seconds, _: FixedCount(least, most, seconds),
 }
-"""Word of a scenario → the rule, made from what the scenario measures and the device's name."""
-assert set(RULES) == set(WORDS)
-
-
-def rule_of(measure: Measure, device: str) -> StoppingRule:
-    """The rule that a scenario asks for."""
-    return RULES[measure.rule](measure, device)
+"""Name of a rule → the rule, from its fewest and most samples, its seconds, and the precision that it aims
+at."""

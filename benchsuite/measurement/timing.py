@@ -1,79 +1,115 @@
-"""The timing loop: warm up, then sample in blocks until a rule says stop."""
+"""The timing loop: warm up until nothing drifts, then sample in blocks until a rule says stop."""
 
 from __future__ import annotations
 
 import itertools
-import time
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.measurement.blocks import VISIT_S, block_size, calls_per_sample, several
+from benchsuite.measurement.conditions import UsageMeter
 from benchsuite.measurement.device import Device, Step
 from benchsuite.measurement.stopping import StoppingRule, Visit
-from benchsuite.measurement.warmup import WarmUp, warm
-from benchsuite.results.record import Timing, Usage
+from benchsuite.results.devices import kind_of
+from benchsuite.results.record import Busy, Timing
+from benchsuite.stats.intervals import quantile
+
+BLOCK_S = 0.1
+"""Aim of one block: short enough that a budget is kept, long enough that the wait at its end is nothing."""
+BLOCK_CALLS = 64
+"""Most calls in one block, so that the host never runs far ahead of a GPU."""
+VISIT_S = 0.1
+"""A GPU is sampled for at least so long in a visit, whatever its samples say before."""
+MOST_QUEUED = 1000
+"""Calls handed over without a wait: about as many kernels as the queue of a GPU takes."""
+FIRST_CALLS = 2
+"""Calls that say nothing about the next ones: they allocate, compile and choose algorithms."""
+DRIFT = 0.02
+"""Difference of the medians of two halves, as a share, that counts as drift."""
+LEAST_HALF = 3
+"""Samples without which a half says nothing."""
+NOISE = 2.0
+"""Standard errors that two halves may differ by without a drift, so that noise does not prolong a warm-up."""
+MOST_COMPARED = 1000
+"""Durations that are looked at; of more, every so many-th, lest the device idles meanwhile."""
+EXTRA = 3
+"""A drift prolongs a warm-up by at most so many times its seconds."""
+REPLAYS = 20
+"""Steps whose device time is read; without the host's part it spreads little."""
+ALONE = Visit()
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    wall_s: float
-    user_s: float
-    system_s: float
-    minor_faults: int
-    major_faults: int
-    voluntary_switches: int
-    involuntary_switches: int
+class WarmUp:
+    """Run at least `calls` calls in each round, and at least `seconds` over all of them, before the first
+    sample."""
+
+    calls: int
+    seconds: float
+
+    def share(self, rounds: int) -> WarmUp:
+        """The warm-up of each of so many rounds."""
+        return WarmUp(self.calls, self.seconds / rounds)
 
 
-class UsageMeter:
-    """Adds up what the blocks of a round take; `begin` and `end` stand around each."""
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """Result of a warm-up.
 
-    def __init__(self) -> None:
-        self._sum: Usage | None = None
-        self._before: _Reading | None = None
+    Attributes:
+        seconds: on the host's clock.
+        call_s: seconds of a call, on which the first block is sized; 0 without a call.
+        stable: whether the samples had stopped drifting; None if they were too few to tell.
+    """
 
-    def begin(self) -> None:
-        """Before a block."""
-        self._before = _read()
+    calls: int
+    seconds: float
+    call_s: float
+    stable: bool | None
 
-    def end(self, calls: int) -> None:
-        """After a block of so many calls."""
-        before, after = self._before, _read()
-        if before is None or after is None:
-            return
-        was = self._sum
-        self._sum = Usage(
-            calls=calls + (was.calls if was else 0),
-            **{
-                name: getattr(after, name) - getattr(before, name) + (getattr(was, name) if was else 0)
-                for name in _Reading.__dataclass_fields__
-            },
+
+def warm(step: Step, device: Device, warm_up: WarmUp) -> Warmed:
+    """Warm up; go on while the calls still drift, for at most `EXTRA` times the seconds asked for."""
+    durations: list[float] = []
+    last, stable = 0.0, None
+    device.synchronize()
+    start = device.now()
+    while True:
+        elapsed = device.now() - start
+        left = warm_up.calls - len(durations)
+        if left <= 0 and elapsed >= warm_up.seconds:
+            stable = steady(durations[FIRST_CALLS:])
+            if stable is not False or elapsed >= (1 + EXTRA) * warm_up.seconds:
+                break
+        block = (
+            1 if len(durations) < FIRST_CALLS else block_size(last, left=left if left > 0 else BLOCK_CALLS)
         )
+        durations += device.time_calls(step, block)
+        last = max(durations[-block:])
+    device.synchronize()
+    return Warmed(len(durations), device.now() - start, last, stable)
 
-    @property
-    def total(self) -> tuple[Usage, ...]:
-        """The sum as a record holds it; empty where the system says nothing."""
-        return () if self._sum is None else (self._sum,)
 
+def steady(durations: Sequence[float]) -> bool | None:
+    """Tell if the later half of the durations has no drift; None if there are too few to tell.
 
-def _read() -> _Reading | None:
-    try:
-        import resource
-    except ImportError:  # Windows has none
+    Its two halves are compared: their medians differ by at most `DRIFT`, or by no more than their spread
+    explains. The standard error of a median of n normal samples is about 0.93 IQR / √n.
+    """
+    window = durations[-max(2 * LEAST_HALF, len(durations) // 2) :]
+    window = window[:: max(1, len(window) // MOST_COMPARED)]
+    if len(window) < 2 * LEAST_HALF:
         return None
-    now = resource.getrusage(resource.RUSAGE_SELF)
-    return _Reading(
-        wall_s=time.monotonic(),
-        user_s=now.ru_utime,
-        system_s=now.ru_stime,
-        minor_faults=now.ru_minflt,
-        major_faults=now.ru_majflt,
-        voluntary_switches=now.ru_nvcsw,
-        involuntary_switches=now.ru_nivcsw,
-    )
+    half = len(window) // 2
+    older, newer = window[:half], window[half:]
+    difference = abs(quantile(older, 0.5) - quantile(newer, 0.5))
+    spread = (_iqr(older) + _iqr(newer)) / 2
+    error = 0.93 * spread * math.sqrt(2 / half)
+    return difference <= max(DRIFT * quantile(window, 0.5), NOISE * error)
 
 
-ALONE = Visit()
+def _iqr(samples: Sequence[float]) -> float:
+    return quantile(samples, 0.75) - quantile(samples, 0.25)
 
 
 def measure_time(
@@ -139,7 +175,7 @@ def measure_time(
 
 
 def _stopped_by(rule: StoppingRule, samples: Sequence[float], device: Device, elapsed_s: float) -> str | None:
-    """What the rule says, except that a GPU is sampled for `VISIT_S` at least, as far as the budget goes."""
+    """Ask the rule, except that a GPU is sampled for `VISIT_S` at least, as far as the budget goes."""
     found = rule.reason(samples, elapsed_s)
     early = device.least_s > 0 and elapsed_s < VISIT_S and len(samples) < rule.max_samples
     return None if early and found in ("precision", "entropy") else found
@@ -172,3 +208,62 @@ def _take(
     for name, durations in taken.items():
         pieces[name].extend(durations)
     return [sum(durations) for durations in zip(*taken.values(), strict=True)]
+
+
+def block_size(call_s: float, *, left: int) -> int:
+    """About BLOCK_S worth of calls that take `call_s` seconds each, at least one, at most `left`."""
+    wanted = int(BLOCK_S / call_s) if call_s > 0 else 1
+    return max(1, min(wanted, BLOCK_CALLS, left))
+
+
+def calls_per_sample(step: Step, device: Device, call_s: float, *, most_samples: int) -> int:
+    """Calls that make one sample: 1, unless a call is shorter than the device's clock reads well.
+
+    Then a sample is as long as that, and so long that `most_samples` of them last `VISIT_S`. A few calls in
+    one go tell how long one is without the events around it.
+
+    Args:
+        call_s: seconds of a call, timed alone.
+    """
+    if not 0 < call_s < device.least_s:
+        return 1
+    few = math.ceil(device.least_s / call_s)
+    call_s = device.time_calls(several(step, few), 1)[0] / few or call_s
+    return math.ceil(max(device.least_s, VISIT_S / most_samples) / call_s)
+
+
+def several(step: Step, calls: int) -> Step:
+    """A step that is so many calls of another."""
+    if calls == 1:
+        return step
+
+    def run() -> None:
+        for _ in range(calls):
+            step()
+
+    return run
+
+
+def keep_at_work(step: Step, device: Device, call_s: float) -> None:
+    """Hand a GPU about half of `BLOCK_S` of steps that nobody times, and do not wait for them: it is at work
+    while its clock is read. A CPU, which would be done with them before, is given none."""
+    if not kind_of(device.kind).on_host:
+        wanted = int(BLOCK_S / 2 / call_s) if call_s > 0 else 1
+        for _ in range(max(1, min(wanted, MOST_QUEUED))):
+            step()
+
+
+def measure_busy(step: Step, device: Device, *, capture: bool = True) -> Busy | None:
+    """Seconds that `device` works on one step, the gaps between its kernels left out; None on a CPU, and
+    where neither a replay nor a profile can be had.
+
+    Take it after everything is timed: a profiler, which is the second choice, may slow what comes later.
+
+    Args:
+        capture: as of `Device.time_busy`.
+    """
+    found = device.time_busy(step, REPLAYS, capture=capture)
+    if found is None:
+        return None
+    method, samples = found
+    return Busy(seconds=quantile(samples, 0.5), method=method)

@@ -1,4 +1,5 @@
-"""How torch, CUDA's libraries and Triton word their errors, where they have no exception class for them."""
+"""Errors of torch, CUDA's libraries and Triton by their words, where they have no exception class for
+them."""
 
 from __future__ import annotations
 
@@ -28,11 +29,11 @@ CONTEXT_LOST = re.compile(
 
 
 def is_unsupported(error: BaseException) -> bool:
-    """Whether torch, a library beneath it or Triton says that it has no such kernel here."""
+    """Tell if torch, a library beneath it or Triton says that it has no such kernel here."""
     theirs = isinstance(error, RuntimeError) or type(error).__module__.partition(".")[0] == "triton"
     return theirs and UNSUPPORTED.search(str(error)) is not None
 
 
 def loses_context(error: BaseException) -> bool:
-    """Whether no further call into CUDA can succeed in this process."""
+    """Tell if no further call into CUDA can succeed in this process."""
     return CONTEXT_LOST.search(str(error)) is not None

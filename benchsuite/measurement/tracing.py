@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from benchsuite.measurement.op_rules import Product, Shaped
-from benchsuite.measurement.tally import Tally
+from benchsuite.measurement.op_table import Tally
 
 _library = torch.library.Library("benchsuite", "FRAGMENT")  # type: ignore[no-untyped-call]
 _library.define(  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ class _OnMeta(TorchFunctionMode):
 
 
 def _untraced(call: Callable[[], _T]) -> _T:
-    """What `call` returns, made with the tracer, if there is one, paused."""
+    """Call with the tracer, if there is one, paused."""
     state = torch._C._get_tracing_state()
     torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
     try:
@@ -109,7 +109,8 @@ def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
 
 
 class _Handles(dict[str, Callable[..., Counter[str]]]):
-    """What fvcore looks handles up in: one for every operator that may cost something, which adds it up.
+    """Table that fvcore looks handles up in: one for every operator that may cost something, which adds it
+    up.
 
     fvcore makes the graph and walks it. Its own table holds a function for each name; here a product is
     followed to its sum through views, which takes one memory for all names.
@@ -121,7 +122,7 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
         self._products: dict[int, Product] = {}
 
     def __contains__(self, kind: object) -> bool:
-        """Whether an operator may cost something; the others only handle values."""
+        """Tell if an operator may cost something; the others only handle values."""
         name = str(kind)
         return not name.startswith("prim::") or name.startswith(_COSTLY) or name in _UNPACKED
 
@@ -141,7 +142,7 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
 
 _UNPACKED = frozenset({"prim::ListUnpack", "prim::TupleUnpack"})
 _COSTLY = ("prim::PythonOp", "prim::Call", "prim::If", "prim::Loop", "prim::With")
-"""Of torch's own names: a `torch.autograd.Function`, and scripted code."""
+"""Costly ones of torch's own names: a `torch.autograd.Function`, and scripted code."""
 
 
 def _value(value: torch._C.Value, products: Mapping[int, Product]) -> Any:

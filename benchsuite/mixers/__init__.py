@@ -4,14 +4,39 @@ A mixer is an `nn.Module` with
 
 - a class variable `layout`: "BNC" (tokens, `forward(x, size)`), "NCHW" or "NHWC" (maps, `forward(x)`),
 - a class variable `kernels`: the attention kernels it can run on, "math" first,
+- a class variable `relation`: which tokens it connects and where their weights come from,
 - keyword arguments `dim`, `num_heads` and `kernel` where it has such things,
-- a method `macs(size)`: the closed form of its multiply–accumulates for one image,
+- a docstring with a line "MACs:", the closed form of its multiply–adds for one image, and every argument,
 - `PORTS` in its file: how the authors' constructor arguments and weights map on ours.
 
 To add one, write its file and one line here.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Connectivity = Literal["dense", "local", "sparse", "low rank", "none"]
+"""Tokens that a token sees: all; those of a window; a chosen few; all through fewer; none but itself."""
+Sharing = Literal["none", "positions", "channels", "heads"]
+"""Over what a spatial weight is shared: nothing; all positions; all channels; a head's channels."""
+Weights = Literal["static", "dynamic per image", "dynamic per position"]
+"""Source of spatial weights: parameters, or predictions, once an image or for each position of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A mixer's place: which tokens it connects, what shares a weight, where the weights come from.
+
+    Source: Han et al., "On the Connection between Local Attention and Dynamic Depth-wise Convolution",
+    ICLR 2022, arXiv:2106.04263.
+    """
+
+    connectivity: Connectivity
+    sharing: tuple[Sharing, ...]
+    weights: Weights
+
 
 MIXERS: dict[str, str] = {
     "msa": "benchsuite.mixers.msa:MSA",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -12,7 +13,7 @@ Layout = Literal["BNC", "NCHW", "NHWC"]
 """B batch, N tokens in row-major order of the grid, C channels, H and W of the grid."""
 
 ATTENTION_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
-"""What `attend` has."""
+"""Kernels of `attend`."""
 ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
 """Those of the mixers that also attend by `flex_attend` of `_flex.py`."""
 
@@ -23,18 +24,9 @@ _BACKENDS = {
 }
 
 
-def check_kernel(kernel: str, kernels: tuple[str, ...], mixer: str) -> str:
-    """Return `kernel`, or raise ValueError naming what the mixer can run on."""
-    if kernel not in kernels:
-        raise ValueError(f"{mixer} has no kernel {kernel!r}; it runs on {', '.join(kernels)}")
-    return kernel
-
-
-def head_dim_of(dim: int, num_heads: int) -> int:
-    """Channels per head; raises ValueError if the heads do not divide the channels."""
-    if num_heads < 1 or dim % num_heads:
-        raise ValueError(f"num_heads {num_heads} does not divide dim {dim}")
-    return dim // num_heads
+def split_heads(x: Tensor, num_heads: int, parts: int) -> tuple[Tensor, ...]:
+    """(B, N, parts × C), one projection behind the other, as `parts` of (B, heads, N, head_dim); views."""
+    return torch.unflatten(x, 2, (parts, num_heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
 
 
 def attend(
@@ -80,3 +72,32 @@ def attend(
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+
+
+def attend_maps(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    *,
+    kernel: str,
+    bias: Tensor | None = None,
+    dropout: float = 0.0,
+    scale_q: bool = False,
+) -> Tensor:
+    """Attention over positions of tensors whose last axis they are, as they come out of 1 × 1 convolutions.
+
+    Args:
+        q, k: (B, heads, head_dim, N); v: (B, heads, width, N).
+        bias, kernel, dropout, scale_q: as for `attend`.
+
+    Returns:
+        (B, heads × width, N).
+    """
+    q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
+    out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
+    return out.transpose(-2, -1).flatten(1, 2)
+
+
+def as_heads(x: Tensor, num_heads: int) -> Tensor:
+    """(B, C, …) maps as (B, heads, head_dim, N), as `attend_maps` takes them."""
+    return x.reshape(x.shape[0], num_heads, x.shape[1] // num_heads, -1)

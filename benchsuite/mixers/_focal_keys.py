@@ -1,4 +1,4 @@
-"""Where the keys of a focal window are: token numbers of own window, neighbours and pooled sub-windows.
+"""Places of the keys of a focal window: token numbers of its own, of neighbours and of pooled sub-windows.
 
 Token numbers count through the map, then through the pooled maps of all levels in turn; the last one is a
 token of zeros, for what lies outside of a pooled map.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchsuite.mixers._window import partition, shift_mask
+from benchsuite.mixers._windows import partition, shift_mask
 
 Size = tuple[int, int]
 
@@ -79,7 +79,7 @@ def _neighbors(number: Tensor, grid: Size, window_size: int, expand_size: int) -
     """(windows, neighbours): tokens of the copies rolled to the four corners. They wrap around the map."""
     e, places = expand_size, range(window_size)
     early, late = set(places[:e]), set(places[-e:])
-    found = []
+    neighbors = []
     for roll, outside in (
         ((-e, -e), (late, late)),
         ((-e, e), (late, early)),
@@ -88,14 +88,14 @@ def _neighbors(number: Tensor, grid: Size, window_size: int, expand_size: int) -
     ):
         rolled = partition(number.roll(roll, (1, 2)), grid, window_size)[0, :, :, 0]
         kept = [y * window_size + x for y in places for x in places if y in outside[0] or x in outside[1]]
-        found.append(rolled[:, torch.tensor(kept, device=number.device)])
-    return torch.cat(found, dim=1)
+        neighbors.append(rolled[:, torch.tensor(kept, device=number.device)])
+    return torch.cat(neighbors, dim=1)
 
 
 def key_mask(
     tokens: Tensor, grid: Size, window_size: int, shift_size: int, zeros: int, like: Tensor
 ) -> Tensor:
-    """What is added to the logits whatever the weights: (windows, 1, window² or 1, keys).
+    """Mask that is added to the logits: (windows, 1, window² or 1, keys).
 
     Args:
         tokens: of `key_tokens`.

@@ -12,13 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def check_odd(name: str, kernel_size: int) -> int:
-    """Return `kernel_size`, or raise ValueError naming the option if it has no centre."""
-    if kernel_size < 1 or kernel_size % 2 == 0:
-        raise ValueError(f"{name} {kernel_size} is not odd and positive")
-    return kernel_size
-
-
 def check_stride(stride: int, size: tuple[int, int]) -> tuple[int, int]:
     """Size of the output; raises ValueError if the stride does not divide the grid."""
     height, width = size

@@ -1,4 +1,4 @@
-"""How an authors' class maps on one of ours: constructor arguments and names of weights.
+"""Map of an authors' class on one of ours: constructor arguments and names of weights.
 
 The same mapping serves the parity check and a user who loads released weights.
 """
@@ -19,7 +19,7 @@ Rule = tuple[str, str | Callable[[re.Match[str]], str]]
 """A pattern, and what replaces it: a template as of `re.sub`, or a function of the match."""
 
 SHARED_ARGUMENTS = ("dim", "num_heads", "qkv_bias", "attn_drop", "proj_drop")
-"""What timm's attention takes and nearly every later class took over, under the same names as ours."""
+"""Arguments of timm's attention, which nearly every later class took over, under the same names as ours."""
 
 
 def _same(state: State) -> dict[str, Tensor]:
@@ -56,13 +56,13 @@ def arguments(
     """A mapping of constructor arguments that refuses whatever it was not told of.
 
     Args:
-        same: names that are the authors' and ours.
+        same: names that are the authors' and ours; a string may hold several, with spaces between.
         renamed: the authors' name → ours.
         defaults: our name → value where the authors do not say: their default, or what makes ours theirs.
         only: the authors' name → the one value that ours can do.
         ignored: authors' names that have no bearing on the mixer (the width of the MLP behind it, say).
     """
-    names = {name: name for name in same} | dict(renamed or {})
+    names = {name: name for name in " ".join(same).split()} | dict(renamed or {})
     possible = dict(only or {})
 
     def convert(given: Arguments) -> dict[str, Any]:
@@ -106,3 +106,17 @@ def with_batch_counters(state: State) -> dict[str, Tensor]:
         if name.endswith("running_mean"):
             ours.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.tensor(0))
     return ours
+
+
+def in_one_column(
+    convert: Callable[[Arguments], dict[str, Any]],
+) -> Callable[[Arguments], dict[str, Any]]:
+    """`convert`, with a "grid" that is a number of tokens, as the authors have it, made one column."""
+
+    def converted(authors: Arguments) -> dict[str, Any]:
+        ours = convert(authors)
+        if "grid" in ours:
+            ours["grid"] = (ours["grid"], 1)
+        return ours
+
+    return converted

@@ -167,11 +167,3 @@ def _offsets(axis: _AxisTensors, of_window: Tensor) -> Tensor:
     of_query = of_window if axis.queries is None else of_window[axis.queries]
     tiles, side, _ = axis.chosen.shape
     return of_query.reshape(tiles, side, -1).gather(-1, axis.chosen.clamp_min(0))
-
-
-def tile_pairs(rows: Windows, columns: Windows, dilation: int) -> int:
-    """Pairs of queries and keys that tiles multiply; for the closed form."""
-    pairs = 1
-    for axis in (_cut(rows, dilation), _cut(columns, dilation)):
-        pairs *= len(axis.queries) * len(axis.keys[0])
-    return pairs

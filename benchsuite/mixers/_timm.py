@@ -1,4 +1,4 @@
-"""What the attention layers that timm keeps for maps (B, C, H, W) have in common.
+"""Parts of the attention layers that timm keeps for maps (B, C, H, W).
 
 CoAtNet's and BoTNet's attention, lambda layers and the non-local block: widths rounded to multiples of eight,
 heads that are cut out of channels, a fixed grid, and an average pool in place of a stride.
@@ -6,9 +6,7 @@ heads that are cut out of channels, a fixed grid, and an average pool in place o
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from benchsuite.mixers._attention import attend
+from torch import nn
 
 
 def round_width(width: float, divisor: int = 8) -> int:
@@ -26,7 +24,7 @@ def check_grid(grid: tuple[int, int], size: tuple[int, int], mixer: str) -> None
 
 
 def pool_for(stride: int) -> nn.Module:
-    """What timm does for a stride: nothing for 1, for 2 a 2 × 2 average of the output.
+    """Pooling that timm has for a stride: none for 1, for 2 a 2 × 2 average of the output.
 
     Raises:
         ValueError: another stride.
@@ -34,20 +32,3 @@ def pool_for(stride: int) -> nn.Module:
     if stride not in (1, 2):
         raise ValueError(f"stride {stride} is neither 1 nor 2")
     return nn.AvgPool2d(2, 2) if stride == 2 else nn.Identity()
-
-
-def attend_maps(
-    q: Tensor, k: Tensor, v: Tensor, *, kernel: str, bias: Tensor | None = None, dropout: float = 0.0
-) -> Tensor:
-    """Attention over positions of tensors whose last axis they are, as they come out of 1 × 1 convolutions.
-
-    Args:
-        q, k: (B, heads, head_dim, N); v: (B, heads, width, N).
-        bias, kernel, dropout: as for `attend`.
-
-    Returns:
-        (B, heads × width, N).
-    """
-    q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
-    out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout)
-    return out.transpose(-2, -1).flatten(1, 2)

@@ -17,19 +17,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._neighbors import (
-    GridEmbedding,
-    aggregate,
-    check_odd,
-    check_stride,
-    correlate,
-    reflect,
-)
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_odd, check_one_of, head_dim_of
+from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_stride, correlate, reflect
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._shift_conv import ShiftedConvolution
-from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+from benchsuite.mixers._tiles import Tiles, Windows
+
+SHIFTS = ("group_conv", "tensor")
 
 
 class ACmix(nn.Module):
@@ -38,17 +33,24 @@ class ACmix(nn.Module):
     The channels of the attention path are in the order of heads first, those of the convolution path in the
     order of head_dim first; they are summed as they stand.
 
+    MACs: 3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
+
+        The second term, of the positions, is paid once a batch; this is a batch of one. The last term is that
+        of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
+
     Args:
+        dim, num_heads: as for `MSA`.
         dim_out: channels of the output, dim by default; the heads divide these.
         kernel_size: side of the window that a position attends to; the map is padded by reflection.
         conv_kernel_size: side of the convolution.
+        stride: of the output's positions, for both paths.
         shift: how the convolution path shifts, "group_conv" or "tensor".
         kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
 
     Raises:
         ValueError: num_heads does not divide dim_out, a kernel size is not odd, or shift or kernel is
-            unknown; in `forward` and `macs`, the stride does not divide the grid, or (`forward`) the grid is
-            too small to be reflected.
+            unknown; in `forward`, the stride does not divide the grid, or the grid is too small to be
+            reflected.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -126,19 +128,79 @@ class ACmix(nn.Module):
         )
         return rows, columns
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NCC' + 2Nd + 2Mk_a²C' + 3Nk_c²C' + Mk_c⁴C', C' of the output, d the head_dim.
 
-        The second term, of the positions, is paid once a batch; this is a batch of one. The last term is that
-        of shift "group_conv". On kernels but "math" the tiles' pairs stand for Mk_a².
-        """
-        n, c = size[0] * size[1], self.dim_out
-        height, width = check_stride(self.stride, size)
-        pairs = height * width * self.kernel_size**2
-        if self.kernel != "math":
-            pairs = tile_pairs(*self._windows((height, width)), 1)
-        projections = 3 * n * self.dim * c + 2 * n * self.head_dim
-        return projections + 2 * pairs * c + self.conv.macs(size)
+class ShiftedConvolution(nn.Module):
+    """(B, in_heads, head_dim, H, W) → (B, dim, H / stride, W / stride), like a k × k convolution.
+
+    A fully connected layer mixes the heads to k² maps for each of the head_dim channels; each channel's maps
+    are shifted by the k² offsets and summed to dim / head_dim maps. Output channels are in the order of
+    head_dim first: the maps of a channel stand together. Without a bias but that of the first layer.
+
+    Args:
+        shift: "group_conv" shifts and sums by a convolution of head_dim groups, whose kernels are shifts to
+            begin with. "tensor" shifts tensors and has no weights of its own; the dim / head_dim maps of a
+            channel are then the same, as they are from "group_conv" before it has learned anything.
+
+    Raises:
+        ValueError: kernel_size is not odd, head_dim does not divide dim, or shift is unknown.
+    """
+
+    def __init__(
+        self,
+        in_heads: int,
+        head_dim: int,
+        dim: int,
+        *,
+        kernel_size: int,
+        stride: int = 1,
+        bias: bool = False,
+        shift: str = "group_conv",
+    ) -> None:
+        super().__init__()
+        check_one_of("shift", shift, SHIFTS)
+        if dim % head_dim:
+            raise ValueError(f"head_dim {head_dim} does not divide dim {dim}")
+        self.in_heads = in_heads
+        self.head_dim = head_dim
+        self.dim = dim
+        self.kernel_size = check_odd("conv_kernel_size", kernel_size)
+        self.stride = stride
+        self.shift = shift
+        self.fc = nn.Conv2d(in_heads, kernel_size**2, kernel_size=1, bias=bias)
+        if shift == "group_conv":
+            self.dep_conv = nn.Conv2d(
+                kernel_size**2 * head_dim,
+                dim,
+                kernel_size,
+                stride=stride,
+                padding=kernel_size // 2,
+                groups=head_dim,
+                bias=False,
+            )
+            with torch.no_grad():
+                one_hot = torch.eye(kernel_size**2).reshape(1, kernel_size**2, kernel_size, kernel_size)
+                self.dep_conv.weight.copy_(one_hot.expand_as(self.dep_conv.weight))
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        maps = self.fc(x.flatten(3)).transpose(1, 2)  # B, head_dim, k², H·W
+        if self.shift == "group_conv":
+            out: Tensor = self.dep_conv(maps.flatten(1, 2).unflatten(2, (height, width)))
+            return out
+        out = self._shifted_sum(maps.unflatten(3, (height, width)))
+        return out.repeat_interleave(self.dim // self.head_dim, dim=1)
+
+    def _shifted_sum(self, maps: Tensor) -> Tensor:
+        """(B, head_dim, k², H, W) → (B, head_dim, H / stride, W / stride); zeros come in from outside."""
+        (height, width), k, stride = maps.shape[-2:], self.kernel_size, self.stride
+        maps = nn.functional.pad(maps, (k // 2,) * 4)
+        total: Tensor | None = None
+        for offset in range(k**2):
+            y, x = divmod(offset, k)
+            part = maps[:, :, offset, y : y + height : stride, x : x + width : stride]
+            total = part if total is None else total + part
+        assert total is not None
+        return total
 
 
 class ACmixBottleneck(nn.Module):
@@ -146,8 +208,12 @@ class ACmixBottleneck(nn.Module):
 
     The shortcut is a strided 1 × 1 convolution and a norm where the shape changes.
 
+    MACs: NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape.
+
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         width: channels of ACmix; dim / 4 by default, which keeps the shape.
+        kernel_size, conv_kernel_size, stride, shift: as for `ACmix`.
 
     Raises:
         ValueError: as ACmix with dim `width`.
@@ -202,14 +268,6 @@ class ACmixBottleneck(nn.Module):
         x = self.bn2(self.conv2(x)).relu()
         out: Tensor = (self.bn3(self.conv3(x)) + shortcut).relu()
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCC' + ACmix of C' + 4MC'², C' the width; 4MCC' more for a shortcut that changes the shape."""
-        n, c, width = size[0] * size[1], self.dim, self.width
-        height, across = check_stride(self.stride, size)
-        m = height * across
-        shortcut = 0 if self.downsample is None else 4 * m * c * width
-        return n * c * width + self.conv2.macs(size) + 4 * m * width**2 + shortcut
 
 
 _ARGUMENTS = arguments(

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import attend
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import attend, split_heads
 from benchsuite.mixers._port import Port
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._shift_conv import ShiftedConvolution
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 
@@ -30,7 +30,11 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
     Rows and columns beyond a multiple of sr_ratio are no part of keys and values; there the convolution sees
     the nearest ones.
 
+    MACs: Those of PVT's attention, plus 3Nk_c²C + Nk_c⁴C; the last term is that of "group_conv".
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
 
@@ -72,14 +76,9 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         q, kv = self.q(x), self.kv(self._reduce(x, size))  # B, N, dim; B, M, 2 · dim
         heads = self.num_heads, self.head_dim
-        k, v = kv.unflatten(2, (2, *heads)).permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, M, head_dim
-        attended = attend(
-            q.unflatten(2, heads).transpose(1, 2),
-            k,
-            v,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        k, v = split_heads(kv, self.num_heads, 2)  # each B, heads, M, head_dim
+        dropout = self.attn_drop if self.training else 0.0
+        attended = attend(q.unflatten(2, heads).transpose(1, 2), k, v, kernel=self.kernel, dropout=dropout)
         attended = self.proj_drop(self.proj(attended.transpose(1, 2).flatten(2)))
         features = torch.cat([q.transpose(1, 2).unflatten(2, size), self._spread(kv, size)], dim=1)
         conv = self.conv(torch.unflatten(features, 1, (3 * self.num_heads, self.head_dim)))
@@ -94,10 +93,6 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         x = x.repeat_interleave(ratio, dim=2).repeat_interleave(ratio, dim=3)
         beyond = (0, size[1] - columns * ratio, 0, size[0] - rows * ratio)
         return F.pad(x, beyond, mode="replicate") if any(beyond) else x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of PVT's attention, plus 3Nk_c²C + Nk_c⁴C; the last term is that of "group_conv"."""
-        return super().macs(size) + self.conv.macs(size)
 
 
 PORTS: dict[str, Port] = {}

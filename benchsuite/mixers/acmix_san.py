@@ -16,15 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers._port import Port
-from benchsuite.mixers._shift_conv import ShiftedConvolution
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.san import PatchwiseAttention
 
 
 class ACmixPatchwiseAttention(PatchwiseAttention):
     """Mix a (B, dim, H, W) map into (B, dim_out, H, W): patchwise attention plus a convolution.
 
+    MACs: Those of patchwise attention, plus Nk_c²(2R + C') + Nk_c⁴C'; the last is that of "group_conv".
+
     Args:
+        dim, kernel: as for `MSA`.
         dim_out, rel_dim, share: as for PairwiseAttention.
+        kernel_size: side of the window of attention, odd.
+        dilation: distance of neighbouring keys, in tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
 
@@ -74,10 +79,6 @@ class ACmixPatchwiseAttention(PatchwiseAttention):
         conv = self.conv(torch.unflatten(torch.cat(features, dim=1), 1, (self.conv.in_heads, self.rel_dim)))
         out: Tensor = self.rate1 * self._weigh(x, *features) + self.rate2 * conv
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of patchwise attention, plus Nk_c²(2R + C') + Nk_c⁴C'; the last is that of "group_conv"."""
-        return super().macs(size) + self.conv.macs(size)
 
 
 PORTS: dict[str, Port] = {}

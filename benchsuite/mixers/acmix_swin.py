@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, check_kernel
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._shift_conv import ShiftedConvolution
-from benchsuite.mixers._window import attend_in_windows, crop_grid, pad_grid, partition
+from benchsuite.mixers._windows import partition
+from benchsuite.mixers.acmix import ShiftedConvolution
 from benchsuite.mixers.swin import PORTS as SWIN_PORTS
 from benchsuite.mixers.swin import WindowAttention
 
@@ -30,7 +31,11 @@ class ACmixWindowAttention(WindowAttention):
     The convolution sees the whole grid, after its cyclic shift and before it is cut: with a shift, it reaches
     around the edge. It takes the queries unscaled. Only the attention path is projected.
 
+    MACs: 4NC² + 2Nw²C + 3Nk_c²C + Nk_c⁴C, N of the padded grid; the last term is that of "group_conv".
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
         conv_kernel_size: side of the convolution.
         shift: how the convolution path shifts, "group_conv" or "tensor".
         shift_size, rel_pos, pad: as for WindowAttention.
@@ -77,37 +82,13 @@ class ACmixWindowAttention(WindowAttention):
         self.rate1 = nn.Parameter(torch.full((1,), 0.5))
         self.rate2 = nn.Parameter(torch.full((1,), 0.5))
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
+    def _mix(self, x: Tensor, grid: tuple[int, int], window: int, shift: int) -> Tensor:
         qkv = self.qkv(x)  # B, H, W, 3 · dim
         conv = self.conv(qkv.unflatten(-1, (3 * self.num_heads, self.head_dim)).permute(0, 3, 4, 1, 2))
-        attended = attend_in_windows(
-            partition(qkv, grid, window),
-            grid,
-            window,
-            self.num_heads,
-            kernel=self.kernel,
-            bias=self._bias(grid, window, shift, x),
-            dropout=self.attn_drop if self.training else 0.0,
-            scale_q=True,
-        )
+        attended = self._attend(partition(qkv, grid, window), x, grid, window, shift)
         attended = self.proj_drop(self.proj(attended))
-        x = self.rate1 * attended + self.rate2 * conv.permute(0, 2, 3, 1)
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C + 3Nk_c²C + Nk_c⁴C, N of the padded grid; the last term is that of "group_conv"."""
-        return super().macs(size) + self.conv.macs(self._geometry(size)[2])
+        out: Tensor = self.rate1 * attended + self.rate2 * conv.permute(0, 2, 3, 1)
+        return out
 
 
 def _arguments(authors: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,24 +17,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fourier import from_spectrum, single_or_double, spectrum
+from benchsuite.mixers._grid import from_spectrum, single_or_double, spectrum
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class AdaptiveFourierMixing(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The input is added to the output.
 
+    MACs: 8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms.
+
     Args:
+        dim: channels of input and output.
         num_blocks: groups of channels, each with a perceptron of its own.
+        mlp_ratio: hidden units of a block's perceptron over its channels.
         sparsity_threshold: by which the result is shrunk towards zero, real and imaginary parts each.
         hard_thresholding_fraction: of the frequencies along a row, this share of ⌊HW / 2⌋ + 1 is kept, as the
             authors' code has it. So only a share below about 1 / H drops any of the ⌊W / 2⌋ + 1 there are.
 
     Raises:
-        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward` and `macs`,
-            no frequency is kept.
+        ValueError: num_blocks does not divide dim, or the fraction is not in (0, 1]; in `forward`, no
+            frequency is kept.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -89,10 +93,6 @@ class AdaptiveFourierMixing(nn.Module):
             )
         return min(kept, size[1] // 2 + 1)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """8MCD, M frequencies (H × those kept of a row), D hidden units of a block; no transforms."""
-        return 8 * size[0] * self._kept(size) * self.dim * self.w1.shape[-1]
-
 
 def _complex_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A complex linear layer for each block, on pairs of real numbers.
@@ -117,9 +117,7 @@ PORTS = {
     "afno2d": Port(
         mixer="afno",
         arguments=arguments(
-            "num_blocks",
-            "sparsity_threshold",
-            "hard_thresholding_fraction",
+            "num_blocks sparsity_threshold hard_thresholding_fraction",
             renamed={"hidden_size": "dim", "hidden_size_factor": "mlp_ratio"},
         ),
     ),

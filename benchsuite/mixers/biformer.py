@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import attend_in_groups, cut, join
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import attend_in_groups, merge, partition
 
 KV_POOLS = ("identity", "ada_avgpool", "ada_maxpool", "avgpool", "maxpool")
 
@@ -34,7 +35,12 @@ class BiLevelRoutingAttention(nn.Module):
     Which regions a region attends to is decided by the products of mean queries and keys, the same for all
     heads, and without a gradient unless diff_routing. Logits are scaled by 1 / √qk_dim, that of all heads.
 
+    MACs: NC(2D + C) + S⁴D + NkT(D + C) + Ns²C + NC², with a layer for routing 2S²D² more.
+
+        N of the padded map, D = qk_dim, T the keys of a region (N / S² unless pooled), s = side_dwconv.
+
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         n_win: regions on a side of the map.
         topk: regions that a region attends to.
         qk_dim: width of queries and keys, dim by default.
@@ -45,12 +51,14 @@ class BiLevelRoutingAttention(nn.Module):
         param_routing: project mean queries and keys by a layer of its own; needs diff_routing.
         kv_pool: how the keys and values of a region are pooled: "ada_avgpool" and "ada_maxpool" to
             kv_per_win × kv_per_win, "avgpool" and "maxpool" by kv_downsample_ratio.
+        kv_per_win: side of what the keys of a region are pooled to.
+        kv_downsample_ratio: side of the squares that are pooled.
         pad: pad the map with zeros to multiples of n_win, and crop the output. Padded tokens are not masked.
 
     Raises:
         ValueError: num_heads does not divide dim or qk_dim, topk is not in [1, n_win²], an option is unknown
-            or needs another, or the kernel is unknown; in `forward` and `macs`, n_win does not divide the
-            grid and pad is False.
+            or needs another, or the kernel is unknown; in `forward`, n_win does not divide the grid and pad
+            is False.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -97,7 +105,6 @@ class BiLevelRoutingAttention(nn.Module):
         self.kernel = check_kernel(kernel, self.kernels, "biformer_bra")
         self.qkv = nn.Linear(dim, 2 * self.qk_dim + dim)
         self.router = nn.Linear(self.qk_dim, self.qk_dim) if param_routing else nn.Identity()
-        self.side_dwconv = side_dwconv
         self.lepe = _lepe(dim, side_dwconv)
         self.kv_pool = _kv_pool(kv_pool, kv_per_win, kv_downsample_ratio)
         self.wo = nn.Linear(dim, dim)
@@ -109,7 +116,7 @@ class BiLevelRoutingAttention(nn.Module):
             x = F.pad(x, (0, 0, 0, grid[1] - size[1], 0, grid[0] - size[0]))
         q, k, v = self.qkv(x).split_with_sizes((self.qk_dim, self.qk_dim, self.dim), dim=-1)
         local = self.lepe(v.permute(0, 3, 1, 2).contiguous()) if self.lepe is not None else None
-        q, k, v = (cut(t, region) for t in (q, k, v))  # B, regions, tokens, channels
+        q, k, v = (partition(t, grid, region) for t in (q, k, v))  # B, regions, tokens, channels
         chosen, weight = self._route(q.mean(2), k.mean(2))
         x = _attend_to_regions(
             q,
@@ -121,7 +128,7 @@ class BiLevelRoutingAttention(nn.Module):
             scale=self.scale,
             kernel=self.kernel,
         )
-        x = join(x, grid, region)
+        x = merge(x, grid, region)
         if local is not None:
             x = x + local.permute(0, 2, 3, 1)
         out: Tensor = self.wo(x)
@@ -152,21 +159,6 @@ class BiLevelRoutingAttention(nn.Module):
             raise ValueError(f"n_win {s} does not divide the {size[0]} × {size[1]} grid")
         return size, (size[0] // s, size[1] // s)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2D + C) + S⁴D + NkT(D + C) + Ns²C + NC², with a layer for routing 2S²D² more.
-
-        N of the padded map, D = qk_dim, T the keys of a region (N / S² unless pooled), s = side_dwconv.
-        """
-        grid, region = self._geometry(size)
-        n, c, d, regions = grid[0] * grid[1], self.dim, self.qk_dim, self.n_win**2
-        keys = region[0] * region[1]
-        if self.kv_pool is not None:
-            pooled = self.kv_pool(torch.empty(1, *region, device="meta"))
-            keys = pooled.shape[1] * pooled.shape[2]
-        routing = regions**2 * d + (2 * regions * d**2 if isinstance(self.router, nn.Linear) else 0)
-        attention = n * self.topk * keys * (d + c)
-        return n * c * (2 * d + c) + routing + attention + n * self.side_dwconv**2 * c + n * c**2
-
 
 class BiLevelRoutingAttention2d(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W): the authors' later version, for maps with channels first.
@@ -174,13 +166,16 @@ class BiLevelRoutingAttention2d(nn.Module):
     Regions have ⌊H / n_win⌋ × ⌊W / n_win⌋ tokens. Where they do not tile the map there are more of them, and
     queries, keys and values are padded with zeros; padded keys are not masked, but enter no region's mean.
 
+    MACs: 4NC² + R²C + 2N′kTC + Ns²C; R regions of T tokens, N′ = RT with the padding, s = side_dwconv.
+
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         n_win, topk, qk_scale, side_dwconv: as for `BiLevelRoutingAttention`, but logits between regions
             are not scaled.
 
     Raises:
         ValueError: num_heads does not divide dim, topk is not in [1, n_win²], or the kernel is unknown; in
-            `forward` and `macs`, the grid has less than n_win rows or columns.
+            `forward`, the grid has less than n_win rows or columns.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -209,7 +204,6 @@ class BiLevelRoutingAttention2d(nn.Module):
         self.scale = qk_scale or dim**-0.5
         self.kernel = check_kernel(kernel, self.kernels, "biformer_bra_nchw")
         self.qkv_linear = nn.Conv2d(dim, 3 * dim, 1)
-        self.side_dwconv = side_dwconv
         self.lepe = _lepe(dim, side_dwconv)
         self.output_linear = nn.Conv2d(dim, dim, 1)
 
@@ -225,11 +219,11 @@ class BiLevelRoutingAttention2d(nn.Module):
         chosen = (means[:, : self.dim].transpose(1, 2) @ means[:, self.dim :]).topk(self.topk, dim=-1).indices
         if grid != size:
             qkv = F.pad(qkv, (0, grid[1] - size[1], 0, grid[0] - size[0]))
-        q, k, v = (cut(t.permute(0, 2, 3, 1), region) for t in qkv.chunk(3, dim=1))
+        q, k, v = (partition(t.permute(0, 2, 3, 1), grid, region) for t in qkv.chunk(3, dim=1))
         x = _attend_to_regions(
             q, k, v, chosen, None, num_heads=self.num_heads, scale=self.scale, kernel=self.kernel
         )
-        x = join(x, grid, region)[:, : size[0], : size[1]].permute(0, 3, 1, 2)
+        x = merge(x, grid, region)[:, : size[0], : size[1]].permute(0, 3, 1, 2)
         if local is not None:
             x = x + local
         out: Tensor = self.output_linear(x)
@@ -241,14 +235,6 @@ class BiLevelRoutingAttention2d(nn.Module):
             raise ValueError(f"n_win {self.n_win} is larger than the {size[0]} × {size[1]} grid")
         height, width = size[0] // self.n_win, size[1] // self.n_win
         return (-(-size[0] // height) * height, -(-size[1] // width) * width), (height, width)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + R²C + 2N′kTC + Ns²C; R regions of T tokens, N′ = RT with the padding, s = side_dwconv."""
-        grid, region = self._geometry(size)
-        n, padded, c = size[0] * size[1], grid[0] * grid[1], self.dim
-        keys = region[0] * region[1]
-        routing = (padded // keys) ** 2 * c
-        return 4 * n * c**2 + routing + 2 * padded * self.topk * keys * c + n * self.side_dwconv**2 * c
 
 
 def _attend_to_regions(
@@ -290,8 +276,7 @@ def _attend_to_regions(
 
 
 def _check_routing(n_win: int, topk: int) -> None:
-    if n_win < 1:
-        raise ValueError(f"n_win {n_win} is not positive")
+    check_positive("n_win", n_win)
     if not 1 <= topk <= n_win**2:
         raise ValueError(f"topk {topk} is not between 1 and the {n_win**2} regions of n_win {n_win}")
 
@@ -304,8 +289,7 @@ def _lepe(dim: int, side: int) -> nn.Conv2d | None:
 
 
 def _kv_pool(kind: str, per_win: int, ratio: int) -> nn.Module | None:
-    if kind not in KV_POOLS:
-        raise ValueError(f"unknown kv_pool {kind!r}; allowed: {', '.join(KV_POOLS)}")
+    check_one_of("kv_pool", kind, KV_POOLS)
     if kind == "ada_avgpool":
         return nn.AdaptiveAvgPool2d(per_win)
     if kind == "ada_maxpool":
@@ -322,12 +306,7 @@ PORTS = {
         mixer="biformer_bra",
         arguments=arguments(
             *_SHARED,
-            "qk_dim",
-            "kv_per_win",
-            "kv_downsample_ratio",
-            "param_routing",
-            "diff_routing",
-            "soft_routing",
+            "qk_dim kv_per_win kv_downsample_ratio param_routing diff_routing soft_routing",
             renamed={"kv_downsample_mode": "kv_pool", "auto_pad": "pad"},
             only={"param_attention": "qkvo", "kv_downsample_kernel": None},
         ),

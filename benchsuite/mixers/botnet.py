@@ -17,26 +17,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, attend_maps
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._timm import attend_maps, check_grid, pool_for, round_width
+from benchsuite.mixers._timm import check_grid, pool_for, round_width
 
 
 class BottleneckAttention(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride). There is no output projection.
 
+    MACs: NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
+
+        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
+        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
+
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         grid: H and W of the maps.
         dim_out: channels of the output, dim by default.
         stride: 2 averages squares of four positions of the output.
         head_dim: channels per head of queries and keys; by default dim_out × qk_ratio, rounded to a
             multiple of 8, shared out among the heads.
+        qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
         scale_pos_embed: scale the logits of position by 1 / √head_dim, as those of content always are.
 
     Raises:
         ValueError: num_heads does not divide dim_out, stride is neither 1 nor 2, or the kernel is unknown; in
-            `forward` and `macs`, the map is not of this grid.
+            `forward`, the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -120,18 +128,6 @@ class BottleneckAttention(nn.Module):
             self._made_for = made_for
         return self._ones
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
-
-        With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
-        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
-        """
-        check_grid(self.grid, size, "bottleneck_attention")
-        n, c, d, e = size[0] * size[1], self.dim, self.qk_width, self.dim_out
-        offsets = 2 * size[0] - 1 + 2 * size[1] - 1
-        channels = d + e if self.kernel == "math" else 2 * self.num_heads * self._fused_width()
-        return n * c * (2 * d + e) + n * d * offsets + n**2 * channels
-
 
 class _RelativeLogits(nn.Module):
     """Products of each query with the embeddings of the height and of the width to each row and column."""
@@ -167,13 +163,7 @@ def by_position(logits: Tensor) -> Tensor:
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "dim_out",
-    "stride",
-    "qk_ratio",
-    "qkv_bias",
-    "scale_pos_embed",
+    "dim num_heads dim_out stride qk_ratio qkv_bias scale_pos_embed",
     renamed={"feat_size": "grid", "dim_head": "head_dim"},
 )
 

@@ -14,12 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
 class ClassAttention(nn.Module):
     """Renew the first of (B, 1 + N, dim) tokens, the class token, from all; the others pass unchanged.
+
+    MACs: 2C² + 2TC² + 2TC of T = 1 + N tokens: q and proj of one token, k and v of all, two products.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -57,17 +63,11 @@ class ClassAttention(nn.Module):
         )
         return torch.cat([self.proj_drop(self.proj(mixed)), x[:, 1:]], dim=1)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2C² + 2TC² + 2TC of T = 1 + N tokens: q and proj of one token, k and v of all, two products."""
-        tokens, c = 1 + size[0] * size[1], self.dim
-        return 2 * c**2 + 2 * tokens * c**2 + 2 * tokens * c
-
 
 def attend_from_one(q: Tensor, kv: Tensor, num_heads: int, *, kernel: str, dropout: float) -> Tensor:
     """Attention of one token: (B, 1, width) queries, (B, T, 2 · width) keys and values → (B, 1, width)."""
     q = torch.unflatten(q, 2, (num_heads, -1)).transpose(1, 2)  # B, heads, 1, head_dim
-    kv = torch.unflatten(kv, 2, (2, num_heads, -1)).permute(2, 0, 3, 1, 4)
-    k, v = kv.unbind(0)  # each B, heads, T, head_dim
+    k, v = split_heads(kv, num_heads, 2)  # each B, heads, T, head_dim
     return attend(q, k, v, kernel=kernel, dropout=dropout, scale_q=True).transpose(1, 2).flatten(2)
 
 

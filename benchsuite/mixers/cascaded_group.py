@@ -17,24 +17,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._conv_norm import ConvNorm
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._grid import check_grid, tokens_of
+from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class CascadedGroupAttention(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W). Each head waits for the one before, whose output it takes.
 
+    MACs: NC(2K + D) + NKΣk² + hN²(K + D) + NC²: K = key_dim, D = C / h, k the sides of the kernels.
+
     Args:
+        dim, num_heads, kernel: as for `MSA`.
         grid: H and W that the bias for each distance between tokens is made for.
         key_dim: channels of a head's queries and keys.
         kernel_sizes: side of the depth-wise kernel on the queries, one for all heads or one for each.
 
     Raises:
         ValueError: num_heads does not divide dim, kernel_sizes are not as many as heads or not odd, or the
-            kernel is unknown; in `forward` and `macs`, another grid than `grid`.
+            kernel is unknown; in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -98,14 +102,6 @@ class CascadedGroupAttention(nn.Module):
         tokens = self.attention_biases.shape[1]
         return self.attention_biases.index_select(1, self._index).view(-1, tokens, tokens)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2K + D) + NKΣk² + hN²(K + D) + NC²: K = key_dim, D = C / h, k the sides of the kernels."""
-        check_grid(size, self.grid, "cascaded_group")
-        n, c, wide = size[0] * size[1], self.dim, self.key_dim + self.head_dim
-        kernels = sum(side**2 for side in self.kernel_sizes)
-        projections = n * c * (self.key_dim + wide) + n * self.key_dim * kernels
-        return projections + self.num_heads * n**2 * wide + n * c**2
-
 
 def _one_for_each(kernel_sizes: int | Sequence[int], num_heads: int) -> tuple[int, ...]:
     sizes = (kernel_sizes,) * num_heads if isinstance(kernel_sizes, int) else tuple(kernel_sizes)
@@ -127,7 +123,7 @@ def _distances(grid: tuple[int, int], device: torch.device) -> Tensor:
 
 
 _named = arguments(
-    "dim", "num_heads", "key_dim", renamed={"kernels": "kernel_sizes"}, ignored=("attn_ratio", "resolution")
+    "dim num_heads key_dim", renamed={"kernels": "kernel_sizes"}, ignored=("attn_ratio", "resolution")
 )
 _DEFAULTS: dict[str, Any] = {"num_heads": 8, "attn_ratio": 4, "resolution": 14, "kernels": (5, 5, 5, 5)}
 

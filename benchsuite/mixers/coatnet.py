@@ -14,24 +14,29 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import RelativePositionBias
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._timm import attend_maps, check_grid
+from benchsuite.mixers._timm import check_grid
+from benchsuite.mixers._windows import RelativePositionBias
 
 
 class CoAtNetAttention(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W). The bias is that of one grid.
 
+    MACs: 4NC² + 2N²C, as for MSA.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: H and W of the maps.
         rel_pos: "bias_tf", "bias" or None, as for MaxViT's `BlockAttention`.
         head_first: as for MaxViT's `BlockAttention`.
+        proj_bias: whether the projection has a bias.
 
     Raises:
-        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward` and `macs`,
-            there is a bias and the map is not of this grid.
+        ValueError: num_heads does not divide dim, rel_pos or the kernel is unknown; in `forward`, there is a
+            bias and the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -73,14 +78,9 @@ class CoAtNetAttention(nn.Module):
             q, k, v = qkv.unflatten(1, (self.num_heads, 3, self.head_dim)).unbind(2)
         else:
             q, k, v = qkv.unflatten(1, (3, self.num_heads, self.head_dim)).unbind(1)
-        x = attend_maps(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=None if self.rel_pos is None else self.rel_pos(),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        bias = None if self.rel_pos is None else self.rel_pos()
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_maps(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
         out: Tensor = self.proj_drop(self.proj(torch.unflatten(x, -1, size)))
         return out
 
@@ -88,18 +88,9 @@ class CoAtNetAttention(nn.Module):
         if self.rel_pos is not None:
             check_grid(self.grid, size, "coatnet_attention")
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C, as for MSA."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
-
 
 _ARGUMENTS = arguments(
-    "dim",
-    "head_first",
-    "attn_drop",
-    "proj_drop",
+    "dim head_first attn_drop proj_drop",
     renamed={"dim_head": "head_dim", "bias": "qkv_bias", "rel_pos": "rel_pos", "window_size": "grid"},
     defaults={"head_dim": 32, "head_first": True, "rel_pos": None},
     only={"expand_first": True},

@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 from benchsuite.mixers.msa import MSA
 
 CONTEXTS = ("mean", "max", "class")
@@ -31,7 +32,10 @@ PLACES = ("none", "mlp", "msa", "both")
 class ContextBroadcast(nn.Module):
     """CB: mix (B, N, dim) tokens into (x + context) / 2. Has no parameters; N may include a class token.
 
+    MACs: 0: NC additions for the mean and 2NC elementwise operations, none of which is a product summed.
+
     Args:
+        dim: channels of input and output.
         context: "mean" over all tokens, as the paper has it; "max" over them; "class", the first token. The
             last two are the paper's ablation.
 
@@ -46,7 +50,7 @@ class ContextBroadcast(nn.Module):
     def __init__(self, dim: int, *, context: str = "mean") -> None:
         super().__init__()
         self.dim = dim
-        self.context = _one_of("context", context, CONTEXTS)
+        self.context = check_one_of("context", context, CONTEXTS)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return torch.add(self._context(x) * 0.5, x, alpha=0.5)
@@ -57,15 +61,12 @@ class ContextBroadcast(nn.Module):
             return x.mean(dim=1, keepdim=True)
         return x.amax(dim=1, keepdim=True) if self.context == "max" else x[:, :1]
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """0: NC additions for the mean and 2NC elementwise operations, none of which is a product summed."""
-        return 0
-
 
 class ScaledContextBroadcast(ContextBroadcast):
     """CBS: mix (B, N, dim) tokens into x + lam × context, lam learned for each channel and 0 at first.
 
     Args:
+        dim: channels of input and output.
         context: as for `ContextBroadcast`.
 
     Raises:
@@ -87,8 +88,14 @@ class ContextBroadcastMLP(nn.Module):
 
     In the middle it works on the hidden channels, behind the GELU.
 
+    MACs: 2NCD, D hidden channels; CB adds none wherever it stands.
+
     Args:
+        dim: channels of input and output.
+        mlp_ratio: hidden channels of the MLP over dim.
+        position: where CB stands: "front", before the first layer; "mid", between the layers; "end", behind.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
 
     Raises:
         ValueError: position or context is unknown.
@@ -109,7 +116,7 @@ class ContextBroadcastMLP(nn.Module):
         super().__init__()
         self.dim = dim
         self.hidden_dim = int(dim * mlp_ratio)
-        self.position = _one_of("position", position, POSITIONS)
+        self.position = check_one_of("position", position, POSITIONS)
         self.fc1 = nn.Linear(dim, self.hidden_dim)
         self.fc2 = nn.Linear(self.hidden_dim, dim)
         self.cb = _broadcast(self.hidden_dim if position == "mid" else dim, scaled, context)
@@ -123,16 +130,16 @@ class ContextBroadcastMLP(nn.Module):
         x = self.fc2(x)
         return self.cb(x, size) if self.position == "end" else x
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD, D hidden channels; CB adds none wherever it stands."""
-        return 2 * size[0] * size[1] * self.dim * self.hidden_dim
-
 
 class ContextBroadcastMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention, and CB after its projection.
 
+    MACs: 4NC² + 2N²C: those of the attention.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
 
     Raises:
         ValueError: num_heads does not divide dim, or context or kernel is unknown.
@@ -172,10 +179,6 @@ class ContextBroadcastMSA(nn.Module):
         out: Tensor = self.cb(self.attn(x, size), size)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C: those of the attention."""
-        return self.attn.macs(size)
-
 
 class UniformHeadMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention with a uniform head.
@@ -183,7 +186,10 @@ class UniformHeadMSA(nn.Module):
     A uniform head gives every token the mean of its values over all tokens; it has values, but no queries and
     keys. As the mean of projected tokens is the projected mean, it costs one projection an image.
 
+    MACs: 4NCA + 2N²A + 2CU, A channels of the attending heads, U of the uniform one.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         uniform: "replace" makes one of num_heads heads uniform, which saves its queries and keys;
             "compensated" makes that head twice as wide, so that there are as many parameters as in MSA;
             "parallel" keeps all heads and adds a uniform one.
@@ -212,7 +218,7 @@ class UniformHeadMSA(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.uniform = _one_of("uniform", uniform, UNIFORM)
+        self.uniform = check_one_of("uniform", uniform, UNIFORM)
         self.kernel = check_kernel(kernel, self.kernels, "uniform_msa")
         self.attn_heads = num_heads if uniform == "parallel" else num_heads - 1
         if not self.attn_heads:
@@ -227,28 +233,26 @@ class UniformHeadMSA(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
         shared = self.uniform_proj(self.uniform_v(x.mean(dim=1, keepdim=True)))  # B, 1, dim
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.attn_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.attn_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = self.proj(x.transpose(1, 2).reshape(batch, tokens, self.attn_dim))
+        x = self.proj(x.transpose(1, 2).flatten(2))
         out: Tensor = self.proj_drop(x + shared)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCA + 2N²A + 2CU, A channels of the attending heads, U of the uniform one."""
-        n, c, a = size[0] * size[1], self.dim, self.attn_dim
-        return 4 * n * c * a + 2 * n**2 * a + 2 * c * self.uniform_dim
 
 
 class ContextBroadcastBlock(nn.Module):
     """A ViT block with CB: x + msa(norm(x)), then x + mlp(norm(x)), on (B, N, dim). LayerNorms have eps 1e-6.
 
+    MACs: 4NC² + 2N²C + 2NCD wherever CB stands.
+
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         place: where there is CB: "none", in the "mlp", in the "msa", or in "both".
         position: of CB in the MLP, as for `ContextBroadcastMLP`.
         scaled: CBS in the place of CB.
+        context: as for `ContextBroadcast`.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: num_heads does not divide dim, or place, position, context or kernel is unknown.
@@ -273,7 +277,7 @@ class ContextBroadcastBlock(nn.Module):
         super().__init__()
         self.dim = dim
         self.num_heads = num_heads
-        self.place = _one_of("place", place, PLACES)
+        check_one_of("place", place, PLACES)
         self.kernel = check_kernel(kernel, self.kernels, "cb_block")
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
@@ -298,19 +302,9 @@ class ContextBroadcastBlock(nn.Module):
         out: Tensor = x + (self.mlp(y, size) if isinstance(self.mlp, ContextBroadcastMLP) else self.mlp(y))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C + 2NCD wherever CB stands."""
-        return self.attn.macs(size) + self.mlp.macs(size)
-
 
 def _broadcast(dim: int, scaled: bool, context: str) -> ContextBroadcast:
     return (ScaledContextBroadcast if scaled else ContextBroadcast)(dim, context=context)
-
-
-def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise ValueError(f"unknown {option} {value!r}; allowed: {', '.join(allowed)}")
-    return value
 
 
 PORTS = {

@@ -19,10 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import offset_index
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import offset_index
 
 Size = tuple[int, int]
 
@@ -32,7 +33,12 @@ class GPSA(nn.Module):
 
     It starts as the paper's: values pass unchanged, and heads look at the positions of a square around them.
 
+    MACs: 4NC² + 2N²C, and once a pass, not once an image, 3N²h for the scores of positions.
+
+        Kernels but "math" have NC(H + W) in place of the last term.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         locality_strength: how sharply heads look at one position at the start.
 
     Raises:
@@ -88,8 +94,7 @@ class GPSA(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
-        qk = self.qk(x).reshape(batch, tokens, 2, self.num_heads, self.head_dim)
-        q, k = qk.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k = split_heads(self.qk(x), self.num_heads, 2)  # each B, heads, N, head_dim
         v = self.v(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
         self._prepare(size, x)
         gate = self.gating_param.sigmoid().view(-1, 1, 1)
@@ -111,7 +116,7 @@ class GPSA(nn.Module):
         return scores.view(-1, tokens, tokens).softmax(dim=-1)
 
     def _by_axis(self, v: Tensor, size: Size) -> Tensor:
-        """What attention by position makes of the values (B, heads, N, head_dim)."""
+        """Values (B, heads, N, head_dim) mixed by position."""
         dx, dy = self._offsets
         along_x, along_y, squared = self.pos_proj.weight.t()[..., None, None].unbind(0)  # heads, 1, 1
         columns = (along_x * dx + squared * dx.square()).softmax(dim=-1)  # heads, W, W
@@ -136,15 +141,6 @@ class GPSA(nn.Module):
                 dy, _ = offset_index((height, 1), x.device)
                 self._offsets = ((dx - (width - 1)).to(x.dtype), (dy - (height - 1)).to(x.dtype))
         self._made_for = made_for
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C, and once a pass, not once an image, 3N²h for the scores of positions.
-
-        Kernels but "math" have NC(H + W) in place of the last term.
-        """
-        n, c = size[0] * size[1], self.dim
-        position = 3 * n**2 * self.num_heads if self.kernel == "math" else n * c * sum(size)
-        return 4 * n * c**2 + 2 * n**2 * c + position
 
 
 PORTS = {

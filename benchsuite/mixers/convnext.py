@@ -12,14 +12,20 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class ConvNeXtConv(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W), each channel by itself, zeros around the map.
+
+    MACs: NCk².
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
 
     Raises:
         ValueError: kernel_size is not odd.
@@ -39,15 +45,16 @@ class ConvNeXtConv(nn.Module):
         out: Tensor = self.dwconv(x)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCk²."""
-        return size[0] * size[1] * self.dwconv.weight.numel()
-
 
 class ConvNeXtBlock(nn.Module):
     """A layer of ConvNeXt on (B, dim, H, W): depth-wise convolution, norm, MLP, layer scale, residual.
 
+    MACs: NCk² + 2NCD, D the hidden units of the MLP.
+
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        mlp_ratio: hidden channels of the MLP over dim.
         init_scale: initial value of the layer scale; 0 is no layer scale.
 
     Raises:
@@ -63,7 +70,7 @@ class ConvNeXtBlock(nn.Module):
         super().__init__()
         self.mixer = ConvNeXtConv(dim, kernel_size=kernel_size)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma = nn.Parameter(torch.full((dim,), init_scale)) if init_scale > 0 else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -71,10 +78,6 @@ class ConvNeXtBlock(nn.Module):
         if self.gamma is not None:
             out = self.gamma * out
         return x + out.permute(0, 3, 1, 2)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCk² + 2NCD, D the hidden units of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 PORTS = {

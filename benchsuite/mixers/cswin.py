@@ -17,9 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -32,15 +33,19 @@ class StripeAttention(nn.Module):
     LePE is a 3 × 3 depth-wise convolution of the values inside of each stripe: at its border it sees zeros,
     not the neighbouring stripe.
 
+    MACs: 2NTC + 9NC, N of the padded grid and T the tokens of a stripe.
+
     Args:
+        dim, num_heads, attn_drop, kernel: as for `MSA`.
         stripes: "vertical", all rows of split_size columns; "horizontal", split_size rows of all columns;
             "whole", the grid as one stripe.
+        split_size: width of a stripe, in tokens.
         pad: pad queries, keys and values with zeros on both sides to whole stripes, and crop the output.
             Padded tokens are not masked.
 
     Raises:
         ValueError: num_heads does not divide dim, split_size is not positive, stripes or the kernel is
-            unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
+            unknown; in `forward`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -58,10 +63,8 @@ class StripeAttention(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if stripes not in STRIPES:
-            raise ValueError(f"unknown stripes {stripes!r}; allowed: {', '.join(STRIPES)}")
-        if split_size < 1:
-            raise ValueError(f"split_size {split_size} is not positive")
+        check_one_of("stripes", stripes, STRIPES)
+        check_positive("split_size", split_size)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
@@ -105,25 +108,23 @@ class StripeAttention(nn.Module):
             raise ValueError(f"{self.stripes} stripes of {split} do not tile the {size[0]} × {size[1]} grid")
         return (height, width), stripe
 
-    def macs(self, size: Size) -> int:
-        """2NTC + 9NC, N of the padded grid and T the tokens of a stripe."""
-        (height, width), (rows, columns) = self._geometry(size)
-        return height * width * self.dim * (2 * rows * columns + 9)
-
 
 class CrossShapedWindowAttention(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim).
 
     The first half of channels and heads attends in vertical stripes, the second in horizontal ones.
 
+    MACs: 4NC² and, for each kind of stripes, 2N'TC' + 9N'C' with its share C' of the channels, N' padded.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         split_size: width of a stripe.
         whole: one branch with all heads and the grid as one stripe, as in the authors' last stage.
         pad: pad queries, keys and values with zeros to whole stripes, each branch for itself, and crop.
 
     Raises:
         ValueError: num_heads does not divide dim or is odd (unless `whole`), split_size is not positive, or
-            the kernel is unknown; in `forward` and `macs`, pad is False and stripes do not tile the grid.
+            the kernel is unknown; in `forward`, pad is False and stripes do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -174,27 +175,14 @@ class CrossShapedWindowAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(x))
         return out
 
-    def macs(self, size: Size) -> int:
-        """4NC² and, for each kind of stripes, 2N'TC' + 9N'C' with its share C' of the channels, N' padded."""
-        branches = sum(attn.macs(size) for attn in self.attns if isinstance(attn, StripeAttention))
-        return 4 * size[0] * size[1] * self.dim**2 + branches
-
 
 _LEPE = arguments(
-    "dim",
-    "idx",
-    "split_size",
-    "num_heads",
-    "attn_drop",
+    "dim idx split_size num_heads attn_drop",
     only={"qk_scale": None},
     ignored=("resolution", "dim_out", "qkv_bias", "proj_drop"),  # the last three have no effect there
 )
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "split_size",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads split_size qkv_bias attn_drop",
     renamed={"drop": "proj_drop", "last_stage": "whole"},
     defaults={"qkv_bias": False, "whole": False},
     only={"qk_scale": None},

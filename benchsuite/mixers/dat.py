@@ -20,10 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import ChannelNorm, as_map, attend_maps
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
+from benchsuite.mixers._grid import as_map
+from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -37,7 +39,12 @@ class DeformableAttention(nn.Module):
 
     Samples outside of the map are zero.
 
+    MACs: 2NC² + 2MC² + 2NMC, offsets M(k² + 2)C, and the position's: 9NC "dwc", NM(64g + 32h) "log_cpb".
+
+        M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
+
     Args:
+        dim, num_heads, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: height and width of the map; free for position "log_cpb", "dwc" and "none".
         num_groups: groups of heads with offsets of their own.
         stride: rows and columns of the map for one of samples.
@@ -56,7 +63,7 @@ class DeformableAttention(nn.Module):
     Raises:
         ValueError: num_heads does not divide dim, num_groups does not divide num_heads, stride or kernel_size
             is not positive, position or the kernel is unknown, or `early` comes with an option that the
-            revision does not have; in `forward` and `macs`, the map is not of size `grid` or is too small.
+            revision does not have; in `forward`, the map is not of size `grid` or is too small.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -86,8 +93,7 @@ class DeformableAttention(nn.Module):
             raise ValueError(f"num_groups {num_groups} does not divide num_heads {num_heads}")
         if stride < 1 or kernel_size < 1:
             raise ValueError(f"stride {stride} and kernel_size {kernel_size} must be positive")
-        if position not in POSITIONS:
-            raise ValueError(f"unknown position {position!r}; allowed: {', '.join(POSITIONS)}")
+        check_one_of("position", position, POSITIONS)
         if early and (position in {"fixed", "log_cpb"} or not offsets):
             raise ValueError('early has neither position "fixed" or "log_cpb" nor offsets=False')
         self.dim = dim
@@ -144,15 +150,9 @@ class DeformableAttention(nn.Module):
             bias = self._bias(where, x.shape[0], size)
         else:
             sampled, bias = F.avg_pool2d(x, self.stride), None
-        out = attend_maps(
-            q,
-            self.proj_k(sampled),
-            self.proj_v(sampled),
-            self.num_heads,
-            kernel=self.kernel,
-            bias=bias,
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        heads = (as_heads(t, self.num_heads) for t in (q, self.proj_k(sampled), self.proj_v(sampled)))
+        dropout = self.attn_drop if self.training else 0.0
+        out = attend_maps(*heads, kernel=self.kernel, bias=bias, dropout=dropout).reshape(q.shape)
         if self.position == "dwc":
             out = out + self.position_conv(q)
         mixed: Tensor = self.proj_drop(self.proj_out(out))
@@ -172,7 +172,7 @@ class DeformableAttention(nn.Module):
         return where.tanh() if self.early else where.clamp(-1.0, 1.0)
 
     def _bias(self, where: Tensor, batch: int, size: Size) -> Tensor | None:
-        """What is added to the logits: (B or 1, heads, N, samples), or None."""
+        """Position bias of the logits: (B or 1, heads, N, samples), or None."""
         if self.position == "fixed":
             return self.rpe_table[None]
         if self.position not in {"rpe", "log_cpb"}:
@@ -232,22 +232,6 @@ class DeformableAttention(nn.Module):
             )
         return height, width
 
-    def macs(self, size: Size) -> int:
-        """2NC² + 2MC² + 2NMC, offsets M(k² + 2)C, and the position's: 9NC "dwc", NM(64g + 32h) "log_cpb".
-
-        M samples, g groups, h heads, k the side of the offsets' kernel. Sampling is not counted.
-        """
-        height, width = self._samples(size)
-        n, m, c = size[0] * size[1], height * width, self.dim
-        total = 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
-        if self.offsets:
-            total += m * (self.kernel_size**2 + 2) * c
-        if self.position == "dwc":
-            total += 9 * n * c
-        elif self.position == "log_cpb":
-            total += n * m * 32 * (2 * self.num_groups + self.num_heads)
-        return total
-
 
 def _grid_of(size: Size, first: float, less: int, like: Tensor) -> Tensor:
     """(h, w, 2): `first`, `first` + 1, … of rows and columns, divided by side − `less`, from −1 on."""
@@ -264,10 +248,7 @@ def _sample(maps: Tensor, where: Tensor) -> Tensor:
 
 
 _DAT = arguments(
-    "stride",
-    "attn_drop",
-    "proj_drop",
-    "offset_range_factor",
+    "stride attn_drop proj_drop offset_range_factor",
     renamed={"q_size": "grid", "n_heads": "num_heads", "n_groups": "num_groups", "ksize": "kernel_size"},
     ignored=("kv_size", "n_head_channels", "use_pe", "dwc_pe", "fixed_pe", "log_cpb", "no_off", "stage_idx"),
 )

@@ -12,10 +12,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import ChannelNorm, attend_maps
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, as_heads, attend_maps
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._layers import ChannelNorm
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -25,9 +26,15 @@ class PyramidAttention(nn.Module):
 
     Rows and columns beyond a multiple of sr_ratio are dropped from keys and values.
 
+    MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
+
+    Args:
+        dim, num_heads, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
-            `forward` and `macs`, the map is smaller than sr_ratio.
+            `forward`, the map is smaller than sr_ratio.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -46,8 +53,7 @@ class PyramidAttention(nn.Module):
     ) -> None:
         super().__init__()
         head_dim_of(dim, num_heads)
-        if sr_ratio < 1:
-            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
+        check_positive("sr_ratio", sr_ratio)
         self.dim = dim
         self.num_heads = num_heads
         self.sr_ratio = sr_ratio
@@ -62,29 +68,20 @@ class PyramidAttention(nn.Module):
             self.proj_ds = nn.Sequential(shrink, ChannelNorm(dim, eps=1e-5))
 
     def forward(self, x: Tensor) -> Tensor:
-        self._keys((x.shape[2], x.shape[3]))
+        if min(x.shape[2:]) < self.sr_ratio:
+            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {x.shape[2]} × {x.shape[3]} map")
         k, v = self.kv(x if self.sr_ratio == 1 else self.proj_ds(x)).chunk(2, dim=1)
         dropout = self.attn_drop if self.training else 0.0
-        out = attend_maps(self.q(x), k, v, self.num_heads, kernel=self.kernel, dropout=dropout, scale_q=True)
-        mixed: Tensor = self.proj_drop(self.proj(out))
+        q, k, v = (as_heads(t, self.num_heads) for t in (self.q(x), k, v))
+        out = attend_maps(q, k, v, kernel=self.kernel, dropout=dropout, scale_q=True)
+        mixed: Tensor = self.proj_drop(self.proj(out.reshape(x.shape)))
         return mixed
-
-    def _keys(self, size: Size) -> int:
-        if min(size) < self.sr_ratio:
-            raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} map")
-        return (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
-
-    def macs(self, size: Size) -> int:
-        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
-        n, m, c = size[0] * size[1], self._keys(size), self.dim
-        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
-        return 2 * n * c**2 + convolution + 2 * m * c**2 + 2 * n * m * c
 
 
 PORTS = {
     "dat_pyramid": Port(
         mixer="dat_pyramid",
-        arguments=arguments("dim", "num_heads", "sr_ratio", "attn_drop", "proj_drop"),
+        arguments=arguments("dim num_heads sr_ratio attn_drop proj_drop"),
         state=renamed((r"proj_ds\.1\.norm\.", "proj_ds.1.")),
     ),
 }

@@ -13,19 +13,13 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._grid import padded_size
+from benchsuite.mixers._layers import MLP, ConvolutionalPosition
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import ConvolutionalPosition
-from benchsuite.mixers._window import (
-    attend_in_windows,
-    check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
-    partition,
-)
+from benchsuite.mixers._windows import attend_in_windows, on_shifted_grid, partition
 
 
 class DaViTWindowAttention(nn.Module):
@@ -33,6 +27,12 @@ class DaViTWindowAttention(nn.Module):
 
     A grid that the window does not divide is padded with zeros, right and bottom, and the output cropped.
     Padded tokens are not masked: their keys and values are the biases of the projection.
+
+    MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
+
+    Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
 
     Raises:
         ValueError: num_heads does not divide dim, window_size is not positive, or the kernel is unknown.
@@ -55,25 +55,21 @@ class DaViTWindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.kernel = check_kernel(kernel, self.kernels, "davit_window")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        grid = padded_size(size, self.window_size)
-        x = pad_grid(x.reshape(batch, *size, self.dim), size, self.window_size)
-        qkv = self.qkv(partition(x, grid, self.window_size))
-        x = attend_in_windows(qkv, grid, self.window_size, self.num_heads, kernel=self.kernel, scale_q=True)
-        x = self.proj(x)  # B, H, W, dim
-        return crop_grid(x, size).reshape(batch, tokens, self.dim)
+        grid, window = padded_size(size, self.window_size), self.window_size
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, N of the padded grid, w the side of the window."""
-        height, width = padded_size(size, self.window_size)
-        n, c = height * width, self.dim
-        return 4 * n * c**2 + 2 * n * self.window_size**2 * c
+        def mix(x: Tensor) -> Tensor:
+            qkv = self.qkv(partition(x, grid, window))
+            mixed = attend_in_windows(qkv, grid, window, self.num_heads, kernel=self.kernel, scale_q=True)
+            out: Tensor = self.proj(mixed)
+            return out
+
+        return on_shifted_grid(mix, x, size, grid, 0)
 
 
 class ChannelAttention(nn.Module):
@@ -81,6 +77,11 @@ class ChannelAttention(nn.Module):
 
     Channels attend to channels of their group, over all tokens: softmax(kᵀv / sqrt(dim / num_heads)) qᵀ. The
     roles are the authors', who compare keys with values and apply the result to the queries. Linear in N.
+
+    MACs: 4NC² + 2NCC_g, C_g = C / num_heads.
+
+    Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -101,22 +102,18 @@ class ChannelAttention(nn.Module):
         self.proj = nn.Linear(dim, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, groups, N, C_g
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, groups, N, C_g
         logits = (k.transpose(-2, -1) @ v) * self.head_dim**-0.5  # B, groups, C_g of k, C_g of v
         x = q @ logits.softmax(dim=-1).transpose(-2, -1)  # B, groups, N, C_g
-        out: Tensor = self.proj(x.transpose(1, 2).reshape(batch, tokens, self.dim))
+        out: Tensor = self.proj(x.transpose(1, 2).flatten(2))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NCC_g, C_g = C / num_heads."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * c * self.head_dim
 
 
 class _Block(nn.Module):
-    """Position, attention with residual, position, MLP with residual. LayerNorms have eps 1e-5."""
+    """Position, attention with residual, position, MLP with residual. LayerNorms have eps 1e-5.
+
+    MACs: Attention, 2 × 9NC, and 2NCD of the MLP.
+    """
 
     layout: ClassVar[Layout] = "BNC"
 
@@ -140,16 +137,14 @@ class _Block(nn.Module):
         x = self.cpe[1](x, size)
         return x + self.mlp(self.norm2(x)) if self.ffn else x
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """Attention, 2 × 9NC, and 2NCD of the MLP."""
-        positions = 2 * 9 * size[0] * size[1] * self.dim
-        return self.attn.macs(size) + positions + (self.mlp.macs(size) if self.ffn else 0)
-
 
 class DaViTSpatialBlock(_Block):
     """The block around window attention: (B, N, dim) tokens of an H × W grid → (B, N, dim).
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        window_size: as for `DaViTWindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
         ffn: whether there is an MLP (and a norm before it) at the end.
 
     Raises:
@@ -178,6 +173,8 @@ class DaViTChannelBlock(_Block):
     """The block around channel attention: (B, N, dim) tokens of an H × W grid → (B, N, dim).
 
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
+        mlp_ratio: hidden channels of the MLP over dim.
         ffn: as for `DaViTSpatialBlock`.
 
     Raises:
@@ -205,7 +202,13 @@ class DaViTChannelBlock(_Block):
 class DaViTDualBlock(nn.Module):
     """A spatial block and then a channel block, the unit that a stage repeats: (B, N, dim) → (B, N, dim).
 
+    MACs: The sum of both.
+
     Args:
+        dim, num_heads, qkv_bias: as for `MSA`.
+        window_size: as for `DaViTWindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
+        ffn: as for `DaViTSpatialBlock`.
         kernel: of the windows; channels attend by "math" in any case.
 
     Raises:
@@ -245,13 +248,15 @@ class DaViTDualBlock(nn.Module):
         out: Tensor = self.channel(self.spatial(x, size), size)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """The sum of both."""
-        return self.spatial.macs(size) + self.channel.macs(size)
-
 
 class DaViTPosition(ConvolutionalPosition):
-    """The position encoding in front of attention and of the MLP: x + depth-wise convolution of x."""
+    """The position encoding in front of attention and of the MLP: x + depth-wise convolution of x.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the convolution's kernel, odd.
+        stride: of the convolution; with one there is no residual.
+    """
 
 
 _ATTENTION = ("dim", "num_heads", "qkv_bias")

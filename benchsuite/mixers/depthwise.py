@@ -18,17 +18,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_odd, check_positive
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size, check_kernel_size
 
 
 class DepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by one learned kernel for each channel, or for each group of channels.
 
+    MACs: Nk²C.
+
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels; each serves dim / groups consecutive channels. dim by default: nothing is shared.
+        bias: whether the convolution adds a bias.
 
     Raises:
         ValueError: kernel_size is not odd and positive, or groups does not divide dim.
@@ -43,7 +48,7 @@ class DepthwiseConv(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.groups = _check_groups(dim if groups is None else groups, dim)
         self.weight = nn.Parameter(torch.empty(self.groups, 1, kernel_size, kernel_size))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # as nn.Conv2d's
@@ -55,10 +60,6 @@ class DepthwiseConv(nn.Module):
             weight = weight.repeat_interleave(self.dim // self.groups, dim=0)  # dim, 1, k, k
         return F.conv2d(x, weight, self.bias, padding=self.kernel_size // 2, groups=self.dim)
 
-    def macs(self, size: Size) -> int:
-        """Nk²C."""
-        return size[0] * size[1] * self.kernel_size**2 * self.dim
-
 
 class DynamicDepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by kernels that two layers predict from each image's mean: homogeneous.
@@ -66,9 +67,14 @@ class DynamicDepthwiseConv(nn.Module):
     The kernels are as they are predicted, with no softmax or norm. In training the batch norm between the
     layers sees one value for each image and channel, so a batch of one image raises.
 
+    MACs: N'k²C + CD + DCk², N' positions of the output, D channels between the layers.
+
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         stride, padding: of the convolution; padding is kernel_size // 2 by default.
         reduction: dim / reduction channels lie between the two layers.
+        bias: whether the convolution adds a bias.
 
     Raises:
         ValueError: kernel_size is not odd and positive, stride is not positive, or reduction is not between
@@ -90,10 +96,9 @@ class DynamicDepthwiseConv(nn.Module):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if stride < 1:
-            raise ValueError(f"stride {stride} is not positive")
+        check_positive("stride", stride)
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.stride = stride
         self.padding = kernel_size // 2 if padding is None else padding
         hidden = _reduced(dim, reduction)
@@ -117,19 +122,17 @@ class DynamicDepthwiseConv(nn.Module):
         )
         return out.reshape(batch, self.dim, *out.shape[2:])
 
-    def macs(self, size: Size) -> int:
-        """N'k²C + CD + DCk², N' positions of the output, D channels between the layers."""
-        height, width = ((side + 2 * self.padding - self.kernel_size) // self.stride + 1 for side in size)
-        area, hidden = self.kernel_size**2, self.conv1.out_channels
-        return height * width * area * self.dim + self.dim * hidden * (1 + area)
-
 
 class InhomogeneousDepthwiseConv(nn.Module):
     """Mix (B, dim, H, W) maps by kernels that two 1 × 1 convolutions predict for each position.
 
     A kernel serves the dim / groups consecutive channels of its group. There is no softmax and no bias.
 
+    MACs: NCD + NDk²G + Nk²C, D channels between the layers, G groups.
+
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels at a position; the networks of the paper have 32 in every stage.
         reduction: dim / reduction channels lie between the two layers.
 
@@ -145,7 +148,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
     def __init__(self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4) -> None:
         super().__init__()
         self.dim = dim
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.groups = _check_groups(groups, dim)
         hidden = _reduced(dim, reduction)
         self.conv1 = nn.Conv2d(dim, hidden, 1)
@@ -156,11 +159,6 @@ class InhomogeneousDepthwiseConv(nn.Module):
         weight = self.conv2(F.relu(self.bn(self.conv1(x))))
         weight = weight.reshape(x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:])
         return position_wise_conv(x, weight)
-
-    def macs(self, size: Size) -> int:
-        """NCD + NDk²G + Nk²C, D channels between the layers, G groups."""
-        n, area, hidden = size[0] * size[1], self.kernel_size**2, self.conv1.out_channels
-        return n * (self.dim * hidden + hidden * area * self.groups + area * self.dim)
 
 
 def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:
@@ -202,9 +200,7 @@ def _reduced(dim: int, reduction: int) -> int:
     return dim // reduction
 
 
-_read_dynamic = arguments(
-    "dim", "kernel_size", "bias", "stride", "padding", "reduction", renamed={"groups": "groups"}
-)
+_read_dynamic = arguments("dim kernel_size bias stride padding reduction", renamed={"groups": "groups"})
 
 
 def _dynamic_arguments(authors: Arguments) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._feature_map import as_map, as_tokens
-from benchsuite.mixers._feed_forward import MLP
+from benchsuite.mixers._checks import check_one_of
+from benchsuite.mixers._grid import Size, as_map, as_tokens
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size
 from benchsuite.mixers.depthwise import (
     DepthwiseConv,
     DynamicDepthwiseConv,
@@ -34,7 +34,10 @@ WEIGHTS = ("static", "dynamic", "idynamic")
 
 
 class _DWBlock(nn.Module):
-    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between."""
+    """1 × 1 convolution, depth-wise convolution, 1 × 1 convolution, each with a batch norm, ReLU between.
+
+    MACs: 2NC², and those of the convolution between.
+    """
 
     layout: ClassVar[Layout] = "NHWC"
     kernels: ClassVar[tuple[str, ...]] = ("math",)
@@ -55,10 +58,6 @@ class _DWBlock(nn.Module):
         x = self.bn2(self.conv2(x))
         return x.permute(0, 2, 3, 1)
 
-    def macs(self, size: Size) -> int:
-        """2NC², and those of the convolution between."""
-        return 2 * size[0] * size[1] * self.dim**2 + self.conv.macs(size)
-
 
 class DWBlock(_DWBlock):
     """Mix (B, H, W, dim) maps: a static depth-wise convolution between 1 × 1 convolutions with batch norms.
@@ -66,6 +65,8 @@ class DWBlock(_DWBlock):
     What DWNet puts in the place of window attention and its projections.
 
     Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
         groups: kernels, as for `DepthwiseConv`.
 
     Raises:
@@ -81,6 +82,11 @@ class DWBlock(_DWBlock):
 class DynamicDWBlock(_DWBlock):
     """`DWBlock` with kernels predicted once an image.
 
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        reduction: as for `DynamicDepthwiseConv`.
+
     Raises:
         ValueError: as `DynamicDepthwiseConv` does.
     """
@@ -93,6 +99,11 @@ class DynamicDWBlock(_DWBlock):
 
 class InhomogeneousDWBlock(_DWBlock):
     """`DWBlock` with kernels predicted for each position.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the kernel, odd.
+        groups, reduction: as for `InhomogeneousDepthwiseConv`.
 
     Raises:
         ValueError: as `InhomogeneousDepthwiseConv` does.
@@ -111,9 +122,15 @@ class DWNetBlock(nn.Module):
 
     There is no norm before the mixer.
 
+    MACs: The mixer's, and 2NCD of the MLP.
+
     Args:
+        dim: channels of input and output.
         weights: of the mixer, "static", "dynamic" (per image) or "idynamic" (per position).
+        kernel_size: side of the kernel, odd.
         groups: of the mixer, where it is "static" or "idynamic"; by default that mixer's own.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
 
     Raises:
         ValueError: weights is unknown, groups is given for "dynamic", or as the mixer does.
@@ -133,8 +150,7 @@ class DWNetBlock(nn.Module):
         drop: float = 0.0,
     ) -> None:
         super().__init__()
-        if weights not in WEIGHTS:
-            raise ValueError(f"unknown weights {weights!r}; allowed: {', '.join(WEIGHTS)}")
+        check_one_of("weights", weights, WEIGHTS)
         if weights == "dynamic" and groups is not None:
             raise ValueError(f'groups {groups} has no meaning where weights is "dynamic"')
         self.dim = dim
@@ -156,17 +172,9 @@ class DWNetBlock(nn.Module):
         out: Tensor = x + self.mlp(as_tokens(self.norm(as_map(x, size))))
         return out
 
-    def macs(self, size: Size) -> int:
-        """The mixer's, and 2NCD of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size)
-
 
 _read = arguments(
-    "dim",
-    "mlp_ratio",
-    "drop",
-    "dynamic",
-    "inhomogeneous",
+    "dim mlp_ratio drop dynamic inhomogeneous",
     renamed={"window_size": "kernel_size", "heads": "heads", "inhomo_head": "heads"},
     ignored=("input_resolution", "drop_path"),
 )

@@ -13,17 +13,21 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_odd
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import check_kernel_size
 
 
 class EfficientChannelAttention(nn.Module):
     """Gate (B, dim, H, W) maps channel by channel; a position knows of others by the gate alone.
 
+    MACs: Ck, for any grid.
+
     Args:
+        dim: channels of input and output.
         kernel_size: neighbouring channels that a gate sees; by default chosen by dim, and at least 3.
+        gamma, beta: by which kernel_size follows from dim: |log₂ dim + beta| / gamma, made odd.
 
     Raises:
         ValueError: kernel_size is not odd and positive.
@@ -39,7 +43,7 @@ class EfficientChannelAttention(nn.Module):
         if kernel_size is None:
             nearest = int(abs(math.log2(dim) + beta) / gamma)
             kernel_size = max(nearest if nearest % 2 else nearest + 1, 3)
-        self.kernel_size = check_kernel_size(kernel_size)
+        self.kernel_size = check_odd("kernel_size", kernel_size)
         self.conv = nn.Conv1d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,12 +51,8 @@ class EfficientChannelAttention(nn.Module):
         out: Tensor = x * gate.reshape(x.shape[0], -1, 1, 1)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """Ck, for any grid."""
-        return self.dim * self.kernel_size
 
-
-_read = arguments("kernel_size", "gamma", "beta", renamed={"channels": "dim"}, only={"use_mlp": False})
+_read = arguments("kernel_size gamma beta", renamed={"channels": "dim"}, only={"use_mlp": False})
 
 
 def _arguments(authors: Arguments) -> dict[str, Any]:

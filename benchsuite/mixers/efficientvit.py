@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, head_dim_of
-from benchsuite.mixers._conv_norm import ConvNorm
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import head_dim_of
+from benchsuite.mixers._layers import ConvNorm
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class ReLULinearAttention(nn.Module):
@@ -30,7 +31,12 @@ class ReLULinearAttention(nn.Module):
     Heads are made of the projections, and again of their aggregates over each scale. Where the tokens are no
     more than head_dim, the weights are formed, which is cheaper; the result is the same.
 
+    MACs: 3NCI, for each scale s 3NI(s² + d), (1 + S)I(2Nd + N) for attention, (1 + S)NIC_out.
+
+        I = heads × d, d = head_dim, S scales. Attention where N ≤ d: (1 + S)2N²I.
+
     Args:
+        dim, num_heads: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default; another makes q, k and v narrower or wider.
         scales: sides of the depth-wise kernels that aggregate neighbouring queries, keys and values.
         out_dim: channels of the output, dim by default.
@@ -109,23 +115,9 @@ class ReLULinearAttention(nn.Module):
         weights = weights / (weights.sum(dim=2, keepdim=True) + self.eps)
         return v @ weights
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NCI, for each scale s 3NI(s² + d), (1 + S)I(2Nd + N) for attention, (1 + S)NIC_out.
-
-        I = heads × d, d = head_dim, S scales. Attention where N ≤ d: (1 + S)2N²I.
-        """
-        n, d = size[0] * size[1], self.head_dim
-        inner, branches = self.num_heads * d, 1 + len(self.scales)
-        aggregated = sum(3 * n * inner * (scale**2 + d) for scale in self.scales)
-        attention = branches * inner * (2 * n * d + n if n > d else 2 * n**2)
-        return 3 * n * self.dim * inner + aggregated + attention + n * self.proj.conv.weight.numel()
-
 
 _named = arguments(
-    "scales",
-    "eps",
-    "heads",
-    "heads_ratio",
+    "scales eps heads heads_ratio",
     renamed={"in_channels": "dim", "out_channels": "out_dim", "dim": "head_dim"},
     defaults={"head_dim": 8},
     only={"kernel_func": "relu", "norm": (None, "bn2d"), "act_func": (None, None)},

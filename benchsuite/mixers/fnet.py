@@ -14,16 +14,21 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fourier import single_or_double
+from benchsuite.mixers._grid import single_or_double
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class FourierMixing(nn.Module):
     """Mix (B, N, dim) tokens into (B, N, dim), without parameters.
 
     The tokens are a sequence: the grid's shape does not matter. Not normalised, so values grow by √(N dim).
+
+    MACs: None: a Fourier transform is not counted.
+
+    Args:
+        dim: channels of input and output.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -37,10 +42,6 @@ class FourierMixing(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = torch.fft.fft2(single_or_double(x)).real
         return out.to(x.dtype)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: a Fourier transform is not counted."""
-        return 0
 
 
 PORTS = {

@@ -19,7 +19,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._focal_keys import (
     key_mask,
     key_tokens,
@@ -28,14 +30,11 @@ from benchsuite.mixers._focal_keys import (
     pooled_span,
     span_bias_index,
 )
+from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
-    check_window_size,
-    crop_grid,
+from benchsuite.mixers._windows import (
     merge,
-    pad_grid,
-    padded_size,
+    on_shifted_grid,
     partition,
     relative_position_index,
 )
@@ -51,7 +50,12 @@ class FocalAttention(nn.Module):
     The grid is padded with zeros to whole windows, which are not masked. Neighbours wrap around its border,
     unmasked, as the authors' do; each of the four corners they lie in counts the tokens where two meet.
 
+    MACs: 4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
+
+        A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: side of a window.
         shift_size: tokens by which the grid is rolled before it is cut; masked among a window's own only.
         expand_size: steps that the neighbourhood reaches over the window on each side; 0 for none.
@@ -91,14 +95,12 @@ class FocalAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         for name, value in (("shift_size", shift_size), ("expand_size", expand_size)):
             if not 0 <= value < window_size:
                 raise ValueError(f"{name} {value} is not between 0 and window_size {window_size} - 1")
-        if focal_level < 1:
-            raise ValueError(f"focal_level {focal_level} is not positive")
-        if pool_method not in POOL_METHODS:
-            raise ValueError(f"unknown pool_method {pool_method!r}; allowed: {', '.join(POOL_METHODS)}")
+        check_positive("focal_level", focal_level)
+        check_one_of("pool_method", pool_method, POOL_METHODS)
         if focal_window < 1 or focal_window % 2 == 0:
             raise ValueError(f"focal_window {focal_window} is not odd")
         self.levels = 0 if pool_method == "none" else focal_level - 1
@@ -148,24 +150,20 @@ class FocalAttention(nn.Module):
         )
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
-        batch, tokens, _ = x.shape
-        window, shift, grid = self.window_size, self.shift_size, padded_size(size, self.window_size)
-        x = pad_grid(x.reshape(batch, *size, self.dim), size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
+        grid = padded_size(size, self.window_size)
+        return on_shifted_grid(lambda x: self._mix(x, grid), x, size, grid, self.shift_size)
+
+    def _mix(self, x: Tensor, grid: Size) -> Tensor:
+        """Mix a (B, H, W, dim) map that is padded and rolled."""
         key, mask = self._prepare(grid, x)
-        windows = key.shape[0]
+        batch, windows, window = x.shape[0], key.shape[0], self.window_size
         q, kv = self.qkv(x).split((self.dim, 2 * self.dim), dim=-1)
         q = partition(q, grid, window).reshape(batch, windows, window**2, self.num_heads, self.head_dim)
         kv = self._all_tokens(x, kv, grid).index_select(1, key.flatten())
         kv = kv.reshape(batch, windows, -1, 2, self.num_heads, self.head_dim)
         x = self._attend(q.transpose(2, 3), kv.permute(3, 0, 1, 4, 2, 5), self._bias() + mask)
-        x = self.proj_drop(self.proj(merge(x.transpose(2, 3), grid, window)))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
+        out: Tensor = self.proj_drop(self.proj(merge(x.transpose(2, 3), grid, window)))
+        return out
 
     def _all_tokens(self, x: Tensor, kv: Tensor, grid: Size) -> Tensor:
         """Keys and values that windows choose from, (B, tokens, 2 × dim): map, pooled maps, one of zeros."""
@@ -207,7 +205,7 @@ class FocalAttention(nn.Module):
         return out.reshape(shape)
 
     def _bias(self) -> Tensor:
-        """What the tables add to the logits: (heads, window², keys)."""
+        """Position bias of the logits: (heads, window², keys)."""
         area = self.window_size**2
         own = self.relative_position_bias_table[self._indices[0].flatten()]
         parts = [own.view(area, area, self.num_heads).permute(2, 0, 1)]
@@ -242,34 +240,10 @@ class FocalAttention(nn.Module):
         pooled = (pooled_size(grid, self.window_size, level) for level in range(self.levels))
         return height * width + sum(rows * columns for rows, columns in pooled)
 
-    def macs(self, size: Size) -> int:
-        """4NC² + 2NKC, N of the padded grid and K the keys of a window: own, neighbours, those of levels.
-
-        A level of P sub-windows of g × g tokens adds 3PC², and Pg²C if pooling is learned.
-        """
-        grid = padded_size(size, self.window_size)
-        n, c, window = grid[0] * grid[1], self.dim, self.window_size
-        neighbors = neighbor_count(window, self.expand_size)
-        keys = window**2 + neighbors + sum(span**2 for span in self.spans)
-        total = 4 * n * c**2 + 2 * n * keys * c
-        for level, side in enumerate(self.sides):
-            rows, columns = pooled_size(grid, window, level)
-            learned = side**2 * c if self.pool_method in {"fc", "conv"} else 0
-            total += rows * columns * (3 * c**2 + learned)
-        return total
-
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "expand_size",
-    "focal_level",
-    "focal_window",
-    "pool_method",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads window_size shift_size expand_size focal_level focal_window pool_method",
+    "qkv_bias attn_drop",
     renamed={"drop": "proj_drop"},
     defaults={"window_size": 7, "expand_size": 0, "focal_level": 1, "focal_window": 1, "pool_method": "none"},
     only={"qk_scale": None},

@@ -14,15 +14,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class FocalModulation(nn.Module):
     """Mix a (B, H, W, dim) map into (B, H, W, dim). Gates are linear: no sigmoid, no softmax.
 
+    MACs: 4NC² + NC(L + 1) + NC Σ k²: f, h and proj, and a depth-wise convolution a level.
+
     Args:
+        dim, proj_drop, kernel: as for `MSA`.
+        focal_window: side of the first level's kernel.
+        focal_level: number of levels, each a depth-wise convolution of the one before.
+        focal_factor: by which the kernels grow from level to level.
         qkv_bias: whether f and h have a bias; the projection always has.
         post_norm: norm the modulated queries before the projection.
         normalize_modulator: divide the gathered context by focal_level + 1.
@@ -85,12 +92,6 @@ class FocalModulation(nn.Module):
         out: Tensor = self.proj_drop(self.proj(self.ln(x)))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + NC(L + 1) + NC Σ k²: f, h and proj, and a depth-wise convolution a level."""
-        n, c = size[0] * size[1], self.dim
-        convolutions = sum(side**2 for side in self.kernel_sizes)
-        return 4 * n * c**2 + n * c * (self.focal_level + 1) + n * c * convolutions
-
 
 def _add_gated(total: Tensor | None, context: Tensor, gate: Tensor) -> Tensor:
     return context * gate if total is None else torch.addcmul(total, context, gate)
@@ -100,12 +101,7 @@ PORTS = {
     "focalnet_modulation": Port(
         mixer="focalnet_modulation",
         arguments=arguments(
-            "dim",
-            "focal_window",
-            "focal_level",
-            "focal_factor",
-            "normalize_modulator",
-            "proj_drop",
+            "dim focal_window focal_level focal_factor normalize_modulator proj_drop",
             renamed={"bias": "qkv_bias", "use_postln_in_modulation": "post_norm"},
         ),
         state=renamed((r"focal_layers\.(\d+)\.0\.", r"focal_layers.\1.")),

@@ -15,10 +15,10 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._gate import bottleneck_width, describe
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers.se import bottleneck_width, describe
 
 Size = tuple[int, int]
 
@@ -26,7 +26,10 @@ Size = tuple[int, int]
 class GatherExcite(nn.Module):
     """Gate (B, dim, H, W) maps by a sigmoid of what is gathered over extent × extent positions.
 
+    MACs: 9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value.
+
     Args:
+        dim: channels of input and output.
         extent: positions a side that one gate stands for, an even number for θ⁻ and a power of 2 for θ; 0 is
             the whole map.
         extra_params: gather by depth-wise convolutions with batch norms, and not by average pooling.
@@ -38,7 +41,7 @@ class GatherExcite(nn.Module):
 
     Raises:
         ValueError: extent is neither 0 nor of that kind, or rd_channels or rd_divisor is not positive; in
-            `forward` and `macs`, the map is not as large as grid where that matters.
+            `forward`, the map is not as large as grid where that matters.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -95,7 +98,8 @@ class GatherExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[2:]
         if self.gather is not None:
-            self._gathered((height, width))
+            if self.extent == 0 and (height, width) != self.grid:
+                raise ValueError(f"the map is {height} × {width}, but grid is {self.grid}")
             gathered = self.gather(x)
         elif self.extent == 0:
             gathered = describe(x, add_maxpool=self.add_maxpool)
@@ -117,38 +121,9 @@ class GatherExcite(nn.Module):
             return mean
         return (mean + F.max_pool2d(x, side, stride, padding=side // 2)) * 0.5
 
-    def _gathered(self, size: Size) -> list[Size]:
-        """Sizes of the maps that the convolutions put out."""
-        if self.extent == 0:
-            if size != self.grid:
-                raise ValueError(f"the map is {size[0]} × {size[1]}, but grid is {self.grid}")
-            return [(1 + 2 * self.padding[0], 1 + 2 * self.padding[1])]
-        sizes = []
-        for _ in range(1, self.extent.bit_length()):
-            size = ((size[0] + 1) // 2, (size[1] + 1) // 2)
-            sizes.append(size)
-        return sizes
-
-    def macs(self, size: Size) -> int:
-        """9C for each position of each convolution's output (HWC, if global), 2CD for each gathered value."""
-        area = self.grid[0] * self.grid[1] if self.extent == 0 else 9
-        values, convolutions = 1, 0
-        if self.gather is not None:
-            maps = [height * width for height, width in self._gathered(size)]
-            convolutions, values = area * self.dim * sum(maps), maps[-1]
-        elif self.extent:
-            values = ((size[0] - 1) // self.extent + 1) * ((size[1] - 1) // self.extent + 1)
-        return convolutions + 2 * self.dim * self.rd_channels * values
-
 
 _read = arguments(
-    "extent",
-    "extra_params",
-    "use_mlp",
-    "add_maxpool",
-    "rd_ratio",
-    "rd_channels",
-    "rd_divisor",
+    "extent extra_params use_mlp add_maxpool rd_ratio rd_channels rd_divisor",
     renamed={"channels": "dim", "feat_size": "grid"},
     defaults={"extent": 0, "extra_params": False, "use_mlp": True, "padded": True},
 )

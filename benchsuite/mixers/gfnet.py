@@ -15,19 +15,24 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
-from benchsuite.mixers._fourier import from_spectrum, single_or_double, spectrum
+from benchsuite.mixers._grid import check_grid, from_spectrum, single_or_double, spectrum, tokens_of
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class GlobalFilter(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim).
 
+    MACs: None: the transforms are not counted, and the filter is an elementwise product.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+
     Raises:
-        ValueError: in `forward` and `macs`, another grid than `grid`.
+        ValueError: in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -46,14 +51,16 @@ class GlobalFilter(nn.Module):
         weight = torch.view_as_complex(single_or_double(self.complex_weight))
         return from_spectrum(spectrum(x, size) * weight, size).to(x.dtype)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: the transforms are not counted, and the filter is an elementwise product."""
-        check_grid(size, self.grid, "gfnet")
-        return 0
-
 
 class GFNetBlock(nn.Module):
     """A layer of GFNet on (B, N, dim): norm, filter, norm, MLP, and one residual around all of them.
+
+    MACs: 2NCD, D the hidden units of the MLP.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `GlobalFilter`.
@@ -67,16 +74,12 @@ class GFNetBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-5)  # the authors' networks pass 1e-6
         self.filter = GlobalFilter(dim, grid=grid)
         self.norm2 = nn.LayerNorm(dim, eps=1e-5)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         filtered = self.filter(self.norm1(x), size)
         out: Tensor = x + self.mlp(self.norm2(filtered))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD, D the hidden units of the MLP."""
-        return self.filter.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 def _grid(authors: Mapping[str, Any]) -> tuple[int, int]:

@@ -16,15 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, head_dim_of
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import head_dim_of
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column, renamed
 
 
 class _HeadwiseTokenLinear(nn.Module):
-    """(B, N, C) → (B, N, C): a matrix and a bias along the tokens for each head's share of the channels."""
+    """(B, N, C) → (B, N, C): a matrix and a bias along the tokens for each head's share of the channels.
+
+    MACs: N²C: each head has its share of the channels.
+    """
 
     def __init__(self, num_heads: int, tokens: int) -> None:
         super().__init__()
@@ -37,20 +41,20 @@ class _HeadwiseTokenLinear(nn.Module):
         out: Tensor = self.weight @ by_head + self.bias[:, :, None]
         return out.transpose(1, 2).reshape(batch, tokens, channels)
 
-    def macs(self, channels: int) -> int:
-        """N²C: each head has its share of the channels."""
-        return self.weight.shape[1] ** 2 * channels
-
 
 class SpatialGatingUnit(nn.Module):
     """Gate (B, N, dim) tokens into (B, N, dim / 2): u · proj(norm(v)), u the first half of the channels.
 
+    MACs: N²C / 2.
+
     Args:
+        dim: channels of input and output.
         num_heads: shares of the gate's channels that have a matrix each.
+        grid: height and width of the grid, which the weights are made for.
 
     Raises:
-        ValueError: dim is odd, num_heads does not divide its half; in `forward` and `macs`, another number of
-            tokens than that of `grid`.
+        ValueError: dim is odd, num_heads does not divide its half; in `forward`, another number of tokens
+            than that of `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -79,18 +83,17 @@ class SpatialGatingUnit(nn.Module):
         out: Tensor = u * self.proj(self.norm(v))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """N²C / 2."""
-        check_tokens(size, self.tokens, "gmlp_sgu")
-        return self.proj.macs(self.gate_dim)
-
 
 class GatedMLP(nn.Module):
     """Mix (B, N, dim) tokens into (B, N, dim): a channel MLP with the gate in its middle.
 
     Norm and residual belong to the block.
 
+    MACs: NCD + N²D/2 + NCD/2, D the hidden channels.
+
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         mlp_ratio: hidden channels as a multiple of dim; the gate leaves half of them.
 
     Raises:
@@ -112,14 +115,16 @@ class GatedMLP(nn.Module):
         out: Tensor = self.fc2(self.gate(F.gelu(self.fc1(x)), size))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCD + N²D/2 + NCD/2, D the hidden channels."""
-        tokens = size[0] * size[1]
-        return tokens * (self.fc1.weight.numel() + self.fc2.weight.numel()) + self.gate.macs(size)
-
 
 class GMLPBlock(nn.Module):
     """A layer of gMLP on (B, N, dim): norm, gated MLP, residual.
+
+    MACs: As `GatedMLP`.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `GatedMLP`.
@@ -136,10 +141,6 @@ class GMLPBlock(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = x + self.mlp_channels(self.norm(x), size)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """As `GatedMLP`."""
-        return self.mlp_channels.macs(size)
 
 
 PORTS = {

@@ -15,9 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._timm import round_width
 
 
 class HaloAttention(nn.Module):
@@ -26,17 +28,25 @@ class HaloAttention(nn.Module):
     Keys outside of the map are zeros and not masked: their position logits count. There is no projection of
     the output.
 
+    MACs: MCI + NC(I + C') + 2M(2w − 1)I + Mw²(I + C'), w the window, I = heads × d, C' of the output.
+
+        Queries, keys and values, position logits, attention. If the output is averaged, M = N.
+
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         dim_out: channels of the output, dim by default; the heads divide these.
+        block_size: side of a block of queries.
+        halo_size: tokens that a block's keys reach beyond it on each side.
         stride: 1 or 2. Queries are taken at every second position, or the output is averaged if avg_down is
             set or the block's side is odd.
+        avg_down: average the output where the stride is 2.
         head_dim: channels of queries and keys per head; by default those of qk_ratio.
         qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
         scale_pos: scale the position logits as well.
 
     Raises:
         ValueError: num_heads does not divide dim_out, the stride is not 1 or 2, the halo is negative, or the
-            kernel is unknown; in `forward` and `macs`, the block does not divide the grid.
+            kernel is unknown; in `forward`, the block does not divide the grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -65,7 +75,7 @@ class HaloAttention(nn.Module):
         self.dim_out = dim if dim_out is None else dim_out
         self.num_heads = num_heads
         self.v_dim = head_dim_of(self.dim_out, num_heads)
-        self.qk_dim = _multiple_of_8(self.dim_out * qk_ratio) // num_heads if head_dim is None else head_dim
+        self.qk_dim = round_width(self.dim_out * qk_ratio) // num_heads if head_dim is None else head_dim
         if stride not in {1, 2}:
             raise ValueError(f"stride {stride} is not 1 or 2")
         if block_size < 1 or halo_size < 0:
@@ -115,18 +125,6 @@ class HaloAttention(nn.Module):
             raise ValueError(f"block_size {self.block_size} does not divide the {height} × {width} grid")
         return height // self.block_size, width // self.block_size
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """MCI + NC(I + C') + 2M(2w − 1)I + Mw²(I + C'), w the window, I = heads × d, C' of the output.
-
-        Queries, keys and values, position logits, attention. If the output is averaged, M = N.
-        """
-        rows, columns = self._blocks(size)
-        n, m = size[0] * size[1], rows * columns * self.query_side**2
-        c, inner = self.dim, self.num_heads * self.qk_dim
-        projections = m * c * inner + n * c * (inner + self.dim_out)
-        positions = 2 * m * (2 * self.window - 1) * inner
-        return projections + positions + m * self.window**2 * (inner + self.dim_out)
-
 
 def _by_key(logits: Tensor) -> Tensor:
     """Logits of relative positions, (…, s, 2w − 1) → of keys, (…, s, w).
@@ -141,25 +139,11 @@ def _by_key(logits: Tensor) -> Tensor:
     return torch.unflatten(flat, -1, (side + 1, relative))[..., :side, window - 1 :]
 
 
-def _multiple_of_8(channels: float) -> int:
-    """The nearest multiple of 8, at least 8, and the next one if that takes away more than a tenth."""
-    rounded = max(8, int(channels + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * channels else rounded
-
-
 PORTS = {
     "halo_attention": Port(
         mixer="halo",
         arguments=arguments(
-            "dim",
-            "dim_out",
-            "num_heads",
-            "stride",
-            "block_size",
-            "halo_size",
-            "qk_ratio",
-            "qkv_bias",
-            "avg_down",
+            "dim dim_out num_heads stride block_size halo_size qk_ratio qkv_bias avg_down",
             renamed={"dim_head": "head_dim", "scale_pos_embed": "scale_pos"},
             ignored=("feat_size",),  # which sizes nothing
         ),

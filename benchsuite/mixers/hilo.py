@@ -14,18 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._grid import crop_grid, pad_grid, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
-    attend_in_windows,
-    check_divides,
-    check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
-    partition,
-)
+from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
 
 
 class HiLo(nn.Module):
@@ -34,14 +28,19 @@ class HiLo(nn.Module):
     The output has the channels of Hi-Fi first, then those of Lo-Fi; no projection joins them. Lo-Fi gets
     int(num_heads × alpha) heads, truncated. With window_size 1 every head is Lo-Fi, without pooling: MSA.
 
+    MACs: Hi-Fi 3NCC_h + 2Ns²C_h + NC_h², Lo-Fi NCC_l + 2MCC_l + 2NMC_l + NC_l², N of the padded grid.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        alpha: share of the heads that Lo-Fi gets, rounded down.
+        window_size: side of Hi-Fi's windows and of Lo-Fi's pooling; 1 gives all heads to Lo-Fi.
         pad: pad the grid with zeros to multiples of the window, for both branches, and crop the output, as
             the dense-prediction backbones do. Padded tokens are not masked.
 
     Raises:
         ValueError: num_heads does not divide dim, alpha is not in [0, 1], or the kernel is unknown; in
-            `forward` and `macs`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1)
-            takes any grid that holds a window, and pools without its last odd rows and columns.
+            `forward`, pad is False and the window does not divide the grid. Lo-Fi alone (alpha 1) takes any
+            grid that holds a window, and pools without its last odd rows and columns.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -66,7 +65,7 @@ class HiLo(nn.Module):
         self.head_dim = head_dim_of(dim, num_heads)
         if not 0 <= alpha <= 1:
             raise ValueError(f"alpha {alpha} is not between 0 and 1")
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.pad = pad
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "hilo")
@@ -87,8 +86,7 @@ class HiLo(nn.Module):
         batch, tokens, _ = x.shape
         grid = self._grid(size)
         x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, self.window_size)
+        x = pad_grid(x, size, grid)
         branches = []
         if self.h_heads:
             branches.append(self._hifi(x, grid))
@@ -102,27 +100,20 @@ class HiLo(nn.Module):
 
     def _hifi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         qkv = self.h_qkv(partition(x, grid, self.window_size))
-        x = attend_in_windows(
-            qkv,
-            grid,
-            self.window_size,
-            self.h_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
-        )
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_in_windows(qkv, grid, self.window_size, self.h_heads, kernel=self.kernel, dropout=dropout)
         out: Tensor = self.h_proj(x)  # B, H, W, h_dim
         return out
 
     def _lofi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
         batch = x.shape[0]
-        q = (
-            self.l_q(x).reshape(batch, -1, self.l_heads, self.head_dim).transpose(1, 2)
-        )  # B, heads, N, head_dim
+        q = self.l_q(x).reshape(batch, -1, self.l_heads, self.head_dim).transpose(1, 2)
         if self.window_size > 1:
             # Keys and values come from the raw input, pooled: B, M, dim with M = N / window_size².
             x = F.avg_pool2d(x.permute(0, 3, 1, 2), self.window_size).flatten(2).transpose(1, 2)
-        kv = self.l_kv(x).reshape(batch, -1, 2, self.l_heads, self.head_dim)
-        k, v = kv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, M, head_dim
+        else:
+            x = x.flatten(1, 2)
+        k, v = split_heads(self.l_kv(x), self.l_heads, 2)  # each B, heads, M, head_dim
         out = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
         out = out.transpose(1, 2).reshape(batch, *grid, self.l_dim)
         projected: Tensor = self.l_proj(out)
@@ -135,16 +126,6 @@ class HiLo(nn.Module):
         if self.h_heads or min(size) < self.window_size:
             check_divides(self.window_size, size)
         return size
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Hi-Fi 3NCC_h + 2Ns²C_h + NC_h², Lo-Fi NCC_l + 2MCC_l + 2NMC_l + NC_l², N of the padded grid."""
-        height, width = self._grid(size)
-        n = height * width
-        m = (height // self.window_size) * (width // self.window_size)
-        c, c_h, c_l = self.dim, self.h_dim, self.l_dim
-        hifi = 3 * n * c * c_h + 2 * n * self.window_size**2 * c_h + n * c_h**2
-        lofi = n * c * c_l + 2 * m * c * c_l + 2 * n * m * c_l + n * c_l**2
-        return hifi + lofi
 
 
 _ONLY = {"qk_scale": None}

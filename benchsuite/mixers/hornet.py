@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._feature_map import ChannelNorm
-from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._checks import check_positive
+from benchsuite.mixers._layers import MLP, ChannelNorm
+from benchsuite.mixers._port import Port, arguments, renamed
 
 _EPS = 1e-6
 
@@ -28,6 +29,8 @@ class GlobalLocalFilter(nn.Module):
     """Half of the channels through a 3 × 3 depth-wise convolution, half through a filter of frequencies.
 
     On (B, dim, H, W). The halves come out interleaved: channels 0, 2, … are local, 1, 3, … global.
+
+    MACs: 9N of half the channels. The Fourier transforms and the product of spectra are not counted.
 
     Args:
         filter_size: rows and columns of the filter, in the half spectrum of real input: (H, W // 2 + 1) fits
@@ -66,15 +69,14 @@ class GlobalLocalFilter(nn.Module):
         filtered: Tensor = torch.fft.irfft2(spectrum, s=size, norm="ortho")
         return filtered.to(x.dtype)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """9N of half the channels. The Fourier transforms and the product of spectra are not counted."""
-        return size[0] * size[1] * 9 * self.dw.out_channels
-
 
 class GnConv(nn.Module):
     """Mix a (B, dim, H, W) map into one of the same shape. No activation, no softmax.
 
+    MACs: 3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter.
+
     Args:
+        dim: channels of input and output.
         order: of the interactions; the gates have dim / 2^(order − 1), …, dim / 2, dim channels.
         scale: constant factor of the convolution (1/3 in HorNet).
         kernel_size: of the depth-wise convolution.
@@ -101,8 +103,7 @@ class GnConv(nn.Module):
         filter_size: tuple[int, int] = (14, 8),
     ) -> None:
         super().__init__()
-        if order < 1:
-            raise ValueError(f"order {order} is not positive")
+        check_positive("order", order)
         if dim % 2 ** (order - 1):
             raise ValueError(f"order {order} needs a dim that {2 ** (order - 1)} divides, not {dim}")
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -132,22 +133,14 @@ class GnConv(nn.Module):
         out: Tensor = self.proj_out(x)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """3NC² + Nk²D + N Σ dᵢdᵢ₊₁, D = Σ dᵢ the width of all gates; 9ND/2 for Nk²D with a global filter."""
-        n, c, width = size[0] * size[1], self.dim, sum(self.dims)
-        if isinstance(self.dwconv, GlobalLocalFilter):
-            spatial = self.dwconv.macs(size)
-        else:
-            assert isinstance(self.dwconv, nn.Conv2d)
-            spatial = n * self.dwconv.kernel_size[0] * self.dwconv.kernel_size[1] * width
-        widening = sum(narrow * wide for narrow, wide in zip(self.dims, self.dims[1:], strict=False))
-        return 3 * n * c**2 + spatial + n * widening
-
 
 class HorNetBlock(nn.Module):
     """A block of HorNet on (B, dim, H, W): norm, gnConv; norm, MLP.
 
+    MACs: That of gnConv, and 2NCD for the MLP of width D.
+
     Args:
+        dim: channels of input and output.
         order, scale, kernel_size, global_filter, filter_size: of `GnConv`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors of the two branches, one a channel, start; none if it is not positive.
@@ -173,7 +166,6 @@ class HorNetBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         self.norm1 = ChannelNorm(dim, eps=_EPS)
         self.gnconv = GnConv(
             dim,
@@ -184,8 +176,7 @@ class HorNetBlock(nn.Module):
             filter_size=filter_size,
         )
         self.norm2 = nn.LayerNorm(dim, eps=_EPS)
-        self.pwconv1 = nn.Linear(dim, self.hidden_dim)
-        self.pwconv2 = nn.Linear(self.hidden_dim, dim)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma1, self.gamma2 = (
             nn.Parameter(torch.full((dim,), layer_scale)) if layer_scale > 0 else None for _ in range(2)
         )
@@ -193,18 +184,14 @@ class HorNetBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mixed = self.gnconv(self.norm1(x))
         x = x + (mixed if self.gamma1 is None else self.gamma1[:, None, None] * mixed)
-        hidden = self.pwconv2(F.gelu(self.pwconv1(self.norm2(x.permute(0, 2, 3, 1)))))
+        hidden = self.mlp(self.norm2(x.permute(0, 2, 3, 1)))
         if self.gamma2 is not None:
             hidden = self.gamma2 * hidden
         out: Tensor = x + hidden.permute(0, 3, 1, 2)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """That of gnConv, and 2NCD for the MLP of width D."""
-        return self.gnconv.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden_dim
 
-
-_GNCONV = arguments("dim", "order", "gflayer", "h", "w", renamed={"s": "scale"})
+_GNCONV = arguments("dim order gflayer h w", renamed={"s": "scale"})
 _BLOCK = arguments("dim", "gnconv", renamed={"layer_scale_init_value": "layer_scale"}, ignored=("drop_path",))
 
 
@@ -227,5 +214,7 @@ def _block_arguments(authors: Mapping[str, Any]) -> dict[str, Any]:
 PORTS = {
     "hornet_gnconv": Port(mixer="gnconv", arguments=_gnconv_arguments),
     "hornet_gnconv_gf": Port(mixer="gnconv", arguments=_gnconv_arguments),
-    "hornet_block": Port(mixer="hornet_block", arguments=_block_arguments),
+    "hornet_block": Port(
+        mixer="hornet_block", arguments=_block_arguments, state=renamed((r"pwconv", "mlp.fc"))
+    ),
 }

@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._neighbors import aggregate, check_odd, check_stride
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_odd
+from benchsuite.mixers._neighbors import aggregate, check_stride
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class Involution(nn.Module):
@@ -26,13 +27,18 @@ class Involution(nn.Module):
 
     The map is padded with zeros. With a stride, kernels are predicted from the averaged map.
 
+    MACs: MC²/r + M(C/r)K²G + MCK².
+
     Args:
+        dim, kernel: as for `MSA`.
+        kernel_size: side of the kernel, odd.
+        stride: of the output's positions.
         group_channels: channels that share a kernel.
         reduction: by which the features that a kernel is predicted from are narrower than the map.
 
     Raises:
         ValueError: group_channels or reduction does not divide dim, kernel_size is not odd, or the kernel is
-            unknown; in `forward` and `macs`, the stride does not divide the grid.
+            unknown; in `forward`, the stride does not divide the grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -70,12 +76,6 @@ class Involution(nn.Module):
         weights = weights.unflatten(1, (self.groups, 1, self.kernel_size**2))  # B, groups, 1, k², H', W'
         padded = torch.unflatten(F.pad(x, (self.kernel_size // 2,) * 4), 1, (self.groups, -1))
         return aggregate(weights, padded, self.kernel_size, stride=self.stride).flatten(1, 2)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """MC²/r + M(C/r)K²G + MCK²."""
-        height, width = check_stride(self.stride, size)
-        m, squared = height * width, self.kernel_size**2
-        return m * self.reduced * (self.dim + squared * self.groups) + m * self.dim * squared
 
 
 PORTS = {

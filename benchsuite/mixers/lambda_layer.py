@@ -17,26 +17,33 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, State, arguments, with_batch_counters
-from benchsuite.mixers._relation import Relation
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
 
 
 class LambdaLayer(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim_out, H / stride, W / stride).
 
+    MACs: NC(hK + K + V) + NKV(1 + 2h + S): projections; content, two products with queries, positions.
+
+        K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
+
     Args:
+        dim, num_heads, qkv_bias, kernel: as for `MSA`.
         r: odd side of the local context of the position lambdas; None for the whole map.
         grid: H and W of the maps; of importance only where r is None.
         dim_out: channels of the output, dim by default.
         stride: 2 averages squares of four positions of the output.
         head_dim: channels per head of queries, and of the keys; by default dim_out × qk_ratio, rounded to a
             multiple of 8, shared out among the heads.
+        qk_ratio: channels of queries and keys over dim_out, before rounding to a multiple of 8.
 
     Raises:
         ValueError: num_heads does not divide dim_out, r is not odd and positive, stride is neither 1 nor 2,
-            or the kernel is unknown; in `forward` and `macs`, r is None and the map is not of this grid.
+            or the kernel is unknown; in `forward`, r is None and the map is not of this grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -117,26 +124,9 @@ class LambdaLayer(nn.Module):
         if self.r is None:
             check_grid(self.grid, size, "lambda_layer")
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(hK + K + V) + NKV(1 + 2h + S): projections; content, two products with queries, positions.
-
-        K = head_dim, V = dim_out / h; S, the positions that a position lambda sums over, is r² or N.
-        """
-        self._check(size)
-        n, h, k, v = size[0] * size[1], self.num_heads, self.head_dim, self.v_dim
-        context = n if self.r is None else self.r**2
-        return n * self.dim * sum(self.widths) + n * k * v * (1 + 2 * h + context)
-
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "r",
-    "dim_out",
-    "stride",
-    "qk_ratio",
-    "qkv_bias",
-    renamed={"feat_size": "grid", "dim_head": "head_dim"},
+    "dim num_heads r dim_out stride qk_ratio qkv_bias", renamed={"feat_size": "grid", "dim_head": "head_dim"}
 )
 
 

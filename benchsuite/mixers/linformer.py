@@ -16,9 +16,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, State, arguments
-from benchsuite.mixers._relation import Relation
 
 SHARINGS = ("none", "rows", "all")
 
@@ -26,7 +27,10 @@ SHARINGS = ("none", "rows", "all")
 class Linformer(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
 
+    MACs: 2NCI + pNCK + pNkK + 2NkI: I of all heads, K of the keys' heads, p projected maps (1 if shared).
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: the largest grid. What counts is its number of tokens; an input of fewer uses the first rows of
             the projections.
         rows: rows that keys and values are projected to.
@@ -37,7 +41,7 @@ class Linformer(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim and no head_dim is given, rows is not positive, share_kv or
-            the kernel is unknown; in `forward` and `macs`, the grid has more tokens than `grid`.
+            the kernel is unknown; in `forward`, the grid has more tokens than `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -60,10 +64,8 @@ class Linformer(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if rows < 1:
-            raise ValueError(f"rows {rows} is not positive")
-        if share_kv not in SHARINGS:
-            raise ValueError(f"unknown share_kv {share_kv!r}; allowed: {', '.join(SHARINGS)}")
+        check_positive("rows", rows)
+        check_one_of("share_kv", share_kv, SHARINGS)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads) if head_dim is None else head_dim
@@ -124,19 +126,9 @@ class Linformer(nn.Module):
                 f"grid that this module is made for"
             )
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCI + pNCK + pNkK + 2NkI: I of all heads, K of the keys' heads, p projected maps (1 if shared)."""
-        self._check(size)
-        n, c, inner = size[0] * size[1], self.dim, self.inner_dim
-        kv_dim = self.kv_heads * self.head_dim
-        maps = 1 if self.share_kv == "all" else 2
-        return 2 * n * c * inner + maps * n * (c + self.rows) * kv_dim + 2 * n * self.rows * inner
-
 
 _LUCIDRAINS = arguments(
-    "dim",
-    "one_kv_head",
-    "share_kv",
+    "dim one_kv_head share_kv",
     renamed={
         "heads": "num_heads",
         "dim_head": "head_dim",

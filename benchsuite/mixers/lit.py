@@ -18,22 +18,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_conv import Size
+from benchsuite.mixers._windows import relative_position_index
 
 
 class RelPosMSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim): self-attention plus a bias for each offset.
 
+    MACs: 4NC² + 2N²C.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         grid: height and width, which fix the size of the table of biases.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, the
-            tokens stand on another grid.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the tokens stand on
+            another grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -67,19 +71,10 @@ class RelPosMSA(nn.Module):
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         self._check(size)
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
-        x = attend(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=self._bias(),
-            dropout=self.attn_drop if self.training else 0.0,
-            scale_q=True,
-        )
-        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).reshape(batch, tokens, self.dim)))
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend(q, k, v, kernel=self.kernel, bias=self._bias(), dropout=dropout, scale_q=True)
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
     def _bias(self) -> Tensor:
@@ -87,7 +82,7 @@ class RelPosMSA(nn.Module):
         table = self.relative_position_bias_table
         if self._index is None or self._index.device != table.device:
             with torch.inference_mode(False):
-                self._index = offsets_index(self.grid, table.device)
+                self._index = relative_position_index(self.grid, self.grid, table.device)
         tokens = self.grid[0] * self.grid[1]
         return table[self._index.view(-1)].view(1, tokens, tokens, -1).permute(0, 3, 1, 2)
 
@@ -97,22 +92,6 @@ class RelPosMSA(nn.Module):
                 f"the tokens stand on a {size[0]} × {size[1]} grid, but this mixer is made for "
                 f"{self.grid[0]} × {self.grid[1]}"
             )
-
-    def macs(self, size: Size) -> int:
-        """4NC² + 2N²C."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
-
-
-def offsets_index(grid: Size, device: torch.device) -> Tensor:
-    """Row of the bias table for each pair of tokens: (N, N), (dy + H − 1)(2W − 1) + dx + W − 1."""
-    height, width = grid
-    y = torch.arange(height, device=device).repeat_interleave(width)
-    x = torch.arange(width, device=device).repeat(height)
-    dy = y[:, None] - y[None, :] + height - 1
-    dx = x[:, None] - x[None, :] + width - 1
-    return dy * (2 * width - 1) + dx
 
 
 _SIDE = 2
@@ -163,13 +142,15 @@ class DeformableMerging(nn.Module):
 class DeformableTokenMerging(DeformableMerging):
     """DTM: merge (B, N, dim) tokens of an H × W grid into (B, N / 4, out_dim), as `DeformableMerging` says.
 
+    MACs: 4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted.
+
     Args:
+        dim: channels of input and output.
         out_dim: 2 × dim by default.
         kernel: "math" samples by `grid_sample`; "torchvision", where installed, is its fused operator.
 
     Raises:
-        ValueError: the kernel is unknown or not installed; in `forward` and `macs`, the grid is smaller than
-            2 × 2.
+        ValueError: the kernel is unknown or not installed; in `forward`, the grid is smaller than 2 × 2.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -184,14 +165,9 @@ class DeformableTokenMerging(DeformableMerging):
     def forward(self, x: Tensor, size: Size) -> Tensor:
         return as_tokens(self.merge(as_map(x, size), size))
 
-    def macs(self, size: Size) -> int:
-        """4MC(8 + D): offsets and convolution, M = N / 4, D = out_dim. Interpolation is not counted."""
-        height, width = self.grid(size)
-        return height * width * _TAPS * self.dim * (2 * _TAPS + self.out_dim)
-
 
 def sample_taps(x: Tensor, offset: Tensor, size: Size) -> Tensor:
-    """What the taps of a deformable 2 × 2 convolution of stride 2 see, bilinear, with zeros outside.
+    """Sample a map at the taps of a deformable 2 × 2 convolution of stride 2, bilinear, zeros outside.
 
     Args:
         x: (B, C, H, W).

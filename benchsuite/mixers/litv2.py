@@ -12,20 +12,35 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel
-from benchsuite.mixers._feed_forward import ConvFFN, conv_ffn_arguments, conv_ffn_state
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel
+from benchsuite.mixers._layers import ConvFFN, conv_ffn_arguments, conv_ffn_state
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers.hilo import HiLo
 
 
 class LITv2FeedForward(ConvFFN):
-    """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim)."""
+    """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim).
+
+    Args:
+        dim: channels of input and output.
+        hidden_dim: channels between the layers, 4 × dim by default.
+        out_dim: channels of the output, dim by default.
+        drop: dropout in the feed-forward network.
+    """
 
 
 class ConvFFNBlock(nn.Module):
     """x + feed-forward(norm(x)) on (B, N, dim) tokens: the block of the first two stages. No attention.
 
     The LayerNorm has eps 1e-5.
+
+    MACs: 2NCD + 9ND, D the channels between the layers.
+
+    Args:
+        dim: channels of input and output.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -41,13 +56,17 @@ class ConvFFNBlock(nn.Module):
         out: Tensor = x + self.mlp(self.norm2(x), size)
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NCD + 9ND, D the channels between the layers."""
-        return self.mlp.macs(size)
-
 
 class LITv2Block(ConvFFNBlock):
     """x + HiLo(norm(x)), then x + feed-forward(norm(x)), on (B, N, dim) tokens: the later stages' block.
+
+    MACs: HiLo's, and 2NCD + 9ND.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
+        alpha, window_size, pad: as for `HiLo`.
+        mlp_ratio: hidden channels of the MLP over dim.
+        drop: dropout in the feed-forward network.
 
     Raises:
         ValueError: as `HiLo` does.
@@ -88,17 +107,11 @@ class LITv2Block(ConvFFNBlock):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return super().forward(x + self.attn(self.norm1(x), size), size)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """HiLo's, and 2NCD + 9ND."""
-        return self.attn.macs(size) + super().macs(size)
-
 
 _IGNORED = ("input_resolution", "drop_path")
 
 _conv_block = arguments(
-    "dim",
-    "mlp_ratio",
-    "drop",
+    "dim mlp_ratio drop",
     ignored=(*_IGNORED, "num_heads", "qkv_bias", "qk_scale", "attn_drop", "local_ws", "alpha"),
 )
 _hilo_block = arguments(

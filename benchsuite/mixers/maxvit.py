@@ -14,14 +14,26 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import as_pair, attend_in_groups, check_tiles, cut, join
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import RelativePositionBias
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers._windows import (
+    RelativePositionBias,
+    as_pair,
+    attend_in_groups,
+    check_divides,
+    merge,
+    partition,
+)
 
 
 class _PartitionAttention(nn.Module):
+    """Attention among the tokens of each group that a map is cut into.
+
+    MACs: 4NC² + 2NwC, w tokens in a group.
+    """
+
     layout: ClassVar[Layout] = "NHWC"
     kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
     name: ClassVar[str]
@@ -46,7 +58,7 @@ class _PartitionAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window = as_pair(window_size, "window_size")
+        self.window = as_pair(window_size)
         self.head_first = head_first
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, self.name)
@@ -57,8 +69,8 @@ class _PartitionAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         size = (x.shape[1], x.shape[2])
-        check_tiles(self.window, size, "window_size")
-        qkv = self.qkv(cut(x, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
+        check_divides(self.window, size)
+        qkv = self.qkv(partition(x, size, self.window, dilated=self.dilated))  # B, groups, tokens, 3 dim
         if self.head_first:
             q, k, v = (
                 qkv.unflatten(-1, (self.num_heads, 3, self.head_dim)).permute(4, 0, 1, 3, 2, 5).unbind(0)
@@ -67,37 +79,28 @@ class _PartitionAttention(nn.Module):
             q, k, v = (
                 qkv.unflatten(-1, (3, self.num_heads, self.head_dim)).permute(3, 0, 1, 4, 2, 5).unbind(0)
             )
-        x = attend_in_groups(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=None if self.rel_pos is None else self.rel_pos(),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
-        out: Tensor = self.proj_drop(self.proj(join(x, size, self.window, dilated=self.dilated)))
+        bias = None if self.rel_pos is None else self.rel_pos()
+        dropout = self.attn_drop if self.training else 0.0
+        x = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
+        out: Tensor = self.proj_drop(self.proj(merge(x, size, self.window, dilated=self.dilated)))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NwC, w tokens in a group."""
-        check_tiles(self.window, size, "window_size")
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * self.window[0] * self.window[1] * c
 
 
 class BlockAttention(_PartitionAttention):
     """Mix a (B, H, W, dim) map into (B, H, W, dim), within windows of neighbouring tokens.
 
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: tokens on a side, or height and width.
         rel_pos: how the learned bias of relative positions is kept: "bias", Swin's table; "bias_tf", a map
             for each head; None for no bias.
         head_first: the projection's channels are q, k and v of the first head, then of the second, and so on;
             otherwise all queries, then all keys, then all values.
+        proj_bias: whether the projection has a bias.
 
     Raises:
         ValueError: num_heads does not divide dim, an option is unknown or not positive, or the kernel is
-            unknown; in `forward` and `macs`, the window does not divide the grid.
+            unknown; in `forward`, the window does not divide the grid.
     """
 
     name: ClassVar[str] = "maxvit_block_attention"
@@ -109,6 +112,11 @@ class GridAttention(_PartitionAttention):
     """Mix a (B, H, W, dim) map into (B, H, W, dim), among tokens that lie H / G rows, W / G columns apart.
 
     Arguments and errors are those of `BlockAttention`; window_size is G, whatever the map.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: G, tokens on a side of a group, or height and width.
+        rel_pos, head_first, proj_bias: as for `BlockAttention`.
     """
 
     name: ClassVar[str] = "maxvit_grid_attention"
@@ -117,10 +125,7 @@ class GridAttention(_PartitionAttention):
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "head_first",
-    "attn_drop",
-    "proj_drop",
+    "dim head_first attn_drop proj_drop",
     renamed={
         "dim_head": "head_dim",
         "rel_pos_type": "rel_pos",

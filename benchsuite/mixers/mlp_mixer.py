@@ -14,12 +14,12 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers._checks import check_positive
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import MLP, TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column
 
 _RATIOS = (0.5, 4.0)
 
@@ -29,13 +29,16 @@ class TokenMixingMLP(nn.Module):
 
     The input is taken as it is: norm and residual belong to the block.
 
+    MACs: 2NTC, T = tokens_dim.
+
     Args:
+        dim: channels of input and output.
         grid: H and W that the weights are made for.
         tokens_dim: hidden units along the tokens, int(dim / 2) by default.
         proj_drop: after each of the two layers.
 
     Raises:
-        ValueError: tokens_dim is not positive; in `forward` and `macs`, another number of tokens.
+        ValueError: tokens_dim is not positive; in `forward`, another number of tokens.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -54,8 +57,7 @@ class TokenMixingMLP(nn.Module):
         self.dim = dim
         self.tokens = tokens_of(grid)
         tokens_dim = int(dim * _RATIOS[0]) if tokens_dim is None else tokens_dim
-        if tokens_dim < 1:
-            raise ValueError(f"tokens_dim {tokens_dim} is not positive")
+        check_positive("tokens_dim", tokens_dim)
         self.fc1 = TokenLinear(self.tokens, tokens_dim)
         self.fc2 = TokenLinear(tokens_dim, self.tokens)
         self.proj_drop = nn.Dropout(proj_drop)
@@ -66,16 +68,15 @@ class TokenMixingMLP(nn.Module):
         out: Tensor = self.proj_drop(self.fc2(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NTC, T = tokens_dim."""
-        check_tokens(size, self.tokens, "token_mlp")
-        return self.fc1.macs(self.dim) + self.fc2.macs(self.dim)
-
 
 class MixerBlock(nn.Module):
     """A layer of MLP-Mixer on (B, N, dim): norm, token mixing, residual; norm, channel MLP, residual.
 
+    MACs: 2NTC + 2NCD, T and D the hidden units along tokens and channels.
+
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         mlp_ratio: hidden units along the tokens and along the channels, both as multiples of dim.
 
     Raises:
@@ -97,16 +98,12 @@ class MixerBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp_tokens = TokenMixingMLP(dim, grid=grid, tokens_dim=tokens_dim)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp_channels = ChannelMLP(dim, channels_dim)
+        self.mlp_channels = MLP(dim, hidden_dim=channels_dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.mlp_tokens(self.norm1(x), size)
         out: Tensor = x + self.mlp_channels(self.norm2(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NTC + 2NCD, T and D the hidden units along tokens and channels."""
-        return self.mlp_tokens.macs(size) + self.mlp_channels.macs(size[0] * size[1])
 
 
 def _ratios(authors: Mapping[str, Any]) -> tuple[float, float]:

@@ -16,9 +16,10 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_positive
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class SeparableSelfAttention(nn.Module):
@@ -26,13 +27,16 @@ class SeparableSelfAttention(nn.Module):
 
     Tokens mix with those at the same place of the other patches, so patch_size² times fewer than there are.
 
+    MACs: NC(2C + 1) + NC + NC²: projections, the weighted sum of keys, projection.
+
     Args:
+        dim, proj_drop: as for `MSA`.
         patch_size: side of a patch; with 1, every token mixes with all.
         attn_drop: of the scores.
         bias: of both projections.
 
     Raises:
-        ValueError: patch_size is not positive; in `forward` and `macs`, patches do not tile the grid.
+        ValueError: patch_size is not positive; in `forward`, patches do not tile the grid.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -49,8 +53,7 @@ class SeparableSelfAttention(nn.Module):
         proj_drop: float = 0.0,
     ) -> None:
         super().__init__()
-        if patch_size < 1:
-            raise ValueError(f"patch_size {patch_size} is not positive")
+        check_positive("patch_size", patch_size)
         self.dim = dim
         self.patch_size = patch_size
         self.qkv_proj = nn.Conv2d(dim, 1 + 2 * dim, kernel_size=1, bias=bias)
@@ -88,12 +91,6 @@ class SeparableSelfAttention(nn.Module):
                 f"patch_size must divide both sides"
             )
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2C + 1) + NC + NC²: projections, the weighted sum of keys, projection."""
-        self._check(size, (self.patch_size, self.patch_size))
-        n, c = size[0] * size[1], self.dim
-        return n * c * (2 * c + 1) + n * c + n * c**2
-
 
 def _run_on_patches(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
     assert isinstance(module, SeparableSelfAttention)
@@ -103,7 +100,7 @@ def _run_on_patches(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tens
 PORTS = {
     "separable_self_attention": Port(
         mixer="separable",
-        arguments=arguments("attn_drop", "proj_drop", "bias", renamed={"embed_dim": "dim"}),
+        arguments=arguments("attn_drop proj_drop bias", renamed={"embed_dim": "dim"}),
         run=_run_on_patches,
     ),
 }

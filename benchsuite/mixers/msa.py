@@ -11,13 +11,24 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class MSA(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
+
+    MACs: 4NC² + 2N²C: four projections, q kᵀ, attention times v.
+
+    Args:
+        dim: channels of input and output.
+        num_heads: heads, among which the channels are shared out.
+        qkv_bias: whether the layer of queries, keys and values has a bias.
+        attn_drop: dropout of attention weights.
+        proj_drop: dropout of the output.
+        kernel: attention kernel, one of `kernels`.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -48,18 +59,10 @@ class MSA(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = x.transpose(1, 2).reshape(batch, tokens, self.dim)
-        out: Tensor = self.proj_drop(self.proj(x))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2N²C: four projections, q kᵀ, attention times v."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n**2 * c
 
 
 PORTS = {

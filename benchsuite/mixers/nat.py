@@ -12,18 +12,18 @@ Names: kernel_size and dilation are the papers' k and δ; rpb, their B(i, j).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._flex import flex_attend, untraced
-from benchsuite.mixers._flex_neighborhood import FlexNeighborhood
-from benchsuite.mixers._neighbors import check_odd
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_odd, check_positive, head_dim_of
+from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._tiles import Tiles, Windows, tile_pairs
+from benchsuite.mixers._tiles import Tiles, Windows
 
 
 class NeighborhoodAttention(nn.Module):
@@ -32,14 +32,21 @@ class NeighborhoodAttention(nn.Module):
     Every position has k × k keys: near an edge, the window moves inwards and is not cut. With a dilation d,
     windows are those of the d × d interleaved grids, each on its own.
 
+    MACs: 4NC² + 2Nk²C. On kernels with tiles their pairs of queries and keys stand for Nk².
+
+        On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop: as for `MSA`.
+        kernel_size: side of the neighborhood, odd.
+        dilation: distance of neighbouring keys, in tokens.
         rel_pos: add a learned bias for each head and relative position.
         kernel: "math" multiplies exactly the pairs of the windows; "flex", with a mask, all of each 128 × 128
             tokens of which some window has a pair; the others attend by tiles.
 
     Raises:
         ValueError: num_heads does not divide dim, kernel_size is not odd, dilation is not positive, or the
-            kernel is unknown; in `forward` and `macs`, the grid is smaller than kernel_size × dilation.
+            kernel is unknown; in `forward`, the grid is smaller than kernel_size × dilation.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -64,8 +71,7 @@ class NeighborhoodAttention(nn.Module):
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
         self.kernel_size = check_odd("kernel_size", kernel_size)
-        if dilation < 1:
-            raise ValueError(f"dilation {dilation} is not positive")
+        check_positive("dilation", dilation)
         self.dilation = dilation
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "nat")
@@ -109,8 +115,7 @@ class NeighborhoodAttention(nn.Module):
         tokens = x.flatten(1, 2)
         if near is not None and near.order is not None:
             tokens = tokens.index_select(1, near.order)
-        qkv = self.qkv(tokens).unflatten(2, (3, self.num_heads, self.head_dim))
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(tokens), self.num_heads, 3)  # each B, heads, N, head_dim
         if near is not None:
             modify = near.bias(self.rpb) if self.rel_pos else None
             mixed = flex_attend(q, k, v, modify=modify, block_mask=near.block_mask, dropout=dropout)
@@ -179,17 +184,6 @@ class NeighborhoodAttention(nn.Module):
         rows, columns = ([_window(place, side, k, d) for place in range(side)] for side in size)
         return rows, columns
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nk²C. On kernels with tiles their pairs of queries and keys stand for Nk².
-
-        On "flex" it is what the method asks for; the pairs that a block multiplies and masks are not in it.
-        """
-        n, c = size[0] * size[1], self.dim
-        windows = self._windows(size)
-        by_tiles = self.kernel not in {"math", "flex"}
-        pairs = tile_pairs(*windows, self.dilation) if by_tiles else n * self.kernel_size**2
-        return 4 * n * c**2 + 2 * pairs * c
-
 
 def _window(place: int, side: int, kernel_size: int, dilation: int) -> list[int]:
     """Keys of a position along an axis: of its own residue class, as near as the edges allow."""
@@ -197,6 +191,78 @@ def _window(place: int, side: int, kernel_size: int, dilation: int) -> list[int]
     length = -(-(side - residue) // dilation)  # of the class
     start = min(max(index - kernel_size // 2, 0), length - kernel_size)
     return [residue + dilation * (start + offset) for offset in range(kernel_size)]
+
+
+@dataclass(frozen=True, slots=True)
+class FlexNeighborhood:
+    """The neighborhoods of one grid, on one device.
+
+    With a dilation, tokens stand by their residue classes, the interleaved grids that are each on its own, so
+    that those that see each other are near each other and fall into few blocks.
+
+    Attributes:
+        order: (N,) tokens in that order; None without a dilation, where it is the order of the grid.
+        place: (N,) of each token, its place in `order`; None as well.
+        rows, columns: (N,) of the token at a place, its row and column in its interleaved grid.
+        block_mask: torch's BlockMask.
+    """
+
+    order: Tensor | None
+    place: Tensor | None
+    rows: Tensor
+    columns: Tensor
+    block_mask: Any
+
+    @classmethod
+    def make(cls, rows: Windows, columns: Windows, dilation: int, device: torch.device) -> FlexNeighborhood:
+        """Of the rows and columns of the keys of each row and each column of queries."""
+        down, across = (torch.tensor(windows, device=device) for windows in (rows, columns))
+        keys = (down[:, None, :, None] * len(across) + across[None, :, None, :]).flatten(2).flatten(0, 1)
+        tokens = torch.arange(len(keys), device=device)
+        y, x = tokens.div(len(across), rounding_mode="floor"), tokens % len(across)
+        order, place = None, None
+        if dilation > 1:
+            order = (y % dilation * dilation + x % dilation).argsort(stable=True)
+            place = order.argsort()
+            y, x, keys = y[order], x[order], place[keys[order]]
+        # Within a class, keys are consecutive; int32 is what an index inside of a kernel has.
+        at_y, at_x, first_y, first_x = (
+            positions.div(dilation, rounding_mode="floor").int()
+            for positions in (y, x, down[y, 0], across[x, 0])
+        )
+        of_class = (y % dilation * dilation + x % dilation).int() if dilation > 1 else None
+        inside = _inside(at_y, at_x, first_y, first_x, of_class, down.shape[1])
+        return cls(order, place, at_y, at_x, block_mask_of(keys, inside))
+
+    def bias(self, table: Tensor) -> Modify:
+        """Add a table of (heads, 2k − 1, 2k − 1): one entry for a head and the offset of key and query."""
+        rows, columns, last = self.rows, self.columns, table.shape[-1] - 1
+
+        def modify(score: Tensor, batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+            # Pairs outside of the mask are modified too, before they are dropped.
+            y = (rows[key] - rows[query] + last // 2).clamp(0, last)
+            x = (columns[key] - columns[query] + last // 2).clamp(0, last)
+            return score + table[head, y, x]
+
+        return modify
+
+
+def _inside(
+    rows: Tensor,
+    columns: Tensor,
+    first_rows: Tensor,
+    first_columns: Tensor,
+    classes: Tensor | None,
+    side: int,
+) -> Inside:
+    """Mask of the keys of a query's class and window, by each token's place and the window's first."""
+
+    def inside(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
+        y, x = rows[key] - first_rows[query], columns[key] - first_columns[query]
+        near = (y >= 0) & (y < side) & (x >= 0) & (x < side)
+        return near if classes is None else near & (classes[key] == classes[query])
+
+    return inside
 
 
 PORTS = {

@@ -14,18 +14,23 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
+from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._timm import attend_maps, round_width
+from benchsuite.mixers._timm import round_width
 
 
 class NonLocal(nn.Module):
     """Mix a (B, dim, H, W) map into (B, dim, H, W), the input added.
 
+    MACs: 4NCD + 2N²D, D the width of the bottleneck.
+
     Args:
+        dim, kernel: as for `MSA`.
         rd_ratio: width of the bottleneck as a share of dim, rounded to a multiple of rd_divisor.
         rd_channels: that width itself.
+        rd_divisor: multiple that the width is rounded to.
         use_scale: scale the logits by 1 / √dim (of the map, not of the bottleneck), or not at all.
 
     Raises:
@@ -64,20 +69,12 @@ class NonLocal(nn.Module):
         out: Tensor = x + self.norm(self.z(mixed))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCD + 2N²D, D the width of the bottleneck."""
-        n = size[0] * size[1]
-        return 4 * n * self.dim * self.width + 2 * n**2 * self.width
-
 
 PORTS = {
     "non_local": Port(
         mixer="non_local",
         arguments=arguments(
-            "rd_ratio",
-            "rd_channels",
-            "rd_divisor",
-            "use_scale",
+            "rd_ratio rd_channels rd_divisor use_scale",
             renamed={"in_channels": "dim"},
             defaults={"rd_ratio": 1 / 8},
         ),

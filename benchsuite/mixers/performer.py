@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout, split_heads
+from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Convert = Callable[[Arguments], dict[str, Any]]
 
@@ -33,7 +34,12 @@ _RELU_EPS = 1e-3
 class Performer(nn.Module):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The grid's shape does not matter.
 
+    MACs: 4NCI + 4NmI + Nmh with I = heads × head_dim, which is C unless head_dim is given.
+
+        Four projections; features of q and of k, kᵀv, q(kᵀv); the denominator.
+
     Args:
+        dim, num_heads, qkv_bias, proj_drop, kernel: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default; another value makes q, k and v narrower or
             wider than dim.
         num_features: random features per head, int(head_dim × ln(head_dim)) by default.
@@ -67,18 +73,15 @@ class Performer(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if feature_map not in FEATURE_MAPS:
-            raise ValueError(f"unknown feature_map {feature_map!r}; allowed: {', '.join(FEATURE_MAPS)}")
-        if stabiliser not in STABILISERS:
-            raise ValueError(f"unknown stabiliser {stabiliser!r}; allowed: {', '.join(STABILISERS)}")
+        check_one_of("feature_map", feature_map, FEATURE_MAPS)
+        check_one_of("stabiliser", stabiliser, STABILISERS)
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads) if head_dim is None else head_dim
         self.inner_dim = num_heads * self.head_dim
         if num_features is None:
             num_features = int(self.head_dim * math.log(self.head_dim))
-        if num_features < 1:
-            raise ValueError(f"num_features {num_features} is not positive")
+        check_positive("num_features", num_features)
         self.num_features = num_features
         self.feature_map = feature_map
         self.stabiliser = stabiliser
@@ -92,9 +95,7 @@ class Performer(nn.Module):
         )  # where the weights are, "meta" too
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
-        qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, N, head_dim
+        q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         if self.feature_map == "softmax":
             q, k = self._softmax_features(q, is_query=True), self._softmax_features(k, is_query=False)
         else:
@@ -103,8 +104,7 @@ class Performer(nn.Module):
         context = kt @ v  # B, heads, m, head_dim
         weight = q @ kt.sum(dim=-1, keepdim=True)  # B, heads, N, 1: the denominator of softmax
         x = (q @ context) / weight
-        x = x.transpose(1, 2).reshape(batch, tokens, self.inner_dim)
-        out: Tensor = self.proj_drop(self.proj(x))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
     def _project(self, x: Tensor) -> Tensor:
@@ -128,14 +128,6 @@ class Performer(nn.Module):
         half_norm = x.square().sum(dim=-1, keepdim=True) * (0.5 / math.sqrt(self.head_dim))
         features = (projected - half_norm - largest).exp() + _SOFTMAX_EPS
         return features / math.sqrt(self.num_features)
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NCI + 4NmI + Nmh with I = heads × head_dim, which is C unless head_dim is given.
-
-        Four projections; features of q and of k, kᵀv, q(kᵀv); the denominator.
-        """
-        n, m, inner = size[0] * size[1], self.num_features, self.inner_dim
-        return 4 * n * self.dim * inner + 4 * n * m * inner + n * m * self.num_heads
 
 
 def orthogonal_features(rows: int, columns: int, seed: int) -> Tensor:
@@ -186,10 +178,7 @@ _LUCIDRAINS = arguments(
     ignored=("local_window_size", "feature_redraw_interval"),
 )
 _HUBHOP = arguments(
-    "dim",
-    "num_heads",
-    "qkv_bias",
-    "proj_drop",
+    "dim num_heads qkv_bias proj_drop",
     renamed={"nb_features": "num_features", "generalized_attention": "generalized"},
     defaults={"qkv_bias": False, "stabiliser": "batch"},
     only={"attn_drop": 0.0, "no_projection": False},

@@ -12,15 +12,21 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class Pooling(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W), without parameters.
 
     The mean at a border is over the tokens that are there; the token is subtracted because the block adds it.
+
+    MACs: None: pooling is no multiply–add.
+
+    Args:
+        dim: channels of input and output.
+        pool_size: side of the square that is averaged, odd.
 
     Raises:
         ValueError: pool_size is not odd.
@@ -40,10 +46,6 @@ class Pooling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mean = F.avg_pool2d(x, self.pool_size, 1, self.pool_size // 2, count_include_pad=False)
         return mean - x
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """None: pooling is no multiply–add."""
-        return 0
 
 
 PORTS = {

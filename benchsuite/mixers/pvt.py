@@ -14,10 +14,11 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map, as_tokens
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class _ReducedAttention(nn.Module, ABC):
@@ -52,24 +53,15 @@ class _ReducedAttention(nn.Module, ABC):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
-        q = (
-            self.q(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
-        )  # B, heads, N, head_dim
-        kv = self.kv(self._reduce(x, size)).reshape(batch, -1, 2, self.num_heads, self.head_dim)
-        k, v = kv.permute(2, 0, 3, 1, 4).unbind(0)  # each B, heads, M, head_dim
+        q = self.q(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
+        k, v = split_heads(self.kv(self._reduce(x, size)), self.num_heads, 2)  # each B, heads, M, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = x.transpose(1, 2).reshape(batch, tokens, self.dim)
-        out: Tensor = self.proj_drop(self.proj(x))
+        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
         return out
 
     @abstractmethod
     def _reduce(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """(B, N, dim) → (B, M, dim)."""
-
-    def _attention_macs(self, tokens: int, keys: int) -> int:
-        """2NC² + 2MC² + 2NMC: q and proj, k and v, and the two products of attention."""
-        n, m, c = tokens, keys, self.dim
-        return 2 * n * c**2 + 2 * m * c**2 + 2 * n * m * c
 
 
 class SpatialReductionAttention(_ReducedAttention):
@@ -78,9 +70,15 @@ class SpatialReductionAttention(_ReducedAttention):
     Rows and columns beyond a multiple of sr_ratio are dropped from keys and values, as the authors do. With
     sr_ratio 1 there is no convolution and no norm, and this is MSA.
 
+    MACs: 2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+
     Raises:
         ValueError: num_heads does not divide dim, sr_ratio is not positive, or the kernel is unknown; in
-            `forward` and `macs`, the grid is smaller than sr_ratio.
+            `forward`, the grid is smaller than sr_ratio.
     """
 
     name: ClassVar[str] = "sra"
@@ -99,8 +97,7 @@ class SpatialReductionAttention(_ReducedAttention):
         super().__init__(
             dim, num_heads, qkv_bias=qkv_bias, attn_drop=attn_drop, proj_drop=proj_drop, kernel=kernel
         )
-        if sr_ratio < 1:
-            raise ValueError(f"sr_ratio {sr_ratio} is not positive")
+        check_positive("sr_ratio", sr_ratio)
         self.sr_ratio = sr_ratio
         if sr_ratio > 1:
             self.sr = nn.Conv2d(dim, dim, kernel_size=sr_ratio, stride=sr_ratio)
@@ -117,19 +114,17 @@ class SpatialReductionAttention(_ReducedAttention):
         if min(size) < self.sr_ratio:
             raise ValueError(f"sr_ratio {self.sr_ratio} is larger than the {size[0]} × {size[1]} grid")
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + R²MC² + 2MC² + 2NMC, without the second term (the convolution) for R = 1."""
-        self._check(size)
-        n, c = size[0] * size[1], self.dim
-        m = (size[0] // self.sr_ratio) * (size[1] // self.sr_ratio)
-        convolution = self.sr_ratio**2 * m * c**2 if self.sr_ratio > 1 else 0
-        return convolution + self._attention_macs(n, m)
-
 
 class LinearSpatialReductionAttention(_ReducedAttention):
     """Mix (B, N, dim) tokens of an H × W grid into (B, N, dim); keys from a grid pooled to a fixed size.
 
     Linear in the tokens: the pooled grid is pool_size × pool_size for every input, also where that is larger.
+
+    MACs: 2NC² + 3P²C² + 2P²NC.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        pool_size: side of the grid that keys and values are pooled to.
 
     Raises:
         ValueError: num_heads does not divide dim, pool_size is not positive, or the kernel is unknown.
@@ -151,8 +146,7 @@ class LinearSpatialReductionAttention(_ReducedAttention):
         super().__init__(
             dim, num_heads, qkv_bias=qkv_bias, attn_drop=attn_drop, proj_drop=proj_drop, kernel=kernel
         )
-        if pool_size < 1:
-            raise ValueError(f"pool_size {pool_size} is not positive")
+        check_positive("pool_size", pool_size)
         self.pool_size = pool_size
         self.sr = nn.Conv2d(dim, dim, kernel_size=1)
         self.norm = nn.LayerNorm(dim, eps=1e-5)
@@ -160,11 +154,6 @@ class LinearSpatialReductionAttention(_ReducedAttention):
     def _reduce(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         pooled = F.adaptive_avg_pool2d(as_map(x, size), self.pool_size)
         return F.gelu(self.norm(as_tokens(self.sr(pooled))))
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + 3P²C² + 2P²NC."""
-        n, m, c = size[0] * size[1], self.pool_size**2, self.dim
-        return m * c**2 + self._attention_macs(n, m)
 
 
 _SRA = arguments(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.mixers._feed_forward import ConvFFN, conv_ffn_arguments, conv_ffn_state
+from benchsuite.mixers._layers import ConvFFN, conv_ffn_arguments, conv_ffn_state
 from benchsuite.mixers._port import Port
 
 
@@ -18,9 +18,11 @@ class PVTFeedForward(ConvFFN):
     """fc1, 3 × 3 depth-wise convolution, GELU, fc2: (B, N, dim) tokens of an H × W grid → (B, N, out_dim).
 
     Args:
+        dim: channels of input and output.
         hidden_dim: channels between the layers, 4 × dim by default.
         out_dim: channels of the output, dim by default.
         linear: put a ReLU between fc1 and the convolution, as the variant with linear SRA does.
+        drop: dropout in the feed-forward network.
     """
 
     def __init__(

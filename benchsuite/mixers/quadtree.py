@@ -19,10 +19,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_one_of, head_dim_of
+from benchsuite.mixers._grid import as_map
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 Size = tuple[int, int]
 
@@ -43,14 +44,20 @@ class QuadTreeAttention(nn.Module):
 
     The choice of regions is not differentiable; the output is, but for the places where it changes.
 
+    MACs: 4NC² + 2N₀²C + Σ 8kN_l C over the finer levels, k = topk, N₀ tokens at level 0.
+
+        Variant B adds 9N_l C for each level and 5N_l C² for each but the finest.
+
     Args:
+        dim, num_heads, qkv_bias, proj_drop, kernel: as for `MSA`.
+        variant: "A" or "B", as above.
         levels: of the pyramid, the grid itself included.
         topk: regions that the children of a token look into.
 
     Raises:
         ValueError: num_heads does not divide dim, levels or topk is not positive, variant or the kernel is
-            unknown; in `forward` and `macs`, 2^(levels − 1) does not divide the grid, or its coarsest level
-            has fewer than topk tokens.
+            unknown; in `forward`, 2^(levels − 1) does not divide the grid, or its coarsest level has fewer
+            than topk tokens.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -71,8 +78,7 @@ class QuadTreeAttention(nn.Module):
         kernel: str = "math",
     ) -> None:
         super().__init__()
-        if variant not in VARIANTS:
-            raise ValueError(f"unknown variant {variant!r}; allowed: {', '.join(VARIANTS)}")
+        check_one_of("variant", variant, VARIANTS)
         if levels < 1 or topk < 1:
             raise ValueError(f"levels {levels} and topk {topk} must be positive")
         self.dim = dim
@@ -237,19 +243,6 @@ class QuadTreeAttention(nn.Module):
             )
         return height, width
 
-    def macs(self, size: Size) -> int:
-        """4NC² + 2N₀²C + Σ 8kN_l C over the finer levels, k = topk, N₀ tokens at level 0.
-
-        Variant B adds 9N_l C for each level and 5N_l C² for each but the finest.
-        """
-        height, width = self._coarsest(size)
-        c, coarse = self.dim, height * width
-        tokens: list[int] = [coarse * 4**level for level in range(self.levels)]
-        total = 4 * tokens[-1] * c**2 + 2 * coarse**2 * c + 8 * self.topk * sum(tokens[1:]) * c
-        if self.variant == "B":
-            total += 9 * sum(tokens) * c + 5 * sum(tokens[:-1]) * c**2
-        return total
-
 
 def _by_parent(x: Tensor) -> Tensor:
     """(B, heads, 4P, head_dim), in the order of the tree, as (B, heads, P, 4, head_dim)."""
@@ -269,10 +262,7 @@ def _value_branch(dim: int) -> nn.Sequential:
 
 
 _ARGUMENTS = arguments(
-    "dim",
-    "num_heads",
-    "qkv_bias",
-    "proj_drop",
+    "dim num_heads qkv_bias proj_drop",
     renamed={"sr_ratio": "levels", "attn_type": "variant"},
     defaults={"qkv_bias": False, "levels": 1, "variant": None},
     only={"qk_scale": None},

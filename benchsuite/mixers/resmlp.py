@@ -14,12 +14,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_tokens, in_one_column, tokens_of
-from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._token_linear import TokenLinear
+from benchsuite.mixers._grid import check_tokens, tokens_of
+from benchsuite.mixers._layers import MLP, TokenLinear
+from benchsuite.mixers._port import Port, arguments, in_one_column, renamed
 
 
 class Affine(nn.Module):
@@ -37,11 +36,15 @@ class Affine(nn.Module):
 class CrossPatch(nn.Module):
     """Mix (B, N, dim) tokens into (B, N, dim): gamma · proj(norm(x)). The residual belongs to the block.
 
+    MACs: N²C.
+
     Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
         init_scale: initial value of gamma, smaller the deeper the network.
 
     Raises:
-        ValueError: in `forward` and `macs`, another number of tokens than that of `grid`.
+        ValueError: in `forward`, another number of tokens than that of `grid`.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -61,14 +64,17 @@ class CrossPatch(nn.Module):
         out: Tensor = self.gamma * self.proj(self.norm(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """N²C."""
-        check_tokens(size, self.tokens, "resmlp")
-        return self.proj.macs(self.dim)
-
 
 class ResMLPBlock(nn.Module):
     """A layer of ResMLP on (B, N, dim): mixing across patches and an MLP, both with scale and residual.
+
+    MACs: N²C + 2NCD, D the hidden units of the MLP.
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+        mlp_ratio: hidden channels of the MLP over dim.
+        init_scale: initial value of both gammas.
 
     Raises:
         ValueError: as `CrossPatch`.
@@ -83,17 +89,13 @@ class ResMLPBlock(nn.Module):
         super().__init__()
         self.mixer = CrossPatch(dim, grid=grid, init_scale=init_scale)
         self.norm = Affine(dim)
-        self.mlp = ChannelMLP(dim, int(dim * mlp_ratio))
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
         self.gamma = nn.Parameter(torch.full((dim,), init_scale))
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.mixer(x, size)
         out: Tensor = x + self.gamma * self.mlp(self.norm(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """N²C + 2NCD, D the hidden units of the MLP."""
-        return self.mixer.macs(size) + self.mlp.macs(size[0] * size[1])
 
 
 PORTS = {

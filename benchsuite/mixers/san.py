@@ -17,10 +17,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel
-from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_odd, neighbors, reflect
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, check_odd
+from benchsuite.mixers._neighbors import GridEmbedding, aggregate, neighbors, reflect
 from benchsuite.mixers._port import Arguments, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class _NeighborhoodAttention(nn.Module, ABC):
@@ -28,6 +29,8 @@ class _NeighborhoodAttention(nn.Module, ABC):
 
     Channel c of the values takes weight channel c mod (dim_out / share): weights are shared in strides. The
     map is padded by reflection.
+
+    MACs: NC(2R + C') + Mk²C' and the network of the weights; R is rel_dim, M and C' of the output.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -83,17 +86,6 @@ class _NeighborhoodAttention(nn.Module, ABC):
         """(B, C, H, W) → (B, C, k, k, H', W'), a view of the padded map."""
         return neighbors(reflect(x, self.padding), self.kernel_size, self.stride, self.dilation)
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2R + C') + Mk²C' and the network of the weights; R is rel_dim, M and C' of the output."""
-        n = size[0] * size[1]
-        m = -(-size[0] // self.stride) * -(-size[1] // self.stride)
-        projections = n * self.dim * (2 * self.rel_dim + self.dim_out)
-        return projections + m * self._network_macs() + m * self.kernel_size**2 * self.dim_out
-
-    @abstractmethod
-    def _network_macs(self) -> int:
-        """For one position."""
-
 
 class PairwiseAttention(_NeighborhoodAttention):
     """SAN's pairwise attention: mix a (B, dim, H, W) map into (B, dim_out, ⌈H / stride⌉, ⌈W / stride⌉).
@@ -101,10 +93,18 @@ class PairwiseAttention(_NeighborhoodAttention):
     The weight of a neighbour comes from how its features differ from those of the centre, and from where it
     lies; softmax over the neighbours. Batch norms act on all pairs.
 
+    MACs: NC(2R + C') + 4N + Mk²((R + 2)R + RC'/share) + Mk²C', R is rel_dim, M and C' of the output.
+
+        The second term, of the positions, is paid once a batch; this is a batch of one.
+
     Args:
+        dim, kernel: as for `MSA`.
         dim_out: channels of the output, dim by default.
         rel_dim: channels that the weights are made from, dim_out / 4 by default, as in the authors' networks.
         share: channels that share a weight.
+        kernel_size: side of the window that a position attends to, odd.
+        stride: of the output's positions.
+        dilation: distance of neighbouring keys, in tokens.
 
     Raises:
         ValueError: share does not divide dim_out, kernel_size is not odd, or the kernel is unknown; in
@@ -158,16 +158,6 @@ class PairwiseAttention(_NeighborhoodAttention):
         """(B, C, H, W) → (B, C, 1, 1, H', W')."""
         return x[:, :, None, None, :: self.stride, :: self.stride]
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(2R + C') + 4N + Mk²((R + 2)R + RC'/share) + Mk²C', R is rel_dim, M and C' of the output.
-
-        The second term, of the positions, is paid once a batch; this is a batch of one.
-        """
-        return super().macs(size) + 4 * size[0] * size[1]
-
-    def _network_macs(self) -> int:
-        return self.kernel_size**2 * self.rel_dim * (self.rel_dim + 2 + self.weight_dim)
-
 
 class PatchwiseAttention(_NeighborhoodAttention):
     """SAN's patchwise attention: mix a (B, dim, H, W) map into (B, dim_out, H, W).
@@ -176,7 +166,9 @@ class PatchwiseAttention(_NeighborhoodAttention):
     is no softmax.
 
     Args:
+        dim, kernel: as for `MSA`.
         dim_out, rel_dim, share: as for PairwiseAttention.
+        kernel_size, dilation: as for PairwiseAttention.
 
     Raises:
         ValueError: as PairwiseAttention.
@@ -220,20 +212,20 @@ class PatchwiseAttention(_NeighborhoodAttention):
         patch = torch.cat([center, self._neighbors(around).flatten(1, 3)], dim=1)
         return torch.unflatten(self.conv_w(patch), 1, (self.weight_dim, self.kernel_size**2))
 
-    def _network_macs(self) -> int:
-        squared, w = self.kernel_size**2, self.weight_dim
-        return self.rel_dim * (squared + 1) * w + w * squared * w
-
 
 class SANBottleneck(nn.Module):
     """The residual block of SAN: norm, ReLU, attention to fewer channels, norm, ReLU, 1 × 1 convolution.
 
     (B, dim, H, W) → (B, dim, H, W).
 
+    MACs: Those of the attention, plus NCC', C' its output's.
+
     Args:
+        dim, kernel: as for `MSA`.
         patchwise: whether the attention is patchwise or pairwise.
         mid_dim: channels of the attention's output, dim / 4 by default, as in the authors' networks.
         rel_dim: of the attention, dim / 16 by default.
+        share, kernel_size: of the attention, as for PairwiseAttention.
 
     Raises:
         ValueError: as PairwiseAttention.
@@ -273,10 +265,6 @@ class SANBottleneck(nn.Module):
         mixed = self.bn2(self.sam(self.bn1(x).relu())).relu()
         out: Tensor = x + self.conv(mixed)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the attention, plus NCC', C' its output's."""
-        return self.sam.macs(size) + size[0] * size[1] * self.dim * self.mid_dim
 
 
 def _attention(sa_type: int, *same: str, **only: int) -> Callable[[Arguments], dict[str, Any]]:

@@ -18,17 +18,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers._grid import check_grid, tokens_of
 from benchsuite.mixers._port import Port, State, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class SparseMLP(nn.Module):
     """Mix (B, dim, H, W) maps into (B, dim, H, W).
 
+    MACs: NC(H + W) + 3NC².
+
+    Args:
+        dim: channels of input and output.
+        grid: height and width of the grid, which the weights are made for.
+
     Raises:
-        ValueError: in `forward` and `macs`, another grid than `grid`.
+        ValueError: in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NCHW"
@@ -52,12 +58,6 @@ class SparseMLP(nn.Module):
         along_h = self.proj_h(x.transpose(2, 3)).transpose(2, 3)
         out: Tensor = self.fuse(torch.cat([x, along_w, along_h], dim=1))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NC(H + W) + 3NC²."""
-        check_grid(size, self.grid, "smlp")
-        n, c = size[0] * size[1], self.dim
-        return n * c * sum(size) + 3 * n * c**2
 
 
 _named = arguments(renamed={"channels": "dim", "H": "height", "W": "width"})

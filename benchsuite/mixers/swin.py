@@ -18,16 +18,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ALL_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
+from benchsuite.mixers._grid import Size, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import (
+from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
-    check_window_size,
-    crop_grid,
-    pad_grid,
-    padded_size,
+    on_shifted_grid,
     partition,
     relative_position_index,
     shift_mask,
@@ -41,7 +40,11 @@ class WindowAttention(nn.Module):
     Without padding, a grid whose shorter side is no longer than the window has one strip of windows as high
     as that side, and no shift, as in Swin.
 
+    MACs: 4NC² + 2Nw²C, N of the padded grid, w the side of the window.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop: as for `MSA`.
+        window_size: side of a window, in tokens.
         shift_size: tokens by which the grid is rolled, right and down, before it is cut; 0 is W-MSA.
         rel_pos: add a learned bias for each head and relative position.
         pad: pad the grid with zeros to multiples of the window, and crop the output. Padded tokens are not
@@ -51,7 +54,7 @@ class WindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size), or the kernel is
-            unknown; in `forward` and `macs`, the window does not divide the grid and pad is False.
+            unknown; in `forward`, the window does not divide the grid and pad is False.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -76,7 +79,7 @@ class WindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         if not 0 <= shift_size < window_size:
             raise ValueError(f"shift_size {shift_size} is not between 0 and window_size {window_size} - 1")
         self.shift_size = shift_size
@@ -95,16 +98,24 @@ class WindowAttention(nn.Module):
         self._mask: Tensor | None = None
         self._regions: Tensor | None = None
 
-    def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
+    def forward(self, x: Tensor, size: Size) -> Tensor:
         window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window)
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
-        x = attend_in_windows(
-            self.qkv(partition(x, grid, window)),
+
+        def mix(x: Tensor) -> Tensor:
+            return self._mix(x, grid, window, shift)
+
+        return on_shifted_grid(mix, x, size, grid, shift)
+
+    def _mix(self, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
+        """Mix a (B, H, W, dim) map that is padded and rolled."""
+        x = self._attend(self.qkv(partition(x, grid, window)), x, grid, window, shift)
+        out: Tensor = self.proj_drop(self.proj(x))
+        return out
+
+    def _attend(self, qkv: Tensor, x: Tensor, grid: Size, window: int, shift: int) -> Tensor:
+        """Attention in windows, before the projection: (B, windows, window², 3 · dim) → (B, H, W, dim)."""
+        return attend_in_windows(
+            qkv,
             grid,
             window,
             self.num_heads,
@@ -114,14 +125,8 @@ class WindowAttention(nn.Module):
             dropout=self.attn_drop if self.training else 0.0,
             scale_q=True,
         )
-        x = self.proj_drop(self.proj(x))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
 
-    def _geometry(self, size: tuple[int, int]) -> tuple[int, int, tuple[int, int]]:
+    def _geometry(self, size: Size) -> tuple[int, int, Size]:
         """Window, shift and size of the grid that is cut."""
         if self.pad:
             return self.window_size, self.shift_size, padded_size(size, self.window_size)
@@ -129,7 +134,7 @@ class WindowAttention(nn.Module):
         check_divides(window, size)
         return window, shift, size
 
-    def _bias(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> Tensor | None:
+    def _bias(self, grid: Size, window: int, shift: int, x: Tensor) -> Tensor | None:
         """Relative position bias plus shift mask: (windows or 1, heads or 1, window², window²), or None.
 
         On "flex" the bias alone.
@@ -145,7 +150,7 @@ class WindowAttention(nn.Module):
             return bias
         return self._mask if bias is None else bias + self._mask
 
-    def _prepare(self, grid: tuple[int, int], window: int, shift: int, x: Tensor) -> None:
+    def _prepare(self, grid: Size, window: int, shift: int, x: Tensor) -> None:
         """Make index and mask (on "flex" the regions it keeps apart) unless those of the last call serve.
 
         They are plain attributes and not buffers: of a module built on "meta", `to_empty` would fill buffers
@@ -163,25 +168,14 @@ class WindowAttention(nn.Module):
             self._regions = shift_regions(grid, window, shift, x.device) if shift and flex else None
         self._made_for = made_for
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, N of the padded grid, w the side of the window."""
-        window, _, (height, width) = self._geometry(size)
-        n, c = height * width, self.dim
-        return 4 * n * c**2 + 2 * n * window**2 * c
 
-
-def _shrunk(window_size: int, shift_size: int, size: tuple[int, int]) -> tuple[int, int]:
+def _shrunk(window_size: int, shift_size: int, size: Size) -> tuple[int, int]:
     """Swin's window and shift for a grid: where one strip of windows is all, it fits and is not shifted."""
     return (min(size), 0) if min(size) <= window_size else (window_size, shift_size)
 
 
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "qkv_bias",
-    "attn_drop",
+    "dim num_heads window_size shift_size qkv_bias attn_drop",
     renamed={"drop": "proj_drop"},
     only={"qk_scale": None},
     ignored=("mlp_ratio", "drop_path", "input_resolution", "fused_window_process"),

@@ -11,7 +11,6 @@ Names: window_size is the paper's M; logit_scale, the logarithm of 1 / τ; cpb_m
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
@@ -19,12 +18,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._groups import as_pair, attend_in_groups, check_tiles, cut, join
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._grid import padded_size
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._rel_pos_bias import offset_index
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import crop_grid, pad_grid, padded_size, shift_mask
+from benchsuite.mixers._windows import (
+    as_pair,
+    attend_in_groups,
+    check_divides,
+    merge,
+    offset_index,
+    on_shifted_grid,
+    partition,
+    shift_mask,
+)
 
 _CPB_WIDTH = 512
 _MAX_LOGIT_SCALE = math.log(1 / 0.01)
@@ -38,7 +47,12 @@ class SwinV2WindowAttention(nn.Module):
     Without padding, a grid whose shorter side is no longer than the (square) window has one strip of windows
     as high as that side, and no shift, as in Swin; offsets are then relative to the smaller window.
 
+    MACs: 4NC² + 2NwC, and once a pass, not once an image, P(2·512 + 512h) for the bias.
+
+        N of the padded grid, w tokens of a window, P = (2 height − 1)(2 width − 1) of a window.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         window_size: side of a window, or height and width.
         shift_size: tokens by which the grid is rolled before it is cut.
         pretrained_window_size: side of the windows whose offsets the MLP was trained on; 0 for these windows.
@@ -47,8 +61,8 @@ class SwinV2WindowAttention(nn.Module):
 
     Raises:
         ValueError: num_heads does not divide dim, shift_size is not in [0, window_size) or the window is not
-            square where it is shifted or padded, or the kernel is unknown; in `forward` and `macs`, the
-            window does not divide the grid and pad is False.
+            square where it is shifted or padded, or the kernel is unknown; in `forward`, the window does not
+            divide the grid and pad is False.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -73,7 +87,7 @@ class SwinV2WindowAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window = as_pair(window_size, "window_size")
+        self.window = as_pair(window_size)
         if (shift_size or pad) and self.window[0] != self.window[1]:
             raise ValueError(f"window_size {window_size} is not square, so it is neither shifted nor padded")
         if not 0 <= shift_size < min(self.window):
@@ -99,28 +113,16 @@ class SwinV2WindowAttention(nn.Module):
         self._mask: Tensor | None = None
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        batch, tokens, _ = x.shape
         window, shift, grid = self._geometry(size)
-        x = x.reshape(batch, *size, self.dim)
-        if self.pad:
-            x = pad_grid(x, size, window[0])
-        if shift:
-            x = x.roll((-shift, -shift), (1, 2))
-        q, k, v = self._heads(cut(x, window))
-        x = attend_in_groups(
-            q,
-            k,
-            v,
-            kernel=self.kernel,
-            bias=self._bias(grid, window, shift, x),
-            dropout=self.attn_drop if self.training else 0.0,
-        )
-        x = self.proj_drop(self.proj(join(x, grid, window)))  # B, H, W, dim
-        if shift:
-            x = x.roll((shift, shift), (1, 2))
-        if grid != size:
-            x = crop_grid(x, size)
-        return x.reshape(batch, tokens, self.dim)
+
+        def mix(x: Tensor) -> Tensor:  # B, H, W, dim, padded and rolled
+            q, k, v = self._heads(partition(x, grid, window))
+            bias, dropout = self._bias(grid, window, shift, x), self.attn_drop if self.training else 0.0
+            mixed = attend_in_groups(q, k, v, kernel=self.kernel, bias=bias, dropout=dropout)
+            out: Tensor = self.proj_drop(self.proj(merge(mixed, grid, window)))
+            return out
+
+        return on_shifted_grid(mix, x, size, grid, shift)
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit queries times temperature, unit keys, values: B, windows, heads, tokens, head_dim each."""
@@ -162,19 +164,8 @@ class SwinV2WindowAttention(nn.Module):
         if self.pad:
             return self.window, self.shift_size, padded_size(size, self.window[0])
         window, shift = _shrunk(self.window, self.shift_size, size)
-        check_tiles(window, size, "window_size")
+        check_divides(window, size)
         return window, shift, size
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NwC, and once a pass, not once an image, P(2·512 + 512h) for the bias.
-
-        N of the padded grid, w tokens of a window, P = (2 height − 1)(2 width − 1) of a window.
-        """
-        window, _, (height, width) = self._geometry(size)
-        n, c = height * width, self.dim
-        offsets = (2 * window[0] - 1) * (2 * window[1] - 1)
-        bias = offsets * _CPB_WIDTH * (2 + self.num_heads)
-        return 4 * n * c**2 + 2 * n * window[0] * window[1] * c + bias
 
 
 def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
@@ -196,6 +187,13 @@ def log_offsets(window: Size, pretrained: Size, like: Tensor) -> Tensor:
 
 class SwinV2Block(nn.Module):
     """SwinV2's block: x + norm(attention(x)), then x + norm(MLP(x)); the norms come last.
+
+    MACs: Those of the attention, and 2NCD for the MLP of D hidden channels; N without padding.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size, shift_size, pretrained_window_size, pad: as for `SwinV2WindowAttention`.
+        mlp_ratio: hidden channels of the MLP over dim.
 
     Raises:
         ValueError: as `SwinV2WindowAttention`.
@@ -221,7 +219,6 @@ class SwinV2Block(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         self.kernel = check_kernel(kernel, self.kernels, "swinv2_block")
         self.attn = SwinV2WindowAttention(
             dim,
@@ -237,24 +234,12 @@ class SwinV2Block(nn.Module):
         )
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(
-            OrderedDict(
-                fc1=nn.Linear(dim, self.hidden_dim),
-                act=nn.GELU(),
-                drop1=nn.Dropout(proj_drop),
-                fc2=nn.Linear(self.hidden_dim, dim),
-                drop2=nn.Dropout(proj_drop),
-            )
-        )
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.norm1(self.attn(x, size))
         out: Tensor = x + self.norm2(self.mlp(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the attention, and 2NCD for the MLP of D hidden channels; N without padding."""
-        return self.attn.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden_dim
 
 
 def _shrunk(window: Size, shift_size: int, size: Size) -> tuple[Size, int]:
@@ -266,14 +251,7 @@ def _shrunk(window: Size, shift_size: int, size: Size) -> tuple[Size, int]:
 
 _WINDOW = arguments(*SHARED_ARGUMENTS, "window_size", "pretrained_window_size", defaults={"qkv_bias": True})
 _BLOCK = arguments(
-    "dim",
-    "num_heads",
-    "window_size",
-    "shift_size",
-    "mlp_ratio",
-    "qkv_bias",
-    "attn_drop",
-    "pretrained_window_size",
+    "dim num_heads window_size shift_size mlp_ratio qkv_bias attn_drop pretrained_window_size",
     renamed={"drop": "proj_drop"},
     ignored=("drop_path", "input_resolution"),
 )

@@ -12,19 +12,26 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
-from benchsuite.mixers._window import attend_in_windows, check_divides, check_window_size, partition
+from benchsuite.mixers._windows import attend_in_windows, check_divides, partition
 from benchsuite.mixers.pvt import SpatialReductionAttention
 
 
 class LocallyGroupedAttention(nn.Module):
     """LSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim), within windows. No bias, shift or mask.
 
+    MACs: 4NC² + 2Nw²C, w the side of the window.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: side of a window, in tokens.
+
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, the
-            window does not divide the grid.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, the window does not
+            divide the grid.
     """
 
     layout: ClassVar[Layout] = "BNC"
@@ -46,7 +53,7 @@ class LocallyGroupedAttention(nn.Module):
         self.dim = dim
         self.num_heads = num_heads
         self.head_dim = head_dim_of(dim, num_heads)
-        self.window_size = check_window_size(window_size)
+        self.window_size = check_positive("window_size", window_size)
         self.attn_drop = attn_drop
         self.kernel = check_kernel(kernel, self.kernels, "lsa")
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
@@ -57,26 +64,21 @@ class LocallyGroupedAttention(nn.Module):
         check_divides(self.window_size, size)
         batch, tokens, _ = x.shape
         windows = partition(x.reshape(batch, *size, self.dim), size, self.window_size)
+        dropout = self.attn_drop if self.training else 0.0
         x = attend_in_windows(
-            self.qkv(windows),
-            size,
-            self.window_size,
-            self.num_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
+            self.qkv(windows), size, self.window_size, self.num_heads, kernel=self.kernel, dropout=dropout
         )
         out: Tensor = self.proj_drop(self.proj(x.reshape(batch, tokens, self.dim)))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2Nw²C, w the side of the window."""
-        check_divides(self.window_size, size)
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * self.window_size**2 * c
-
 
 class GlobalSubSampledAttention(SpatialReductionAttention):
-    """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA."""
+    """GSA: mix (B, N, dim) tokens of an H × W grid into (B, N, dim). The maths of PVT's SRA.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        sr_ratio: side of the square of tokens that become one key; 1 for all tokens.
+    """
 
     name: ClassVar[str] = "gsa"
 
@@ -85,6 +87,13 @@ class TwinsAttention(nn.Module):
     """T-MSA: LSA and then GSA, the pair of which a Twins stage is made, with nothing between.
 
     Mixes (B, N, dim) tokens of an H × W grid into (B, N, dim). In the network each is in a block of its own.
+
+    MACs: The sum of both.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        window_size: as for `LocallyGroupedAttention`.
+        sr_ratio: as for `GlobalSubSampledAttention`.
 
     Raises:
         ValueError: as `LocallyGroupedAttention` and `GlobalSubSampledAttention` do.
@@ -132,10 +141,6 @@ class TwinsAttention(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         out: Tensor = self.gsa(self.lsa(x, size), size)
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """The sum of both."""
-        return self.lsa.macs(size) + self.gsa.macs(size)
 
 
 PORTS = {

@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchsuite.mixers._layers import ConvolutionalPosition
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
-from benchsuite.mixers._token_conv import ConvolutionalPosition
 
 
 class PositionEncodingGenerator(ConvolutionalPosition):
     """Add to (B, N, dim) tokens of an H × W grid a depth-wise convolution of them.
 
     With stride above 1, the convolution alone, of ⌈H / stride⌉ × ⌈W / stride⌉ tokens.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the convolution's kernel, odd.
+        stride: of the convolution; with one there is no residual.
 
     Raises:
         ValueError: kernel_size is not odd and positive, or stride is not positive.

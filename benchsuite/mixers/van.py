@@ -15,13 +15,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._port import Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
 
 
 class LargeKernelAttention(nn.Module):
     """Multiply a (B, dim, H, W) map by three convolutions of it. No activation, no norm, no softmax.
+
+    MACs: N((2d − 1)² + ⌈K / d⌉²)C + NC².
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of the large kernel that the convolutions make up.
+        dilation: of the second convolution.
 
     Raises:
         ValueError: kernel_size or dilation is not positive, or ⌈kernel_size / dilation⌉ is even, so that no
@@ -43,7 +50,6 @@ class LargeKernelAttention(nn.Module):
                 f"which is even"
             )
         self.dim = dim
-        self.near, self.far = near, far
         self.conv0 = nn.Conv2d(dim, dim, near, padding=near // 2, groups=dim)
         self.conv_spatial = nn.Conv2d(
             dim, dim, far, padding=dilation * (far // 2), dilation=dilation, groups=dim
@@ -54,14 +60,15 @@ class LargeKernelAttention(nn.Module):
         weights: Tensor = self.conv1(self.conv_spatial(self.conv0(x)))
         return x * weights
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """N((2d − 1)² + ⌈K / d⌉²)C + NC²."""
-        n, c = size[0] * size[1], self.dim
-        return n * (self.near**2 + self.far**2) * c + n * c**2
-
 
 class VanAttention(nn.Module):
     """Mix a (B, dim, H, W) map into one of the same shape: projections around LKA, and a shortcut inside.
+
+    MACs: 2NC² and LKA's.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size, dilation: as for `LargeKernelAttention`.
 
     Raises:
         ValueError: as for `LargeKernelAttention`.
@@ -82,15 +89,15 @@ class VanAttention(nn.Module):
         out: Tensor = self.proj_2(self.lka(F.gelu(self.proj_1(x)))) + x
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² and LKA's."""
-        return 2 * size[0] * size[1] * self.dim**2 + self.lka.macs(size)
-
 
 class VanBlock(nn.Module):
     """A block of VAN on (B, dim, H, W): batch norm, attention; batch norm, MLP with a 3 × 3 convolution.
 
+    MACs: The attention's, 2NCD and 9ND, D the width of the MLP.
+
     Args:
+        dim: channels of input and output.
+        kernel_size, dilation: as for `LargeKernelAttention`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors of the two branches, one a channel, start.
         proj_drop: dropout in the MLP.
@@ -127,11 +134,6 @@ class VanBlock(nn.Module):
         hidden = self.drop(F.gelu(self.dwconv(self.fc1(self.norm2(x)))))
         out: Tensor = x + self.layer_scale_2[:, None, None] * self.drop(self.fc2(hidden))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """The attention's, 2NCD and 9ND, D the width of the MLP."""
-        n = size[0] * size[1]
-        return self.attn.macs(size) + n * self.hidden_dim * (2 * self.dim + 9)
 
 
 _GATE = (r"spatial_gating_unit\.", "lka.")

@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._channel_mlp import ChannelMLP
-from benchsuite.mixers._fixed_grid import check_grid, tokens_of
+from benchsuite.mixers._grid import check_grid, tokens_of
+from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
-from benchsuite.mixers._relation import Relation
 
 
 class WeightedPermuteMLP(nn.Module):
@@ -27,11 +27,16 @@ class WeightedPermuteMLP(nn.Module):
 
     Along the height, the H tokens of a column mix with all channels of a segment; along the width likewise.
 
+    MACs: NCS(H + W) + 2NC² + 4C⌊C/4⌋, S channels in a segment.
+
     Args:
+        dim, proj_drop: as for `MSA`.
+        grid: height and width of the grid, which the weights are made for.
+        segment_dim: number of segments that the channels are cut into.
         qkv_bias: of the three branches' layers.
 
     Raises:
-        ValueError: segment_dim does not divide dim; in `forward` and `macs`, another grid than `grid`.
+        ValueError: segment_dim does not divide dim; in `forward`, another grid than `grid`.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -59,7 +64,7 @@ class WeightedPermuteMLP(nn.Module):
         self.mlp_c = nn.Linear(dim, dim, bias=qkv_bias)
         self.mlp_h = nn.Linear(along_h, along_h, bias=qkv_bias)
         self.mlp_w = nn.Linear(along_w, along_w, bias=qkv_bias)
-        self.reweight = ChannelMLP(dim, dim // 4, 3 * dim)
+        self.reweight = MLP(dim, hidden_dim=dim // 4, out_dim=3 * dim)
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
 
@@ -79,12 +84,6 @@ class WeightedPermuteMLP(nn.Module):
         of_h, of_w, of_c = gate.unbind(-1)
         out: Tensor = self.proj_drop(self.proj(h * of_h + w * of_w + c * of_c))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """NCS(H + W) + 2NC² + 4C⌊C/4⌋, S channels in a segment."""
-        check_grid(size, self.grid, "vip")
-        n, c = size[0] * size[1], self.dim
-        return n * c * self.segment * sum(size) + 2 * n * c**2 + self.reweight.macs(1)
 
 
 _named = arguments(*SHARED_ARGUMENTS, "segment_dim", defaults={"segment_dim": 8}, only={"qk_scale": None})

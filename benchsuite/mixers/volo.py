@@ -7,15 +7,18 @@ Names: kernel_size is the paper's K; L, the positions of the (strided) grid that
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
 
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, check_kernel, head_dim_of
-from benchsuite.mixers._overlap import cut, lay
-from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers.cait import attend_from_one
 
 
@@ -25,12 +28,17 @@ class OutlookAttention(nn.Module):
     From each position's features come weights by which the K² values around it are mixed to K² new ones; each
     position of the output is the plain sum of those that fall on it. Values outside of the map are zeros.
 
+    MACs: 2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        kernel_size: side of the window that a position writes to.
         padding: of the windows; those of a grid of ⌈H / stride⌉ × ⌈W / stride⌉ must fit.
+        stride: of the positions that make weights.
 
     Raises:
-        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward` and `macs`, padding
-            gives another number of windows than the stride gives positions.
+        ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding gives
+            another number of windows than the stride gives positions.
     """
 
     layout: ClassVar[Layout] = "NHWC"
@@ -96,17 +104,14 @@ class OutlookAttention(nn.Module):
             )
         return pooled[0], pooled[1]
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads."""
-        rows, columns = self._positions(size)
-        n, c, fourth = size[0] * size[1], self.dim, self.kernel_size**4
-        return 2 * n * c**2 + rows * columns * fourth * c * (self.num_heads + 1)
-
 
 class Outlooker(nn.Module):
     """VOLO's block, (B, H, W, dim) → (B, H, W, dim): outlook attention and an MLP, each on a residual branch.
 
+    MACs: Those of the attention, plus 2NCF, F the width of the MLP.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
         mlp_ratio: width of the MLP over dim; int(dim × mlp_ratio) channels.
         kernel_size, padding, stride: as for OutlookAttention.
 
@@ -133,7 +138,6 @@ class Outlooker(nn.Module):
         super().__init__()
         check_kernel(kernel, self.kernels, "outlooker")
         self.dim = dim
-        self.hidden = int(dim * mlp_ratio)
         self.norm1 = nn.LayerNorm(dim)
         self.attn = OutlookAttention(
             dim,
@@ -145,23 +149,21 @@ class Outlooker(nn.Module):
             attn_drop=attn_drop,
         )
         self.norm2 = nn.LayerNorm(dim)
-        self.fc1 = nn.Linear(dim, self.hidden)
-        self.fc2 = nn.Linear(self.hidden, dim)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio))
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
-        out: Tensor = x + self.fc2(F.gelu(self.fc1(self.norm2(x))))
+        out: Tensor = x + self.mlp(self.norm2(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the attention, plus 2NCF, F the width of the MLP."""
-        return self.attn.macs(size) + 2 * size[0] * size[1] * self.dim * self.hidden
 
 
 class VOLOClassAttention(nn.Module):
     """The new class token, (B, 1, dim), of (B, 1 + N, dim) tokens, the first of which is the old one.
 
+    MACs: 2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
         head_dim: channels per head, dim / num_heads by default.
 
     Raises:
@@ -194,20 +196,74 @@ class VOLOClassAttention(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        dropout = self.attn_drop if self.training else 0.0
         mixed = attend_from_one(
-            self.q(x[:, :1]),
-            self.kv(x),
-            self.num_heads,
-            kernel=self.kernel,
-            dropout=self.attn_drop if self.training else 0.0,
+            self.q(x[:, :1]), self.kv(x), self.num_heads, kernel=self.kernel, dropout=dropout
         )
         out: Tensor = self.proj_drop(self.proj(mixed))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2CI + 2TCI + 2TI of T = 1 + N tokens, I = heads × head_dim, which is C unless head_dim is given."""
-        tokens, c, inner = 1 + size[0] * size[1], self.dim, self.inner_dim
-        return 2 * c * inner + 2 * tokens * c * inner + 2 * tokens * inner
+
+# Overlapping windows of a map, and their sum back onto a map: each is the gradient of the other. torch does
+# not know that: its gradient of a sum into slices copies the map once for each place of a window, and that of
+# an unfolded map sums one axis after the other. Here the gradient of the sum is a view.
+
+
+def cut(x: Tensor, num_heads: int, kernel_size: int, stride: int) -> Tensor:
+    """Windows of a padded map: (B, Hp, Wp, dim) → (B, rows, columns, heads, k, k, head_dim), a view."""
+    if not torch.is_grad_enabled():  # a tracer that counts sees operators, and no function of our own
+        return _cut(x, num_heads, kernel_size, stride)
+    windows: Tensor = _Cut.apply(x, num_heads, kernel_size, stride)  # type: ignore[no-untyped-call]
+    return windows
+
+
+def lay(windows: Tensor, shape: torch.Size, stride: int) -> Tensor:
+    """Sum of what falls on the same position: the windows of `cut` → (B, Hp, Wp, dim) of this shape.
+
+    F.fold wants channels first, for which it costs a transposed copy of all k² · dim values.
+    """
+    if not torch.is_grad_enabled():
+        return _lay(windows, shape, stride)
+    laid: Tensor = _Lay.apply(windows, shape, stride)  # type: ignore[no-untyped-call]
+    return laid
+
+
+def _cut(x: Tensor, num_heads: int, kernel_size: int, stride: int) -> Tensor:
+    windows = x.unfold(1, kernel_size, stride).unfold(2, kernel_size, stride)  # B, rows, columns, dim, k, k
+    return torch.unflatten(windows, 3, (num_heads, -1)).permute(0, 1, 2, 3, 5, 6, 4)
+
+
+def _lay(windows: Tensor, shape: torch.Size, stride: int) -> Tensor:
+    rows, columns, kernel_size = windows.shape[1], windows.shape[2], windows.shape[4]
+    laid = windows.new_zeros(shape)
+    for y in range(kernel_size):
+        for x in range(kernel_size):
+            down = slice(y, y + stride * (rows - 1) + 1, stride)
+            across = slice(x, x + stride * (columns - 1) + 1, stride)
+            laid[:, down, across] += windows[:, :, :, :, y, x].flatten(3)
+    return laid
+
+
+class _Cut(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, num_heads: int, kernel_size: int, stride: int) -> Tensor:
+        ctx.of = x.shape, stride
+        return _cut(x, num_heads, kernel_size, stride)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return lay(grads[0], *ctx.of), None, None, None
+
+
+class _Lay(Function):
+    @staticmethod
+    def forward(ctx: Any, windows: Tensor, shape: torch.Size, stride: int) -> Tensor:
+        ctx.of = windows.shape[3], windows.shape[4], stride
+        return _lay(windows, shape, stride)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return cut(grads[0], *ctx.of), None, None
 
 
 _OUTLOOK = ("kernel_size", "padding", "stride")
@@ -229,7 +285,6 @@ PORTS = {
             only={"qk_scale": None},
             ignored=("drop_path",),
         ),
-        state=renamed((r"mlp\.", "")),
     ),
     "volo_class_attention": Port(
         mixer="volo_class_attention",

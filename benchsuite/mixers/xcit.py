@@ -14,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchsuite.mixers._attention import Layout, check_kernel, head_dim_of
-from benchsuite.mixers._feature_map import as_map, as_tokens
-from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
+from benchsuite.mixers._attention import Layout
+from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._grid import as_map, as_tokens
+from benchsuite.mixers._layers import MLP
+from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 
 
 class CrossCovarianceAttention(nn.Module):
@@ -25,6 +27,11 @@ class CrossCovarianceAttention(nn.Module):
 
     Queries and keys have length 1 over the tokens, channel by channel, and softmax is over the channels of a
     head: the attention of a head is head_dim × head_dim, whatever N.
+
+    MACs: 4NC² + 2NCd, d the channels of a head.
+
+    Args:
+        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown.
@@ -65,14 +72,15 @@ class CrossCovarianceAttention(nn.Module):
         out: Tensor = self.proj_drop(self.proj(x))
         return out
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """4NC² + 2NCd, d the channels of a head."""
-        n, c = size[0] * size[1], self.dim
-        return 4 * n * c**2 + 2 * n * c * self.head_dim
-
 
 class LocalPatchInteraction(nn.Module):
     """Two depth-wise convolutions on (B, N, dim) tokens, with GELU and then batch norm between them.
+
+    MACs: 2Nk²C.
+
+    Args:
+        dim: channels of input and output.
+        kernel_size: side of both convolutions, odd.
 
     Raises:
         ValueError: kernel_size is not odd, so that no padding keeps the grid's size.
@@ -94,19 +102,19 @@ class LocalPatchInteraction(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return as_tokens(self.conv2(self.bn(F.gelu(self.conv1(as_map(x, size))))))
 
-    def macs(self, size: tuple[int, int]) -> int:
-        """2Nk²C."""
-        return 2 * size[0] * size[1] * self.kernel_size**2 * self.dim
-
 
 class XCiTBlock(nn.Module):
     """A block of XCiT on (B, N, dim) tokens: attention, then local patch interaction, then MLP.
 
     Each is a branch with a norm before and a factor a channel behind.
 
+    MACs: Those of the parts, and 2NCD for the MLP of width D.
+
     Args:
+        dim, num_heads, qkv_bias, attn_drop, kernel: as for `MSA`.
         mlp_ratio: width of the MLP over dim.
         layer_scale: where the factors start.
+        kernel_size: as for `LocalPatchInteraction`.
         norm_eps: of the three layer norms.
         proj_drop: dropout behind the projection of the attention and in the MLP.
 
@@ -133,7 +141,6 @@ class XCiTBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.dim = dim
-        self.hidden_dim = int(dim * mlp_ratio)
         check_kernel(kernel, self.kernels, "xcit_block")
         self.norm1 = nn.LayerNorm(dim, eps=norm_eps)
         self.attn = CrossCovarianceAttention(
@@ -142,9 +149,7 @@ class XCiTBlock(nn.Module):
         self.norm3 = nn.LayerNorm(dim, eps=norm_eps)
         self.local_mp = LocalPatchInteraction(dim, kernel_size=kernel_size)
         self.norm2 = nn.LayerNorm(dim, eps=norm_eps)
-        self.fc1 = nn.Linear(dim, self.hidden_dim)
-        self.fc2 = nn.Linear(self.hidden_dim, dim)
-        self.drop = nn.Dropout(proj_drop)
+        self.mlp = MLP(dim, hidden_dim=int(dim * mlp_ratio), drop=proj_drop)
         self.gamma1, self.gamma2, self.gamma3 = (
             nn.Parameter(torch.full((dim,), layer_scale)) for _ in range(3)
         )
@@ -152,14 +157,8 @@ class XCiTBlock(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         x = x + self.gamma1 * self.attn(self.norm1(x), size)
         x = x + self.gamma3 * self.local_mp(self.norm3(x), size)
-        hidden = self.drop(F.gelu(self.fc1(self.norm2(x))))
-        out: Tensor = x + self.gamma2 * self.drop(self.fc2(hidden))
+        out: Tensor = x + self.gamma2 * self.mlp(self.norm2(x))
         return out
-
-    def macs(self, size: tuple[int, int]) -> int:
-        """Those of the parts, and 2NCD for the MLP of width D."""
-        mlp = 2 * size[0] * size[1] * self.dim * self.hidden_dim
-        return self.attn.macs(size) + self.local_mp.macs(size) + mlp
 
 
 PORTS = {
@@ -180,15 +179,10 @@ PORTS = {
     "xcit_block": Port(
         mixer="xcit_block",
         arguments=arguments(
-            "dim",
-            "num_heads",
-            "mlp_ratio",
-            "qkv_bias",
-            "attn_drop",
+            "dim num_heads mlp_ratio qkv_bias attn_drop",
             renamed={"eta": "layer_scale", "drop": "proj_drop"},
             defaults={"qkv_bias": False, "norm_eps": 1e-5},
             ignored=("qk_scale", "drop_path", "num_tokens"),
         ),
-        state=renamed((r"mlp\.", "")),
     ),
 }

@@ -40,7 +40,7 @@ class _Tolerances(_Strict):
 
 
 class Source(_Strict):
-    """Where the code that computed a case comes from.
+    """Origin of the code that computed a case.
 
     Attributes:
         repo: address of the repository; None for a formula.

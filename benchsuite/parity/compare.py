@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,17 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import DeviceError, UsageError
-from benchsuite.measurement.tf32 import tf32
+from benchsuite.measurement.precision import tf32
 from benchsuite.mixers._attention import ALL_KERNELS
-from benchsuite.parity.cases import Case, Tolerance, read_cases
-from benchsuite.parity.counterpart import Counterpart, counterpart_of, unknown_reason
+from benchsuite.parity.cases import WHOLE_MODEL, Case, Tolerance, read_cases
+from benchsuite.parity.ports import find_network, find_port, load_authors_network, load_authors_weights
 
 _log = logging.getLogger(__name__)
 
 Verdict = Literal["ok", "mismatch", "unknown", "unavailable"]
 
 _NO_KERNEL = ("No available kernel", "No viable backend")
-"""How torch's errors begin where a forced attention kernel cannot run on this device, dtype or mask."""
+"""Beginnings of torch's errors where a forced attention kernel cannot run on this device, dtype or mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ def check_folder(
     for case in read_cases(folder):
         ours = counterpart_of(case)
         if ours is None:
-            reason = unknown_reason(case)
+            reason = _unknown_reason(case)
             rows.append(ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=reason))
             continue
         for kernel in ours.kernels if kernels is None else kernels:
@@ -197,7 +197,86 @@ def _deviation(ours: Tensor, theirs: Tensor, tolerance: Tolerance) -> tuple[floa
 
 
 def _why_not(error: RuntimeError | ValueError, caught: Sequence[str], device: torch.device) -> str:
-    """What torch gives as its reasons, by way of warnings beside an error that says nothing."""
-    told = [text.split(" (Triggered internally")[0].strip() for text in caught]
-    told = list(dict.fromkeys(text for text in told if text and not text.endswith("not used because:")))
-    return "; ".join(told) if told else f"torch has no such kernel on {device.type}: {error}"
+    """Reasons that torch gives, by way of warnings beside an error that says nothing."""
+    reasons = [text.split(" (Triggered internally")[0].strip() for text in caught]
+    reasons = list(dict.fromkeys(text for text in reasons if text and not text.endswith("not used because:")))
+    return "; ".join(reasons) if reasons else f"torch has no such kernel on {device.type}: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Counterpart:
+    """Ours of a case.
+
+    Attributes:
+        kind: "mixer" or "network".
+        kernels: that it runs on.
+        load: case and kernel → ours with the authors' weights. Raises ValueError, TypeError or RuntimeError
+            if ours cannot be built of the arguments or filled with the weights.
+        state: the authors' state dict → ours.
+        run: ours on the case's input, and the height and width of its grid → output in the case's layout.
+    """
+
+    kind: str
+    kernels: tuple[str, ...]
+    load: Callable[[Case, str], nn.Module]
+    state: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+    run: Callable[[nn.Module, Tensor, tuple[int, int]], Tensor]
+
+
+def counterpart_of(case: Case) -> Counterpart | None:
+    """Ours of a case, or None if we have none."""
+    return _network(case) if case.mixer == WHOLE_MODEL else _mixer(case)
+
+
+def _unknown_reason(case: Case) -> str:
+    """Reason why there is no counterpart."""
+    if case.mixer == WHOLE_MODEL:
+        return f'no network here is a port of "{case.source.repository}:{case.source.cls}"'
+    return f'no mixer here is a port of "{case.mixer}"'
+
+
+def _mixer(case: Case) -> Counterpart | None:
+    named = find_port(case.mixer)
+    if named is None:
+        return None
+    _, cls, port = named
+
+    def run(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
+        if port.run is not None:
+            return port.run(module, x, size)
+        out: Tensor = module(x, size) if module.layout == "BNC" else module(x)
+        return out
+
+    def load(case: Case, kernel: str) -> nn.Module:
+        return load_authors_weights(case.mixer, case.kwargs, case.state, kernel=kernel)
+
+    return Counterpart("mixer", cls.kernels, load, port.state, run)
+
+
+def _network(case: Case) -> Counterpart | None:
+    repository, cls = case.source.repository, case.source.cls or ""
+    port = find_network(repository, cls)
+    if port is None:
+        return None
+
+    def run(module: nn.Module, x: Tensor, size: tuple[int, int]) -> Tensor:
+        out: Tensor = module(x)
+        return out
+
+    def load(case: Case, kernel: str) -> nn.Module:
+        return load_authors_network(repository, cls, case.kwargs, case.state, kernel=kernel)
+
+    try:
+        with torch.device("meta"):
+            built = port.network(**port.arguments(case.kwargs))
+    except (ValueError, TypeError, RuntimeError):
+        kernels: tuple[str, ...] = ("math",)  # loading it will say what is wrong
+    else:
+        kernels = _kernels_of(built)
+    return Counterpart("network", kernels, load, port.state, run)
+
+
+def _kernels_of(network: nn.Module) -> tuple[str, ...]:
+    """The attention kernels that some mixer in it runs on; "math" is of all."""
+    of_parts = {kernel for part in network.modules() for kernel in getattr(part, "kernels", ())}
+    return tuple(kernel for kernel in ALL_KERNELS if kernel == "math" or kernel in of_parts)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, Subject, read_analyses
+from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, SubjectAnalysis, read_analyses
 from benchsuite.report import theme
 from benchsuite.report.analysis_figures import FIGURES, branches_of, weights_words
 from benchsuite.report.canvas import Drawing
@@ -107,7 +107,7 @@ def part(analyses: Analyses, key: str, sheet: StyleSheet) -> AnalysesPart:
     )
 
 
-def _subject(subject: Subject, key: str, sheet: StyleSheet) -> SubjectPart:
+def _subject(subject: SubjectAnalysis, key: str, sheet: StyleSheet) -> SubjectPart:
     figures = []
     for number, (title, draw) in enumerate(FIGURES.items(), 1):
         drawing = draw(subject)
@@ -124,14 +124,14 @@ def _subject(subject: Subject, key: str, sheet: StyleSheet) -> SubjectPart:
     )
 
 
-def _weights(subject: Subject) -> str:
+def _weights(subject: SubjectAnalysis) -> str:
     weights = subject.weights
     if weights.kind == "random":
         return weights_words(subject)
     return f"{weights_words(subject)} (names of {weights.mapping}, SHA-256 {weights.sha256[:12]}…)"
 
 
-def _attention(subjects: tuple[Subject, ...]) -> Table | None:
+def _attention(subjects: tuple[SubjectAnalysis, ...]) -> Table | None:
     """A row for each kind of attention of each subject, means over its layers and heads."""
     rows = [
         _row(subject, label, layers)
@@ -148,7 +148,7 @@ def _attention(subjects: tuple[Subject, ...]) -> Table | None:
     return table(caption, ("Name", "Attention", *numbers, "Weights"), rows, numeric=numbers, sortable=True)
 
 
-def _row(subject: Subject, label: str, layers: list[AttentionLayer]) -> list[str | TableCell]:
+def _row(subject: SubjectAnalysis, label: str, layers: list[AttentionLayer]) -> list[str | TableCell]:
     keys = sorted({layer.keys for layer in layers})
     span = str(keys[0]) if len(keys) == 1 else f"{keys[0]} to {keys[-1]}"
     return [

@@ -1,4 +1,4 @@
-"""Figures of what a mixer or network does to an image. `Subject` → `Drawing`, or None where there is nothing.
+"""Figures of what a mixer or network does to an image: `SubjectAnalysis` → `Drawing`, or None for no figure.
 
 Whose weights these are stands on every figure, as figures are cut out of pages.
 """
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
 
-from benchsuite.analyse.data import AttentionLayer, Spectrum, Subject
+from benchsuite.analyse.data import AttentionLayer, Spectrum, SubjectAnalysis
 from benchsuite.report.canvas import Canvas, Drawing, text
 from benchsuite.report.figures.layout import PAGE, grid
 from benchsuite.report.points import grouped
@@ -26,7 +26,7 @@ LAYER = "Layer, in the order of execution"
 _LEFT, _GAP, _HEAD = 46.0, 66.0, 24.0
 
 
-def weights_words(subject: Subject) -> str:
+def weights_words(subject: SubjectAnalysis) -> str:
     """Whose weights, in words."""
     weights = subject.weights
     if weights.kind == "random":
@@ -34,7 +34,7 @@ def weights_words(subject: Subject) -> str:
     return f"weights of {weights.file}"
 
 
-def attention_figure(subject: Subject) -> Drawing | None:
+def attention_figure(subject: SubjectAnalysis) -> Drawing | None:
     """Entropy and distance over the layers; over the heads where there is one layer."""
     branches = branches_of(subject.attention)
     if not branches:
@@ -64,7 +64,7 @@ def attention_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", _attention_alt(subject, branches))
 
 
-def spectrum_figure(subject: Subject) -> Drawing | None:
+def spectrum_figure(subject: SubjectAnalysis) -> Drawing | None:
     """Log amplitude over frequency of the branches of HiLo."""
     if not subject.spectra:
         return None
@@ -101,7 +101,7 @@ def spectrum_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def paths_figure(subject: Subject) -> Drawing | None:
+def paths_figure(subject: SubjectAnalysis) -> Drawing | None:
     """ACmix's two learned scalars over the layers, and the logarithm of their ratio."""
     if not subject.paths:
         return None
@@ -131,7 +131,7 @@ def paths_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def scales_figure(subject: Subject) -> Drawing | None:
+def scales_figure(subject: SubjectAnalysis) -> Drawing | None:
     """The scale of CBS over the layers: its mean, and how far its quantiles lie apart."""
     if not subject.scales:
         return None
@@ -156,7 +156,7 @@ def scales_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-def field_figure(subject: Subject) -> Drawing | None:
+def field_figure(subject: SubjectAnalysis) -> Drawing | None:
     """The effective receptive field as a map."""
     field = subject.field
     if field is None:
@@ -181,7 +181,7 @@ def field_figure(subject: Subject) -> Drawing | None:
     return Drawing(canvas.figure, f"{caption} {_conditions(subject)}", alt)
 
 
-FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
+FIGURES: Mapping[str, Callable[[SubjectAnalysis], Drawing | None]] = {
     "Attention entropy and distance": attention_figure,
     "Spectrum of Hi-Fi and Lo-Fi": spectrum_figure,
     "Path weights of ACmix": paths_figure,
@@ -191,7 +191,7 @@ FIGURES: Mapping[str, Callable[[Subject], Drawing | None]] = {
 """Title → figure. To add one, write its function and one line here."""
 
 
-def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
+def _panels(subject: SubjectAnalysis, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[Axes, Axes]]:
     """Two panels side by side under a legend, and whose weights they are of."""
     canvas, (left, right) = grid(
         PAGE, 2, columns=2, height=PANEL, handles=handles, left=_LEFT, right=_LEFT, gap=_GAP, above=_HEAD
@@ -200,7 +200,7 @@ def _panels(subject: Subject, handles: Sequence[Line2D]) -> tuple[Canvas, tuple[
     return canvas, (left.ax, right.ax)
 
 
-def _headline(canvas: Canvas, subject: Subject, top: float) -> None:
+def _headline(canvas: Canvas, subject: SubjectAnalysis, top: float) -> None:
     """Whose weights these are, in a line whose middle lies ten points under `top`."""
     line = f"{subject.name} · {weights_words(subject)}"
     canvas.figure.text(_LEFT / WIDTH, 1 - (top + 10) / canvas.height, line, color=MUTED)
@@ -266,16 +266,16 @@ def _whole_numbers(ax: Axes, number: int) -> None:
     ax.xaxis.set_major_locator(FixedLocator(range(1, number + 1, max(1, math.ceil(number / 12)))))
 
 
-def _mean_share(subject: Subject, branch: str) -> str:
+def _mean_share(subject: SubjectAnalysis, branch: str) -> str:
     shares = [s.high_share for s in subject.spectra if s.branch == branch and s.high_share is not None]
     return percentage(sum(shares) / len(shares)) if shares else "not known"
 
 
-def _conditions(subject: Subject) -> str:
+def _conditions(subject: SubjectAnalysis) -> str:
     return f"Weights: {weights_words(subject)}. Input: {subject.inputs}."
 
 
-def _attention_alt(subject: Subject, branches: Mapping[str, Sequence[AttentionLayer]]) -> str:
+def _attention_alt(subject: SubjectAnalysis, branches: Mapping[str, Sequence[AttentionLayer]]) -> str:
     parts = []
     for branch, layers in branches.items():
         values = [value for layer in layers for value in layer.entropy or ()]

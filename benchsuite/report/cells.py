@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.roofline import roofline
+from benchsuite.findings.roof import roofline
 from benchsuite.report.comparable_groups import Group, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
@@ -20,7 +20,7 @@ from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.scenario.groups import key
-from benchsuite.scenario.joined import stored_cells
+from benchsuite.scenario.stored_scenario import stored_cells
 
 _ROOF = ("ridge", "roof_flops_per_s", "roof_share", "limited_by", "roof_kernel", "above")
 """Columns that a roofline adds to the frame."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import QUANTITIES
 
 Better = Literal["lower", "higher", ""]
 
@@ -85,45 +85,16 @@ AXES: Mapping[str, str] = {
 """Axes of a cell that charts can be drawn over, and how they are called."""
 
 MEASURES: Mapping[str, Quantity] = {
-    **{m.key: Quantity(m.key, m.label, m.unit, m.better, m.interval) for m in METRICS.values()},
     **{
-        row.key: row
-        for row in (
-            Quantity("flops", "FLOPs per image (2 × MACs)", "FLOP"),
-            Quantity("latency_p5_s", "Latency, 5th percentile", "s"),
-            Quantity("latency_p95_s", "Latency, 95th percentile", "s"),
-            Quantity("busy_s", "Device busy per step", "s"),
-            Quantity("forward_s", "Forward part of a step", "s"),
-            Quantity("backward_s", "Backward part of a step", "s"),
-            Quantity("optimizer_s", "Optimiser's part of a step", "s"),
-            Quantity("compile_s", "Time to compile", "s"),
-            Quantity("seconds", "Wall time of the cell", "s"),
-            Quantity("peak_reserved_bytes", "Peak memory reserved", "B"),
-            Quantity("weights_bytes", "Memory of weights", "B"),
-            Quantity("input_bytes", "Memory of the input", "B"),
-            Quantity("output_bytes", "Memory of the output", "B"),
-            Quantity("activations_bytes", "Memory of activations at the peak", "B"),
-            Quantity("gradient_bytes", "Memory of gradients", "B"),
-            Quantity("optimizer_bytes", "Memory of the optimiser", "B"),
-            Quantity("achieved_flops_per_s", "Achieved FLOP/s", "FLOP/s"),
-            Quantity("ceiling_share", "Share of the measured ceiling"),
-            Quantity("intensity", "Operations per byte", "FLOP/B"),
-            Quantity("precision", "Precision reached (half interval ÷ median)"),
-            Quantity("samples", "Samples"),
-            Quantity("rounds", "Rounds"),
-            Quantity("page_faults", "Page faults per step"),
-            Quantity("system_share", "Share of time in the operating system"),
-            Quantity("check_error", "Error against math in fp32"),
-            Quantity("joules", "Energy per step", "J"),
-            Quantity("joules_per_image", "Energy per image", "J"),
-            Quantity("idle_w", "Idle power", "W"),
-            Quantity("graphs", "Compiled graphs"),
-            Quantity("graph_breaks", "Graph breaks"),
-            Quantity("published_top1", "Published top-1 accuracy (%)", "", "higher"),
+        row.key: Quantity(
+            row.key, row.label, row.unit, getattr(row, "better", ""), getattr(row, "interval", None)
         )
+        for row in QUANTITIES.values()
+        if row.label
     },
+    "published_top1": Quantity("published_top1", "Published top-1 accuracy (%)", "", "higher"),
 }
-"""Quantities of a cell: the metrics, then everything else that a record knows."""
+"""Quantities of a cell: whatever `results/metrics.py` has a label for."""
 
 
 def relative(reference: str) -> Quantity:

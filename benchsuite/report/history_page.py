@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchsuite.findings.exact import Change
-from benchsuite.findings.history import Point, Series, Shift, revision_range
+from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
 from benchsuite.format import significant
 from benchsuite.report.differences import metric_words, settings_of
 from benchsuite.report.points import grouped
@@ -159,7 +159,7 @@ def _exact(history: Sequence[Series], words: Mapping[int, str]) -> Section | Non
     return Section("exact", "Exact numbers", (sentence,), (trimmed(changes),))
 
 
-def _first_run(point: Point) -> str:
+def _first_run(point: HistoryPoint) -> str:
     return f"{point.time[:10]}, {point.run}"
 
 
@@ -282,7 +282,7 @@ def to_otava(history: Sequence[Series]) -> dict[str, str]:
     return {"otava.yaml": "\n".join(config) + "\n", **files} if files else {}
 
 
-def _second(point: Point) -> float:
+def _second(point: HistoryPoint) -> float:
     assert point.latency_s is not None  # it is of `Series.timed`
     return point.latency_s
 

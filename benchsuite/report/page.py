@@ -38,7 +38,7 @@ from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, slug, spread
 from benchsuite.results.store import Run
-from benchsuite.scenario.wording import fitted
+from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)

@@ -51,13 +51,13 @@ def stated(text: str, values: Iterable[Value]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """Place of a cell under the measured roof of its machine (`findings.roofline`).
+    """Place of a cell under the measured roof of its machine (`findings.roof`).
 
     Attributes:
         intensity: operations per byte that must move; `ridge` is the one from which on multiplying limits.
         achieved: FLOP/s of the median step; `peak`, those of the fastest `kernel` of the machine.
         share: of the roof at this intensity.
-        above: why the share exceeds 1, as a word of `findings.roofline`; empty where it does not.
+        above: why the share exceeds 1, as a word of `findings.roof`; empty where it does not.
     """
 
     intensity: float

@@ -8,6 +8,7 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from benchsuite import __version__
+from benchsuite.io import write_whole
 from benchsuite.report import theme
 
 
@@ -32,9 +33,4 @@ def filled(template: str, *, packages: Sequence[str] = ("benchsuite.report",), *
 def write(page: str | bytes, out: Path) -> None:
     """Write a page; its folder is made if needed."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f"{out.name}.tmp")  # so that an old report is there until the new one is whole
-    try:
-        temporary.write_bytes(page.encode() if isinstance(page, str) else page)
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(out, page)

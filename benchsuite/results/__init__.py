@@ -1,1 +1,1 @@
-"""What a run leaves behind: cells, records, their metrics, and the files they live in. No torch."""
+"""Results of a run: cells, records, their metrics, and the files they live in. No torch."""

@@ -22,11 +22,11 @@ Cache = Literal["warm", "cold"]
 """`warm`: back-to-back steps on resident data, as inside a network. `cold`: isolated steps, each after the
 caches were flushed and on another input."""
 Protocol = Literal["adaptive", "litv2", "hilo_single_layer", "timm", "do_bench"]
-"""How samples are taken: benchsuite's own way, or one that published numbers were taken in."""
+"""Way in which samples are taken: benchsuite's own way, or one that published numbers were taken in."""
 Allocator = Literal["retain", "system"]
-"""How a process that times CPU cells keeps memory: `retain` hands nothing back to the system between calls,
-as torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large tensors
-anew."""
+"""Way in which a process that times CPU cells keeps memory: `retain` hands nothing back to the system between
+calls, as torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large
+tensors anew."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
 is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
@@ -129,3 +129,21 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+SWEPT: tuple[str, ...] = (
+    "resolution",
+    "stride",
+    "batch",
+    "dim",
+    "num_heads",
+    "dtype",
+    "mode",
+    "kernel",
+    "device",
+    "memory_format",
+    "compile",
+    "cache",
+    "protocol",
+    "threads",
+    "allocator",
+)
+"""The same axes in the order in which a scenario is written."""

@@ -23,12 +23,12 @@ Data = dict[str, Any]
 
 def upgraded(data: Mapping[str, Any]) -> Data:
     """The data of a record as this version writes it; what is up to date, or newer, is left as it is."""
-    found = dict(data)
-    version = found.get("version")
+    current = dict(data)
+    version = current.get("version")
     while isinstance(version, int) and version in _STEPS:
-        found = _STEPS[version](found) | {"version": version + 1}
+        current = _STEPS[version](current) | {"version": version + 1}
         version += 1
-    return found
+    return current
 
 
 def _from_1(data: Data) -> Data:
@@ -99,14 +99,14 @@ def _of_timing(timing: Timing) -> Iterator[tuple[str, bool]]:
 
 
 def _countable(counted: Cost | Memory) -> bool:
-    """Whether every whole number, alone or by name, is one that a count can come to."""
+    """Test that every whole number, alone or by name, is one that a count can come to."""
     values = (getattr(counted, one.name) for one in fields(counted))
     numbers = (n for value in values for n in (value.values() if isinstance(value, Mapping) else (value,)))
     return all(0 <= number <= MOST for number in numbers if isinstance(number, int))
 
 
 def _plain(value: Any, depth: int) -> bool:
-    """Whether all numbers in it are finite and fit 64 bits, at no great depth."""
+    """Test that all numbers in it are finite and fit 64 bits, at no great depth."""
     kind = type(value)
     if kind is str or kind is bool or value is None:
         return True
@@ -128,7 +128,7 @@ def _plain(value: Any, depth: int) -> bool:
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _CURRENT = f'{{"version":{RECORD_VERSION},'
-"""How `encode` begins a record of this version."""
+"""Beginning of a record of this version, as `encode` writes it."""
 
 
 @functools.cache

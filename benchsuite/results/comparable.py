@@ -1,4 +1,5 @@
-"""What makes times of two CPU cells comparable beyond their axes: threads and allocator really used. Pure.
+"""Conditions under which times of two CPU cells are comparable, beyond their axes: threads and allocator
+really used. Pure.
 
 On a GPU neither moves a time: its work is launched by one thread, and torch keeps its memory.
 """
@@ -8,32 +9,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchsuite.errors import NotComparableError
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Record
 
 Manner = tuple[int, str]
 """Threads of torch, and allocator, with which a cell was timed (`Timing.threads`, `Timing.allocator`)."""
 _ALLOCATORS: Mapping[str, str] = {"retain": "retained memory", "system": "the system's allocator"}
 _NAMED = 3
-"""How many cells a message names."""
+"""Number of cells that a message names."""
 
 
 def manner(record: Record) -> Manner | None:
-    """How the cell was timed; None where that moves no time, or there is none."""
-    if record.timing is None or record.cell.device != "cpu":
+    """Threads and allocator that the cell was timed with; None where they move no time, or there is none."""
+    if record.timing is None or not kind_of(record.cell.device).on_host:
         return None
     return record.timing.threads, record.timing.allocator
 
 
-def apart(one: Manner | None, other: Manner | None) -> str:
-    """Why two times cannot be set side by side: "1 thread and 2 threads"; empty if they can."""
-    if one is None or other is None:
+def apart(left: Manner | None, other: Manner | None) -> str:
+    """Reason why two times cannot be compared: "1 thread and 2 threads"; empty if they can."""
+    if left is None or other is None:
         return ""
-    sides = zip(_words(one), _words(other), strict=True)
+    sides = zip(_words(left), _words(other), strict=True)
     return "; ".join(f"{here} and {there}" for here, there in sides if here != there)
 
 
 def measured_alike(one: Record, other: Record) -> str:
-    """Why the times of two records cannot be set side by side; empty if they can, or if one has none."""
+    """Reason why the times of two records cannot be compared; empty if they can, or if one has none."""
     return apart(manner(one), manner(other))
 
 

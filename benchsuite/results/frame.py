@@ -1,117 +1,26 @@
 """Records as one tidy frame: a row a cell, a column a quantity, SI base units, and missing where missing.
 
-Samples are summarised here and nowhere else, so a table, a figure and a script of a reader agree.
+Samples are summarised in the rows of `results/metrics.py` and nowhere else, so a table, a figure and a script
+of a reader agree.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from benchsuite.errors import UsageError, nearest
-from benchsuite.results.kernels import backends_of, kernel_ran
-from benchsuite.results.machine import drift_of, noise_of
-from benchsuite.results.peak_rates import FLOPS_PER_MAC, achieved_flops_per_s, ceilings_of, intensity
-from benchsuite.results.record import Record, Timing, Usage
-from benchsuite.results.round_timings import latency_of, round_medians
+from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.metrics import QUANTITIES, MeasuredCell
+from benchsuite.results.record import Record
 from benchsuite.results.store import Run, read_run
-from benchsuite.stats.evidence import confidence_of, half_width
-from benchsuite.stats.intervals import quantile
 from benchsuite.text import in_markdown, in_spreadsheet
 
-_DTYPES: dict[str, str] = {
-    "cell": "object",
-    "subject": "object",
-    "name": "object",
-    "resolution": "object",
-    "batch": "int64",
-    "dtype": "object",
-    "mode": "object",
-    "kernel": "object",
-    "device": "object",
-    "status": "object",
-    "reason": "object",
-    "params": "Int64",
-    "macs": "Int64",
-    "latency_s": "float64",
-    "latency_lo_s": "float64",
-    "latency_hi_s": "float64",
-    "samples": "Int64",
-    "throughput": "float64",
-    "peak_memory_bytes": "Int64",
-    "target": "object",
-    "config": "object",
-    "height": "int64",
-    "width": "int64",
-    "tokens": "int64",
-    "stride": "int64",
-    "dim": "Int64",
-    "num_heads": "Int64",
-    "trainable_params": "Int64",
-    "macs_exact": "boolean",
-    "dense_3x3_macs": "Int64",
-    "flops": "Int64",
-    "latency_p5_s": "float64",
-    "latency_p95_s": "float64",
-    "throughput_lo": "float64",
-    "throughput_hi": "float64",
-    "peak_reserved_bytes": "Int64",
-    "weights_bytes": "Int64",
-    "input_bytes": "Int64",
-    "activations_bytes": "Int64",
-    "stopped_by": "object",
-    "expected": "bool",
-    "seconds": "float64",
-    "session": "int64",
-    "started_at": "object",
-    "memory_format": "object",
-    "compile": "object",
-    "cache": "object",
-    "protocol": "object",
-    "threads": "Int64",
-    "precision": "float64",
-    "rounds": "Int64",
-    "calls_per_sample": "Int64",
-    "busy_s": "float64",
-    "forward_s": "float64",
-    "backward_s": "float64",
-    "optimizer_s": "float64",
-    "output_bytes": "Int64",
-    "gradient_bytes": "Int64",
-    "optimizer_bytes": "Int64",
-    "process_bytes": "Int64",
-    "compile_s": "float64",
-    "graphs": "Int64",
-    "graph_breaks": "Int64",
-    "recompiles": "Int64",
-    "check_error": "float64",
-    "joules": "float64",
-    "joules_per_image": "float64",
-    "idle_w": "float64",
-    "achieved_flops_per_s": "float64",
-    "ceiling_share": "float64",
-    "intensity": "float64",
-    "attempts": "int64",
-    "flags": "object",
-    "rounds_s": "object",
-    "threads_used": "Int64",
-    "allocator": "object",
-    "allocator_used": "object",
-    "attention_backend": "object",
-    "varies_most": "object",
-    "page_faults": "float64",
-    "system_share": "float64",
-    "noise": "float64",
-    "drift": "float64",
-}
-
-COLUMNS: tuple[str, ...] = tuple(_DTYPES)
-"""Columns of the frame, in order. Those up to `peak_memory_bytes` are what most readers want."""
+_TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "object")
 
 
 class Results:
@@ -142,7 +51,7 @@ def load(path: str | Path) -> Results:
 def to_frame(
     records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
 ) -> pd.DataFrame:
-    """One row a record, with the columns of `COLUMNS`, also if there are none.
+    """One row a record, with the columns of `QUANTITIES`, also if there are none.
 
     Times are in seconds per step, throughput in images per second, memory in bytes, MACs for one image.
     `latency_s` is the median over rounds of their medians (`rounds_s`); `_lo` and `_hi` are the ends of its
@@ -160,144 +69,13 @@ def to_frame(
         environments: session → its machine, for what is held against the machine.
     """
     machines = environments or {}
-    rows = [_row(record, machines.get(record.session, {})) for record in records]
+    measured = [MeasuredCell(record, machines.get(record.session, {})) for record in records]
     return pd.DataFrame(
-        {key: pd.Series([row.get(key) for row in rows], dtype=dtype) for key, dtype in _DTYPES.items()}
+        {
+            key: pd.Series([column.of(one) for one in measured], dtype=column.dtype)
+            for key, column in QUANTITIES.items()
+        }
     )
-
-
-def _row(record: Record, environment: Mapping[str, Any]) -> dict[str, Any]:
-    cell = record.cell
-    height, width = cell.resolution
-    row: dict[str, Any] = {
-        "cell": record.id,
-        "subject": cell.subject,
-        "name": cell.name,
-        "resolution": height if height == width else f"{height}x{width}",
-        "batch": cell.batch,
-        "dtype": cell.dtype,
-        "mode": cell.mode,
-        "kernel": cell.kernel,
-        "device": cell.device,
-        "status": record.status,
-        "reason": record.reason,
-        "target": cell.target,
-        "config": json.dumps(dict(cell.config), sort_keys=True, ensure_ascii=False),
-        "height": height,
-        "width": width,
-        "tokens": cell.tokens,
-        "stride": cell.stride,
-        "dim": cell.dim,
-        "num_heads": cell.num_heads,
-        "expected": record.expected,
-        "seconds": record.seconds,
-        "session": record.session,
-        "started_at": record.started_at,
-        "memory_format": cell.memory_format,
-        "compile": cell.compile,
-        "cache": cell.cache,
-        "protocol": cell.protocol,
-        "threads": cell.threads,
-        "allocator": cell.allocator,
-        "attempts": record.attempts,
-        "flags": " ".join(record.flags),
-        "noise": noise_of(environment),
-        "drift": drift_of(environment),
-        "attention_backend": backends_of(record),
-    }
-    if (cost := record.cost) is not None:
-        row |= {
-            "params": cost.params,
-            "trainable_params": cost.trainable_params,
-            "macs": cost.macs,
-            "macs_exact": cost.complete,
-            "dense_3x3_macs": cost.dense_3x3_macs,
-            "flops": cost.flops,
-        }
-    if (timing := record.timing) is not None and timing.samples_s:
-        row |= _timed(timing, cell.batch, drift_of(environment))
-    if (memory := record.memory) is not None:
-        row |= {
-            "peak_memory_bytes": memory.peak_allocated_bytes,
-            "peak_reserved_bytes": memory.peak_reserved_bytes,
-            "weights_bytes": memory.weights_bytes,
-            "input_bytes": memory.input_bytes,
-            "activations_bytes": memory.activations_bytes,
-            "output_bytes": memory.output_bytes,
-            "gradient_bytes": memory.gradient_bytes,
-            "optimizer_bytes": memory.optimizer_bytes,
-            "process_bytes": memory.process_bytes,
-        }
-    if (compilation := record.compilation) is not None:
-        row |= {
-            "compile_s": compilation.seconds,
-            "graphs": compilation.graphs,
-            "graph_breaks": compilation.graph_breaks,
-            "recompiles": compilation.recompiles,
-        }
-    if (check := record.check) is not None:
-        row["check_error"] = check.error
-    if (energy := record.energy) is not None:
-        row |= {
-            "joules": energy.joules,
-            "joules_per_image": energy.joules / cell.batch,
-            "idle_w": energy.idle_w,
-        }
-    return row | _held_against(record, environment, row.get("latency_s"))
-
-
-def _held_against(record: Record, environment: Mapping[str, Any], latency_s: float | None) -> dict[str, Any]:
-    cell, cost = record.cell, record.cost
-    if cost is None:
-        return {}
-    found: dict[str, Any] = {}
-    if record.memory is not None:
-        found["intensity"] = intensity(cell, cost, record.memory)
-    if latency_s is not None and record.timing is not None:
-        achieved = achieved_flops_per_s(cell, cost, latency_s)
-        top = ceilings_of(environment, cell.device, cell.dtype, record.timing.threads).macs_per_s
-        found["achieved_flops_per_s"] = achieved
-        if achieved is not None and top:
-            found["ceiling_share"] = achieved / (FLOPS_PER_MAC * top)
-    return found
-
-
-def _timed(timing: Timing, batch: int, drift: float) -> dict[str, Any]:
-    ordered = sorted(timing.samples_s)  # once: what follows sorts again, and sorted samples take no time
-    rounds, latency = round_medians(timing), latency_of(timing, 0.0 if math.isnan(drift) else drift)
-    return {
-        "latency_s": latency.value,
-        "latency_lo_s": latency.lo,
-        "latency_hi_s": latency.hi,
-        "latency_p5_s": quantile(ordered, 0.05),
-        "latency_p95_s": quantile(ordered, 0.95),
-        "samples": len(timing.samples_s),
-        "throughput": batch / latency.value,
-        "throughput_lo": batch / latency.hi,
-        "throughput_hi": batch / latency.lo,
-        "stopped_by": timing.stopped_by,
-        "precision": half_width(rounds, confidence_of(timing.stopped_by)),
-        "rounds": len(rounds),
-        "rounds_s": rounds,
-        "threads_used": timing.threads,
-        "allocator_used": timing.allocator,
-        "varies_most": timing.varies_most,
-        **_used(timing.usage),
-        "calls_per_sample": timing.calls_per_sample,
-        "busy_s": timing.busy.seconds if timing.busy else math.nan,
-        **{f"{part}_s": quantile(samples, 0.5) for part, samples in timing.parts_s.items() if samples},
-    }
-
-
-def _used(usage: Sequence[Usage]) -> dict[str, float]:
-    """What the system did for the steps of all rounds; nothing where nobody looked."""
-    calls, wall = sum(one.calls for one in usage), sum(one.wall_s for one in usage)
-    if not calls or not wall:
-        return {}
-    return {
-        "page_faults": sum(one.minor_faults + one.major_faults for one in usage) / calls,
-        "system_share": sum(one.system_s for one in usage) / wall,
-    }
 
 
 def export(results: Results, format: str) -> str | bytes:
@@ -325,8 +103,7 @@ def export(results: Results, format: str) -> str | bytes:
 
 def _csv(frame: pd.DataFrame) -> str:
     spelled = _spelled(frame)
-    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
-    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in texts}
+    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in _TEXTS}
     return spelled.assign(**inert).to_csv(index=False, lineterminator="\n")
 
 
@@ -338,10 +115,8 @@ def _spelled(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _parquet(frame: pd.DataFrame) -> bytes:
     # A column of Parquet has one type: resolutions may be numbers and texts, and a column may be all missing.
-    texts = [key for key, dtype in _DTYPES.items() if dtype == "object"]
-    frame = (
-        _spelled(frame).assign(resolution=frame["resolution"].map(str)).astype(dict.fromkeys(texts, "string"))
-    )
+    spelled = _spelled(frame).assign(resolution=frame["resolution"].map(str))
+    frame = spelled.astype(dict.fromkeys(_TEXTS, "string"))
     try:
         return bytes(frame.to_parquet(index=False, engine="pyarrow"))
     except ImportError as error:
@@ -349,10 +124,10 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _markdown(frame: pd.DataFrame) -> str:
-    columns = list(COLUMNS[: COLUMNS.index("peak_memory_bytes") + 1])
+    columns = list(itertools.islice(QUANTITIES, list(QUANTITIES).index("peak_memory_bytes") + 1))
     if frame["busy_s"].notna().any():
         columns.insert(columns.index("latency_hi_s") + 1, "busy_s")
-    rules = ("---" if _DTYPES[column] == "object" else "---:" for column in columns)
+    rules = ("---" if column in _TEXTS else "---:" for column in columns)
     lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(rules)} |"]
     for row in frame.to_dict("records"):
         cells = [_shown(row[column]) for column in columns]

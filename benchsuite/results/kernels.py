@@ -9,7 +9,7 @@ NONE = "none"
 
 
 def backends_of(record: Record) -> str | None:
-    """What attention ran on: "flash", "flash math", or "none"; None where nobody knows."""
+    """Backends that attention ran on: "flash", "flash math", or "none"; None where nobody knows."""
     seen = record.attention_backend
     return None if seen is None else " ".join(seen) or NONE
 
@@ -26,5 +26,5 @@ def kernel_ran(kernel: str, backends: object) -> str:
 
 
 def is_fused(kernel: str, backends: object) -> bool:
-    """Whether all attention of a cell ran as one kernel that forms no matrix, as far as anybody knows."""
+    """Tell if all attention of a cell ran as one kernel that forms no matrix, as far as anybody knows."""
     return kernel != "math" and not (isinstance(backends, str) and "math" in backends.split())

@@ -1,11 +1,21 @@
-"""What an environment says of its machine: noise, drift, memory; and when a GPU waits for its host. Pure."""
+"""Facts that an environment states of its machine: noise, drift, memory and ceilings, and what cells come to
+beside them.
+
+Ceilings are measured (`measurement/ceilings.py`) and lie in an environment under "ceilings": those of one
+device, or a list with one for each of several.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from benchsuite.results.devices import kind_of
+from benchsuite.results.record import Cell, Cost, Memory
+
+FLOPS_PER_MAC = 2
 LAUNCH_BOUND = 1.2
 """A step is launch-bound from here on: wall time as a multiple of the time that the device works. Events, the
 start of a stream and kernels that cannot overlap account for some per cent of gaps on any device; a fifth is
@@ -13,7 +23,7 @@ more than they explain, and then it is the host's speed that the measurement tel
 
 
 def launch_bound(wall_s: float, busy_s: float) -> bool:
-    """Whether a step takes longer than its kernels by more than events and clocks can explain.
+    """Tell if a step takes longer than its kernels by more than events and clocks can explain.
 
     Args:
         wall_s: seconds per step as it runs.
@@ -43,6 +53,82 @@ def _share(environment: Mapping[str, Any], key: str) -> float:
 
 def memory_of(environment: Mapping[str, Any], device: str) -> int | None:
     """Bytes of memory that the device has, used or free; None if nobody says."""
-    part = environment.get("gpu" if device.startswith("cuda") else "cpu") or {}
+    part = environment.get("cpu" if kind_of(device).on_host else "gpu") or {}
     found = part.get("memory_bytes")
     return found if isinstance(found, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """Ceilings of one device in one dtype; None where one was not measured.
+
+    Attributes:
+        macs_per_s: multiply–adds per second of the fastest kernel of known cost.
+        copy_bytes_per_s: bytes read and written per second of a large copy.
+        kernel: name of that kernel; empty in old runs, which tried one matrix product only.
+        counted_per_s: the highest rate by counted multiply–adds of a dense 3 × 3 convolution, which an
+            algorithm may do with fewer.
+    """
+
+    macs_per_s: float | None = None
+    copy_bytes_per_s: float | None = None
+    kernel: str = ""
+    counted_per_s: float | None = None
+
+
+def ceilings_of(environment: Mapping[str, Any], device: str, dtype: str, threads: int | None) -> Ceilings:
+    """The ceilings that a cell is to be held against.
+
+    Args:
+        device, dtype: the cell's. `autocast_*` is held against the format that it casts to.
+        threads: that the cell really used (`Timing.threads`). A number of CPU threads other than that of the
+            ceilings has none; None, where nobody knows, stands for the same.
+    """
+    stored = environment.get("ceilings") or ()
+    for one in [stored] if isinstance(stored, Mapping) else stored:
+        same_threads = threads is None or not kind_of(device).on_host or threads == one.get("threads")
+        if one.get("device") == device and same_threads:
+            return _in_format(one, dtype.removeprefix("autocast_"))
+    return Ceilings()
+
+
+def _in_format(stored: Mapping[str, Any], dtype: str) -> Ceilings:
+    kernels, counted, rates = (
+        (stored.get(key) or {}).get(dtype) for key in ("kernels", "counted", "macs_per_s")
+    )
+    return Ceilings(
+        macs_per_s=rates,
+        copy_bytes_per_s=stored.get("copy_bytes_per_s"),
+        kernel=max(kernels, key=kernels.get) if kernels else "",
+        counted_per_s=max(counted.values()) if counted else None,
+    )
+
+
+def achieved_flops_per_s(cell: Cell, cost: Cost, latency_s: float) -> float | None:
+    """Floating-point operations per second of a forward pass, 2 for each multiply–add that is counted.
+
+    None in training: what a backward pass multiplies is not counted, and is not forward times a number.
+    """
+    if cell.mode != "inference" or not latency_s > 0:
+        return None
+    return FLOPS_PER_MAC * cost.macs * cell.batch / latency_s
+
+
+def intensity(cell: Cell, cost: Cost, memory: Memory) -> float | None:
+    """Floating-point operations per byte of a forward pass that reads weights and input and writes its output
+    once each, and moves nothing else. None in training, or where the output's bytes are not known."""
+    if cell.mode != "inference" or memory.output_bytes is None:
+        return None
+    moved = memory.weights_bytes + memory.input_bytes + memory.output_bytes
+    return FLOPS_PER_MAC * cost.macs * cell.batch / moved if moved else None
+
+
+def device_identity(environment: Mapping[str, Any]) -> str:
+    """Stable name of the physical device that an environment describes; sets of as many cores of one
+    machine are alike."""
+    gpu = environment.get("gpu") or {}
+    machine = str(environment.get("machine", ""))
+    if gpu.get("uuid"):
+        return f"{machine} {gpu['uuid']}"
+    cores = environment.get("core_set")
+    return f"{machine} {len(cores)} cores" if cores else machine

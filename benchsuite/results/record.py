@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
 from benchsuite.results.cell import (
@@ -27,6 +28,7 @@ from benchsuite.results.cell import (
 from benchsuite.text import bounded, storable
 
 __all__ = [
+    "INTERRUPTED",
     "RECORD_VERSION",
     "SETTINGS",
     "STATUSES",
@@ -55,9 +57,12 @@ __all__ = [
     "Subject",
     "Timing",
     "Usage",
+    "now",
 ]
 
 RECORD_VERSION = 3
+INTERRUPTED = "interrupted"
+"""What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
 
 Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "crash", "skipped"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -130,7 +135,7 @@ class Timing:
         threads: intra-op CPU threads of torch while timing.
         allocator: how the process kept its memory: "retain", "system", or the name of a preloaded allocator.
         calls_per_sample: steps that one sample is the mean of; 1 but for protocols that time a block, and for
-            steps that are short beside what the events of a GPU cost (`measurement/blocks.py`).
+            steps that are short beside what the events of a GPU cost (`measurement/timing.py`).
         rounds: number of samples of each round, in order; empty where there was one round only. Every round
             is a process of its own (in records before version 3 all were in one); those with the same place
             in two records of one session are the same process.
@@ -380,6 +385,11 @@ class Record:
     attention_backend: tuple[AttentionBackend, ...] | None = None
 
     @property
+    def interrupted(self) -> bool:
+        """Whether its sampling ended because the run was asked to stop."""
+        return self.timing is not None and self.timing.stopped_by == INTERRUPTED
+
+    @property
     def reason(self) -> str | None:
         """Why the cell has no numbers, in a line; None if it has."""
         return self.failure.message if self.failure else None
@@ -388,3 +398,8 @@ class Record:
     def failed(self) -> bool:
         """Whether the cell failed in a way that the scenario did not expect."""
         return self.status not in ("ok", "skipped") and not self.expected
+
+
+def now() -> str:
+    """The moment as records write it: UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

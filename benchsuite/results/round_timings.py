@@ -30,12 +30,12 @@ def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
     spread = levels(samples)
     return replace(
         timings[-1],
-        samples_s=tuple(sample for one in samples for sample in one),
+        samples_s=tuple(sample for values in samples for sample in values),
         warmup_calls=sum(timing.warmup_calls for timing in timings),
         warmup_s=sum(timing.warmup_s for timing in timings),
         warmup_stable=all(known) if known else None,
         stopped_by=stopped_by,
-        precision=half_width([quantile(one, 0.5) for one in samples], confidence_of(stopped_by)),
+        precision=half_width([quantile(values, 0.5) for values in samples], confidence_of(stopped_by)),
         rounds=tuple(map(len, samples)) if len(samples) > 1 else (),
         usage=tuple(usage for timing in timings for usage in timing.usage),
         varies_most=spread.varies_most if spread else "",

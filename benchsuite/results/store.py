@@ -12,36 +12,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, overload
 
 from benchsuite.errors import RecordVersionError, RunFolderError
-from benchsuite.io import LOCK, Journal, lines, lock, unlock, what_is_wrong
-from benchsuite.io import read_json as _read_json
-from benchsuite.io import write_json as _write_json
+from benchsuite.io import LOCK, Journal, lines, lock, read_json, unlock, what_is_wrong, write_json
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.record import Record
 from benchsuite.results.shapes import require_environment, require_scenario
-
-
-def find_runs(folder: Path) -> list[Path]:
-    """Every run folder below `folder`, itself included, by path. Hidden folders are left out.
-
-    Raises:
-        RunFolderError: there is no such folder.
-    """
-    if not folder.is_dir():
-        raise RunFolderError(f"{folder}: no such folder")
-    found = []
-    for here, below, files in os.walk(folder):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        if SCENARIO in files:
-            found.append(Path(here))
-            below.clear()  # what a run folder holds belongs to the run
-    return sorted(found)
-
 
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"
@@ -98,16 +78,16 @@ def read_run(path: Path) -> Run:
 def read_scenario(path: Path) -> dict[str, Any]:
     """The resolved scenario of a run folder; raises RunFolderError."""
     require_run(path)
-    return _read_json(path / SCENARIO, require_scenario)
+    return read_json(path / SCENARIO, require_scenario)
 
 
 def read_environments(path: Path) -> dict[int, dict[str, Any]]:
     """Session → its machine; raises RunFolderError if one cannot be read."""
-    found: dict[int, dict[str, Any]] = {}
-    while (path / environment_file(len(found) + 1)).is_file():
-        session = len(found) + 1
-        found[session] = _read_json(path / environment_file(session), require_environment)
-    return found
+    environments: dict[int, dict[str, Any]] = {}
+    while (path / environment_file(len(environments) + 1)).is_file():
+        session = len(environments) + 1
+        environments[session] = read_json(path / environment_file(session), require_environment)
+    return environments
 
 
 def require_run(path: Path) -> None:
@@ -151,16 +131,90 @@ def each_record(path: Path, warnings: list[str]) -> Iterator[Record]:
         yield record
 
 
+class StoredRecords(Mapping[str, Record]):
+    """Cell → record, of a journal that is being written; read when somebody asks, so that a sweep of any size
+    fits into memory. What is kept of a record is where its line begins.
+
+    Args:
+        journal: the file.
+        kept: records that are in memory already, those of earlier sessions.
+    """
+
+    def __init__(self, journal: Path, kept: Mapping[str, Record]) -> None:
+        self._journal = journal
+        self._by_cell: dict[str, Record | int] = dict(kept)
+
+    def add(self, id: str, offset: int) -> None:
+        """A record whose line begins there; it counts from now on."""
+        self._by_cell[id] = offset
+
+    def __getitem__(self, id: str) -> Record:
+        record = self._by_cell[id]
+        if isinstance(record, Record):
+            return record
+        with self._journal.open("rb") as file:
+            file.seek(record)
+            return decode(file.readline().decode("utf-8"))
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._by_cell  # without reading it
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_cell)
+
+    def __len__(self) -> int:
+        return len(self._by_cell)
+
+
+class RecordsInOrder(Sequence[Record]):
+    """Some of the records, in an order; each is read when it is asked for."""
+
+    def __init__(self, records: Mapping[str, Record], ids: Sequence[str]) -> None:
+        self._records = records
+        self._ids = ids
+
+    @overload
+    def __getitem__(self, position: int) -> Record: ...
+    @overload
+    def __getitem__(self, position: slice) -> RecordsInOrder: ...
+    def __getitem__(self, position: int | slice) -> Record | RecordsInOrder:
+        if isinstance(position, slice):
+            return RecordsInOrder(self._records, self._ids[position])
+        return self._records[self._ids[position]]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
+class RecordTail:
+    """Reads the records that a journal has got since the last time, while somebody else writes it."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._offset = 0
+
+    def read(self) -> Iterator[Record]:
+        """New records. A line that is not whole yet is left for the next time, one that is no record out."""
+        with contextlib.suppress(FileNotFoundError), self._journal.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._offset += len(line)
+                with contextlib.suppress(ValueError):
+                    yield decode(line.decode("utf-8", errors="replace"))
+
+
 class RunWriter:
     """Appends records to a run folder, each one safe on disk before the next cell starts.
 
     As long as it is open, no other process can write to the folder.
     """
 
-    def __init__(self, path: Path, session: int, held: IO[str]) -> None:
+    def __init__(self, path: Path, session: int, lock_file: IO[str]) -> None:
         self.path = path
         self.session = session  # 0 until a machine is described
-        self._lock = held
+        self._lock = lock_file
         self._records = Journal(path / RECORDS, sync=True)
 
     @classmethod
@@ -175,9 +229,9 @@ class RunWriter:
         check_free(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            held = lock(path)
-            _write_json(path / SCENARIO, scenario)  # first: from now on the run can be resumed
-            writer = cls(path, 0, held)
+            lock_file = lock(path)
+            write_json(path / SCENARIO, scenario)  # first: from now on the run can be resumed
+            writer = cls(path, 0, lock_file)
             if environment is not None:
                 writer.add_environment(environment)
             return writer
@@ -189,8 +243,8 @@ class RunWriter:
         """Go on with a run; cuts off a torn last line first."""
         require_run(path)
         try:
-            held = lock(path)
-            writer = cls(path, 0, held)
+            lock_file = lock(path)
+            writer = cls(path, 0, lock_file)
             if environment is not None:
                 writer.add_environment(environment)
             return writer
@@ -203,7 +257,7 @@ class RunWriter:
         session = 1
         while (self.path / environment_file(session)).is_file():
             session += 1
-        _write_json(self.path / environment_file(session), environment)
+        write_json(self.path / environment_file(session), environment)
         self.session = session
         return session
 
@@ -228,6 +282,24 @@ class RunWriter:
         unlock(self._lock)
 
 
+def write_run(run: Run, path: Path) -> None:
+    """Write scenario, environments and records into a new or empty folder.
+
+    Raises:
+        RunFolderError: the folder is not empty, or cannot be written.
+    """
+    check_free(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        write_json(path / SCENARIO, run.scenario)
+        for session, environment in (run.environments or {1: run.environment}).items():
+            write_json(path / environment_file(session), environment)
+        lines = "".join(f"{encode(record)}\n" for record in run.records)
+        (path / RECORDS).write_text(lines, encoding="utf-8")
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def check_unlocked(path: Path) -> None:
     """Raise RunFolderError, naming the process, if another one is writing to the run."""
     with contextlib.suppress(OSError):  # whoever may not write will be told when it is time to
@@ -250,3 +322,20 @@ def check_free(path: Path) -> None:
     existing = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise RunFolderError(f"{path}: cannot be written, {existing} does not allow it; choose another --out")
+
+
+def find_runs(folder: Path) -> list[Path]:
+    """Find every run folder below `folder`, itself included, by path. Hidden folders are left out.
+
+    Raises:
+        RunFolderError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise RunFolderError(f"{folder}: no such folder")
+    runs = []
+    for here, below, files in os.walk(folder):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if SCENARIO in files:
+            runs.append(Path(here))
+            below.clear()  # what a run folder holds belongs to the run
+    return sorted(runs)

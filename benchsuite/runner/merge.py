@@ -16,7 +16,7 @@ from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, StorageError
 from benchsuite.io import LOCK, write_json
-from benchsuite.results.merge import Conflict, Entry, Journals, Sessions, index, join, mixed
+from benchsuite.results.join import Conflict, Entry, Journals, Sessions, index, join, mixed
 from benchsuite.results.store import (
     RECORDS,
     SCENARIO,
@@ -28,7 +28,7 @@ from benchsuite.results.store import (
     require_run,
 )
 from benchsuite.scenario.groups import groups, key
-from benchsuite.scenario.joined import Stored, cells, joined, stored
+from benchsuite.scenario.stored_scenario import Stored, cells, joined, stored
 
 _NAMED = 3
 """How many cells a message names."""
@@ -64,7 +64,7 @@ def merge(
     """Join run folders into a new one, the records in the order of the scenario.
 
     Args:
-        on_conflict: a key of `results.merge.CHOICES`: what counts where runs differ in a cell.
+        on_conflict: a key of `results.join.CHOICES`: what counts where runs differ in a cell.
         complete: refuse if cells of the scenario are missing.
         mixed_versions: join runs of different versions of benchsuite.
 
@@ -86,16 +86,16 @@ def merge(
         _require_one_version(sessions.environments)
     indexes, notes = [], list(_shards(runs))
     for number, path in enumerate(paths):
-        entries, wrong = index(path, number, numbers[number])
-        indexes.append(entries)
+        indexed, wrong = index(path, number, numbers[number])
+        indexes.append(indexed)
         notes += wrong
     journals = Journals(paths)
     try:
-        found, twice, conflicts = join(indexes, journals, on_conflict)
+        entries, twice, conflicts = join(indexes, journals, on_conflict)
         if conflicts:
             raise RunFolderError(_told(conflicts, paths))
-        _require_alike(document, found)
-        ordered, missing, more = _in_order(document, found)
+        _require_alike(document, entries)
+        ordered, missing, more = _in_order(document, entries)
         if missing and complete:
             raise RunFolderError(f"{_missing(missing)}; nothing was merged (--complete)")
         _write(out, document, sessions.environments, journals, ordered)
@@ -117,18 +117,18 @@ def _sessions(paths: Sequence[Path]) -> tuple[Sessions, list[dict[int, int]]]:
 
 def _require_one_version(environments: Sequence[Mapping[str, Any]]) -> None:
     versions = [(one.get("packages") or {}).get("benchsuite") for one in environments]
-    found = sorted({str(version) for version in versions if version})
-    if len(found) > 1:
+    names = sorted({str(version) for version in versions if version})
+    if len(names) > 1:
         raise RunFolderError(
-            f"the runs are of several versions of benchsuite: {', '.join(found)}. Numbers may mean something "
+            f"the runs are of several versions of benchsuite: {', '.join(names)}. Numbers may mean something "
             "else in each (CHANGELOG.md says where they do); if they do not, use --mixed-versions"
         )
 
 
-def _require_alike(document: Mapping[str, Any], found: Mapping[str, Entry]) -> None:
+def _require_alike(document: Mapping[str, Any], entries: Mapping[str, Entry]) -> None:
     measured, _ = cells(document)
     sets = [[measured[i].id for i in places] for places in groups(measured)]
-    if wrong := mixed(found, sets):
+    if wrong := mixed(entries, sets):
         lines = [f"  {one} and {other}: {why}" for one, other, why in wrong[:_NAMED]]
         more = [f"  … and in {len(wrong) - _NAMED} more groups"] if len(wrong) > _NAMED else []
         raise NotComparableError(
@@ -161,25 +161,25 @@ def _shards(runs: Sequence[Stored]) -> Iterable[str]:
 
 
 def _in_order(
-    document: Mapping[str, Any], found: Mapping[str, Entry]
+    document: Mapping[str, Any], entries: Mapping[str, Entry]
 ) -> tuple[list[Entry], tuple[str, ...], list[str]]:
     """Records in the order of the scenario, the cells that have none, and what is odd about the whole."""
     measured, excluded = cells(document)
     ids = [cell.id for cell in measured]
-    ordered = [found[id] for id in ids if id in found]
-    ordered += [found[id] for id in (cell.id for cell in excluded) if id in found]
-    missing = tuple(id for id in ids if id not in found)
+    ordered = [entries[id] for id in ids if id in entries]
+    ordered += [entries[id] for id in (cell.id for cell in excluded) if id in entries]
+    missing = tuple(id for id in ids if id not in entries)
     notes = []
     if missing:
         notes.append(_missing(missing))
     known = {*ids, *(cell.id for cell in excluded)}
-    if strange := [id for id in found if id not in known]:
-        ordered += [found[id] for id in strange]
+    if strange := [id for id in entries if id not in known]:
+        ordered += [entries[id] for id in strange]
         notes.append(f"records of no cell of the scenario: {len(strange)} ({_few(strange)})")
     machines: dict[tuple[Any, ...], set[int]] = {}
     for id, cell in zip(ids, measured, strict=True):
-        if id in found and found[id].status != "skipped":
-            machines.setdefault(key(cell), set()).add(found[id].session)
+        if id in entries and entries[id].status != "skipped":
+            machines.setdefault(key(cell), set()).add(entries[id].session)
     if several := sum(len(sessions) > 1 for sessions in machines.values()):
         notes.append(
             f"comparison groups measured in more than one session: {several} of {len(machines)}; within "

@@ -1,4 +1,4 @@
-"""Everything that can be known and refused before the first cell runs. Writes nothing."""
+"""Preparation of a run: all that can be known and refused before the first cell runs. Writes nothing."""
 
 from __future__ import annotations
 
@@ -11,31 +11,29 @@ from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError,
 from benchsuite.format import byte_size
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import manner
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
-from benchsuite.runner.device_profile import profile_for, said
-from benchsuite.runner.planning import NOT_YET, planned, renamed
-from benchsuite.runner.workers import Executor
-from benchsuite.scenario import find
+from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
+from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.yaml_tree import grown
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
-INTERRUPTED = "interrupted"
-"""What ended the sampling of a cell whose run was asked to stop; going on with the run measures it anew."""
 BUSY_SHARE = 0.5
 """Load a core above which a run begins with a warning."""
+_WHY = {"cpu": "no GPU was chosen", "gpu": "a GPU was chosen"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked for on the command line.
+    """Request of a user on the command line.
 
     Attributes:
         reference: path of a scenario, or name of a shipped one; None only with `resume`.
@@ -77,7 +75,7 @@ class Prepared:
     settings: Mapping[str, Any]
     cells: tuple[Cell, ...]
     excluded: tuple[tuple[Cell, str], ...]
-    plans: tuple[Answer[Plan], ...]
+    plans: tuple[WorkerReply[Plan], ...]
     environment: Mapping[str, Any]
     earlier: Run | None = None
     notes: tuple[str, ...] = ()
@@ -103,14 +101,12 @@ class Prepared:
     def kept(self) -> dict[str, Record]:
         """Records that stand as they are, by cell."""
         stored = self.stored
-        found = {cell.id: stored[cell.id] for cell in self.cells if cell.id in stored}
-        return {key: record for key, record in found.items() if not self._is_due(record)}
+        measured = {cell.id: stored[cell.id] for cell in self.cells if cell.id in stored}
+        return {key: record for key, record in measured.items() if not self._is_due(record)}
 
     def _is_due(self, record: Record | None) -> bool:
         """Whether a cell with this record, or none, is to be measured."""
-        if record is None or record.status in self.retry:
-            return True
-        return record.timing is not None and record.timing.stopped_by == INTERRUPTED
+        return record is None or record.status in self.retry or record.interrupted
 
     @property
     def document(self) -> dict[str, Any]:
@@ -118,7 +114,7 @@ class Prepared:
         return self.scenario.to_dict() | {"run": dict(self.settings)}
 
 
-def prepare(request: Request, executor: Executor, *, every: bool = False) -> Prepared:
+def prepare(request: Request, workers: Workers, *, every: bool = False) -> Prepared:
     """Load, resolve, expand and build (on "meta") everything; of a large sweep one cell of each mixer.
 
     Args:
@@ -130,23 +126,34 @@ def prepare(request: Request, executor: Executor, *, every: bool = False) -> Pre
             take its arguments.
     """
     if request.resume is not None:
-        return _prepare_resume(request, request.resume, executor, every=every)
+        return _prepare_resume(request, request.resume, workers, every=every)
     if request.reference is None:
         raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     scenario = _load(request)
-    device, environment = _describe(executor, scenario, request)
+    device, environment = _describe(workers, scenario, request)
     notes: tuple[str, ...] = ()
     if profile := profile_for(device, request.profiles, scenario):
-        notes = (said(profile),)
+        notes = (profile_note(profile),)
         scenario = _load(replace(request, profiles=(profile,)))
-        device, environment = _describe(executor, scenario, request)
+        device, environment = _describe(workers, scenario, request)
     settings: dict[str, Any] = {"filter": request.filter, "device": device}
     if request.pythonpath:
         settings["pythonpath"] = list(request.pythonpath)
     if request.shard is not None:
         settings["shard"] = request.shard.to_dict()
     notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
-    return _plan(scenario, settings, environment, executor, notes=notes, every=every)
+    return _plan(scenario, settings, environment, workers, notes=notes, every=every)
+
+
+def profile_for(device: str, asked: Sequence[str], scenario: Scenario) -> str | None:
+    """The scenario's profile for this kind of device; None if it has none, or the user named one."""
+    profile = kind_of(device).profile
+    return profile if not asked and profile in scenario.profiles else None
+
+
+def profile_note(profile: str) -> str:
+    """Sentence that tells a user of a profile that was chosen by itself."""
+    return f'{_WHY[profile]}: running the scenario\'s profile "{profile}" (--profile names another)'
 
 
 def with_stored_pythonpath(request: Request) -> Request:
@@ -166,7 +173,7 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"this machine is busy: a load of {load:.1f} on {cores} cores; expect noisy numbers",)
 
 
-def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every: bool) -> Prepared:
+def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
     settings = dict(document.pop("run", {}))
@@ -181,14 +188,14 @@ def _prepare_resume(request: Request, folder: Path, executor: Executor, *, every
     device = str(settings.get("device", "auto"))
     measure = _limited(scenario, request.limits).measure
     scenario = scenario.model_copy(update={"measure": measure})
-    _, environment = executor.describe(device, measure.threads, list(request.command), measure.memory_limit)
+    _, environment = workers.describe(device, measure.threads, list(request.command), measure.memory_limit)
     _require_alike(earlier, environment)
     notes = (*earlier.warnings, *busy(environment))
     return _plan(
         scenario,
         settings,
         environment,
-        executor,
+        workers,
         notes=notes,
         earlier=earlier,
         retry=request.retry,
@@ -256,27 +263,29 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    path = find.resolve(request.reference)
+    path = resolve(request.reference)
     return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 
-def _describe(executor: Executor, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:
+def _describe(workers: Workers, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:
     """The device that "auto" means, or else the first that the scenario names, and its machine.
 
     Raises:
         DeviceError: one of the devices is not present.
     """
     threads, limit = scenario.measure.threads, scenario.measure.memory_limit
-    found = [executor.describe(word, threads, list(request.command), limit) for word in scenario.sweep.device]
+    described = [
+        workers.describe(word, threads, list(request.command), limit) for word in scenario.sweep.device
+    ]
     words = list(scenario.sweep.device)
-    return found[words.index("auto") if "auto" in words else 0]
+    return described[words.index("auto") if "auto" in words else 0]
 
 
 def _plan(
     scenario: Scenario,
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
-    executor: Executor,
+    workers: Workers,
     *,
     notes: tuple[str, ...],
     earlier: Run | None = None,
@@ -295,8 +304,8 @@ def _plan(
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
     _require_threads(scenario, cells, environment)
     _require_allocator(scenario, environment)
-    plans, looked_at = planned(cells, executor, every=every, timeout_s=scenario.measure.timeout_s)
-    cells, said = renamed(cells, looked_at)
+    plans, looked_at = plan_cells(cells, workers.plan, every=every, timeout_s=scenario.measure.timeout_s)
+    cells, renamed = renamed_by_windows(cells, looked_at)
     _require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
@@ -306,7 +315,7 @@ def _plan(
         plans=plans,
         environment=environment,
         earlier=earlier,
-        notes=tuple(dict.fromkeys((*notes, *said))),  # a run that is gone on with has said it
+        notes=tuple(dict.fromkeys((*notes, *renamed))),  # a run that is gone on with has said it
         retry=retry,
     )
 
@@ -331,11 +340,11 @@ def _require_allocator(scenario: Scenario, environment: Mapping[str, Any]) -> No
         )
 
 
-def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, Answer[Plan]]]) -> None:
+def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, WorkerReply[Plan]]]) -> None:
     """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
     limit = scenario.measure.memory_limit
     for cell, plan in looked_at:
-        if limit and cell.device == "cpu" and plan.value and plan.value.weights_bytes > limit:
+        if limit and kind_of(cell.device).on_host and plan.value and plan.value.weights_bytes > limit:
             raise UsageError(
                 f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "
                 f"alone take {byte_size(plan.value.weights_bytes, 3)}"

@@ -1,4 +1,4 @@
-"""A worker process seen from its parent: send a call, wait for the answer, notice its death or its silence.
+"""Worker processes seen from their parent: send a call, wait for the answer, notice death or silence.
 
 Every message is a pickle behind its length in eight bytes, so that an answer can be awaited with a deadline.
 A call has a number; its answer has the same, and the process that gave it: a copy of the worker that a
@@ -15,13 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import WorkerDied, WorkerTimeout
 from benchsuite.plugins import search_path, worker_environment
+from benchsuite.results.record import Failure
 from benchsuite.worker.pipe import STOPS, receive, send
+from benchsuite.worker.reply import WorkerReply
 
 _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""
@@ -90,10 +92,10 @@ class Worker:
         before = _oom_counts()
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._calls += 1
-        wanted, answered = (self._calls, self.pid), None
+        expected, answered = (self._calls, self.pid), None
         try:
             send(self._process.stdin, (self._calls, function, arguments))
-            while answered != wanted:  # what answers another call, or is another process, is not heard
+            while answered != expected:  # what answers another call, or is another process, is not heard
                 *number_and_pid, ok, value = receive(self._process.stdout, deadline)
                 answered = tuple(number_and_pid)
         except (EOFError, BrokenPipeError) as error:
@@ -147,6 +149,67 @@ class Worker:
         return WorkerDied(f"the worker process was killed by {name}{last}", kind=name)
 
 
+class RespawningWorker:
+    """One worker process at a time, replaced where it dies, hangs or can do no more; each costs one question.
+
+    Args:
+        start: starts one, set up as it should be, within so many seconds, or raises as `Worker.call`.
+        first: one that is started already.
+    """
+
+    def __init__(self, start: Callable[[float | None], Worker], first: Worker | None = None) -> None:
+        self._start, self._worker = start, first
+
+    @property
+    def pid(self) -> int | None:
+        return self._worker.pid if self._worker else None
+
+    @property
+    def alive(self) -> bool:
+        return self._worker is not None and self._worker.alive
+
+    def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
+        """`Worker.call`, in another process if the last one is gone."""
+        return self._running(timeout_s).call(function, *arguments, timeout_s=timeout_s)
+
+    def ask(
+        self, stage: str, function: str, *arguments: object, timeout_s: float | None = None
+    ) -> WorkerReply[Any]:
+        """`call` of a function that gives a `WorkerReply`; so does the end of the process.
+
+        Args:
+            stage: of a `Failure` that says that no answer came in time.
+
+        Raises:
+            BenchsuiteError: what the function raised, if it was one of ours.
+        """
+        try:
+            reply: WorkerReply[Any] = self._running(timeout_s).call(function, *arguments, timeout_s=timeout_s)
+        except WorkerTimeout as error:
+            return WorkerReply(
+                status="timeout", failure=Failure(stage=stage, kind="Timeout", message=str(error))
+            )
+        except WorkerDied as error:
+            failure = Failure(stage="worker", kind=error.kind or "WorkerDied", message=str(error))
+            return WorkerReply(status="oom" if error.out_of_memory else "crash", failure=failure)
+        if reply.poisoned:
+            self.close()
+        return reply
+
+    def close(self) -> None:
+        """End the process; a further call starts another one."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _running(self, timeout_s: float | None) -> Worker:
+        """The process, or another one if it is gone, which is no fault of the call that is to come."""
+        if self._worker is None or not self._worker.alive:
+            self.close()
+            self._worker = self._start(timeout_s)
+        return self._worker
+
+
 @contextlib.contextmanager
 def _stops_blocked() -> Iterator[None]:
     """A process that is started within begins with STOPS blocked, until it can ignore them by itself."""
@@ -162,18 +225,18 @@ def _stops_blocked() -> Iterator[None]:
 
 def _oom_counts() -> list[bytes]:
     """What the kernel counts just now. Read around every call, and parsed only where a worker has died."""
-    found = []
+    counts = []
     for path in _OOM_COUNTERS:
         with contextlib.suppress(OSError), path.open("rb", buffering=0) as file:
-            found.append(file.readall())
-    return found
+            counts.append(file.readall())
+    return counts
 
 
 def _oom_kills(counts: Sequence[bytes]) -> int:
     """How many processes the kernel has killed for want of memory; 0 where it does not say."""
-    found = 0
+    kills = 0
     for line in b"\n".join(counts).splitlines():
         name, _, value = line.partition(b" ")
         if name == b"oom_kill" and value.isdigit():
-            found += int(value)
-    return found
+            kills += int(value)
+    return kills

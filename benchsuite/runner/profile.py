@@ -13,18 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.measurement.trace_events import Reading
-from benchsuite.results.record import Cell, Record
+from benchsuite.measurement.operator_profile import Reading
+from benchsuite.results.record import Cell, Record, now
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
-from benchsuite.runner.outcome import now
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.sweep import Observer
-from benchsuite.runner.workers import Executor
+from benchsuite.runner.recorder import Observer
+from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.model import Scenario
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 
 TRACES = "traces"
 """Folder of a run folder that holds one folder a cell, which TensorBoard shows as its run, with its trace."""
@@ -33,8 +32,8 @@ TRACE = "benchsuite.pt.trace.json.gz"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How to profile.
+class ProfileSettings:
+    """Settings of a profile.
 
     Attributes:
         steps: profiled steps a cell.
@@ -47,7 +46,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """What the pass left.
+    """Result of the pass.
 
     Attributes:
         records: of the cells that it was to profile, in their order.
@@ -71,9 +70,9 @@ def trace_of(folder: Path, cell: str) -> Path:
 def profile_scenario(
     prepared: Prepared,
     folder: Path,
-    executor: Executor,
+    workers: Workers,
     observer: Observer,
-    wanted: Wanted,
+    wanted: ProfileSettings,
     stopping: Callable[[], bool] = lambda: False,
 ) -> Profiled:
     """Profile every cell of a scenario into a run of its own, whose records hold neither time nor memory.
@@ -97,13 +96,13 @@ def profile_scenario(
                 break
             observer.cell_begins(cell)
             started, start = now(), time.monotonic()
-            answer: Answer[Reading] = Answer(status=plan.status, failure=plan.failure)
+            reply: WorkerReply[Reading] = WorkerReply(status=plan.status, failure=plan.failure)
             if plan.failure is None:
-                answer = _ask(executor, cell, measure, folder, wanted)
-            if answer.value is not None:
-                readings[cell.id] = answer.value
-            made = _record(cell, plan, answer, prepared, writer.session)
-            record = replace(made, started_at=started, seconds=round(time.monotonic() - start, 6))
+                reply = _ask(workers, cell, measure, folder, wanted)
+            if reply.value is not None:
+                readings[cell.id] = reply.value
+            record = _record(cell, plan, reply, prepared, writer.session)
+            record = replace(record, started_at=started, seconds=round(time.monotonic() - start, 6))
             writer.append(record)
             records.append(record)
             observer.cell_ends(record)
@@ -115,9 +114,9 @@ def profile_scenario(
 
 def profile_run(
     folder: Path,
-    executor: Executor,
+    workers: Workers,
     observer: Observer,
-    wanted: Wanted,
+    wanted: ProfileSettings,
     *,
     filter: str = "",
     command: Sequence[str] = (),
@@ -137,7 +136,7 @@ def profile_run(
     chosen = _chosen(run, filter)
     measure, settings = scenario.measure, run.scenario.get("run") or {}
     device = str(settings.get("device", "auto"))
-    _, environment = executor.describe(device, measure.threads, list(command), measure.memory_limit)
+    _, environment = workers.describe(device, measure.threads, list(command), measure.memory_limit)
     writer = RunWriter.resume(folder, environment)
     records: list[Record] = []
     readings: dict[str, Reading] = {}
@@ -148,13 +147,13 @@ def profile_run(
             if stopping():
                 break
             observer.cell_begins(record.cell)
-            answer = _ask(executor, record.cell, measure, folder, wanted)
-            if answer.value is not None:
-                readings[record.id] = answer.value
-                record = replace(record, profile=answer.value.ops)
+            reply = _ask(workers, record.cell, measure, folder, wanted)
+            if reply.value is not None:
+                readings[record.id] = reply.value
+                record = replace(record, profile=reply.value.ops)
                 writer.append(record)
-            elif answer.failure is not None:
-                failures[record.id] = f"{answer.status}: {answer.failure.message}"
+            elif reply.failure is not None:
+                failures[record.id] = f"{reply.status}: {reply.failure.message}"
             records.append(record)
             observer.cell_ends(record)
     finally:
@@ -163,31 +162,33 @@ def profile_run(
     return Profiled(folder, tuple(records), readings, failures, missing=len(chosen) - len(records))
 
 
-def _ask(executor: Executor, cell: Cell, measure: Measure, folder: Path, wanted: Wanted) -> Answer[Reading]:
+def _ask(
+    workers: Workers, cell: Cell, measure: Measure, folder: Path, wanted: ProfileSettings
+) -> WorkerReply[Reading]:
     trace = trace_of(folder, cell.id).absolute()
-    return executor.profile(cell, measure, trace, wanted.steps, wanted.top, measure.timeout_s)
+    return workers.profile(cell, measure, trace, wanted.steps, wanted.top, measure.timeout_s)
 
 
 def _record(
-    cell: Cell, plan: Answer[Plan], answer: Answer[Reading], prepared: Prepared, session: int
+    cell: Cell, plan: WorkerReply[Plan], reply: WorkerReply[Reading], prepared: Prepared, session: int
 ) -> Record:
     return Record(
         id=cell.id,
         cell=cell,
-        status=answer.status,
-        failure=answer.failure,
-        expected=answer.status != "ok"
-        and expected(prepared.scenario, cell, answer.status, prepared.environment),
+        status=reply.status,
+        failure=reply.failure,
+        expected=reply.status != "ok"
+        and expected(prepared.scenario, cell, reply.status, prepared.environment),
         cost=plan.value.cost if plan.value else None,
         not_counted=plan.value.not_counted if plan.value else "",
         started_at="",
         seconds=0.0,
         session=session,
-        profile=answer.value.ops if answer.value else (),
+        profile=reply.value.ops if reply.value else (),
     )
 
 
-def _document(prepared: Prepared, wanted: Wanted) -> dict[str, Any]:
+def _document(prepared: Prepared, wanted: ProfileSettings) -> dict[str, Any]:
     """The run's scenario, which measures nothing but the cost, and how it was profiled."""
     measure = prepared.scenario.measure.model_copy(update={"metrics": ("cost",)})
     scenario = prepared.scenario.model_copy(update={"measure": measure})

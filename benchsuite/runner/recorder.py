@@ -1,117 +1,175 @@
-"""Makes records of outcomes and keeps them: the one writer of a run, which any thread may call."""
+"""The recorder of a run: the one writer of its folder, which any thread may call.
+
+Beside records it keeps two files while a run goes on: the rounds of cells that have no record yet, so that a
+killed run goes on where it ended; and how far the run is, for `benchsuite status` in another terminal.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import json
+import os
+import platform
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from benchsuite.findings.flags import flags
-from benchsuite.results.record import Cell, Failure, Record
-from benchsuite.results.store import RECORDS, RunWriter
-from benchsuite.results.stored import StoredRecords
-from benchsuite.results.visits import VisitJournal, read_visits, remove_visits
-from benchsuite.runner.executors.executor import place
-from benchsuite.runner.outcome import Outcome, now
+from benchsuite.io import Journal, lines, parse
+from benchsuite.results.codec import decode, encode
+from benchsuite.results.machine import device_identity
+from benchsuite.results.record import Cell, Failure, Record, now
+from benchsuite.results.store import RECORDS, RunWriter, StoredRecords, check_free
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.progress import ProgressFile
 from benchsuite.scenario.expand import expected
-from benchsuite.worker.reply import Answer, Plan, Visited
 
-if TYPE_CHECKING:
-    from benchsuite.runner.sweep import Observer
+ROUNDS = "rounds.jsonl"
+PROGRESS = ".progress.json"
+PROGRESS_EVERY_S = 1.0
+"""How often it is written at most."""
 
 
-class Keeper:
-    """Takes what engines bring; see `engines/protocol.py`, Sink.
+class Observer(Protocol):
+    """Is told how a sweep goes; draws it, or not."""
+
+    def begin(self, total: int, done: int) -> None:
+        """The sweep has `total` cells, of which `done` are there already."""
+        ...
+
+    def round_begins(self, number: int, cells: int) -> None:
+        """A round of so many cells begins, the first being 1."""
+        ...
+
+    def cell_begins(self, cell: Cell) -> None:
+        """A cell is about to be measured, or visited once more."""
+        ...
+
+    def cell_ends(self, record: Record) -> None:
+        """A record is on disk."""
+        ...
+
+    def workers(self, doing: Mapping[str, str]) -> None:
+        """What each of several workers is doing now, in words."""
+        ...
+
+    def end(self) -> None:
+        """The sweep is over, or was broken off."""
+        ...
+
+
+class RunRecorder:
+    """Records what executors bring, from any thread.
+
+    Args:
+        environment: of the machine that measures, if there is one for all.
+        executor: its name on the command line.
 
     Attributes:
+        folder: of the run.
         records: by cell, those of earlier sessions that stand included.
         measured: how many cells were measured now.
         session: of the machine that was described last; 0 if none was.
         environments: session → machine, those of earlier sessions included.
-        earlier: rounds of a session that was broken off, by cell.
-        broken: set when what still comes is worth nothing: a worker that was ended from here would look like
-            a crash.
+        earlier: rounds of a session that was broken off, on this machine, by cell.
+        broken: set when what still comes is worth nothing, and everything is to end: a worker that was ended
+            from here would look like a crash.
+
+    Raises:
+        RunFolderError: the folder is taken, written by another process, or cannot be written.
     """
 
-    def __init__(self, prepared: Prepared, writer: RunWriter, observer: Observer, engine: str = "") -> None:
-        self.records = StoredRecords(writer.path / RECORDS, prepared.kept)
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: Path,
+        observer: Observer,
+        environment: Mapping[str, Any] | None = None,
+        executor: str = "",
+    ) -> None:
+        if prepared.earlier is None:
+            check_free(folder)
+            self._writer = RunWriter.create(folder, prepared.document, environment)
+        else:
+            self._writer = RunWriter.resume(folder, environment)
+        self.folder = folder
+        self.records = StoredRecords(folder / RECORDS, prepared.kept)
         self.measured = 0
-        self.session = writer.session
-        self.folder = writer.path
+        self.session = self._writer.session
         self.environments = dict(prepared.earlier.environments) if prepared.earlier else {}
         self.broken = threading.Event()
+        self.earlier = _rounds_here(prepared, folder, self.environments) if prepared.earlier else {}
         self._prepared = prepared
         self._plans = {cell.id: plan for cell, plan in zip(prepared.cells, prepared.plans, strict=True)}
-        self._writer = writer
         self._observer = observer
         self._lock = threading.RLock()
         self._round = 0
-        self._journal: VisitJournal | None = None
-        found = _rounds_here(prepared, writer.path, self.environments) if prepared.earlier else {}
-        self._began = {cell: visits[0].session for cell, visits in found.items()}
-        self.earlier: Mapping[str, Sequence[Visited]] = {
-            cell: list(map(_visit_of, visits)) for cell, visits in found.items()
-        }
-        self._progress = ProgressFile(writer.path, engine, len(prepared.cells), len(self.records))
+        self._rounds: RoundJournal | None = None
+        self._progress = ProgressFile(folder, executor, len(prepared.cells), len(self.records))
 
-    def place(self, environment: Mapping[str, Any]) -> int:
-        """A session for a machine or device that begins to measure."""
+    def open_session(self, environment: Mapping[str, Any]) -> int:
+        """The session of a machine or device that begins to measure, described in the run folder."""
         with self._lock:
             first = not self.session
             self.session = session = self._writer.add_environment(environment)
             self.environments[session] = dict(environment)
             if first:
-                self.untried()
+                self.keep_untried()
             return session
 
-    def begins(self, cell: Cell, worker: str = "") -> None:
+    def cell_begins(self, cell: Cell, worker: str = "") -> None:
+        """A cell is about to be measured, or visited once more, by the only worker or by one of several."""
         with self._lock:
             self._observer.cell_begins(cell)
             if not worker:
-                turn = f", round {self._round}" if self._round else ""
-                self._progress.write({cell.device: f"{cell.id}{turn}"})
+                number = f", round {self._round}" if self._round else ""
+                self._progress.write({cell.device: f"{cell.id}{number}"})
 
     def round_begins(self, number: int, cells: int) -> None:
+        """A round of so many cells begins, the first being 1."""
         with self._lock:
             self._round = number
             self._observer.round_begins(number, cells)
 
-    def visited(self, cell: Cell, number: int, visit: Visited, seconds: float) -> None:
-        if self._prepared.scenario.measure.most_rounds == 1:  # its record says it all, at once
+    def keep_round(self, number: int, visit: Record) -> None:
+        """Keep a round of a cell, the first being 0; it is in the run folder when this returns."""
+        if self._prepared.scenario.measure.most_rounds == 1:  # the record of the cell says it all, at once
             return
-        record = Record(
-            id=cell.id,
-            cell=cell,
-            status="ok",
-            timing=visit.timing,
-            check=visit.check,
-            flags=visit.behaviour,
-            compilation=visit.compilation,
-            conditions=visit.conditions,
-            started_at=now(),
-            seconds=round(seconds, 6),
-            session=self.session,
-        )
         with self._lock:
             if not self.broken.is_set():
-                if self._journal is None:
+                if self._rounds is None:
                     self._writer.require_there()  # else the journal would begin in another folder
-                    self._journal = VisitJournal(self.folder)
-                self._journal.append(number, record)
+                    self._rounds = RoundJournal(self.folder)
+                self._rounds.append(number, replace(visit, session=self.session))
 
     def workers(self, doing: Mapping[str, str]) -> None:
+        """What each worker is doing, in words; for people who watch."""
         with self._lock:
             self._observer.workers(doing)
             self._progress.write(doing)
 
-    def keep(self, cell: Cell, outcome: Outcome, session: int) -> None:
-        plan = self._plans[cell.id]
-        began = self._began.get(cell.id, session)
-        machine = self.environments.get(session, self._prepared.environment)
-        record = _record(cell, plan, outcome, self._prepared, began, machine)
+    def keep(self, record: Record, session: int) -> None:
+        """Keep the record of a cell that has ended, with what only the scenario knows; it is on disk when
+        this returns."""
+        scenario, plan = self._prepared.scenario, self._plans[record.id].value
+        cost, not_counted = record.cost, record.not_counted
+        if cost is None and plan:
+            cost, not_counted = plan.cost, plan.not_counted
+        if "cost" not in scenario.measure.metrics:
+            cost, not_counted = None, ""
+        environment = self.environments.get(session, self._prepared.environment)
+        failed = record.status not in ("ok", "skipped")
+        if record.id in self.earlier:
+            session = self.earlier[record.id][0].session
+        record = replace(
+            record,
+            expected=failed and expected(scenario, record.cell, record.status, environment),
+            cost=cost,
+            not_counted=not_counted,
+            session=session,
+        )
         with self._lock:
             if self.broken.is_set():
                 return
@@ -119,87 +177,148 @@ class Keeper:
             self.records.add(record.id, self._writer.append(record))
             if not again:
                 self.measured += 1
-                self._progress.ended(record)
+                self._progress.cell_ends(record)
                 self._observer.cell_ends(record)
 
-    def untried(self) -> None:
+    def keep_untried(self) -> None:
         """Keep records of cells that need no device: excluded by a rule, not to be built, or too large."""
         prepared = self._prepared
         for cell, reason in prepared.excluded:
             if cell.id not in prepared.stored:
                 failure = Failure(stage="plan", kind="Excluded", message=reason)
-                outcome = Outcome(status="skipped", failure=failure, started_at=now())
-                self._writer.append(_record(cell, Answer(), outcome, prepared, self.session, {}))
+                excluded = _untried(cell, "skipped", failure)
+                self._writer.append(replace(excluded, session=self.session))
         for position in prepared.todo:
             cell, plan = prepared.cells[position], prepared.plans[position]
             if plan.failure is not None:
-                self.begins(cell)
-                self.keep(cell, Outcome(plan.status, plan.failure, started_at=now()), self.session)
+                self.cell_begins(cell)
+                self.keep(_untried(cell, plan.status, plan.failure), self.session)
+
+    def require_there(self) -> None:
+        """Raise StorageError if the folder was removed, moved or replaced since it was opened."""
+        self._writer.require_there()
 
     def close(self, *, unfinished: bool) -> None:
-        """The sweep is over; the rounds are kept as long as some cell needs them."""
+        """Let go of the folder; the rounds are kept as long as some cell needs them."""
         self._progress.close()
-        if self._journal is not None:
-            self._journal.close()
+        if self._rounds is not None:
+            self._rounds.close()
         if not unfinished:
-            remove_visits(self.folder)
+            remove_rounds(self.folder)
+        self._writer.close()
+
+
+def _untried(cell: Cell, status: Any, failure: Failure) -> Record:
+    return Record(id=cell.id, cell=cell, status=status, failure=failure, started_at=now(), seconds=0.0)
 
 
 def _rounds_here(
     prepared: Prepared, folder: Path, environments: Mapping[int, Mapping[str, Any]]
-) -> dict[str, list[Record]]:
+) -> dict[str, Sequence[Record]]:
     """Rounds of earlier sessions that this one goes on with: those that were measured on this machine."""
-    here = place(prepared.environment)
-    found = {
-        cell: [visit for visit in visits if place(environments.get(visit.session, {})) == here]
-        for cell, visits in read_visits(folder).items()
+    here = device_identity(prepared.environment)
+    rounds = {
+        cell: [visit for visit in visits if device_identity(environments.get(visit.session, {})) == here]
+        for cell, visits in read_rounds(folder).items()
     }
-    return {cell: visits for cell, visits in found.items() if visits}
+    return {cell: visits for cell, visits in rounds.items() if visits}
 
 
-def _visit_of(record: Record) -> Visited:
-    assert record.timing is not None
-    return Visited(
-        timing=record.timing,
-        check=record.check,
-        behaviour=record.flags,
-        compilation=record.compilation,
-        conditions=record.conditions,
-    )
+class RoundJournal:
+    """Appends the rounds of cells, each in the file before the next begins.
+
+    One line a visit: the number of its round, and a record of that round alone. Where a round of a cell
+    stands twice, the later line counts. The file is there as long as cells have rounds and no record.
+
+    Args:
+        folder: of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._journal = Journal(folder / ROUNDS)
+
+    def append(self, number: int, visit: Record) -> None:
+        """Write the visit of a round, the first being 0; raises StorageError."""
+        self._journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
+
+    def close(self) -> None:
+        self._journal.close()
 
 
-def _record(
-    cell: Cell,
-    plan: Answer[Plan],
-    outcome: Outcome,
-    prepared: Prepared,
-    session: int,
-    environment: Mapping[str, Any],
-) -> Record:
-    scenario = prepared.scenario
-    cost, not_counted = outcome.cost, outcome.not_counted
-    if cost is None and plan.value:
-        cost, not_counted = plan.value.cost, plan.value.not_counted
-    counts = "cost" in scenario.measure.metrics
-    return Record(
-        id=cell.id,
-        cell=cell,
-        status=outcome.status,
-        failure=outcome.failure,
-        expected=outcome.status not in ("ok", "skipped")
-        and expected(scenario, cell, outcome.status, environment),
-        cost=cost if counts else None,
-        not_counted=not_counted if counts else "",
-        timing=outcome.timing,
-        memory=outcome.memory,
-        started_at=outcome.started_at or now(),
-        seconds=round(outcome.seconds, 6),
-        session=session,
-        attempts=outcome.attempts,
-        compilation=outcome.compilation,
-        check=outcome.check,
-        energy=outcome.energy,
-        attention_backend=outcome.attention_backend,
-        conditions=outcome.conditions,
-        flags=flags(cell, outcome.timing, outcome.conditions, outcome.behaviour),
-    )
+def read_rounds(folder: Path) -> Mapping[str, list[Record]]:
+    """Cell → its visits from the first round on, of a run that was broken off. A line that is no visit is
+    left out: its round, and those behind it, are measured again."""
+    rounds: dict[str, dict[int, Record]] = {}
+    for line in lines(folder / ROUNDS):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            data = json.loads(line.text)
+            visit = decode(json.dumps(data["visit"]))
+            if visit.timing is not None:
+                rounds.setdefault(visit.id, {})[int(data["round"])] = visit
+    return {cell: list(_without_gap(visits)) for cell, visits in rounds.items() if 0 in visits}
+
+
+def _without_gap(visits: Mapping[int, Record]) -> Iterator[Record]:
+    return (visits[number] for number in itertools.takewhile(visits.__contains__, itertools.count()))
+
+
+def remove_rounds(folder: Path) -> None:
+    """Remove the journal of a run in which every cell has its record."""
+    with contextlib.suppress(OSError):
+        (folder / ROUNDS).unlink()
+
+
+class ProgressFile:
+    """Says how a run goes, now and then; one that is left behind belongs to a run that was killed. A disk
+    that is full does not stop a run here.
+
+    Args:
+        total: cells of the run.
+        done: cells that have a record already.
+    """
+
+    def __init__(self, folder: Path, executor: str, total: int, done: int) -> None:
+        self._path = folder / PROGRESS
+        self._facts: dict[str, object] = {
+            "pid": os.getpid(),
+            "host": platform.node(),
+            "executor": executor,
+            "started_at": now(),
+            "total": total,
+            "done": done,
+            "failed": 0,
+            "workers": {},
+        }
+        self._count, self._failed = done, 0
+        self._written = float("-inf")
+        self.write({})
+
+    def cell_ends(self, record: Record) -> None:
+        """Count a cell that has its record."""
+        self._count += 1
+        self._failed += record.failed
+
+    def write(self, workers: Mapping[str, str]) -> None:
+        """Write what each worker is doing, if the last time is long enough ago."""
+        if time.monotonic() - self._written < PROGRESS_EVERY_S:
+            return
+        self._written = time.monotonic()
+        self._facts |= {"done": self._count, "failed": self._failed, "workers": dict(workers), "at": now()}
+        temporary = self._path.with_suffix(".tmp")
+        with contextlib.suppress(OSError):
+            temporary.write_text(json.dumps(self._facts) + "\n", encoding="utf-8")
+            temporary.replace(self._path)
+
+    def close(self) -> None:
+        for path in (self._path, self._path.with_suffix(".tmp")):
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def read_progress(folder: Path) -> dict[str, object]:
+    """What the file says; nothing where there is none."""
+    try:
+        facts = parse((folder / PROGRESS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -3,7 +3,7 @@ other.
 
 So what one process does to a cell (its memory layout, a moment of the host) is one look of several, and
 drift of the machine over the whole run falls into the interval between rounds. A cell that fails drops out
-at once.
+at once. Of a large sweep, cells are planned right before their first round.
 """
 
 from __future__ import annotations
@@ -14,42 +14,50 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from benchsuite.errors import UsageError
+from benchsuite.findings.flags import flags
 from benchsuite.measurement.stopping import Visit
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import (
+    INTERRUPTED,
     Cell,
     Check,
     Conditions,
     Failure,
+    Record,
     Status,
     Timing,
+    now,
 )
 from benchsuite.results.round_timings import combined
-from benchsuite.runner.outcome import Outcome, now
-from benchsuite.runner.prepare import INTERRUPTED
-from benchsuite.runner.workers import Executor
+from benchsuite.runner.plan import NOT_YET
+from benchsuite.runner.workers import Workers
 from benchsuite.scenario.groups import key
 from benchsuite.scenario.measure_settings import Measure, Order
 from benchsuite.stats.evidence import half_width
 from benchsuite.stats.intervals import quantile
 from benchsuite.stats.levels import levels, samples_wanted
-from benchsuite.worker.reply import Inspected, Visited
+from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 
 COSTLY_S = 5.0
 """Seconds of a visit without its samples (building, compiling, warming up) above which a group has no more
 rounds than every cell."""
 
 
-@dataclass
-class _Going:
-    """A cell on its way.
+@dataclass(eq=False)
+class CellRounds:
+    """The rounds of a cell so far, and what else becomes its record.
 
     Attributes:
+        visits: a record for each round, of that round alone.
+        plan: `NOT_YET` where the sweep has planned the cell.
         overhead_s: seconds of its last visit without the samples.
     """
 
     cell: Cell
-    visits: list[Visited] = field(default_factory=list)
-    inspected: Inspected = field(default_factory=Inspected)
+    visits: list[Record] = field(default_factory=list)
+    plan: WorkerReply[Plan] = NOT_YET
+    inspection: Inspection = field(default_factory=Inspection)
     spent_s: float = 0.0
     overhead_s: float = 0.0
     attempts: int = 1
@@ -64,36 +72,121 @@ class _Going:
         """Whether it is measured in rounds; a published protocol says itself how often it samples."""
         return self.cell.protocol == "adaptive"
 
-    def left_s(self, measure: Measure) -> float:
-        return max(0.001, measure.timeout_s - self.spent_s)
+    @property
+    def timings(self) -> list[Timing]:
+        """The timing of each round."""
+        return [visit.timing for visit in self.visits if visit.timing is not None]
 
     def half_width(self) -> float | None:
         """Half width of its interval so far, as a share of the median."""
-        return half_width([quantile(visit.timing.samples_s, 0.5) for visit in self.visits])
+        return half_width([quantile(timing.samples_s, 0.5) for timing in self.timings])
 
-    def outcome(self, measure: Measure) -> Outcome:
+    def imprecise(self, measure: Measure) -> bool:
+        """Whether its interval is known, and wider than the scenario asks for."""
+        wanted, half = measure.precision_on(self.cell.device), self.half_width()
+        return self.adaptive and wanted is not None and half is not None and half > wanted
+
+    def record(self, measure: Measure) -> Record:
+        """The record of the cell. Session, and what only the scenario knows, is the recorder's to add."""
         first = next((visit for visit in self.visits if visit.check or visit.compilation), None)
-        return Outcome(
+        timing, conditions = self._timing(measure), self._conditions()
+        plan = self.plan.value
+        return Record(
+            id=self.cell.id,
+            cell=self.cell,
             status=self.status,
             failure=self.failure,
-            timing=self._timing(measure),
-            memory=self.inspected.memory,
-            check=first.check if first else self.mismatch,
-            behaviour=tuple(dict.fromkeys(word for visit in self.visits for word in visit.behaviour)),
-            compilation=first.compilation if first else None,
-            energy=self.inspected.energy,
-            attention_backend=self.inspected.attention_backend,
-            conditions=_from_first_to_last(self.visits),
-            started_at=self.started_at,
-            seconds=self.spent_s,
+            cost=plan.cost if plan else None,
+            not_counted=plan.not_counted if plan else "",
+            timing=timing,
+            memory=self.inspection.memory,
+            started_at=self.started_at or now(),
+            seconds=round(self.spent_s, 6),
             attempts=self.attempts,
+            compilation=first.compilation if first else None,
+            check=first.check if first else self.mismatch,
+            energy=self.inspection.energy,
+            attention_backend=self.inspection.attention_backend,
+            conditions=conditions,
+            flags=flags(self.cell, timing, conditions, {word for one in self.visits for word in one.flags}),
         )
+
+    def visit(
+        self,
+        number: int,
+        measure: Measure,
+        workers: Workers,
+        visited: Callable[[int, Record], None],
+    ) -> None:
+        """Visit the cell in a round, again where a retry is due."""
+        self.started_at = self.started_at or now()
+        # As its first round has chosen it, so that a cell has one number.
+        calls = self.timings[0].calls_per_sample if self.visits else None
+        while True:
+            start = time.monotonic()
+            visit = Visit(number, measure.rounds, self._samples_wanted(), calls)
+            reply = workers.visit(self.cell, measure, visit, self._left_s(measure))
+            seconds = time.monotonic() - start
+            self.spent_s += seconds
+            if reply.failure is None:
+                assert reply.value is not None
+                timing = reply.value.timing
+                assert timing is not None
+                self.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
+                record = replace(reply.value, cell=self.cell, started_at=now(), seconds=round(seconds, 6))
+                self.visits.append(record)
+                visited(number, record)
+                return
+            if self._fails(reply, measure):
+                self.visits.clear()
+                self.mismatch = reply.check
+                return
+
+    def inspect(self, measure: Measure, workers: Workers) -> None:
+        """Look at the cell in the pass that times nothing, again where a retry is due."""
+        self.started_at = self.started_at or now()
+        while True:
+            start = time.monotonic()
+            reply = workers.inspect(self.cell, measure, self._left_s(measure))
+            self.spent_s += time.monotonic() - start
+            if reply.failure is None:
+                self.inspection = reply.value or Inspection()
+            if reply.failure is None or self._fails(reply, measure):
+                return
+
+    def _left_s(self, measure: Measure) -> float:
+        """Seconds until the cell has taken longer than it is given."""
+        return max(0.001, measure.timeout_s - self.spent_s)
+
+    def _samples_wanted(self) -> int | None:
+        """Samples of its next round from which on a further round says more."""
+        timings = self.timings
+        variances = levels([timing.samples_s for timing in timings])
+        if variances is None or not self.overhead_s:
+            return None
+        sample_s = quantile(timings[-1].samples_s, 0.5) * timings[-1].calls_per_sample
+        return samples_wanted(variances, round_s=self.overhead_s, sample_s=sample_s)
+
+    def _fails(self, reply: WorkerReply[Any], measure: Measure) -> bool:
+        """Whether a failure is the cell's result; else one more attempt is counted.
+
+        A timeout names what the cell was given in all, not what was left of it.
+        """
+        assert reply.failure is not None
+        if self.attempts <= measure.retry.get(reply.status, 0):
+            self.attempts += 1
+            return False
+        self.status, self.failure = reply.status, reply.failure
+        if reply.status == "timeout":
+            message = f"took longer than {measure.timeout_s:g} s; its process was ended"
+            self.failure = replace(reply.failure, message=message)
+        return True
 
     def _timing(self, measure: Measure) -> Timing | None:
         if not self.visits:
             return None
-        timing = combined([visit.timing for visit in self.visits], self._stopped_by(measure))
-        return replace(timing, busy=self.inspected.busy) if self.inspected.busy else timing
+        timing = combined(self.timings, self._stopped_by(measure))
+        return replace(timing, busy=self.inspection.busy) if self.inspection.busy else timing
 
     def _stopped_by(self, measure: Measure) -> str:
         """Why there were no more rounds."""
@@ -101,23 +194,29 @@ class _Going:
             return INTERRUPTED
         precision = measure.precision_on(self.cell.device)
         if not self.adaptive or measure.rule != "interval" or precision is None:
-            return self.visits[-1].timing.stopped_by
+            return self.timings[-1].stopped_by
         half = self.half_width()
         return "precision" if half is not None and half <= precision else "rounds"
+
+    def _conditions(self) -> Conditions | None:
+        """The state before the first and after the last visit."""
+        known = [visit.conditions for visit in self.visits if visit.conditions is not None]
+        return Conditions(before=known[0].before, after=known[-1].after) if known else None
 
 
 def measure_in_rounds(
     cells: Sequence[Cell],
     measure: Measure,
-    executor: Executor,
+    workers: Workers,
     *,
     begins: Callable[[Cell], None],
     stopping: Callable[[], bool],
     round_begins: Callable[[int, int], None] = lambda number, cells: None,
-    earlier: Mapping[str, Sequence[Visited]] | None = None,
-    visited: Callable[[Cell, int, Visited, float], None] = lambda *_: None,
-) -> Generator[tuple[Cell, Outcome], None, None]:
-    """Measure cells; yields each as soon as nothing more is to be learnt of it.
+    earlier: Mapping[str, Sequence[Record]] | None = None,
+    visited: Callable[[int, Record], None] = lambda number, visit: None,
+    planned: bool = True,
+) -> Generator[Record, None, None]:
+    """Measure cells; yields the record of each as soon as nothing more is to be learnt of it.
 
     Args:
         cells: of one device; comparison groups among them stay together within a round.
@@ -127,87 +226,116 @@ def measure_in_rounds(
         round_begins: is told the number of a round, from 1, and how many cells it visits.
         earlier: visits of a run that was broken off. A round that not all cells of a group have had is
             measured again, since ratios are taken within rounds.
-        visited: is given each visit, the number of its round from 0, and its seconds, before the next begins.
+        visited: is given the number of a round, from 0, and the record of a visit, before the next begins.
+        planned: whether cells are planned already; if not, they are here, and records carry what was
+            counted. What cannot be built on "meta", or is too large, is yielded with the reason, not tried.
     """
-    going = [_Going(cell, list((earlier or {}).get(cell.id, ()))) for cell in cells]
-    if "latency" in measure.metrics:
-        for number, due in _rounds(going, measure, stopping):
-            executor.begin_round()
-            round_begins(number + 1, len(due))
-            for one in order(due, number, measure.order, measure.seed):
-                if stopping():
-                    break
-                begins(one.cell)
-                _visit(one, number, measure, executor, visited)
-                if one.failure is not None:
-                    going.remove(one)
-                    yield one.cell, one.outcome(measure)
-        _cut_short(going, measure)
-        going = [one for one in going if one.visits]
-    for one in going:
-        if not one.interrupted and ("memory" in measure.metrics or _has_more_to_tell(one.cell, measure)):
+    pending = [CellRounds(cell, list((earlier or {}).get(cell.id, ()))) for cell in cells]
+    if not planned:
+        if stopping():
+            return
+        for entry, plan in zip(pending, _plans_of(cells, workers, measure.timeout_s), strict=True):
+            entry.plan, entry.status, entry.failure = plan, plan.status, plan.failure
+        for entry in [entry for entry in pending if entry.failure is not None]:
+            begins(entry.cell)
+            pending.remove(entry)
+            yield entry.record(measure)
+    if "latency" not in measure.metrics:
+        yield from _inspected(pending, measure, workers, begins, stopping)
+        return
+    for number, due in _rounds(pending, measure, stopping):
+        workers.begin_round()
+        round_begins(number + 1, len(due))
+        for entry in order(due, number, measure.order, measure.seed):
             if stopping():
-                if "latency" not in measure.metrics:
-                    return
-                one.interrupted = True
+                break
+            begins(entry.cell)
+            entry.visit(number, measure, workers, visited)
+            if entry.failure is not None:
+                pending.remove(entry)
+                yield entry.record(measure)
+    _cut_short(pending, measure)
+    yield from _inspected([entry for entry in pending if entry.visits], measure, workers, begins, stopping)
+
+
+def _inspected(
+    pending: Sequence[CellRounds],
+    measure: Measure,
+    workers: Workers,
+    begins: Callable[[Cell], None],
+    stopping: Callable[[], bool],
+) -> Iterator[Record]:
+    """Records of cells that have had their rounds, if any are wanted, after the pass that times nothing."""
+    timed = "latency" in measure.metrics
+    for entry in pending:
+        # A GPU says how long it was busy, and what it drew.
+        wanted = "memory" in measure.metrics or (timed and not kind_of(entry.cell.device).on_host)
+        if wanted and not entry.interrupted:
+            if not stopping():
+                if not timed:
+                    begins(entry.cell)
+                entry.inspect(measure, workers)
+            elif timed:
+                entry.interrupted = True
             else:
-                if "latency" not in measure.metrics:
-                    begins(one.cell)
-                _inspect(one, measure, executor)
-        yield one.cell, one.outcome(measure)
+                return
+        yield entry.record(measure)
+
+
+def _plans_of(cells: Sequence[Cell], workers: Workers, timeout_s: float) -> list[WorkerReply[Plan]]:
+    """The plan of each; a cell that spoils it for all becomes a failure of its own."""
+    try:
+        return workers.plan(cells, timeout_s)
+    except UsageError as error:
+        if len(cells) > 1:
+            return [plan for cell in cells for plan in _plans_of([cell], workers, timeout_s)]
+        failure = Failure(stage="build", kind=type(error).__name__, message=str(error))
+        return [WorkerReply(status="error", failure=failure)]
 
 
 def _rounds(
-    going: Sequence[_Going], measure: Measure, stopping: Callable[[], bool]
-) -> Iterator[tuple[int, list[_Going]]]:
+    pending: Sequence[CellRounds], measure: Measure, stopping: Callable[[], bool]
+) -> Iterator[tuple[int, list[CellRounds]]]:
     """The rounds to take and the cells that each visits, after what an earlier session has left is cut to
     rounds that whole groups have had."""
-    for group in _groups(going):
-        whole = min((len(one.visits) for one in group if one.adaptive), default=1)
-        for one in group:
-            del one.visits[whole if one.adaptive else 1 :]
+    for group in _groups(pending):
+        whole = min((len(entry.visits) for entry in group if entry.adaptive), default=1)
+        for entry in group:
+            del entry.visits[whole if entry.adaptive else 1 :]
     for number in range(measure.most_rounds):
-        due = _due(going, number, measure)
+        due = _due(pending, number, measure)
         if stopping():
             return
         if due:
             yield number, due
 
 
-def _groups(going: Sequence[_Going]) -> list[list[_Going]]:
+def _groups(pending: Sequence[CellRounds]) -> list[list[CellRounds]]:
     """The cells by comparison group."""
-    found: dict[Any, list[_Going]] = {}
-    for one in going:
-        found.setdefault(key(one.cell), []).append(one)
-    return list(found.values())
+    groups: dict[Any, list[CellRounds]] = {}
+    for entry in pending:
+        groups.setdefault(key(entry.cell), []).append(entry)
+    return list(groups.values())
 
 
-def _due(going: Sequence[_Going], number: int, measure: Measure) -> list[_Going]:
+def _due(pending: Sequence[CellRounds], number: int, measure: Measure) -> list[CellRounds]:
     """The cells that a round visits: all in the rounds that every cell has; then those of groups in which
     some cell is not precise enough, all of them, so that ratios can be taken, unless one takes long to
     build."""
-    found = []
-    for group in _groups(going):
-        costly = any(one.overhead_s > COSTLY_S for one in group)
-        imprecise = not costly and any(_imprecise(one, measure) for one in group)
+    due: list[CellRounds] = []
+    for group in _groups(pending):
+        costly = any(entry.overhead_s > COSTLY_S for entry in group)
+        imprecise = not costly and any(entry.imprecise(measure) for entry in group)
         wanted = number < measure.rounds or imprecise
-        found += [
-            one for one in group if len(one.visits) == number and ((one.adaptive and wanted) or not number)
+        due += [
+            entry
+            for entry in group
+            if len(entry.visits) == number and ((entry.adaptive and wanted) or not number)
         ]
-    return found
+    return due
 
 
-def _imprecise(one: _Going, measure: Measure) -> bool:
-    wanted, half = measure.precision_on(one.cell.device), one.half_width()
-    return one.adaptive and wanted is not None and half is not None and half > wanted
-
-
-def _has_more_to_tell(cell: Cell, measure: Measure) -> bool:
-    """Whether a cell that was timed is looked at again: a GPU says how long it was busy, and what it drew."""
-    return "latency" in measure.metrics and cell.device.startswith("cuda")
-
-
-def order(due: Sequence[_Going], number: int, kind: Order, seed: int) -> list[_Going]:
+def order(due: Sequence[CellRounds], number: int, kind: Order, seed: int) -> list[CellRounds]:
     """The cells in the order of a round: groups and the cells of each shuffled anew each time, there and back
     (ABBA), or as they come."""
     grouped = _groups(due)
@@ -216,94 +344,16 @@ def order(due: Sequence[_Going], number: int, kind: Order, seed: int) -> list[_G
         chance.shuffle(grouped)
         for group in grouped:
             chance.shuffle(group)
-    cells = [one for group in grouped for one in group]
+    cells = [entry for group in grouped for entry in group]
     return cells[::-1] if kind == "abba" and number % 2 else cells
 
 
-def _visit(
-    one: _Going,
-    number: int,
-    measure: Measure,
-    executor: Executor,
-    visited: Callable[[Cell, int, Visited, float], None],
-) -> None:
-    """Visit a cell in a round, again where a retry is due."""
-    one.started_at = one.started_at or now()
-    while True:
-        start = time.monotonic()
-        answer = executor.visit(
-            one.cell,
-            measure,
-            Visit(number, measure.rounds, _wanted(one), _calls_per_sample(one)),
-            one.left_s(measure),
-        )
-        seconds = time.monotonic() - start
-        one.spent_s += seconds
-        if answer.failure is None:
-            assert answer.value is not None
-            timing = answer.value.timing
-            one.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
-            one.visits.append(answer.value)
-            visited(one.cell, number, answer.value, seconds)
-            return
-        if one.attempts > measure.retry.get(answer.status, 0):
-            one.visits.clear()
-            one.status, one.failure = answer.status, _worded(answer.failure, answer.status, measure)
-            one.mismatch = answer.check
-            return
-        one.attempts += 1
-
-
-def _wanted(one: _Going) -> int | None:
-    """Samples of its next round from which on a further round says more."""
-    rounds = [visit.timing.samples_s for visit in one.visits]
-    found = levels(rounds)
-    if found is None or not one.overhead_s:
-        return None
-    sample_s = quantile(rounds[-1], 0.5) * one.visits[-1].timing.calls_per_sample
-    return samples_wanted(found, round_s=one.overhead_s, sample_s=sample_s)
-
-
-def _calls_per_sample(one: _Going) -> int | None:
-    """As its first round has chosen it, so that a cell has one number."""
-    return one.visits[0].timing.calls_per_sample if one.visits else None
-
-
-def _inspect(one: _Going, measure: Measure, executor: Executor) -> None:
-    one.started_at = one.started_at or now()
-    while True:
-        start = time.monotonic()
-        answer = executor.inspect(one.cell, measure, one.left_s(measure))
-        one.spent_s += time.monotonic() - start
-        if answer.failure is None:
-            one.inspected = answer.value or Inspected()
-        elif one.attempts <= measure.retry.get(answer.status, 0):
-            one.attempts += 1
-            continue
-        else:
-            one.status, one.failure = answer.status, _worded(answer.failure, answer.status, measure)
-        return
-
-
-def _worded(failure: Failure, status: Status, measure: Measure) -> Failure:
-    """A timeout names what the cell was given in all, not what was left of it."""
-    if status != "timeout":
-        return failure
-    return replace(failure, message=f"took longer than {measure.timeout_s:g} s; its process was ended")
-
-
-def _cut_short(going: Sequence[_Going], measure: Measure) -> None:
+def _cut_short(pending: Sequence[CellRounds], measure: Measure) -> None:
     """Mark what a stop left unfinished, and drop what has too few samples to say anything."""
-    for one in going:
-        wanted = measure.rounds if one.adaptive else 1
-        if len(one.visits) >= wanted or not one.visits:
+    for entry in pending:
+        wanted = measure.rounds if entry.adaptive else 1
+        if len(entry.visits) >= wanted or not entry.visits:
             continue
-        if sum(len(visit.timing.samples_s) for visit in one.visits) < measure.min_samples:
-            one.visits.clear()
-        one.interrupted = True
-
-
-def _from_first_to_last(visits: Sequence[Visited]) -> Conditions | None:
-    """The state before the first and after the last visit."""
-    known = [visit.conditions for visit in visits if visit.conditions is not None]
-    return Conditions(before=known[0].before, after=known[-1].after) if known else None
+        if sum(len(timing.samples_s) for timing in entry.timings) < measure.min_samples:
+            entry.visits.clear()
+        entry.interrupted = True

@@ -1,4 +1,4 @@
-"""How far runs are, read from their folders while another process writes to them. Takes no lock, no torch."""
+"""Status of runs, read from their folders while another process writes to them. Takes no lock, no torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from benchsuite.errors import RunFolderError
 from benchsuite.io import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
-from benchsuite.runner.prepare import INTERRUPTED
-from benchsuite.runner.progress import read_progress
-from benchsuite.scenario.joined import stored_cells
+from benchsuite.runner.recorder import read_progress
+from benchsuite.scenario.stored_scenario import stored_cells
 
 if sys.platform != "win32":
     import fcntl
@@ -73,10 +72,10 @@ def run_folders(path: Path) -> list[Path]:
         raise RunFolderError(f"{path}: no such folder; name a run folder, or a folder of shards")
     if (path / SCENARIO).is_file():
         return [path]
-    found = sorted(child for child in path.iterdir() if (child / SCENARIO).is_file())
-    if not found:
+    runs = sorted(child for child in path.iterdir() if (child / SCENARIO).is_file())
+    if not runs:
         raise RunFolderError(f"{path}: holds no run, nor does a folder in it: there is no {SCENARIO}")
-    return found
+    return runs
 
 
 def status(path: Path) -> RunStatus:
@@ -89,7 +88,7 @@ def status(path: Path) -> RunStatus:
     settings = document.get("run") or {}
     warnings: list[str] = []
     cells = {record.id: _cell(record) for record in each_record(path / RECORDS, warnings)}
-    ended = [cell for cell in cells.values() if not cell.cut_short]
+    ended = [cell for cell in cells.values() if not cell.interrupted]
     measured = [cell for cell in ended if cell.status != "skipped"]
     failures = dict(Counter(cell.status for cell in measured if cell.failed))
     holder = _holder(path)
@@ -113,30 +112,30 @@ def status(path: Path) -> RunStatus:
     )
 
 
-def summed(found: Sequence[RunStatus], path: Path) -> RunStatus:
+def summed(shards: Sequence[RunStatus], path: Path) -> RunStatus:
     """Shards as one: their cells added up, their rates too where they are at work."""
-    totals = [one.total for one in found]
-    rates = [one.per_minute for one in found if one.per_minute and one.writer]
+    totals = [shard.total for shard in shards]
+    rates = [shard.per_minute for shard in shards if shard.per_minute and shard.writer]
     failures: dict[str, int] = {}
-    for one in found:
-        for word, count in one.failures.items():
+    for shard in shards:
+        for word, count in shard.failures.items():
             failures[word] = failures.get(word, 0) + count
     return RunStatus(
         path=path,
-        name=f"{len(found)} runs",
-        done=sum(one.done for one in found),
-        failed=sum(one.failed for one in found),
-        excluded=sum(one.excluded for one in found),
+        name=f"{len(shards)} runs",
+        done=sum(shard.done for shard in shards),
+        failed=sum(shard.failed for shard in shards),
+        excluded=sum(shard.excluded for shard in shards),
         total=None if None in totals else sum(total for total in totals if total is not None),
         per_minute=sum(rates) if rates else None,
-        writer=", ".join(one.writer for one in found if one.writer),
+        writer=", ".join(shard.writer for shard in shards if shard.writer),
         failures=failures,
     )
 
 
-def absent_shards(found: Sequence[RunStatus]) -> list[str]:
+def absent_shards(runs: Sequence[RunStatus]) -> list[str]:
     """Shards that the others speak of and that have no folder, such as "3/8"."""
-    there = {one.shard for one in found if one.shard}
+    there = {run.shard for run in runs if run.shard}
     counts = {int(shard.partition("/")[2]) for shard in there}
     return [f"{i}/{n}" for n in sorted(counts) for i in range(1, n + 1) if f"{i}/{n}" not in there]
 
@@ -146,13 +145,13 @@ class _Cell:
     """What is kept of a record.
 
     Attributes:
-        cut_short: whether going on with the run measures this cell anew.
+        interrupted: whether going on with the run measures this cell anew.
         span: when it began and ended, in seconds since 1970; None if its record does not say.
     """
 
     status: str
     failed: bool
-    cut_short: bool
+    interrupted: bool
     span: tuple[float, float] | None
 
 
@@ -162,8 +161,7 @@ def _cell(record: Record) -> _Cell:
         span = start, start + record.seconds
     except (ValueError, OverflowError):
         span = None
-    cut_short = record.timing is not None and record.timing.stopped_by == INTERRUPTED
-    return _Cell(record.status, record.failed, cut_short, span)
+    return _Cell(record.status, record.failed, record.interrupted, span)
 
 
 def _total(document: Mapping[str, Any]) -> int | None:

@@ -1,4 +1,4 @@
-"""Where cells are measured: in worker processes, or inline for debugging. Both give the same answers."""
+"""Workers that measure cells: processes, or this process for debugging; and workers that only plan."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchsuite.errors import WorkerDied
+from benchsuite.errors import ExecutorError, WorkerDied
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.trace_events import Reading
 from benchsuite.plugins import search_path
-from benchsuite.results.record import Allocator, Cell, Cost
-from benchsuite.runner.plans import Planning
-from benchsuite.runner.process import ANSWERS, Worker
-from benchsuite.runner.respawn import RespawningWorker
+from benchsuite.results.record import Allocator, Cell, Cost, Record
+from benchsuite.runner.plan import CellPlanner
+from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
 from benchsuite.scenario.measure_settings import Measure, Threads
-from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 
 
-class Executor(Protocol):
-    """Measures cells one at a time."""
+class Workers(Protocol):
+    """Measure cells one at a time."""
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
@@ -31,7 +30,7 @@ class Executor(Protocol):
         """The resolved device and the environment; sets threads and memory limit. Raises DeviceError."""
         ...
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         """Count and estimate cells without running them; each step of a cell within `timeout_s`. Raises
         UsageError."""
         ...
@@ -41,20 +40,18 @@ class Executor(Protocol):
         ...
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        """What a device does at most, measured by the process that times; see `measurement/ceilings.py`."""
+        """Ceilings of a device, measured by the process that times; see `measurement/ceilings.py`."""
         ...
 
     def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        timeout_s: float | None = None,
-    ) -> Answer[Visited]:
+        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+    ) -> WorkerReply[Record]:
         """Build a cell and time it in one round."""
         ...
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
         """Peak memory of a cell, busy time and energy, in a pass of its own."""
         ...
 
@@ -66,15 +63,15 @@ class Executor(Protocol):
         steps: int,
         top: int,
         timeout_s: float | None = None,
-    ) -> Answer[Reading]:
-        """Where the time of a cell goes, in a pass of its own; its trace is written to `trace`."""
+    ) -> WorkerReply[Reading]:
+        """Profile a cell, in a pass of its own; its trace is written to `trace`."""
         ...
 
     def begin_round(self) -> None:
         """From now on cells are timed in a fresh process, where there are processes."""
         ...
 
-    def another(self) -> Executor:
+    def another(self) -> Workers:
         """One more of the same kind, set up alike, that may measure on another device at the same time."""
         ...
 
@@ -83,7 +80,7 @@ class Executor(Protocol):
         ...
 
 
-class InlineExecutor:
+class InlineWorkers:
     """Everything in this process, for debuggers: no timeout, and a cell that crashes takes the run with it.
 
     Until it is closed, this process looks for modules where a worker would.
@@ -94,7 +91,7 @@ class InlineExecutor:
 
     def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
         self._answers = answers
-        self._planning = Planning(self._ask)
+        self._planning = CellPlanner(self._ask)
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
@@ -105,36 +102,34 @@ class InlineExecutor:
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
-        answer: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
-        return answer
+        described: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
+        return described
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         return self._planning.plans(cells, timeout_s)
 
-    def _ask(self, function: str, *arguments: object, timeout_s: float | None = None) -> Answer[Any]:
-        answer: Answer[Any] = getattr(self._worker, function)(*arguments)
-        return answer
+    def _ask(self, function: str, *arguments: object, timeout_s: float | None = None) -> WorkerReply[Any]:
+        reply: WorkerReply[Any] = getattr(self._worker, function)(*arguments)
+        return reply
 
     def matmul_rate(self, device: str) -> float:
         return float(self._worker.matmul_rate(device))
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._worker.ceilings(device, dtypes, threads)
-        return answer
+        ceilings: dict[str, Any] = self._worker.ceilings(device, dtypes, threads)
+        return ceilings
 
     def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        timeout_s: float | None = None,
-    ) -> Answer[Visited]:
-        answer: Answer[Visited] = self._worker.visit(cell, measure, visit)
-        return answer
+        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+    ) -> WorkerReply[Record]:
+        reply: WorkerReply[Record] = self._worker.visit(cell, measure, visit)
+        return reply
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
-        answer: Answer[Inspected] = self._worker.inspect_cell(cell, measure)
-        return answer
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
+        reply: WorkerReply[Inspection] = self._worker.inspect_cell(cell, measure)
+        return reply
 
     def profile(
         self,
@@ -144,14 +139,14 @@ class InlineExecutor:
         steps: int,
         top: int,
         timeout_s: float | None = None,
-    ) -> Answer[Reading]:
-        answer: Answer[Reading] = self._worker.profile_cell(cell, measure, trace, steps, top)
-        return answer
+    ) -> WorkerReply[Reading]:
+        reply: WorkerReply[Reading] = self._worker.profile_cell(cell, measure, trace, steps, top)
+        return reply
 
     def begin_round(self) -> None:
         """There is one process, for all rounds."""
 
-    def another(self) -> InlineExecutor:
+    def another(self) -> InlineWorkers:
         return self
 
     def close(self) -> None:
@@ -159,7 +154,7 @@ class InlineExecutor:
         sys.path[:] = self._sys_path
 
 
-class ProcessExecutor:
+class ProcessWorkers:
     """One process that counts, estimates and profiles, and one that only times, fresh for every round. Never
     both at once.
 
@@ -182,24 +177,24 @@ class ProcessExecutor:
         self._setup: tuple[object, ...] | None = None
         self._timers: dict[Allocator, RespawningWorker] = {}
         self._inspector = RespawningWorker(self._started, self._started())
-        self._planning = Planning(functools.partial(self._inspector.ask, "build"))
+        self._planning = CellPlanner(functools.partial(self._inspector.ask, "build"))
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         self._setup = (device, threads, memory_limit)
         words = ("describe", device, threads, command, memory_limit)
-        answer: tuple[str, dict[str, Any]]
+        described: tuple[str, dict[str, Any]]
         try:
-            answer = self._inspector.call(*words)
+            described = self._inspector.call(*words)
         except WorkerDied:  # no cell has come near it yet, so somebody else ended it
-            answer = self._inspector.call(*words)
-        return answer
+            described = self._inspector.call(*words)
+        return described
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         return self._planning.plans(cells, timeout_s)
 
-    def count(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Cost]]:
+    def count(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Cost]]:
         """Count cells, and nothing else; each within `timeout_s`. Raises UsageError."""
         return self._planning.costs(cells, timeout_s)
 
@@ -207,31 +202,27 @@ class ProcessExecutor:
         return float(self._timer("retain").call("matmul_rate", device))
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        found: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
-        return found
+        ceilings: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
+        return ceilings
 
     def begin_round(self) -> None:
         while self._timers:
             self._timers.popitem()[1].close()
 
     def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        timeout_s: float | None = None,
-    ) -> Answer[Visited]:
-        answer = self._visit(cell, measure, visit, timeout_s)
-        if answer.status == "oom" and cell.allocator == "retain" and measure.memory_limit is not None:
-            # A heap that is never handed back has gaps, which count against the limit.
-            return self._visit(replace(cell, allocator="system"), measure, visit, timeout_s)
-        return answer
-
-    def _visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None) -> Answer[Visited]:
+        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
+    ) -> WorkerReply[Record]:
         timer = self._timer(cell.allocator)
-        return timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
+        reply = timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
+        if reply.status == "oom" and cell.allocator == "retain" and measure.memory_limit is not None:
+            # A heap that is never handed back has gaps, which count against the limit.
+            timer, cell = self._timer("system"), replace(cell, allocator="system")
+            reply = timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
+        return reply
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
         return self._inspector.ask("memory", "inspect_cell", cell, measure, timeout_s=timeout_s)
 
     def profile(
@@ -242,13 +233,13 @@ class ProcessExecutor:
         steps: int,
         top: int,
         timeout_s: float | None = None,
-    ) -> Answer[Reading]:
+    ) -> WorkerReply[Reading]:
         return self._inspector.ask(
             "profile", "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
         )
 
-    def another(self) -> ProcessExecutor:
-        sibling = ProcessExecutor(self._pythonpath, self._answers, self._cores)
+    def another(self) -> ProcessWorkers:
+        sibling = ProcessWorkers(self._pythonpath, self._answers, self._cores)
         sibling._setup = self._setup
         if self._setup is not None:
             sibling._inspector.call("set_up", *self._setup)
@@ -276,8 +267,46 @@ class ProcessExecutor:
         return worker
 
 
-EXECUTORS: dict[str, Callable[[Sequence[str]], Executor]] = {
-    "process": ProcessExecutor,
-    "inline": InlineExecutor,
+class PlanningWorkers:
+    """One process that only plans, for cells that another machine measures: they are counted on "meta", which
+    needs no device.
+
+    Args:
+        resolve: the device that a scenario's word means where cells are measured; raises ExecutorError.
+    """
+
+    def __init__(
+        self, resolve: Callable[[str], str], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+    ) -> None:
+        self._resolve = resolve
+        self._worker = RespawningWorker(lambda _: Worker(pythonpath, answers), Worker(pythonpath, answers))
+        self._planning = CellPlanner(functools.partial(self._worker.ask, "build"))
+
+    def describe(
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """The device; of the environment only the command, since workers describe their own machines."""
+        return self._resolve(device), {"command": command}
+
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
+        return self._planning.plans(cells, timeout_s)
+
+    def matmul_rate(self, device: str) -> float:
+        raise ExecutorError(
+            "--dry-run times a matrix product on the device; leave --executor out, on a machine that has it"
+        )
+
+    def _elsewhere(self, *arguments: object, **named: object) -> Any:
+        raise NotImplementedError("these workers measure nothing; those of their executor do")
+
+    ceilings = visit = inspect = profile = begin_round = another = _elsewhere
+
+    def close(self) -> None:
+        self._worker.close()
+
+
+WORKERS: dict[str, Callable[[Sequence[str]], Workers]] = {
+    "process": ProcessWorkers,
+    "inline": InlineWorkers,
 }
-"""Name on the command line → executor, which takes the folders of `--pythonpath`."""
+"""Name on the command line → workers on this machine, given the folders of `--pythonpath`."""

@@ -21,32 +21,13 @@ from benchsuite.scenario.types import (
     OneOrMore,
     Part,
     Positive,
+    PositiveOrNone,
     ProtocolWord,
     Resolution,
-    Threads,
     is_label,
     is_whole,
     wrong_kind,
 )
-
-SWEPT = (
-    "resolution",
-    "stride",
-    "batch",
-    "dim",
-    "num_heads",
-    "dtype",
-    "mode",
-    "kernel",
-    "device",
-    "memory_format",
-    "compile",
-    "cache",
-    "protocol",
-    "threads",
-    "allocator",
-)
-"""The axes of a sweep, without the mixer."""
 
 
 def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,11 +42,11 @@ def _stage_mixers(value: Any) -> dict[str, Any]:
     """Stage → choice, each choice in its shortest form, so that a cell's id depends on no spelling."""
     if not isinstance(value, Mapping):
         raise wrong_kind("a mapping of stages to mixers")
-    found = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
-    for stage, choice in found.items():
+    choices = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
+    for stage, choice in choices.items():
         if choice is None:
             raise wrong_kind("a mixer's name, {name, params} or {alternate: [...]} of such", at=stage)
-    return found
+    return choices
 
 
 def _stage_mixer(value: Any) -> Any:
@@ -207,7 +188,7 @@ class Sweep(Part):
     protocol: OneOrMore[ProtocolWord] = Field(
         default=("adaptive",), description="How samples are taken: adaptive, or as published numbers were."
     )
-    threads: OneOrMore[Threads] = Field(
+    threads: OneOrMore[PositiveOrNone] = Field(
         default=(None,), description="Intra-op CPU threads of torch; null leaves it to measure.threads."
     )
     allocator: OneOrMore[AllocatorWord | None] = Field(
@@ -218,7 +199,7 @@ class Sweep(Part):
 
     @property
     def entries(self) -> tuple[Mixer | Backbone, ...]:
-        """What is compared, in the order of the file."""
+        """Mixers or backbones that are compared, in the order of the file."""
         return self.mixer or self.backbone or ()
 
 
@@ -249,7 +230,7 @@ class Include(Part):
     compile: OneOrMore[CompileWord] | None = Field(default=None, description="Instead of the sweep's.")
     cache: OneOrMore[CacheWord] | None = Field(default=None, description="Instead of the sweep's.")
     protocol: OneOrMore[ProtocolWord] | None = Field(default=None, description="Instead of the sweep's.")
-    threads: OneOrMore[Threads] | None = Field(default=None, description="Instead of the sweep's.")
+    threads: OneOrMore[PositiveOrNone] | None = Field(default=None, description="Instead of the sweep's.")
     allocator: OneOrMore[AllocatorWord | None] | None = Field(
         default=None, description="Instead of the sweep's."
     )

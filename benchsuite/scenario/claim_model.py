@@ -1,13 +1,19 @@
-"""A claim of a paper, as a scenario states it: which cells, which metric, and what is said of their ratio.
+"""A claim of a paper: what a scenario states of two kinds of cells, and which cells that compares. Pure.
 
 A claim is about the ratio subject / against of one metric. "higher" says that it is above 1, "lower" that it
 is below; `ratio_above` and `ratio_below` name another threshold, and both together a band.
+
+It is tested in each *setting*: a combination of values of all axes but those that are compared. The mixer
+always is, and so is every axis that the filters of the two sides name differently: `mixer=HiLo kernel=sdpa`
+against `mixer=HiLo kernel=math` compares kernels at every resolution. What is counted and not timed depends
+on sizes alone, so there only sizes make a setting, and cells of one mixer are one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -17,29 +23,37 @@ from pydantic import (
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.errors import ScenarioError
+from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.metrics import METRICS
+from benchsuite.scenario import filters
+from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
     Label,
     Listed,
+    OneOf,
     OneOrMore,
     Part,
     Ratio,
     Side,
     Text,
     Where,
-    one_of,
     wrong_kind,
 )
+from benchsuite.scenario.yaml_tree import grown
 
 DeviceClass = Literal["cpu", "cuda"]
 
 _SIGNS: Mapping[str, Mapping[str, float]] = {"higher": {"ratio_above": 1.0}, "lower": {"ratio_below": 1.0}}
 _ALLOWED = (*_SIGNS, "{ratio_above: NUMBER}", "{ratio_below: NUMBER}")
+
+_SIZES = ("resolution", "stride", "dim", "num_heads")
+_COUNTED = ("params", "macs")
+_SAME_AS: Mapping[str, tuple[str, ...]] = {"tokens": ("resolution", "stride")}
+"""Axis of a filter → the axes of a cell that decide it."""
 
 
 class Expectation(Part):
@@ -118,9 +132,7 @@ class Claim(Part):
     id: Label = Field(description="Short and unique: L2-msa.")
     says: Text = Field(description="The claim in one sentence of our own.")
     source: Text = Field(description="Paper and table, or where it was derived.")
-    metric: Annotated[str, one_of(tuple(METRICS)), WithJsonSchema({"enum": list(METRICS)})] = Field(
-        description="What is compared."
-    )
+    metric: Annotated[str, OneOf(tuple(METRICS))] = Field(description="What is compared.")
     subject: Side = Field(description="What the claim is about: a label, or a filter such as mixer=hilo.")
     against: Side = Field(description="What it is compared with: a label, or a filter.")
     where: Where | None = Field(default=None, description="Only in these settings: resolution<=448.")
@@ -130,9 +142,16 @@ class Claim(Part):
     published: OneOrMore[Annotated[Published, AfterValidator(_has_a_ratio)]] | None = Field(
         default=None, description="The size of the effect as printed, with its conditions."
     )
-    device: (
-        Annotated[DeviceClass, one_of(("cpu", "cuda")), WithJsonSchema({"enum": ["cpu", "cuda"]})] | None
-    ) = Field(default=None, description="The claim is about this class of devices only.")
+    device: Annotated[DeviceClass, OneOf(("cpu", "cuda"))] | None = Field(
+        default=None, description="The claim is about this class of devices only."
+    )
+
+
+CLAIM_PARTS: Parts = {
+    ("claims",): Claim,
+    ("claims", "expect"): Expectation,
+    ("claims", "published"): Published,
+}
 
 
 class _Claims(BaseModel):
@@ -145,11 +164,104 @@ def stored_claims(scenario: Mapping[str, Any], file: str = "scenario.json") -> t
     Raises:
         ScenarioError: they are not as `Scenario.to_dict` writes them; `file` is named in the message.
     """
-    from benchsuite.scenario.messages import problems_of
-    from benchsuite.scenario.yaml_tree import grown
-
     claims = {"claims": scenario.get("claims") or ()}
     try:
         return _Claims.model_validate(claims).claims
     except ValidationError as error:
-        raise ScenarioError(problems_of(error, grown(claims, file))) from None
+        raise ScenarioError(problems_of(error, grown(claims, file), CLAIM_PARTS)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPair:
+    """One setting in which both sides have cells; a sound claim has one `distinct` cell on each.
+
+    Attributes:
+        setting: axis → value, as in a `Cell`.
+        subject, against: positions of the cells.
+    """
+
+    setting: Mapping[str, Any]
+    subject: tuple[int, ...]
+    against: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """The cells of both sides, and the settings that they share, in the order of the subject's cells.
+
+    Attributes:
+        subject, against: positions of all cells of each side, paired or not.
+        apart: axis → the values of each side, where they have none in common; the reason for no pairs.
+    """
+
+    subject: tuple[int, ...]
+    against: tuple[int, ...]
+    pairs: tuple[ClaimPair, ...]
+    apart: Mapping[str, tuple[tuple[Any, ...], tuple[Any, ...]]]
+
+
+def pairing(claim: Claim, cells: Sequence[Cell]) -> Pairing:
+    """The comparisons that a claim speaks of, among these cells."""
+    where = filters.parse(claim.where or "")
+    allowed = [i for i, cell in enumerate(cells) if where.matches(cell) and on_device(claim, cell)]
+    sides = filters.side(claim.subject), filters.side(claim.against)
+    subject, against = (tuple(i for i in allowed if side.matches(cells[i])) for side in sides)
+    axes = _setting_axes(sides, [cells[i] for i in subject], [cells[i] for i in against])
+    if claim.metric in _COUNTED:
+        axes = tuple(axis for axis in axes if axis in _SIZES)
+    left, right = _by_setting(subject, cells, axes), _by_setting(against, cells, axes)
+    pairs = tuple(
+        ClaimPair(dict(zip(axes, setting, strict=True)), left[setting], right[setting])
+        for setting in left
+        if setting in right
+    )
+    return Pairing(subject, against, pairs, {} if pairs else _apart(left, right, axes))
+
+
+def on_device(claim: Claim, cell: Cell) -> bool:
+    """True if the claim speaks of the cell's class of devices."""
+    return claim.device is None or cell.device.partition(":")[0] == claim.device
+
+
+def distinct(claim: Claim, chosen: Sequence[int], cells: Sequence[Cell]) -> tuple[int, ...]:
+    """The cells of one side that may differ in the claim's metric: one of each mixer if it is counted."""
+    if claim.metric not in _COUNTED:
+        return tuple(chosen)
+    return tuple({cells[i].name: i for i in reversed(chosen)}.values())[::-1]
+
+
+def _setting_axes(
+    sides: tuple[filters.Selection, filters.Selection], subject: Sequence[Cell], against: Sequence[Cell]
+) -> tuple[str, ...]:
+    """The axes that make a setting.
+
+    Heads are part of a mixer where each side has one number of them: a scenario may give its mixers the heads
+    that their papers do.
+    """
+    differently = set(sides[0].terms) ^ set(sides[1].terms)
+    compared = {axis for term in differently for axis in _SAME_AS.get(term.axis, (term.axis,))}
+    if all(len({cell.num_heads for cell in side}) <= 1 for side in (subject, against)):
+        compared.add("num_heads")
+    return tuple(axis for axis in SETTINGS if axis not in compared)
+
+
+def _by_setting(
+    chosen: Sequence[int], cells: Sequence[Cell], axes: Sequence[str]
+) -> dict[tuple[Any, ...], tuple[int, ...]]:
+    by_setting: dict[tuple[Any, ...], tuple[int, ...]] = {}
+    for i in chosen:
+        setting = tuple(getattr(cells[i], axis) for axis in axes)
+        by_setting[setting] = (*by_setting.get(setting, ()), i)
+    return by_setting
+
+
+def _apart(
+    left: Mapping[tuple[Any, ...], Any], right: Mapping[tuple[Any, ...], Any], axes: Sequence[str]
+) -> dict[str, tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    apart = {}
+    for position, axis in enumerate(axes):
+        ours = tuple(dict.fromkeys(setting[position] for setting in left))
+        theirs = tuple(dict.fromkeys(setting[position] for setting in right))
+        if ours and theirs and not set(ours) & set(theirs):
+            apart[axis] = (ours, theirs)
+    return apart

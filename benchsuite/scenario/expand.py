@@ -15,8 +15,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import UsageError
+from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.machine import memory_of
-from benchsuite.results.record import SETTINGS, Cell
 from benchsuite.scenario import filters
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class PlacedCell:
     """A cell, and where in the scenario it comes from.
 
     Attributes:
@@ -64,7 +64,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """What a scenario measures, and what it leaves out.
+    """Cells that a scenario measures, and those that it leaves out.
 
     Attributes:
         excluded: cells with the reason of the first rule that excludes them.
@@ -84,17 +84,17 @@ def expand_detailed(scenario: Document, *, device: str) -> Expansion:
     cells: list[Cell] = []
     excluded: list[tuple[Cell, str]] = []
     rules = [(filters.parse(rule.where), rule.reason) for rule in scenario.exclude]
-    for point in points(scenario, device=device):
-        reason = next((reason for selection, reason in rules if selection.matches(point.cell)), None)
+    for placed in placed_cells(scenario, device=device):
+        reason = next((reason for selection, reason in rules if selection.matches(placed.cell)), None)
         if reason is None:
-            cells.append(point.cell)
+            cells.append(placed.cell)
         else:
-            excluded.append((point.cell, reason))
+            excluded.append((placed.cell, reason))
     return Expansion(tuple(cells), tuple(excluded))
 
 
 def expected(scenario: Document, cell: Cell, status: str, environment: Mapping[str, Any]) -> bool:
-    """Whether the scenario says that the cell may end with this status on this machine."""
+    """True if the scenario says that the cell may end with this status on this machine."""
     memory = memory_of(environment, cell.device)
     return any(
         status in rule.status
@@ -114,7 +114,7 @@ def size(document: Document) -> int:
 
 
 def too_many(cells: int) -> str:
-    """What is said of more cells than can be run."""
+    """Message about more cells than can be run."""
     many = f"{cells:,}" if cells < _LONG else f"some 10^{math.floor(math.log10(cells))}"
     return f"{many} cells before exclusion; at most {MAX_CELLS:,} can be run"
 
@@ -131,13 +131,13 @@ def variants(sweep: Sweep) -> tuple[Variant, ...]:
     """
     if (number := _number_of_variants(sweep)) > MAX_CELLS:
         raise UsageError(too_many(number))
-    found = []
+    combinations = []
     for index, entry in enumerate(sweep.entries):
         for label, varied in labelled(entry.label, entry.vary):
             config = entry.arguments(varied)
             heads = config.pop("num_heads", None) if sweep.mixer else None
-            found.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
-    return tuple(found)
+            combinations.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
+    return tuple(combinations)
 
 
 def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -151,7 +151,7 @@ def labelled(label: str, vary: Mapping[str, Sequence[Any]]) -> Iterator[tuple[st
         yield " ".join([label, *(f"{name}={_short(value)}" for name, value in varied.items())]), varied
 
 
-def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS) -> list[Point]:
+def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SETTINGS) -> list[PlacedCell]:
     """Every cell before exclusion, in order, each once.
 
     Args:
@@ -169,22 +169,22 @@ def points(scenario: Document, *, device: str, only: Collection[str] = SETTINGS)
     for number, extra in enumerate(scenario.include):
         blocks.append((number, extra, _chosen(extra, mixers)))
     axes = [
-        {axis: values if axis in only else values[:1] for axis, values in found.items()}
-        for found in (_values(block, scenario, device) for _, block, _ in blocks)
+        {axis: values if axis in only else values[:1] for axis, values in block_axes.items()}
+        for block_axes in (_values(block, scenario, device) for _, block, _ in blocks)
     ]
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
-    ranked_points: list[tuple[tuple[int, ...], Point]] = []
+    ranked: list[tuple[tuple[int, ...], PlacedCell]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
         for combination in product(*values.values()):
             fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
                 cell = _cell(scenario, mixers[position], fields)
-                ranked_points.append(((*order, position), Point(cell, mixers[position].entry, include)))
-    ranked_points.sort(key=lambda ranked: ranked[0])  # stable: of two equal cells the sweep's comes first
-    first: dict[tuple[Any, ...], Point] = {}
-    for (*_, position), point in ranked_points:
-        first.setdefault((position, *(getattr(point.cell, axis) for axis in SETTINGS)), point)
+                ranked.append(((*order, position), PlacedCell(cell, mixers[position].entry, include)))
+    ranked.sort(key=lambda pair: pair[0])  # stable: of two equal cells the sweep's comes first
+    first: dict[tuple[Any, ...], PlacedCell] = {}
+    for (*_, position), placed in ranked:
+        first.setdefault((position, *(getattr(placed.cell, axis) for axis in SETTINGS)), placed)
     return list(first.values())
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from benchsuite.errors import SelectionError, nearest
-from benchsuite.results.record import (
+from benchsuite.results.cell import (
+    SWEPT,
     Allocator,
     Cache,
     Cell,
@@ -31,27 +32,7 @@ from benchsuite.results.record import (
     Protocol,
 )
 
-AXES = (
-    "mixer",
-    "resolution",
-    "stride",
-    "batch",
-    "dim",
-    "num_heads",
-    "dtype",
-    "mode",
-    "kernel",
-    "device",
-    "memory_format",
-    "compile",
-    "cache",
-    "protocol",
-    "threads",
-    "allocator",
-    "tokens",
-    "cell",
-    "params.NAME",
-)
+AXES = ("mixer", *SWEPT, "tokens", "cell", "params.NAME")
 OPERATORS = ("=", "!=", "<", "<=", ">", ">=")
 
 _NUMBERS = ("stride", "batch", "dim", "num_heads", "tokens", "threads")
@@ -88,7 +69,7 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Why one term of a filter cannot be used."""
+    """Reason why one term of a filter cannot be used."""
 
     message: str
     suggestion: str | None = None
@@ -109,7 +90,7 @@ class Term:
     values: tuple[str, ...]
 
     def matches(self, cell: Cell) -> bool:
-        """Whether the condition holds for the cell."""
+        """True if the condition holds for the cell."""
         if self.operator in _ORDER:
             return self._ordered(cell, _ORDER[self.operator])
         return any(self._equal(cell, value) for value in self.values) == (self.operator == "=")
@@ -120,7 +101,7 @@ class Term:
         if self.axis == "resolution":
             return cell.resolution == _size(value)
         if self.axis == "device":
-            return cell.device == value or (value == "cuda" and cell.device.startswith("cuda:"))
+            return value in (cell.device, cell.device.partition(":")[0])
         if self.axis.startswith("params."):
             return self._param_equal(cell, value)
         if self.axis in _NUMBERS:
@@ -156,7 +137,7 @@ class Selection:
     terms: tuple[Term, ...]
 
     def matches(self, cell: Cell) -> bool:
-        """Whether every term holds for the cell."""
+        """True if every term holds for the cell."""
         return all(term.matches(cell) for term in self.terms)
 
     @property
@@ -179,7 +160,7 @@ def parse(text: str) -> Selection:
 
 
 def is_filter(text: str) -> bool:
-    """Whether a text that may be a filter or a label is a filter: its first word holds an operator.
+    """Tell a filter from a label: the first word of a filter holds an operator.
 
     "HiLo alpha=0.5" is a label. One that begins like a filter is written `mixer="r=2 SRA"`.
     """
@@ -196,7 +177,7 @@ def side(text: str) -> Selection:
 
 
 def mistakes(text: str) -> tuple[Mistake, ...]:
-    """What is wrong with a filter; nothing, if it parses."""
+    """Mistakes in a filter; none, if it parses."""
     return _read(text)[1]
 
 
@@ -213,9 +194,9 @@ def _read(text: str) -> tuple[tuple[Term, ...], tuple[Mistake, ...]]:
             continue
         quoted = _VALUE.findall(match["values"])
         term = Term(match["axis"], match["operator"], tuple(value.strip('"') for value in quoted))
-        found = list(_mistakes_of(term, chunk, well_formed=",".join(quoted) == match["values"]))
+        faults = list(_mistakes_of(term, chunk, well_formed=",".join(quoted) == match["values"]))
         terms.append(replace(term, axis=_OTHER_WORDS.get(term.axis, term.axis)))
-        wrong.extend(found)
+        wrong.extend(faults)
     return tuple(terms), tuple(wrong)
 
 

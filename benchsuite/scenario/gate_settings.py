@@ -1,4 +1,4 @@
-"""When a scenario's gate calls a cell slower or larger, and how long a process of the gate samples a cell."""
+"""Settings of a gate: when a cell is called slower or larger, and how long a process samples a cell."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic import Field, WithJsonSchema
 from benchsuite.scenario.types import (
     Count,
     Limit,
+    OneOf,
     Part,
     Positive,
     Seconds,
     is_number,
     is_whole,
     must_be,
-    one_of,
 )
 
 ExactPolicy = Literal["increase", "any", "ignore"]
@@ -32,10 +32,8 @@ _Enough = Annotated[
     must_be("a whole number, 2 or more", lambda v: is_whole(v) and v >= 2),
     WithJsonSchema({"type": "integer", "minimum": 2}),
 ]
-_ExactWord = Annotated[ExactPolicy, one_of(EXACT_POLICIES), WithJsonSchema({"enum": list(EXACT_POLICIES)})]
-_MissingWord = Annotated[
-    MissingPolicy, one_of(MISSING_POLICIES), WithJsonSchema({"enum": list(MISSING_POLICIES)})
-]
+_ExactWord = Annotated[ExactPolicy, OneOf(EXACT_POLICIES)]
+_MissingWord = Annotated[MissingPolicy, OneOf(MISSING_POLICIES)]
 
 
 class Gate(Part):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 
 SHARED = (
     "device",
@@ -20,17 +20,17 @@ SHARED = (
     "threads",
     "allocator",
 )
-"""What the cells of a group share. They differ in subject, heads, kernel, compilation and protocol."""
+"""Axes on which cells of a group agree. They differ in subject, heads, kernel, compilation and protocol."""
 
 
 def key(cell: Cell) -> tuple[Any, ...]:
-    """What tells one comparison group from another."""
+    """Values of the shared axes, which tell one comparison group from another."""
     return tuple(getattr(cell, axis) for axis in SHARED)
 
 
 def groups(cells: Sequence[Cell]) -> tuple[tuple[int, ...], ...]:
     """Positions of the cells of each group, groups and cells in the order of the first that was there."""
-    found: dict[tuple[Any, ...], list[int]] = {}
+    members: dict[tuple[Any, ...], list[int]] = {}
     for position, cell in enumerate(cells):
-        found.setdefault(key(cell), []).append(position)
-    return tuple(tuple(positions) for positions in found.values())
+        members.setdefault(key(cell), []).append(position)
+    return tuple(tuple(positions) for positions in members.values())

@@ -1,11 +1,12 @@
-"""What a scenario measures of each cell, how precisely, and what it gives up on."""
+"""Settings of measuring: which metrics of each cell, how precisely, and what is given up on."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field
 
+from benchsuite.results.devices import kind_of
 from benchsuite.scenario.types import (
     AllocatorWord,
     Bytes,
@@ -15,14 +16,13 @@ from benchsuite.scenario.types import (
     Flag,
     Limit,
     MeasureThreads,
+    OneOf,
     OneOrMore,
     Part,
     Positive,
+    PositiveOrNone,
     Precision,
     Seconds,
-    is_whole,
-    must_be,
-    one_of,
 )
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
@@ -35,17 +35,9 @@ RULES: tuple[Rule, ...] = ("interval", "entropy", "fixed")
 Order = Literal["shuffled", "abba", "sequential"]
 ORDERS: tuple[Order, ...] = ("shuffled", "abba", "sequential")
 
-PRECISIONS = {"cpu": 0.02, "cuda": 0.01}
-"""Class of device → the precision that "auto" asks for: a GPU's samples spread less."""
-
-_MetricWord = Annotated[MetricGroup, one_of(METRIC_GROUPS), WithJsonSchema({"enum": list(METRIC_GROUPS)})]
-_RuleWord = Annotated[Rule, one_of(RULES), WithJsonSchema({"enum": list(RULES)})]
-_Rounds = Annotated[
-    int | None,
-    must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
-    WithJsonSchema({"type": ["integer", "null"], "minimum": 1}),
-]
-_OrderWord = Annotated[Order, one_of(ORDERS), WithJsonSchema({"enum": list(ORDERS)})]
+_MetricWord = Annotated[MetricGroup, OneOf(METRIC_GROUPS)]
+_RuleWord = Annotated[Rule, OneOf(RULES)]
+_OrderWord = Annotated[Order, OneOf(ORDERS)]
 
 
 class Measure(Part):
@@ -83,7 +75,7 @@ class Measure(Part):
         default=5,
         description="Fresh processes that each cell is measured in; below three there is no interval.",
     )
-    max_rounds: _Rounds = Field(
+    max_rounds: PositiveOrNone = Field(
         default=None, description="Rounds that a cell has at most; null: twice as many as `rounds`."
     )
     order: _OrderWord = Field(default="shuffled", description="The order of cells in a round.")
@@ -131,4 +123,4 @@ class Measure(Part):
         """The share that rounds aim at on a device; None if there is none."""
         if self.precision != "auto":
             return self.precision
-        return PRECISIONS["cuda" if device.startswith("cuda") else "cpu"]
+        return kind_of(device).precision

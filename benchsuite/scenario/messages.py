@@ -1,4 +1,7 @@
-"""pydantic's errors as `Problem`s: plain words, and the place where the mistake was written."""
+"""pydantic's errors as `Problem`s: plain words, and the place where the mistake was written.
+
+Which keys a mapping may have is asked of `parts`: path of a mapping, list positions left out → its model.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,14 @@ from pydantic import ValidationError
 
 from benchsuite.errors import Problem, nearest
 from benchsuite.scenario import filters
-from benchsuite.scenario.model import PARTS
+from benchsuite.scenario.types import Part
 from benchsuite.scenario.yaml_tree import Node, Path, dotted
 
+Parts = Mapping[tuple[str, ...], type[Part]]
+"""Path of a mapping, list positions left out → its model; says which keys are allowed there."""
+
 _MAPPINGS = ("model_type", "dict_type")
-"""pydantic's own error types that can occur, besides a missing and an unknown key; `kinds.py` raises the
+"""pydantic's own error types that can occur, besides a missing and an unknown key; `types.py` raises the
 rest."""
 
 
@@ -25,7 +31,7 @@ class Fault:
 
     Attributes:
         path: where in the merged tree; ends at the deepest value that is there, except for a missing key.
-        kind: pydantic's name of the error, or one of ours (`kinds.py`).
+        kind: pydantic's name of the error, or one of ours (`types.py`).
     """
 
     path: Path
@@ -33,17 +39,18 @@ class Fault:
     problem: Problem
 
 
-def problems_of(error: ValidationError, root: Node) -> list[Problem]:
+def problems_of(error: ValidationError, root: Node, parts: Parts) -> list[Problem]:
     """Every mistake in plain words, in pydantic's order."""
-    return [fault.problem for fault in faults(error, root)]
+    return [fault.problem for fault in faults(error, root, parts)]
 
 
-def faults(error: ValidationError, root: Node) -> list[Fault]:
+def faults(error: ValidationError, root: Node, parts: Parts) -> list[Fault]:
     """Every mistake, with what is needed to leave it out and look at the rest."""
-    return [fault for detail in error.errors(include_url=False) for fault in _faults(dict(detail), root)]
+    details = error.errors(include_url=False)
+    return [fault for detail in details for fault in _faults(dict(detail), root, parts)]
 
 
-def _faults(detail: dict[str, Any], root: Node) -> Iterator[Fault]:
+def _faults(detail: dict[str, Any], root: Node, parts: Parts) -> Iterator[Fault]:
     context = detail.get("ctx", {})
     location = _as_written((*detail["loc"], *context.get("below", ())), root)
     node, depth = root.deepest(location)
@@ -52,10 +59,10 @@ def _faults(detail: dict[str, Any], root: Node) -> Iterator[Fault]:
     if kind == "missing":
         yield Fault(location, kind, problem_at(node, f"{key} is missing", below=location[depth:], key=True))
     elif kind == "extra_forbidden":
-        parents = tuple(part for part in path[:-1] if isinstance(part, str))
+        mapping = tuple(part for part in path[:-1] if isinstance(part, str))
         # Profiles stand at the top of the file; not in each other, and not in a --set.
         more = ("profiles",) if len(node.path) == 1 and node.place[0] else ()
-        yield Fault(path, kind, unknown_key(node, key, (*PARTS[parents].model_fields, *more)))
+        yield Fault(path, kind, unknown_key(node, key, (*parts[mapping].model_fields, *more)))
     elif kind == "word":
         allowed = context["allowed"]
         value = node.value if isinstance(node.value, str) else ""
@@ -74,14 +81,14 @@ def _faults(detail: dict[str, Any], root: Node) -> Iterator[Fault]:
 
 def _as_written(location: Path, root: Node) -> Path:
     """The location in the tree, where one mapping may stand for a list of one: without its [0]."""
-    found: list[str | int] = []
+    written: list[str | int] = []
     node: Node | None = root
     for part in location:
         if part == 0 and node is not None and isinstance(node.value, Mapping):
             continue
-        found.append(part)
+        written.append(part)
         node = node.child(part) if node else None
-    return tuple(found)
+    return tuple(written)
 
 
 def problem_at(

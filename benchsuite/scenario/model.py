@@ -1,10 +1,9 @@
-"""What a scenario says, typed. Input that does not fit raises; `check.py` says the same with lines and
-columns.
+"""Typed scenario. Input that does not fit raises; `validate.py` says the same with lines and columns.
 
 The models hold one form of everything the language can write in several: an axis is always a tuple, a
 resolution always (height, width), a mixer always an entry with a label, and the kernel "auto" is "sdpa". What
-relates values to each other (divisibility, known mixers, repeated labels) is checked in `references.py` and
-`clashes.py`.
+relates values to each other (divisibility, known mixers, repeated labels) is checked in `subjects.py` and
+`rules.py`.
 """
 
 from __future__ import annotations
@@ -12,31 +11,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, WithJsonSchema
+from pydantic import Field, ValidationError
 
 from benchsuite.errors import ScenarioError
-from benchsuite.results.record import SUBJECTS, Subject
+from benchsuite.results.cell import SUBJECTS, Subject
 from benchsuite.scenario.axes import Backbone, Include, Mixer, Sweep
-from benchsuite.scenario.claim_model import Claim, Expectation, Published
+from benchsuite.scenario.claim_model import CLAIM_PARTS, Claim
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.measure_settings import Measure
+from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
     Bytes,
     FailureWord,
     Label,
     Listed,
     Name,
+    OneOf,
     OneOrMore,
     Part,
     Text,
     Where,
-    one_of,
 )
+from benchsuite.scenario.yaml_tree import grown
 
 Section = Literal["scatter", "scaling", "kernels", "memory", "training", "table"]
 SECTIONS: tuple[Section, ...] = ("scatter", "scaling", "kernels", "memory", "training", "table")
 
-_SectionWord = Annotated[Section, one_of(SECTIONS), WithJsonSchema({"enum": list(SECTIONS)})]
+_SectionWord = Annotated[Section, OneOf(SECTIONS)]
 
 
 class Exclude(Part):
@@ -75,9 +76,7 @@ class Document(Part):
     question: Text | None = Field(
         default=None, description="What the scenario is to find out; shown in the report."
     )
-    subject: Annotated[Subject, one_of(SUBJECTS), WithJsonSchema({"enum": list(SUBJECTS)})] = Field(
-        default="mixer", description="What is measured."
-    )
+    subject: Annotated[Subject, OneOf(SUBJECTS)] = Field(default="mixer", description="What is measured.")
     sweep: Sweep = Field(description="The axes; every combination of their values is a cell.")
     include: Listed[Include] = Field(default=(), description="Cells beside the sweep's.")
     exclude: Listed[Exclude] = Field(default=(), description="Cells that are not measured, with a reason.")
@@ -114,16 +113,13 @@ class Scenario(Document):
         Raises:
             ScenarioError: it is something else; `file` is named in the message.
         """
-        from benchsuite.scenario.messages import problems_of
-        from benchsuite.scenario.yaml_tree import grown
-
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise ScenarioError(problems_of(error, grown(data, file))) from None
+            raise ScenarioError(problems_of(error, grown(data, file), PARTS)) from None
 
 
-PARTS: dict[tuple[str, ...], type[Part]] = {
+PARTS: Parts = {
     (): Document,
     ("sweep",): Sweep,
     ("sweep", "mixer"): Mixer,
@@ -131,11 +127,8 @@ PARTS: dict[tuple[str, ...], type[Part]] = {
     ("include",): Include,
     ("exclude",): Exclude,
     ("expect",): Expect,
-    ("claims",): Claim,
-    ("claims", "expect"): Expectation,
-    ("claims", "published"): Published,
+    **CLAIM_PARTS,
     ("measure",): Measure,
     ("gate",): Gate,
     ("report",): Report,
 }
-"""Path of a mapping, list positions left out → its model; says which keys are allowed there."""

@@ -1,4 +1,4 @@
-"""What is laid over a document: profiles (`merge`) and `--set path=value` (`override`)."""
+"""Changes that are laid over a document: profiles (`merge`) and `--set path=value` (`override`)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def override(root: Node, text: str) -> tuple[Node, tuple[Problem, ...]]:
 
 
 def _is_entry(path: Path) -> bool:
-    """Whether a bare word there names a mixer or a network: alone, in a list, or in a stage of a network."""
+    """True where a bare word names a mixer or a network: alone, in a list, or in a stage of a network."""
     if path[:1] != ("sweep",) or path[1:2] not in (("mixer",), ("backbone",)):
         return False
     rest = path[3:] if len(path) > 2 and isinstance(path[2], int) else path[2:]

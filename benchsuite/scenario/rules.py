@@ -1,17 +1,24 @@
-"""Values that are right by themselves and wrong together: repeats, sizes that do not divide, nothing left."""
+"""Values that are right by themselves and wrong together: repeats, sizes that do not divide, nothing left,
+and claims that no run of the scenario can test.
+
+A profile may take away what a claim of the file speaks of; the claim is then not testable in such a run, and
+that is no mistake. So a claim is held against the cells of the form it is written in: the file as it stands,
+or the profile or option that brings it.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from benchsuite.errors import Problem
-from benchsuite.results.record import SETTINGS
+from benchsuite.results.cell import SETTINGS, SWEPT, Cell
 from benchsuite.scenario import filters
-from benchsuite.scenario.axes import SWEPT
-from benchsuite.scenario.expand import MAX_CELLS, Point, points, size, too_many, variants
+from benchsuite.scenario.claim_model import Claim, Pairing, distinct, pairing
+from benchsuite.scenario.expand import MAX_CELLS, PlacedCell, expand, placed_cells, size, too_many, variants
 from benchsuite.scenario.messages import problem_at, shown
 from benchsuite.scenario.model import Document
 from benchsuite.scenario.subjects import axis_of, named
@@ -20,12 +27,20 @@ from benchsuite.stats.evidence import LEAST_ROUNDS
 
 _DIVIDED = frozenset({"resolution", "stride", "dim", "num_heads"})
 """Axes whose values must divide each other; `tokens` of a filter are made of two of them."""
+_GROUP: Mapping[str, str] = {
+    "params": "cost",
+    "macs": "cost",
+    "latency_s": "latency",
+    "throughput": "latency",
+    "peak_memory_bytes": "memory",
+}
+"""Metric → the group of `measure.metrics` that takes it."""
 
 
 def clashes(
     document: Document, root: Node, known: Mapping[str, Sequence[str]], left_out: Sequence[Path]
 ) -> Iterator[Problem]:
-    """What is wrong with the document as a whole.
+    """Mistakes of the document as a whole.
 
     Args:
         root: the tree that `document` was read from, entry by entry.
@@ -141,23 +156,23 @@ def _of_cells(
     axes = _axes_that_matter(document, rules)
     # "auto" may become either, and an exclusion may speak of one of them.
     kept = [
-        point
+        placed
         for device in (("cpu", "cuda") if "device" in axes else ("cpu",))
-        for point in points(document, device=device, only=axes)
-        if not any(rule.matches(point.cell) for rule in rules)
+        for placed in placed_cells(document, device=device, only=axes)
+        if not any(rule.matches(placed.cell) for rule in rules)
     ]
     if not kept and not left_out:
         yield problem_at(
             root.deepest(("exclude",))[0], "every cell is excluded; nothing is left to measure", key=True
         )
     lost = {path[1] for path in left_out if path[0] == "sweep" and len(path) > 1}
-    found: dict[Problem, None] = {}
-    for point in kept:
+    problems: dict[Problem, None] = {}
+    for placed in kept:
         if not lost & {"resolution", "stride"}:
-            found.update(dict.fromkeys(_indivisible_sides(point, document, root)))
-        if not lost & {"dim", "num_heads"} and _has_heads(point, known):
-            found.update(dict.fromkeys(_indivisible_heads(point, document, root)))
-    yield from found
+            problems.update(dict.fromkeys(_indivisible_sides(placed, document, root)))
+        if not lost & {"dim", "num_heads"} and _has_heads(placed, known):
+            problems.update(dict.fromkeys(_indivisible_heads(placed, document, root)))
+    yield from problems
 
 
 def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) -> Collection[str]:
@@ -168,51 +183,144 @@ def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) ->
     return _DIVIDED | (spoken_of & set(SETTINGS))
 
 
-def _indivisible_sides(point: Point, document: Document, root: Node) -> Iterator[Problem]:
-    cell = point.cell
+def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
     if all(side % cell.stride == 0 for side in cell.resolution):
         return
     height, width = cell.resolution
     size = str(height) if height == width else f"{height}x{width}"
-    node = _written(point, document, root, "resolution") or _written(point, document, root, "stride")
+    node = _written(placed, document, root, "resolution") or _written(placed, document, root, "stride")
     assert node  # the defaults divide each other
     yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
 
 
-def _has_heads(point: Point, known: Mapping[str, Sequence[str]]) -> bool:
-    """Whether the scenario says how many heads there are, and the mixer or block makes use of it."""
-    cell = point.cell
+def _has_heads(placed: PlacedCell, known: Mapping[str, Sequence[str]]) -> bool:
+    """True if the scenario says how many heads there are, and the mixer or block makes use of it."""
+    cell = placed.cell
     return cell.num_heads is not None and "num_heads" in named(known, cell.subject).get(cell.target, ())
 
 
-def _indivisible_heads(point: Point, document: Document, root: Node) -> Iterator[Problem]:
-    cell = point.cell
+def _indivisible_heads(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
     assert cell.dim is not None
     assert cell.num_heads is not None
     if cell.dim % cell.num_heads == 0:
         return
-    own = _own_heads(point, document, root)
-    node = own or _written(point, document, root, "num_heads") or _written(point, document, root, "dim")
+    own = _own_heads(placed, document, root)
+    node = own or _written(placed, document, root, "num_heads") or _written(placed, document, root, "dim")
     assert node  # the defaults divide each other
     whose = f' of mixer "{cell.name}"' if own else ""
     yield problem_at(node, f"num_heads {cell.num_heads}{whose} does not divide dim {cell.dim}")
 
 
-def _own_heads(point: Point, document: Document, root: Node) -> Node | None:
-    """Where the point's mixer sets its heads itself; None if the axis does."""
-    entry: Path = ("sweep", "mixer", point.entry)
-    varied = document.sweep.entries[point.entry].vary.get("num_heads")
+def _own_heads(placed: PlacedCell, document: Document, root: Node) -> Node | None:
+    """Node in which the cell's mixer sets its heads itself; None if the axis does."""
+    entry: Path = ("sweep", "mixer", placed.entry)
+    varied = document.sweep.entries[placed.entry].vary.get("num_heads")
     if varied is None:
         return root.at((*entry, "params", "num_heads"))
-    return root.deepest((*entry, "vary", "num_heads", varied.index(point.cell.num_heads)))[0]
+    return root.deepest((*entry, "vary", "num_heads", varied.index(placed.cell.num_heads)))[0]
 
 
-def _written(point: Point, document: Document, root: Node, axis: str) -> Node | None:
-    """Where the point's value of an axis is written; None if it is the default."""
+def _written(placed: PlacedCell, document: Document, root: Node, axis: str) -> Node | None:
+    """Node that holds the cell's value of an axis; None if it is the default."""
     path: Path
     values, path = getattr(document.sweep, axis), ("sweep", axis)
-    if point.include is not None and (own := getattr(document.include[point.include], axis)):
-        values, path = own, ("include", point.include, axis)
+    if placed.include is not None and (own := getattr(document.include[placed.include], axis)):
+        values, path = own, ("include", placed.include, axis)
     if root.at(path) is None:
         return None
-    return root.deepest((*path, values.index(getattr(point.cell, axis))))[0]
+    return root.deepest((*path, values.index(getattr(placed.cell, axis))))[0]
+
+
+def untestable_claims(
+    document: Document, root: Node, left_out: Sequence[Path], *, as_it_stands: bool
+) -> Iterator[Problem]:
+    """Mistakes in the claims of a document.
+
+    Args:
+        root: the tree that `document` was read from, entry by entry.
+        left_out: paths of what was wrong by itself; where cells depend on it, nothing is said of cells.
+        as_it_stands: whether this is the file without profiles and options.
+    """
+    yield from _repeated_ids(document, root)
+    for i, claim in enumerate(document.claims):
+        yield from _misprinted(claim, root, ("claims", i))
+    section = root.child("claims")
+    if section is None or not (as_it_stands or section.path[:1] == ("profiles",) or not section.place[0]):
+        return
+    if any(path[0] in ("sweep", "include", "exclude") for path in left_out) or size(document) > MAX_CELLS:
+        return
+    cells = {device: expand(document, device=device) for device in ("cpu", "cuda")}
+    words = {word for variant in variants(document.sweep) for word in (variant.label, variant.target)}
+    for i, claim in enumerate(document.claims):
+        node = section.items[i]
+        if set(_mixers(claim)) <= words:
+            yield from _untestable(claim, node, cells)
+        if _GROUP[claim.metric] not in document.measure.metrics and ("measure", "metrics") not in left_out:
+            message = f"{claim.metric} is not measured: measure.metrics leaves out {_GROUP[claim.metric]}"
+            yield problem_at(node.deepest(("metric",))[0], message)
+
+
+def _repeated_ids(document: Document, root: Node) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for i, claim in enumerate(document.claims):
+        if claim.id in seen:
+            yield problem_at(root.deepest(("claims", i, "id"))[0], f'two claims have the id "{claim.id}"')
+        seen.add(claim.id)
+
+
+def _misprinted(claim: Claim, root: Node, path: Path) -> Iterator[Problem]:
+    """A printed ratio that is not that of the printed values, beyond rounding to three digits."""
+    for i, printed in enumerate(claim.published or ()):
+        if printed.ratio is None or printed.subject is None or printed.against is None:
+            continue
+        size = printed.subject / printed.against
+        if not math.isclose(printed.ratio, size, rel_tol=0.01):
+            single = isinstance(root.deepest((*path, "published"))[0].value, Mapping)
+            node, _ = root.deepest((*path, "published", *(() if single else (i,)), "ratio"))
+            values = f"{printed.subject:g} / {printed.against:g} = {size:.3g}"
+            yield problem_at(node, f"ratio {printed.ratio:g} is not subject / against, {values}")
+
+
+def _mixers(claim: Claim) -> Iterator[str]:
+    """The mixers that a claim names; `subjects.py` speaks of those that no form of the scenario has."""
+    for selection in (
+        filters.side(claim.subject),
+        filters.side(claim.against),
+        filters.parse(claim.where or ""),
+    ):
+        yield from selection.mixers
+
+
+def _untestable(claim: Claim, node: Node, cells: Mapping[str, Sequence[Cell]]) -> Iterator[Problem]:
+    # "auto" may become either device, and a claim may be about one of them.
+    pairings = [(pairing(claim, there), there) for there in cells.values()]
+    unused = [
+        key for key in ("subject", "against") if not any(getattr(result, key) for result, _ in pairings)
+    ]
+    for key in unused:
+        where = " together with where" if claim.where else ""
+        yield problem_at(node.deepest((key,))[0], f"{key} selects no cell of the scenario{where}")
+    if unused:
+        return
+    paired = [(result, there) for result, there in pairings if result.pairs]
+    if not paired:
+        apart = ", ".join(f"{axis} differs" for axis in pairings[0][0].apart)
+        message = f"subject and against are never measured in the same setting: {apart or 'none has both'}"
+        yield problem_at(node.deepest(("against",))[0], message)
+        return
+    yield from _ambiguous(claim, node, *paired[0])
+
+
+def _ambiguous(claim: Claim, node: Node, found: Pairing, cells: Sequence[Cell]) -> Iterator[Problem]:
+    """Sides that are several cells in one setting, or the same cell."""
+    for key in ("subject", "against"):
+        sides = (distinct(claim, getattr(pair, key), cells) for pair in found.pairs)
+        chosen = next((side for side in sides if len(side) > 1), None)
+        if chosen:
+            names = " and ".join(dict.fromkeys(cells[i].name for i in chosen))
+            message = f"{key} selects {len(chosen)} cells in one setting, {names}; it must select one"
+            yield problem_at(node.deepest((key,))[0], message)
+    if any(set(pair.subject) & set(pair.against) for pair in found.pairs):
+        yield problem_at(node.deepest(("against",))[0], "subject and against select the same cell")

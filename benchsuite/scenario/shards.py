@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.groups import groups, key
 
 FIXED_COST = 100_000
-"""What a cell costs whatever its size (building, warm-up, the budget of its samples), in tokens."""
+"""Cost of a cell whatever its size (building, warm-up, the budget of its samples), in tokens."""
 _WORD = re.compile(r"(\d+)/(\d+)")
 
 
@@ -38,7 +38,7 @@ class Shard:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Shard:
-        """What `to_dict` wrote."""
+        """Read what `to_dict` wrote."""
         return cls(int(data["index"]), int(data["count"]))
 
 
@@ -70,13 +70,13 @@ def deal(cells: Sequence[Cell], count: int) -> tuple[tuple[int, ...], ...]:
     Raises:
         UsageError: there are fewer comparison groups than shards.
     """
-    found = groups(cells)
-    if count > len(found):
+    whole = groups(cells)
+    if count > len(whole):
         raise UsageError(
-            f"--shard: {count} shards of {len(found)} comparison groups would leave some with nothing to do "
-            f"(a group is never split); use at most {len(found)}"
+            f"--shard: {count} shards of {len(whole)} comparison groups would leave some with nothing to do "
+            f"(a group is never split); use at most {len(whole)}"
         )
-    by_cost = sorted((-sum(cost(cells[i]) for i in group), digest(cells[group[0]]), group) for group in found)
+    by_cost = sorted((-sum(cost(cells[i]) for i in group), digest(cells[group[0]]), group) for group in whole)
     shards: list[list[int]] = [[] for _ in range(count)]
     loads = [(0, number) for number in range(count)]
     for negative, _, group in by_cost:

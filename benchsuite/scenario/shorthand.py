@@ -90,7 +90,7 @@ def starter(target: str, file: str, *, network: bool) -> str:
 
 
 PREFIXES = ("timm:", "torchvision:")
-"""What the name of another library's network begins with."""
+"""Beginnings of the names of other libraries' networks."""
 MEASURE: Mapping[str, Any] = {
     "precision": "auto",
     "warmup_s": 0.3,
@@ -99,12 +99,12 @@ MEASURE: Mapping[str, Any] = {
     "max_s": 0.75,
     "max_rounds": 7,
 }
-"""How long a cell is measured: as the shipped scenarios do on a CPU, a second a cell."""
+"""Settings of measuring: as the shipped scenarios do on a CPU, a second a cell."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """What was typed.
+class ShellLine:
+    """Words of a shell line that measures some mixers or networks.
 
     Attributes:
         names: mixers, or networks; an own one is "package.module:Class".
@@ -119,7 +119,7 @@ class Line:
     networks: bool = False
 
 
-def scenario(line: Line, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
+def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
     """The document of a scenario that measures these.
 
     Args:
@@ -130,8 +130,8 @@ def scenario(line: Line, mixers: Collection[str], backbones: Collection[str]) ->
     """
     kinds = {name: _kind(name, line.networks, mixers, backbones) for name in line.names}
     if len(set(kinds.values())) > 1:
-        said = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
-        raise UsageError(f"mixers and networks cannot be measured side by side: {said}")
+        named = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
+        raise UsageError(f"mixers and networks cannot be measured side by side: {named}")
     subject = next(iter(kinds.values()))
     own = _parameters(line)
     entries = [{"name": name, "params": own[name]} if name in own else name for name in kinds]
@@ -166,13 +166,13 @@ def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collect
 
 
 def _values(word: str) -> Any:
-    found = [yaml.safe_load(piece) for piece in word.split(",")]
-    return found if len(found) > 1 else found[0]
+    values = [yaml.safe_load(piece) for piece in word.split(",")]
+    return values if len(values) > 1 else values[0]
 
 
-def _parameters(line: Line) -> dict[str, dict[str, Any]]:
+def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
     """Name → its keyword arguments."""
-    found: dict[str, dict[str, Any]] = {}
+    parameters: dict[str, dict[str, Any]] = {}
     for text in line.params:
         path, equals, value = text.partition("=")
         owner = max((name for name in line.names if path.startswith(f"{name}.")), key=len, default=None)
@@ -180,5 +180,5 @@ def _parameters(line: Line) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 f'--params {text}: write NAME.PARAMETER=VALUE with one of the names, as "{line.names[0]}.…=…"'
             )
-        found.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
-    return found
+        parameters.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
+    return parameters

@@ -1,6 +1,6 @@
-"""The kinds of values a scenario holds: how each is checked, its plain words, and its JSON Schema.
+"""Kinds of values that a scenario holds: how each is checked, its plain words, and its JSON Schema.
 
-pydantic's own messages speak of inputs and types; these kinds raise errors of three types that `translate.py`
+pydantic's own messages speak of inputs and types; these kinds raise errors of three types that `messages.py`
 puts into words: "kind" (must be …), "word" (not one of a closed set) and "where" (a filter that does not
 parse).
 """
@@ -22,8 +22,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from benchsuite.results.record import (
-    STATUSES,
+from benchsuite.results.cell import (
     Allocator,
     Cache,
     Compile,
@@ -33,6 +32,7 @@ from benchsuite.results.record import (
     Mode,
     Protocol,
 )
+from benchsuite.results.record import STATUSES
 from benchsuite.scenario import filters
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Part(BaseModel):
 
 
 def wrong_kind(what: str, at: str | None = None) -> PydanticCustomError:
-    """The error that `translate.py` writes as "<key> must be <what>, got <value>"; `at` is a key further
+    """The error that `messages.py` writes as "<key> must be <what>, got <value>"; `at` is a key further
     down."""
     return PydanticCustomError("kind", "must be {what}", {"what": what, "below": (at,) if at else ()})
 
@@ -65,17 +65,26 @@ def must_be(what: str, holds: Callable[[Any], bool]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def one_of(words: tuple[str, ...], aliases: Mapping[str, str] | None = None) -> BeforeValidator:
-    """Accept the words, and other words for them."""
-    others = aliases or {}
+class OneOf:
+    """One of some words, or another word for one of them."""
 
-    def check(value: Any) -> Any:
-        value = others.get(value, value) if isinstance(value, str) else value
-        if value not in words:
-            raise PydanticCustomError("word", "unknown word", {"allowed": (*words, *others)})
+    def __init__(self, words: tuple[str, ...], aliases: Mapping[str, str] | None = None) -> None:
+        self.words = words
+        self.aliases = aliases or {}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._word, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"enum": [*self.words, *self.aliases]}
+
+    def _word(self, value: Any) -> Any:
+        value = self.aliases.get(value, value) if isinstance(value, str) else value
+        if value not in self.words:
+            raise PydanticCustomError("word", "unknown word", {"allowed": (*self.words, *self.aliases)})
         return value
-
-    return BeforeValidator(check)
 
 
 def is_whole(value: Any) -> bool:
@@ -195,7 +204,7 @@ Bytes = Annotated[
     WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"type": "string"}]}),
 ]
 """A number of bytes, written as one or as 512MiB, 8GiB, 16GB."""
-Threads = Annotated[
+PositiveOrNone = Annotated[
     int | None,
     must_be("a positive whole number, or null", lambda v: v is None or (is_whole(v) and v > 0)),
     WithJsonSchema({"type": ["integer", "null"], "minimum": 1}),
@@ -205,9 +214,7 @@ MeasureThreads = Annotated[
     must_be("a positive whole number, all or null", lambda v: v in (None, "all") or (is_whole(v) and v > 0)),
     WithJsonSchema({"anyOf": [{"type": ["integer", "null"], "minimum": 1}, {"const": "all"}]}),
 ]
-AllocatorWord = Annotated[
-    Allocator, one_of(get_args(Allocator)), WithJsonSchema({"enum": list(get_args(Allocator))})
-]
+AllocatorWord = Annotated[Allocator, OneOf(get_args(Allocator))]
 Resolution = Annotated[
     tuple[int, int],
     BeforeValidator(lambda v: (v, v) if isinstance(v, int) else tuple(v)),
@@ -221,31 +228,23 @@ Resolution = Annotated[
         }
     ),
 ]
-DTypeWord = Annotated[DType, one_of(get_args(DType)), WithJsonSchema({"enum": list(get_args(DType))})]
-ModeWord = Annotated[Mode, one_of(get_args(Mode)), WithJsonSchema({"enum": list(get_args(Mode))})]
-KernelWord = Annotated[
-    Kernel,
-    one_of(get_args(Kernel), KERNEL_ALIASES),
-    WithJsonSchema({"enum": [*get_args(Kernel), *KERNEL_ALIASES]}),
-]
-MemoryFormatWord = Annotated[
-    MemoryFormat, one_of(get_args(MemoryFormat)), WithJsonSchema({"enum": list(get_args(MemoryFormat))})
-]
-CompileWord = Annotated[Compile, one_of(get_args(Compile)), WithJsonSchema({"enum": list(get_args(Compile))})]
-CacheWord = Annotated[Cache, one_of(get_args(Cache)), WithJsonSchema({"enum": list(get_args(Cache))})]
-ProtocolWord = Annotated[
-    Protocol, one_of(get_args(Protocol)), WithJsonSchema({"enum": list(get_args(Protocol))})
-]
+DTypeWord = Annotated[DType, OneOf(get_args(DType))]
+ModeWord = Annotated[Mode, OneOf(get_args(Mode))]
+KernelWord = Annotated[Kernel, OneOf(get_args(Kernel), KERNEL_ALIASES)]
+MemoryFormatWord = Annotated[MemoryFormat, OneOf(get_args(MemoryFormat))]
+CompileWord = Annotated[Compile, OneOf(get_args(Compile))]
+CacheWord = Annotated[Cache, OneOf(get_args(Cache))]
+ProtocolWord = Annotated[Protocol, OneOf(get_args(Protocol))]
 Device = Annotated[
     str,
     must_be("auto, cpu, cuda or cuda:N", _is_device),
     WithJsonSchema({"type": "string", "pattern": "^(auto|cpu|cuda(:[0-9]+)?)$"}),
 ]
 FAILURES = tuple(status for status in STATUSES if status not in ("ok", "skipped"))
-FailureWord = Annotated[str, one_of(FAILURES), WithJsonSchema({"enum": list(FAILURES)})]
+FailureWord = Annotated[str, OneOf(FAILURES)]
 Where = Annotated[str, BeforeValidator(_where), WithJsonSchema({"type": "string", "minLength": 1})]
 Side = Annotated[str, BeforeValidator(_side), WithJsonSchema({"type": "string", "minLength": 1})]
-"""The cells on one side of a comparison: a label, or a filter; `select.side` reads it."""
+"""The cells on one side of a comparison: a label, or a filter; `filters.side` reads it."""
 Ratio = Annotated[
     float,
     must_be("a positive number", lambda v: is_number(v) and v > 0),

@@ -2,8 +2,8 @@
 
 A scenario is checked as it stands, with each of its profiles, and with the profiles and overrides asked for.
 In each form the shape comes first (`model.py`); what has the wrong shape is then left out, so that the rest
-can still be checked for words that name nothing (`references.py`), values that clash (`clashes.py`) and
-claims that no run could test (`untestable.py`).
+can still be checked for words that name nothing (`subjects.py`), values that clash and claims that no run
+could test (`rules.py`).
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from pydantic import ValidationError
 
 from benchsuite.errors import Problem, nearest
 from benchsuite.scenario.messages import Fault, faults, problem_at, shown, unknown_key
-from benchsuite.scenario.model import Document, Scenario
+from benchsuite.scenario.model import PARTS, Document, Scenario
 from benchsuite.scenario.overrides import merge, override
-from benchsuite.scenario.references import Vocabulary, dangling, vocabulary
-from benchsuite.scenario.rules import clashes
-from benchsuite.scenario.subjects import misplaced
-from benchsuite.scenario.untestable import untestable
-from benchsuite.scenario.wording import contradictions
+from benchsuite.scenario.rules import clashes, untestable_claims
+from benchsuite.scenario.subjects import Vocabulary, dangling, misplaced, vocabulary
+from benchsuite.scenario.titles import contradictions
 from benchsuite.scenario.yaml_tree import Node, Path, grown, parse
 
 _LISTS_OF_RULES = ("include", "exclude", "expect", "claims")
-_STAND_INS = {("name",): grown("name", ""), ("title",): grown("title", "")}
+_PLACEHOLDERS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 """For what every scenario must have and nothing depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What became of a text: the scenario, or what is wrong with it; `warnings` are no mistakes."""
+    """Outcome of checking a text: the scenario, or its mistakes; `warnings` are none."""
 
     scenario: Scenario | None
     problems: tuple[Problem, ...]
@@ -76,33 +74,35 @@ def check(
 ) -> Checked:
     """Like `problems`, and the scenario if there are none."""
     source = parse(text, file)
-    found = list(source.problems)
+    mistakes = list(source.problems)
     if source.root is None:
-        return Checked(None, tuple(found))
+        return Checked(None, tuple(mistakes))
     if not isinstance(source.root.value, Mapping):
-        found.append(problem_at(source.root, f"a scenario must be a mapping, got {shown(source.value)}"))
-        return Checked(None, tuple(found))
+        mistakes.append(problem_at(source.root, f"a scenario must be a mapping, got {shown(source.value)}"))
+        return Checked(None, tuple(mistakes))
     base = source.root.without([("profiles",)])
     partial, wrong = _profiles(source.root)
-    found += wrong
-    found += _unknown_profiles(profiles, tuple(partial))
+    mistakes += wrong
+    mistakes += _unknown_profiles(profiles, tuple(partial))
     forms = [_Form("", base)]
     forms += [_Form(f'with profile "{name}"', merge(base, over)) for name, over in partial.items()]
     last, wrong = _asked_for(base, [partial[name] for name in profiles if name in partial], overrides)
-    found += wrong
+    mistakes += wrong
     options = [*(f"--profile {name}" for name in profiles), *(f"--set {text}" for text in overrides)]
     if options:
         forms.append(_Form(f"with {' '.join(options)}", last))
-    found += _of_forms(forms, known, found)
-    if found:
-        return Checked(None, _in_order(found, options))
+    mistakes += _of_forms(forms, known, mistakes)
+    if mistakes:
+        return Checked(None, _in_order(mistakes, options))
     used = {"profiles": list(partial), "applied": list(profiles), "overrides": list(overrides)}
     scenario = Scenario.model_validate({**last.plain(), **used})
-    return Checked(scenario, (), tuple(dict.fromkeys(one for form in forms for one in _misworded(form))))
+    return Checked(
+        scenario, (), tuple(dict.fromkeys(problem for form in forms for problem in _misworded(form)))
+    )
 
 
 def _misworded(form: _Form) -> Iterator[Problem]:
-    """What title and question say and the sweep does not have."""
+    """Numbers of title and question that the sweep does not have."""
     plain = Document.model_validate(form.root.plain()).model_dump(mode="json")
     for key in ("title", "question"):
         for words, have in contradictions(plain[key] or "", plain):
@@ -139,32 +139,34 @@ def _unknown_profiles(profiles: Iterable[str], there: tuple[str, ...]) -> Iterat
 
 
 def _asked_for(base: Node, profiles: Iterable[Node], overrides: Iterable[str]) -> tuple[Node, list[Problem]]:
-    found: list[Problem] = []
+    mistakes: list[Problem] = []
     for profile in profiles:
         base = merge(base, profile)
     for text in overrides:
         base, wrong = override(base, text)
-        found += wrong
-    return base, found
+        mistakes += wrong
+    return base, mistakes
 
 
 def _of_forms(
     forms: Sequence[_Form], known: Mapping[str, Sequence[str]], before: Iterable[Problem]
 ) -> list[Problem]:
-    """What is wrong with the forms, each mistake once; one that only a profile brings out says so."""
+    """Mistakes of the forms, each once; one that only a profile brings out says so."""
     words = vocabulary(form.root for form in forms)
     # What could not be read as YAML is not reported a second time for what it was taken for.
     taken = {(problem.line, problem.column) for problem in before if problem.line}
     seen: set[Problem] = set()
-    found: list[Problem] = []
+    mistakes: list[Problem] = []
     for form in forms:
         for problem in _of_form(form, known, words):
             if problem in seen or (problem.line, problem.column) in taken:
                 continue
             seen.add(problem)
             own = not form.asked_by or not problem.line or problem.path.startswith("profiles.")
-            found.append(problem if own else replace(problem, message=f"{problem.message} ({form.asked_by})"))
-    return found
+            mistakes.append(
+                problem if own else replace(problem, message=f"{problem.message} ({form.asked_by})")
+            )
+    return mistakes
 
 
 def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary) -> Iterator[Problem]:
@@ -178,19 +180,19 @@ def _of_form(form: _Form, known: Mapping[str, Sequence[str]], words: Vocabulary)
         yield from (fault.problem for fault in shape)
     for _ in range(2):  # leaving out can empty a list, and an emptied list is left out in turn
         if not isinstance(shape, Document):
-            paths = {_to_leave_out(fault) for fault in shape if fault.path not in _STAND_INS}
-            root, left_out = _with_stand_ins(root).without(paths), [*left_out, *paths]
+            paths = {_to_leave_out(fault) for fault in shape if fault.path not in _PLACEHOLDERS}
+            root, left_out = _with_placeholders(root).without(paths), [*left_out, *paths]
             shape = _shape(root)
     if isinstance(shape, Document) and not wrong:
         yield from clashes(shape, root, known, left_out)
-        yield from untestable(shape, root, left_out, as_it_stands=not form.asked_by)
+        yield from untestable_claims(shape, root, left_out, as_it_stands=not form.asked_by)
 
 
 def _shape(root: Node) -> Document | list[Fault]:
     try:
         return Document.model_validate(root.plain())
     except ValidationError as error:
-        return faults(error, root)
+        return faults(error, root, PARTS)
 
 
 def _to_leave_out(fault: Fault) -> Path:
@@ -205,14 +207,14 @@ def _to_leave_out(fault: Fault) -> Path:
     return path
 
 
-def _with_stand_ins(root: Node) -> Node:
-    return root.holding({**root.entries, **{path[0]: node for path, node in _STAND_INS.items()}})
+def _with_placeholders(root: Node) -> Node:
+    return root.holding({**root.entries, **{path[0]: node for path, node in _PLACEHOLDERS.items()}})
 
 
-def _in_order(found: Iterable[Problem], options: Sequence[str]) -> tuple[Problem, ...]:
+def _in_order(mistakes: Iterable[Problem], options: Sequence[str]) -> tuple[Problem, ...]:
     """By line, then those of the command line by option."""
 
     def place(problem: Problem) -> tuple[bool, int, int]:
         return not problem.line, problem.line or options.index(problem.file), problem.column
 
-    return tuple(sorted(found, key=place))
+    return tuple(sorted(mistakes, key=place))

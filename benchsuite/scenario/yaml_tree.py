@@ -12,7 +12,6 @@ from typing import Any, cast
 import yaml
 
 from benchsuite.errors import Problem
-from benchsuite.scenario.find import MAX_BYTES, TOO_LARGE
 from benchsuite.text import storable
 
 Scalar = str | int | float | bool | None
@@ -42,12 +41,12 @@ class Node:
 
     @property
     def entries(self) -> Mapping[str, Node]:
-        """What a mapping holds; nothing, if this is no mapping."""
+        """Entries of a mapping; none, if this is no mapping."""
         return self.value if isinstance(self.value, Mapping) else {}
 
     @property
     def items(self) -> tuple[Node, ...]:
-        """What a list holds; nothing, if this is no list."""
+        """Items of a list; none, if this is no list."""
         return self.value if isinstance(self.value, tuple) else ()
 
     def child(self, part: str | int) -> Node | None:
@@ -133,6 +132,9 @@ def parts(text: str) -> Path | None:
     )
 
 
+MAX_BYTES = 1_000_000
+"""Many times the longest scenario anyone would write by hand; YAML parsers are slow."""
+TOO_LARGE = "the file is larger than 1 MB"
 MAX_DEPTH = 30
 MAX_VALUES = 50_000
 """After aliases are followed."""
@@ -180,7 +182,7 @@ for _tag, (_pattern, _first) in _CORE_SCHEMA.items():
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class YamlDocument:
     """A document that was read.
 
     Attributes:
@@ -197,20 +199,9 @@ class Source:
         """The document as scalars, lists and dicts; None if it could not be read."""
         return self.root.plain() if self.root else None
 
-    def place(self, path: str, *, key: bool = False) -> tuple[int, int]:
-        """Line and column of the value at `sweep.mixer[1].params.alpha`, or of its key.
 
-        A path that is not there is placed at the nearest thing above it that is; (1, 1) in an unreadable
-        file.
-        """
-        if self.root is None:
-            return (1, 1)
-        node, _ = self.root.deepest(parts(path) or ())
-        return node.key_place if key else node.place
-
-
-def parse(text: str, file: str) -> Source:
-    """Read one YAML document. Mistakes end up in `Source.problems`; nothing is raised."""
+def parse(text: str, file: str) -> YamlDocument:
+    """Read one YAML document. Mistakes end up in `YamlDocument.problems`; nothing is raised."""
     if len(text) > MAX_BYTES:
         return _unreadable(file, TOO_LARGE)
     try:
@@ -218,7 +209,9 @@ def parse(text: str, file: str) -> Source:
         if composed is None:
             return _unreadable(file, "the file is empty")
         reader = _Reader(file)
-        return Source(file, reader.read(composed, (), _place(composed.start_mark)), tuple(reader.problems))
+        return YamlDocument(
+            file, reader.read(composed, (), _place(composed.start_mark)), tuple(reader.problems)
+        )
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = before.count("\n") + 1, error.position - before.rfind("\n")
@@ -228,12 +221,12 @@ def parse(text: str, file: str) -> Source:
         return _unreadable(file, _syntax(error), _place(error.problem_mark) if error.problem_mark else (1, 1))
 
 
-def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> Source:
-    return Source(file, None, (Problem(file, *place, "", message),))
+def _unreadable(file: str, message: str, place: tuple[int, int] = (1, 1)) -> YamlDocument:
+    return YamlDocument(file, None, (Problem(file, *place, "", message),))
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> str:
-    """What PyYAML found, in words that help."""
+    """Message of PyYAML in words that help."""
     if isinstance(error, _Refused):
         return str(error.problem)
     if error.problem == "but found another document":

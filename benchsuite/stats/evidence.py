@@ -21,7 +21,7 @@ from benchsuite.stats.intervals import above, quantile, t_quantile
 LEAST_ROUNDS = 3
 """Rounds from which an interval is stated; Student's of two reaches 9 times their spread."""
 CONFIDENCE = 0.95
-"""Of every interval that a reader is shown."""
+"""Confidence of every interval that a reader is shown."""
 STOPPED_CONFIDENCE = 0.97
 """Nominal confidence of the interval of rounds that ended because this very interval was narrow.
 
@@ -39,7 +39,7 @@ _MANY = 1000
 """Degrees of freedom above which Student's t is the normal distribution."""
 
 Side = Literal["above", "below", "same", "undecided"]
-"""Where a ratio lies to the edge that it was asked for. `same`: no difference that means anything here."""
+"""Side of the edge that a ratio lies on. `same`: no difference that means anything here."""
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
@@ -120,7 +120,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where a ratio lies.
+    """Decision on where a ratio lies.
 
     Attributes:
         ratio, lo, hi: the ratio and its interval; NaN ends where there is none.
@@ -237,7 +237,7 @@ def decide(
     false_discovery: float = FALSE_DISCOVERY,
     tested: Literal["both", "above"] = "both",
 ) -> dict[_Key, Decision]:
-    """Where each ratio lies, in the order of the questions, which are one family.
+    """Decide where each ratio lies, in the order of the questions, which are one family.
 
     A ratio is above its edge where its whole interval is beyond the edge by more than the margin, and the
     ratio by more than the noise; below where they are on the other side. It is the same where the interval
@@ -248,15 +248,15 @@ def decide(
     Args:
         tested: "above" if that is the only news: p-values are then one-sided, and "below" is not corrected.
     """
-    found = {key: _alone(question, confidence, tested) for key, question in questions.items()}
-    family = [key for key, decision in found.items() if not math.isnan(decision.p)]
-    sure = discoveries([found[key].p for key in family], false_discovery)
+    decisions = {key: _alone(question, confidence, tested) for key, question in questions.items()}
+    family = [key for key, decision in decisions.items() if not math.isnan(decision.p)]
+    sure = discoveries([decisions[key].p for key in family], false_discovery)
     for key, believed in zip(family, sure, strict=True):
-        side = found[key].side
+        side = decisions[key].side
         if not believed and (side == "above" or (side == "below" and tested == "both")):
             why = f"not sure enough among {len(family)} comparisons"
-            found[key] = replace(found[key], side="undecided", reason=why)
-    return found
+            decisions[key] = replace(decisions[key], side="undecided", reason=why)
+    return decisions
 
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:

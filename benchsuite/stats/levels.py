@@ -64,16 +64,16 @@ def levels(rounds: Sequence[Sequence[float]]) -> Levels | None:
     return Levels(samples, max(0.0, medians - explained), share)
 
 
-def samples_wanted(found: Levels, *, round_s: float, sample_s: float) -> int | None:
+def samples_wanted(variances: Levels, *, round_s: float, sample_s: float) -> int | None:
     """Samples of a round from which on another round says more for the same time; None if rounds do not vary.
 
     Args:
         round_s: seconds that a round takes without its samples: building and warming up.
         sample_s: seconds of a sample.
     """
-    if not found.rounds or sample_s <= 0:
+    if not variances.rounds or sample_s <= 0:
         return None
-    wanted = math.sqrt(round_s / sample_s * _MEDIAN * found.samples / found.rounds)
+    wanted = math.sqrt(round_s / sample_s * _MEDIAN * variances.samples / variances.rounds)
     return max(LEAST_SAMPLES, math.ceil(wanted))
 
 

@@ -36,7 +36,7 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 
 
 Standing = Literal["certain", "possible", "dominated"]
-"""Where a point stands to the front, whatever is undecided about the speeds."""
+"""Standing of a point to the front, whatever is undecided about the speeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Candidate:
 
 
 def standings(candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> list[Standing | None]:
-    """Where every candidate stands to the front of those with an exact cost; None where that is open.
+    """Standing of every candidate to the front of those with an exact cost; None where that is open.
 
     - dominated: one that costs less is surely faster, or as fast for all that the difference means; or one of
       the same cost is surely faster.
@@ -65,18 +65,18 @@ def standings(candidates: Sequence[Candidate], speed: Callable[[int, int], Side]
 
 
 def _standing(i: int, candidates: Sequence[Candidate], speed: Callable[[int, int], Side]) -> Standing | None:
-    one = candidates[i]
-    if math.isnan(one.cost):
+    candidate = candidates[i]
+    if math.isnan(candidate.cost):
         return None
     certain = True
     for j, other in enumerate(candidates):
-        if j == i or not other.exact or not other.cost <= one.cost:
+        if j == i or not other.exact or not other.cost <= candidate.cost:
             continue
         side = speed(j, i)
-        cheaper = other.cost < one.cost
+        cheaper = other.cost < candidate.cost
         if side == "above" or (side == "same" and cheaper):
             return "dominated"
         certain = certain and side != "undecided"
-    if not one.exact:
+    if not candidate.exact:
         return None
     return "certain" if certain else "possible"

@@ -1,4 +1,4 @@
-"""Where a series of measurements steps to another level, and whether it drifts. Pure, and repeatable.
+"""Change points of a series of measurements, and its drift. Pure, and repeatable.
 
 A series is one number a run, in order of time: the log of a cell's median latency. Candidates come from PELT
 with a squared cost and a penalty like BIC's; a candidate counts only if a permutation test of its two
@@ -33,7 +33,7 @@ SHORTEST = 3
 PENALTY = 3.0
 """Times ln n and the variance of noise: the price of a step, which has a place and a level."""
 LEAST_NOISE = 1e-3
-"""Of a log median; a series that happens to repeat itself is no proof of a quieter machine."""
+"""Least noise of a log median; a series that happens to repeat itself is no proof of a quieter machine."""
 _NORMAL_Q75 = 1.1503
 """75 % quantile of the absolute value of a standard normal number."""
 
@@ -60,7 +60,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """What a series did.
+    """Steps and drift of a series.
 
     Attributes:
         steps: in order of time.
@@ -114,7 +114,8 @@ def noise(series: Floats) -> float:
 
 
 def candidates(series: Floats, price: float) -> list[int]:
-    """Where PELT would begin a new level: the partition with the least squared error plus `price` a step.
+    """Indices where PELT would begin a new level: the partition with the least squared error plus `price` a
+    step.
 
     Takes time linear in n where steps keep coming, and at worst n².
     """

@@ -64,15 +64,15 @@ def mixer_class(target: str) -> type[nn.Module]:
             layout is none that there is.
         Exception: whatever importing the module raises.
     """
-    found = _found(_dotted(target), "class")
+    cls = _found(_dotted(target), "class")
     name = _dotted(target).rpartition(":")[2]
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        what = f"class {name}" if isinstance(found, type) else type(found).__name__
+    if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
+        what = f"class {name}" if isinstance(cls, type) else type(cls).__name__
         raise TypeError(f"it is a {what}, not a subclass of torch.nn.Module")
-    layout = _layout(found)
+    layout = _layout(cls)
     if layout not in LAYOUTS:
         raise ValueError(f"its layout {layout!r} is none of {', '.join(LAYOUTS)}")
-    return found
+    return cls
 
 
 def _found(dotted: str, what: str) -> Any:
@@ -85,12 +85,12 @@ def _found(dotted: str, what: str) -> Any:
             raise  # something that the module imports
         where = "not in the current folder, --pythonpath, PYTHONPATH or what is installed"
         raise ModuleNotFoundError(f"no module named {error.name!r}: {where}", name=error.name) from error
-    found = getattr(home, name, None)
-    if found is None:
+    value = getattr(home, name, None)
+    if value is None:
         near = nearest(name, vars(home))
         hint = f'; did you mean "{near}"?' if near else ""
         raise AttributeError(f'module {module} has no {what} "{name}"{hint}')
-    return found
+    return value
 
 
 @functools.cache
@@ -106,10 +106,10 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
         return timm.builder(target)
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")
-    found = _found(BACKBONES.get(target, target), "function")
-    if not callable(found):
-        raise TypeError(f"it is a {type(found).__name__}, not a function that builds a network")
-    builder: Callable[..., nn.Module] = found
+    value = _found(BACKBONES.get(target, target), "function")
+    if not callable(value):
+        raise TypeError(f"it is a {type(value).__name__}, not a function that builds a network")
+    builder: Callable[..., nn.Module] = value
     return builder
 
 
@@ -246,21 +246,21 @@ def _require_taken(
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
 
 
-def own_packages(cell: Cell) -> frozenset[str]:
+def plugin_packages(cell: Cell) -> frozenset[str]:
     """Top-level packages, or single-file modules, that the subject of a cell and what is put into it are of.
 
     Imports nothing. The zoo's own are not listed.
     """
-    found = set()
+    packages = set()
     for target in (cell.target, *(name for name, _ in _swapped_in(cell.config.get("mixer") or {}))):
         if target.startswith(TIMM):
-            found.add("timm")
+            packages.add("timm")
         elif target not in BACKBONES and target not in MIXERS and target not in BLOCKS:
             plugin = plugins(search_path()).mixers.get(target)
             module, _, name = (plugin.target if plugin else target).partition(":")
             home = getattr(getattr(sys.modules.get(module), name, None), "__module__", module)
-            found |= {module.partition(".")[0], str(home).partition(".")[0]}
-    return frozenset(found)
+            packages |= {module.partition(".")[0], str(home).partition(".")[0]}
+    return frozenset(packages)
 
 
 def _swapped_in(swaps: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -309,10 +309,10 @@ def _dotted(target: str) -> str:
     ours = MIXERS.get(target) or BLOCKS.get(target)
     if ours or ":" in target:
         return ours or target
-    found = plugins(search_path()).mixers.get(target)
-    if found is None:
+    plugin = plugins(search_path()).mixers.get(target)
+    if plugin is None:
         raise LookupError("no mixer and no installed package's mixer is called so")
-    return found.target
+    return plugin.target
 
 
 def _input_shape(cell: Cell, layout: str, batch: int) -> tuple[int, ...]:

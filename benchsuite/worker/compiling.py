@@ -20,7 +20,8 @@ import torch
 from torch import nn
 
 from benchsuite.errors import Recompiled, Unsupported
-from benchsuite.measurement.device import Step
+from benchsuite.measurement.device import Step, open_device
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Compilation, Compile
 from benchsuite.worker.build import Subject
 
@@ -151,8 +152,8 @@ def _counter(group: str, name: str) -> int:
 
 
 def _synchronize(output: object) -> None:
-    if isinstance(output, torch.Tensor) and output.is_cuda:
-        torch.cuda.synchronize(output.device)
+    if isinstance(output, torch.Tensor):
+        open_device(output.device).synchronize()
 
 
 @contextmanager
@@ -198,14 +199,14 @@ def _require_compiler(device: torch.device) -> None:
 
     if not is_dynamo_supported():
         raise Unsupported("torch.compile does not work with this version of Python")
-    if device.type == "cuda":
+    if not kind_of(device.type).on_host:
         from torch.utils._triton import has_triton
 
         if not has_triton():
             raise Unsupported(
                 "torch.compile needs Triton for this GPU: it is not installed, or not for this one"
             )
-    elif device.type == "cpu":
+    elif device.type != "meta":
         from torch._inductor.cpp_builder import get_cpp_compiler
         from torch._inductor.exc import InvalidCxxCompiler
 

@@ -1,4 +1,4 @@
-"""What a cell costs, told before it runs: its multiply–adds, and how much memory it will need."""
+"""Cost of a cell before it runs: its multiply–adds, and how much memory it will need."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import module_bytes
 from benchsuite.measurement.memory_estimate import estimate_memory
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.refusals import is_out_of_memory, is_refusal
@@ -63,7 +64,7 @@ def cost_of(cell: Cell) -> Cost:
         except NotATensor:
             raise
         except Exception as error:
-            if cell.device == "cpu" and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
+            if kind_of(cell.device).on_host and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
                 raise  # counting has nothing to do with it
             raise NotCounted(reason(on_meta, error)) from error
 
@@ -96,7 +97,7 @@ def _real(plain: Cell, on_meta: Exception) -> Subject:
     try:
         return build(plain, "cpu", batch=1)
     except Exception as error:
-        if plain.device == "cpu" and not is_out_of_memory(error):
+        if kind_of(plain.device).on_host and not is_out_of_memory(error):
             raise  # as it will where it is timed
         raise NotCounted(reason(on_meta, error)) from error
 
@@ -144,8 +145,8 @@ def _private_bytes() -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """Memory of a cell before it runs.
+class MemoryEstimate:
+    """Memory of a cell, estimated before it runs.
 
     Attributes:
         peak_bytes: None if it cannot be told, for a reason.
@@ -157,8 +158,8 @@ class Foreseen:
     reason: str = ""
 
 
-def foresee(cell: Cell) -> Foreseen:
-    """Peak and weights of one step of the whole batch, if the cell runs on "meta".
+def memory_of(cell: Cell) -> MemoryEstimate:
+    """Estimate peak and weights of one step of the whole batch, if the cell runs on "meta".
 
     Raises:
         UsageError, Unsupported: of `build`.
@@ -169,14 +170,14 @@ def foresee(cell: Cell) -> Foreseen:
         weights = module_bytes(subject.module)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what the timed step may warn of in its time
-            return Foreseen(foreseen_bytes(cell, subject), weights)
+            return MemoryEstimate(peak_bytes_of(cell, subject), weights)
     except (Unsupported, UsageError):
         raise
     except Exception as error:  # noqa: BLE001  a module may raise anything on "meta", and run on its device
-        return Foreseen(None, weights, reason(error))
+        return MemoryEstimate(None, weights, reason(error))
 
 
-def foreseen_bytes(cell: Cell, subject: Subject) -> int:
+def peak_bytes_of(cell: Cell, subject: Subject) -> int:
     """Peak of live tensors of one step of the whole batch, weights, input and optimizer's state included.
 
     Where a training step cannot run on "meta", as with an operator that has no backward pass there, only the

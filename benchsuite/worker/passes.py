@@ -1,4 +1,4 @@
-"""A cell looked at without timing it: memory, device time, energy, a trace. For a process of its own."""
+"""Passes over a cell that time nothing: memory, device time, energy, a trace. For a process of their own."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from pathlib import Path
 
 import torch
 
-from benchsuite.measurement.attention_backends import attention_backends
-from benchsuite.measurement.busy import measure_busy
 from benchsuite.measurement.device import open_device
 from benchsuite.measurement.energy import idle_draw_of, measure_energy
 from benchsuite.measurement.memory import measure_memory
-from benchsuite.measurement.nvml import for_device
-from benchsuite.measurement.operator_profile import profile_step
+from benchsuite.measurement.operator_profile import Reading, attention_backends, profile_step
 from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.protocols import PROTOCOLS
-from benchsuite.measurement.trace_events import Reading
-from benchsuite.measurement.warmup import WarmUp, warm
+from benchsuite.measurement.timing import WarmUp, measure_busy, warm
+from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.compiling import GRAPHED, original
 from benchsuite.worker.ready import make_ready
-from benchsuite.worker.reply import Inspected
+from benchsuite.worker.reply import Inspection
 
 
-def inspect(cell: Cell, measure: Measure) -> Inspected:
+def inspect(cell: Cell, measure: Measure) -> Inspection:
     """Backends of attention; memory, if the scenario wants it; on a GPU how long it is busy for a step, and
     what it draws."""
-    nvml, _ = for_device(cell.device)
+    device = open_device(cell.device)
+    nvml, _ = device.card()
     draws = nvml is not None and measure.energy and "latency" in measure.metrics
     idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
@@ -45,8 +43,7 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
                 optimizer=steps.optimizer,
                 backward=cell.mode != "inference",
             )
-        if "latency" in measure.metrics and cell.device.startswith("cuda"):
-            device = open_device(cell.device)
+        if "latency" in measure.metrics and not kind_of(cell.device).on_host:
             energy = measure_energy(steps.whole, device, nvml, idle_w=idle_w) if draws else None
             # Last, for a capture that fails leaves less memory. AdamW counts its steps on the host, and
             # graphs that are replayed fit into no other.
@@ -54,11 +51,11 @@ def inspect(cell: Cell, measure: Measure) -> Inspected:
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
         if ready.watch:
             ready.watch.require_unchanged(mark)
-    return Inspected(memory, busy, energy, backends)
+    return Inspection(memory, busy, energy, backends)
 
 
 def profile(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Reading:
-    """Build a cell, warm it up and profile `steps` steps of it. See `measure.profile.profile_step`.
+    """Build a cell, warm it up and profile `steps` steps of it. See `measurement/operator_profile.py`.
 
     Caches are warm whatever the cell says, and a protocol decides on gradients alone: both are about when
     samples are taken, and here none are.

@@ -38,19 +38,18 @@ def receive(pipe: IO[bytes], deadline: float | None = None) -> Any:
         EOFError: the other end has closed.
         TimeoutError: the deadline has passed.
     """
-    (length,) = LENGTH.unpack(_read(pipe, LENGTH.size, deadline))
-    return pickle.loads(_read(pipe, length, deadline))
-
-
-def _read(pipe: IO[bytes], size: int, deadline: float | None) -> bytes:
-    data = bytearray()
-    while len(data) < size:
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise TimeoutError
-        piece = os.read(pipe.fileno(), min(size - len(data), 1 << 20))
-        if not piece:
-            raise EOFError
-        data += piece
-    return bytes(data)
+    size = LENGTH.size
+    for is_length in (True, False):
+        data = bytearray()
+        while len(data) < size:
+            if deadline is not None:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                    raise TimeoutError
+            piece = os.read(pipe.fileno(), min(size - len(data), 1 << 20))
+            if not piece:
+                raise EOFError
+            data += piece
+        if is_length:
+            (size,) = LENGTH.unpack(data)
+    return pickle.loads(data)

@@ -63,16 +63,16 @@ def make_ready(cell: Cell, measure: Measure, *, gradients: bool = False, compari
         watch = Watch(cell.id, cell.device)
         subject = compiled(subject, cell.compile)
     steps = steps_of(subject, cell.mode, gradients=gradients)
-    found, call = Compared(), watch.first_call if watch else first_call
+    compared, call = Compared(), watch.first_call if watch else first_call
     if comparing:
-        found = first_compared(cell, subject, measure, gradients=gradients, call=call)
+        compared = first_compared(cell, subject, measure, gradients=gradients, call=call)
     elif watch:
         watch.first_call(steps.first)
     if watch:
         watch.settle(steps.whole)
     else:
         first_call(steps.whole)
-    return Ready(subject, steps, found, watch)
+    return Ready(subject, steps, compared, watch)
 
 
 def _fill_caches(subject: Subject) -> None:
@@ -120,7 +120,7 @@ def first_compared(
     output = call(steps_of(once, cell.mode, gradients=gradients).first)
     if not measure.check or not isinstance(output, torch.Tensor):
         return Compared()
-    found = compare(cell, subject, output, seed=measure.seed)
+    compared = compare(cell, subject, output, seed=measure.seed)
     if torch.equal(once.tensor, subject.tensor):
-        return found
-    return replace(found, behaviour=(CHANGES_INPUT, *found.behaviour))
+        return compared
+    return replace(compared, flags=(CHANGES_INPUT, *compared.flags))

@@ -52,16 +52,16 @@ _TF32_UNIT_ROUNDOFF = 2.0**-11  # its mantissa is as long as that of fp16
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What the comparison of a cell with its reference brought.
+    """Result of comparing a cell with its reference.
 
     Attributes:
         check: None if the cell is its own reference. Where the two cannot be compared, the error is None and
             a reason says why: the cell may be timed all the same.
-        behaviour: words of `analyse.flags` for what the module does on whatever kernel.
+        flags: words of `findings/flags.py` for what the module does on whatever kernel.
     """
 
     check: Check | None = None
-    behaviour: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 def compare(cell: Cell, subject: Subject, output: Tensor, *, seed: int = 0) -> Compared:
@@ -79,11 +79,11 @@ def compare(cell: Cell, subject: Subject, output: Tensor, *, seed: int = 0) -> C
     Raises:
         Mismatch: they are further apart than rounding explains.
     """
-    behaviour = () if bool(output.detach().isfinite().all()) else (NOT_FINITE,)
+    flags = () if bool(output.detach().isfinite().all()) else (NOT_FINITE,)
     if _reference_of(cell) == replace(cell, mode="inference"):
-        return Compared(None, (*_chance(cell, subject, seed), *behaviour))
-    found, random = _held_against_reference(cell, subject, output, seed)
-    return Compared(found, (RANDOM, *behaviour) if random else behaviour)
+        return Compared(None, (*_chance(cell, subject, seed), *flags))
+    check, random = _held_against_reference(cell, subject, output, seed)
+    return Compared(check, (RANDOM, *flags) if random else flags)
 
 
 def _chance(cell: Cell, subject: Subject, seed: int) -> tuple[str, ...]:
@@ -141,8 +141,8 @@ def _compared(cell: Cell, subject: Subject, output: Tensor, reference: Tensor, s
     elif not output.isfinite().all():
         failed = "its output is not finite"
     if failed:
-        found = Check(reference=NAME, error=None, tolerance=tolerance, images=images, reason=failed)
-        raise Mismatch(f"{_spelled(cell)} differs from {NAME}: {failed}", found)
+        check = Check(reference=NAME, error=None, tolerance=tolerance, images=images, reason=failed)
+        raise Mismatch(f"{_spelled(cell)} differs from {NAME}: {failed}", check)
     error = relative_error(output, reference)
     if subject.module.training and error > tolerance:
         again = _output(_reference_of(cell), subject, images, seed + 1)
@@ -152,9 +152,9 @@ def _compared(cell: Cell, subject: Subject, output: Tensor, reference: Tensor, s
     if error > tolerance:
         finite = None if math.isinf(error) else error
         reason = "" if finite is not None else "the reference is zero"
-        found = Check(reference=NAME, error=finite, tolerance=tolerance, images=images, reason=reason)
-        told = f"by {error:.2g} of its norm, where rounding explains {tolerance:.2g}"
-        raise Mismatch(f"{_spelled(cell)} differs from {NAME} {told}", found)
+        check = Check(reference=NAME, error=finite, tolerance=tolerance, images=images, reason=reason)
+        how_far = f"by {error:.2g} of its norm, where rounding explains {tolerance:.2g}"
+        raise Mismatch(f"{_spelled(cell)} differs from {NAME} {how_far}", check)
     return Check(reference=NAME, error=error, tolerance=tolerance, images=images)
 
 

@@ -1,4 +1,7 @@
-"""What a worker says of a cell. Plain data without torch, so that the parent of workers needs none."""
+"""Replies of a worker about a cell. Plain data without torch, so that the parent of workers needs none.
+
+What a round brought is a `Record` of that round alone, as the journal of rounds holds it.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,19 @@ from benchsuite.results.record import (
     AttentionBackend,
     Busy,
     Check,
-    Compilation,
-    Conditions,
     Cost,
     Energy,
     Failure,
     Memory,
     Status,
-    Timing,
 )
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    """What a pass over a cell brought: a value, or the status and the reason why not.
+class WorkerReply(Generic[T]):
+    """Reply to a pass over a cell: a value, or the status and the reason why there is none.
 
     A plan may be both: counted, and too large to try.
 
@@ -42,7 +42,7 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is known of a cell before it runs.
+    """Cost and memory of a cell, known before it runs.
 
     Attributes:
         cost: None if it could not be counted, for the reason in `not_counted`.
@@ -61,26 +61,10 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
-    """What the pass that times nothing brought."""
+class Inspection:
+    """Memory, device time and energy of a step, from the pass that times nothing."""
 
     memory: Memory | None = None
     busy: Busy | None = None
     energy: Energy | None = None
     attention_backend: tuple[AttentionBackend, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Visited:
-    """What one visit of a round brought.
-
-    Attributes:
-        check: in the first round only.
-        behaviour: flags of what the module does, whatever its kernel; in the first round only.
-    """
-
-    timing: Timing
-    check: Check | None = None
-    behaviour: tuple[str, ...] = ()
-    compilation: Compilation | None = None
-    conditions: Conditions | None = None

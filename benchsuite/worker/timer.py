@@ -1,4 +1,4 @@
-"""A cell timed: built, compared with its reference, sampled. For a process in which nothing else is done."""
+"""Times a cell: builds it, compares it with its reference, samples. For a process that does nothing else."""
 
 from __future__ import annotations
 
@@ -6,26 +6,25 @@ from dataclasses import replace
 
 import torch
 
-from benchsuite.measurement import allocator, process_memory
-from benchsuite.measurement.blocks import keep_at_work
-from benchsuite.measurement.conditions import Watch as Conditioned
-from benchsuite.measurement.device import Device, Step, open_device
-from benchsuite.measurement.nvml import for_device
+from benchsuite.measurement import allocator
+from benchsuite.measurement.conditions import StateReader
+from benchsuite.measurement.device import Step, open_device
 from benchsuite.measurement.precision import precision_of
-from benchsuite.measurement.protocols import PROTOCOLS, Plan, Sampling
-from benchsuite.measurement.stopping import RULES, Visit
-from benchsuite.measurement.warmup import WarmUp
-from benchsuite.results.record import Cell, Conditions
+from benchsuite.measurement.protocols import PROTOCOLS, Sampling, SamplingPlan
+from benchsuite.measurement.stopping import Visit, stopping_rule
+from benchsuite.measurement.timing import WarmUp, keep_at_work
+from benchsuite.results.devices import kind_of
+from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.build import build
 from benchsuite.worker.ready import Ready, first_call, first_compared, make_ready
-from benchsuite.worker.reference import Compared
-from benchsuite.worker.reply import Visited
 from benchsuite.worker.steps import steps_of
 
 _COLD_INPUTS = 2
 """Inputs that cold steps take in turns: one of them is never the last that was touched."""
+_UNTOUCHED = ("hilo_single_layer",)
+"""Protocols without a warm-up: nothing of the cell may run before it is timed."""
 
 
 class Timer:
@@ -37,12 +36,15 @@ class Timer:
 
     def __init__(self) -> None:
         self.limited = False
-        self._conditions: dict[str, Conditioned] = {}
+        self._conditions: dict[str, StateReader] = {}
         self._threads = torch.get_num_threads()
         self._allocator = allocator.in_use()
 
-    def visit(self, cell: Cell, measure: Measure, visit: Visit) -> Visited:
+    def visit(self, cell: Cell, measure: Measure, visit: Visit) -> Record:
         """Build and time one cell in one round; in the first it is compared with its reference before.
+
+        Returns:
+            The record of this round alone; when it began, and what it took in all, is for whoever asked.
 
         Raises:
             Mismatch: it computes something else than its reference.
@@ -50,83 +52,77 @@ class Timer:
             Unsupported: it has no such kernel, dtype or size here.
             Exception: whatever the cell itself raises, out of memory among it.
         """
-        if cell.allocator == "retain" and cell.device == "cpu" and self._allocator != "retain":
+        if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
             self._allocator = allocator.retain(limited=self.limited)
         torch.set_num_threads(cell.threads or self._threads)
         try:
             with precision_of(cell.dtype, cell.device):
-                visited = self._visit(cell, measure, visit)
+                device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
+                ready = _ready(cell, measure, visit, sampling)
+                plan = SamplingPlan(
+                    threads=torch.get_num_threads(),
+                    warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
+                    stopping=stopping_rule(
+                        measure.rule,
+                        min_samples=measure.min_samples,
+                        max_samples=measure.max_samples,
+                        max_s=measure.max_s,
+                        precision=measure.precision_on(cell.device),
+                    ),
+                    visit=visit,
+                    parts={} if ready.cold else ready.steps.parts,
+                    cold=ready.cold,
+                )
+                mark = ready.watch.mark() if ready.watch else 0
+                state = self._state_of(cell.device)
+                before = state.snapshot()
+                timing = sampling.sample(ready.steps.whole, device, plan)
+                # Read while it is at work, and not at rest.
+                keep_at_work(ready.steps.whole, device, quantile(timing.samples_s, 0.5))
+                after = state.snapshot()
+                device.synchronize()
+                if ready.watch:
+                    ready.watch.require_unchanged(mark)
+                compared, compilation = ready.compared, ready.compilation
+                if cell.protocol in _UNTOUCHED:
+                    del ready, plan
+                    subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
+                    compared = first_compared(cell, subject, measure, gradients=sampling.gradients)
         finally:
             torch.set_num_threads(self._threads)
-        return replace(visited, timing=replace(visited.timing, allocator=self._allocator))
+        return Record(
+            id=cell.id,
+            cell=cell,
+            status="ok",
+            timing=replace(timing, allocator=self._allocator),
+            check=compared.check,
+            flags=compared.flags,
+            compilation=compilation,
+            conditions=Conditions(before=before, after=after),
+            started_at="",
+            seconds=0.0,
+        )
 
     def use_threads(self, threads: int) -> None:
         """Threads of cells that name no number of their own."""
         self._threads = threads
 
-    def _visit(self, cell: Cell, measure: Measure, visit: Visit) -> Visited:
-        sampling = PROTOCOLS[cell.protocol]
-        device = open_device(cell.device)
-        if cell.protocol == "hilo_single_layer":
-            return self._untouched(cell, measure, visit, sampling, device)
-        ready = make_ready(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
-        if cell.cache == "cold":
-            ready = replace(ready, cold=_cold_steps(cell, ready))
-        visited = self._sampled(cell, measure, visit, sampling, device, ready)
-        return _with(replace(visited, compilation=ready.compilation), ready.compared)
-
-    def _untouched(
-        self, cell: Cell, measure: Measure, visit: Visit, sampling: Sampling, device: Device
-    ) -> Visited:
-        """A protocol that has no warm-up: nothing may run before it, so the check comes after."""
-        subject = build(cell, cell.device, seed=measure.seed)
-        steps = steps_of(subject, cell.mode, gradients=sampling.gradients)
-        visited = self._sampled(cell, measure, visit, sampling, device, Ready(subject, steps))
-        del subject, steps
-        subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
-        found = first_compared(cell, subject, measure, gradients=sampling.gradients)
-        return _with(visited, found)
-
-    def _sampled(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        sampling: Sampling,
-        device: Device,
-        ready: Ready,
-    ) -> Visited:
-        plan = Plan(
-            threads=torch.get_num_threads(),
-            warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
-            stopping=RULES[measure.rule](measure, cell.device),
-            visit=visit,
-            parts={} if ready.cold else ready.steps.parts,
-            cold=ready.cold,
-        )
-        watch = self._watching(cell.device)
-        mark = ready.watch.mark() if ready.watch else 0
-        before = watch.snapshot()
-        timing = sampling.sample(ready.steps.whole, device, plan)
-        keep_at_work(
-            ready.steps.whole, device, quantile(timing.samples_s, 0.5)
-        )  # read it at work, not at rest
-        after = watch.snapshot()
-        device.synchronize()
-        if ready.watch:
-            ready.watch.require_unchanged(mark)
-        return Visited(timing=timing, conditions=Conditions(before=before, after=after))
-
-    def _watching(self, device: str) -> Conditioned:
+    def _state_of(self, device: str) -> StateReader:
+        """Reads the state of the machine that this device is in."""
         if device not in self._conditions:
-            self._conditions[device] = Conditioned(
-                for_device(device)[0], elsewhere=lambda: process_memory.elsewhere_on_gpu(device)
-            )
+            opened = open_device(device)
+            self._conditions[device] = StateReader(opened.card()[0], elsewhere=opened.elsewhere_bytes)
         return self._conditions[device]
 
 
-def _with(visited: Visited, compared: Compared) -> Visited:
-    return replace(visited, check=compared.check, behaviour=compared.behaviour)
+def _ready(cell: Cell, measure: Measure, visit: Visit, sampling: Sampling) -> Ready:
+    """A cell that has run, and was compared if this is its first round; one that nothing may run before is
+    only built, and compared when it was timed."""
+    if cell.protocol in _UNTOUCHED:
+        subject = build(cell, cell.device, seed=measure.seed)
+        return Ready(subject, steps_of(subject, cell.mode, gradients=sampling.gradients))
+    ready = make_ready(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
+    return replace(ready, cold=_cold_steps(cell, ready)) if cell.cache == "cold" else ready
 
 
 def _cold_steps(cell: Cell, ready: Ready) -> tuple[Step, ...]:

@@ -130,10 +130,10 @@ def _that_takes(
         return network
     except Exception as error:
         _run(create(own), own)
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         sizes = [" × ".join(map(str, size)) for size in (images, own)]
         raise Unsupported(
-            f"{target} takes no images of {sizes[0]} pixels; its own are {sizes[1]} ({said})"
+            f"{target} takes no images of {sizes[0]} pixels; its own are {sizes[1]} ({reason})"
         ) from error
 
 
@@ -149,10 +149,10 @@ def _sides(resolution: int | tuple[int, int]) -> tuple[int, ...]:
 def _windows(network: nn.Module) -> dict[tuple[str, str], tuple[int, ...]]:
     """(Module, attribute) → height and width. What spans all tokens, as a table of positions, is none."""
     whole = getattr(getattr(network, "patch_embed", None), "grid_size", None)
-    found = {
+    windows = {
         (path, word): tuple(value) if isinstance(value, Sequence) else (value, value)
         for path, module in network.named_modules()
         for word, value in vars(module).items()
         if _WINDOW.fullmatch(word) and not type(module).__name__.startswith("Rel")
     }
-    return {place: sides for place, sides in found.items() if sides != whole}
+    return {place: sides for place, sides in windows.items() if sides != whole}

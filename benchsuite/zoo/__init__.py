@@ -1,1 +1,1 @@
-"""What can be measured, in words and numbers: mixers, networks, packages that bring their own."""
+"""Catalogue of what can be measured, in words and numbers: mixers, blocks, networks, those of packages."""

@@ -13,13 +13,10 @@ from typing import Final, Literal
 from benchsuite import mixers
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
-from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
-from benchsuite.scenario.references import ANY_OTHER
-from benchsuite.scenario.subjects import Catalogue
-from benchsuite.zoo.source import Class, Parameter, Unreadable, read
-from benchsuite.zoo.timm_names import timm_names
+from benchsuite.scenario.subjects import ANY_OTHER, Catalogue
+from benchsuite.zoo.source import Class, Parameter, Unreadable, read, timm_names
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
@@ -39,7 +36,7 @@ _FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ZooEntry:
     """One mixer as its source shows it.
 
     Attributes:
@@ -51,7 +48,7 @@ class Entry:
         relation: None if it does not state one.
         parameters: None if they cannot be read.
         cost: closed form of its multiply–accumulates, in words; empty if it has none.
-        doc: docstring of the class.
+        doc: docstring of the class, without what it says of the cost.
     """
 
     name: str
@@ -72,18 +69,18 @@ class Entry:
     @property
     def arxiv(self) -> str:
         """Number of the first preprint that the paper line names; empty if there is none."""
-        found = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
-        return found[1] if found else ""
+        match = re.search(r"arXiv:(\d{4}\.\d{4,5})", self.paper)
+        return match[1] if match else ""
 
     @property
     def year(self) -> str:
         """First year that the paper line names; empty if there is none."""
-        found = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
-        return found[1] if found else ""
+        match = re.search(r"(?<!arXiv:)\b((?:19|20)\d\d)\b(?!\.\d)", self.paper)
+        return match[1] if match else ""
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What `params` may name, sorted; with `ANY_OTHER` if more is taken than is known."""
+        """Words that `params` may use, sorted; with `ANY_OTHER` if more is taken than is known."""
         if self.parameters is None:
             return (ANY_OTHER,)
         names = {ANY_OTHER if p.name.startswith("**") else p.name for p in self.parameters}
@@ -147,8 +144,8 @@ def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) 
     return Known(_ours() | (_installed(search) if installed else {}), search)
 
 
-def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
-    """What the source says of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
+def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
+    """Read the source of a mixer or block, of the zoo or of a package, or of a "package.module:Class".
 
     Raises:
         UsageError: there is no such mixer, or no such class; names the nearest, and all.
@@ -172,20 +169,20 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> Entry:
     return _entry(name, name, "", search)
 
 
-def mixer_entries() -> list[Entry]:
+def mixer_entries() -> list[ZooEntry]:
     """The zoo, then what packages bring."""
     search = search_path()
     targets = _targets(MIXERS) | _installed(search)
     return [_entry(name, *target, search) for name, target in targets.items()]
 
 
-def block_entries() -> list[Entry]:
+def block_entries() -> list[ZooEntry]:
     """The parts around and inside of mixers."""
     return [entry(name) for name in BLOCKS]
 
 
-def backbone_entry(name: str) -> Entry:
-    """What the source says of a network: its summary, paper, reference and what differs.
+def backbone_entry(name: str) -> ZooEntry:
+    """Read what the source says of a network: its summary, paper, reference and what differs.
 
     Raises:
         UsageError: there is no such network; names the nearest.
@@ -195,15 +192,15 @@ def backbone_entry(name: str) -> Entry:
         hint = f'; did you mean "{near}"?' if near else ""
         raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
     docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
-    told = _fields(docstring)
-    return Entry(
+    fields = _fields(docstring)
+    return ZooEntry(
         name=name,
         target=BACKBONES[name],
         summary=docstring.partition("\n")[0],
-        paper=told.get("paper", ""),
-        reference=told.get("reference", ""),
-        differs=told.get("differs", ""),
-        names=told.get("names", ""),
+        paper=fields.get("paper", ""),
+        reference=fields.get("reference", ""),
+        differs=fields.get("differs", ""),
+        names=fields.get("names", ""),
     )
 
 
@@ -221,15 +218,15 @@ def _installed(search: tuple[str, ...]) -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Entry:
+def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> ZooEntry:
     module, _, class_name = target.partition(":")
     try:
         # The zoo is read where it is, whatever else the search path calls benchsuite.
         source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
         cls = source.find(class_name)
     except Unreadable:
-        return Entry(name=name, target=target, package=package)
-    return Entry(
+        return ZooEntry(name=name, target=target, package=package)
+    return ZooEntry(
         name=name,
         target=target,
         package=package,
@@ -246,18 +243,18 @@ def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Ent
 
 def _fields(docstring: str) -> dict[str, str]:
     """The lines "Paper: …" and so on, each with the indented lines that go on with it."""
-    found: dict[str, str] = {}
+    fields: dict[str, str] = {}
     current = None
     for line in docstring.splitlines():
         word, colon, rest = line.partition(": ")
         if colon and word in _FIELDS:
             current = _FIELDS[word]
-            found[current] = rest.strip()
+            fields[current] = rest.strip()
         elif current and line.startswith(" "):
-            found[current] += f" {line.strip()}"
+            fields[current] += f" {line.strip()}"
         else:
             current = None
-    return found
+    return fields
 
 
 def _layout(cls: Class) -> str:
@@ -293,9 +290,7 @@ def _parameters(cls: Class) -> tuple[Parameter, ...] | None:
 
 
 def _cost(cls: Class) -> str:
-    """First paragraph of what `macs` says of itself, on one line."""
     try:
-        paragraph = cls.method_docstring("macs").partition("\n\n")[0]
+        return cls.cost
     except Unreadable:
         return ""
-    return " ".join(paragraph.split())

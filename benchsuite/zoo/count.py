@@ -1,4 +1,4 @@
-"""What networks cost and what was published of it: `benchsuite count backbones`. Counted, not timed.
+"""Costs of networks beside what was published of them: `benchsuite count backbones`. Counted, not timed.
 
 Published numbers are data (`published.json`): network → rows of metric, value and unit as printed, resolution
 and source, with a note where something is known of how they were counted.
@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError, nearest
-from benchsuite.results.record import Cell, Cost
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost
 
 Metric = Literal["params", "macs"]
 
@@ -31,7 +32,7 @@ _A_PROCESS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedCount:
     """One published number beside ours.
 
     Attributes:
@@ -66,7 +67,7 @@ class Count:
     macs: int
     complete: bool
     resolution: int
-    published: tuple[Published, ...]
+    published: tuple[PublishedCount, ...]
 
 
 def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[Count]:
@@ -130,11 +131,11 @@ def _cost(name: str, resolution: int) -> Cost:
     return answer.value
 
 
-def _compared(cost: Cost, row: dict[str, Any]) -> Published:
+def _compared(cost: Cost, row: dict[str, Any]) -> PublishedCount:
     ours = cost.params if row["metric"] == "params" else cost.macs
     printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
     agrees = _rounds(ours, printed, scale, ROUND_HALF_UP)
-    return Published(
+    return PublishedCount(
         metric=row["metric"],
         value=row["value"],
         unit=row["unit"],
@@ -146,7 +147,7 @@ def _compared(cost: Cost, row: dict[str, Any]) -> Published:
 
 
 def _why(cost: Cost, row: dict[str, Any], ours: int) -> str:
-    """What turns our number into the printed one; else what is known of the count; empty if nothing is."""
+    """Change that turns our number into the printed one, or else what is known of the count, or nothing."""
     printed, scale = Decimal(row["value"]), _UNITS[row["unit"]]
     counted = {"": ours}
     if row["metric"] == "macs" and (norms := cost.other_ops.get("norm")):
@@ -160,21 +161,21 @@ def _why(cost: Cost, row: dict[str, Any], ours: int) -> str:
 
 
 def _rounds(ours: int, printed: Decimal, scale: int, rounding: str) -> bool:
-    """Whether our number, rounded in this way to the digits of the printed one, is the printed one."""
+    """True if our number, rounded in this way to the digits of the printed one, is the printed one."""
     digit = Decimal(1).scaleb(int(printed.as_tuple().exponent))
     return (Decimal(ours) / scale).quantize(digit, rounding=rounding) == printed
 
 
 def published(name: str, resolution: int) -> list[dict[str, Any]]:
-    """What was published of a network at this side of the image: rows of metric, value, unit and source."""
+    """Published numbers of a network at this side of the image: rows of metric, value, unit and source."""
     return [row for row in _published().get(name, ()) if row["resolution"] == resolution]
 
 
 @functools.cache
 def _published() -> dict[str, list[dict[str, Any]]]:
     text = (importlib.resources.files("benchsuite.zoo") / DATA).read_text(encoding="utf-8")
-    found: dict[str, list[dict[str, Any]]] = json.loads(text)
-    return found
+    table: dict[str, list[dict[str, Any]]] = json.loads(text)
+    return table
 
 
 def _rows(count: Count) -> Iterator[dict[str, str]]:
@@ -187,12 +188,12 @@ def _rows(count: Count) -> Iterator[dict[str, str]]:
     nothing = {"published": "–", "difference": "–", "source": "–", "why": ""}
     if not count.published:
         yield {**ours, **nothing}
-    for number, one in enumerate(count.published):
-        relative = 100 * one.difference / float(Decimal(one.value) * _UNITS[one.unit])
+    for number, printed in enumerate(count.published):
+        relative = 100 * printed.difference / float(Decimal(printed.value) * _UNITS[printed.unit])
         yield {
             **(ours if number == 0 else dict.fromkeys(ours, "")),
-            "published": f"{one.value} {one.unit} {'MACs' if one.metric == 'macs' else 'params'}",
-            "difference": "rounding" if one.agrees else f"{relative:+.1f} %",
-            "source": one.source,
-            "why": "" if one.agrees else one.why or "not known",
+            "published": f"{printed.value} {printed.unit} {'MACs' if printed.metric == 'macs' else 'params'}",
+            "difference": "rounding" if printed.agrees else f"{relative:+.1f} %",
+            "source": printed.source,
+            "why": "" if printed.agrees else printed.why or "not known",
         }

@@ -1,4 +1,4 @@
-"""Mixers in words: a row of `benchsuite list`, the page of `benchsuite show`. Pure text, no torch."""
+"""Mixers and networks in words: a row of `benchsuite list`, the page of `benchsuite show`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import csv
 import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from benchsuite.backbones import BACKBONES
+from benchsuite.mixers import MIXERS
 from benchsuite.text import in_markdown, in_spreadsheet
-from benchsuite.zoo.catalogue import AXES, SEE_SOURCE, Entry
+from benchsuite.zoo.catalogue import AXES, SEE_SOURCE, ZooEntry, backbone_entry
+from benchsuite.zoo.count import Count, count_backbones, published
 from benchsuite.zoo.source import Parameter
+
+if TYPE_CHECKING:
+    from benchsuite.backbones._hierarchy import StageOfBlocks
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
@@ -25,7 +31,7 @@ _FORWARD = {
 _NONE = "–"
 
 
-def row(entry: Entry) -> dict[str, str]:
+def row(entry: ZooEntry) -> dict[str, str]:
     """A mixer as a row of a table for people: one short word or phrase a column."""
     preprint = f"arXiv:{entry.arxiv}" if entry.arxiv else ""
     relation = entry.relation
@@ -41,7 +47,7 @@ def row(entry: Entry) -> dict[str, str]:
     }
 
 
-def facts(entry: Entry) -> dict[str, str | list[str]]:
+def facts(entry: ZooEntry) -> dict[str, str | list[str]]:
     """A mixer as a row for programs: everything unabridged, lists as lists, unknown things empty."""
     relation = entry.relation
     return {
@@ -71,27 +77,20 @@ def compact(kernels: tuple[str, ...] | str) -> str:
     return "+".join(dict.fromkeys("fused" if kernel in FUSED else kernel for kernel in kernels))
 
 
-def page(entry: Entry) -> str:
+def page(entry: ZooEntry) -> str:
     """Everything that the source says of a mixer."""
-    lines = [entry.name, *wrapped("  ", entry.summary), ""]
-    for label, text in about(entry):
-        lines += wrapped(f"{label:<10}", text)
+    lines = [entry.name, *_wrapped("  ", entry.summary), ""]
+    for label, text in _about(entry):
+        lines += _wrapped(f"{label:<10}", text)
     lines += ["", "parameters", *_parameters(entry.parameters)]
     if entry.doc:
         lines += ["", entry.target.rpartition(":")[2], *textwrap.indent(entry.doc, "  ").splitlines()]
     return "\n".join(lines)
 
 
-def aligned(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows in columns of equal width, under a line of headings."""
-    lines = [list(rows[0]), *(list(one.values()) for one in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-
-
 def markdown(rows: Sequence[Mapping[str, str]]) -> str:
     """Rows as a table in Markdown."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(one.values()) for one in rows)]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(cells.values()) for cells in rows)]
     return "\n".join(f"| {' | '.join(map(in_markdown, line))} |" for line in lines)
 
 
@@ -100,14 +99,14 @@ def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, rows[0], lineterminator="\n")
     writer.writeheader()
-    for one in rows:
+    for cells in rows:
         writer.writerow(
-            {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in one.items()}
+            {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in cells.items()}
         )
     return out.getvalue().rstrip("\n")
 
 
-def about(entry: Entry) -> Iterator[tuple[str, str]]:
+def _about(entry: ZooEntry) -> Iterator[tuple[str, str]]:
     """Label and text of each fact that is known; what only mixers have is left out of networks."""
     relation = entry.relation
     yield "class", entry.target
@@ -146,7 +145,7 @@ def _parameters(parameters: tuple[Parameter, ...] | None) -> Iterator[str]:
         yield f"  {parameter.name:<{width}}  {parameter.annotation}{default}{axis}".rstrip()
 
 
-def wrapped(label: str, text: str) -> list[str]:
+def _wrapped(label: str, text: str) -> list[str]:
     """Lines of a page: a label, and text that goes on below its own beginning."""
     return textwrap.wrap(
         text, PAGE_WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
@@ -155,3 +154,111 @@ def wrapped(label: str, text: str) -> list[str]:
 
 def _clipped(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+
+
+def backbone_rows() -> list[dict[str, str]]:
+    """A row a network: name, paper, what was published of it at 224 pixels, and its family."""
+    rows = []
+    for name in BACKBONES:
+        entry = backbone_entry(name)
+        preprint = f"arXiv:{entry.arxiv}" if entry.arxiv else ""
+        printed = {row["metric"]: f"{row['value']} {row['unit']}" for row in published(name, 224)}
+        rows.append(
+            {
+                "name": name,
+                "paper": " ".join(filter(None, (entry.year, preprint))) or _NONE,
+                "params": printed.get("params", _NONE),
+                "MACs": printed.get("macs", _NONE),
+                "summary": entry.summary,
+            }
+        )
+    return rows
+
+
+def backbone_page(name: str) -> str:
+    """Everything about a network: paper, counts beside published ones, stages, and the mixers that fit them.
+
+    Builds it on "meta", at 224 pixels.
+
+    Raises:
+        UsageError: there is no such network.
+    """
+    entry = backbone_entry(name)
+    (count,) = count_backbones([name])
+    lines = [name, *_wrapped("  ", entry.summary), ""]
+    for label, text in _about(entry):
+        lines += _wrapped(f"{label:<10}", text)
+    return "\n".join([*lines, "", *_counts(count), "", *_stages(entry)])
+
+
+def _counts(count: Count) -> Iterator[str]:
+    yield f"at {count.resolution} × {count.resolution} pixels"
+    for metric, ours in (("params", count.params), ("macs", count.macs)):
+        word = "parameters" if metric == "params" else "MACs"
+        yield f"  {word:<11}{ours:>16,}"
+        printed = [number for number in count.published if number.metric == metric]
+        for value in dict.fromkeys((number.value, number.unit) for number in printed):
+            sources = dict.fromkeys(
+                number.source for number in printed if (number.value, number.unit) == value
+            )
+            yield from _wrapped(f"    published  {' '.join(value):<7}", "; ".join(sources))
+
+
+def _stages(entry: ZooEntry) -> Iterator[str]:
+    import torch
+
+    from benchsuite.backbones._hierarchy import Hierarchy, StageOfBlocks
+    from benchsuite.worker.build import backbone_builder
+
+    with torch.device("meta"):
+        network = backbone_builder(entry.name)()
+    if not isinstance(network, Hierarchy):
+        yield 'stages: "all" is the only one whose mixer can be swapped, if it has one'
+        return
+    yield "stages"
+    for stage in network.stages:
+        assert isinstance(stage, StageOfBlocks)
+        place = stage.place
+        size = f"{place.grid[0]} × {place.grid[1]} tokens, {place.dim} channels, {place.num_heads} heads"
+        yield f"  {place.name}  {len(stage.blocks)} blocks of {size}"
+        if stage.mixes:
+            used = ", ".join(_mixers_in(stage)) or "its own"
+            yield from _wrapped("    mixes with  ", used)
+            unfit = _unfit(stage)
+            yield from _wrapped(
+                "    takes       ", "every mixer" + (f" but {', '.join(unfit)}" if unfit else "")
+            )
+        else:
+            yield "    has no mixer"
+
+
+def _mixers_in(stage: StageOfBlocks) -> list[str]:
+    """Names of the zoo's mixers that stand in a stage, in order."""
+    names = {target: name for name, target in MIXERS.items()}
+    classes = (f"{type(part).__module__}:{type(part).__qualname__}" for part in stage.modules())
+    return list(dict.fromkeys(names[target] for target in classes if target in names))
+
+
+def _unfit(stage: StageOfBlocks) -> Sequence[str]:
+    """The mixers of the zoo that do not fit a stage as they are."""
+    from benchsuite.backbones._choice import chosen, refuse_grid
+
+    place = stage.place
+
+    def fits(name: str) -> bool:
+        try:
+            if stage.class_token is not None:
+                refuse_grid(name, place.name)
+            chosen(
+                name,
+                stage=place.name,
+                dim=place.dim,
+                grid=place.grid,
+                layout=stage.layout,
+                num_heads=place.num_heads,
+            )
+        except ValueError:
+            return False
+        return True
+
+    return [name for name in MIXERS if not fits(name)]

@@ -1,4 +1,4 @@
-"""What a class says of itself, read from its source. Nothing is imported, so no torch is needed.
+"""Sources, read and not imported, so that no torch is needed: what a class says of itself, and timm's names.
 
 Only what is plain in the source is read: a class variable that is computed, or a base class that cannot be
 found, raises `Unreadable` where a guess could be wrong.
@@ -7,20 +7,30 @@ found, raises `Unreadable` where a guess could be wrong.
 from __future__ import annotations
 
 import ast
+import difflib
 import functools
 import importlib.machinery
 import importlib.util
+import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
 
 _HOPS = 16
 """Imports that are followed from one name; more than any package has, so that circles end."""
 _WITHOUT_INIT = ("Module", "ABC", "object")
 """Base classes whose constructor takes nothing, and which have none of our class variables."""
+_MACS = re.compile(r"\n\nMACs:(.*(?:\n\n? +.*)*)")
+"""The section of a class's docstring that says its multiply–adds; what goes on with it is indented."""
+# timm registers each network with a decorator, and the weights of a network as "network.tag".
+_TIMM_NETWORK = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
+_TIMM_KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
+_TIMM_RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
+_NEAREST_NAMES = 3
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a source, not a fault
@@ -77,27 +87,27 @@ class Module:
         Raises:
             Unreadable: it is anything else.
         """
-        found: Any
+        result: Any
         match expression:
-            case ast.Constant(value=found):
+            case ast.Constant(value=result):
                 pass
             case ast.Tuple(elts=items) | ast.List(elts=items):
-                found = tuple(self.value(item, hops) for item in items)
+                result = tuple(self.value(item, hops) for item in items)
             case ast.Name(id=name):
-                found = self._constant(name, hops)
+                result = self._constant(name, hops)
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
-                found = self.find(owner, hops).variable(name)
+                result = self.find(owner, hops).variable(name)
             case ast.Subscript(value=whole, slice=ast.Slice(lower=lower, upper=upper, step=None)):
                 ends = [None if end is None else self.value(end, hops) for end in (lower, upper)]
-                found = self.value(whole, hops)[slice(*ends)]
+                result = self.value(whole, hops)[slice(*ends)]
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                found = self.value(left, hops) + self.value(right, hops)
+                result = self.value(left, hops) + self.value(right, hops)
             case ast.Call(func=ast.Name(id=name)) if self._is_relation(name, hops):
                 named = {word.arg: self.value(word.value, hops) for word in expression.keywords if word.arg}
-                found = Relation(*(self.value(arg, hops) for arg in expression.args), **named)
+                result = Relation(*(self.value(arg, hops) for arg in expression.args), **named)
             case _:
                 raise Unreadable(ast.unparse(expression))
-        return found
+        return result
 
     def _constant(self, name: str, hops: int) -> Any:
         """A name that the file binds once, at its top, or imports."""
@@ -114,7 +124,7 @@ class Module:
         return (home.name, original) == (Relation.__module__, Relation.__name__)
 
     def _imported(self, name: str, hops: int) -> tuple[Module, str]:
-        """Where a name comes from, and what it is called there."""
+        """Module that a name is imported from, and its name there."""
         statements = [item for item in self.tree.body if isinstance(item, ast.ImportFrom)] if hops else []
         for item in statements:
             for alias in item.names:
@@ -140,16 +150,36 @@ class Class:
 
     @property
     def docstring(self) -> str:
-        """Of the class itself, without indentation; empty if there is none."""
-        return ast.get_docstring(self.node) or ""
+        """Of the class itself, without indentation and its section "MACs:"; empty if there is none."""
+        return _MACS.sub("", ast.get_docstring(self.node) or "")
+
+    @property
+    def cost(self) -> str:
+        """Closed form of its multiply–adds in words, on one line, as the nearest class says it; or empty.
+
+        It is the first paragraph of the section "MACs:", or of the docstring of a method `macs`.
+
+        Raises:
+            Unreadable: a base class is not found.
+        """
+        for cls in self._lineage():
+            method = cls._own_function("macs")
+            section = _MACS.search(ast.get_docstring(cls.node) or "")
+            if method or section:
+                told = (ast.get_docstring(method) or "") if method else section[1] if section else ""
+                return " ".join(told.partition("\n\n")[0].split())
+        return ""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
         """Arguments of `__init__`, of the nearest class that has one. Raises Unreadable."""
-        init = self._function("__init__")
-        if init is None:
-            return ()
-        return _arguments(init.args)
+        for cls in self._lineage():
+            if cls.node.decorator_list:
+                raise Unreadable(f"{cls.node.name} is decorated")
+            init = cls._own_function("__init__")
+            if init is not None:
+                return _arguments(init.args)
+        return ()
 
     def variable(self, name: str) -> Any:
         """Value of a class variable, of the nearest class that has it, or None. Raises Unreadable."""
@@ -162,19 +192,10 @@ class Class:
                         raise Unreadable(str(error)) from error
         return None
 
-    def method_docstring(self, name: str) -> str:
-        """Docstring of a method, of the nearest class that has it, or nothing. Raises Unreadable."""
-        function = self._function(name)
-        return (ast.get_docstring(function) or "") if function else ""
-
-    def _function(self, name: str) -> ast.FunctionDef | None:
-        for cls in self._lineage():
-            if name == "__init__" and cls.node.decorator_list:
-                raise Unreadable(f"{cls.node.name} is decorated")
-            for item in cls.node.body:
-                if isinstance(item, ast.FunctionDef) and item.name == name:
-                    return item
-        return None
+    def _own_function(self, name: str) -> ast.FunctionDef | None:
+        """The method of this name that the class itself defines."""
+        functions = (item for item in self.node.body if isinstance(item, ast.FunctionDef))
+        return next((function for function in functions if function.name == name), None)
 
     def _lineage(self) -> Iterator[Class]:
         """The class, then its bases, depth first; raises Unreadable at one that is not found."""
@@ -233,7 +254,7 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
     # `self` has no default, so a default always belongs to one of the others.
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
     pairs = [*zip(positional, defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)]
-    found = [
+    parameters = [
         Parameter(
             name=arg.arg,
             annotation=ast.unparse(arg.annotation) if arg.annotation else "",
@@ -242,5 +263,52 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
         for arg, default in pairs
     ]
     if args.kwarg:
-        found.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
-    return tuple(found)
+        parameters.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
+    return tuple(parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class TimmNames:
+    """Names in an installed timm.
+
+    Attributes:
+        networks: those with an old name, which timm still takes, included.
+        tagged: "network.tag" of all weights, but for networks whose tags are computed.
+    """
+
+    networks: frozenset[str]
+    tagged: frozenset[str]
+
+    def nearest(self, name: str) -> tuple[str, ...] | None:
+        """None if there is such a network, else the names that are most like `name`."""
+        network, dot, _ = name.partition(".")
+        if network not in self.networks:  # its weights, of which one network has many, are not compared
+            return tuple(difflib.get_close_matches(name, sorted(self.networks), n=_NEAREST_NAMES))
+        tags = [tagged for tagged in self.tagged if tagged.startswith(f"{network}.")]
+        if not dot or name in tags or not tags:
+            return None
+        return tuple(difflib.get_close_matches(name, sorted(tags), n=_NEAREST_NAMES, cutoff=0.0))
+
+
+@functools.cache
+def timm_names(search: Sequence[str]) -> TimmNames | None:
+    """The names of the timm that is found in these folders; None if there is none, or none that can be read.
+
+    Args:
+        search: folders to look in, as `sys.path`.
+    """
+    spec = importlib.machinery.PathFinder.find_spec("timm", list(search))
+    if spec is None or spec.origin is None:
+        return None
+    root = Path(spec.origin).parent
+    try:
+        texts = [file.read_text(encoding="utf-8") for file in sorted(root.glob("models/**/*.py"))]
+    except (OSError, UnicodeDecodeError):
+        return None
+    networks = {name for text in texts for name in _TIMM_NETWORK.findall(text)}
+    keys = [match for text in texts for match in _TIMM_KEY.findall(text)]
+    tagged = frozenset(f"{name}.{tag}" for name, tag in keys if tag and name in networks)
+    renamed = {
+        name for text in texts for name, _ in _TIMM_KEY.findall("".join(_TIMM_RENAMED.split(text)[1:]))
+    }
+    return TimmNames(frozenset(networks | renamed), tagged) if networks else None

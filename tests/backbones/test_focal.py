@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchsuite.backbones import focal
 from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.focal import FocalAttention
+from tests.mixers.counting import counted
 
 SIZES = {
     "focal_t": (96, (2, 2, 6, 2), (3, 6, 12, 24)),
@@ -56,7 +57,7 @@ def test_macs_are_those_of_mixers_and_what_is_around_them(name: str) -> None:
     uncounted = 0
     for i, (depth, span) in enumerate(zip(depths, WINDOWS, strict=True)):
         n, d = (56 >> i) ** 2, dim * 2**i
-        attention = network.stages[i].blocks[0].attn.macs((56 >> i, 56 >> i))
+        attention = counted(network.stages[i].blocks[0].attn, (56 >> i, 56 >> i))
         keys = (seen if i < 3 else 49) + span**2
         assert 4 * n * d**2 + 2 * n * keys * d < attention
         expected += depth * (attention + 8 * n * d**2)
@@ -186,6 +187,6 @@ def test_another_mixer_changes_the_mixer_and_nothing_else() -> None:
     kinds = [type(stage.blocks[0].attn).__name__ for stage in swapped.stages]
     assert kinds == ["FocalAttention", "FocalAttention", "MSA", "FocalAttention"]
     n, d = 14**2, 384
-    own = plain.stages[2].blocks[0].attn.macs((14, 14))
+    own = counted(plain.stages[2].blocks[0].attn, (14, 14))
     costs = [count_cost(network, (image(),)).macs for network in (plain, swapped)]
     assert costs[0] - costs[1] == 6 * (own - (4 * n * d**2 + 2 * n**2 * d))

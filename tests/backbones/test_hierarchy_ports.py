@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchsuite.errors import UsageError
-from benchsuite.parity import find_network, load_authors_network
+from benchsuite.parity.ports import find_network, load_authors_network
 
 PVT_ARGUMENTS: dict[str, Any] = {
     "img_size": 64,

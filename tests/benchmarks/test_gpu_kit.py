@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 from benchsuite.results.record import Busy, Compilation, Failure, Record
-from benchsuite.runner.device_profile import profile_for
-from benchsuite.scenario import filters, find
+from benchsuite.runner.prepare import profile_for
+from benchsuite.scenario import filters
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, resolve
 from benchsuite.zoo.catalogue import known_parameters
 from tests.builders import make_cell, make_record
 
@@ -103,7 +103,7 @@ def test_the_runs_of_the_kit_have_the_cells_that_they_should(kit: Any, repositor
         for option, value in itertools.pairwise(words):
             if option in options:
                 options[option].append(value)
-        path = find.resolve(words[3])
+        path = resolve(words[3])
         named = options["--profile"] or [
             found for found in [profile_for("cuda:0", (), load(path, known_parameters()))] if found
         ]

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from benchsuite.analyse.images import read_images
+from benchsuite.analyse.files import read_images
 from benchsuite.cli import app
 from benchsuite.errors import UsageError
 from benchsuite.mixers.msa import MSA

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from benchsuite.cli import main
-from benchsuite.gate.noise import CellNoise, Noise, write_noise
+from benchsuite.gate.noise import CellNoise, GateNoise, write_noise
 from benchsuite.gate.result import write as write_result
 from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import RunWriter
@@ -120,7 +120,7 @@ def test_measured_noise_of_the_cells_decides_where_a_run_stands_alone(cli: Cli) 
         pairs = (spread, -spread, spread)
         noise = CellNoise(id=cell.id, name="MSA", noise=0.0, spread=spread, log_ratios=pairs)
         write_noise(
-            Noise(scenario="tiny", machine="A", environment=MACHINE, pairs=9, floor=0.02, cells=(noise,)),
+            GateNoise(scenario="tiny", machine="A", environment=MACHINE, pairs=9, floor=0.02, cells=(noise,)),
             Path("noise.json"),
         )
         found, out, _ = cli("gate", new, "--baseline", file, "--noise", "noise.json")

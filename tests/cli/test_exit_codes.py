@@ -13,7 +13,7 @@ import yaml
 from benchmarks._called import called
 from benchsuite import errors
 from benchsuite.cli import COMMANDS
-from benchsuite.errors import EXIT_CODES, EXIT_SENTENCE, EngineError, StorageError, UsageError
+from benchsuite.errors import EXIT_CODES, EXIT_SENTENCE, ExecutorFailed, StorageError, UsageError
 
 SAYS = "benchsuite: an internal error; the lines above say where. Please report it\n"
 
@@ -56,7 +56,7 @@ def test_commands_exit_with_names_of_the_table_and_never_with_bare_numbers(repos
     [
         (UsageError("no such thing"), 2, "no such thing\n"),
         (StorageError("the disk is full"), 3, "benchsuite: the disk is full\n"),
-        (EngineError("no worker is left"), 3, "benchsuite: no worker is left\n"),
+        (ExecutorFailed("no worker is left"), 3, "benchsuite: no worker is left\n"),
         (KeyboardInterrupt(), 130, ""),
         (OSError(errno.EISDIR, "Is a directory", "x"), 2, "benchsuite: x cannot be used: Is a directory\n"),
         (OSError(errno.ENOSPC, "It is full"), 3, "benchsuite: the output cannot be written: It is full\n"),

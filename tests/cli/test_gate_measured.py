@@ -15,7 +15,7 @@ import pytest
 from benchsuite.cli import main
 from benchsuite.errors import SideFailed
 from benchsuite.gate import measure, request
-from benchsuite.gate.processes import Process, Side, interpreter, probe, run_process, set_up
+from benchsuite.gate.processes import GateSide, ProcessResult, interpreter, probe, run_process, set_up
 from benchsuite.gate.result import read
 from benchsuite.results.record import Cost
 from benchsuite.scenario.expand import expand
@@ -82,7 +82,7 @@ class Pretended:
         self.folders: list[str] = []
         self.environments: dict[str, Mapping[str, Any]] = {}
 
-    def __call__(self, side: Side, document: Mapping[str, Any], folder: Path) -> Process:
+    def __call__(self, side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
         self.folders.append(folder.name)
         new = side.name == "candidate"
         jitter = 1 + 0.001 * (len(self.folders) % 3)
@@ -96,7 +96,7 @@ class Pretended:
             record = make_record(cell, (seconds,), cost=Cost(params=1, macs=macs, counter="test"))
             assert record.timing is not None
             records.append(replace(record, timing=replace(record.timing, **(self.timed if new else {}))))
-        return Process(tuple(records), self.environments.get(side.name, MACHINE))
+        return ProcessResult(tuple(records), self.environments.get(side.name, MACHINE))
 
 
 @pytest.fixture
@@ -175,7 +175,7 @@ def test_a_broken_mixer_fails_with_its_reason(cli: Cli, own: Path, pretended: Pr
 def test_only_strict_fails_where_nothing_can_be_told(
     cli: Cli, own: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def noisy(side: Side, document: Mapping[str, Any], folder: Path) -> Process:
+    def noisy(side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
         wild = 1.0 if side.name == "base" else 1.5 if len(pretended.folders) % 4 < 2 else 0.9
         pretended.seconds = dict.fromkeys("AB", wild)
         return pretended(side, document, folder)
@@ -338,9 +338,9 @@ def test_noise_of_cells_that_cannot_be_timed_is_refused(cli: Cli, own: Path, pre
     assert "no cell could be timed" in err
 
 
-def a_side(folder: Path, **changes: Any) -> Side:
+def a_side(folder: Path, **changes: Any) -> GateSide:
     fields: dict[str, Any] = {"name": "base", "words": "main", "folder": folder, "python": sys.executable}
-    return Side(**(fields | changes))
+    return GateSide(**(fields | changes))
 
 
 def test_a_side_whose_scenario_does_not_load_says_so(tmp_path: Path) -> None:

@@ -10,11 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from benchsuite import terminal
 from benchsuite.cli import main
-from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.mixers._relation import Relation
-from benchsuite.zoo.catalogue import SEE_SOURCE, Entry
+from benchsuite.cli.zoo import _print_list
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
+from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry
 from benchsuite.zoo.listing import compact, facts, page, row
 from benchsuite.zoo.source import Parameter
 
@@ -33,7 +32,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
     return call
 
 
-FULL = Entry(
+FULL = ZooEntry(
     name="mine",
     target="acme.mixers:Mine",
     package="acme 1.2",
@@ -80,7 +79,7 @@ def test_the_page_of_a_mixer_says_everything() -> None:
 
 
 def test_what_cannot_be_read_is_said_and_not_guessed() -> None:
-    bare = Entry(name="mine", target="acme.mixers:Mine")
+    bare = ZooEntry(name="mine", target="acme.mixers:Mine")
     assert page(bare).splitlines() == [
         "mine", "", "class     acme.mixers:Mine", "layout    see source", "kernels   see source", "",
         "parameters", "  see source",
@@ -183,10 +182,10 @@ def test_a_list_keeps_to_the_width_of_a_terminal_and_is_a_line_a_row_in_a_pipe(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     rows = [{"name": "mine", "summary": "long " * 20}]
-    terminal.print_list(rows, [], "text")
+    _print_list(rows, [], "text")
     assert len(capsys.readouterr().out.splitlines()[1]) > 100
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    terminal.print_list(rows, [], "text")
+    _print_list(rows, [], "text")
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["name", "    summary", "mine"]
     assert lines[3:] == ["    long long long"] * 6 + ["    long long"]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.device import Step
+from benchsuite.measurement.nvml import Nvml
 
 
-class FakeDevice:
-    """Call i takes the i-th duration of the script.
+class FakeDevice(CpuDevice):
+    """Call i takes the i-th duration of the script; memory and all else are the host's.
 
     Args:
         durations: of the calls, or of the parts where parts are timed.
         host_seconds_per_call: what the host's clock advances a call; the call's duration if None.
         busy: what `time_busy` says of a step; None as on a CPU.
+        card: what tells clocks and energy; None as on a CPU.
 
     Attributes:
         calls: how often a step has run.
@@ -32,12 +35,16 @@ class FakeDevice:
         kind: str = "cpu",
         least_s: float = 0.0,
         busy: Callable[[Step], float] | None = None,
+        card: Nvml | None = None,
     ) -> None:
+        super().__init__()
         self.kind = kind
         self.least_s = least_s
         self._durations = durations
         self._host = host_seconds_per_call
         self._busy = busy
+        self._card = card
+        self.captures = kind == "cuda"
         self._now = 0.0
         self.calls = 0
         self.blocks: list[int] = []
@@ -82,6 +89,9 @@ class FakeDevice:
 
     def now(self) -> float:
         return self._now
+
+    def card(self) -> tuple[Nvml | None, str]:
+        return self._card, ""
 
     def _call(self, step: Step, before: Step | None = None, log: str = "call") -> float:
         if before is not None:

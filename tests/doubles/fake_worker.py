@@ -1,6 +1,6 @@
-"""Answers as `worker/calls.py` does, from a script instead of a device: to measure engines, without torch.
+"""Answers as `worker/calls.py` does, from a script instead of a device: to measure executors, without torch.
 
-What a cell brings depends on the cell alone, so every engine must give the same records. A cell named
+What a cell brings depends on the cell alone, so every executor must give the same records. A cell named
 `fails` is out of memory, one named `dies` ends its process, one named `slow` takes as long as its batch says,
 in hundredths of a second.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import DeviceError
+from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.trace_events import Reading
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Timing
+from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.scenario.measure_settings import Measure, Threads
-from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 
 ABSENT = "cuda:9"
 SAMPLES = 12
@@ -50,22 +50,22 @@ def describe(
     return resolved, environment
 
 
-def load(backbone: bool, target: str) -> Answer[None]:
-    return Answer()
+def load(backbone: bool, target: str) -> WorkerReply[None]:
+    return WorkerReply()
 
 
-def count(cell: Cell) -> Answer[Cost]:
+def count(cell: Cell) -> WorkerReply[Cost]:
     digest = hashlib.sha256(cell.name.encode()).digest()
-    return Answer(Cost(params=64, macs=cell.tokens * (100 + digest[0]), counter="scripted"))
+    return WorkerReply(Cost(params=64, macs=cell.tokens * (100 + digest[0]), counter="scripted"))
 
 
-def estimate(cell: Cell, cost: Answer[Cost]) -> Answer[Plan]:
-    return Answer(Plan(cost=cost.value, memory_bytes=4 * cell.tokens * cell.batch, weights_bytes=4))
+def estimate(cell: Cell, cost: WorkerReply[Cost]) -> WorkerReply[Plan]:
+    return WorkerReply(Plan(cost=cost.value, memory_bytes=4 * cell.tokens * cell.batch, weights_bytes=4))
 
 
-def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
+def visit(cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
     if cell.name == "fails":
-        return Answer(
+        return WorkerReply(
             status="oom", failure=Failure(stage="time", kind="OutOfMemoryError", message="scripted")
         )
     if cell.name == "dies":
@@ -77,19 +77,21 @@ def visit(cell: Cell, measure: Measure, visit: Visit) -> Answer[Visited]:
     timing = Timing(
         samples_s=samples, method="fake_clock", warmup_calls=1, warmup_s=0.0, stopped_by="samples", threads=1
     )
-    return Answer(Visited(timing=timing))
+    return WorkerReply(Record(id=cell.id, cell=cell, status="ok", timing=timing, started_at="", seconds=0.0))
 
 
-def inspect_cell(cell: Cell, measure: Measure) -> Answer[Inspected]:
+def inspect_cell(cell: Cell, measure: Measure) -> WorkerReply[Inspection]:
     peak = 4 * cell.tokens * cell.batch
-    return Answer(
-        Inspected(Memory(peak_allocated_bytes=peak, weights_bytes=4, input_bytes=4, method="torch_profiler"))
+    return WorkerReply(
+        Inspection(Memory(peak_allocated_bytes=peak, weights_bytes=4, input_bytes=4, method="torch_profiler"))
     )
 
 
-def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> Answer[Reading]:
+def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> WorkerReply[Reading]:
     """There is nothing to profile."""
-    return Answer(status="unsupported", failure=Failure(stage="profile", kind="Fake", message="scripted"))
+    return WorkerReply(
+        status="unsupported", failure=Failure(stage="profile", kind="Fake", message="scripted")
+    )
 
 
 def matmul_rate(device: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import UsageError
+from benchsuite.gate.accept import parse_accepted
 from benchsuite.gate.baseline import (
     BASELINE_VERSION,
     Baseline,
@@ -24,7 +25,7 @@ from benchsuite.gate.baseline import (
     read,
     write,
 )
-from benchsuite.gate.exact import parse_accepted, renewed
+from benchsuite.gate.exact_baseline import renewed
 from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate_settings import Gate

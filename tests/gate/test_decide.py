@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from benchsuite.gate.decide import (
-    Decision,
+    CellDecision,
+    Decisions,
     Evidence,
     aa_noise,
     decide,
+    decide_all,
+    decide_unpaired,
     expected_by_chance,
     flagged,
-    gate,
-    log_ratios,
 )
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.stats.intervals import above, t_quantile
@@ -34,7 +36,12 @@ def around(ratio: float, scale: float = 1.0) -> tuple[float, ...]:
     return tuple(math.log(ratio) + scale * one for one in SPREAD)
 
 
-def of(fresh: Sequence[float], **changes: float) -> Decision:
+def called(verdict: str, decisions: Decisions) -> list[str]:
+    """The cells with this verdict."""
+    return [cell for cell, decision in decisions.of.items() if decision.verdict == verdict]
+
+
+def of(fresh: Sequence[float], **changes: float) -> CellDecision:
     return decide(Evidence(fresh=tuple(fresh), **changes), RULE)
 
 
@@ -55,17 +62,6 @@ def test_half_lies_above_zero_and_nothing_beyond_all_bounds() -> None:
 @pytest.mark.parametrize("freedom", range(1, 30))
 def test_quantiles_undo_probabilities(freedom: int) -> None:
     assert above(t_quantile(0.99, freedom), freedom) == pytest.approx(0.005, abs=1e-12)
-
-
-def test_a_process_counts_by_its_median_and_not_by_its_outliers() -> None:
-    old = [[1.0, 1.0, 50.0], [2.0, 2.0, 2.0]]
-    new = [[1.1, 1.1, 0.1], [2.0, 1.0, 3.0]]
-    assert log_ratios(old, new) == pytest.approx((math.log(1.1), 0.0))
-
-
-def test_sides_of_different_length_are_no_pairs() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        log_ratios([[1.0]], [[1.0], [1.0]])
 
 
 @pytest.mark.parametrize(
@@ -139,19 +135,19 @@ def test_one_cell_among_many_has_to_be_surer_than_one_alone() -> None:
     """A p-value of 0.004 is slower by itself; of 40 tested cells, the best must have 0.05 / 40."""
     slow = Evidence(fresh=around(1.02 * math.exp(1.05 * REACH)))
     assert 0.003 < decide(slow, RULE).p < 0.005
-    assert gate({"a": slow}, RULE).of("slower") == ["a"]
-    many = gate({"a": slow} | {str(i): Evidence(fresh=around(1.0)) for i in range(39)}, RULE)
-    assert many.decisions["a"].verdict == "inconclusive"
-    assert "40 cells" in many.decisions["a"].reason
-    assert (many.tested, many.of("same")) == (40, [str(i) for i in range(39)])
+    assert called("slower", decide_all({"a": slow}, RULE)) == ["a"]
+    many = decide_all({"a": slow} | {str(i): Evidence(fresh=around(1.0)) for i in range(39)}, RULE)
+    assert many.of["a"].verdict == "inconclusive"
+    assert "40 cells" in many.of["a"].reason
+    assert (many.tested, called("same", many)) == (40, [str(i) for i in range(39)])
 
 
 def test_cells_that_passed_the_screen_make_nobody_elses_test_harder() -> None:
     slow = Evidence(screen=(0.1, 0.1, 0.1), fresh=around(1.02 * math.exp(1.05 * REACH)))
     calm = {str(i): Evidence(screen=(0.0, 0.0, 0.0)) for i in range(199)}
-    outcome = gate({"a": slow} | calm, RULE)
-    assert outcome.of("slower") == ["a"]
-    assert (outcome.tested, len(outcome.of("not flagged"))) == (1, 199)
+    outcome = decide_all({"a": slow} | calm, RULE)
+    assert called("slower", outcome) == ["a"]
+    assert (outcome.tested, len(called("not flagged", outcome))) == (1, 199)
     assert outcome.by_chance == pytest.approx(0.005)
 
 
@@ -178,3 +174,81 @@ def test_verdicts_mirror_when_old_and_new_change_places() -> None:
     for ratio, scale in itertools.product((0.9, 0.97, 1.0, 1.01, 1.05), (0.1, 1, 10)):
         there, back = (of(one) for one in (around(ratio, scale), around(1 / ratio, -scale)))
         assert back.verdict == mirrored.get(there.verdict, there.verdict)
+
+
+CALM = (-0.001, 0.0, 0.001)
+"""Log medians of three processes of a baseline."""
+
+
+def shifted(by: float, logs: tuple[float, ...] = CALM) -> tuple[float, ...]:
+    return tuple(log + math.log1p(by) for log in logs)
+
+
+# Noise 10 %: log 0.09531. Its standard error is that over t(95 %, 4) = 2.7764, and the interval of 99 %
+# reaches 4.6041 of them, 0.15805. So slower begins where log ratio - 0.15805 exceeds 0.09531: at 1.2884.
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [
+        (1.295, "slower"),
+        (1.28, "inconclusive"),
+        (1.09, "not flagged"),
+        (0.92, "not flagged"),
+        (0.77, "faster"),
+    ],
+)
+def test_one_process_a_side_says_slower_only_beyond_limit_and_interval_of_the_noise(
+    ratio: float, verdict: str
+) -> None:
+    decision = decide_unpaired((0.0,), (math.log(ratio),), RULE, 0.10)
+    assert decision.verdict == verdict
+    assert decision.delta == pytest.approx(0.10)
+    assert math.isnan(decision.p)
+
+
+def test_one_process_on_a_machine_of_unknown_noise_says_nothing_however_slow() -> None:
+    decision = decide_unpaired((0.0,), (math.log(3),), RULE, None)
+    assert decision.verdict == "inconclusive"
+    assert "nobody knows how far two differ" in decision.reason
+
+
+def test_three_processes_a_side_make_their_own_interval() -> None:
+    # each side's variance is 1e-6, so the error of the difference is 0.000816, and t(99 %, 2) = 9.925
+    decision = decide_unpaired(CALM, shifted(0.10), RULE, None)
+    assert decision.verdict == "slower"
+    assert decision.ratio == pytest.approx(1.10)
+    assert math.log(decision.ratio / decision.lo) == pytest.approx(9.925 * 0.000816, rel=1e-3)
+    assert decide_unpaired(CALM, CALM, RULE, None).verdict == "same"
+    assert decide_unpaired(CALM, shifted(-0.10), RULE, None).verdict == "faster"
+
+
+def test_two_modes_are_inconclusive_and_not_slower() -> None:
+    assert decide_unpaired((0.0, 0.11, 0.0), (0.11, 0.11, 0.11), RULE, None).verdict == "inconclusive"
+
+
+def test_noise_widens_the_limit_less_for_more_processes() -> None:
+    assert decide_unpaired(CALM, CALM, RULE, 0.10).delta == pytest.approx(
+        math.expm1(math.log1p(0.10) / math.sqrt(3))
+    )
+    assert decide_unpaired(CALM, CALM, RULE, 0.001).delta == pytest.approx(0.02)
+
+
+def test_sides_without_any_spread_have_a_p_value_too() -> None:
+    assert decide_unpaired((0.0,) * 3, (1.0,) * 3, RULE, None).p == 0
+    assert decide_unpaired((0.0,) * 3, (0.0,) * 3, RULE, None).p == 1
+
+
+def test_a_side_without_a_process_cannot_be_decided() -> None:
+    with pytest.raises(ValueError, match="process on either side"):
+        decide_unpaired((), (0.0,), RULE, 0.1)
+
+
+@pytest.mark.parametrize(("processes", "noise"), [(1, True), (2, True), (3, False), (5, False)])
+def test_unchanged_cells_are_called_slower_in_at_most_one_per_cent(processes: int, noise: bool) -> None:
+    spread, chance = 0.03, random.Random(processes)
+    known = math.expm1(1.96 * math.sqrt(2) * spread) if noise else None  # what 95 % of differences stay below
+
+    def side() -> list[float]:
+        return [chance.gauss(0, spread) for _ in range(processes)]
+
+    verdicts = [decide_unpaired(side(), side(), RULE, known).verdict for _ in range(2000)]
+    assert verdicts.count("slower") <= 20

@@ -12,7 +12,7 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
-from benchsuite.gate.decide import Decision
+from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.result import GATE_VERSION, RESULT, GateCell, GateResult, dump, load, read, write
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
@@ -30,7 +30,7 @@ def a_result(**changes: object) -> GateResult:
         candidate="ok",
         base_s=0.010,
         candidate_s=0.012,
-        decision=Decision("slower", 0.02, 1.2, 1.1, 1.3, 0.001, 9),
+        decision=CellDecision("slower", 0.02, 1.2, 1.1, 1.3, 0.001, 9),
         changes=(CHANGE,),
         accepted=(CHANGE,),
         pairs_s=((0.010, 0.012), (0.011, 0.013)),
@@ -62,7 +62,7 @@ def test_a_result_is_the_same_after_its_file(tmp_path: Path) -> None:
 
 
 def test_a_number_that_is_not_known_is_null_in_the_file_and_nan_here() -> None:
-    cell = replace(a_result().cells[0], decision=Decision("not flagged", 0.02, 1.001, pairs=3))
+    cell = replace(a_result().cells[0], decision=CellDecision("not flagged", 0.02, 1.001, pairs=3))
     text = dump(a_result(cells=(cell,)))
     stored = json.loads(text)
     assert stored["version"] == GATE_VERSION

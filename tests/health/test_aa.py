@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from benchsuite.health.aa import Noise, Trial, chance, noise_of, verdicts
+from benchsuite.health.aa import MachineNoise, Trial, chance, noise_of, verdicts
 from benchsuite.health.verdict import Verdict
 
 RUNS, ROUNDS, CELLS = 4, 5, 3
@@ -136,7 +136,7 @@ def test_noise_alone_is_hardly_ever_taken_for_a_fault() -> None:
 def test_a_machine_without_any_noise_is_fine() -> None:
     same = [Trial(((0.01,) * 3,) * 3)] * 3
     assert levels(same) == FINE
-    assert noise_of(same) == Noise(3, 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 9, 0, 9)
+    assert noise_of(same) == MachineNoise(3, 3, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 9, 0, 9)
 
 
 @pytest.mark.parametrize(("count", "allowed"), [(2, 1), (3, 1), (5, 2), (20, 4)])

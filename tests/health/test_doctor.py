@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from benchsuite.cli.doctor import doctor
+from benchsuite.cli.health import doctor
 from benchsuite.errors import DeviceError, UsageError
 from benchsuite.health import facts as checkup
-from benchsuite.health.doctor import Finding, findings
+from benchsuite.health.doctor import Diagnosis, findings
 from benchsuite.health.facts import OPTIONAL, facts
-from benchsuite.measurement.nvml import FakeNvml, GpuProcess
+from benchsuite.measurement.nvml import GpuProcess
+from tests.doubles.fake_nvml import FakeNvml
 
 GIB = 1 << 30
 
@@ -78,11 +79,11 @@ def with_gpu(**fields: Any) -> dict[str, Any]:
     return machine(gpus=[fine | fields], device="cuda:0", nvidia_driver="NVRM version: 580.1")
 
 
-def complaints(known: dict[str, Any]) -> list[Finding]:
+def complaints(known: dict[str, Any]) -> list[Diagnosis]:
     return [finding for finding in findings(known) if finding.level != "ok"]
 
 
-def only(known: dict[str, Any]) -> Finding:
+def only(known: dict[str, Any]) -> Diagnosis:
     (finding,) = complaints(known)
     return finding
 
@@ -102,7 +103,7 @@ def test_load_names_its_cores_its_effect_and_its_remedy() -> None:
     finding = only(
         machine({"logical_cores": 2, "usable_cores": 2, "threads": 2, "load_1min": 2.1}, processes=busy)
     )
-    assert finding == Finding(
+    assert finding == Diagnosis(
         "warn",
         "load 2.1 on 2 cores",
         "other work steals time: steps take longer, and differ from one to the next",
@@ -231,7 +232,7 @@ def test_this_machine_can_be_looked_at() -> None:
     assert known["torch"]["kernels"]["math"] is True
     assert known["cpu"]["usable_cores"] >= 1
     assert len(known["processes"]) <= 3
-    assert all(isinstance(finding, Finding) for finding in findings(known))
+    assert all(isinstance(finding, Diagnosis) for finding in findings(known))
 
 
 def test_a_gpu_is_described_as_nvml_sees_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,8 @@ import torch
 
 from benchsuite.cli import main
 from benchsuite.health import checks
-from benchsuite.health.aa import Noise, Trial
-from benchsuite.health.checks import CHECKS, ON_CUDA, WAIT_S, Bench, Effort, examine
-from benchsuite.health.reference_workloads import Wait
+from benchsuite.health.aa import MachineNoise, Trial
+from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, Effort, KnownWait, examine
 from benchsuite.health.selftest import (
     CELLS,
     FULL,
@@ -30,10 +29,10 @@ from benchsuite.health.selftest import (
 )
 from benchsuite.health.verdict import Verdict
 from benchsuite.measurement.device import Step
-from benchsuite.results.record import Cell, Failure, Timing
-from benchsuite.runner.workers import Executor, InlineExecutor
+from benchsuite.results.record import Cell, Failure, Record, Timing
+from benchsuite.runner.workers import InlineWorkers, Workers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from tests.doubles.fake_device import FakeDevice
 
 LITTLE = Effort(turns=2, turn_s=0.001, waits=3)
@@ -70,7 +69,7 @@ def fake(seconds: float = 0.001, **options: Any) -> FakeDevice:
 
 def made(name: str, timer: FakeDevice, noise: float = 0.0) -> Verdict:
     """The verdict of one check with a timer of ours, on tensors of the CPU."""
-    return (dict(CHECKS) | dict(ON_CUDA))[name](name, Bench("cpu", timer, noise, LITTLE))
+    return (dict(CHECKS) | dict(ON_GPU))[name](name, Bench("cpu", timer, noise, LITTLE))
 
 
 def test_counters_and_memory_of_this_machine_are_exact() -> None:
@@ -109,7 +108,7 @@ def test_a_memory_pass_that_is_four_bytes_off_fails(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_wait_lasts_as_long_as_it_is_told_to() -> None:
-    wait = Wait(0.002)
+    wait = KnownWait(0.002)
     wait()
     wait()
     assert len(wait.took_s) == 2
@@ -125,7 +124,7 @@ class Untrue(FakeDevice):
 
     def time_calls(self, step: Step, calls: int, *, before: Step | None = None) -> list[float]:
         super().time_calls(step, calls, before=before)
-        assert isinstance(step, Wait)
+        assert isinstance(step, KnownWait)
         return [self.factor * took for took in step.took_s[-calls:]]
 
 
@@ -149,7 +148,7 @@ def test_the_timer_of_torch_takes_as_many_threads_as_we_do_and_a_wrong_one_is_fo
             return measured
 
     monkeypatch.setattr("torch.utils.benchmark.Timer", Timer)
-    monkeypatch.setitem(checks.SIDE, "cpu", 8)  # type: ignore[arg-type]
+    monkeypatch.setattr(checks, "HOST_SIDE", 8)
     assert made("torch.utils.benchmark", fake(0.00101)).level == "ok"
     assert made("torch.utils.benchmark", fake(0.00105)).level == "fail"
     assert made("torch.utils.benchmark", fake(0.00105), noise=0.08).level == "ok"
@@ -159,7 +158,7 @@ def test_the_timer_of_torch_takes_as_many_threads_as_we_do_and_a_wrong_one_is_fo
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Products that a CPU is done with at once stand for a GPU's."""
-    monkeypatch.setitem(checks.SIDE, "cuda", 8)  # type: ignore[arg-type]
+    monkeypatch.setattr(checks, "SIDE", 8)
 
 
 @pytest.mark.usefixtures("small")
@@ -197,7 +196,7 @@ class Replays(FakeDevice):
 def test_a_replay_is_held_against_the_profiler(
     monkeypatch: pytest.MonkeyPatch, profiled: float | None, level: str
 ) -> None:
-    monkeypatch.setattr("benchsuite.measurement.cuda_busy.kernel_seconds", lambda step, calls: profiled)
+    monkeypatch.setattr("benchsuite.health.checks.kernel_seconds", lambda step, calls: profiled)
     assert made("replay and profiler", Replays(itertools.repeat(0.001), kind="cuda")).level == level
 
 
@@ -241,32 +240,35 @@ def test_the_cells_differ_in_nothing_but_their_names() -> None:
     assert len({replace(cell, name="").id for cell in cells}) == 1
 
 
-class Scripted(InlineExecutor):
+class Scripted(InlineWorkers):
     """Answers visits from a script."""
 
-    def __init__(self, answer: Callable[[Cell], Answer[Visited]]) -> None:
+    def __init__(self, answer: Callable[[Cell], WorkerReply[Record]]) -> None:
         super().__init__()
         self.answer = answer
 
-    def visit(self, cell: Cell, *others: Any) -> Answer[Visited]:
+    def visit(self, cell: Cell, *others: Any) -> WorkerReply[Record]:
         return self.answer(cell)
 
 
 def test_a_trial_has_the_medians_of_the_rounds_of_all_cells() -> None:
     middles = {"A1": 0.010, "A2": 0.020, "A3": 0.030}
 
-    def answer(cell: Cell) -> Answer[Visited]:
+    def answer(cell: Cell) -> WorkerReply[Record]:
         samples = tuple(middles[cell.name] + 0.001 * k for k in (-2, -1, 0, 1, 2))
         middles[cell.name] += 0.1
-        return Answer(Visited(Timing(
+        timing = Timing(
             samples_s=samples, method="", warmup_calls=0, warmup_s=0.0, stopped_by="samples", threads=1
-        )))  # fmt: skip
+        )
+        return WorkerReply(
+            Record(id=cell.id, cell=cell, status="ok", timing=timing, started_at="", seconds=0.0)
+        )
 
-    executor = Scripted(answer)
+    workers = Scripted(answer)
     try:
-        trial = measured_alike(cells_of("cpu"), TINY.measure, executor)
+        trial = measured_alike(cells_of("cpu"), TINY.measure, workers)
     finally:
-        executor.close()
+        workers.close()
     assert isinstance(trial, Trial)
     assert [list(cell) for cell in trial.cells] == [
         pytest.approx([first, first + 0.1, first + 0.2]) for first in (0.010, 0.020, 0.030)
@@ -274,8 +276,8 @@ def test_a_trial_has_the_medians_of_the_rounds_of_all_cells() -> None:
 
 
 def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_are_made() -> None:
-    def answer(cell: Cell) -> Answer[Visited]:
-        return Answer(status="oom", failure=Failure(stage="time", kind="E", message="no memory left"))
+    def answer(cell: Cell) -> WorkerReply[Record]:
+        return WorkerReply(status="oom", failure=Failure(stage="time", kind="E", message="no memory left"))
 
     found = selftest("cpu", TINY, lambda: Scripted(answer), lambda words: None)
     assert (found.verdicts[0].level, found.verdicts[0].means) == (
@@ -289,7 +291,7 @@ def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_ar
 
 def test_a_self_test_goes_from_end_to_end() -> None:
     said: list[str] = []
-    found = selftest("cpu", TINY, InlineExecutor, said.append, ("benchsuite", "selftest"))
+    found = selftest("cpu", TINY, InlineWorkers, said.append, ("benchsuite", "selftest"))
     names = [verdict.name for verdict in found.verdicts]
     assert names[5:] == list(CHECKS)
     assert all(name.startswith("A/A: ") for name in names[:5])
@@ -312,7 +314,7 @@ def test_what_is_kept_is_thorough_and_the_quick_one_is_not_kept() -> None:
 @pytest.mark.gpu
 def test_on_a_gpu_counts_and_bytes_are_exact_and_no_check_raises() -> None:
     found = {verdict.name: verdict for verdict in examine("cuda:0", 0.0, LITTLE)}
-    assert list(found) == [*CHECKS, *ON_CUDA]
+    assert list(found) == [*CHECKS, *ON_GPU]
     assert {name: found[name].level for name in EXACT} == dict.fromkeys(EXACT, "ok")
     assert not [verdict for verdict in found.values() if "Error" in verdict.means]
 
@@ -325,7 +327,7 @@ def ended(*levels: str, quick: bool = False) -> Selftest:
         quick=quick,
         environment={},
         fingerprint={"device": "cpu"},
-        noise=Noise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
+        noise=MachineNoise(4, 5, 0.024, 0.043, 0.01, 0.02, 0.0, 0, 12, 0, 18),
         verdicts=tuple(
             Verdict(f"check {k}", level, "1", "2", "this")  # type: ignore[arg-type]
             for k, level in enumerate(levels)
@@ -344,7 +346,7 @@ def command(
         def scripted(
             device: str,
             settings: Settings,
-            start: Callable[[], Executor],
+            start: Callable[[], Workers],
             say: Callable[[str], None],
             command: tuple[str, ...],
         ) -> Selftest:
@@ -391,12 +393,12 @@ def test_a_fault_of_the_instrument_is_loud_and_makes_the_exit_code_1(
 def test_a_run_can_read_the_self_test_afterwards_unless_it_was_quick(
     command: Callable[..., tuple[int, str, str]],
 ) -> None:
-    from benchsuite.measurement.selftest_cache import latest
+    from benchsuite.measurement.machine_cache import latest_selftest
 
     command(ended("ok", quick=True))
-    assert latest({"device": "cpu"}) is None
+    assert latest_selftest({"device": "cpu"}) is None
     command(ended("fail"))
-    found = latest({"device": "cpu"})
+    found = latest_selftest({"device": "cpu"})
     assert found is not None
     assert (found["noise_percent"], found["drift_percent"], found["passed"]) == (2.4, 4.3, False)
 

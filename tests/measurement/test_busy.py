@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 import pytest
 import torch
 
-from benchsuite.measurement.busy import launch_bound, measure_busy
-from benchsuite.measurement.cuda_busy import covered
-from benchsuite.measurement.device import CpuDevice, Step
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.cuda import covered
+from benchsuite.measurement.device import Step
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import measure_time
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import WarmUp, measure_busy, measure_time
+from benchsuite.results.machine import launch_bound
 from benchsuite.results.record import Busy
 from tests.doubles.fake_device import FakeDevice
 

@@ -16,7 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchsuite.measurement import ceilings as ceilings_module
-from benchsuite.measurement import ceilings_cache
+from benchsuite.measurement import machine_cache
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
 from benchsuite.measurement.ceilings import (
     ceilings,
@@ -26,6 +26,8 @@ from benchsuite.measurement.ceilings import (
     measure_ceilings,
     sizes_of,
 )
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.cuda import CudaDevice
 from tests.doubles.fake_device import FakeDevice
 
 SMALL = Sizes(side=64, images=2, copied_bytes=1 << 12, budget_s=1.0)
@@ -105,15 +107,16 @@ def test_before_the_first_kernel_of_a_format_the_device_works_for_a_while() -> N
     two = {"square": KERNELS["square product"], "again": KERNELS["square product"]}
     without = warmed(scripted(then=0.01), 0.0, two)
     assert warmed(scripted(then=0.01), 0.3, two) == without + 30
-    assert sizes_of(torch.device("cpu")).warm_s == 0.0
+    assert sizes_of(CpuDevice()).warm_s == 0.0
 
 
 def test_a_gpu_is_warmed_up_and_sampled_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
     )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (139 << 30, 139 << 30))
-    sizes = sizes_of(torch.device("cuda", 0))
+    sizes = sizes_of(CudaDevice(0))
     assert sizes.warm_s == 0.3
     device = scripted(then=0.011)  # a square product of 8192 in fp32
     fastest(device, lambda: None, sizes.budget_s)
@@ -203,8 +206,9 @@ def test_a_gpu_with_less_memory_free_is_given_less_to_do(
     monkeypatch.setattr(
         torch.cuda, "get_device_properties", lambda _: SimpleNamespace(multi_processor_count=132)
     )
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gib << 30, 139 << 30))
-    assert sizes_of(torch.device("cuda:0")) == Sizes(side, images, copied_mib << 20, 0.2, 0.3)
+    assert sizes_of(CudaDevice(0)) == Sizes(side, images, copied_mib << 20, 0.2, 0.3)
 
 
 def test_all_rates_are_kept_and_one_by_counted_multiply_adds_makes_no_roof() -> None:
@@ -270,7 +274,7 @@ class Machine:
         }
 
     def through(self, *dtypes: str, key: dict[str, Any] = KEY, refresh: bool = False) -> dict[str, Any]:
-        return ceilings_cache.through(
+        return machine_cache.kept_ceilings(
             key,
             dtypes,
             self.measure,
@@ -392,7 +396,7 @@ def test_the_cache_lies_where_the_platform_has_caches(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
-    assert ceilings_cache.cache_folder().as_posix() == expected
+    assert machine_cache.cache_folder().as_posix() == expected
 
 
 @pytest.fixture
@@ -407,7 +411,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_ceilings_of_this_machine_are_plain_data_with_what_they_depend_on() -> None:
     found = ceilings("cpu", ["fp32", "autocast_bf16", "tf32"])
     assert json.loads(json.dumps(found)) == found
-    for key in ceilings_cache.OF_A_DTYPE:
+    for key in machine_cache.OF_A_DTYPE:
         assert list(found[key]) == ["fp32", "bf16"]
     assert found["device"] == "cpu"
     assert found["threads"] == torch.get_num_threads()
@@ -423,11 +427,11 @@ def test_ceilings_can_be_asked_for_another_number_of_threads_and_it_is_put_back(
 
 
 def test_a_cpu_is_given_more_to_do_for_each_thread() -> None:
-    sizes = sizes_of(torch.device("cpu"))
+    sizes = sizes_of(CpuDevice())
     assert sizes.images == 16 * torch.get_num_threads()
 
 
 def test_the_fingerprint_names_what_changes_a_rate() -> None:
-    key = ceilings_cache.fingerprint("cpu")
+    key = machine_cache.fingerprint("cpu")
     assert set(key) == {"device", "cpu", "cores", "threads", "torch", "driver"}
     assert (key["device"], key["torch"], key["driver"]) == ("cpu", torch.__version__, None)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchsuite.measurement import conditions
-from benchsuite.measurement.conditions import NAMES, Watch, other_gpu_processes, share_of_others
-from benchsuite.measurement.nvml import FakeNvml, GpuProcess
+from benchsuite.measurement.conditions import NAMES, StateReader, other_gpu_processes, share_of_others
+from benchsuite.measurement.nvml import GpuProcess
+from tests.doubles.fake_nvml import FakeNvml
 
 
 def test_a_snapshot_holds_only_known_names_and_is_json() -> None:
-    watch = Watch(FakeNvml(running=(GpuProcess(os.getpid(), 1),)))
+    watch = StateReader(FakeNvml(running=(GpuProcess(os.getpid(), 1),)))
     watch.snapshot()
     found = watch.snapshot()
     assert set(found) <= set(NAMES)
@@ -23,15 +24,15 @@ def test_a_snapshot_holds_only_known_names_and_is_json() -> None:
 
 def test_what_cannot_be_read_is_absent(tmp_path: Path) -> None:
     nothing = FakeNvml(None, None, None, None, None, running=None, split=None)
-    assert set(Watch(nothing, tmp_path).snapshot()) <= {"load_1min"}
+    assert set(StateReader(nothing, tmp_path).snapshot()) <= {"load_1min"}
 
 
 def test_without_a_gpu_nothing_is_said_of_one() -> None:
-    assert not set(Watch().snapshot()) & {"sm_clock_mhz", "throttle", "mig", "gpu_power_w"}
+    assert not set(StateReader().snapshot()) & {"sm_clock_mhz", "throttle", "mig", "gpu_power_w"}
 
 
 def test_the_state_of_the_gpu_is_told_in_words() -> None:
-    found = Watch(FakeNvml(clock=480, temperature=87, reasons=0x40, watts=99.5, split=True)).snapshot()
+    found = StateReader(FakeNvml(clock=480, temperature=87, reasons=0x40, watts=99.5, split=True)).snapshot()
     assert found["sm_clock_mhz"] == 480
     assert found["max_sm_clock_mhz"] == 1980
     assert found["gpu_temperature_c"] == 87
@@ -41,7 +42,7 @@ def test_the_state_of_the_gpu_is_told_in_words() -> None:
 
 
 def test_no_reason_at_all_is_known_and_empty() -> None:
-    assert Watch(FakeNvml(reasons=0)).snapshot()["throttle"] == []
+    assert StateReader(FakeNvml(reasons=0)).snapshot()["throttle"] == []
 
 
 @pytest.mark.parametrize(
@@ -69,14 +70,14 @@ def test_shares_are_since_the_snapshot_before(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(conditions.time, "process_time", lambda: next(own))
     monkeypatch.setattr(conditions.host, "busy_seconds", lambda cores, root: next(busy))
     monkeypatch.setattr(conditions.host, "usable_cores", lambda: (0, 1))
-    watch = Watch()
+    watch = StateReader()
     assert "cpu_others" not in watch.snapshot()
     assert watch.snapshot()["cpu_others"] == 0.5  # 3 s of work, 1 s ours, in 2 s on 2 cores
     assert watch.snapshot()["cpu_others"] == 0.0
 
 
 def test_lost_cores_are_counted_since_the_snapshot_before() -> None:
-    watch = Watch()
+    watch = StateReader()
     assert "involuntary_switches" not in watch.snapshot()
     assert watch.snapshot()["involuntary_switches"] >= 0
 
@@ -97,10 +98,14 @@ def test_whose_processes_they_are_is_unknown_where_the_driver_does_not_list_this
 @pytest.mark.parametrize("running", [None, (), (GpuProcess(1 << 30, 5),)])
 def test_where_no_processes_are_told_the_memory_of_others_is(running: tuple[GpuProcess, ...] | None) -> None:
     """As in a container, where the driver lists none, or by the pids of the host."""
-    found = Watch(FakeNvml(running=running), elsewhere=lambda: 7 << 30).snapshot()
+    found = StateReader(FakeNvml(running=running), elsewhere=lambda: 7 << 30).snapshot()
     assert found["gpu_memory_elsewhere_bytes"] == 7 << 30
-    assert Watch(elsewhere=lambda: 7 << 30).snapshot()["gpu_memory_elsewhere_bytes"] == 7 << 30  # no NVML
-    listed = Watch(FakeNvml(running=(GpuProcess(os.getpid(), 1),)), elsewhere=lambda: 7 << 30).snapshot()
+    assert (
+        StateReader(elsewhere=lambda: 7 << 30).snapshot()["gpu_memory_elsewhere_bytes"] == 7 << 30
+    )  # no NVML
+    listed = StateReader(
+        FakeNvml(running=(GpuProcess(os.getpid(), 1),)), elsewhere=lambda: 7 << 30
+    ).snapshot()
     assert "gpu_memory_elsewhere_bytes" not in listed
 
 
@@ -108,5 +113,5 @@ def test_the_gpu_is_read_before_the_files_of_the_host(monkeypatch: pytest.Monkey
     order: list[str] = []
     monkeypatch.setattr(FakeNvml, "sm_clock_mhz", lambda self: order.append("gpu"))
     monkeypatch.setattr(conditions.host, "load_1min", lambda: order.append("host"))
-    Watch(FakeNvml()).snapshot()
+    StateReader(FakeNvml()).snapshot()
     assert order == ["gpu", "host"]

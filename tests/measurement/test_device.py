@@ -11,9 +11,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchsuite.errors import DeviceError
-from benchsuite.measurement.caches import MIB, MOST_FLUSH_BYTES, cpu_flush_bytes, last_level_bytes
+from benchsuite.measurement.cpu import MIB, MOST_FLUSH_BYTES, CpuDevice, cpu_flush_bytes, last_level_bytes
 from benchsuite.measurement.cuda import CudaDevice
-from benchsuite.measurement.device import CpuDevice, Step, flusher, open_device, resolve
+from benchsuite.measurement.device import Step, flusher, open_device, resolve
 
 
 def test_the_cpu_times_each_call_on_its_own() -> None:
@@ -120,7 +120,7 @@ def test_cold_calls_take_the_inputs_in_turns_and_the_flush_is_not_timed(
         written.append(size)
         return clock.step(1000)
 
-    monkeypatch.setattr("benchsuite.measurement.device.flusher", flusher)
+    monkeypatch.setattr("benchsuite.measurement.cpu.flusher", flusher)
     device = CpuDevice()
     steps = [clock.step(1), clock.step(2)]
     assert device.time_cold(steps, 3) == pytest.approx([1e-9, 2e-9, 1e-9])

@@ -9,8 +9,8 @@ import pytest
 
 from benchsuite.measurement import energy
 from benchsuite.measurement.energy import WINDOW_S, idle_draw, measure_energy
-from benchsuite.measurement.nvml import FakeNvml
 from tests.doubles.fake_device import FakeDevice
+from tests.doubles.fake_nvml import FakeNvml
 
 
 def counter(device: FakeDevice, watts: float, every_s: float) -> Iterator[float]:
@@ -103,7 +103,7 @@ def test_without_a_gpu_nothing_rests() -> None:
 
 def test_the_idle_draw_is_read_once_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(energy, "for_device", lambda _: (FakeNvml(), ""))
+    monkeypatch.setattr(energy, "open_device", lambda _: FakeDevice(iter(()), card=FakeNvml()))
     monkeypatch.setattr(energy, "idle_draw", lambda card: asked.append(card) or 75.0)
     try:
         assert [energy.idle_draw_of("cuda:0") for _ in range(3)] == [75.0] * 3

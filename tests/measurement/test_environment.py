@@ -11,8 +11,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from benchsuite.measurement import ceilings_cache, environment, host, nvml
-from benchsuite.measurement.nvml import FakeNvml
+from benchsuite.measurement import environment, host, machine_cache, nvml
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.cuda import CudaDevice
+from tests.doubles.fake_nvml import FakeNvml
 
 
 def test_the_description_of_this_machine_is_complete_and_json() -> None:
@@ -44,13 +46,13 @@ def test_driver_clocks_and_power_are_asked_of_the_gpu_by_its_uuid(monkeypatch: p
 
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(subprocess, "run", run)
-    found = environment._nvidia_smi("abc")
+    found = nvml.ask_nvidia_smi("abc")
     assert "--id=GPU-abc" in asked[0]
     assert found is not None
     assert found["driver"] == "580.1"
     assert found["sm_clock_mhz"] == "1980"
     assert found["power_limit_w"] == "700.00"
-    assert list(found) == list(environment.GPU_FIELDS)
+    assert list(found) == list(nvml.SMI_FIELDS)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +67,14 @@ def test_an_nvidia_smi_that_fails_leaves_the_field_empty(
 
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(subprocess, "run", run)
-    assert environment._nvidia_smi("abc") is None
+    assert nvml.ask_nvidia_smi("abc") is None
 
 
 def test_without_nvidia_smi_or_git_nothing_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     found = environment.describe("cpu", [])
     assert found["git"] is None
-    assert environment._nvidia_smi("abc") is None
+    assert nvml.ask_nvidia_smi("abc") is None
 
 
 def test_the_gpu_is_described_from_torchs_properties(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +88,7 @@ def test_the_gpu_is_described_from_torchs_properties(monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: properties)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    found = environment.gpu("cuda:0", ask_smi=True)
+    found = CudaDevice(0).describe(ask_tools=True)
     assert found is not None
     assert found["name"] == "NVIDIA H200"
     assert found["compute_capability"] == "9.0"
@@ -111,7 +113,7 @@ def test_nvidia_smi_is_asked_once_a_run_and_the_driver_of_a_fingerprint_is_nvmls
     monkeypatch.setattr(nvml, "for_device", lambda _: (FakeNvml(), ""))
     described = environment.describe("cuda:0", [])
     for _ in range(3):  # as for ceilings, the self-test, and what they are kept under
-        assert ceilings_cache.fingerprint("cuda:0")["driver"] == FakeNvml().about()["driver"]
+        assert machine_cache.fingerprint("cuda:0")["driver"] == FakeNvml().about()["driver"]
     assert described["gpu"]["nvidia_smi"]["driver"] == "580.1"
     assert [command[0] for command in asked] == ["nvidia-smi"]
 
@@ -121,8 +123,8 @@ def test_without_nvml_the_driver_is_what_the_kernel_says(
 ) -> None:
     monkeypatch.setattr(nvml, "for_device", lambda _: (None, nvml.MISSING))
     monkeypatch.setattr(host, "ROOT", tmp_path)
-    assert environment.driver("cuda:0") is None
+    assert CudaDevice(0).driver() is None
     (tmp_path / "proc/driver/nvidia").mkdir(parents=True)
     (tmp_path / "proc/driver/nvidia/version").write_text("NVRM version: 580.1\nGCC version: 12\n")
-    assert environment.driver("cuda:0") == "NVRM version: 580.1"
-    assert environment.driver("cpu") is None
+    assert CudaDevice(0).driver() == "NVRM version: 580.1"
+    assert CpuDevice().driver() is None

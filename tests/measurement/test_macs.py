@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import benchsuite
-from benchsuite.measurement.einsum import einsum_count
 from benchsuite.measurement.macs import count_cost
+from benchsuite.measurement.op_rules import einsum_count
 from benchsuite.measurement.op_table import count_operator, rule_of
 
 _library = torch.library.Library("counted", "FRAGMENT")  # type: ignore[no-untyped-call]

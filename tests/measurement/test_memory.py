@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchsuite.measurement import nvml, process_memory
+from benchsuite.measurement import nvml
+from benchsuite.measurement.cpu import CpuDevice, peak_resident_bytes
+from benchsuite.measurement.cuda import CudaDevice, bytes_on_card
 from benchsuite.measurement.memory import measure_memory, module_bytes
-from benchsuite.measurement.nvml import FakeNvml, GpuProcess
+from benchsuite.measurement.nvml import GpuProcess
 from benchsuite.results.record import Memory
 from benchsuite.worker.build import Subject
 from benchsuite.worker.steps import steps_of
+from tests.doubles.fake_nvml import FakeNvml
 
 
 def inferred(module: nn.Module, x: Tensor) -> Memory:
@@ -167,7 +170,7 @@ def test_the_process_holds_what_a_step_writes_to_and_a_small_cell_after_a_large_
 
 def test_where_a_peak_cannot_begin_anew_the_process_has_none(tmp_path: Path) -> None:
     calls: list[str] = []
-    assert process_memory.peak_of(lambda: calls.append("step"), tmp_path) is None
+    assert peak_resident_bytes(lambda: calls.append("step"), tmp_path) is None
     assert calls == []
 
 
@@ -180,25 +183,22 @@ def test_the_peak_of_the_process_is_read_after_it_was_reset_and_the_step_ran(tmp
         assert (own / "clear_refs").read_text() == "5"
         (own / "status").write_text("Name:\tpython\nVmPeak:\t 900 kB\nVmHWM:\t     300 kB\nVmRSS:\t 200 kB\n")
 
-    assert process_memory.peak_of(step, tmp_path) == 300 * 1024
+    assert peak_resident_bytes(step, tmp_path) == 300 * 1024
 
 
 def test_on_a_gpu_the_process_is_found_by_its_pid_among_those_that_the_driver_lists() -> None:
     others, own = GpuProcess(1, 500), GpuProcess(os.getpid(), 700)
-    where = torch.device("cuda", 0)
-    assert process_memory.on_gpu(where, FakeNvml(running=(others, own))) == 700
-    assert process_memory.on_gpu(where, FakeNvml(running=(others,))) is None  # another namespace
-    assert process_memory.on_gpu(where, FakeNvml(running=None)) is None
+    assert bytes_on_card(FakeNvml(running=(others, own))) == 700
+    assert bytes_on_card(FakeNvml(running=(others,))) is None  # another namespace
+    assert bytes_on_card(FakeNvml(running=None)) is None
 
 
 def test_in_a_container_the_process_has_what_is_in_use_on_the_card_since_it_came() -> None:
-    where, others = torch.device("cuda", 0), (GpuProcess(1, 500),)
-    assert process_memory.on_gpu(where, FakeNvml(running=(), used=1700, before_bytes=1000)) == 700
-    assert process_memory.on_gpu(where, FakeNvml(running=others, used=1700, before_bytes=1000)) == 700
-    assert (
-        process_memory.on_gpu(where, FakeNvml(running=(), used=900, before_bytes=1000)) == 0
-    )  # one has gone
-    assert process_memory.on_gpu(where, FakeNvml(running=(), used=1700)) is None  # nobody looked in time
+    others = (GpuProcess(1, 500),)
+    assert bytes_on_card(FakeNvml(running=(), used=1700, before_bytes=1000)) == 700
+    assert bytes_on_card(FakeNvml(running=others, used=1700, before_bytes=1000)) == 700
+    assert bytes_on_card(FakeNvml(running=(), used=900, before_bytes=1000)) == 0  # one has gone
+    assert bytes_on_card(FakeNvml(running=(), used=1700)) is None  # nobody looked in time
 
 
 @pytest.mark.parametrize(("reserved", "before"), [(0, 1000), (64, None)])
@@ -216,11 +216,11 @@ def test_memory_in_use_before_this_process_is_known_only_if_it_had_none_then(
 def test_memory_elsewhere_is_in_use_and_not_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (300, 1000))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 500)
-    assert process_memory.elsewhere_on_gpu("cuda:0") == 200
-    assert process_memory.elsewhere_on_gpu("cpu") is None
+    assert CudaDevice(0).elsewhere_bytes() == 200
+    assert CpuDevice().elsewhere_bytes() is None
 
     def lost(_: object) -> None:
         raise RuntimeError("CUDA error: device-side assert triggered")
 
     monkeypatch.setattr(torch.cuda, "mem_get_info", lost)
-    assert process_memory.elsewhere_on_gpu("cuda:0") is None
+    assert CudaDevice(0).elsewhere_bytes() is None

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from benchsuite.measurement import nvml
-from benchsuite.measurement.conditions import Watch
-from benchsuite.measurement.nvml import Card, FakeNvml, GpuProcess, Nvml, open_card, reason_words
+from benchsuite.measurement.conditions import StateReader
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.nvml import Card, GpuProcess, Nvml, open_card, reason_words
+from tests.doubles.fake_nvml import FakeNvml
 
 
 class NVMLError(Exception):
@@ -178,7 +180,7 @@ def test_an_old_driver_costs_no_cell_its_time() -> None:
     """With R470 whatever is asked in a newer form raises, and is absent from the snapshot."""
     old = {name: MismatchError("Unversioned function called") for name in ANSWERS}
     card = opened(Library(**old | {"nvmlDeviceGetTemperature": 61}))
-    found = Watch(card).snapshot()
+    found = StateReader(card).snapshot()
     assert found["gpu_temperature_c"] == 61
     assert not set(found) & {"sm_clock_mhz", "throttle", "gpu_power_w", "other_gpu_processes", "mig"}
 
@@ -197,7 +199,7 @@ def test_without_the_package_the_reason_names_the_extra(monkeypatch: pytest.Monk
 
 
 def test_a_cpu_has_none() -> None:
-    assert nvml.for_device("cpu") == (None, "cpu is no GPU")
+    assert CpuDevice().card() == (None, "cpu is no GPU")
 
 
 def test_nothing_is_ever_set_on_the_card() -> None:

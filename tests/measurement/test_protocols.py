@@ -8,15 +8,15 @@ from typing import get_args
 
 import pytest
 
-from benchsuite.measurement.caches import MIB
-from benchsuite.measurement.protocols import HOST_CLOCK, PROTOCOLS, Plan
+from benchsuite.measurement.cpu import MIB
+from benchsuite.measurement.protocols import HOST_CLOCK, PROTOCOLS, SamplingPlan
 from benchsuite.measurement.stopping import FixedCount, Visit
-from benchsuite.measurement.warmup import WarmUp
+from benchsuite.measurement.timing import WarmUp
 from benchsuite.results import record
 from benchsuite.results.record import Timing
 from tests.doubles.fake_device import FakeDevice
 
-PLAN = Plan(
+PLAN = SamplingPlan(
     threads=2,
     warm_up=WarmUp(calls=3, seconds=0.0),
     stopping=FixedCount(min_samples=4, max_samples=4, max_s=1e9),
@@ -55,12 +55,12 @@ def test_adaptive_is_the_timing_loop_with_the_scenarios_wishes() -> None:
 
 def test_adaptive_hands_on_the_visit_the_parts_and_the_cold_inputs() -> None:
     visit = Visit(round=1, rounds=2)
-    parts = Plan(
+    parts = SamplingPlan(
         threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, visit=visit, parts={"forward": nothing}
     )
     timing = PROTOCOLS["adaptive"].sample(nothing, FakeDevice(repeat(0.5)), parts)
     assert timing.parts_s == {"forward": (0.5, 0.5)}
-    cold = Plan(threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, cold=(nothing, nothing))
+    cold = SamplingPlan(threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, cold=(nothing, nothing))
     device = FakeDevice(repeat(0.5))
     PROTOCOLS["adaptive"].sample(nothing, device, cold)
     assert "flush" in device.log
@@ -134,7 +134,9 @@ def test_do_bench_clears_nothing_on_a_cpu() -> None:
 
 @pytest.mark.parametrize("word", [word for word in PROTOCOLS if word != "adaptive"])
 def test_a_published_protocol_takes_nothing_from_the_scenario_but_threads(word: record.Protocol) -> None:
-    other = Plan(threads=2, warm_up=WarmUp(99, 9.0), stopping=FixedCount(50, 60, 1.0), visit=Visit(1, 3))
+    other = SamplingPlan(
+        threads=2, warm_up=WarmUp(99, 9.0), stopping=FixedCount(50, 60, 1.0), visit=Visit(1, 3)
+    )
     plain, _ = sampled(word, repeat(1 / 64))
     assert PROTOCOLS[word].sample(nothing, FakeDevice(repeat(1 / 64)), other) == plain
     assert plain.stopped_by == "protocol"

@@ -6,19 +6,21 @@ from itertools import chain, repeat
 
 import pytest
 
-from benchsuite.measurement.blocks import (
+from benchsuite.measurement.accelerator import LEAST_S
+from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.measurement.cuda import CudaDevice
+from benchsuite.measurement.device import Step
+from benchsuite.measurement.stopping import FixedCount, RelativeInterval, Visit
+from benchsuite.measurement.timing import (
     BLOCK_CALLS,
     BLOCK_S,
     MOST_QUEUED,
     VISIT_S,
+    WarmUp,
     calls_per_sample,
     keep_at_work,
+    measure_time,
 )
-from benchsuite.measurement.cuda import LEAST_S, CudaDevice
-from benchsuite.measurement.device import CpuDevice, Step
-from benchsuite.measurement.stopping import FixedCount, RelativeInterval, Visit
-from benchsuite.measurement.timing import measure_time
-from benchsuite.measurement.warmup import WarmUp
 from tests.doubles.fake_device import FakeDevice
 
 NO_WARM_UP = WarmUp(calls=0, seconds=0.0)

@@ -8,7 +8,7 @@ from itertools import chain, count, repeat
 import numpy as np
 import pytest
 
-from benchsuite.measurement.warmup import EXTRA, FIRST_CALLS, WarmUp, steady, warm
+from benchsuite.measurement.timing import EXTRA, FIRST_CALLS, WarmUp, steady, warm
 from tests.doubles.fake_device import FakeDevice
 
 

@@ -118,8 +118,6 @@ def test_a_fraction_that_keeps_nothing_is_refused() -> None:
     message = r"^hard_thresholding_fraction 0.1 keeps no frequency of a 3 × 4 grid$"
     with pytest.raises(ValueError, match=message):
         module(tokens((3, 4)), (3, 4))
-    with pytest.raises(ValueError, match=message):
-        module.macs((3, 4))
 
 
 def test_the_port_renames_what_the_authors_call_hidden() -> None:

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.biformer import PORTS, BiLevelRoutingAttention, BiLevelRoutingAttention2d
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 
@@ -163,11 +163,7 @@ def test_macs_by_hand(dim: int, heads: int, size: Size) -> None:
     expected = projections + routing + 2 * n * topk * region * dim + local
     with torch.device("meta"):
         module, other = BiLevelRoutingAttention(dim, heads), BiLevelRoutingAttention2d(dim, heads)
-        maps = torch.empty(1, *size, dim)
-    assert module.macs(size) == other.macs(size) == expected
-    for part, x in ((module, maps), (other, maps.permute(0, 3, 1, 2))):
-        cost = count_cost(part, (x,))
-        assert (cost.macs, cost.uncounted) == (expected, {})
+    assert counted(module, size) == counted(other, size) == expected
 
 
 def test_macs_of_narrow_queries_pooled_keys_and_padding() -> None:
@@ -182,36 +178,31 @@ def test_macs_of_narrow_queries_pooled_keys_and_padding() -> None:
     }
     expected = n * c * (2 * d + c) + 81 * d + n * 2 * keys * (d + c) + 25 * n * c + n * c**2
     with torch.device("meta"):
-        module, x = BiLevelRoutingAttention(c, 4, side_dwconv=5, **options), torch.empty(1, 5, 6, c)
-    assert module.macs((5, 6)) == expected
-    assert count_cost(module, (x,)).macs == expected
+        module = BiLevelRoutingAttention(c, 4, side_dwconv=5, **options)
+    assert counted(module, (5, 6)) == expected
 
 
 def test_macs_of_a_router_with_weights() -> None:
     options = {"n_win": 2, "topk": 2, "soft_routing": True, "diff_routing": True}
     plain = BiLevelRoutingAttention(8, 2, **options)
     learned = BiLevelRoutingAttention(8, 2, **options, param_routing=True)
-    assert learned.macs((4, 4)) - plain.macs((4, 4)) == 2 * 4 * 8**2
-    assert count_cost(learned, (torch.empty(1, 4, 4, 8),)).macs == learned.macs((4, 4))
+    assert counted(learned, (4, 4)) - counted(plain, (4, 4)) == 2 * 4 * 8**2
 
 
 def test_macs_with_channels_first_pay_for_padded_tokens_in_attention_only() -> None:
     n, padded, c = 35, 54, 32  # 5 × 7 in regions of 2 × 3: 6 × 9, nine regions of six tokens
     with torch.device("meta"):
-        module, x = BiLevelRoutingAttention2d(c, 4, n_win=2, topk=3), torch.empty(1, c, 5, 7)
+        module = BiLevelRoutingAttention2d(c, 4, n_win=2, topk=3)
     expected = 4 * n * c**2 + 81 * c + 2 * padded * 3 * 6 * c + 9 * n * c
-    assert module.macs((5, 7)) == expected
-    assert count_cost(module, (x,)).macs == expected
+    assert counted(module, (5, 7)) == expected
 
 
 def test_grids_that_do_not_fit_are_refused() -> None:
     module, other = made(n_win=4), made(BiLevelRoutingAttention2d, n_win=4)
     with pytest.raises(ValueError, match=r"^n_win 4 does not divide the 4 × 6 grid$"):
         module(image((4, 6)))
-    with pytest.raises(ValueError, match=r"^n_win 4 does not divide the 4 × 6 grid$"):
-        module.macs((4, 6))
     with pytest.raises(ValueError, match=r"^n_win 4 is larger than the 3 × 8 grid$"):
-        other.macs((3, 8))
+        other(image((3, 8)).permute(0, 3, 1, 2))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.botnet import PORTS, BottleneckAttention, by_position
+from tests.mixers.counting import counted
 
 
 def oracle(module: BottleneckAttention, x: Tensor, scale_position: float) -> Tensor:
@@ -82,28 +82,23 @@ def test_queries_are_as_wide_as_a_multiple_of_eight_has_it() -> None:
 def test_macs_with_equal_widths(dim: int, heads: int, size: tuple[int, int]) -> None:
     n = size[0] * size[1]
     with torch.device("meta"):
-        module, x = BottleneckAttention(dim, heads, grid=size), torch.empty(1, dim, *size)
+        module = BottleneckAttention(dim, heads, grid=size)
     expected = 3 * n * dim**2 + 2 * n * dim * (size[0] + size[1] - 1) + 2 * n**2 * dim
-    assert module.macs(size) == expected
-    cost = count_cost(module, (x,))
-    assert (cost.macs, cost.uncounted) == (expected, {})
+    assert counted(module, size) == expected
 
 
 def test_macs_with_other_widths() -> None:
     n, d, e = 12, 2 * 4, 48
     with torch.device("meta"):
-        module, x = BottleneckAttention(32, 2, grid=(3, 4), dim_out=e, head_dim=4), torch.empty(1, 32, 3, 4)
-    assert module.macs((3, 4)) == n * 32 * (2 * d + e) + n * d * (5 + 7) + n**2 * (d + e)
-    assert count_cost(module, (x,)).macs == module.macs((3, 4))
+        module = BottleneckAttention(32, 2, grid=(3, 4), dim_out=e, head_dim=4)
+    assert counted(module, (3, 4)) == n * 32 * (2 * d + e) + n * d * (5 + 7) + n**2 * (d + e)
 
 
 def test_macs_without_a_bias_are_those_of_longer_heads() -> None:
     n, c, heads, longer = 12, 32, 2, 16 + 3 + 4
     with torch.device("meta"):
-        module, x = BottleneckAttention(c, heads, grid=(3, 4), kernel="sdpa"), torch.empty(1, c, 3, 4)
-    assert module.macs((3, 4)) == 3 * n * c**2 + n * c * (5 + 7) + 2 * n**2 * heads * longer
-    cost = count_cost(module, (x,))
-    assert (cost.macs, cost.uncounted) == (module.macs((3, 4)), {})
+        module = BottleneckAttention(c, heads, grid=(3, 4), kernel="sdpa")
+    assert counted(module, (3, 4)) == 3 * n * c**2 + n * c * (5 + 7) + 2 * n**2 * heads * longer
 
 
 def test_values_may_be_wider_than_queries_with_their_positions() -> None:
@@ -111,7 +106,7 @@ def test_values_may_be_wider_than_queries_with_their_positions() -> None:
     module = BottleneckAttention(8, 2, grid=(2, 2), dim_out=32, head_dim=2, kernel="sdpa").double()
     x = torch.randn(1, 8, 2, 2, dtype=torch.float64)
     torch.testing.assert_close(module(x), oracle(module, x, 1.0))
-    assert module.macs((2, 2)) == 4 * 8 * (8 + 32) + 4 * 4 * (3 + 3) + 2 * 4**2 * 2 * 16
+    assert counted(module, (2, 2)) == 4 * 8 * (8 + 32) + 4 * 4 * (3 + 3) + 2 * 4**2 * 2 * 16
 
 
 def test_the_places_of_keys_follow_the_dtype() -> None:
@@ -128,8 +123,6 @@ def test_what_does_not_fit_is_refused() -> None:
     message = r"^this bottleneck_attention is made for a 3 × 4 grid, not for one of 4 × 4$"
     with pytest.raises(ValueError, match=message):
         module(torch.randn(1, 8, 4, 4))
-    with pytest.raises(ValueError, match=message):
-        module.macs((4, 4))
     with pytest.raises(ValueError, match=r"^stride 3 is neither 1 nor 2$"):
         BottleneckAttention(8, 2, stride=3)
 

@@ -102,8 +102,6 @@ def test_another_grid_is_refused_even_of_as_many_tokens() -> None:
     message = r"^cascaded_group was built for a 2 × 3 grid, and this one is 3 × 2$"
     with pytest.raises(ValueError, match=message):
         build()(map_of().transpose(2, 3))
-    with pytest.raises(ValueError, match=message):
-        build().macs((3, 2))
 
 
 def test_the_port_refuses_values_that_cannot_cascade() -> None:

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.dat import PORTS, DeformableAttention
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 
@@ -152,20 +152,10 @@ def test_the_closed_form(c: int, h: int, size: Size) -> None:
         spaced = DeformableAttention(c, h, num_groups=1, position="log_cpb")
         halved = DeformableAttention(c, h, position="dwc", kernel_size=3, stride=2)
     offsets = 25 * n * c + 2 * n * c
-    assert plain.macs(size) == 4 * n * c**2 + 2 * n**2 * c + offsets
-    assert spaced.macs(size) == plain.macs(size) + n**2 * (2 * 32 + 32 * h)
+    assert counted(plain, size) == 4 * n * c**2 + 2 * n**2 * c + offsets
+    assert counted(spaced, size) == counted(plain, size) + n**2 * (2 * 32 + 32 * h)
     m = -(-size[0] // 2) * -(-size[1] // 2)
-    assert halved.macs(size) == 2 * (n + m) * c**2 + 2 * n * m * c + 11 * m * c + 9 * n * c
-
-
-@pytest.mark.parametrize(("options", "size"), CASES, ids=str)
-def test_what_is_counted_is_the_closed_form(options: dict[str, Any], size: Size) -> None:
-    with torch.device("meta"):
-        module = DeformableAttention(8, 4, **({"grid": size, "kernel_size": 3} | options))
-        x = torch.empty(1, 8, *size)
-    cost = count_cost(module, (x,))
-    assert cost.macs == module.macs(size)
-    assert cost.uncounted == {}
+    assert counted(halved, size) == 2 * (n + m) * c**2 + 2 * n * m * c + 11 * m * c + 9 * n * c
 
 
 def test_a_map_of_another_size_is_refused_where_a_table_is_made_for_one() -> None:
@@ -173,8 +163,6 @@ def test_a_map_of_another_size_is_refused_where_a_table_is_made_for_one() -> Non
         module = DeformableAttention(8, 2, grid=(4, 5), position=position)
         with pytest.raises(ValueError, match=r"^the map is 5 × 4, this module is made for 4 × 5$"):
             module(torch.zeros(1, 8, 5, 4))
-        with pytest.raises(ValueError, match=r"^the map is 5 × 4, this module is made for 4 × 5$"):
-            module.macs((5, 4))
     assert (
         DeformableAttention(8, 2, grid=(4, 5), position="log_cpb")(torch.zeros(1, 8, 5, 4)).isfinite().all()
     )
@@ -184,10 +172,10 @@ def test_a_map_too_small_to_sample_is_refused() -> None:
     module = DeformableAttention(8, 2, stride=4, kernel_size=4, position="none")
     message = r"^stride 4 and kernel_size 4 leave too few samples of the 4 × 8 map$"
     with pytest.raises(ValueError, match=message):
-        module.macs((4, 8))
+        module(torch.zeros(1, 8, 4, 8))
     uneven = DeformableAttention(8, 2, grid=(5, 5), stride=2, kernel_size=3, position="fixed")
     with pytest.raises(ValueError, match=r'^position "fixed" is made for 4 samples, not for 9$'):
-        uneven.macs((5, 5))
+        uneven(torch.zeros(1, 8, 5, 5))
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.dat_pyramid import PyramidAttention
 from benchsuite.mixers.pvt import SpatialReductionAttention
+from tests.mixers.counting import counted
 
 
 def image(size: tuple[int, int]) -> Tensor:
@@ -30,7 +30,7 @@ def test_it_is_spatial_reduction_attention_in_another_layout(ratio: int) -> None
     x, size = image((5, 7)), (5, 7)
     expected = sra(x.flatten(2).transpose(1, 2), size).transpose(1, 2).reshape(x.shape)
     torch.testing.assert_close(module(x), expected)
-    assert module.macs(size) == sra.macs(size)
+    assert counted(module, size) == counted(sra, size)
 
 
 @pytest.mark.parametrize(("c", "h", "size"), [(768, 12, (14, 14)), (64, 2, (28, 14)), (32, 4, (7, 9))])
@@ -38,16 +38,8 @@ def test_the_closed_form(c: int, h: int, size: tuple[int, int]) -> None:
     n, m = size[0] * size[1], (size[0] // 2) * (size[1] // 2)
     with torch.device("meta"):
         module, plain = PyramidAttention(c, h, sr_ratio=2), PyramidAttention(c, h)
-    assert module.macs(size) == 2 * n * c**2 + 6 * m * c**2 + 2 * n * m * c
-    assert plain.macs(size) == 4 * n * c**2 + 2 * n**2 * c
-
-
-@pytest.mark.parametrize("kernel", ["math", "sdpa"])
-def test_what_is_counted_is_the_closed_form(kernel: str) -> None:
-    with torch.device("meta"):
-        module, x = PyramidAttention(8, 2, sr_ratio=2, kernel=kernel), torch.empty(1, 8, 5, 6)
-    cost = count_cost(module, (x,))
-    assert (cost.macs, cost.uncounted) == (module.macs((5, 6)), {})
+    assert counted(module, size) == 2 * n * c**2 + 6 * m * c**2 + 2 * n * m * c
+    assert counted(plain, size) == 4 * n * c**2 + 2 * n**2 * c
 
 
 def test_ratios_that_cannot_be_are_refused() -> None:

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.attention.flex_attention import create_block_mask, create_mask
 
 from benchsuite.measurement.memory_estimate import peak_bytes
-from benchsuite.mixers import _window, nat
+from benchsuite.mixers import _windows, nat
 from benchsuite.mixers._flex import block_mask_of, flex_attend
-from benchsuite.mixers._flex_neighborhood import FlexNeighborhood
-from benchsuite.mixers.nat import NeighborhoodAttention
+from benchsuite.mixers.nat import FlexNeighborhood, NeighborhoodAttention
 from benchsuite.mixers.swin import WindowAttention
 
 compiles = pytest.mark.skipif(
@@ -113,7 +112,7 @@ def eager(
 
 @pytest.fixture
 def _uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (nat, _window):
+    for module in (nat, _windows):
         monkeypatch.setattr(module, "flex_attend", eager)
 
 

@@ -71,8 +71,6 @@ def test_what_does_not_fit_is_refused() -> None:
     message = r"^gmlp_sgu was built for 6 tokens, and a 3 × 3 grid has 9$"
     with pytest.raises(ValueError, match=message):
         GatedMLP(8, grid=SIZE)(torch.zeros(1, 9, 8), (3, 3))
-    with pytest.raises(ValueError, match=message):
-        GatedMLP(8, grid=SIZE).macs((3, 3))
 
 
 def test_the_port_of_several_heads_takes_weights_of_a_matrix_for_each() -> None:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.hornet import PORTS, GlobalLocalFilter, GnConv, HorNetBlock
+from tests.mixers.counting import counted
 
 
 def image(dim: int = 8, size: tuple[int, int] = (5, 6)) -> Tensor:
@@ -111,8 +111,8 @@ def test_a_block_norms_channels_and_scales_its_branches() -> None:
     block, x = HorNetBlock(8, order=2, layer_scale=0.3, mlp_ratio=2).double(), image()
     y = x + 0.3 * block.gnconv(channel_norm(x, block.norm1))
     hidden = channel_norm(y, block.norm2).permute(0, 2, 3, 1)
-    hidden = block.pwconv1(hidden)
-    hidden = block.pwconv2(0.5 * hidden * (1 + torch.erf(hidden / 2**0.5)))
+    hidden = block.mlp.fc1(hidden)
+    hidden = block.mlp.fc2(0.5 * hidden * (1 + torch.erf(hidden / 2**0.5)))
     torch.testing.assert_close(block(x), y + 0.3 * hidden.permute(0, 3, 1, 2))
 
 
@@ -130,21 +130,11 @@ def test_closed_forms(c: int, size: tuple[int, int]) -> None:
         plain, filtered = GnConv(c, order=3), GnConv(c, order=3, global_filter=True)
         block = HorNetBlock(c, order=3)
     gates, widening = c // 4 + c // 2 + c, (c // 4) * (c // 2) + (c // 2) * c
-    assert plain.macs(size) == 3 * n * c**2 + 49 * n * gates + n * widening
-    assert filtered.macs(size) == 3 * n * c**2 + 9 * n * gates // 2 + n * widening
-    assert block.macs(size) == plain.macs(size) + 8 * n * c**2
-
-
-def test_what_is_counted_is_the_closed_form_but_for_fourier_transforms() -> None:
-    with torch.device("meta"):
-        plain, filtered, block = GnConv(16), GnConv(16, order=3, global_filter=True), HorNetBlock(16)
-        x = torch.empty(1, 16, 7, 6)
-    for module in (plain, block):
-        cost = count_cost(module, (x,))
-        assert (cost.macs, cost.uncounted) == (module.macs((7, 6)), {})
-    cost = count_cost(filtered, (x,))
-    assert cost.macs == filtered.macs((7, 6))
-    assert set(cost.uncounted) <= {"aten::fft_rfft2", "aten::fft_irfft2", "aten::view_as_complex"}
+    assert counted(plain, size) == 3 * n * c**2 + 49 * n * gates + n * widening
+    transforms = {"aten::fft_rfft2", "aten::fft_irfft2", "aten::view_as_complex"}
+    local = 9 * n * gates // 2
+    assert counted(filtered, size, ignored=transforms) == 3 * n * c**2 + local + n * widening
+    assert counted(block, size) == counted(plain, size) + 8 * n * c**2
 
 
 def test_widths_that_do_not_split_are_refused() -> None:

@@ -78,5 +78,3 @@ def test_a_grid_that_the_stride_does_not_divide_is_refused() -> None:
     module, message = Involution(16, stride=2), r"^stride 2 does not divide the 8 × 7 grid$"
     with pytest.raises(ValueError, match=message):
         module(torch.zeros(1, 16, 8, 7))
-    with pytest.raises(ValueError, match=message):
-        module.macs((8, 7))

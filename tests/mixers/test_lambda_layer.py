@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.lambda_layer import PORTS, LambdaLayer
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 
@@ -99,10 +99,8 @@ def test_macs_by_hand(dim: int, heads: int, size: Size, r: int | None) -> None:
     content, with_queries = n * k * v, 2 * n * heads * k * v
     positions = n * k * v * (n if r is None else r**2)
     with torch.device("meta"):
-        module, x = LambdaLayer(dim, heads, r=r, grid=size), torch.empty(1, dim, *size)
-    assert module.macs(size) == projections + content + with_queries + positions
-    cost = count_cost(module, (x,))
-    assert (cost.macs, cost.uncounted) == (module.macs(size), {})
+        module = LambdaLayer(dim, heads, r=r, grid=size)
+    assert counted(module, size) == projections + content + with_queries + positions
 
 
 def test_what_does_not_fit_is_refused() -> None:
@@ -114,8 +112,6 @@ def test_what_does_not_fit_is_refused() -> None:
     message = r"^this lambda_layer is made for a 3 × 4 grid, not for one of 4 × 4$"
     with pytest.raises(ValueError, match=message):
         module(torch.randn(1, 8, 4, 4, dtype=torch.float64))
-    with pytest.raises(ValueError, match=message):
-        module.macs((4, 4))
 
 
 def test_the_port_flattens_the_authors_kernel_and_fills_in_counters() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.linformer import PORTS, Linformer
+from tests.mixers.counting import counted
 
 OPTIONS = [
     {},
@@ -68,27 +68,18 @@ def test_the_closed_form_is_that_of_the_paper(c: int, h: int, size: tuple[int, i
     n = size[0] * size[1]
     with torch.device("meta"):
         module = Linformer(c, h, grid=size, rows=k)
-    assert module.macs(size) == 4 * n * c**2 + 4 * n * k * c
+    assert counted(module, size) == 4 * n * c**2 + 4 * n * k * c
 
 
 def test_the_layer_that_the_hilo_authors_publish() -> None:
     with torch.device("meta"):
-        assert Linformer(768, 12, rows=256).macs((14, 14)) == 616_562_688  # 616.56 M
-
-
-@each_option
-def test_what_is_counted_is_the_closed_form(options: dict[str, object]) -> None:
-    with torch.device("meta"):
-        module, x = Linformer(8, 2, grid=(3, 4), rows=5, **options), torch.empty(1, 6, 8)
-    cost = count_cost(module, (x, (2, 3)))
-    assert cost.macs == module.macs((2, 3))
-    assert cost.uncounted == {}
+        assert counted(Linformer(768, 12, rows=256), (14, 14)) == 616_562_688  # 616.56 M
 
 
 def test_sharing_the_features_saves_their_layer_and_their_projection() -> None:
     with torch.device("meta"):
         plain, shared = Linformer(32, 4, rows=10), Linformer(32, 4, rows=10, share_kv="all")
-    assert plain.macs((14, 14)) - shared.macs((14, 14)) == 196 * 32 * (32 + 10)
+    assert counted(plain, (14, 14)) - counted(shared, (14, 14)) == 196 * 32 * (32 + 10)
     assert "proj_v" not in dict(shared.named_parameters())
 
 
@@ -97,8 +88,6 @@ def test_a_grid_with_more_tokens_is_refused() -> None:
     message = r"^the 4 × 4 grid has more tokens than the 3 × 4 grid that this module is made for$"
     with pytest.raises(ValueError, match=message):
         module(torch.zeros(1, 16, 8), (4, 4))
-    with pytest.raises(ValueError, match=message):
-        module.macs((4, 4))
 
 
 def test_unknown_options_are_named() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import importlib
 import inspect
+import re
 import subprocess
 import sys
 import warnings
@@ -18,9 +19,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.mixers._attention import ALL_KERNELS
-from benchsuite.mixers._relation import Relation
 
 DIM, NUM_HEADS, SIZE = 32, 4, (14, 28)
 
@@ -86,9 +86,6 @@ DIFFERENTIABLE: dict[str, dict[str, Any]] = {
 
 NO_PARAMETERS = {"cb", "fnet", "pooling"}
 """Mixers that have nothing to learn."""
-
-NO_MACS = {"cb", "cbs", "fnet", "gfnet", "pooling"}
-"""Mixers without a multiply–add that counts: they average or scale, or go through the Fourier domain."""
 
 ONE_OF_A_KIND = [
     "msa",
@@ -173,6 +170,15 @@ def test_layout_and_kernels_are_declared_on_the_class(name: str) -> None:
 def test_options_are_keywords_only(name: str) -> None:
     for parameter in inspect.signature(mixer_class(name)).parameters.values():
         assert parameter.name in {"dim", "num_heads"} or parameter.kind is parameter.KEYWORD_ONLY
+
+
+@pytest.mark.parametrize("target", [*MIXERS.values(), *BLOCKS.values()])
+def test_every_argument_is_explained(target: str) -> None:
+    module, _, name = target.partition(":")
+    cls = getattr(importlib.import_module(module), name)
+    _, _, section = inspect.cleandoc(cls.__doc__ or "").partition("\nArgs:\n")
+    entries = re.findall(r"^    ([\w, ]+): ", section.partition("\n\n")[0], re.MULTILINE)
+    assert {word for entry in entries for word in entry.split(", ")} == set(inspect.signature(cls).parameters)
 
 
 @each_mixer
@@ -348,13 +354,6 @@ def test_heads_that_do_not_divide_the_channels_are_named(name: str) -> None:
         return
     with pytest.raises(ValueError, match=r"^num_heads 5 does not divide dim 32$"):
         make(name, num_heads=5)
-
-
-@each_mixer
-def test_the_closed_form_is_a_whole_number(name: str) -> None:
-    macs = make(name).macs(SIZE)
-    assert type(macs) is int
-    assert (macs > 0) is (mixer_of(name) not in NO_MACS)
 
 
 def assert_compiles(name: str, backend: str) -> None:

@@ -72,5 +72,3 @@ def test_what_does_not_fit_is_refused() -> None:
     message = r"^patches of 4 × 4 do not tile the 4 × 6 grid; patch_size must divide both sides$"
     with pytest.raises(ValueError, match=message):
         build(patch_size=4)(map_of())
-    with pytest.raises(ValueError, match=message):
-        build(patch_size=4).macs((4, 6))

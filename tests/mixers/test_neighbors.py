@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers import _neighbors
-from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_odd, correlate, neighbors, reflect
+from benchsuite.mixers._checks import check_odd
+from benchsuite.mixers._neighbors import GridEmbedding, aggregate, correlate, neighbors, reflect
 
 GEOMETRY = pytest.mark.parametrize(
     ("kernel_size", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (5, 1, 1), (3, 1, 2), (3, 2, 2), (1, 2, 1)]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.quadtree import PORTS, QuadTreeAttention
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 Place = tuple[int, int]
@@ -136,19 +136,9 @@ def test_the_closed_form(c: int, h: int, levels: int, size: Size) -> None:
     with torch.device("meta"):
         a, b = (QuadTreeAttention(c, h, variant=variant, levels=levels) for variant in "AB")
     attention = 2 * counts[-1] ** 2 * c + sum(2 * 4 * 8 * n * c for n in counts[:-1])
-    assert a.macs(size) == 4 * counts[0] * c**2 + attention
+    assert counted(a, size) == 4 * counts[0] * c**2 + attention
     values = sum(4 * n * c**2 + n * c**2 for n in counts[1:])
-    assert b.macs(size) == a.macs(size) + values + sum(9 * n * c for n in counts)
-
-
-@pytest.mark.parametrize("variant", ["A", "B"])
-@pytest.mark.parametrize("levels", [1, 2, 3])
-def test_what_is_counted_is_the_closed_form(variant: str, levels: int) -> None:
-    with torch.device("meta"):
-        module, x = QuadTreeAttention(16, 2, variant=variant, levels=levels), torch.empty(1, 192, 16)
-    cost = count_cost(module, (x, (12, 16)))
-    assert cost.macs == module.macs((12, 16))
-    assert cost.uncounted == {}
+    assert counted(b, size) == counted(a, size) + values + sum(9 * n * c for n in counts)
 
 
 def test_grids_without_the_levels_are_refused() -> None:
@@ -156,7 +146,7 @@ def test_grids_without_the_levels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^3 levels need a grid that 4 divides, not 14 × 16$"):
         module(torch.zeros(1, 224, 8), (14, 16))
     with pytest.raises(ValueError, match=r"^topk 8 is more than the 2 × 3 tokens of the coarsest level$"):
-        module.macs((8, 12))
+        module(torch.zeros(1, 96, 8), (8, 12))
 
 
 def test_wrong_options_are_named() -> None:

@@ -67,8 +67,6 @@ def test_another_number_of_tokens_is_refused() -> None:
     message = r"^resmlp was built for 6 tokens, and a 1 × 5 grid has 5$"
     with pytest.raises(ValueError, match=message):
         CrossPatch(4, grid=SIZE)(torch.zeros(1, 5, 4), (1, 5))
-    with pytest.raises(ValueError, match=message):
-        CrossPatch(4, grid=SIZE).macs((1, 5))
 
 
 def test_the_port_knows_which_scale_belongs_to_which_branch() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers import swinv2
 from benchsuite.mixers.swinv2 import PORTS, SwinV2Block, SwinV2WindowAttention, log_offsets
+from tests.mixers.counting import counted
 
 Size = tuple[int, int]
 
@@ -104,7 +104,7 @@ def test_a_small_grid_is_that_of_a_module_with_the_smaller_window() -> None:
     small.load_state_dict(large.state_dict())
     x = tokens((3, 6))
     assert torch.equal(large(x, (3, 6)), small(x, (3, 6)))
-    assert large.macs((3, 6)) == small.macs((3, 6))
+    assert counted(large, (3, 6)) == counted(small, (3, 6))
 
 
 def test_a_grid_of_one_row_has_a_finite_bias() -> None:
@@ -173,18 +173,15 @@ def test_macs_are_those_of_window_attention_and_of_the_bias(dim: int, heads: int
     n, offsets = size[0] * size[1], 13 * 13
     expected = 4 * n * dim**2 + 2 * n * 49 * dim + offsets * (2 * 512 + 512 * heads)
     with torch.device("meta"):
-        module, x = SwinV2WindowAttention(dim, heads), torch.empty(1, n, dim)
+        module = SwinV2WindowAttention(dim, heads)
         block = SwinV2Block(dim, heads, shift_size=3, mlp_ratio=2)
-    assert module.macs(size) == expected
-    assert block.macs(size) == expected + 2 * n * dim * 2 * dim
-    for part in (module, block):
-        cost = count_cost(part, (x, size))
-        assert (cost.macs, cost.uncounted) == (part.macs(size), {})
+    assert counted(module, size) == expected
+    assert counted(block, size) == expected + 2 * n * dim * 2 * dim
 
 
 def test_padding_is_paid_for() -> None:
     module = made(window_size=4, pad=True)
-    assert module.macs((5, 7)) == 4 * 64 * 8**2 + 2 * 64 * 16 * 8 + 49 * (2 * 512 + 512 * 2)
+    assert counted(module, (5, 7)) == 4 * 64 * 8**2 + 2 * 64 * 16 * 8 + 49 * (2 * 512 + 512 * 2)
 
 
 def test_the_block_norms_what_it_adds() -> None:
@@ -220,8 +217,6 @@ def test_a_grid_that_the_window_does_not_divide_is_refused(window: int | Size, t
     module = SwinV2WindowAttention(8, 2, window_size=window)
     with pytest.raises(ValueError, match=f"^{text} divide the 5 × 8 grid$"):
         module(tokens((5, 8)).float(), (5, 8))
-    with pytest.raises(ValueError, match=f"^{text} divide the 5 × 8 grid$"):
-        module.macs((5, 8))
 
 
 def test_the_ports_take_sides_as_the_authors_write_them() -> None:

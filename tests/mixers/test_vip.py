@@ -86,5 +86,3 @@ def test_what_does_not_fit_is_refused() -> None:
     message = r"^vip was built for a 2 × 3 grid, and this one is 3 × 2$"
     with pytest.raises(ValueError, match=message):
         build()(torch.zeros(1, 3, 2, 8).double())
-    with pytest.raises(ValueError, match=message):
-        build().macs((3, 2))

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchsuite.measurement.macs import count_cost
 from benchsuite.mixers.xcit import PORTS, CrossCovarianceAttention, LocalPatchInteraction, XCiTBlock
+from tests.mixers.counting import counted
 
 SIZE = (3, 5)
 
@@ -56,20 +56,9 @@ def test_the_closed_form_is_linear_in_tokens(c: int, h: int, size: tuple[int, in
     n = size[0] * size[1]
     with torch.device("meta"):
         module = CrossCovarianceAttention(c, h)
-    assert module.macs(size) == 4 * n * c**2 + 2 * n * c * (c // h)
+    assert counted(module, size) == 4 * n * c**2 + 2 * n * c * (c // h)
     if c == 768:
-        assert module.macs(size) == 481_689_600  # published as 481.69 M
-
-
-@pytest.mark.parametrize(
-    "cls", [CrossCovarianceAttention, LocalPatchInteraction, XCiTBlock], ids=lambda cls: cls.__name__
-)
-def test_what_is_counted_is_the_closed_form(cls: type[XCiTBlock]) -> None:
-    with torch.device("meta"):
-        module, x = cls(16), torch.empty(1, 15, 16)
-    cost = count_cost(module, (x, SIZE))
-    assert cost.macs == module.macs(SIZE)
-    assert cost.uncounted == {}
+        assert counted(module, size) == 481_689_600  # published as 481.69 M
 
 
 def test_interaction_is_convolution_gelu_norm_convolution_on_the_grid() -> None:
@@ -92,7 +81,7 @@ def test_interaction_is_convolution_gelu_norm_convolution_on_the_grid() -> None:
     grid = grid * module.bn.weight + module.bn.bias
     expected = convolved(grid, module.conv2).reshape(2, 15, 8)
     torch.testing.assert_close(module(x, SIZE), expected)
-    assert module.macs(SIZE) == 2 * 15 * 25 * 8
+    assert counted(module, SIZE) == 2 * 15 * 25 * 8
 
 
 def test_a_block_is_attention_then_interaction_then_mlp() -> None:
@@ -101,10 +90,10 @@ def test_a_block_is_attention_then_interaction_then_mlp() -> None:
         torch.nn.init.normal_(gamma)
     y = x + block.gamma1 * block.attn(block.norm1(x), SIZE)
     y = y + block.gamma3 * block.local_mp(block.norm3(y), SIZE)
-    y = y + block.gamma2 * block.fc2(gelu(block.fc1(block.norm2(y))))
+    y = y + block.gamma2 * block.mlp.fc2(gelu(block.mlp.fc1(block.norm2(y))))
     torch.testing.assert_close(block(x, SIZE), y)
-    parts = block.attn.macs(SIZE) + block.local_mp.macs(SIZE)
-    assert block.macs(SIZE) == parts + 2 * 15 * 8 * 24
+    parts = counted(block.attn, SIZE) + counted(block.local_mp, SIZE)
+    assert counted(block, SIZE) == parts + 2 * 15 * 8 * 24
 
 
 def test_factors_of_a_block_start_where_they_are_told_to() -> None:

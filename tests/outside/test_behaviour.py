@@ -17,13 +17,14 @@ from benchsuite.measurement.stopping import Visit
 from benchsuite.report.page import render
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import read_run
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import run as run_sweep
-from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.runner.sweep import run_sweep
+from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.terminal import print_summary
 from benchsuite.worker import calls
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from tests.builders import make_cell
 from tests.plans import plans_of
 from tests.real_command import runs, wait_until
@@ -40,8 +41,8 @@ def _on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[ProcessExecutor]:
-    with closing(ProcessExecutor([str(OUTSIDE)])) as found:
+def workers() -> Iterator[ProcessWorkers]:
+    with closing(ProcessWorkers([str(OUTSIDE)])) as found:
         found.describe("cpu", 1, [])
         yield found
 
@@ -134,7 +135,7 @@ def test_who_asks_to_exit_is_a_crash_and_not_the_end(name: str) -> None:
     assert (bad.failure.kind, bad.failure.message) == ("SystemExit", "enough")
 
 
-def test_a_worker_that_dies_while_planning_costs_what_is_planned(executor: ProcessExecutor) -> None:
+def test_a_worker_that_dies_while_planning_costs_what_is_planned(workers: ProcessWorkers) -> None:
     cells = [
         a_cell("Linear"),
         a_cell("exits_on_import:Anything"),
@@ -145,13 +146,13 @@ def test_a_worker_that_dies_while_planning_costs_what_is_planned(executor: Proce
         a_cell("Called", "killed", batch=3),
         a_cell("Linear", batch=3),
     ]
-    executor.plan(cells[:1])
-    before = executor._inspector.pid
-    plans = executor.plan(cells)
+    workers.plan(cells[:1])
+    before = workers._inspector.pid
+    plans = workers.plan(cells)
     assert [plan.status for plan in plans] == [
         "ok", "crash", "crash", "crash", "ok", "crash", "crash", "ok",
     ]  # fmt: skip
-    assert executor._inspector.pid != before
+    assert workers._inspector.pid != before
     said = [plan.failure and plan.failure.message for plan in plans]
     assert said[1] == said[2] == "the worker process exited with code 0 (while it was loaded)"
     assert said[3] == said[5] == said[6] == "the worker process was killed by SIGKILL (while it was counted)"
@@ -159,10 +160,10 @@ def test_a_worker_that_dies_while_planning_costs_what_is_planned(executor: Proce
     assert plans[7].value.cost is not None
 
 
-def test_planning_does_not_wait_for_ever(executor: ProcessExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchsuite.runner.plans.LEAST_S", 1.0)
-    executor.plan([a_cell("Constructed", "")])
-    (plan,) = executor.plan([a_cell("Constructed", "hangs")], timeout_s=1.0)
+def test_planning_does_not_wait_for_ever(workers: ProcessWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchsuite.runner.plan.LEAST_S", 1.0)
+    workers.plan([a_cell("Constructed", "")])
+    (plan,) = workers.plan([a_cell("Constructed", "hangs")], timeout_s=1.0)
     assert (plan.status, plan.value) == ("timeout", None)
     assert plan.failure is not None
     assert plan.failure.message == "no answer within 1 s (while it was counted)"
@@ -190,19 +191,19 @@ def scenario(folder: Path, bad: str, kernels: str = "math") -> Path:
     return path
 
 
-def swept(folder: Path, executor: ProcessExecutor, bad: str, kernels: str = "math") -> dict[str, Record]:
+def swept(folder: Path, workers: ProcessWorkers, bad: str, kernels: str = "math") -> dict[str, Record]:
     request = Request(str(scenario(folder, bad, kernels)), pythonpath=(str(OUTSIDE),))
-    run_sweep(prepare(request, executor), folder / "run", executor, Watching())
+    run_sweep(prepare(request, workers), folder / "run", LocalExecutor(workers), Watching())
     return {f"{record.cell.name} {record.cell.kernel}": record for record in read_run(folder / "run").records}
 
 
 def test_a_module_that_ends_its_importer_is_a_record_and_the_others_are_measured(
-    tmp_path: Path, executor: ProcessExecutor, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workers: ProcessWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder, at_once in ((tmp_path / "small", 1000), (tmp_path / "large", 0)):
         folder.mkdir()
-        monkeypatch.setattr("benchsuite.runner.planning.AT_ONCE", at_once)
-        found = swept(folder, executor, '"exits_on_import:Anything"')
+        monkeypatch.setattr("benchsuite.runner.plan.AT_ONCE", at_once)
+        found = swept(folder, workers, '"exits_on_import:Anything"')
         assert [record.status for record in found.values()].count("ok") == 2
         bad = found["Anything math"]
         assert (bad.status, bad.failure and bad.failure.kind) == ("crash", "exit code 0")
@@ -246,7 +247,7 @@ def test_what_a_module_does_on_every_kernel_is_a_flag_and_no_mismatch(
     cell = a_cell("Attends", how, kernel=kernel, mode=mode)
     answer = calls.visit(cell, QUICK, Visit())
     assert answer.value is not None, answer.failure
-    assert answer.value.behaviour == ((flag,) if flag else ())
+    assert answer.value.flags == ((flag,) if flag else ())
     assert (answer.value.check is None) == (kernel == "math")
     if answer.value.check is not None and flag == "random_output":
         assert answer.value.check.reason.startswith("its output is random")
@@ -258,7 +259,7 @@ def test_a_protocol_without_warm_up_is_compared_on_an_input_as_it_was() -> None:
     cell = a_cell("Attends", "halves its input", kernel="sdpa", protocol="hilo_single_layer")
     answer = calls.visit(cell, QUICK, Visit())
     assert answer.value is not None
-    assert answer.value.behaviour == ("changes_input",)
+    assert answer.value.flags == ("changes_input",)
     assert answer.value.check is not None
     assert answer.value.check.error is not None
 
@@ -266,14 +267,14 @@ def test_a_protocol_without_warm_up_is_compared_on_an_input_as_it_was() -> None:
 def test_dropout_in_training_is_what_training_is_for() -> None:
     answer = calls.visit(a_cell("Attends", "drops", mode="training_step"), QUICK, Visit())
     assert answer.value is not None
-    assert answer.value.behaviour == ()
+    assert answer.value.flags == ()
 
 
 def test_record_terminal_and_report_show_what_a_module_does(
-    tmp_path: Path, executor: ProcessExecutor, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, workers: ProcessWorkers, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = '{name: "behaving:Attends", label: Logarithm, params: {how: takes a logarithm}}'
-    found = swept(tmp_path, executor, bad)
+    found = swept(tmp_path, workers, bad)
     assert "not_finite" in found["Logarithm math"].flags
     assert not set(BEHAVIOUR) & set(found["Linear math"].flags)
     print_summary(list(found.values()))
@@ -285,42 +286,42 @@ def test_record_terminal_and_report_show_what_a_module_does(
     assert ">not finite</abbr>" in text
 
 
-def visit(executor: ProcessExecutor, name: str) -> Answer[Visited]:
-    return executor.visit(a_cell(name), QUICK, Visit(), 60.0)
+def visit(workers: ProcessWorkers, name: str) -> WorkerReply[Record]:
+    return workers.visit(a_cell(name), QUICK, Visit(), 60.0)
 
 
-def median(answer: Answer[Visited]) -> float:
+def median(answer: WorkerReply[Record]) -> float:
     assert answer.value is not None, answer.failure
     return sorted(answer.value.timing.samples_s)[1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 @pytest.mark.parametrize("name", ["Forks", "ForksAndRaises"])
-def test_a_copy_of_a_worker_never_answers_in_its_place(executor: ProcessExecutor, name: str) -> None:
-    executor.begin_round()
-    visit(executor, name)
-    pid = executor._timers["retain"].pid
-    assert median(visit(executor, "Sleeps")) > 0.005
-    assert median(visit(executor, "Linear")) < 0.005
-    assert executor._timers["retain"].pid == pid
+def test_a_copy_of_a_worker_never_answers_in_its_place(workers: ProcessWorkers, name: str) -> None:
+    workers.begin_round()
+    visit(workers, name)
+    pid = workers._timers["retain"].pid
+    assert median(visit(workers, "Sleeps")) > 0.005
+    assert median(visit(workers, "Linear")) < 0.005
+    assert workers._timers["retain"].pid == pid
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
-def test_processes_of_a_modules_own_do_their_work(executor: ProcessExecutor) -> None:
-    assert visit(executor, "Pools").status == "ok"
+def test_processes_of_a_modules_own_do_their_work(workers: ProcessWorkers) -> None:
+    assert visit(workers, "Pools").status == "ok"
 
 
-def test_a_module_that_reads_does_not_read_the_calls(executor: ProcessExecutor) -> None:
-    assert visit(executor, "Reads").status == "ok"
-    assert visit(executor, "Linear").status == "ok"
+def test_a_module_that_reads_does_not_read_the_calls(workers: ProcessWorkers) -> None:
+    assert visit(workers, "Reads").status == "ok"
+    assert visit(workers, "Linear").status == "ok"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends what has a session of its own")
 def test_what_a_worker_has_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "children"
     monkeypatch.setenv("BEHAVING_CHILDREN", str(file))
-    with closing(ProcessExecutor([str(OUTSIDE)])) as executor:
-        assert visit(executor, "LeavesChildren").status == "ok"
+    with closing(ProcessWorkers([str(OUTSIDE)])) as workers:
+        assert visit(workers, "LeavesChildren").status == "ok"
         children = [int(pid) for pid in file.read_text(encoding="ascii").split()]
         assert all(runs(pid) for pid in children)
     wait_until(lambda: not any(runs(pid) for pid in children))

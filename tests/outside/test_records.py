@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks._called import Answer, called
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.merge import index
+from benchsuite.results.join import index
 from benchsuite.results.record import Check, Conditions, Failure
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from tests.builders import make_cell, make_record

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.parity import ParityRow, check_folder, find_port, load_authors_weights, read_cases
+from benchsuite.parity.cases import read_cases
+from benchsuite.parity.compare import ParityRow, check_folder
+from benchsuite.parity.ports import find_port, load_authors_weights
 
 DATA = Path(__file__).parents[1] / "data" / "golden"
 SHARED = Path(__file__).parents[2].parent / "shared" / "golden"

@@ -14,7 +14,7 @@ from benchsuite.analyse.data import (
     ReceptiveField,
     ScaleStatistics,
     Spectrum,
-    Subject,
+    SubjectAnalysis,
     Weights,
     read_analyses,
     write_analyses,
@@ -41,7 +41,7 @@ def layer(path: str = "", **changes: object) -> AttentionLayer:
     return AttentionLayer.model_validate(fields | changes)
 
 
-def subject(**changes: object) -> Subject:
+def subject(**changes: object) -> SubjectAnalysis:
     fields: dict[str, object] = {
         "name": "hilo",
         "target": "hilo",
@@ -51,7 +51,7 @@ def subject(**changes: object) -> Subject:
         "inputs": "normal noise, seed 0",
         "weights": Weights(kind="random", seed=7),
     }
-    return Subject.model_validate(fields | changes)
+    return SubjectAnalysis.model_validate(fields | changes)
 
 
 FULL = subject(

@@ -16,14 +16,16 @@ import pytest
 
 import benchsuite
 from benchsuite.errors import UsageError
+from benchsuite.results import metrics
 from benchsuite.results.codec import decode, encode
-from benchsuite.results.frame import COLUMNS, Results, export, load, to_frame
+from benchsuite.results.frame import Results, export, load, to_frame
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.record import Busy, Cost, Memory, Record, Usage
 from benchsuite.results.store import Run, RunWriter
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, estimate
 from tests.builders import make_cell, make_record
 
+COLUMNS = tuple(metrics.QUANTITIES)
 STEPS = tuple(0.010 + 0.001 * i for i in range(11))  # 10 to 20 ms, median 15 ms
 
 

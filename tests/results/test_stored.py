@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.results.store import RECORDS, RunWriter
-from benchsuite.results.stored import InOrder, StoredRecords
+from benchsuite.results.store import RECORDS, RecordsInOrder, RunWriter, StoredRecords
 from tests.builders import make_cell, make_record
 
 
@@ -44,7 +43,7 @@ def test_what_was_there_before_is_not_read_again_and_the_latest_record_counts(wr
 def test_some_of_them_in_an_order_can_be_counted_sliced_and_walked(writer: RunWriter) -> None:
     records = [make_record(make_cell(batch=batch)) for batch in (1, 2, 3)]
     stored = StoredRecords(writer.path / RECORDS, {record.id: record for record in records})
-    some = InOrder(stored, [records[2].id, records[0].id])
+    some = RecordsInOrder(stored, [records[2].id, records[0].id])
     assert list(some) == [records[2], records[0]]
     assert (len(some), some[-1], list(some[:1])) == (2, records[0], [records[2]])
     assert records[1] not in some

@@ -18,9 +18,10 @@ from benchsuite.io import LOCK, lock, unlock
 from benchsuite.results.codec import decode
 from benchsuite.results.record import RECORD_VERSION
 from benchsuite.results.store import RECORDS, REPORT, RunWriter, read_run
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import run as run_sweep
-from benchsuite.runner.workers import EXECUTORS
+from benchsuite.runner.sweep import run_sweep
+from benchsuite.runner.workers import WORKERS
 from benchsuite.terminal import QuietProgress
 from tests.real_command import finished, table
 from tests.runner.test_sweep import SCENARIO, Scripted
@@ -134,8 +135,13 @@ def test_an_output_that_is_full_is_said_without_a_traceback(tmp_path: Path, repo
 def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SCENARIO)
     folder = tmp_path / "run"
-    executor = Scripted()
-    run_sweep(prepare(Request(str(tmp_path / "tiny.yaml")), executor), folder, executor, QuietProgress())
+    workers = Scripted()
+    run_sweep(
+        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
+        folder,
+        LocalExecutor(workers),
+        QuietProgress(),
+    )
     whole, complete = table(folder), (folder / RECORDS).read_bytes()
     ends = [match.end() for match in re.finditer(b"\n", complete)]
     cuts = {
@@ -148,8 +154,8 @@ def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(tmp_
     }
     for cut in sorted(cuts):
         (folder / RECORDS).write_bytes(complete[:cut])
-        executor = Scripted()
-        run_sweep(prepare(Request(resume=folder), executor), folder, executor, QuietProgress())
+        workers = Scripted()
+        run_sweep(prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress())
         assert table(folder) == whole
         lines = (folder / RECORDS).read_bytes().splitlines()
         assert len(lines) == len({decode(line.decode()).id for line in lines}) == len(ends)
@@ -158,32 +164,39 @@ def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(tmp_
 def test_a_broken_line_in_the_middle_is_said_and_only_its_cell_is_measured_anew(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(SCENARIO)
     folder = tmp_path / "run"
-    executor = Scripted()
-    run_sweep(prepare(Request(str(tmp_path / "tiny.yaml")), executor), folder, executor, QuietProgress())
+    workers = Scripted()
+    run_sweep(
+        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
+        folder,
+        LocalExecutor(workers),
+        QuietProgress(),
+    )
     whole = table(folder)
     lines = (folder / RECORDS).read_text().splitlines(keepends=True)
     position = next(i for i, line in enumerate(lines) if decode(line).status == "ok")
     lost = decode(lines[position])
     lines[position] = lines[position].replace('"status"', "\0\0\0\0")
     (folder / RECORDS).write_text("".join(lines))
-    executor = Scripted()
-    prepared = prepare(Request(resume=folder), executor)
+    workers = Scripted()
+    prepared = prepare(Request(resume=folder), workers)
     assert len(prepared.notes) == 1
     assert prepared.notes[0].startswith(f"{folder / RECORDS}:{position + 1}: skipped: ")
-    result = run_sweep(prepared, folder, executor, QuietProgress())
-    assert (result.measured, executor.measured) == (1, [lost.cell])
+    result = run_sweep(prepared, folder, LocalExecutor(workers), QuietProgress())
+    assert (result.measured, workers.measured) == (1, [lost.cell])
     assert table(folder) == whole
 
 
 def test_a_run_of_version_1_goes_on_without_measuring_its_cells_anew(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(OF_VERSION_1)
     folder = tmp_path / "run"
-    executor = Scripted(device="cpu")
-    begun = prepare(Request(str(tmp_path / "small.yaml")), executor)
+    workers = Scripted(device="cpu")
+    begun = prepare(Request(str(tmp_path / "small.yaml")), workers)
     RunWriter.create(folder, begun.document, begun.environment).close()
     (folder / RECORDS).write_text(VERSION_1)
-    result = run_sweep(prepare(Request(resume=folder), executor), folder, executor, QuietProgress())
-    assert [cell.batch for cell in executor.measured] == [2]
+    result = run_sweep(
+        prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress()
+    )
+    assert [cell.batch for cell in workers.measured] == [2]
     old, new = result.records
     assert (old.version, old.session, old.cell.batch) == (RECORD_VERSION, 1, 1)
     assert (old.cell.id, old.cell.compile, old.check) == ("msa-224-b1-fp32-math-41217b54", "eager", None)
@@ -197,12 +210,14 @@ def test_a_run_that_was_killed_before_its_environment_was_written_goes_on(tmp_pa
     folder.mkdir()
     (folder / ".lock").write_text("4711")
     (folder / "scenario.tmp").write_text("{")
-    executor = Scripted()
-    begun = prepare(Request(str(tmp_path / "tiny.yaml")), executor)
+    workers = Scripted()
+    begun = prepare(Request(str(tmp_path / "tiny.yaml")), workers)
     RunWriter.create(folder, begun.document, begun.environment).close()  # the leftovers are in nobody's way
     (folder / "environment.json").unlink()
     (folder / RECORDS).unlink()
-    result = run_sweep(prepare(Request(resume=folder), executor), folder, executor, QuietProgress())
+    result = run_sweep(
+        prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress()
+    )
     assert result.measured == 7
     assert {record.session for record in result.records} == {1}
     assert not (folder / ".lock").exists()
@@ -238,11 +253,16 @@ def test_a_report_older_than_the_records_is_made_anew(
     """A run may be killed between its last record and its report."""
     (tmp_path / "tiny.yaml").write_text(SCENARIO)
     folder = tmp_path / "run"
-    executor = Scripted()
-    run_sweep(prepare(Request(str(tmp_path / "tiny.yaml")), executor), folder, executor, QuietProgress())
+    workers = Scripted()
+    run_sweep(
+        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
+        folder,
+        LocalExecutor(workers),
+        QuietProgress(),
+    )
     (folder / REPORT).write_text("of an earlier session")
     os.utime(folder / REPORT, (1, 1))
-    monkeypatch.setitem(EXECUTORS, "inline", lambda _: Scripted())
+    monkeypatch.setitem(WORKERS, "inline", lambda _: Scripted())
     monkeypatch.setattr(sys, "argv", ["benchsuite", "run", "--resume", str(folder), "--executor", "inline"])
     for _ in range(2):
         with pytest.raises(SystemExit):

@@ -34,8 +34,8 @@ measure: {rounds: 2, min_samples: 2, ceilings: false}
 """
 SCRIPTED = (
     "-c",
-    "from benchsuite.runner.workers import EXECUTORS, ProcessExecutor; from benchsuite.cli import main; "
-    "EXECUTORS['process'] = lambda path: ProcessExecutor(path, 'tests.doubles.fake_worker'); main()",
+    "from benchsuite.runner.workers import WORKERS, ProcessWorkers; from benchsuite.cli import main; "
+    "WORKERS['process'] = lambda path: ProcessWorkers(path, 'tests.doubles.fake_worker'); main()",
 )
 """Its workers answer from a script: a visit of `slow` takes its batch in hundredths of a second."""
 

@@ -14,10 +14,11 @@ import pytest
 
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.process import Worker
-from benchsuite.runner.sweep import run as run_sweep
-from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.runner.sweep import run_sweep
+from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.terminal import QuietProgress
 from tests.builders import make_cell
@@ -65,9 +66,9 @@ def slow(tmp_path: Path) -> Path:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Table:
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "slow.yaml").write_text(SLOW)
-    with closing(ProcessExecutor()) as executor:
-        prepared = prepare(Request(reference=str(folder / "slow.yaml")), executor)
-        run_sweep(prepared, folder / "run", executor, QuietProgress())
+    with closing(ProcessWorkers()) as workers:
+        prepared = prepare(Request(reference=str(folder / "slow.yaml")), workers)
+        run_sweep(prepared, folder / "run", LocalExecutor(workers), QuietProgress())
     found = table(folder / "run")
     assert len(found) == CELLS
     assert {row[0] for row in found.values()} == {"ok"}
@@ -75,9 +76,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Table:
 
 
 @pytest.fixture
-def executor() -> Iterator[ProcessExecutor]:
-    with closing(ProcessExecutor()) as engine:
-        yield engine
+def workers() -> Iterator[ProcessWorkers]:
+    with closing(ProcessWorkers()) as workers:
+        yield workers
 
 
 @pytest.mark.slow
@@ -151,18 +152,18 @@ def test_a_worker_that_is_killed_before_anything_is_planned_costs_nothing(
 
 
 def test_a_worker_that_died_between_two_calls_is_replaced_and_no_cell_suffers(
-    executor: ProcessExecutor,
+    workers: ProcessWorkers,
 ) -> None:
-    executor.describe("cpu", 1, [])
+    workers.describe("cpu", 1, [])
     cell = make_cell(name="Fine", target="tests.planted:Fine")
     measure = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, precision=None)
-    assert executor.visit(cell, measure, Visit()).status == "ok"
-    for worker in (executor._timers["retain"], executor._inspector):
+    assert workers.visit(cell, measure, Visit()).status == "ok"
+    for worker in (workers._timers["retain"], workers._inspector):
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
         wait_until(lambda: not worker.alive)  # noqa: B023
-    assert executor.visit(cell, measure, Visit()).status == "ok"
-    assert executor.inspect(cell, measure).status == "ok"
+    assert workers.visit(cell, measure, Visit()).status == "ok"
+    assert workers.inspect(cell, measure).status == "ok"
 
 
 STARTS_BADLY = """
@@ -186,13 +187,13 @@ def test_a_worker_that_dies_or_hangs_while_it_starts_costs_one_cell(
 ) -> None:
     (tmp_path / "starts_badly.py").write_text(STARTS_BADLY)
     cell, measure = make_cell(name="fine"), Measure()
-    with closing(ProcessExecutor([str(tmp_path)], "starts_badly")) as executor:
-        executor.describe("cpu", 1, [])
+    with closing(ProcessWorkers([str(tmp_path)], "starts_badly")) as workers:
+        workers.describe("cpu", 1, [])
         for ask in (
-            lambda limit: executor.visit(cell, measure, Visit(), limit),
-            lambda limit: executor.inspect(cell, measure, limit),
+            lambda limit: workers.visit(cell, measure, Visit(), limit),
+            lambda limit: workers.inspect(cell, measure, limit),
         ):
-            executor._inspector.close()
+            workers._inspector.close()
             (tmp_path / "ending").write_text(ending)
             answer = ask(1.0 if status == "timeout" else None)
             assert (answer.status, answer.failure and answer.failure.kind) == (status, kind)

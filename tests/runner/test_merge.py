@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.cli.merge import merge as merge_command
+from benchsuite.cli.runs import merge as merge_command
 from benchsuite.errors import (
     NotComparableError,
     RecordVersionError,
@@ -30,8 +30,8 @@ from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from benchsuite.runner.merge import merge
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.joined import cells as cells_of
 from benchsuite.scenario.model import Scenario
+from benchsuite.scenario.stored_scenario import cells as cells_of
 from tests.builders import make_record
 
 # Two mixers, one of them with a nested parameter that is not ASCII, 3 sizes, 2 kernels: 12 cells, 3 groups.

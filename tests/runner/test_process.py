@@ -15,61 +15,62 @@ import pytest
 from benchsuite.errors import DeviceError, WorkerDied
 from benchsuite.measurement.allocator import can_retain
 from benchsuite.measurement.stopping import Visit
+from benchsuite.results.record import Record
 from benchsuite.runner import process
 from benchsuite.runner.process import Worker
-from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from tests.builders import make_cell
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, max_s=60.0, precision=None)
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[ProcessExecutor]:
-    engine = ProcessExecutor()
-    engine.describe("cpu", 1, [])
-    yield engine
-    engine.close()
+def workers() -> Iterator[ProcessWorkers]:
+    workers = ProcessWorkers()
+    workers.describe("cpu", 1, [])
+    yield workers
+    workers.close()
 
 
-def visit(executor: ProcessExecutor, name: str, timeout_s: float | None = None) -> Answer[Visited]:
+def visit(workers: ProcessWorkers, name: str, timeout_s: float | None = None) -> WorkerReply[Record]:
     cell = make_cell(name=name, target=f"tests.planted:{name}")
-    return executor.visit(cell, QUICK, Visit(), timeout_s)
+    return workers.visit(cell, QUICK, Visit(), timeout_s)
 
 
-def test_a_cell_is_timed_and_its_memory_taken(executor: ProcessExecutor) -> None:
-    timed = executor.visit(make_cell(), QUICK, Visit())
+def test_a_cell_is_timed_and_its_memory_taken(workers: ProcessWorkers) -> None:
+    timed = workers.visit(make_cell(), QUICK, Visit())
     assert timed.status == "ok"
     assert timed.value is not None
     assert timed.value.timing.threads == 1
-    inspected = executor.inspect(make_cell(), QUICK)
+    inspected = workers.inspect(make_cell(), QUICK)
     assert inspected.value is not None
     assert inspected.value.memory is not None
     assert inspected.value.memory.peak_allocated_bytes > 0
 
 
-def test_a_mixer_that_prints_does_not_break_the_answers(executor: ProcessExecutor) -> None:
-    assert visit(executor, "Prints").status == "ok"
+def test_a_mixer_that_prints_does_not_break_the_answers(workers: ProcessWorkers) -> None:
+    assert visit(workers, "Prints").status == "ok"
 
 
-def test_a_cell_that_raises_leaves_the_worker_alive(executor: ProcessExecutor) -> None:
-    assert visit(executor, "Raises").status == "error"
-    worker = executor._timers["retain"].pid
-    assert visit(executor, "Fine").status == "ok"
-    assert executor._timers["retain"].pid == worker
+def test_a_cell_that_raises_leaves_the_worker_alive(workers: ProcessWorkers) -> None:
+    assert visit(workers, "Raises").status == "error"
+    worker = workers._timers["retain"].pid
+    assert visit(workers, "Fine").status == "ok"
+    assert workers._timers["retain"].pid == worker
 
 
-def test_every_round_has_a_process_of_its_own_set_up_alike(executor: ProcessExecutor) -> None:
+def test_every_round_has_a_process_of_its_own_set_up_alike(workers: ProcessWorkers) -> None:
     pids = set()
     for _ in range(2):
-        executor.begin_round()
-        answer = visit(executor, "Fine")
+        workers.begin_round()
+        answer = visit(workers, "Fine")
         assert answer.value is not None
         assert answer.value.timing.threads == 1
-        pids.add(executor._timers["retain"].pid)
+        pids.add(workers._timers["retain"].pid)
     assert len(pids) == 2
-    executor.begin_round()
+    workers.begin_round()
     assert not any(alive(pid) for pid in pids)
 
 
@@ -82,21 +83,21 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
-def test_cells_of_two_allocators_are_timed_in_two_processes_and_say_so(executor: ProcessExecutor) -> None:
+def test_cells_of_two_allocators_are_timed_in_two_processes_and_say_so(workers: ProcessWorkers) -> None:
     found = {}
     for word in ("retain", "system"):
-        answer = executor.visit(make_cell(allocator=word), QUICK, Visit())
+        answer = workers.visit(make_cell(allocator=word), QUICK, Visit())
         assert answer.value is not None
         found[word] = answer.value.timing.allocator
     assert found == {"retain": "retain", "system": "system"}
-    assert len({worker.pid for worker in executor._timers.values()}) == 2
+    assert len({worker.pid for worker in workers._timers.values()}) == 2
 
 
 @pytest.mark.skipif(not can_retain(), reason="memory is not retained here")
-def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(executor: ProcessExecutor) -> None:
+def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(workers: ProcessWorkers) -> None:
     found = []
     for word in ("retain", "system"):
-        answer = executor.inspect(make_cell(allocator=word), QUICK)
+        answer = workers.inspect(make_cell(allocator=word), QUICK)
         assert answer.value is not None
         assert answer.value.memory is not None
         found.append(replace(answer.value.memory, process_bytes=None))
@@ -112,10 +113,10 @@ def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory
     limited = QUICK.model_copy(
         update={"memory_limit": int(out) + (476 << 20)}
     )  # a CUDA build begins with more
-    with closing(ProcessExecutor()) as executor:
-        executor.describe("cpu", 1, [], limited.memory_limit)
-        assert executor.visit(replace(cell, allocator="system"), limited, Visit()).status == "ok"
-        answer = executor.visit(cell, limited, Visit())
+    with closing(ProcessWorkers()) as workers:
+        workers.describe("cpu", 1, [], limited.memory_limit)
+        assert workers.visit(replace(cell, allocator="system"), limited, Visit()).status == "ok"
+        answer = workers.visit(cell, limited, Visit())
         assert answer.value is not None
         assert answer.value.timing.allocator in ("system", "retain")
 
@@ -129,34 +130,34 @@ def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory
     ],
 )
 def test_a_cell_that_kills_its_worker_is_a_crash_and_the_next_one_runs(
-    executor: ProcessExecutor, name: str, kind: str, message: str
+    workers: ProcessWorkers, name: str, kind: str, message: str
 ) -> None:
-    answer = visit(executor, name)
+    answer = visit(workers, name)
     assert answer.status == "crash"
     assert answer.failure is not None
     assert answer.failure.kind == kind
     assert answer.failure.message.startswith(message)
-    again = visit(executor, "Fine")
+    again = visit(workers, "Fine")
     assert again.value is not None
     assert again.value.timing.threads == 1  # the new worker is set up as the old one was
 
 
-def test_a_cell_that_hangs_is_ended_and_the_next_one_runs(executor: ProcessExecutor) -> None:
-    answer = visit(executor, "Hangs", timeout_s=0.5)
+def test_a_cell_that_hangs_is_ended_and_the_next_one_runs(workers: ProcessWorkers) -> None:
+    answer = visit(workers, "Hangs", timeout_s=0.5)
     assert answer.status == "timeout"
     assert answer.failure is not None
     assert answer.failure.kind == "Timeout"
-    assert visit(executor, "Fine").status == "ok"
+    assert visit(workers, "Fine").status == "ok"
 
 
 def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
-    executor: ProcessExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: ProcessWorkers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counter = tmp_path / "vmstat"
     counter.write_text("oom_kill 4\n")
     monkeypatch.setattr(process, "_OOM_COUNTERS", (counter,))
     monkeypatch.setenv("PLANTED_OOM_COUNTER", str(counter))
-    with closing(ProcessExecutor()) as fresh:
+    with closing(ProcessWorkers()) as fresh:
         fresh.describe("cpu", 1, [])
         answer = visit(fresh, "IsKilledForMemory")
         assert (answer.status, answer.failure and answer.failure.kind) == ("oom", "SIGKILL")
@@ -167,7 +168,7 @@ def test_a_worker_that_the_system_killed_for_want_of_memory_ran_out_of_memory(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> None:
-    with closing(ProcessExecutor()) as limited:
+    with closing(ProcessWorkers()) as limited:
         limited.describe("cpu", 1, [], 4 << 30)
         assert visit(limited, "TakesEightGiB").status == "oom"
         assert visit(limited, "Fine").status == "ok"
@@ -175,16 +176,16 @@ def test_a_memory_limit_makes_a_large_cell_run_out_and_small_ones_go_on() -> Non
 
 @pytest.mark.parametrize("name", ["LosesItsContext", "LosesItsDevice"])
 def test_a_cell_after_which_the_process_is_lost_gets_another_process(
-    executor: ProcessExecutor, name: str
+    workers: ProcessWorkers, name: str
 ) -> None:
-    visit(executor, "Fine")
-    worker = executor._timers["retain"].pid
-    answer = visit(executor, name)
+    visit(workers, "Fine")
+    worker = workers._timers["retain"].pid
+    answer = visit(workers, name)
     assert answer.status == "error"
     assert answer.failure is not None
     assert answer.failure.message == "CUDA error: device-side assert triggered"
-    assert visit(executor, "Fine").status == "ok"
-    assert executor._timers["retain"].pid != worker
+    assert visit(workers, "Fine").status == "ok"
+    assert workers._timers["retain"].pid != worker
 
 
 def test_errors_of_ours_arrive_as_themselves() -> None:

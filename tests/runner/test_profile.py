@@ -1,4 +1,4 @@
-"""The pass that tells where the time goes: on a scripted executor, and once in real processes."""
+"""The pass that tells where the time goes: on scripted workers, and once in real processes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import RunFolderError, UsageError
-from benchsuite.measurement.trace_events import TRACE_PARSER, Reading
+from benchsuite.measurement.operator_profile import TRACE_PARSER, Reading
 from benchsuite.results.record import Cell, Cost, Failure, OpShare, Record
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.prepare import Prepared, Request, prepare
-from benchsuite.runner.profile import Profiled, Wanted, profile_run, profile_scenario, trace_of
-from benchsuite.runner.workers import ProcessExecutor
+from benchsuite.runner.profile import Profiled, ProfileSettings, profile_run, profile_scenario, trace_of
+from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
 
 SCENARIO = """
@@ -36,7 +36,7 @@ ONE = OpShare(name="aten::bmm", kind="operator", seconds=0.002, share=0.5, calls
 
 
 class Scripted:
-    """An executor whose profiles end as the script says, by name of the cell; "ok" by default."""
+    """Workers whose profiles end as the script says, by name of the cell; "ok" by default."""
 
     def __init__(self, script: dict[str, str] | None = None, ops: tuple[OpShare, ...] = (ONE,)) -> None:
         self.script = script or {}
@@ -50,11 +50,13 @@ class Scripted:
         self.devices.append(device)
         return ("cpu" if device == "auto" else device), {"command": command}
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
         failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
         return [
-            Answer(counted, "oom", failure) if self.script.get(cell.name) == "too large" else Answer(counted)
+            WorkerReply(counted, "oom", failure)
+            if self.script.get(cell.name) == "too large"
+            else WorkerReply(counted)
             for cell in cells
         ]
 
@@ -66,13 +68,13 @@ class Scripted:
         steps: int,
         top: int,
         timeout_s: float | None = None,
-    ) -> Answer[Reading]:
+    ) -> WorkerReply[Reading]:
         self.asked.append((cell.name, trace, steps, top, timeout_s))
         status = self.script.get(cell.name, "ok")
         if status != "ok":
             failure = Failure(stage="profile", kind="Test", message=f"a planted {status}")
-            return Answer(status=status, failure=failure)  # type: ignore[arg-type]
-        return Answer(Reading(self.ops, TRACE_PARSER))
+            return WorkerReply(status=status, failure=failure)  # type: ignore[arg-type]
+        return WorkerReply(Reading(self.ops, TRACE_PARSER))
 
 
 class Watching:
@@ -98,22 +100,22 @@ class Watching:
 def prepared(tmp_path: Path) -> Callable[..., Prepared]:
     path = tmp_path / "tiny.yaml"
     path.write_text(SCENARIO)
-    return lambda engine, **more: prepare(Request(reference=str(path), **more), engine)
+    return lambda workers, **more: prepare(Request(reference=str(path), **more), workers)
 
 
-def of_scenario(prepared: Prepared, engine: Scripted, folder: Path, **more: Any) -> Profiled:
-    return profile_scenario(prepared, folder, engine, Watching(), Wanted(steps=3, top=7), **more)  # type: ignore[arg-type]
+def of_scenario(prepared: Prepared, workers: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_scenario(prepared, folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)  # type: ignore[arg-type]
 
 
-def of_run(engine: Scripted, folder: Path, **more: Any) -> Profiled:
-    return profile_run(folder, engine, Watching(), Wanted(steps=3, top=7), **more)  # type: ignore[arg-type]
+def of_run(workers: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_run(folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)  # type: ignore[arg-type]
 
 
 def test_every_cell_of_a_scenario_gets_a_record_with_its_profile_and_cost_and_no_timing(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine, folder = Scripted(), tmp_path / "run"
-    done = of_scenario(prepared(engine), engine, folder)
+    workers, folder = Scripted(), tmp_path / "run"
+    done = of_scenario(prepared(workers), workers, folder)
     assert [record.status for record in done.records] == ["ok"] * 4
     assert read_run(folder).records == done.records
     for record in done.records:
@@ -126,19 +128,19 @@ def test_every_cell_of_a_scenario_gets_a_record_with_its_profile_and_cost_and_no
 def test_a_cell_is_asked_for_once_with_its_own_trace_and_the_scenarios_timeout(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine, folder = Scripted(), tmp_path / "run"
-    done = of_scenario(prepared(engine), engine, folder)
-    traces = [trace for _, trace, _, _, _ in engine.asked]
+    workers, folder = Scripted(), tmp_path / "run"
+    done = of_scenario(prepared(workers), workers, folder)
+    traces = [trace for _, trace, _, _, _ in workers.asked]
     assert traces == [trace_of(folder, record.id) for record in done.records]
     assert {trace.parent.parent for trace in traces} == {folder / "traces"}
-    assert {asked[2:] for asked in engine.asked} == {(3, 7, 600.0)}
+    assert {asked[2:] for asked in workers.asked} == {(3, 7, 600.0)}
 
 
 def test_a_run_of_profiles_says_that_it_measured_nothing_but_the_cost(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine = Scripted()
-    of_scenario(prepared(engine, filter="mixer=msa"), engine, tmp_path / "run")
+    workers = Scripted()
+    of_scenario(prepared(workers, filter="mixer=msa"), workers, tmp_path / "run")
     stored = read_run(tmp_path / "run").scenario
     assert stored["measure"]["metrics"] == ["cost"]
     assert stored["run"] == {"filter": "mixer=msa", "device": "cpu", "profile": {"steps": 3, "top": 7}}
@@ -147,8 +149,8 @@ def test_a_run_of_profiles_says_that_it_measured_nothing_but_the_cost(
 def test_a_failure_is_a_status_and_the_others_go_on(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine = Scripted({"HiLo": "oom"})
-    done = of_scenario(prepared(engine), engine, tmp_path / "run")
+    workers = Scripted({"HiLo": "oom"})
+    done = of_scenario(prepared(workers), workers, tmp_path / "run")
     found = [(r.cell.name, r.cell.resolution[0], r.status, r.failed, bool(r.profile)) for r in done.records]
     assert sorted(found) == [
         ("HiLo", 64, "oom", True, False),
@@ -160,23 +162,23 @@ def test_a_failure_is_a_status_and_the_others_go_on(
 
 
 def test_what_is_too_large_is_not_tried(prepared: Callable[..., Prepared], tmp_path: Path) -> None:
-    engine = Scripted({"msa": "too large"})
-    done = of_scenario(prepared(engine), engine, tmp_path / "run")
-    assert {name for name, *_ in engine.asked} == {"HiLo"}
+    workers = Scripted({"msa": "too large"})
+    done = of_scenario(prepared(workers), workers, tmp_path / "run")
+    assert {name for name, *_ in workers.asked} == {"HiLo"}
     assert {r.reason for r in done.records if r.cell.name == "msa"} == {"needs about 3 TiB"}
 
 
 def test_a_pass_that_is_asked_to_stop_says_how_many_cells_are_missing(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine, observer = Scripted(), Watching()
+    workers, observer = Scripted(), Watching()
     done = profile_scenario(
-        prepared(engine),
+        prepared(workers),
         tmp_path / "run",
-        engine,  # type: ignore[arg-type]
+        workers,  # type: ignore[arg-type]
         observer,
-        Wanted(),
-        stopping=lambda: len(engine.asked) == 2,
+        ProfileSettings(),
+        stopping=lambda: len(workers.asked) == 2,
     )
     assert (len(done.records), done.missing) == (2, 2)
     assert observer.events[0] == "begin 4 0"
@@ -186,10 +188,10 @@ def test_a_pass_that_is_asked_to_stop_says_how_many_cells_are_missing(
 def test_a_folder_that_is_taken_is_refused_before_anything_runs(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
-    engine = Scripted()
+    workers = Scripted()
     with pytest.raises(RunFolderError, match="is not empty"):
-        of_scenario(prepared(engine), engine, tmp_path)
-    assert engine.asked == []
+        of_scenario(prepared(workers), workers, tmp_path)
+    assert workers.asked == []
 
 
 @pytest.fixture
@@ -219,8 +221,8 @@ def test_a_run_gets_profiles_and_nothing_else_of_its_records_changes(
     measured: tuple[Path, list[Record]],
 ) -> None:
     folder, before = measured
-    engine = Scripted()
-    done = of_run(engine, folder, command=("benchsuite", "profile"))
+    workers = Scripted()
+    done = of_run(workers, folder, command=("benchsuite", "profile"))
     after = {record.id: record for record in read_run(folder).records}
     assert after == {
         before[0].id: replace(before[0], profile=(ONE,)),
@@ -228,8 +230,8 @@ def test_a_run_gets_profiles_and_nothing_else_of_its_records_changes(
         before[2].id: before[2],
     }
     assert [record.cell.name for record in done.records] == ["msa", "HiLo"]
-    assert engine.devices == ["cpu"]
-    assert {limit for *_, limit in engine.asked} == {12.0}
+    assert workers.devices == ["cpu"]
+    assert {limit for *_, limit in workers.asked} == {12.0}
     assert read_run(folder).environments[2] == {"command": ["benchsuite", "profile"]}
 
 
@@ -253,12 +255,12 @@ def test_a_record_whose_cell_cannot_be_profiled_stays_as_it_is(measured: tuple[P
 
 def test_a_filter_chooses_among_the_cells_that_ended_well(measured: tuple[Path, list[Record]]) -> None:
     folder, _ = measured
-    engine = Scripted()
-    of_run(engine, folder, filter="mixer=hilo")
-    assert [name for name, *_ in engine.asked] == ["HiLo"]
+    workers = Scripted()
+    of_run(workers, folder, filter="mixer=hilo")
+    assert [name for name, *_ in workers.asked] == ["HiLo"]
     for filter in ("mixer=bad", "mixer=other"):
         with pytest.raises(UsageError, match=f"--filter '{filter}' leaves no cell of 2"):
-            of_run(engine, folder, filter=filter)
+            of_run(workers, folder, filter=filter)
 
 
 def test_a_run_without_a_good_cell_has_none_to_profile(tmp_path: Path) -> None:
@@ -283,15 +285,15 @@ QUICK = Measure(warmup_calls=1, warmup_s=0.0)
 
 
 @pytest.fixture(scope="module")
-def processes() -> Iterator[ProcessExecutor]:
-    engine = ProcessExecutor()
-    engine.describe("cpu", 1, [])
-    yield engine
-    engine.close()
+def processes() -> Iterator[ProcessWorkers]:
+    workers = ProcessWorkers()
+    workers.describe("cpu", 1, [])
+    yield workers
+    workers.close()
 
 
 def test_the_process_that_inspects_profiles_and_writes_the_trace(
-    processes: ProcessExecutor, tmp_path: Path
+    processes: ProcessWorkers, tmp_path: Path
 ) -> None:
     answer = processes.profile(make_cell(), QUICK, tmp_path / "x.pt.trace.json.gz", 2, 5)
     assert answer.value is not None
@@ -305,7 +307,7 @@ def test_the_process_that_inspects_profiles_and_writes_the_trace(
 
 @pytest.mark.parametrize("mode", ["forward_backward", "training_step"])
 def test_what_a_training_step_does_is_in_its_profile(
-    processes: ProcessExecutor, tmp_path: Path, mode: str
+    processes: ProcessWorkers, tmp_path: Path, mode: str
 ) -> None:
     answer = processes.profile(make_cell(mode=mode), QUICK, tmp_path / "x.pt.trace.json", 1, 100)
     assert answer.value is not None
@@ -319,7 +321,7 @@ def test_what_a_training_step_does_is_in_its_profile(
     [("Raises", "error"), ("Refuses", "unsupported"), ("RunsOut", "oom"), ("Dies", "crash")],
 )
 def test_a_cell_that_fails_under_the_profiler_has_a_status_and_the_next_one_runs(
-    processes: ProcessExecutor, tmp_path: Path, name: str, status: str
+    processes: ProcessWorkers, tmp_path: Path, name: str, status: str
 ) -> None:
     cell = make_cell(name=name, target=f"tests.planted:{name}", resolution=(64, 128))
     answer = processes.profile(cell, QUICK, tmp_path / "x.pt.trace.json", 1, 5)
@@ -329,7 +331,7 @@ def test_a_cell_that_fails_under_the_profiler_has_a_status_and_the_next_one_runs
     assert processes.profile(make_cell(), QUICK, tmp_path / "y.pt.trace.json", 1, 5).status == "ok"
 
 
-def test_a_cell_that_hangs_under_the_profiler_is_ended(processes: ProcessExecutor, tmp_path: Path) -> None:
+def test_a_cell_that_hangs_under_the_profiler_is_ended(processes: ProcessWorkers, tmp_path: Path) -> None:
     cell = make_cell(name="Hangs", target="tests.planted:Hangs")
     answer = processes.profile(cell, QUICK, tmp_path / "x.pt.trace.json", 1, 5, timeout_s=0.5)
     assert answer.status == "timeout"

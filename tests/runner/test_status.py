@@ -11,10 +11,11 @@ from benchsuite.cli import main
 from benchsuite.errors import RunFolderError
 from benchsuite.results.codec import encode
 from benchsuite.results.store import RECORDS, RunWriter
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.progress import PROGRESS, ProgressFile, read_progress
+from benchsuite.runner.recorder import PROGRESS, ProgressFile, read_progress
 from benchsuite.runner.status import absent_shards, run_folders, status, summed
-from benchsuite.runner.sweep import run
+from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.shards import Shard
 from tests.builders import make_cell, make_record
 from tests.runner.test_sweep import SCENARIO, Scripted, Watching
@@ -28,11 +29,11 @@ def scenario(tmp_path: Path) -> str:
 
 
 def swept(
-    scenario: str, folder: Path, executor: Scripted | None = None, stop_at: int = 999, **request: object
+    scenario: str, folder: Path, workers: Scripted | None = None, stop_at: int = 999, **request: object
 ) -> None:
-    executor = executor or Scripted()
-    prepared = prepare(Request(reference=scenario, **request), executor)  # type: ignore[arg-type]
-    run(prepared, folder, executor, Watching(), lambda: len(executor.visits) >= stop_at)
+    workers = workers or Scripted()
+    prepared = prepare(Request(reference=scenario, **request), workers)  # type: ignore[arg-type]
+    run_sweep(prepared, folder, LocalExecutor(workers), Watching(), lambda: len(workers.visits) >= stop_at)
 
 
 def test_a_run_that_was_stopped_says_what_is_missing(scenario: str, tmp_path: Path) -> None:
@@ -46,8 +47,8 @@ def test_a_run_that_was_stopped_says_what_is_missing(scenario: str, tmp_path: Pa
 
 
 def test_what_was_cut_short_counts_as_missing(scenario: str, tmp_path: Path) -> None:
-    executor = Scripted()
-    swept(scenario, tmp_path / "run", executor, stop_at=8)  # in the second round
+    workers = Scripted()
+    swept(scenario, tmp_path / "run", workers, stop_at=8)  # in the second round
     found = status(tmp_path / "run")
     assert (found.done, found.missing) == (0, 7)
 

@@ -1,4 +1,4 @@
-"""Sweeps on a scripted executor: what is measured, kept, resumed, and called a failure."""
+"""Sweeps on scripted workers: what is measured, kept, resumed, and called a failure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pytest
 
 from benchsuite.errors import NotComparableError, RunFolderError, UsageError
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.record import INTERRUPTED, Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.results.visits import VISITS
 from benchsuite.runner.estimate import cell_seconds, estimate
-from benchsuite.runner.prepare import INTERRUPTED, Request, busy, prepare
-from benchsuite.runner.rounds import _Going, order
-from benchsuite.runner.sweep import Sweep
-from benchsuite.runner.sweep import run as run_sweep
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.prepare import Request, busy, prepare
+from benchsuite.runner.recorder import ROUNDS
+from benchsuite.runner.rounds import CellRounds, order
+from benchsuite.runner.sweep import Sweep, run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Answer, Inspected, Plan, Visited
+from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from tests.builders import make_cell
 
 SCENARIO = """
@@ -47,7 +47,7 @@ profiles:
 
 
 class Scripted:
-    """An executor that measures nothing: cells end as the script says, "ok" by default."""
+    """Workers that measure nothing: cells end as the script says, "ok" by default."""
 
     def __init__(
         self, script: dict[str, str] | None = None, device: str = "cuda:0", stop_after: int = 99
@@ -68,20 +68,20 @@ class Scripted:
         environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
         return (self.device if device == "auto" else device), environment
 
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[Answer[Plan]]:
+    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         self.planned.extend(cells)
         return [self._plan(cell) for cell in cells]
 
-    def _plan(self, cell: Cell) -> Answer[Plan]:
+    def _plan(self, cell: Cell) -> WorkerReply[Plan]:
         counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10, weights_bytes=4096)
         if self.script.get(cell.name) == "too large":
             failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
-            return Answer(value=counted, status="oom", failure=failure)
+            return WorkerReply(value=counted, status="oom", failure=failure)
         if self.script.get(cell.name) == "unbuildable":
-            return Answer(
+            return WorkerReply(
                 status="unsupported", failure=Failure(stage="build", kind="Test", message="odd grid")
             )
-        return Answer(value=counted)
+        return WorkerReply(value=counted)
 
     def matmul_rate(self, device: str) -> float:
         return 1e6
@@ -95,7 +95,7 @@ class Scripted:
         measure: Measure,
         visit: Visit,
         timeout_s: float | None = None,
-    ) -> Answer[Visited]:
+    ) -> WorkerReply[Record]:
         self.visits.append((f"{cell.name} {cell.resolution[0]} {cell.batch}", visit.round))
         if len(self.visits) > self.stop_after:
             raise KeyboardInterrupt
@@ -107,7 +107,7 @@ class Scripted:
             status = status if self.failures_left >= 0 else "ok"
         if status != "ok":
             failure = Failure(stage="time", kind="Test", message=f"a planted {status}")
-            return Answer(status=status, failure=failure)  # type: ignore[arg-type]
+            return WorkerReply(status=status, failure=failure)  # type: ignore[arg-type]
         timing = Timing(
             samples_s=(0.1,) * 10,
             method="fake",
@@ -116,12 +116,16 @@ class Scripted:
             stopped_by="samples",
             threads=1,
         )
-        return Answer(Visited(timing=timing))
+        return WorkerReply(
+            Record(id=cell.id, cell=cell, status="ok", timing=timing, started_at="", seconds=0.0)
+        )
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
         self.inspected += 1
         memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
-        return Answer(Inspected(memory, attention_backend=("flash",)))
+        return WorkerReply(Inspection(memory, attention_backend=("flash",)))
 
     def begin_round(self) -> None:
         self.processes += 1
@@ -174,14 +178,14 @@ def scenario(tmp_path: Path) -> str:
 
 
 def sweep(
-    executor: Scripted,
+    workers: Scripted,
     folder: Path,
     scenario: str | None = None,
     stopping: Callable[[], bool] = lambda: False,
     **request: Any,
 ) -> Sweep:
-    prepared = prepare(Request(reference=scenario, **request), executor)
-    return run_sweep(prepared, folder, executor, Watching(), stopping)
+    prepared = prepare(Request(reference=scenario, **request), workers)
+    return run_sweep(prepared, folder, LocalExecutor(workers), Watching(), stopping)
 
 
 def test_every_cell_that_no_rule_excludes_gets_a_record(scenario: str, tmp_path: Path) -> None:
@@ -199,21 +203,21 @@ def test_an_excluded_cell_is_a_record_with_the_rule_and_no_failure(scenario: str
     (skipped,) = [record for record in read_run(tmp_path / "run").records if record.status == "skipped"]
     assert (skipped.cell.name, skipped.cell.batch, skipped.cell.resolution) == ("msa", 2, (128, 128))
     assert (skipped.reason, skipped.failed, skipped.timing) == ("too dear", False, None)
-    executor = Scripted()
-    sweep(executor, tmp_path / "run", resume=tmp_path / "run")
-    assert executor.measured == []
+    workers = Scripted()
+    sweep(workers, tmp_path / "run", resume=tmp_path / "run")
+    assert workers.measured == []
 
 
 def test_a_round_is_a_process_that_visits_every_cell_once_group_by_group(
     scenario: str, tmp_path: Path
 ) -> None:
-    executor = Scripted()
-    sweep(executor, tmp_path / "run", scenario)
-    assert executor.processes == 5
-    assert [number for _, number in executor.visits] == [number for number in range(5) for _ in range(7)]
+    workers = Scripted()
+    sweep(workers, tmp_path / "run", scenario)
+    assert workers.processes == 5
+    assert [number for _, number in workers.visits] == [number for number in range(5) for _ in range(7)]
     every = {f"{name} {size} {batch}" for name in ("msa", "HiLo") for size in (64, 128) for batch in (1, 2)}
     for number in range(5):
-        visited = [cell for cell, at in executor.visits if at == number]
+        visited = [cell for cell, at in workers.visits if at == number]
         assert set(visited) == every - {"msa 128 2"}
         groups = [cell.partition(" ")[2] for cell in visited]
         assert (
@@ -223,7 +227,7 @@ def test_a_round_is_a_process_that_visits_every_cell_once_group_by_group(
     timed = [record.timing for record in records if record.timing]
     assert {timing.rounds for timing in timed} == {(10,) * 5}
     assert {timing.warmup_calls for timing in timed} == {5}
-    assert not (tmp_path / "run" / VISITS).exists()  # no record needs them any more
+    assert not (tmp_path / "run" / ROUNDS).exists()  # no record needs them any more
 
 
 class Noisy(Scripted):
@@ -231,12 +235,14 @@ class Noisy(Scripted):
 
     def visit(
         self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-    ) -> Answer[Visited]:
+    ) -> WorkerReply[Record]:
         answer = super().visit(cell, measure, visit, timeout_s)
         if answer.value is None or (cell.name, cell.resolution) != ("HiLo", (64, 64)):
             return answer
         samples = (0.1 * (1 + 0.1 * (visit.round % 2)),) * 10
-        return Answer(Visited(timing=replace(answer.value.timing, samples_s=samples)))
+        assert answer.value.timing is not None
+        timing = replace(answer.value.timing, samples_s=samples)
+        return WorkerReply(replace(answer.value, timing=timing))
 
 
 def counts(folder: Path) -> dict[str, tuple[int, str]]:
@@ -285,14 +291,14 @@ def test_a_killed_run_goes_on_with_the_rounds_that_whole_groups_have_had(
     with pytest.raises(KeyboardInterrupt):
         sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
     assert read_run(folder).records == ()
-    executor = Scripted()
-    sweep(executor, folder, resume=folder)
+    workers = Scripted()
+    sweep(workers, folder, resume=folder)
     # Two rounds of all four cells were written down, unless the second round of a group lacked a cell.
-    assert len(executor.visits) == 4 * 5 - 8
-    assert {number for _, number in executor.visits} == {2, 3, 4}
+    assert len(workers.visits) == 4 * 5 - 8
+    assert {number for _, number in workers.visits} == {2, 3, 4}
     assert {timing for timing, _ in counts(folder).values()} == {5}
     assert {record.session for record in read_run(folder).records if record.timing} == {1}
-    assert not (folder / VISITS).exists()
+    assert not (folder / ROUNDS).exists()
 
 
 @pytest.mark.parametrize(
@@ -337,10 +343,10 @@ def test_a_round_that_a_group_has_not_finished_is_measured_again(scenario: str, 
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         sweep(Scripted(stop_after=5), folder, scenario, filter="batch=1")
-    executor = Scripted()
-    sweep(executor, folder, resume=folder)
-    assert len(executor.visits) == 4 * 5 - 4
-    assert min(number for _, number in executor.visits) == 1
+    workers = Scripted()
+    sweep(workers, folder, resume=folder)
+    assert len(workers.visits) == 4 * 5 - 4
+    assert min(number for _, number in workers.visits) == 1
 
 
 def test_rounds_of_another_machine_are_not_gone_on_with(scenario: str, tmp_path: Path) -> None:
@@ -349,9 +355,9 @@ def test_rounds_of_another_machine_are_not_gone_on_with(scenario: str, tmp_path:
         sweep(Scripted(stop_after=8), folder, scenario, filter="batch=1")
     environment = json.loads((folder / "environment.json").read_text())
     (folder / "environment.json").write_text(json.dumps(environment | {"machine": "another"}))
-    executor = Scripted()
-    sweep(executor, folder, resume=folder)
-    assert len(executor.visits) == 4 * 5
+    workers = Scripted()
+    sweep(workers, folder, resume=folder)
+    assert len(workers.visits) == 4 * 5
 
 
 def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
@@ -360,7 +366,7 @@ def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
     class Late(Scripted):
         def visit(
             self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-        ) -> Answer[Visited]:
+        ) -> WorkerReply[Record]:
             self.script = {"HiLo": "crash"} if visit.round == 3 else {}
             return super().visit(cell, measure, visit, timeout_s)
 
@@ -371,7 +377,7 @@ def test_a_cell_that_fails_in_a_later_round_is_a_failure_and_the_others_go_on(
 
 
 def test_the_order_of_a_round_is_shuffled_there_and_back_or_as_written() -> None:
-    cells = [_Going(make_cell(name=name)) for name in "abcdefgh"]
+    cells = [CellRounds(make_cell(name=name)) for name in "abcdefgh"]
 
     def names(kind: Any, number: int, seed: int = 0) -> str:
         return "".join(one.cell.name for one in order(cells, number, kind, seed))
@@ -390,7 +396,7 @@ def test_interleaving_takes_the_bias_of_drift_away() -> None:
         clock = iter(1.0 + 0.001 * step for step in range(1000))
         samples: dict[str, list[float]] = {"a": [], "b": []}
         for number in range(rounds):
-            for one in order([_Going(make_cell(name=n)) for n in "ab"], number, "abba", 0):
+            for one in order([CellRounds(make_cell(name=n)) for n in "ab"], number, "abba", 0):
                 samples[one.cell.name] += [next(clock) for _ in range(60 // rounds)]
         return quantile(samples["b"], 0.5) / quantile(samples["a"], 0.5)
 
@@ -399,10 +405,10 @@ def test_interleaving_takes_the_bias_of_drift_away() -> None:
 
 
 def test_a_retry_repeats_the_round_and_is_counted(scenario: str, tmp_path: Path) -> None:
-    executor = Scripted({"HiLo": "crash"})
-    executor.failures_left = 1
+    workers = Scripted({"HiLo": "crash"})
+    workers.failures_left = 1
     result = sweep(
-        executor,
+        workers,
         tmp_path / "run",
         scenario,
         overrides=("measure.retry.crash=2",),
@@ -426,9 +432,9 @@ def test_a_retry_that_fails_again_is_a_failure_with_its_attempts(scenario: str, 
 def test_resuming_can_measure_failures_anew(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     sweep(Scripted({"HiLo": "timeout", "msa": "error"}), folder, scenario)
-    executor = Scripted()
-    result = sweep(executor, folder, resume=folder, retry=("timeout",))
-    assert {cell.name for cell in executor.measured} == {"HiLo"}
+    workers = Scripted()
+    result = sweep(workers, folder, resume=folder, retry=("timeout",))
+    assert {cell.name for cell in workers.measured} == {"HiLo"}
     assert {(r.cell.name, r.status) for r in result.records} == {("HiLo", "ok"), ("msa", "error")}
     assert {(r.cell.name, r.status) for r in read_run(folder).records if r.status != "skipped"} == {
         ("HiLo", "ok"),
@@ -440,9 +446,9 @@ def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_th
     scenario: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    executor = Scripted()
-    result = sweep(executor, folder, scenario, stopping=lambda: len(executor.visits) >= 8)
-    assert len(executor.visits) == 8  # every cell was visited once, and one of them twice
+    workers = Scripted()
+    result = sweep(workers, folder, scenario, stopping=lambda: len(workers.visits) >= 8)
+    assert len(workers.visits) == 8  # every cell was visited once, and one of them twice
     assert result.stopped
     assert [r.timing and r.timing.stopped_by for r in result.records] == [INTERRUPTED] * 7
     again = Scripted()
@@ -456,10 +462,10 @@ def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_th
 def test_a_gpu_tells_how_long_it_was_busy_also_where_no_memory_is_wanted(
     scenario: str, tmp_path: Path, device: str, inspected: int
 ) -> None:
-    executor = Scripted(device=device)
+    workers = Scripted(device=device)
     overrides = ("measure.metrics=[latency]",)
-    sweep(executor, tmp_path / "run", scenario, overrides=overrides, profiles=("other",))
-    assert executor.inspected == inspected
+    sweep(workers, tmp_path / "run", scenario, overrides=overrides, profiles=("other",))
+    assert workers.inspected == inspected
 
 
 def test_a_timeout_names_what_the_cell_was_given(scenario: str, tmp_path: Path) -> None:
@@ -534,17 +540,17 @@ def test_only_the_expected_status_is_expected(scenario: str, tmp_path: Path) -> 
 
 
 def test_a_cell_that_cannot_be_built_is_not_tried_on_the_device(scenario: str, tmp_path: Path) -> None:
-    executor = Scripted({"HiLo": "unbuildable"})
-    result = sweep(executor, tmp_path / "run", scenario)
-    assert {cell.name for cell in executor.measured} == {"msa"}
+    workers = Scripted({"HiLo": "unbuildable"})
+    result = sweep(workers, tmp_path / "run", scenario)
+    assert {cell.name for cell in workers.measured} == {"msa"}
     hilo = [record for record in result.records if record.cell.name == "HiLo"]
     assert {(record.status, record.reason) for record in hilo} == {("unsupported", "odd grid")}
 
 
 def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_path: Path) -> None:
-    executor = Scripted({"HiLo": "too large"})
-    result = sweep(executor, tmp_path / "run", scenario)
-    assert {cell.name for cell in executor.measured} == {"msa"}
+    workers = Scripted({"HiLo": "too large"})
+    result = sweep(workers, tmp_path / "run", scenario)
+    assert {cell.name for cell in workers.measured} == {"msa"}
     hilo = [record for record in result.records if record.cell.name == "HiLo"]
     assert {(record.status, record.reason) for record in hilo} == {("oom", "needs about 3 TiB")}
     assert all(record.cost and record.cost.macs == 1000 for record in hilo)
@@ -553,7 +559,9 @@ def test_a_cell_that_is_too_large_is_counted_but_not_tried(scenario: str, tmp_pa
 class Broken(Scripted):
     """Is ended after the memory of four cells was looked at."""
 
-    def inspect(self, cell: Cell, measure: Measure, timeout_s: float | None = None) -> Answer[Inspected]:
+    def inspect(
+        self, cell: Cell, measure: Measure, timeout_s: float | None = None
+    ) -> WorkerReply[Inspection]:
         if self.inspected == 4:
             raise KeyboardInterrupt
         return super().inspect(cell, measure, timeout_s)
@@ -564,11 +572,11 @@ def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         sweep(Broken(), folder, scenario)
     before = [record for record in read_run(folder).records if record.status == "ok"]
-    executor = Scripted()
-    result = sweep(executor, folder, resume=folder)
+    workers = Scripted()
+    result = sweep(workers, folder, resume=folder)
     assert len(before) == 4
-    assert executor.visits == []  # all rounds were written down
-    assert executor.inspected == result.measured == 3
+    assert workers.visits == []  # all rounds were written down
+    assert workers.inspected == result.measured == 3
     assert list(result.records[:4]) == before
     assert [record.session for record in result.records] == [1] * 7  # that of their rounds
 
@@ -576,9 +584,9 @@ def test_resuming_measures_only_what_is_missing(scenario: str, tmp_path: Path) -
 def test_resuming_a_finished_run_measures_nothing_and_adds_no_session(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     sweep(Scripted(), folder, scenario)
-    executor = Scripted()
-    result = sweep(executor, folder, scenario, resume=folder)
-    assert executor.measured == []
+    workers = Scripted()
+    result = sweep(workers, folder, scenario, resume=folder)
+    assert workers.measured == []
     assert result.measured == 0
     assert not (folder / "environment-2.json").exists()
 
@@ -587,8 +595,8 @@ def test_resuming_keeps_the_filter_and_the_device_of_the_run(scenario: str, tmp_
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         sweep(Scripted(stop_after=2), folder, scenario, filter="mixer=msa")
-    executor = Scripted(device="cpu")
-    result = sweep(executor, folder, resume=folder)
+    workers = Scripted(device="cpu")
+    result = sweep(workers, folder, resume=folder)
     assert {record.cell.name for record in result.records} == {"msa"}
     assert {record.cell.device for record in result.records} == {"cuda:0"}
 
@@ -670,24 +678,24 @@ def test_no_scenario_at_all_is_refused() -> None:
 
 
 def test_a_taken_folder_is_refused_before_anything_is_measured(scenario: str, tmp_path: Path) -> None:
-    executor = Scripted()
+    workers = Scripted()
     with pytest.raises(RunFolderError, match="is not empty"):
-        sweep(executor, tmp_path, scenario)
-    assert executor.measured == []
+        sweep(workers, tmp_path, scenario)
+    assert workers.measured == []
 
 
 def test_the_observer_hears_of_every_cell_and_of_the_end(scenario: str, tmp_path: Path) -> None:
     observer = Watching()
-    executor = Scripted({"HiLo": "oom"}, stop_after=2)
-    prepared = prepare(Request(reference=scenario, overrides=("measure.order=sequential",)), executor)
+    workers = Scripted({"HiLo": "oom"}, stop_after=2)
+    prepared = prepare(Request(reference=scenario, overrides=("measure.order=sequential",)), workers)
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(prepared, tmp_path / "run", executor, observer)
+        run_sweep(prepared, tmp_path / "run", LocalExecutor(workers), observer)
     assert observer.events == ["begin 7 0", "cell msa", "cell HiLo", "oom", "cell msa", "end"]
 
 
 def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scenario: str) -> None:
-    executor = Scripted({"HiLo": "unbuildable"})
-    estimates = estimate(prepare(Request(reference=scenario), executor), executor)
+    workers = Scripted({"HiLo": "unbuildable"})
+    estimates = estimate(prepare(Request(reference=scenario), workers), workers)
     assert [item.macs for item in estimates if item.cell.name == "msa"] == [1000] * 3
     assert {item.reason for item in estimates if item.cell.name == "HiLo"} == {"odd grid"}
     one, two = (next(i for i in estimates if i.cell.name == "msa" and i.cell.batch == b) for b in (1, 2))

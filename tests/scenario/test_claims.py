@@ -10,13 +10,11 @@ import pytest
 
 from benchsuite.errors import ScenarioError
 from benchsuite.findings.claims import judge
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell
-from benchsuite.scenario.claim_model import Claim, stored_claims
-from benchsuite.scenario.claim_pairs import pairing
+from benchsuite.scenario.claim_model import Claim, pairing, stored_claims
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.find import shipped
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.schema import json_schema
 from benchsuite.zoo.catalogue import known_parameters

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from benchsuite.findings.claims import judge
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell
 from benchsuite.scenario.expand import expand
-from benchsuite.scenario.find import shipped
-from benchsuite.scenario.load import load
+from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.zoo.catalogue import known_parameters
 from tests.report.synthetic import make_record

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchsuite.results.record import SETTINGS, Cell
-from benchsuite.scenario.axes import SWEPT, Include, Sweep
+from benchsuite.results.cell import SETTINGS, SWEPT, Cell
+from benchsuite.scenario.axes import Include, Sweep
 from benchsuite.scenario.expand import expand, expand_detailed, expected
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.model import Exclude

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.errors import ScenarioError
-from benchsuite.scenario.find import MAX_BYTES
-from benchsuite.scenario.load import load
+from benchsuite.errors import ScenarioError, UsageError
+from benchsuite.scenario import load as scenario_files
+from benchsuite.scenario.load import load, resolve, shipped, title
+from benchsuite.scenario.yaml_tree import MAX_BYTES
 
 from .documents import HEAD, KNOWN
 
@@ -60,7 +61,7 @@ def test_checking_and_expanding_imports_neither_torch_nor_pandas_nor_matplotlib(
     code = f"""
 import sys
 from pathlib import Path
-from benchsuite.scenario import check, expand, find, load, schema
+from benchsuite.scenario import expand, load, schema, validate
 scenario = load.load(Path({str(path)!r}), {KNOWN!r})
 assert len(expand.expand(scenario, device="cpu")) == 2
 schema.json_schema({KNOWN!r})
@@ -73,9 +74,74 @@ print([name for name in ("torch", "fvcore", "pandas", "numpy", "matplotlib") if 
 def test_finding_and_filtering_need_neither_yaml_nor_pydantic() -> None:
     code = """
 import sys
-from benchsuite.scenario import expand, find, select, tree
-find.shipped()
+from benchsuite.scenario import expand, filters, load
+load.shipped()
 print([name for name in ("pydantic", "yaml") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with two scenarios; the working directory is elsewhere."""
+    (tmp_path / "benchsuite").mkdir()
+    (tmp_path / "scenarios").mkdir()
+    for name in ("hilo", "twins"):
+        (tmp_path / "scenarios" / f"{name}.yaml").write_text(f"name: {name}\ntitle: About {name}\n")
+    (tmp_path / "scenarios" / "schema.json").write_text("{}")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setattr(scenario_files, "_PACKAGE", tmp_path / "benchsuite")
+    return tmp_path
+
+
+def test_a_checkout_ships_what_lies_beside_the_package(checkout: Path) -> None:
+    assert shipped() == {
+        "hilo": checkout / "scenarios" / "hilo.yaml",
+        "twins": checkout / "scenarios" / "twins.yaml",
+    }
+
+
+def test_a_wheel_ships_what_lies_inside_the_package(checkout: Path) -> None:
+    inside = checkout / "benchsuite" / "_shipped"
+    inside.mkdir()
+    (inside / "cost.yaml").write_text("")
+    assert shipped() == {"cost": inside / "cost.yaml"}
+
+
+def test_a_name_is_a_shipped_scenario_even_beside_a_folder_of_this_name(checkout: Path) -> None:
+    Path("hilo").mkdir()  # a run folder, say
+    assert resolve("hilo") == checkout / "scenarios" / "hilo.yaml"
+
+
+def test_an_existing_file_comes_before_a_shipped_scenario(checkout: Path) -> None:
+    assert checkout.exists()
+    Path("hilo").write_text("")
+    assert resolve("hilo") == Path("hilo")
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("reference", ["hlo", "hlo.yaml", "somewhere/hlo.yaml"])
+def test_a_name_that_is_nothing_is_told_what_there_is(reference: str) -> None:
+    with pytest.raises(UsageError) as error:
+        resolve(reference)
+    assert str(error.value) == (
+        f'no file and no shipped scenario is called "{reference}"; did you mean "hilo"?\n'
+        "  shipped: hilo, twins"
+    )
+
+
+def test_a_checkout_without_scenarios_says_so(checkout: Path) -> None:
+    for path in shipped().values():
+        path.unlink()
+    assert list(checkout.glob("scenarios/*.yaml")) == []
+    with pytest.raises(UsageError, match=r'is called "hilo"\n  shipped: none$'):
+        resolve("hilo")
+
+
+def test_a_title_is_read_from_the_file(checkout: Path, tmp_path: Path) -> None:
+    assert title(checkout / "scenarios" / "hilo.yaml") == "About hilo"
+    untitled = tmp_path / "untitled.yaml"
+    untitled.write_text("title: [1\n")
+    assert title(untitled) == ""

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.groups import key
 from benchsuite.scenario.shards import Shard, cost, deal, only, parse_shard
 from tests.builders import make_cell

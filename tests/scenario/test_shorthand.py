@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.scenario.shorthand import Line, scenario, to_yaml
+from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
 from benchsuite.scenario.validate import check
 from benchsuite.zoo.catalogue import known_parameters
 
@@ -14,7 +14,9 @@ BACKBONES = ("litv2_s", "swin_t")
 
 
 def test_names_and_axes_are_those_of_the_line() -> None:
-    line = Line(("hilo", "msa"), {"resolution": "224,448", "batch": "8", "dtype": ""}, ("hilo.alpha=0.9",))
+    line = ShellLine(
+        ("hilo", "msa"), {"resolution": "224,448", "batch": "8", "dtype": ""}, ("hilo.alpha=0.9",)
+    )
     document = scenario(line, MIXERS, BACKBONES)
     assert document["sweep"] == {
         "mixer": [{"name": "hilo", "params": {"alpha": 0.9}}, "msa"],
@@ -26,12 +28,12 @@ def test_names_and_axes_are_those_of_the_line() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        Line(("hilo", "my.layers:Mine"), {"kernel": "math,sdpa", "dim": "96", "num_heads": "3"}),
-        Line(("litv2_s", "timm:resnet50", "swin_t"), {"resolution": "224"}),
-        Line(("my.nets:net",), {"dtype": "fp32"}, networks=True),
+        ShellLine(("hilo", "my.layers:Mine"), {"kernel": "math,sdpa", "dim": "96", "num_heads": "3"}),
+        ShellLine(("litv2_s", "timm:resnet50", "swin_t"), {"resolution": "224"}),
+        ShellLine(("my.nets:net",), {"dtype": "fp32"}, networks=True),
     ],
 )
-def test_what_is_written_is_a_scenario_without_mistakes(line: Line) -> None:
+def test_what_is_written_is_a_scenario_without_mistakes(line: ShellLine) -> None:
     text = to_yaml(scenario(line, MIXERS, BACKBONES))
     checked = check(text, "mine.yaml", known_parameters(installed=False))
     assert checked.problems == ()
@@ -42,13 +44,13 @@ def test_what_is_written_is_a_scenario_without_mistakes(line: Line) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (Line(("hillo",)), ["hillo", 'did you mean "hilo"?']),
-        (Line(("hilo", "swin_t")), ["side by side", "swin_t is a network"]),
-        (Line(("hilo",), params=("msa.qkv_bias=false",)), ["--params msa.qkv_bias=false", "hilo."]),
-        (Line(("hilo",), params=("hilo.alpha",)), ["NAME.PARAMETER=VALUE"]),
+        (ShellLine(("hillo",)), ["hillo", 'did you mean "hilo"?']),
+        (ShellLine(("hilo", "swin_t")), ["side by side", "swin_t is a network"]),
+        (ShellLine(("hilo",), params=("msa.qkv_bias=false",)), ["--params msa.qkv_bias=false", "hilo."]),
+        (ShellLine(("hilo",), params=("hilo.alpha",)), ["NAME.PARAMETER=VALUE"]),
     ],
 )
-def test_a_wrong_line_names_the_word(line: Line, words: list[str]) -> None:
+def test_a_wrong_line_names_the_word(line: ShellLine, words: list[str]) -> None:
     with pytest.raises(UsageError) as caught:
         scenario(line, MIXERS, BACKBONES)
     for word in words:

@@ -4,8 +4,22 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.scenario.find import MAX_BYTES
-from benchsuite.scenario.yaml_tree import MAX_DEPTH, parse
+from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, YamlDocument, dotted, grown, parse, parts
+
+words = st.text(alphabet="abcxyz_-09α", min_size=1, max_size=5)
+paths = st.builds(lambda first, rest: (first, *rest), words, st.lists(words | st.integers(0, 99), max_size=5))
+data = st.recursive(
+    st.none() | st.booleans() | st.integers() | words,
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(words, below, max_size=3),
+    max_leaves=10,
+)
+
+
+def place(source: YamlDocument, path: str, *, key: bool = False) -> tuple[int, int]:
+    """Line and column of the deepest value on a path that is there, or of its key."""
+    assert source.root
+    node, _ = source.root.deepest(parts(path) or ())
+    return node.key_place if key else node.place
 
 
 def told(text: str) -> list[str]:
@@ -15,17 +29,16 @@ def told(text: str) -> list[str]:
 def test_values_and_their_keys_are_placed_by_line_and_column() -> None:
     source = parse("sweep:\n  mixer:\n    - msa\n    - {name: hilo, params: {alpha: 0.9}}\n", "f.yaml")
     assert source.value == {"sweep": {"mixer": ["msa", {"name": "hilo", "params": {"alpha": 0.9}}]}}
-    assert source.place("sweep.mixer[1].params.alpha") == (4, 36)
-    assert source.place("sweep.mixer[1].params.alpha", key=True) == (4, 29)
-    assert source.place("sweep.mixer[0]") == (3, 7)
-    assert source.place("sweep.mixer", key=True) == (2, 3)
+    assert place(source, "sweep.mixer[1].params.alpha") == (4, 36)
+    assert place(source, "sweep.mixer[1].params.alpha", key=True) == (4, 29)
+    assert place(source, "sweep.mixer[0]") == (3, 7)
+    assert place(source, "sweep.mixer", key=True) == (2, 3)
 
 
 def test_a_path_that_is_not_there_is_placed_at_the_nearest_thing_above_it() -> None:
     source = parse("sweep:\n  batch: 4\n", "f.yaml")
-    assert source.place("sweep.batch[3].x") == source.place("sweep.batch") == (2, 10)
-    assert source.place("measure.max_s") == (1, 1)
-    assert parse("", "f.yaml").place("sweep") == (1, 1)
+    assert place(source, "sweep.batch[3].x") == place(source, "sweep.batch") == (2, 10)
+    assert place(source, "measure.max_s") == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +117,8 @@ def test_numbers_that_cannot_be_used_are_named() -> None:
 def test_an_alias_is_placed_where_its_value_is_written() -> None:
     source = parse("a: &sides [224, lots]\nb: *sides\n", "f.yaml")
     assert source.value["b"] == [224, "lots"]
-    assert source.place("b[1]") == (1, 17)
-    assert source.place("b", key=True) == (2, 1)
+    assert place(source, "b[1]") == (1, 17)
+    assert place(source, "b", key=True) == (2, 1)
 
 
 def test_aliases_of_aliases_cannot_make_a_small_file_large() -> None:
@@ -135,3 +148,36 @@ def test_no_text_makes_the_reader_raise(text: str) -> None:
     for problem in source.problems:
         assert 1 <= problem.line <= text.count("\n") + 2
         assert problem.column >= 1
+
+
+@given(paths.map(tuple))
+def test_a_path_survives_being_written_and_read(path: tuple[str | int, ...]) -> None:
+    assert parts(dotted(path)) == path
+
+
+@pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "[0]", "a[x]", "a[-1]", "a[0", "a b", "a[0]b"])
+def test_what_is_no_path_is_none(text: str) -> None:
+    assert parts(text) is None
+
+
+@given(data)
+def test_a_tree_is_its_plain_data(value: object) -> None:
+    assert grown(value, "f").plain() == value
+
+
+def test_leaving_out_moves_later_entries_up_and_keeps_their_own_paths() -> None:
+    root = grown({"a": [1, {"b": 2, "c": 3}, 4], "d": 5}, "f")
+    rest = root.without([("a", 0), ("a", 1, "b"), ("nothing",), ("d", "e")])
+    assert rest.plain() == {"a": [{"c": 3}, 4], "d": 5}
+    node = rest.at(("a", 0, "c"))
+    assert node
+    assert node.path == ("a", 1, "c")
+    assert root.plain() == {"a": [1, {"b": 2, "c": 3}, 4], "d": 5}
+
+
+def test_a_scalar_stands_for_a_list_of_one() -> None:
+    root = grown({"a": {"b": 4}}, "f")
+    node, depth = root.deepest(("a", "b", 0))
+    assert (node.value, depth) == (4, 2)
+    assert root.at(("a", "b", 0)) is None
+    assert root.at(("a", 0)) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import statistics
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.stats.intervals import coverage, median_interval, quantile
+from benchsuite.stats.intervals import coverage, inside, mean_interval, median_interval, quantile, t_quantile
 
 SAMPLES = st.lists(st.floats(min_value=1e-6, max_value=1e3), min_size=1, max_size=60)
 
@@ -153,3 +154,41 @@ def test_a_median_at_the_edge_of_a_mode_is_covered_within_the_exact_bounds(n: in
 def test_a_coarse_clock_makes_the_coverage_larger() -> None:
     rng = np.random.default_rng(3)
     assert covered(lambda size: np.round(rng.exponential(1, size)), 1.0, 20) >= 0.95 - ERROR
+
+
+@pytest.mark.parametrize(
+    ("confidence", "freedom", "table"),
+    [
+        (0.95, 1, 12.706),
+        (0.95, 2, 4.303),
+        (0.95, 4, 2.776),
+        (0.95, 5, 2.571),
+        (0.95, 30, 2.042),
+        (0.99, 4, 4.604),
+        (0.99, 7, 3.499),
+        (0.999, 4, 8.610),
+        (0.999, 1, 636.619),
+    ],
+)
+def test_quantiles_are_those_of_the_table(confidence: float, freedom: int, table: float) -> None:
+    assert t_quantile(confidence, freedom) == pytest.approx(table, abs=6e-4)
+
+
+def test_many_degrees_of_freedom_are_a_normal_distribution() -> None:
+    assert t_quantile(0.95, 10_000) == pytest.approx(1.96, abs=1e-3)
+    assert inside(1.0, 9_999) == pytest.approx(math.erf(1 / math.sqrt(2)), abs=1e-4)
+
+
+def test_the_interval_of_a_mean_is_the_one_worked_out_by_hand() -> None:
+    """Mean 3, standard deviation √2.5, so the error of the mean is √0.5."""
+    low, high = mean_interval([1, 2, 3, 4, 5])
+    assert (low, high) == pytest.approx((3 - 2.7764 * math.sqrt(0.5), 3 + 2.7764 * math.sqrt(0.5)), abs=1e-3)
+
+
+def test_what_has_no_interval_is_refused() -> None:
+    with pytest.raises(ValueError, match="two values"):
+        mean_interval([1.0])
+    with pytest.raises(ValueError, match="0 degrees"):
+        t_quantile(0.95, 0)
+    with pytest.raises(ValueError, match="confidence of 1"):
+        t_quantile(1, 3)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import Unsupported, UsageError
-from benchsuite.measurement import precision
+from benchsuite.measurement import cuda
 from benchsuite.measurement.precision import FORMATS, precision_of, require_dtype
 from benchsuite.results.record import Cell, DType
 from benchsuite.worker.build import build
@@ -63,9 +63,9 @@ def turing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: (7, 5))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Tesla T4")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    precision._missing_on_gpu.cache_clear()
+    cuda._missing.cache_clear()
     yield
-    precision._missing_on_gpu.cache_clear()
+    cuda._missing.cache_clear()
 
 
 @pytest.mark.parametrize(

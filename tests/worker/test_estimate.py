@@ -9,11 +9,12 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import read_run
+from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import run as run_sweep
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.sweep import run_sweep
+from benchsuite.runner.workers import InlineWorkers
 from benchsuite.worker import calls, estimate
-from benchsuite.worker.reply import Answer, Plan
+from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell
 from tests.plans import plans_of
 from tests.runner.test_sweep import Watching
@@ -179,12 +180,12 @@ def records(folder: Path) -> dict[str, Record]:
 
 def test_a_cell_that_cannot_be_counted_is_timed_and_its_record_has_the_reason(tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text(SCENARIO)
-    executor = InlineExecutor((str(OUTSIDE),))
+    workers = InlineWorkers((str(OUTSIDE),))
     try:
         request = Request(reference=str(tmp_path / "outside.yaml"), device="cpu", pythonpath=(str(OUTSIDE),))
-        run_sweep(prepare(request, executor), tmp_path / "run", executor, Watching())
+        run_sweep(prepare(request, workers), tmp_path / "run", LocalExecutor(workers), Watching())
     finally:
-        executor.close()
+        workers.close()
     found = records(tmp_path / "run")
     assert {name: record.status for name, record in found.items()} == dict.fromkeys(found, "ok")
     assert all(record.timing for record in found.values())
@@ -196,4 +197,4 @@ def test_a_cell_that_cannot_be_counted_is_timed_and_its_record_has_the_reason(tm
 
 def test_an_answer_without_a_count_has_the_failure_of_counting() -> None:
     assert calls.count(a_cell("OnlyElsewhere")).failure is not None
-    assert isinstance(calls.count(a_cell("Linear")), Answer)
+    assert isinstance(calls.count(a_cell("Linear")), WorkerReply)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchsuite.errors import Unsupported
-from benchsuite.measurement.device import CpuDevice
+from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.results.record import Busy
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import compiling, passes
@@ -128,7 +128,6 @@ def test_a_step_that_no_graph_can_hold_is_not_captured(
         told.append(capture)
         return Busy(seconds=1.0, method="fake")
 
-    monkeypatch.setattr(passes, "for_device", lambda _: (None, "no driver"))
     monkeypatch.setattr(passes, "make_ready", ready)
     monkeypatch.setattr(passes, "measure_busy", busy)
     monkeypatch.setattr(passes, "open_device", lambda _: CpuDevice())

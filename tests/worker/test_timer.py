@@ -13,19 +13,19 @@ import torch
 
 from benchsuite.errors import Mismatch
 from benchsuite.measurement.allocator import can_retain, in_use
-from benchsuite.measurement.device import CpuDevice
-from benchsuite.measurement.nvml import FakeNvml
+from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell
+from benchsuite.results.record import Cell, Record
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
 from benchsuite.worker import passes, ready
 from benchsuite.worker import timer as timed
-from benchsuite.worker.reply import Answer, Visited
+from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.timer import Timer
 from tests.builders import make_cell, make_record
 from tests.doubles.fake_device import FakeDevice
+from tests.doubles.fake_nvml import FakeNvml
 
 CARD = FakeNvml(running=())
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_s=60.0, precision=None)
@@ -143,6 +143,9 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
     class Gpu(CpuDevice):
         kind = "cuda"
 
+        def card(self) -> tuple[FakeNvml, str]:
+            return CARD, ""
+
         def synchronize(self) -> None:
             log.append("wait")
 
@@ -154,7 +157,6 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
 
     monkeypatch.setattr(ready, "steps_of", noted)
     monkeypatch.setattr(timed, "open_device", lambda _: Gpu())
-    monkeypatch.setattr(timed, "for_device", lambda _: (CARD, ""))
     monkeypatch.setattr(FakeNvml, "throttle_reasons", lambda self: log.append("read") or 0x4)
     visited = Timer().visit(make_cell(), QUICK, Visit())
     assert visited.conditions is not None
@@ -170,23 +172,24 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
 def test_later_rounds_are_told_how_many_calls_make_a_sample() -> None:
     told: list[int | None] = []
 
-    class Executor:
+    class Workers:
         def begin_round(self) -> None: ...
 
-        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> Answer[Visited]:
+        def visit(self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float) -> WorkerReply[Record]:
             told.append(visit.calls)
-            timing = make_record(samples=(1e-5,) * 4).timing
-            assert timing is not None
-            return Answer(Visited(replace(timing, calls_per_sample=visit.calls or 20)))
+            record = make_record(samples=(1e-5,) * 4)
+            assert record.timing is not None
+            timing = replace(record.timing, calls_per_sample=visit.calls or 20)
+            return WorkerReply(replace(record, timing=timing))
 
     measure = Measure(metrics=("latency",), rounds=3, precision=None)
     cells = [make_cell(device="cpu")]
     (one,) = measure_in_rounds(
-        cells, measure, cast("Any", Executor()), begins=lambda _: None, stopping=lambda: False
+        cells, measure, cast("Any", Workers()), begins=lambda _: None, stopping=lambda: False
     )
     assert told == [None, 20, 20]
-    assert one[1].timing is not None
-    assert one[1].timing.calls_per_sample == 20
+    assert one.timing is not None
+    assert one.timing.calls_per_sample == 20
 
 
 @pytest.mark.parametrize("word", ["auto", False])
@@ -195,12 +198,11 @@ def test_energy_is_read_unless_the_scenario_says_no(
 ) -> None:
     rested: list[str] = []
     card = FakeNvml(joules=itertools.count(0.0, 5.0))
-    monkeypatch.setattr(passes, "for_device", lambda _: (card, ""))
     monkeypatch.setattr(passes, "idle_draw_of", lambda device: rested.append(device) or 70.0)
     original = ready.build
     monkeypatch.setattr(ready, "build", lambda cell, *_, **more: original(cell, "cpu", **more))
     monkeypatch.setattr(passes, "precision_of", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(passes, "open_device", lambda _: FakeDevice(itertools.repeat(0.1)))
+    monkeypatch.setattr(passes, "open_device", lambda _: FakeDevice(itertools.repeat(0.1), card=card))
     found = passes.inspect(make_cell(device="cuda:0"), Measure(metrics=("latency",), busy=False, energy=word))
     assert rested == (["cuda:0"] if word else [])
     assert (found.energy is not None) is (word == "auto")

@@ -14,14 +14,14 @@ import torch
 
 from benchsuite.errors import Unsupported, UsageError
 from benchsuite.results.record import Cell
-from benchsuite.runner import planning
+from benchsuite.runner import plan as planning
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.validate import problems
 from benchsuite.worker import timm as timm_networks
 from benchsuite.worker.build import backbone_builder, build
-from benchsuite.zoo import timm_names
 from benchsuite.zoo.catalogue import known_parameters
+from benchsuite.zoo.source import timm_names
 from tests.builders import make_cell
 from tests.plans import plans_of
 
@@ -51,7 +51,7 @@ def timm(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Iterator[Any]:
 
 
 def forget() -> None:
-    for cached in (backbone_builder, timm_networks.builder, timm_names.timm_names):
+    for cached in (backbone_builder, timm_networks.builder, timm_names):
         cached.cache_clear()
 
 
@@ -114,7 +114,7 @@ def test_a_misspelt_name_is_a_mistake_of_the_scenario_with_the_nearest_names(nam
 
 
 def test_the_names_are_those_that_timm_registers(timm: Any) -> None:
-    names = timm_names.timm_names(tuple(sys.path))
+    names = timm_names(tuple(sys.path))
     assert names is not None
     listed = set(timm.list_models())
     assert listed <= names.networks
@@ -175,11 +175,11 @@ def test_the_cell_of_a_network_with_other_windows_is_called_so(
 ) -> None:
     monkeypatch.setattr(planning, "AT_ONCE", at_once)
     (tmp_path / "s.yaml").write_text(SCENARIO)
-    executor = InlineExecutor()
+    workers = InlineWorkers()
     try:
-        prepared = prepare(Request(reference=str(tmp_path / "s.yaml"), device="cpu"), executor)
+        prepared = prepare(Request(reference=str(tmp_path / "s.yaml"), device="cpu"), workers)
     finally:
-        executor.close()
+        workers.close()
     names = [(cell.name, cell.resolution[0]) for cell in prepared.cells]
     assert names == [("ViT", 224), ("MaxViT", 224), ("ViT", 448), ("MaxViT, windows 14×14", 448)]
     assert [note for note in prepared.notes if "another network, with windows of 14×14" in note]

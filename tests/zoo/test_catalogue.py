@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS
-from benchsuite.mixers._relation import Relation
-from benchsuite.scenario.references import ANY_OTHER
+from benchsuite.scenario.subjects import ANY_OTHER
 from benchsuite.worker.build import mixer_class
-from benchsuite.zoo.catalogue import SEE_SOURCE, Entry, entry, known_parameters
+from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, entry, known_parameters
 from benchsuite.zoo.source import Class, Unreadable, read
 
 
@@ -32,10 +31,11 @@ def test_what_is_read_is_what_the_class_has(name: str) -> None:
     assert found.layout == cls.layout
     assert found.kernels in (cls.kernels, SEE_SOURCE)  # never another one
     assert found.relation == getattr(cls, "relation", None)
-    assert found.doc == inspect.cleandoc(cls.__doc__ or "")
-    macs = inspect.getdoc(cls.macs)
-    assert macs is not None
-    assert found.cost == " ".join(macs.partition("\n\n")[0].split())
+    before, _, cost = inspect.cleandoc(cls.__doc__ or "").partition("\n\nMACs: ")
+    assert found.doc.startswith(before)
+    assert "MACs:" not in found.doc
+    assert " ".join(cost.split()).startswith(found.cost) or not cost  # said by a base class
+    assert found.cost
 
 
 @pytest.mark.parametrize("name", [*MIXERS, *BLOCKS])
@@ -50,6 +50,20 @@ def test_every_row_names_its_paper_its_year_and_its_reference(name: str) -> None
 @pytest.mark.parametrize("name", MIXERS)
 def test_the_kernels_of_mixers_can_all_be_read(name: str) -> None:
     assert entry(name).kernels[0] == "math"
+
+
+def test_the_cost_is_a_section_of_the_docstring_or_what_a_method_says(tmp_path: Path) -> None:
+    (tmp_path / "own_costs.py").write_text(
+        'class Told:\n    """Mix.\n\n    MACs: 4NC² +\n        2N²C.\n\n        Once a batch.\n\n'
+        '    Args:\n        dim: channels.\n    """\n'
+        'class Counted(Told):\n    def macs(self, size):\n        """NC.\n\n        More."""\n'
+        "class Heir(Counted): ...\nclass Silent: ...\n"
+    )
+    told, method, heir, silent = (
+        entry(f"own_costs:{name}", [str(tmp_path)]) for name in ("Told", "Counted", "Heir", "Silent")
+    )
+    assert (told.cost, told.doc) == ("4NC² + 2N²C.", "Mix.\n\nArgs:\n    dim: channels.")
+    assert (method.cost, heir.cost, silent.cost) == ("NC.", "NC.", "")
 
 
 def test_lines_of_a_docstring_go_on_where_they_are_indented(tmp_path: Path) -> None:
@@ -74,7 +88,7 @@ def test_lines_of_a_docstring_go_on_where_they_are_indented(tmp_path: Path) -> N
     ],
 )
 def test_the_year_of_a_paper_is_not_taken_from_a_title_or_a_number(paper: str, arxiv: str, year: str) -> None:
-    found = Entry(name="x", target="x:X", paper=paper)
+    found = ZooEntry(name="x", target="x:X", paper=paper)
     assert (found.arxiv, found.year) == (arxiv, year)
 
 
@@ -114,7 +128,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_and_all() -> None:
 SOURCE = '''
 """Mine."""
 from benchsuite.mixers._attention import ATTENTION_KERNELS as ALL
-from benchsuite.mixers._relation import Relation
+from benchsuite.mixers import Relation
 from benchsuite.mixers.hilo import HiLo
 from torch import nn
 from .nowhere import Somewhere
@@ -159,7 +173,7 @@ def test_class_variables_are_followed_through_bases_names_and_imports(find: obje
     heir: Class = find("Heir")  # type: ignore[operator]
     assert heir.variable("kernels") == ATTENTION_KERNELS
     assert "alpha" in [parameter.name for parameter in heir.parameters]
-    assert heir.method_docstring("macs").startswith("Hi-Fi 3NCC_h")
+    assert heir.cost.startswith("Hi-Fi 3NCC_h")
 
 
 def test_parameters_are_as_written(find: object) -> None:
@@ -167,8 +181,8 @@ def test_parameters_are_as_written(find: object) -> None:
     assert [(p.name, p.annotation, p.default) for p in child.parameters] == [
         ("dim", "", None), ("width", "int", "3"), ("deep", "bool", None), ("**options", "", None),
     ]  # fmt: skip
-    assert Entry(name="x", target="x:X", parameters=child.parameters).words == (ANY_OTHER, "deep", "width")
-    assert Entry(name="x", target="x:X", parameters=None).words == (ANY_OTHER,)
+    assert ZooEntry(name="x", target="x:X", parameters=child.parameters).words == (ANY_OTHER, "deep", "width")
+    assert ZooEntry(name="x", target="x:X", parameters=None).words == (ANY_OTHER,)
 
 
 @pytest.mark.parametrize("name", ["kernels", "layout", "odd", "relation"])

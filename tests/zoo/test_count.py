@@ -13,12 +13,12 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cost
 from benchsuite.zoo import count
-from benchsuite.zoo.count import Published, count_backbones, facts, rows
+from benchsuite.zoo.count import PublishedCount, count_backbones, facts, rows
 
 DATA = count._published()
 
 
-def published(value: str, ours: int, metric: str = "macs", norms: int = 0, note: str = "") -> Published:
+def published(value: str, ours: int, metric: str = "macs", norms: int = 0, note: str = "") -> PublishedCount:
     """What is said of a number of G MACs or of params if ours is another."""
     cost = Cost(params=ours, macs=ours, other_ops={"norm": norms} if norms else {})
     row = {"metric": metric, "value": value, "unit": "G", "source": "a paper", "note": note}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchsuite.gate.formats.csv import to_csv
-from benchsuite.gate.formats.html import to_html
+from benchsuite.gate.formats.html_page import to_html
 from benchsuite.gate.formats.junit import to_junit
 from benchsuite.gate.formats.markdown import to_comment, to_markdown
-from benchsuite.gate.formats.series import to_bencher, to_github_action_benchmark
+from benchsuite.gate.formats.series import to_bencher, to_csv, to_github_action_benchmark
 from benchsuite.gate.result import GateResult
 
 FORMATS: Mapping[str, Callable[[GateResult], str]] = {

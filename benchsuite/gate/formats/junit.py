@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only
 
-from benchsuite.gate.formats.wording import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
+from benchsuite.gate.formats.phrases import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
 from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
 from benchsuite.text import in_xml
 

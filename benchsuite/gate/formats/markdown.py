@@ -9,8 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from benchsuite.gate.formats.rows import Column, columns
-from benchsuite.gate.formats.wording import counts, facts, headline, notable, notes, one_line, ordered
+from benchsuite.gate.formats.phrases import (
+    GateColumn,
+    columns,
+    counts,
+    facts,
+    headline,
+    notable,
+    notes,
+    one_line,
+    ordered,
+)
 from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
 from benchsuite.text import in_xml
 
@@ -60,33 +69,33 @@ def _page(result: GateResult, folded: Sequence[GateCell], shown: int, most: int,
     head = "\n".join(_head(result))
     foot = "\n".join(_foot(result))
     room = most - 1 - len(f"{head}\n\n{foot}\n".encode()) - 1500  # for heads and the line of what is left out
-    found = columns(result)
+    heads = columns(result)
     open_, closed = [cell for cell in ordered(result.cells) if notable(cell)][:shown], [*folded]
     rows: list[str] = []
     for cell in (*open_, *closed):
-        text = _row(found, cell)
+        text = _row(heads, cell)
         room -= len(text.encode()) + 1
         if room < 0:
             break
         rows.append(text)
     named = {cell.id for cell in (*open_, *closed)[: len(rows)]}
     left_out = [cell for cell in result.cells if cell.id not in named]
-    parts = [head, _table(found, rows[: len(open_)])]
-    if hidden := _table(found, rows[len(open_) :]):
+    parts = [head, _table(heads, rows[: len(open_)])]
+    if hidden := _table(heads, rows[len(open_) :]):
         parts.append(f"<details><summary>{counts(folded)}</summary>\n\n{hidden}\n\n</details>")
     if left_out:
         parts.append(f"Not shown: {counts(left_out)}; {more}.")
     return "\n\n".join(filter(None, (*parts, foot))) + "\n"
 
 
-def _table(found: Sequence[Column], rows: Sequence[str]) -> str:
-    heads = " | ".join(column.head for column in found)
-    marks = "|".join("---:" if column.numeric else "---" for column in found)
+def _table(columns: Sequence[GateColumn], rows: Sequence[str]) -> str:
+    heads = " | ".join(column.head for column in columns)
+    marks = "|".join("---:" if column.numeric else "---" for column in columns)
     return "\n".join([f"| {heads} |", f"|{marks}|", *rows]) if rows else ""
 
 
-def _row(found: Sequence[Column], cell: GateCell) -> str:
-    return "| " + " | ".join(escaped(column.texts.get(cell.id, "")) for column in found) + " |"
+def _row(columns: Sequence[GateColumn], cell: GateCell) -> str:
+    return "| " + " | ".join(escaped(column.texts.get(cell.id, "")) for column in columns) + " |"
 
 
 def _head(result: GateResult) -> list[str]:
@@ -98,12 +107,12 @@ def _head(result: GateResult) -> list[str]:
 
 
 def _foot(result: GateResult) -> list[str]:
-    found = [f"- {escaped(line, _LONGEST_LINE)}" for line in notes(result)]
+    lines = [f"- {escaped(line, _LONGEST_LINE)}" for line in notes(result)]
     if result.command:
         fence = "~~~~"
         command = in_xml(result.command).replace(fence, "").replace("\n", " ")[:2000]
-        found += ["", "To repeat:", "", fence, command, fence]
-    return found
+        lines += ["", "To repeat:", "", fence, command, fence]
+    return lines
 
 
 def _address(link: str) -> str:

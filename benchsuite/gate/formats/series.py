@@ -1,20 +1,28 @@
-"""A gate's candidate side as numbers for services that keep a series: github-action-benchmark, and Bencher.
+"""A gate as numbers: JSON for services that keep a series (github-action-benchmark, Bencher), and CSV.
 
-Only what was measured is in: a cell without a number is absent, never zero. A gate that times nothing has its
-counts in.
+A series has the candidate's numbers, and only what was measured: a cell without a number is absent, never
+zero. A gate that times nothing has its counts in. The CSV has a row a cell, in full precision, empty where a
+number is missing.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from benchsuite.gate.formats.wording import one_line
+from benchsuite.gate.formats.phrases import change_words, one_line
 from benchsuite.gate.result import GateCell, GateResult
+from benchsuite.text import in_spreadsheet
 
 _UNITS = {"macs": "MACs", "params": "parameters"}
+COLUMNS = (
+    "cell", "verdict", "base_status", "candidate_status", "base_s", "candidate_s", "ratio", "ratio_lo",
+    "ratio_hi", "delta", "pairs", "reason", "changes", "accepted",
+)  # fmt: skip
 
 
 def to_github_action_benchmark(result: GateResult) -> str:
@@ -46,7 +54,7 @@ def to_bencher(result: GateResult) -> str:
 
     Source of the unit: its built-in measure "latency" is in nanoseconds.
     """
-    found: dict[str, Mapping[str, Mapping[str, float]]] = {
+    metrics: dict[str, Mapping[str, Mapping[str, float]]] = {
         one_line(cell.id): {key: {"value": cell.counts[key]} for key in _UNITS if key in cell.counts}
         for cell in _counted(result)
     }
@@ -56,8 +64,20 @@ def to_bencher(result: GateResult) -> str:
         ends = _ends(cell)
         if ends is not None:
             metric |= {"lower_value": 1e9 * ends[0], "upper_value": 1e9 * ends[1]}
-        found[one_line(cell.id)] = {"latency": metric}
-    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        metrics[one_line(cell.id)] = {"latency": metric}
+    return json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
+
+
+def to_csv(result: GateResult) -> str:
+    """The file's text; of a refused gate one row says why."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    if result.refused:
+        writer.writerow(["", "not comparable", *[""] * 9, _plain(result.refused), "", ""])
+    for cell in result.cells:
+        writer.writerow(_row(cell))
+    return out.getvalue()
 
 
 def _timed(result: GateResult) -> list[GateCell]:
@@ -82,3 +102,24 @@ def _ends(cell: GateCell) -> tuple[float, float] | None:
         cell.candidate_s * decision.lo / decision.ratio,
         cell.candidate_s * decision.hi / decision.ratio,
     )
+
+
+def _row(cell: GateCell) -> list[str]:
+    one = cell.decision
+    numbers = [cell.base_s, cell.candidate_s]
+    numbers += [one.ratio, one.lo, one.hi, one.delta] if one else [None] * 4
+    everything = (change_words(changes, len(changes)) for changes in (cell.changes, cell.accepted))
+    return [
+        _plain(cell.id),
+        cell.verdict,
+        cell.base or "",
+        cell.candidate or "",
+        *("" if x is None or math.isnan(x) else repr(x) for x in numbers),
+        str(one.pairs) if one else "",
+        _plain(cell.reason),
+        *map(_plain, everything),
+    ]
+
+
+def _plain(text: str) -> str:
+    return in_spreadsheet(one_line(text))

@@ -14,9 +14,8 @@ from benchsuite.errors import RecordVersionError, UsageError
 from benchsuite.io import parse
 from benchsuite.report.explore.embed import FORMAT, MANIFEST, MOST_BYTES, block_id, unpack
 from benchsuite.results.codec import decode
-from benchsuite.results.folder import write_run
 from benchsuite.results.record import Record
-from benchsuite.results.store import Run
+from benchsuite.results.store import Run, write_run
 from benchsuite.text import bounded
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

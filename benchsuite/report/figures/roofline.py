@@ -7,7 +7,7 @@ from typing import Literal
 
 from matplotlib.artist import Artist
 
-from benchsuite.findings.roofline import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
+from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
 from benchsuite.format import si
 from benchsuite.report.canvas import kernel_handles, mark, name_marks, text_size
 from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, faded, too_many

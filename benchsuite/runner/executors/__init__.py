@@ -1,5 +1,5 @@
-"""Where comparison groups are sent: to the devices of this machine, to a Ray cluster, or to SLURM.
+"""Where comparison groups are sent: to the devices of this machine, or to those of a cluster.
 
-An engine moves groups and nothing else. The processes that time, the records and the run folder are the same
-for all of them, so every engine gives the same records.
+An executor moves groups and nothing else. The processes that time, the records and the run folder are the
+same for all of them, so every executor gives the same records. `table.py` lists them.
 """

@@ -1,21 +1,20 @@
-"""One device of some machine, set up to measure groups: what runs at the far end of every engine."""
+"""Workers on one device of some machine, set up to measure groups: the far end of every executor."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
-from benchsuite.results.record import Cell
-from benchsuite.runner.executors.executor import Setup
-from benchsuite.runner.outcome import Outcome
-from benchsuite.runner.planned_rounds import planned_rounds
+from benchsuite.errors import ExecutorError
+from benchsuite.results.record import Cell, Record
+from benchsuite.runner.executors.executor import WorkerSettings
 from benchsuite.runner.rounds import measure_in_rounds
-from benchsuite.runner.workers import Executor, ProcessExecutor
+from benchsuite.runner.workers import ProcessWorkers, Workers
 
 
-class Site:
+class DeviceWorkers:
     """Worker processes on this machine that measure on one device.
 
     Attributes:
@@ -25,40 +24,43 @@ class Site:
         DeviceError: the device is not there.
     """
 
-    def __init__(self, setup: Setup, executor: Executor | None = None) -> None:
-        self._setup = setup
-        self._executor = executor or ProcessExecutor(setup.pythonpath, setup.answers, setup.cores)
+    def __init__(self, settings: WorkerSettings, workers: Workers | None = None) -> None:
+        self._settings = settings
+        self._workers = workers or ProcessWorkers(settings.pythonpath, settings.answers, settings.cores)
         try:
             self.environment = self._described()
         except BaseException:
-            self._executor.close()
+            self._workers.close()
             raise
 
-    def measure(
-        self,
-        cells: Sequence[Cell],
-        stopping: Callable[[], bool],
-        begins: Callable[[Cell], None] = lambda cell: None,
-    ) -> Iterator[tuple[Cell, Outcome]]:
+    def measure(self, cells: Sequence[Cell], stopping: Callable[[], bool]) -> Iterator[Record]:
         """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
-        measured = (measure_in_rounds if self._setup.planned else planned_rounds)(
-            cells, self._setup.measure, self._executor, begins=begins, stopping=stopping
+        records = measure_in_rounds(
+            cells,
+            self._settings.measure,
+            self._workers,
+            begins=lambda cell: None,
+            stopping=stopping,
+            planned=self._settings.planned,
         )
-        with contextlib.closing(measured):
-            yield from measured
+        with closing(records):
+            yield from records
 
     def close(self) -> None:
-        self._executor.close()
+        self._workers.close()
 
     def _described(self) -> dict[str, Any]:
-        setup = self._setup
-        _, environment = self._executor.describe(
-            setup.device, setup.measure.threads, list(setup.command), setup.measure.memory_limit
+        settings = self._settings
+        _, environment = self._workers.describe(
+            settings.device,
+            settings.measure.threads,
+            list(settings.command),
+            settings.measure.memory_limit,
         )
-        if setup.cores is not None:
-            environment["core_set"] = sorted(setup.cores)
-        if setup.ceilings:
-            environment["ceilings"] = [self._executor.ceilings(setup.device, setup.ceilings)]
+        if settings.cores is not None:
+            environment["core_set"] = sorted(settings.cores)
+        if settings.ceilings:
+            environment["ceilings"] = [self._workers.ceilings(settings.device, settings.ceilings)]
         return environment
 
 
@@ -75,3 +77,20 @@ def core_sets(count: int, cores: Sequence[int] | None = None) -> list[tuple[int,
     if size == 0:
         raise ValueError(f"{count} workers need as many cores, this machine has {len(cores)}")
     return [tuple(cores[size * i : size * (i + 1)]) for i in range(count)]
+
+
+def one_device(word: str, *, gpus: bool) -> str:
+    """Device that a scenario's word means to a worker that has one device, a GPU if there are `gpus`.
+
+    Raises:
+        ExecutorError: it names a GPU by a number other than 0, of which a worker sees none.
+    """
+    if word == "auto":
+        return "cuda:0" if gpus else "cpu"
+    if word in ("cuda", "cuda:0"):
+        return "cuda:0"
+    if word != "cpu":
+        raise ExecutorError(
+            f'device "{word}": a worker is given one GPU, whichever is free; write "cuda" for it'
+        )
+    return word

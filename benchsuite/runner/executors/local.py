@@ -1,96 +1,193 @@
-"""The devices of this machine: GPUs side by side, a CPU alone or in sets of cores."""
+"""Local executors: GPUs of this machine side by side, a CPU alone or in sets of cores.
+
+Never are two cells timed on one device. A CPU is the host of all GPUs, so its cells are measured alone.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from benchsuite.errors import ExecutorError
-from benchsuite.results.record import Cell
-from benchsuite.runner.device_queue import Lane, run_lanes
-from benchsuite.runner.executors.device_workers import Site, core_sets
-from benchsuite.runner.executors.executor import Job, Setup, Sink
-from benchsuite.runner.executors.planner import Planner
-from benchsuite.runner.executors.pool import Pool
-from benchsuite.runner.outcome import Outcome
-from benchsuite.runner.planned_rounds import planned_rounds
+from benchsuite.results.devices import kind_of
+from benchsuite.results.record import Cell, Record
+from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
+from benchsuite.runner.executors.executor import Executor, Group, WorkerSettings
+from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.rounds import measure_in_rounds
-from benchsuite.runner.workers import Executor
+from benchsuite.runner.workers import WORKERS, PlanningWorkers, Workers
+
+if TYPE_CHECKING:
+    from benchsuite.runner.recorder import RunRecorder
+
+T = TypeVar("T")
 
 TOGETHER = 400
 """Cells of whole groups that share their rounds, so that rounds are spread over the whole of most runs; of a
 larger sweep, what a kill can delay stays bounded."""
 
 
-class LocalEngine:
-    """The cells of one device in rounds, groups in the order of the scenario: one lane a device.
+def local_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Executor:
+    """Worker processes on this machine, with the option `workers` several for the CPU."""
+    if int(options.get("workers", 1)) > 1:
+        return LocalPoolExecutor(int(options["workers"]), pythonpath)
+    return LocalExecutor(WORKERS["process"](pythonpath), "process")
+
+
+def inline_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Executor:
+    """Everything in this process, for debugging."""
+    return LocalExecutor(WORKERS["inline"](pythonpath), "inline")
+
+
+class LocalExecutor:
+    """The cells of one device in rounds, groups in the order of the scenario: one queue a device.
 
     Args:
-        executor: measures; it is the caller's to close.
+        workers: measure.
     """
 
     one_place = True
 
-    def __init__(self, executor: Executor, name: str = "process") -> None:
+    def __init__(self, workers: Workers, name: str = "process") -> None:
         self.name = name
-        self.planner = executor
+        self.planner = workers
 
-    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
         """Nothing is measured that is not written down."""
 
     def run(
-        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+        self,
+        groups: Sequence[Group],
+        settings: Mapping[str, WorkerSettings],
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        found: dict[str, list[Job]] = {}
-        session = sink.session
-        for job in jobs:
-            found.setdefault(job.device, []).append(job)
-        lanes = [Lane(device, tuple(_together(work))) for device, work in found.items()]
+        session = recorder.session
+        by_device: dict[str, list[Group]] = {}
+        for group in groups:
+            by_device.setdefault(group.device, []).append(group)
+        queues = [DeviceQueue(device, tuple(_together(work))) for device, work in by_device.items()]
 
-        def do(cells: Sequence[Cell], executor: Executor) -> bool:
+        def measure(cells: Sequence[Cell], workers: Workers) -> bool:
             if stopping():
                 return False
-            setup = setups[cells[0].device]
-            measured = (measure_in_rounds if setup.planned else planned_rounds)(
+            device = settings[cells[0].device]
+            records = measure_in_rounds(
                 cells,
-                setup.measure,
-                executor,
-                begins=sink.begins,
+                device.measure,
+                workers,
+                begins=recorder.cell_begins,
                 stopping=stopping,
-                round_begins=sink.round_begins,
-                earlier=sink.earlier,
-                visited=sink.visited,
+                round_begins=recorder.round_begins,
+                earlier=recorder.earlier,
+                visited=recorder.keep_round,
+                planned=device.planned,
             )
-            with contextlib.closing(
-                measured
-            ):  # not whenever it is collected: the workers may be gone by then
-                for cell, outcome in measured:
-                    sink.keep(cell, outcome, session)
+            with closing(records):  # not whenever it is collected: the workers may be gone by then
+                for record in records:
+                    recorder.keep(record, session)
             return not stopping()
 
-        run_lanes(lanes, self.planner, do, sink.broken)
+        run_queues(queues, self.planner, measure, recorder.broken)
 
     def close(self) -> None:
         self.planner.close()
 
 
-def _together(jobs: Sequence[Job]) -> Iterator[list[Cell]]:
-    """The cells of jobs, of so many whole groups as share their rounds."""
+def _together(groups: Sequence[Group]) -> Iterator[list[Cell]]:
+    """The cells of groups, of so many whole ones as share their rounds."""
     cells: list[Cell] = []
-    for job in jobs:
-        if cells and len(cells) + len(job.cells) > TOGETHER:
+    for group in groups:
+        if cells and len(cells) + len(group.cells) > TOGETHER:
             yield cells
             cells = []
-        cells = [*cells, *job.cells]
+        cells = [*cells, *group.cells]
     if cells:
         yield cells
 
 
-class LocalPoolEngine:
+@dataclass(frozen=True, slots=True)
+class DeviceQueue(Generic[T]):
+    """The work of one device, piece by piece."""
+
+    device: str
+    work: tuple[T, ...]
+
+
+def waves(queues: Sequence[DeviceQueue[T]]) -> list[list[DeviceQueue[T]]]:
+    """Queues that may run at the same time: that of a CPU alone, then those of all GPUs together."""
+    alone = [[queue] for queue in queues if kind_of(queue.device).on_host]
+    together = [queue for queue in queues if not kind_of(queue.device).on_host]
+    return [*alone, together] if together else alone
+
+
+def run_queues(
+    queues: Sequence[DeviceQueue[T]],
+    workers: Workers,
+    do: Callable[[T, Workers], bool],
+    broken: threading.Event,
+) -> None:
+    """Do all the work, each piece after the one before it in its queue.
+
+    Args:
+        workers: are used by the first queue of each wave; the others get some of their own.
+        do: does one piece; False ends its queue.
+        broken: is set as soon as a queue fails or the wait is interrupted; what queues still bring after that
+            is worth nothing.
+    """
+    for wave in waves(queues):
+        if len(wave) > 1:
+            _side_by_side(wave, workers, do, broken)
+            continue
+        for piece in wave[0].work:
+            if not do(piece, workers):
+                break
+
+
+def _side_by_side(
+    wave: Sequence[DeviceQueue[T]],
+    workers: Workers,
+    do: Callable[[T, Workers], bool],
+    broken: threading.Event,
+) -> None:
+    several = [workers, *(workers.another() for _ in wave[1:])]
+    errors: list[BaseException] = []
+
+    def work(queue: DeviceQueue[T], own: Workers) -> None:
+        try:
+            for piece in queue.work:
+                if broken.is_set() or not do(piece, own):
+                    return
+        except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
+            errors.append(error)
+            broken.set()
+
+    # Daemons, so that a second Ctrl-C need not wait for a cell.
+    threads = [
+        threading.Thread(target=work, args=pair, daemon=True) for pair in zip(wave, several, strict=True)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)  # with a timeout, so that signals are seen
+    except BaseException:
+        broken.set()
+        raise
+    finally:
+        for own in several[1:]:
+            if own is not workers:
+                own.close()
+    if errors:
+        raise errors[0]
+
+
+class LocalPoolExecutor:
     """Several workers on the CPU of this machine, each on a set of cores of its own.
 
     They share caches and memory bandwidth, which their numbers suffer from; how many cells shared the host is
@@ -100,34 +197,32 @@ class LocalPoolEngine:
         ExecutorError: there are fewer cores than workers.
     """
 
+    name = "process"
     one_place = False
 
-    def __init__(
-        self,
-        workers: int,
-        pythonpath: Sequence[str] = (),
-        answers: str = ANSWERS,
-        name: str = "process",
-    ) -> None:
+    def __init__(self, workers: int, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
         try:
             self._cores = core_sets(workers)
         except ValueError as error:
             raise ExecutorError(f"--executor-option workers={workers}: {error}") from None
-        self.name = name
         self._answers = answers
-        self.planner: Executor = Planner(self._resolved, pythonpath, answers)
+        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
 
-    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
         """Nothing is measured that is not written down."""
 
     def run(
-        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+        self,
+        groups: Sequence[Group],
+        settings: Mapping[str, WorkerSettings],
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        for device, setup in setups.items():
-            due = [job for job in jobs if job.device == device]
+        for device, chosen in settings.items():
+            due = [group for group in groups if group.device == device]
             if due:
-                pool = Pool(lambda number: _Local(number, self._cores), len(self._cores))
-                pool.run(due, replace(setup, answers=self._answers), sink, stopping)
+                pool = WorkerPool(lambda number: _CoreSetWorker(number, self._cores), len(self._cores))
+                pool.run(due, replace(chosen, answers=self._answers), recorder, stopping)
 
     def close(self) -> None:
         self.planner.close()
@@ -141,26 +236,26 @@ class LocalPoolEngine:
         return "cpu"
 
 
-class _Local:
-    """A member of a pool on this machine."""
+class _CoreSetWorker:
+    """A worker of a pool on this machine."""
 
     def __init__(self, number: int, cores: Sequence[tuple[int, ...]]) -> None:
         self.name = f"cores {cores[number][0]}–{cores[number][-1]}"
-        self._own, self._count = cores[number], len(cores)
-        self._site: Site | None = None
+        self._cores, self._count = cores[number], len(cores)
+        self._workers: DeviceWorkers | None = None
         self._stop = threading.Event()
 
-    def open(self, setup: Setup) -> Mapping[str, Any]:
-        self._site = Site(replace(setup, cores=self._own))
-        return {**self._site.environment, "groups_on_host": self._count}
+    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
+        self._workers = DeviceWorkers(replace(settings, cores=self._cores))
+        return {**self._workers.environment, "groups_on_host": self._count}
 
-    def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
-        assert self._site is not None
-        return self._site.measure(cells, self._stop.is_set)
+    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        assert self._workers is not None
+        return self._workers.measure(cells, self._stop.is_set)
 
     def stop(self) -> None:
         self._stop.set()
 
     def close(self) -> None:
-        if self._site is not None:
-            self._site.close()
+        if self._workers is not None:
+            self._workers.close()

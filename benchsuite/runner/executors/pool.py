@@ -1,4 +1,4 @@
-"""Several workers that take groups from one list, the longest first: what local and Ray pools share.
+"""A worker pool that executors share: workers take groups from one queue, the longest first.
 
 A thread of the driver follows each worker. A worker that is lost is replaced, and its group begins again.
 """
@@ -8,29 +8,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from benchsuite.errors import EngineError, WorkerLost
-from benchsuite.results.record import Cell, Failure
-from benchsuite.runner.executors.executor import Job, Setup, Sink, place
-from benchsuite.runner.outcome import Outcome, now
-from benchsuite.runner.schedule import longest_first
+from benchsuite.errors import ExecutorFailed, WorkerLost
+from benchsuite.results.machine import device_identity
+from benchsuite.results.record import Cell, Failure, Record, now
+from benchsuite.runner.estimate import longest_first
+from benchsuite.runner.executors.executor import Group, WorkerSettings
+
+if TYPE_CHECKING:
+    from benchsuite.runner.recorder import RunRecorder
 
 PATIENCE_S = 0.2
 """How often waiting threads look whether they are to stop."""
 
 
-class Member(Protocol):
-    """A worker of a pool. Every method but `stop` may raise WorkerLost."""
+class PoolWorker(Protocol):
+    """A worker of a pool, on one device. Every method but `stop` may raise WorkerLost."""
 
     name: str
 
-    def open(self, setup: Setup) -> Mapping[str, Any]:
+    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
         """Set it up for a device; its environment."""
         ...
 
-    def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
-        """Measure a group; outcomes as they come."""
+    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Measure a group; records as they come."""
         ...
 
     def stop(self) -> None:
@@ -42,29 +45,29 @@ class Member(Protocol):
         ...
 
 
-class Queue:
-    """Jobs that wait and jobs under way. A job that is given back waits again, in front.
+class GroupQueue:
+    """Groups that wait and groups under way. A group that is given back waits again, in front.
 
     Args:
-        workers: how many take jobs.
+        workers: how many take groups.
     """
 
-    def __init__(self, jobs: Sequence[Job], workers: int = 1) -> None:
-        self._waiting = [jobs[i] for i in longest_first([job.seconds for job in jobs])]
+    def __init__(self, groups: Sequence[Group], workers: int = 1) -> None:
+        self._waiting = [groups[i] for i in longest_first([group.seconds for group in groups])]
         self._running = 0
         self._workers = workers
         self._changed = threading.Condition()
 
-    def take(self, ended: Callable[[], bool], worker: int = 0) -> Job | None:
-        """The next job for a worker; waits while others may yet give one back. None if none will come.
+    def take(self, ended: Callable[[], bool], worker: int = 0) -> Group | None:
+        """The next group for a worker; waits while others may yet give one back. None if none will come.
 
         A worker does not take again what it has lost, unless it is the last one.
         """
         with self._changed:
             while not ended():
                 alone = self._workers <= 1
-                for position, job in enumerate(self._waiting):
-                    if alone or job.lost_by != worker:
+                for position, group in enumerate(self._waiting):
+                    if alone or group.lost_by != worker:
                         self._running += 1
                         return self._waiting.pop(position)
                 if not self._running and not self._waiting:
@@ -73,13 +76,13 @@ class Queue:
             return None
 
     def leave(self) -> None:
-        """A worker takes no more jobs."""
+        """A worker takes no more groups."""
         with self._changed:
             self._workers -= 1
             self._changed.notify_all()
 
-    def done(self, again: Job | None = None) -> None:
-        """A job that was taken is over, or is to be begun again."""
+    def done(self, again: Group | None = None) -> None:
+        """A group that was taken is over, or is to be begun again."""
         with self._changed:
             self._running -= 1
             if again is not None and again.cells:
@@ -88,42 +91,48 @@ class Queue:
 
     @property
     def left(self) -> int:
-        """Jobs that wait."""
+        """How many groups wait."""
         with self._changed:
             return len(self._waiting)
 
 
-class Pool:
-    """Follows workers until all jobs are done.
+class WorkerPool:
+    """Follows workers until all groups are measured.
 
     Args:
-        start: starts worker number i, anew where it was lost; raises WorkerLost or EngineError.
+        start: starts worker number i, anew where it was lost; raises WorkerLost or ExecutorFailed.
         retries: how often a group is begun again after its worker was lost.
         restarts: how often in a row a worker is replaced that cannot start, or loses one group after another.
     """
 
     def __init__(
-        self, start: Callable[[int], Member], size: int, *, retries: int = 2, restarts: int = 2
+        self, start: Callable[[int], PoolWorker], size: int, *, retries: int = 2, restarts: int = 2
     ) -> None:
         self._start = start
         self._size = size
         self._retries, self._restarts = retries, restarts
-        self._members: dict[int, Member] = {}
+        self._workers: dict[int, PoolWorker] = {}
         self._doing: dict[str, str] = {}
         self._errors: list[BaseException] = []
         self._sessions: dict[str, int] = {}
         self._lock = threading.Lock()
 
-    def run(self, jobs: Sequence[Job], setup: Setup, sink: Sink, stopping: Callable[[], bool]) -> None:
-        """Measure jobs of one device.
+    def run(
+        self,
+        groups: Sequence[Group],
+        settings: WorkerSettings,
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
+    ) -> None:
+        """Measure groups of one device.
 
         Raises:
-            EngineError: no worker is left, and jobs are.
+            ExecutorFailed: no worker is left, and groups are.
         """
-        size = min(self._size, len(jobs))
-        queue = Queue(jobs, size)
+        size = min(self._size, len(groups))
+        queue = GroupQueue(groups, size)
         threads = [
-            threading.Thread(target=self._follow, args=(i, queue, setup, sink, stopping), daemon=True)
+            threading.Thread(target=self._follow, args=(i, queue, settings, recorder, stopping), daemon=True)
             for i in range(size)
         ]
         try:
@@ -135,131 +144,164 @@ class Pool:
                     thread.join(PATIENCE_S / len(threads))  # with a timeout, so that signals are seen
                 if stopping() and not told:
                     told = True
-                    self._each(lambda member: member.stop())
+                    self._each(lambda worker: worker.stop())
         except BaseException:
-            sink.broken.set()
+            recorder.broken.set()
             raise
         finally:
-            self._each(lambda member: member.close())
+            self._each(lambda worker: worker.close())
         fatal = [error for error in self._errors if not isinstance(error, WorkerLost)]
         if fatal:
             raise fatal[0]
         if queue.left and not stopping():  # else its cells count as missing
             why = f": {self._errors[-1]}" if self._errors else ""
-            raise EngineError(f"no worker is left, {queue.left} groups were not measured{why}")
+            raise ExecutorFailed(f"no worker is left, {queue.left} groups were not measured{why}")
 
     def _follow(
-        self, number: int, queue: Queue, setup: Setup, sink: Sink, stopping: Callable[[], bool]
+        self,
+        number: int,
+        queue: GroupQueue,
+        settings: WorkerSettings,
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        """What the thread of a worker does."""
+        """Body of the thread of a worker."""
 
         def ended() -> bool:
-            return stopping() or sink.broken.is_set()
+            return stopping() or recorder.broken.is_set()
 
         try:
-            self._feed(number, queue, setup, sink, ended)
+            self._feed(number, queue, settings, recorder, ended)
         except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
             self._errors.append(error)
-            sink.broken.set()
+            recorder.broken.set()
         finally:
             queue.leave()
 
-    def _feed(self, number: int, queue: Queue, setup: Setup, sink: Sink, ended: Callable[[], bool]) -> None:
-        """Start a worker, give it jobs, and replace it where it is lost; until there is nothing to do, or it
+    def _feed(
+        self,
+        number: int,
+        queue: GroupQueue,
+        settings: WorkerSettings,
+        recorder: RunRecorder,
+        ended: Callable[[], bool],
+    ) -> None:
+        """Start a worker, give it groups, replace it where it is lost; until there is nothing to do, or it
         was lost too often in a row."""
-        member: Member | None = None
+        worker: PoolWorker | None = None
         lost_groups: set[str] = set()  # since the last that was measured; a group that kills counts once
-        failed_starts, at, session = 0, "", 0
+        failed_starts, here, session = 0, "", 0
         while failed_starts + len(lost_groups) <= self._restarts:
-            job = queue.take(ended, number)
-            if job is None:
+            group = queue.take(ended, number)
+            if group is None:
                 return
-            again: Job | None = job
+            again: Group | None = group
             try:
-                if member is None:
-                    member = self._started(number)
-                    environment = member.open(setup)
-                    at, session = place(environment), self._session(member.name, environment, sink)
+                if worker is None:
+                    worker = self._started(number)
+                    environment = worker.open(settings)
+                    here = device_identity(environment)
+                    session = self._session(worker.name, environment, recorder)
                     failed_starts = 0
                 if ended():
                     return
-                again = self._do(job, member, number, at, session, sink)
+                again = self._measure(group, worker, number, here, session, recorder)
             except WorkerLost as error:  # while it was starting
                 self._errors.append(error)
                 failed_starts += 1
-                again = replace(job, lost_by=number)
+                again = replace(group, lost_by=number)
             finally:
                 queue.done(again)
             if again is None:
                 lost_groups.clear()
             else:
                 if not failed_starts:
-                    lost_groups.add((job.group or job.cells)[0].id)
+                    lost_groups.add((group.whole or group.cells)[0].id)
                 self._retired(number)
-                member = None
+                worker = None
 
-    def _do(self, job: Job, member: Member, number: int, at: str, session: int, sink: Sink) -> Job | None:
-        """Measure a job on a worker. Where that is lost: what is to be begun again, with no cells if the job
-        was tried often enough and its cells were kept as failures."""
-        due = job.due(at)
+    def _measure(
+        self,
+        group: Group,
+        worker: PoolWorker,
+        number: int,
+        here: str,
+        session: int,
+        recorder: RunRecorder,
+    ) -> Group | None:
+        """Measure a group on a worker. Where that is lost: what is to be begun again, with no cells if the
+        group was tried often enough and its cells were kept as failures."""
+        due = group.due(here)
         left = {cell.id: cell for cell in due}
-        self._says(member.name, f"{len(due)} cells of the group of {due[0].id}", sink)
+        self._says(worker.name, f"{len(due)} cells of the group of {due[0].id}", recorder)
         try:
-            for cell, outcome in member.measure(due):
-                del left[cell.id]
-                sink.keep(cell, replace(outcome, attempts=outcome.attempts + job.attempts), session)
+            for record in worker.measure(due):
+                del left[record.id]
+                recorder.keep(replace(record, attempts=record.attempts + group.attempts), session)
                 if left:
-                    self._says(member.name, f"{len(left)} cells left of the group of {cell.id}", sink)
+                    self._says(worker.name, f"{len(left)} cells left of the group of {record.id}", recorder)
         except WorkerLost as error:
             self._errors.append(error)
-            if job.attempts < self._retries:
-                places = job.places | ({at} if len(left) < len(due) else frozenset())
+            if group.attempts < self._retries:
+                measured = group.measured_on | ({here} if len(left) < len(due) else frozenset())
                 return replace(
-                    job, cells=tuple(left.values()), places=places, attempts=job.attempts + 1, lost_by=number
+                    group,
+                    cells=tuple(left.values()),
+                    measured_on=measured,
+                    attempts=group.attempts + 1,
+                    lost_by=number,
                 )
             for cell in left.values():
-                sink.keep(cell, lost(error, job.attempts + 1), session)
-            return replace(job, cells=())
+                recorder.keep(lost(cell, error, group.attempts + 1), session)
+            return replace(group, cells=())
         finally:
-            self._says(member.name, "", sink)
+            self._says(worker.name, "", recorder)
         return None
 
-    def _session(self, worker: str, environment: Mapping[str, Any], sink: Sink) -> int:
+    def _session(self, worker: str, environment: Mapping[str, Any], recorder: RunRecorder) -> int:
         """One session for each worker and device, however often it is replaced."""
-        at = f"{worker} {place(environment)}"
+        name = f"{worker} {device_identity(environment)}"
         with self._lock:
-            if at not in self._sessions:
-                self._sessions[at] = sink.place(environment)
-            return self._sessions[at]
+            if name not in self._sessions:
+                self._sessions[name] = recorder.open_session(environment)
+            return self._sessions[name]
 
-    def _says(self, worker: str, doing: str, sink: Sink) -> None:
+    def _says(self, worker: str, doing: str, recorder: RunRecorder) -> None:
         with self._lock:
             if doing:
                 self._doing[worker] = doing
             else:
                 self._doing.pop(worker, None)
-            sink.workers(dict(self._doing))
+            recorder.workers(dict(self._doing))
 
-    def _started(self, number: int) -> Member:
-        member = self._start(number)
+    def _started(self, number: int) -> PoolWorker:
+        worker = self._start(number)
         with self._lock:
-            self._members[number] = member
-        return member
+            self._workers[number] = worker
+        return worker
 
     def _retired(self, number: int) -> None:
         with self._lock:
-            member = self._members.pop(number, None)
-        if member is not None:
-            member.close()
+            worker = self._workers.pop(number, None)
+        if worker is not None:
+            worker.close()
 
-    def _each(self, do: Callable[[Member], None]) -> None:
+    def _each(self, do: Callable[[PoolWorker], None]) -> None:
         with self._lock:
-            members = list(self._members.values())
-        for member in members:
-            do(member)
+            workers = list(self._workers.values())
+        for worker in workers:
+            do(worker)
 
 
-def lost(error: WorkerLost, attempts: int) -> Outcome:
-    """What a cell brings that was in work on workers that were lost, each time it was tried."""
+def lost(cell: Cell, error: WorkerLost, attempts: int) -> Record:
+    """The record of a cell that was in work on workers that were lost, each time it was tried."""
     failure = Failure(stage="worker", kind="WorkerLost", message=f"{error}; tried {attempts} times")
-    return Outcome(status="crash", failure=failure, started_at=now(), attempts=attempts)
+    return Record(
+        id=cell.id,
+        cell=cell,
+        status="crash",
+        failure=failure,
+        started_at=now(),
+        seconds=0.0,
+        attempts=attempts,
+    )

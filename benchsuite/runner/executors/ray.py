@@ -1,7 +1,7 @@
 """Comparison groups on a Ray cluster: an actor for each GPU, or for each node or set of cores of a CPU.
 
-An actor holds warm worker processes, so torch is started once and not for every group. Ray places actors and
-notices lost nodes; what is measured, and in which process, stays ours.
+An actor holds warm worker processes, so torch is started once and not for every group; it never imports torch
+itself. Ray places actors and notices lost nodes; what is measured, and in which process, stays ours.
 """
 
 from __future__ import annotations
@@ -15,34 +15,25 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import BenchsuiteError, EngineError, ExecutorError, WorkerLost
-from benchsuite.results.record import Cell
-from benchsuite.runner.executors.executor import Job, Setup, Sink
-from benchsuite.runner.executors.options import Kind, Value, number, seconds
-from benchsuite.runner.executors.options import count as some
-from benchsuite.runner.executors.planner import Planner, one_device
-from benchsuite.runner.executors.pool import Pool
-from benchsuite.runner.executors.ray_actor import THREADS, Station
-from benchsuite.runner.outcome import Outcome
+from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
+from benchsuite.results.record import Cell, Record
+from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets, one_device
+from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import Executor
+from benchsuite.runner.workers import PlanningWorkers, Workers
+from benchsuite.search_path import move_to
 
-OPTIONS: Mapping[str, Kind] = {
-    "address": str,
-    "timeout": seconds,
-    "gpu_type": str,
-    "resource": str,
-    "workers": number,
-    "retries": some,
-}
-"""Name of an option → how its value is read. `workers` is for each node, for CPU cells. `timeout` is in
-seconds, for the cluster to answer and a worker to be placed. `gpu_type` and `resource` say which nodes."""
+if TYPE_CHECKING:
+    from benchsuite.runner.recorder import RunRecorder
+
 TIMEOUT_S = 60.0
 RETRIES = 2
+THREADS = "OMP_NUM_THREADS"
 _LOCAL_STORE_BYTES = 100 << 20
-"""Of a Ray that is started here; outcomes are small."""
+"""Of a Ray that is started here; records are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +53,12 @@ class Slot:
     groups: int
 
 
-class RayEngine:
+class RayExecutor:
     """Measures on the nodes of a Ray cluster.
 
     Args:
-        options: as in `OPTIONS`. Without an address, RAY_ADDRESS or a Ray on this machine is used if there is
-            one, and else started here.
+        options: as in the table of executors. Without an address, RAY_ADDRESS or a Ray on this machine is
+            used if there is one, and else started here.
 
     Raises:
         ExecutorError: Ray is not installed, or no cluster answers in time.
@@ -77,33 +68,39 @@ class RayEngine:
     one_place = False
 
     def __init__(
-        self, options: Mapping[str, Value], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+        self, options: Mapping[str, Any], pythonpath: Sequence[str] = (), answers: str = ANSWERS
     ) -> None:
         self._options = options
         self._timeout_s = float(options.get("timeout", TIMEOUT_S))
         self._answers = answers
         self._ray = _connected(options.get("address"), self._timeout_s)
-        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
-        self.planner: Executor = Planner(self._resolved, pythonpath, answers)
+        self._pythonpath = tuple(str(Path(folder).resolve()) for folder in pythonpath)
+        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
 
-    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
         """Actors end with their driver, and what they had measured is written down."""
 
     def run(
-        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+        self,
+        groups: Sequence[Group],
+        settings: Mapping[str, WorkerSettings],
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        for device, setup in setups.items():
-            due = [job for job in jobs if job.device == device]
+        for device, chosen in settings.items():
+            due = [group for group in groups if group.device == device]
             if not due:
                 continue
             slots = self._slots(device)
-            setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
-            pool = Pool(
-                lambda i, slots=slots: self._member(slots[i]),  # type: ignore[misc]
+            chosen = replace(
+                chosen, pythonpath=self._pythonpath, folder=str(Path.cwd()), answers=self._answers
+            )
+            pool = WorkerPool(
+                lambda i, slots=slots: self._actor(slots[i]),  # type: ignore[misc]
                 len(slots),
                 retries=int(self._options.get("retries", RETRIES)),
             )
-            pool.run(due, setup, sink, stopping)
+            pool.run(due, chosen, recorder, stopping)
 
     def close(self) -> None:
         """Let go of the cluster, and end it if it was started here."""
@@ -122,14 +119,14 @@ class RayEngine:
     def _slots(self, device: str) -> list[Slot]:
         return slots(self._nodes(), device, self._options)
 
-    def _member(self, slot: Slot) -> _Actor:
+    def _actor(self, slot: Slot) -> _Actor:
         alive = {node["NodeID"] for node in self._nodes()}
         if slot.node not in alive:
             raise WorkerLost(f"node {slot.host} is gone")
         return _Actor(self._ray, slot, self._timeout_s)
 
 
-def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str, Value]) -> list[Slot]:
+def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str, Any]) -> list[Slot]:
     """Where actors for a device go: one a GPU, or `workers` (1) on each node for a CPU.
 
     Raises:
@@ -158,7 +155,7 @@ def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str,
             f"belong into one run; choose one: --executor-option gpu_type={min(types)}"
         )
     workers = int(options.get("workers", 1))
-    found = []
+    places = []
     for node in fit:
         cpus = float(node["Resources"].get("CPU", 0))
         many = int(node["Resources"]["GPU"]) if gpu else workers
@@ -168,12 +165,12 @@ def slots(nodes: Sequence[Mapping[str, Any]], device: str, options: Mapping[str,
             )
         for i in range(many):
             share = (0, 1) if gpu else (i, many)
-            found.append(Slot(node["NodeID"], _host(node), float(cpus // many), int(gpu), share, many))
-    return found
+            places.append(Slot(node["NodeID"], _host(node), float(cpus // many), int(gpu), share, many))
+    return places
 
 
 class _Actor:
-    """A member of the pool; `Station` is its far end."""
+    """A worker of the pool; `ActorWorkers` is its far end."""
 
     def __init__(self, ray: Any, slot: Slot, timeout_s: float) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -190,10 +187,10 @@ class _Actor:
             max_task_retries=0,
             max_concurrency=2,  # one that measures, one that can be told to stop
             scheduling_strategy=strategy,
-        )(Station)
+        )(ActorWorkers)
         self._actor = remote.remote(slot.share, slot.groups, os.environ.get(THREADS))
 
-    def open(self, setup: Setup) -> Mapping[str, Any]:
+    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
         timeout = self._ray.exceptions.GetTimeoutError
         with self._watched():
             try:
@@ -204,19 +201,17 @@ class _Actor:
                     f"no worker on {self._slot.host} within {self._timeout_s:g} s: what it needs "
                     f"({self._slot.cpus:g} CPUs, {self._slot.gpus} GPUs) is in use"
                 ) from None
-            fine, found = self._ray.get(self._actor.open.remote(setup))
-        if fine:
-            environment: Mapping[str, Any] = found
+            opened, reply = self._ray.get(self._actor.open.remote(settings))
+        if opened:
+            environment: Mapping[str, Any] = reply
             return environment
-        raise found if isinstance(found, BenchsuiteError) else EngineError(f"{self.name}: {found}")
+        raise reply if isinstance(reply, BenchsuiteError) else ExecutorFailed(f"{self.name}: {reply}")
 
-    def measure(self, cells: Sequence[Cell]) -> Iterator[tuple[Cell, Outcome]]:
-        known = {cell.id: cell for cell in cells}
+    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
         with self._watched():
             stream = self._actor.measure.options(num_returns="streaming").remote(tuple(cells))
             for reference in stream:
-                name, outcome = self._ray.get(reference)
-                yield known[name], outcome
+                yield self._ray.get(reference)
 
     def stop(self) -> None:
         with contextlib.suppress(Exception):  # it may be gone
@@ -237,12 +232,60 @@ class _Actor:
             if isinstance(cause, BenchsuiteError):
                 raise cause from None
             last = str(error).strip().splitlines()[-1]
-            raise EngineError(f"the worker on {self.name} failed: {last}") from error
+            raise ExecutorFailed(f"the worker on {self.name} failed: {last}") from error
         except errors.RayError as error:
             raise WorkerLost(f"the worker on {self.name} was lost ({type(error).__name__})") from error
 
 
-def _connected(address: Value | None, timeout_s: float) -> Any:
+class ActorWorkers:
+    """Measures groups on the device that Ray has given to this process.
+
+    Args:
+        share: which of how many sets of this machine's cores to use; (0, 1) for all.
+        groups: how many groups are measured on this machine at a time.
+        threads: what the driver has in OMP_NUM_THREADS. Ray puts a number of its own there, and records would
+            differ from those of other executors.
+    """
+
+    def __init__(self, share: tuple[int, int], groups: int, threads: str | None) -> None:
+        self._share, self._groups = share, groups
+        self._stop = threading.Event()
+        self._workers: DeviceWorkers | None = None
+        os.environ.pop(THREADS, None)
+        if threads is not None:
+            os.environ[THREADS] = threads
+
+    def open(self, settings: WorkerSettings) -> tuple[bool, Any]:
+        """Start the workers: (True, environment), or (False, what is wrong with the input)."""
+        move_to(settings.folder)
+        number, count = self._share
+        try:
+            cores = core_sets(count)[number] if count > 1 else None
+            self._workers = DeviceWorkers(replace(settings, cores=cores))
+        except (BenchsuiteError, ValueError) as error:
+            return False, error if isinstance(error, BenchsuiteError) else str(error)
+        return True, {**self._workers.environment, "groups_on_host": self._groups}
+
+    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Measure a group; records as they come."""
+        assert self._workers is not None
+        yield from self._workers.measure(cells, self._stop.is_set)
+
+    def stop(self) -> None:
+        """End soon what is under way."""
+        self._stop.set()
+
+    def facts(self) -> Mapping[str, int]:
+        """Of this process, for those who want to disturb it."""
+        return {"pid": os.getpid()}
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._workers is not None:
+            self._workers.close()
+
+
+def _connected(address: object, timeout_s: float) -> Any:
     """The ray module, connected; raises ExecutorError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
@@ -303,7 +346,7 @@ def _gpu_types(node: Mapping[str, Any]) -> set[str]:
 
 def _there(nodes: Sequence[Mapping[str, Any]]) -> str:
     """What the nodes have, in words."""
-    found = []
+    described = []
     for node in nodes:
         named = {
             key: value
@@ -311,8 +354,8 @@ def _there(nodes: Sequence[Mapping[str, Any]]) -> str:
             if not key.startswith("node:") and key not in ("memory", "object_store_memory")
         }
         words = ", ".join(f"{key} {value:g}" for key, value in sorted(named.items()))
-        found.append(f"{_host(node)} ({words or 'nothing'})")
-    return "; ".join(found) or "no node"
+        described.append(f"{_host(node)} ({words or 'nothing'})")
+    return "; ".join(described) or "no node"
 
 
 def _host(node: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Comparison groups as a SLURM job array, through submitit.
 
-Each job is given some groups and writes what it measures to a file in the run folder, which the driver
+Each job is given some groups and writes what it measures to a shard in the run folder, which the driver
 reads. So a driver may end, or be killed, and the one that goes on with the run finds what jobs have measured.
 """
 
@@ -15,51 +15,33 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import EngineError, ExecutorError, WorkerLost, nearest
+from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, nearest
 from benchsuite.results.record import Cell
-from benchsuite.runner.executors.executor import Job, Setup, Sink
-from benchsuite.runner.executors.options import Kind, Value, minutes, number, seconds, yes
-from benchsuite.runner.executors.options import count as some
-from benchsuite.runner.executors.planner import Planner, one_device
+from benchsuite.results.store import (
+    RECORDS,
+    RecordTail,
+    each_record,
+    environment_file,
+    read_environments,
+    read_scenario,
+)
+from benchsuite.runner.estimate import bundles
+from benchsuite.runner.executors.device_workers import one_device
+from benchsuite.runner.executors.executor import Group, WorkerSettings
 from benchsuite.runner.executors.pool import lost
-from benchsuite.runner.executors.slurm_job import STOP, Task, remaining, stream_path
-from benchsuite.runner.executors.slurm_stream import StreamReader, outcome_of
-from benchsuite.runner.outcome import Outcome
-from benchsuite.runner.prepare import INTERRUPTED
+from benchsuite.runner.executors.slurm_job import STOP, Task, is_written, read_state, remaining, shard_of
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.schedule import bundles
-from benchsuite.runner.workers import Executor
+from benchsuite.runner.workers import PlanningWorkers, Workers
 
-OPTIONS: Mapping[str, Kind] = {
-    "cluster": str,
-    "tasks": number,
-    "parallel": number,
-    "retries": some,
-    "requeues": some,
-    "poll": seconds,
-    "time": minutes,
-    "partition": str,
-    "account": str,
-    "qos": str,
-    "constraint": str,
-    "gpus": number,
-    "gpu_type": str,
-    "cpus": number,
-    "mem": str,
-    "exclusive": yes,
-    "exclude": str,
-    "nodelist": str,
-}
-"""Name of an option → how its value is read. The first six are ours, the others go to `sbatch`: `tasks` is
-how many jobs the array has (32 at most if not said, 1 on this machine), `parallel` how many run at a time,
-`retries` how often a group is begun again whose job was lost, `requeues` how often a job may run out of its
-time."""
+if TYPE_CHECKING:
+    from benchsuite.runner.recorder import RunRecorder
+
 CLUSTERS = ("slurm", "local")
-STREAMS = ".slurm"
+SHARDS = ".slurm"
 """Folder in a run folder where jobs write; removed when all is written down."""
 TASKS = 32
 RETRIES = 2
@@ -74,24 +56,29 @@ _PASSED_ON = ("partition", "account", "qos", "constraint", "mem", "exclusive", "
 
 @dataclass(slots=True)
 class _Running:
-    """A job of the array as its driver sees it."""
+    """A job of the array as its driver sees it.
+
+    Attributes:
+        sessions: session of the shard → that of the run; empty while the job has not begun.
+    """
 
     task: Task
     job: Any
-    reader: StreamReader
-    environment: Mapping[str, Any] | None = None
-    session: int = 0
-    host: str = ""
-    pid: int = 0
-    doing: str = "waits"
+    tail: RecordTail
+    state: Mapping[str, Any] = field(default_factory=dict)
+    sessions: dict[int, int] = field(default_factory=dict)
     over: bool = False
 
+    @property
+    def shard(self) -> Path:
+        return shard_of(Path(self.task.folder), self.task.number)
 
-class SlurmEngine:
+
+class SlurmExecutor:
     """Measures in jobs of a SLURM cluster.
 
     Args:
-        options: as in `OPTIONS`.
+        options: as in the table of executors.
 
     Raises:
         ExecutorError: submitit is not installed, or there is no SLURM.
@@ -101,53 +88,57 @@ class SlurmEngine:
     one_place = False
 
     def __init__(
-        self, options: Mapping[str, Value], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+        self, options: Mapping[str, Any], pythonpath: Sequence[str] = (), answers: str = ANSWERS
     ) -> None:
         self._options = options
         self._cluster = _cluster(str(options.get("cluster", "slurm")))
         self._answers = answers
-        self._own = tuple(str(Path(folder).resolve()) for folder in pythonpath)
+        self._pythonpath = tuple(str(Path(folder).resolve()) for folder in pythonpath)
         self._running: list[_Running] = []
         self._started = 0
-        self.planner: Executor = Planner(self._resolved, pythonpath, answers)
+        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
 
-    def recover(self, cells: Sequence[Cell], sink: Sink) -> None:
+    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
         """Take what jobs of an earlier driver have written, after asking those that still run to stop.
 
         Raises:
-            EngineError: they do not.
+            ExecutorFailed: they do not.
         """
-        wanted = {cell.id: cell for cell in cells}
-        for folder in sorted((sink.folder / STREAMS).glob("*")):
+        wanted = {cell.id for cell in cells}
+        for folder in sorted((recorder.folder / SHARDS).glob("*")):
             if not folder.is_dir():
                 continue
             (folder / STOP).touch()
             self._cancel_earlier(folder)
-            for path in sorted(folder.glob("job-*.jsonl")):
-                reader = StreamReader(path)
-                _wait_for(reader, path)
-                environment: Mapping[str, Any] = {}
-                session = 0
-                for event in reader.read():
-                    if "place" in event:
-                        environment, session = event["place"], 0
-                    elif event.get("cell") in wanted and not _cut_short(outcome := outcome_of(event)):
-                        session = session or sink.place(environment)
-                        sink.keep(wanted[event["cell"]], outcome, session)
+            for shard in sorted(folder.glob("job-*")):
+                _wait_for(shard)
+                environments, sessions = read_environments(shard), dict[int, int]()
+                for record in each_record(shard / RECORDS, []):
+                    if record.id in wanted and not record.interrupted:
+                        if record.session not in sessions:
+                            environment = environments.get(record.session, {})
+                            sessions[record.session] = recorder.open_session(environment)
+                        recorder.keep(record, sessions[record.session])
             shutil.rmtree(folder, ignore_errors=True)
 
     def run(
-        self, jobs: Sequence[Job], setups: Mapping[str, Setup], sink: Sink, stopping: Callable[[], bool]
+        self,
+        groups: Sequence[Group],
+        settings: Mapping[str, WorkerSettings],
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        earlier = [int(path.name) for path in (sink.folder / STREAMS).glob("*") if path.name.isdigit()]
-        folder = sink.folder.resolve() / STREAMS / str(max(earlier, default=0) + 1)
+        earlier = [int(path.name) for path in (recorder.folder / SHARDS).glob("*") if path.name.isdigit()]
+        folder = recorder.folder.resolve() / SHARDS / str(max(earlier, default=0) + 1)
         folder.mkdir(parents=True)
         try:
-            for device, setup in setups.items():
-                setup = replace(setup, pythonpath=self._own, folder=str(Path.cwd()), answers=self._answers)
-                due = [job for job in jobs if job.device == device]
+            for device, chosen in settings.items():
+                chosen = replace(
+                    chosen, pythonpath=self._pythonpath, folder=str(Path.cwd()), answers=self._answers
+                )
+                due = [group for group in groups if group.device == device]
                 if due:
-                    self._run(due, setup, folder, sink, stopping)
+                    self._measure(due, chosen, folder, recorder, stopping)
         except BaseException:
             (folder / STOP).touch()
             for running in self._running:
@@ -155,19 +146,25 @@ class SlurmEngine:
                     self._end(running)
             self._see_off()
             raise
-        shutil.rmtree(sink.folder / STREAMS, ignore_errors=True)
+        shutil.rmtree(recorder.folder / SHARDS, ignore_errors=True)
 
     def close(self) -> None:
         self.planner.close()
 
-    def _run(
-        self, due: Sequence[Job], setup: Setup, folder: Path, sink: Sink, stopping: Callable[[], bool]
+    def _measure(
+        self,
+        due: Sequence[Group],
+        settings: WorkerSettings,
+        folder: Path,
+        recorder: RunRecorder,
+        stopping: Callable[[], bool],
     ) -> None:
-        """Measure jobs of one device."""
+        """Measure groups of one device."""
         count = int(self._options.get("tasks", 1 if self._cluster == "local" else TASKS))
-        dealt = bundles([job.seconds for job in due], count)
-        self._submit([tuple(due[i] for i in bundle) for bundle in dealt], setup, folder)
-        known = {cell.id: cell for job in due for cell in (*job.cells, *job.group)}
+        dealt = bundles([group.seconds for group in due], count)
+        scenario = read_scenario(recorder.folder)
+        self._submit([tuple(due[i] for i in bundle) for bundle in dealt], settings, folder, scenario)
+        known = {cell.id: cell for group in due for cell in (*group.cells, *group.whole)}
         told = False
         while not all(running.over for running in self._running):
             if stopping() and not told:
@@ -176,8 +173,8 @@ class SlurmEngine:
                 self._cancel_waiting()
             for running in self._running:
                 if not running.over:
-                    self._follow(running, known, setup, folder, sink, stopping)
-            sink.workers({_called(one): one.doing for one in self._running if not one.over})
+                    self._follow(running, known, recorder, stopping)
+            recorder.workers({_name(job): _doing(job) for job in self._running if not job.over})
             time.sleep(float(self._options.get("poll", 0.1 if self._cluster == "local" else 2.0)))
         self._see_off()
 
@@ -193,50 +190,55 @@ class SlurmEngine:
         self,
         running: _Running,
         known: Mapping[str, Cell],
-        setup: Setup,
-        folder: Path,
-        sink: Sink,
+        recorder: RunRecorder,
         stopping: Callable[[], bool],
     ) -> None:
         """Take what a job has written since; where it is lost, send what is left of it anew."""
         gone = running.job.done()  # before reading, so that nothing is written after the last read
-        for event in running.reader.read():
-            if "error" in event:
-                raise ExecutorError(f"job {running.job.job_id}: {event['error']}")
-            if "place" in event:
-                running.environment = event["place"]
-                running.session = sink.place(event["place"])
-                running.host, running.pid = str(event["host"]), int(event["pid"])
-            elif "begins" in event:
-                running.doing = f"{event['cells']} cells of the group of {event['begins']}"
-                if (cell := known.get(event["begins"])) is not None:
-                    sink.begins(cell, running.host)
-            elif event.get("cell") in known:
-                sink.keep(known[event["cell"]], outcome_of(event), running.session)
-            elif "over" in event:
-                running.over = True
-        if gone and not running.over:
+        begun, running.state = running.state.get("group"), read_state(running.shard)
+        if "error" in running.state:
+            raise ExecutorError(f"job {running.job.job_id}: {running.state['error']}")
+        records = list(running.tail.read())  # before their environments, each of which is written earlier
+        while (running.shard / environment_file(session := len(running.sessions) + 1)).is_file():
+            environment = read_environments(running.shard)[session]
+            running.sessions[session] = recorder.open_session(environment)
+        group = running.state.get("group")
+        if group is not None and group != begun and group in known:
+            recorder.cell_begins(known[group], running.state["host"])
+        for record in records:
+            if record.id in known:
+                recorder.keep(record, running.sessions[record.session])
+        if running.state.get("over"):
+            running.over = True
+        elif gone:
             running.over = True
             if not stopping():
-                self._again(running, setup, folder, sink)
+                self._again(running, recorder)
 
-    def _again(self, running: _Running, setup: Setup, folder: Path, sink: Sink) -> None:
+    def _again(self, running: _Running, recorder: RunRecorder) -> None:
         """Send the rest of a lost job as a new one; a group that was lost too often is kept as failures."""
         error = WorkerLost(f"SLURM job {running.job.job_id} ended before its cells did ({_why(running.job)})")
-        left = remaining(running.task.jobs, stream_path(folder, running.task.number))
-        if running.environment is None:  # it never began, which is no fault of its first group alone
-            left = [replace(job, attempts=job.attempts + 1) for job in left]
-        given_up = [job for job in left if job.attempts > int(self._options.get("retries", RETRIES))]
-        if running.environment is None and given_up:
-            raise EngineError(f"{error}; its groups were tried {given_up[0].attempts} times")
-        for job in given_up:
-            for cell in job.cells:
-                sink.keep(cell, lost(error, job.attempts), running.session)
-        rest = tuple(job for job in left if job not in given_up)
+        task = running.task
+        left = remaining(task.groups, running.shard)
+        if not running.sessions:  # it never began, which is no fault of its first group alone
+            left = [replace(group, attempts=group.attempts + 1) for group in left]
+        given_up = [group for group in left if group.attempts > int(self._options.get("retries", RETRIES))]
+        if not running.sessions and given_up:
+            raise ExecutorFailed(f"{error}; its groups were tried {given_up[0].attempts} times")
+        for group in given_up:
+            for cell in group.cells:
+                recorder.keep(lost(cell, error, group.attempts), max(running.sessions.values()))
+        rest = tuple(group for group in left if group not in given_up)
         if rest:
-            self._submit([rest], setup, folder)
+            self._submit([rest], task.settings, Path(task.folder), task.scenario)
 
-    def _submit(self, works: Sequence[tuple[Job, ...]], setup: Setup, folder: Path) -> None:
+    def _submit(
+        self,
+        works: Sequence[tuple[Group, ...]],
+        settings: WorkerSettings,
+        folder: Path,
+        scenario: Mapping[str, Any],
+    ) -> None:
         """Send an array of jobs.
 
         Raises:
@@ -245,9 +247,9 @@ class SlurmEngine:
         tasks = []
         for work in works:
             self._started += 1
-            tasks.append(Task(str(folder), self._started, work, setup))
+            tasks.append(Task(str(folder), self._started, work, settings, scenario))
         try:
-            executor = self._executor(folder, gpu=setup.device != "cpu", count=len(tasks))
+            executor = self._executor(folder, gpu=settings.device != "cpu", count=len(tasks))
             with _deaf_to_interrupts(), executor.batch():
                 jobs = [executor.submit(task) for task in tasks]
         except Exception as error:
@@ -255,8 +257,8 @@ class SlurmEngine:
             last = reason[-1] if reason else type(error).__name__
             raise ExecutorError(f"--executor slurm: the jobs were not taken: {last}") from error
         for task, job in zip(tasks, jobs, strict=True):
-            reader = StreamReader(stream_path(folder, task.number))
-            self._running.append(_Running(task=task, job=job, reader=reader))
+            tail = RecordTail(shard_of(folder, task.number) / RECORDS)
+            self._running.append(_Running(task=task, job=job, tail=tail))
         ids = [str(running.job.job_id) for running in self._running]
         (folder / "jobs.json").write_text(json.dumps({"cluster": self._cluster, "ids": ids}))
 
@@ -285,13 +287,13 @@ class SlurmEngine:
         """End a job at once."""
         if self._cluster == "slurm":
             running.job.cancel(check=False)
-        elif running.pid and not running.over:
-            os.kill(running.pid, signal.SIGKILL)
+        elif "pid" in running.state and not running.over:
+            os.kill(running.state["pid"], signal.SIGKILL)
 
     def _cancel_waiting(self) -> None:
         """Take back jobs that have not begun; the others see the file."""
         for running in self._running:
-            if running.environment is None and self._cluster == "slurm" and running.job.state == "PENDING":
+            if not running.sessions and self._cluster == "slurm" and running.job.state == "PENDING":
                 with contextlib.suppress(Exception):
                     running.job.cancel(check=False)
 
@@ -345,14 +347,15 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _cut_short(outcome: Outcome) -> bool:
-    """Whether the cell is to be measured anew, since its job was asked to stop."""
-    return outcome.timing is not None and outcome.timing.stopped_by == INTERRUPTED
-
-
-def _called(running: _Running) -> str:
-    where = f" on {running.host}" if running.host else ""
+def _name(running: _Running) -> str:
+    where = f" on {running.state['host']}" if "host" in running.state else ""
     return f"job {running.job.job_id}{where}"
+
+
+def _doing(running: _Running) -> str:
+    if "group" not in running.state:
+        return "waits"
+    return f"{running.state['cells']} cells of the group of {running.state['group']}"
 
 
 def _why(job: Any) -> str:
@@ -362,12 +365,12 @@ def _why(job: Any) -> str:
     return "nobody says why"
 
 
-def _wait_for(reader: StreamReader, path: Path) -> None:
-    """Wait until the job that writes a stream has ended."""
+def _wait_for(shard: Path) -> None:
+    """Wait until the job that writes a shard has ended."""
     deadline = time.monotonic() + GRACE_S
-    while reader.written:
+    while is_written(shard):
         if time.monotonic() > deadline:
-            raise EngineError(
-                f"{path}: a job of the earlier run still measures, {GRACE_S:g} s after it was asked to stop"
+            raise ExecutorFailed(
+                f"{shard}: a job of the earlier run still measures, {GRACE_S:g} s after it was asked to stop"
             )
         time.sleep(0.05)

@@ -1,30 +1,45 @@
-"""What a SLURM job does: its groups, one after the other, each outcome written to its stream at once.
+"""A SLURM job: its groups, one after the other, each record at once in a run folder of the job's own.
 
-A job that is preempted, or runs out of its time, is requeued by submitit with the same groups; it reads its
-own stream and goes on behind what is there.
+That folder is a shard of the run like any other, with one file beside: the state of the job. A job that is
+preempted, or runs out of its time, is requeued by submitit with the same groups; it reads its own shard and
+goes on behind what is there.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import BenchsuiteError
-from benchsuite.runner.executors.device_workers import Site
-from benchsuite.runner.executors.executor import Job, Setup, place
-from benchsuite.runner.executors.slurm_stream import StreamReader, StreamWriter
+from benchsuite.errors import BenchsuiteError, RunFolderError
+from benchsuite.io import parse, write_json
+from benchsuite.results.machine import device_identity
+from benchsuite.results.store import (
+    RECORDS,
+    SCENARIO,
+    RunWriter,
+    check_unlocked,
+    each_record,
+    read_environments,
+)
+from benchsuite.runner.executors.device_workers import DeviceWorkers
+from benchsuite.runner.executors.executor import Group, WorkerSettings
 from benchsuite.search_path import move_to
 
 STOP = "stop"
-"""A file of this name beside the streams asks jobs to end soon."""
+"""A file of this name beside the shards asks jobs to end soon."""
+STATE = "job.json"
+"""File of a shard: `pid` and `host` of its job, the first cell of the `group` that is measured and how many
+`cells` of it, the `error` that ended it, and whether it is `over`."""
 
 
-def stream_path(folder: Path, number: int) -> Path:
+def shard_of(folder: Path, number: int) -> Path:
     """Where job `number` writes."""
-    return folder / f"job-{number}.jsonl"
+    return folder / f"job-{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,43 +47,58 @@ class Task:
     """Measures groups; what submitit calls.
 
     Attributes:
-        folder: of the streams, on a file system that driver and jobs share.
+        folder: of the shards, on a file system that driver and jobs share.
+        scenario: as the run folder stores it.
     """
 
     folder: str
     number: int
-    jobs: tuple[Job, ...]
-    setup: Setup
+    groups: tuple[Group, ...]
+    settings: WorkerSettings
+    scenario: Mapping[str, Any]
 
     def __call__(self) -> None:
-        move_to(self.setup.folder)
+        move_to(self.settings.folder)
         folder = Path(self.folder)
-        path = stream_path(folder, self.number)
-        left = remaining(self.jobs, path)
-        stream = StreamWriter(path)
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: removed by a driver that has gone on without this job")
+        shard = shard_of(folder, self.number)
+        while is_written(shard):  # by an earlier start of this job, which ends
+            time.sleep(0.05)
+        left = remaining(self.groups, shard)
+        earlier = (shard / SCENARIO).is_file()
+        writer = RunWriter.resume(shard, None) if earlier else RunWriter.create(shard, self.scenario, None)
         try:
-            site = Site(self.setup)
+            self._measure(left, folder, writer)
+        finally:
+            writer.close()
+
+    def _measure(self, left: list[Group], folder: Path, writer: RunWriter) -> None:
+        state = {**read_state(writer.path), "pid": os.getpid(), "host": platform.node()}
+        try:
+            workers = DeviceWorkers(self.settings)
         except BenchsuiteError as error:
-            stream.write(error=str(error))
+            write_json(writer.path / STATE, state | {"error": str(error)})
             return
+
+        def stopping() -> bool:
+            return (folder / STOP).exists()
+
         try:
-            stream.write(place=site.environment, pid=os.getpid(), host=platform.node())
-            at = place(site.environment)
-
-            def stopping() -> bool:
-                return (folder / STOP).exists()
-
-            for job in left:
+            write_json(writer.path / STATE, state)
+            session = writer.add_environment(workers.environment)
+            for group in left:
                 if stopping():
                     break
-                due = job.due(at)
-                stream.write(begins=due[0].id, cells=len(due))
-                for cell, outcome in site.measure(due, stopping):
-                    stream.outcome(cell.id, replace(outcome, attempts=outcome.attempts + job.attempts))
-            stream.write(over=True)
+                due = group.due(device_identity(workers.environment))
+                state |= {"group": due[0].id, "cells": len(due)}
+                write_json(writer.path / STATE, state)
+                for record in workers.measure(due, stopping):
+                    attempts = record.attempts + group.attempts
+                    writer.append(replace(record, session=session, attempts=attempts))
+            write_json(writer.path / STATE, state | {"over": True})
         finally:
-            site.close()
-            stream.close()
+            workers.close()
 
     def checkpoint(self) -> Any:
         """Asked by submitit before SLURM ends the job: the same again, which goes on where this one ends."""
@@ -77,23 +107,40 @@ class Task:
         return DelayedSubmission(self)
 
 
-def remaining(jobs: tuple[Job, ...], path: Path) -> list[Job]:
-    """The jobs as they are to be measured now, by what the stream says of an earlier start."""
-    measured: dict[str, str] = {}
-    at, begun = "", ""
-    for event in StreamReader(path).read():
-        if "place" in event:
-            at = place(event["place"])
-        elif "begins" in event:
-            begun = event["begins"]
-        elif "cell" in event:
-            measured[event["cell"]] = at
+def read_state(shard: Path) -> dict[str, Any]:
+    """The state of a job, as `STATE` says; empty where it has not begun."""
+    try:
+        state = parse((shard / STATE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def is_written(shard: Path) -> bool:
+    """Whether a living process writes to a shard."""
+    try:
+        check_unlocked(shard)
+    except RunFolderError:
+        return True
+    return False
+
+
+def remaining(groups: tuple[Group, ...], shard: Path) -> list[Group]:
+    """The groups as they are to be measured now, by what the shard says of an earlier start."""
+    environments = read_environments(shard)
+    measured = {
+        record.id: device_identity(environments.get(record.session, {}))
+        for record in each_record(shard / RECORDS, [])
+    }
+    begun = read_state(shard).get("group")
     left = []
-    for job in jobs:
-        cells = tuple(cell for cell in job.cells if cell.id not in measured)
+    for group in groups:
+        cells = tuple(cell for cell in group.cells if cell.id not in measured)
         if not cells:
             continue
-        places = job.places | {measured[cell.id] for cell in job.cells if cell.id in measured}
-        again = any(cell.id == begun for cell in (*job.cells, *job.group))
-        left.append(replace(job, cells=cells, places=frozenset(places), attempts=job.attempts + int(again)))
+        devices = group.measured_on | {measured[cell.id] for cell in group.cells if cell.id in measured}
+        again = any(cell.id == begun for cell in (*group.cells, *group.whole))
+        left.append(
+            replace(group, cells=cells, measured_on=frozenset(devices), attempts=group.attempts + int(again))
+        )
     return left

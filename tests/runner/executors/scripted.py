@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from benchsuite.cli import main
-from benchsuite.runner.workers import EXECUTORS, InlineExecutor
+from benchsuite.runner.workers import WORKERS, InlineWorkers
 from tests.runner.executors.sweeps import FAKE
 
 if __name__ == "__main__":
-    EXECUTORS["process"] = lambda pythonpath: InlineExecutor(pythonpath, FAKE)
+    WORKERS["process"] = lambda pythonpath: InlineWorkers(pythonpath, FAKE)
     main()

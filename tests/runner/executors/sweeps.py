@@ -1,4 +1,4 @@
-"""Sweeps of scripted cells through any engine, and what must be the same for all."""
+"""Sweeps of scripted cells through any executor, and what must be the same for all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors.executor import Engine
+from benchsuite.runner.executors.executor import Executor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import Sweep, run_on
+from benchsuite.runner.sweep import Sweep, run_sweep
 from benchsuite.terminal import QuietProgress
 
 FAKE = "tests.doubles.fake_worker"
@@ -47,14 +47,14 @@ measure: {rounds: 2}
 
 
 def sweep(
-    engine: Engine,
+    executor: Executor,
     folder: Path,
     text: str | None = SCENARIO,
     stopping: Callable[[], bool] = lambda: False,
     observer: QuietProgress | None = None,
     **request: Any,
 ) -> Sweep:
-    """Sweep a scenario, or go on with a run, and close the engine."""
+    """Sweep a scenario, or go on with a run, and close the executor."""
     try:
         if text is not None:
             path = folder.parent / f"{folder.name}.yaml"
@@ -62,14 +62,14 @@ def sweep(
             request["reference"] = str(path)
         else:
             request["resume"] = folder
-        prepared = prepare(Request(**request), engine.planner)
-        return run_on(prepared, folder, engine, observer or QuietProgress(), stopping)
+        prepared = prepare(Request(**request), executor.planner)
+        return run_sweep(prepared, folder, executor, observer or QuietProgress(), stopping)
     finally:
-        engine.close()
+        executor.close()
 
 
 def deterministic(folder: Path) -> dict[str, tuple[Any, ...]]:
-    """Cell → what must not depend on the engine."""
+    """Cell → what must not depend on the executor."""
     return {record.id: _facts(record) for record in read_run(folder).records}
 
 

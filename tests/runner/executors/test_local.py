@@ -1,4 +1,4 @@
-"""Engines of this machine give the same records, and cores are used once only."""
+"""Executors of this machine give the same records, and cores are used once only."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import pytest
 from benchsuite.errors import ExecutorError
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors.executor import Engine
-from benchsuite.runner.executors.local import LocalEngine, LocalPoolEngine
-from benchsuite.runner.executors.planner import Planner
-from benchsuite.runner.workers import InlineExecutor, ProcessExecutor
+from benchsuite.runner.executors.executor import Executor
+from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
+from benchsuite.runner.workers import InlineWorkers, PlanningWorkers, ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from tests.builders import make_cell
 from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep
@@ -23,15 +22,15 @@ TWO = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 
 @TWO
 def test_processes_and_pools_give_the_records_of_the_inline_executor(tmp_path: Path) -> None:
-    sweep(LocalEngine(InlineExecutor((), FAKE)), tmp_path / "inline")
+    sweep(LocalExecutor(InlineWorkers((), FAKE)), tmp_path / "inline")
     expected = deterministic(tmp_path / "inline")
     assert len(expected) == 12
-    engines: dict[str, Engine] = {
-        "process": LocalEngine(ProcessExecutor((), FAKE)),
-        "pool": LocalPoolEngine(2, (), FAKE),
+    executors: dict[str, Executor] = {
+        "process": LocalExecutor(ProcessWorkers((), FAKE)),
+        "pool": LocalPoolExecutor(2, (), FAKE),
     }
-    for name, engine in engines.items():
-        sweep(engine, tmp_path / name)
+    for name, executor in executors.items():
+        sweep(executor, tmp_path / name)
         assert deterministic(tmp_path / name) == expected, name
     run = read_run(tmp_path / "pool")
     sets = [set(environment["core_set"]) for environment in run.environments.values()]
@@ -48,16 +47,16 @@ def test_a_pool_that_is_asked_to_stop_leaves_a_run_that_can_be_gone_on_with(tmp_
         seen.append(0)
         return len(seen) > 4
 
-    stopped = sweep(LocalPoolEngine(2, (), FAKE), tmp_path / "run", SLOW, stopping)
+    stopped = sweep(LocalPoolExecutor(2, (), FAKE), tmp_path / "run", SLOW, stopping)
     assert stopped.stopped
-    finished = sweep(LocalPoolEngine(2, (), FAKE), tmp_path / "run", None)
+    finished = sweep(LocalPoolExecutor(2, (), FAKE), tmp_path / "run", None)
     assert (len(finished.records), finished.missing, finished.stopped) == (6, 0, False)
-    sweep(LocalEngine(InlineExecutor((), FAKE)), tmp_path / "inline", SLOW)
+    sweep(LocalExecutor(InlineWorkers((), FAKE)), tmp_path / "inline", SLOW)
     assert deterministic(tmp_path / "run") == deterministic(tmp_path / "inline")
 
 
 def test_a_run_in_which_nothing_can_be_tried_describes_the_machine_that_planned(tmp_path: Path) -> None:
-    class Refusing(LocalPoolEngine):
+    class Refusing(LocalPoolExecutor):
         def _resolved(self, word: str) -> str:
             return "cpu"
 
@@ -67,15 +66,15 @@ title: What does not fit
 sweep:
   {mixer: [{name: 'tests.nowhere:Absent', label: gone}], resolution: 32, dim: 16, num_heads: 4, device: cpu}
 """
-    engine = Refusing(1)
-    sweep(engine, tmp_path / "run", text)
+    executor = Refusing(1)
+    sweep(executor, tmp_path / "run", text)
     run = read_run(tmp_path / "run")
     assert [(record.status, record.session) for record in run.records] == [("error", 1)]
     assert list(run.environments) == [1]
 
 
-def test_a_planner_only_plans() -> None:
-    planner = Planner(lambda word: word, (), FAKE)
+def test_planning_workers_only_plan() -> None:
+    planner = PlanningWorkers(lambda word: word, (), FAKE)
     try:
         assert planner.describe("cpu", None, ["a"]) == ("cpu", {"command": ["a"]})
         with pytest.raises(ExecutorError, match="leave --executor out"):

@@ -10,21 +10,19 @@ from typing import Any
 import pytest
 
 from benchsuite.cli import main
-from benchsuite.errors import EngineError, ExecutorError
+from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors import ray, slurm
-from benchsuite.runner.executors.device_workers import core_sets
-from benchsuite.runner.executors.local import LocalEngine, LocalPoolEngine
-from benchsuite.runner.executors.options import minutes, parse, yes
-from benchsuite.runner.executors.planner import one_device
-from benchsuite.runner.executors.table import ENGINES, open_engine
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.executors import ray
+from benchsuite.runner.executors.device_workers import core_sets, one_device
+from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
+from benchsuite.runner.executors.table import EXECUTORS, minutes, open_executor, parse, yes
+from benchsuite.runner.workers import InlineWorkers
 from tests.runner.executors.sweeps import FAKE, SCENARIO, SLOW, sweep
 
 
 def test_options_are_read_as_their_kinds_and_the_last_counts() -> None:
     texts = ["time=1:30:00", "partition=a", "partition=b", "exclusive=yes", "tasks=4"]
-    found = parse(texts, slurm.OPTIONS, "slurm")
+    found = parse(texts, EXECUTORS["slurm"].options, "slurm")
     assert found == {"time": 90, "partition": "b", "exclusive": True, "tasks": 4}
 
 
@@ -51,13 +49,13 @@ def test_times_are_written_as_slurm_writes_them(text: str, whole: int) -> None:
 )
 def test_options_that_cannot_be_are_refused(text: str, message: str) -> None:
     with pytest.raises(ExecutorError, match=message):
-        parse([text], slurm.OPTIONS, "slurm")
+        parse([text], EXECUTORS["slurm"].options, "slurm")
     assert yes("NO") is False
 
 
 def test_an_executor_without_options_says_so() -> None:
     with pytest.raises(ExecutorError, match=r'"inline" has no option "workers"\n  allowed: none'):
-        open_engine("inline", (), ["workers=2"])
+        open_executor("inline", (), ["workers=2"])
 
 
 @pytest.mark.parametrize(("name", "extra"), [("ray", "ray"), ("slurm", "slurm")])
@@ -66,7 +64,7 @@ def test_an_extra_that_is_not_installed_is_named_with_its_command(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ExecutorError, match=rf"pip install 'benchsuite\[{extra}\]'"):
-        open_engine(name, ())
+        open_executor(name, ())
 
 
 def test_a_worker_sees_one_gpu() -> None:
@@ -81,7 +79,7 @@ def test_cores_are_dealt_in_sets_of_one_size() -> None:
     with pytest.raises(ValueError, match="3 workers need as many cores, this machine has 2"):
         core_sets(3, range(2))
     with pytest.raises(ExecutorError, match="workers=9999: 9999 workers need as many cores"):
-        LocalPoolEngine(9999)
+        LocalPoolExecutor(9999)
 
 
 def node(name: str, **resources: float) -> dict[str, object]:
@@ -177,11 +175,11 @@ def test_the_command_line_refuses_in_one_message(
 def test_a_run_whose_workers_are_gone_says_how_to_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Gone(LocalEngine):
+    class Gone(LocalExecutor):
         def run(self, *arguments: Any) -> None:
-            raise EngineError("no worker is left, 2 groups were not measured")
+            raise ExecutorFailed("no worker is left, 2 groups were not measured")
 
-    monkeypatch.setitem(ENGINES, "ray", lambda *_: Gone(InlineExecutor((), FAKE), "ray"))
+    monkeypatch.setattr(ray, "RayExecutor", lambda *_: Gone(InlineWorkers((), FAKE), "ray"))
     (tmp_path / "a.yaml").write_text(SLOW)
     words = ["run", str(tmp_path / "a.yaml"), "--executor", "ray", "--out", str(tmp_path / "run"), "--quiet"]
     monkeypatch.setattr("sys.argv", ["benchsuite", *words])
@@ -199,5 +197,5 @@ def test_the_environment_says_how_many_groups_share_the_host(
     tmp_path: Path, devices: str, groups: int
 ) -> None:
     text = SCENARIO.replace("device: cpu", f"device: {devices}")
-    sweep(LocalEngine(InlineExecutor((), FAKE)), tmp_path / "run", text)
+    sweep(LocalExecutor(InlineWorkers((), FAKE)), tmp_path / "run", text)
     assert read_run(tmp_path / "run").environment["groups_on_host"] == groups

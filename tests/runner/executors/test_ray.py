@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from benchsuite.errors import EngineError, ExecutorError
+from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
-from benchsuite.runner.executors.local import LocalEngine
-from benchsuite.runner.workers import InlineExecutor
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.workers import InlineWorkers
 from benchsuite.terminal import QuietProgress
 from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep
 
@@ -28,16 +28,16 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'benchsuite[ray]'")
 pytestmark = [
-    pytest.mark.xdist_group("engines"),
+    pytest.mark.xdist_group("executors"),
     pytest.mark.filterwarnings("ignore"),  # Ray's own, from its threads
     pytest.mark.skipif(sys.platform != "linux", reason="kills nodes as Linux allows"),
 ]
 
 
-def engine(address: str, **options: Any) -> Any:
-    from benchsuite.runner.executors.ray import RayEngine
+def executor(address: str, **options: Any) -> Any:
+    from benchsuite.runner.executors.ray import RayExecutor
 
-    return RayEngine({"address": address, "timeout": 60.0} | options, (), FAKE)
+    return RayExecutor({"address": address, "timeout": 60.0} | options, (), FAKE)
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def cluster() -> Iterator[Any]:
 def expected(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, tuple[Any, ...]]]:
     """Records of the inline executor."""
     folder = tmp_path_factory.mktemp("expected")
-    sweep(LocalEngine(InlineExecutor((), FAKE)), folder / "run")
-    sweep(LocalEngine(InlineExecutor((), FAKE)), folder / "slow", SLOW)
+    sweep(LocalExecutor(InlineWorkers((), FAKE)), folder / "run")
+    sweep(LocalExecutor(InlineWorkers((), FAKE)), folder / "slow", SLOW)
     return {"run": deterministic(folder / "run"), "slow": deterministic(folder / "slow")}
 
 
@@ -76,20 +76,20 @@ class Disturbs(QuietProgress):
             self._what()
 
 
-def stations(cluster: Any) -> list[int]:
+def actors(cluster: Any) -> list[int]:
     """Processes of our actors in this cluster, and in no other that this machine may have."""
     raylets = {node.all_processes["raylet"][0].process.pid for node in cluster.list_all_nodes()}
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent in raylets and (path / "cmdline").read_bytes().startswith(b"ray::Station"):
+            if parent in raylets and (path / "cmdline").read_bytes().startswith(b"ray::ActorWorkers"):
                 found.append(int(path.name))
     return found
 
 
 def test_actors_give_the_records_of_the_inline_executor(cluster: Any, tmp_path: Path, expected: Any) -> None:
-    sweep(engine(cluster.address, workers=2), tmp_path / "run")
+    sweep(executor(cluster.address, workers=2), tmp_path / "run")
     assert deterministic(tmp_path / "run") == expected["run"]
     run = read_run(tmp_path / "run")
     assert {record.session for record in run.records} <= set(run.environments)
@@ -100,12 +100,12 @@ def test_a_killed_actor_is_replaced_and_only_its_group_begins_again(
     cluster: Any, tmp_path: Path, expected: Any
 ) -> None:
     def kill() -> None:
-        for pid in stations(cluster):
+        for pid in actors(cluster):
             os.kill(pid, signal.SIGKILL)
 
     later = threading.Timer(0.3, kill)  # most likely amid the second group; the table is the same whenever
     watch = Disturbs(later.start)
-    result = sweep(engine(cluster.address), tmp_path / "run", SLOW, observer=watch)
+    result = sweep(executor(cluster.address), tmp_path / "run", SLOW, observer=watch)
     assert watch.done
     later.join()
     assert (result.missing, result.stopped) == (0, False)
@@ -124,7 +124,7 @@ def test_a_killed_node_leaves_its_work_to_another(cluster: Any, tmp_path: Path, 
         raylet.wait()
 
     watch = Disturbs(kill)
-    result = sweep(engine(cluster.address), tmp_path / "run", SLOW, observer=watch)
+    result = sweep(executor(cluster.address), tmp_path / "run", SLOW, observer=watch)
     assert watch.done
     assert (result.missing, result.stopped) == (0, False)
     assert deterministic(tmp_path / "run") == expected["slow"]
@@ -137,8 +137,8 @@ def test_a_driver_that_is_killed_loses_only_what_was_in_flight(
     folder = tmp_path / "run"
     code = (
         "from pathlib import Path; from tests.runner.executors.sweeps import *; "
-        "from benchsuite.runner.executors.ray import RayEngine; "
-        f"sweep(RayEngine({{'address': {cluster.address!r}}}, (), FAKE), Path({str(folder)!r}), SLOW)"
+        "from benchsuite.runner.executors.ray import RayExecutor; "
+        f"sweep(RayExecutor({{'address': {cluster.address!r}}}, (), FAKE), Path({str(folder)!r}), SLOW)"
     )
     driver = subprocess.Popen(
         [sys.executable, "-c", code], cwd=repository, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -152,7 +152,7 @@ def test_a_driver_that_is_killed_loses_only_what_was_in_flight(
     driver.wait()
     kept = deterministic(folder)
     assert 1 <= len(kept) < 6
-    result = sweep(engine(cluster.address), folder, None)
+    result = sweep(executor(cluster.address), folder, None)
     assert result.measured == 6 - len(kept)
     assert deterministic(folder) == expected["slow"]
 
@@ -162,16 +162,16 @@ def test_asked_to_stop_actors_end_soon_and_the_run_can_be_gone_on_with(
 ) -> None:
     folder = tmp_path / "run"
     watch = Disturbs(lambda: None)
-    stopped = sweep(engine(cluster.address), folder, SLOW, stopping=lambda: watch.done, observer=watch)
+    stopped = sweep(executor(cluster.address), folder, SLOW, stopping=lambda: watch.done, observer=watch)
     assert stopped.stopped
-    assert sweep(engine(cluster.address), folder, None).missing == 0
+    assert sweep(executor(cluster.address), folder, None).missing == 0
     assert deterministic(folder) == expected["slow"]
 
 
 def test_what_is_in_use_by_others_is_not_waited_for_without_end(cluster: Any, tmp_path: Path) -> None:
     import ray
 
-    used = engine(cluster.address, timeout=2.0, retries=0)
+    used = executor(cluster.address, timeout=2.0, retries=0)
 
     @ray.remote(num_cpus=2)
     class Hog:
@@ -181,7 +181,7 @@ def test_what_is_in_use_by_others_is_not_waited_for_without_end(cluster: Any, tm
     hog = Hog.remote()
     assert ray.get(hog.ready.remote())
     with pytest.raises(
-        EngineError, match=r"no worker is left, 3 groups .* within 2 s: what it needs .* in use"
+        ExecutorFailed, match=r"no worker is left, 3 groups .* within 2 s: what it needs .* in use"
     ):
         sweep(used, tmp_path / "run", SLOW)
 
@@ -191,7 +191,7 @@ def test_resources_that_no_node_has_are_named_before_anything_is_planned(
 ) -> None:
     gpu = SLOW.replace("device: cpu", "device: cuda")
     with pytest.raises(ExecutorError, match=r"no node of the Ray cluster has a GPU; there is: .*CPU 2"):
-        sweep(engine(cluster.address), tmp_path / "run", gpu)
+        sweep(executor(cluster.address), tmp_path / "run", gpu)
     assert not (tmp_path / "run").exists()
 
 
@@ -200,6 +200,6 @@ def test_without_a_cluster_at_the_address_the_error_comes_within_the_timeout() -
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
     with pytest.raises(ExecutorError, match=rf"127.0.0.1:{port}: no Ray cluster answers there .* given 3 s"):
-        engine(f"127.0.0.1:{port}", timeout=3.0)
+        executor(f"127.0.0.1:{port}", timeout=3.0)
     with pytest.raises(ExecutorError, match='write HOST:PORT, "auto" or "local"'):
-        engine("somewhere")
+        executor("somewhere")

@@ -1,0 +1,130 @@
+"""A gate as a page of its own in the report's style: the facts of the comment, and every cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from benchsuite.gate.decide import CellDecision
+from benchsuite.gate.formats.phrases import (
+    columns,
+    counts,
+    facts,
+    headline,
+    notable,
+    notes,
+    one_line,
+    ordered,
+)
+from benchsuite.gate.result import GateCell, GateResult
+from benchsuite.report.tables import Header, Row, Table, TableCell
+
+_WIDTH, _HEIGHT = 160, 16
+_LEAST, _MOST = math.log(1.05), math.log(2)
+"""How far the plot of ratios reaches to either side at least and at most."""
+
+
+@dataclass(frozen=True)
+class GatePage:
+    """What the template gets.
+
+    Attributes:
+        notable: cells that regressed, improved or were not compared; None if there are none.
+        others: all other cells, folded under `counts`.
+        timed: whether there are columns of times, which a phone leaves out for the ratio.
+    """
+
+    title: str
+    headline: str
+    facts: Sequence[tuple[str, str]]
+    notable: Table | None
+    others: Table | None
+    timed: bool
+    counts: str
+    notes: Sequence[str]
+    command: str
+    styles: str = ""
+
+
+def to_html(result: GateResult) -> str:
+    """The page as one HTML file that loads nothing."""
+    from benchsuite.report.templating import filled
+
+    cells = ordered(result.cells)
+    others = [cell for cell in cells if not notable(cell)]
+    page = GatePage(
+        title=one_line(f"Gate: {result.scenario}"),
+        headline=headline(result),
+        facts=facts(result),
+        notable=_table(result, [cell for cell in cells if notable(cell)], "Cells to look at"),
+        others=_table(result, others, "Other cells"),
+        timed=any(one.numeric for one in columns(result)),
+        counts=counts(others),
+        notes=notes(result),
+        command=one_line(result.command),
+    )
+    return filled("gate.html.j2", page=page)
+
+
+def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
+    if not cells:
+        return None
+    fields = columns(result)
+    reach = _reach([cell.decision for cell in result.cells if cell.decision])
+    if reach:
+        ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
+        caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
+    heads = [Header(one.head.capitalize(), one.numeric) for one in fields]
+    rows = [
+        [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in fields]
+        for cell in cells
+    ]
+    if reach:
+        heads.insert(-1, Header("Plot"))
+        for cell, row in zip(cells, rows, strict=True):
+            plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
+            row.insert(-1, TableCell("", shown=plot))
+    unmeasured = ("missing", "failed", "not counted")
+    lines = tuple(
+        Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)
+        for cell, row in zip(cells, rows, strict=True)
+    )
+    return Table(f"{caption}.", tuple(heads), lines, sortable=True)
+
+
+def _reach(decisions: Sequence[CellDecision]) -> float:
+    """Log of the largest ratio that the plot shows; 0 where there is nothing to plot."""
+    ends = [
+        abs(math.log(x)) for one in decisions for x in (one.ratio, one.lo, one.hi) if x > 0 and x < math.inf
+    ]
+    return min(_MOST, max(_LEAST, *ends)) if ends else 0.0
+
+
+def interval(decision: CellDecision, reach: float, verdict: str) -> Markup:
+    """The ratio and its interval on a logarithmic scale around 1, as an `<svg>` element.
+
+    Args:
+        reach: log of the ratio at the right edge; what lies beyond is cut there.
+    """
+
+    def x(ratio: float) -> str:
+        share = max(-1.0, min(1.0, math.log(ratio) / reach)) if ratio > 0 else -1.0
+        return f"{_WIDTH / 2 * (1 + share):.1f}"
+
+    limit = 1 + decision.delta
+    band = Markup('<rect x="{}" y="0" width="{:.1f}" height="{}"/>').format(
+        x(1 / limit), float(x(limit)) - float(x(1 / limit)), _HEIGHT
+    )
+    line = Markup("")
+    if not math.isnan(decision.lo):
+        line = Markup('<path d="M{} 8H{}"/>').format(x(decision.lo), x(decision.hi))
+    mark = Markup("")
+    if not math.isnan(decision.ratio):
+        mark = Markup('<circle cx="{}" cy="8" r="3.5"/>').format(x(decision.ratio))
+    return Markup(
+        '<svg class="interval {}" viewBox="0 0 {w} {h}" width="{w}" height="{h}" aria-hidden="true">{}'
+        '<path class="one" d="M{} 0V{h}"/>{}{}</svg>'
+    ).format(verdict, band, _WIDTH // 2, line, mark, w=_WIDTH, h=_HEIGHT)

@@ -1,0 +1,207 @@
+"""Labels of cells, verdicts, ratios, exact numbers and columns, which all formats of a gate share."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchsuite.findings.exact import Change
+from benchsuite.format import si, significant
+from benchsuite.gate.result import CELL_VERDICTS, REGRESSIONS, CellVerdict, GateCell, GateResult
+from benchsuite.labels import cell_names
+from benchsuite.report.words import scale_of
+from benchsuite.text import in_xml
+
+VERDICT_WORDS: Mapping[CellVerdict, str] = {
+    "slower": "slower",
+    "larger": "counts changed",
+    "smaller": "counts fell",
+    "broken": "fails now",
+    "no longer counted": "no longer counted",
+    "missing": "on one side only",
+    "failed": "not measured",
+    "inconclusive": "inconclusive",
+    "faster": "faster",
+    "same": "unchanged",
+    "not flagged": "not flagged",
+    "not counted": "not counted",
+    "equal": "counts equal",
+}
+NO_CELLS = "no cell was compared, which is no pass"
+_SHOWN = 3
+"""Changes that a line names; it says how many more there are."""
+
+
+def one_line(text: str) -> str:
+    """The text on one line, clean."""
+    return " ".join(in_xml(text).split())
+
+
+def labels(result: GateResult) -> dict[str, str]:
+    """Cell id → mixer and setting: "HiLo, 448 px, sdpa"; with the id where two cells would have one label."""
+    names = {id: one_line(name) for id, name in cell_names([cell.cell for cell in result.cells]).items()}
+    shared = Counter(names[cell.cell.id] for cell in result.cells)
+    return {
+        cell.id: name if shared[name := names[cell.cell.id]] == 1 else f"{name} ({one_line(cell.id)})"
+        for cell in result.cells
+    }
+
+
+def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
+    """Regressions, improvements, the others, the worst first; of one verdict, the largest change first."""
+
+    def key(cell: GateCell) -> tuple[bool, bool, int, float]:
+        size = abs(math.log(cell.decision.ratio)) if cell.decision else math.nan
+        regressed, faster = cell.verdict in REGRESSIONS, cell.verdict == "faster"
+        return (
+            not regressed,
+            not faster,
+            CELL_VERDICTS.index(cell.verdict),
+            0.0 if math.isnan(size) else -size,
+        )
+
+    return sorted(cells, key=key)
+
+
+def notable(cell: GateCell) -> bool:
+    """Whether a reader acts on it: it regressed, improved, has changed numbers, or was not compared."""
+    verdicts = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
+    return cell.verdict in verdicts or bool(cell.changes)
+
+
+def counts(cells: Iterable[GateCell]) -> str:
+    """ "1 slower, 30 unchanged", the worst first."""
+    number = Counter(cell.verdict for cell in cells)
+    return ", ".join(
+        f"{number[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if number[verdict]
+    )
+
+
+def ratio_words(cell: GateCell) -> str:
+    """ "1.052 [1.031, 1.073]", candidate over base; empty if no times were compared."""
+    decision = cell.decision
+    if decision is None or math.isnan(decision.ratio):
+        return ""
+    if math.isnan(decision.lo):
+        return f"{decision.ratio:.3f}"
+    return f"{decision.ratio:.3f} [{decision.lo:.3f}, {decision.hi:.3f}]"
+
+
+def change_words(changes: Sequence[Change], shown: int = _SHOWN) -> str:
+    """ "macs 1,000 → 1,200 (+20 %)", the first few."""
+    words = [_change(change) for change in changes[:shown]]
+    more = len(changes) - shown
+    return "; ".join([*words, *([f"{more} more"] if more > 0 else [])])
+
+
+def why(cell: GateCell) -> str:
+    """In a line, why the cell has its verdict, times aside."""
+    changed = change_words([change for change in cell.changes if change not in cell.accepted])
+    accepted = f"accepted: {change_words(cell.accepted)}" if cell.accepted else ""
+    limit = ""
+    if cell.decision is not None and cell.verdict in ("slower", "faster"):
+        limit = f"limit {100 * cell.decision.delta:.3g} %"
+    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), accepted)))
+
+
+def detail(cell: GateCell) -> str:
+    """In a line, why the cell has its verdict: "10 ms → 12 ms, ratio 1.200 [1.100, 1.300]; limit 2 %"."""
+    times = ""
+    if cell.verdict in ("slower", "faster") and cell.base_s is not None and cell.candidate_s is not None:
+        times = f"{si(cell.base_s, 's')} → {si(cell.candidate_s, 's')}, ratio {ratio_words(cell)}"
+    return "; ".join(filter(None, (times, why(cell))))
+
+
+@dataclass(frozen=True, slots=True)
+class GateColumn:
+    """A column of a table; `values` holds a number to sort by, or None, for each cell id that has one."""
+
+    head: str
+    texts: dict[str, str]
+    numeric: bool = False
+    values: dict[str, float] | None = None
+
+
+def columns(result: GateResult) -> list[GateColumn]:
+    """Label, verdict, times of both sides in one unit, ratio, and why; no times where none were compared."""
+    cells = result.cells
+    labelled = [
+        GateColumn("cell", labels(result)),
+        GateColumn("verdict", {c.id: VERDICT_WORDS[c.verdict] for c in cells}),
+    ]
+    if any(cell.base_s is not None or cell.candidate_s is not None for cell in cells):
+        labelled += _times(cells)
+    return [*labelled, GateColumn("why", {cell.id: why(cell) for cell in cells})]
+
+
+def headline(result: GateResult) -> str:
+    """What the gate came to, in a sentence; a refusal or an empty gate never reads as a pass."""
+    if result.refused:
+        return f"Not comparable: {one_line(result.refused)}"
+    if not result.cells:
+        return f"Nothing compared: {NO_CELLS}"
+    bad = len(result.of(*REGRESSIONS))
+    unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
+    if result.unread:
+        unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
+    outcome = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    return f"{outcome}: {counts(result.cells)}.{unmeasured}"
+
+
+def facts(result: GateResult) -> list[tuple[str, str]]:
+    """Terms of the gate and what is said of them: base, candidate, machine, rule."""
+    known = {"Base": result.base, "Candidate": result.candidate, "Machine": result.machine}
+    if result.rule is not None and not result.refused:
+        known["Rule"] = (
+            f"slower, if the {100 * result.rule.confidence:g} % confidence interval of the ratio is above "
+            f"{1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
+        )
+    return [(term, one_line(text)) for term, text in known.items() if text]
+
+
+def notes(result: GateResult) -> list[str]:
+    """Differences of the machines and remarks, at most 20 of each, then how many are slower by chance."""
+    differences = [
+        f"{one.level}: {one.label}: {one.old} → {one.new} ({one.why})" for one in result.differences[:20]
+    ]
+    return [one_line(text) for text in (*differences, *result.notes[:20], _chance(result)) if text]
+
+
+def _chance(result: GateResult) -> str:
+    """How many cells would be called slower by chance; empty where none was tested."""
+    if not result.tested:
+        return ""
+    return (
+        f"{result.tested} cells were decided by an interval; at most {result.by_chance:.2g} of them would be "
+        "called slower by chance, on average."
+    )
+
+
+def _change(change: Change) -> str:
+    share = f" ({100 * (change.new / change.old - 1):+.3g} %)" if change.old else ""
+    note = f" [{one_line(change.note)}]" if change.note else ""
+    return f"{one_line(change.metric)} {change.old:,} → {change.new:,}{share}{note}"
+
+
+def _times(cells: tuple[GateCell, ...]) -> list[GateColumn]:
+    sides = {
+        "base": {cell.id: cell.base_s for cell in cells if cell.base_s is not None},
+        "candidate": {cell.id: cell.candidate_s for cell in cells if cell.candidate_s is not None},
+    }
+    factor, unit = scale_of((time for side in sides.values() for time in side.values()), "s")
+    return [
+        *(
+            GateColumn(
+                f"{side} ({unit})", {id: significant(s / factor, 4) for id, s in times.items()}, True, times
+            )
+            for side, times in sides.items()
+        ),
+        GateColumn(
+            "ratio",
+            {cell.id: ratio_words(cell) for cell in cells},
+            True,
+            {cell.id: cell.decision.ratio for cell in cells if cell.decision and ratio_words(cell)},
+        ),
+    ]

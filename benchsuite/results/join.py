@@ -1,0 +1,237 @@
+"""Several run folders as one: which record of a cell counts, and the lines that go into the merged journal.
+
+Lines stay text. One record at a time is decoded to check it; what is kept of it is where its line stands, so
+that memory grows by some hundred bytes a cell and not with the samples.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from benchsuite.errors import RecordVersionError
+from benchsuite.io import lines, what_is_wrong
+from benchsuite.results.codec import decode, encode
+from benchsuite.results.comparable import Manner, apart, manner
+from benchsuite.results.record import Record
+from benchsuite.results.store import RECORDS
+
+CHOICES: Mapping[str, str] = {
+    "refuse": "name the cells and merge nothing",
+    "first": "the run that was named first",
+    "last": "the run that was named last",
+    "newest": "the record that was begun last",
+    "ok": "the one that succeeded; two that both did, or both did not, are refused",
+}
+"""What may be done where runs have different results of a cell. None looks at the numbers: to keep the faster
+of two is to choose one's results."""
+_SESSION = re.compile(rb'"session":(\d+)')
+_OPEN_FILES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where the record of a cell stands.
+
+    Attributes:
+        run: position of its run among those that are merged.
+        offset, size: its line in that run's journal, without the newline.
+        session: its machine, numbered over all runs.
+        digest: of its line with that number in it.
+        manner: threads and allocator it was timed with; None where they move no time.
+    """
+
+    run: int
+    offset: int
+    size: int
+    session: int
+    status: str
+    started_at: str
+    digest: bytes
+    manner: Manner | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A cell with two results."""
+
+    id: str
+    one: Entry
+    other: Entry
+
+
+class Sessions:
+    """The machines of all runs, each environment once, numbered from 1 in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.environments: list[Mapping[str, Any]] = []
+
+    def number(self, environment: Mapping[str, Any]) -> int:
+        """The number of this environment; a new one if nothing equal was there before."""
+        if environment not in self.environments:
+            self.environments.append(environment)
+        return self.environments.index(environment) + 1
+
+
+def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, Entry], list[str]]:
+    """Cell → its record in a run folder, where the later line counts, and what is wrong with lines.
+
+    Args:
+        run: position of the run among those that are merged.
+        sessions: number of a session in this run → its number over all runs.
+
+    Raises:
+        RecordVersionError: a newer benchsuite wrote a record.
+    """
+    journal = path / RECORDS
+    entries: dict[str, Entry] = {}
+    wrong: list[str] = []
+    for line in lines(journal):
+        try:
+            record = decode(line.text)
+            if record.id != record.cell.id:
+                raise ValueError(f"its id is {record.id}, the id of its cell is {record.cell.id}")
+        except RecordVersionError as error:
+            raise RecordVersionError(f"{journal}:{line.number}: {error}") from None
+        except ValueError as error:
+            wrong.append(f"{journal}:{line.number}: {what_is_wrong(line, error)}")
+            continue
+        session = sessions.get(record.session, record.session)
+        digest = hashlib.blake2b(in_session(line.raw, session, record), digest_size=16).digest()
+        entries.pop(record.id, None)
+        entries[record.id] = Entry(
+            run,
+            line.offset,
+            len(line.raw),
+            session,
+            record.status,
+            record.started_at,
+            digest,
+            manner(record),
+        )
+    return entries, wrong
+
+
+def in_session(raw: bytes, session: int, record: Record | None = None) -> bytes:
+    """A line with another session number, otherwise as it stands.
+
+    Args:
+        record: what the line says, if that is known already.
+    """
+    numbers = _SESSION.findall(raw)
+    if numbers == [b"%d" % session]:
+        return raw
+    if len(numbers) == 1:
+        return _SESSION.sub(b'"session":%d' % session, raw)
+    # A parameter of the mixer is called so, too, or the number is left out.
+    return encode(replace(record or decode(raw.decode("utf-8")), session=session)).encode()
+
+
+def same_result(one: Record, other: Record) -> bool:
+    """Whether two records of a cell say the same.
+
+    Where nothing was timed it does not matter when that was found out: a kernel that there is not is the same
+    finding twice. Two timings are the same only if one is a copy of the other.
+    """
+    beside: dict[str, Any] = {
+        "session": 1,
+        "started_at": "",
+        "seconds": 0.0,
+        "attempts": 1,
+        "conditions": None,
+    }
+    if one.timing is not None or other.timing is not None:
+        beside = {"session": 1}
+    return replace(one, **beside) == replace(other, **beside)
+
+
+def chosen(one: Entry, other: Entry, how: str) -> Entry | None:
+    """Which of two different results counts; None if `how` does not say. `one` is of the run named first."""
+    if how == "first":
+        return one
+    if how == "last":
+        return other
+    if how == "newest":
+        return one if one.started_at > other.started_at else other
+    if how == "ok" and (one.status == "ok") != (other.status == "ok"):
+        return one if one.status == "ok" else other
+    return None
+
+
+class Journals:
+    """The journals of all runs, open for reading; few at a time, however many runs there are."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._open: dict[int, IO[bytes]] = {}
+
+    def raw(self, entry: Entry) -> bytes:
+        """The line of a record, as its run has it."""
+        file = self._open.get(entry.run)
+        if file is None:
+            if len(self._open) >= _OPEN_FILES:
+                self._open.pop(next(iter(self._open))).close()
+            file = self._open[entry.run] = (self._paths[entry.run] / RECORDS).open("rb")
+        file.seek(entry.offset)
+        return file.read(entry.size)
+
+    def record(self, entry: Entry) -> Record:
+        return decode(self.raw(entry).decode("utf-8", errors="replace"))
+
+    def lines(self, entries: Sequence[Entry]) -> Iterator[bytes]:
+        """The lines of these records with the session numbers that they have over all runs."""
+        for entry in entries:
+            yield in_session(self.raw(entry), entry.session)
+
+    def close(self) -> None:
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+
+def join(
+    indexes: Sequence[Mapping[str, Entry]], journals: Journals, how: str
+) -> tuple[dict[str, Entry], int, list[Conflict]]:
+    """One record a cell.
+
+    Args:
+        how: a key of `CHOICES`.
+
+    Returns:
+        Cell → its record, how many records stood twice with the same result, and the cells with two results
+        that `how` does not decide.
+    """
+    joined: dict[str, Entry] = {}
+    twice = 0
+    conflicts: list[Conflict] = []
+    for entries in indexes:
+        for id, entry in entries.items():
+            before = joined.setdefault(id, entry)
+            if before is entry:
+                continue
+            if before.digest == entry.digest or same_result(journals.record(before), journals.record(entry)):
+                twice += 1
+            elif (choice := chosen(before, entry, how)) is not None:
+                joined[id] = choice
+            else:
+                conflicts.append(Conflict(id, before, entry))
+    return joined, twice, conflicts
+
+
+def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
+    """Two cells of each group that were timed with other threads or another allocator, and how.
+
+    Args:
+        groups: ids of the cells that are set side by side.
+    """
+    pairs = []
+    for ids in groups:
+        timed = [(id, entries[id].manner) for id in ids if id in entries and entries[id].manner]
+        odd = next(((id, why) for id, how in timed if (why := apart(timed[0][1], how))), None)
+        if odd:
+            pairs.append((timed[0][0], *odd))
+    return pairs

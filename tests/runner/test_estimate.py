@@ -1,0 +1,63 @@
+"""Which group goes first, and how groups are bundled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchsuite.results.record import Cost, Failure
+from benchsuite.runner.estimate import bundles, cell_cost_s, expected_s, longest_first
+from benchsuite.runner.plan import NOT_YET
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker.reply import Plan, WorkerReply
+from tests.builders import make_cell, make_record
+
+MEASURE = Measure(
+    max_s=1e6,
+    max_samples=10,
+    min_samples=10,
+    warmup_s=0,
+    warmup_calls=0,
+    precision=None,
+    metrics=("latency",),
+)
+
+
+def plan(macs: int, memory_bytes: int = 0, **more: Any) -> WorkerReply[Plan]:
+    return WorkerReply(value=Plan(cost=Cost(params=1, macs=macs), memory_bytes=memory_bytes), **more)
+
+
+def test_a_step_takes_as_long_as_its_products_or_its_bytes() -> None:
+    cell = make_cell(batch=2)
+    # 15 G multiply–adds an image, two images, at 30 G a second: a second each, for 5 · 2 first steps and 10.
+    assert cell_cost_s(cell, plan(15_000_000_000), MEASURE) == pytest.approx(20 + 0.5)
+    assert cell_cost_s(cell, plan(1, 10_000_000_000), MEASURE) == pytest.approx(2 * 20 + 0.5)
+    backward = make_cell(batch=2, mode="forward_backward")
+    assert cell_cost_s(backward, plan(15_000_000_000), MEASURE) == pytest.approx(60 + 0.5)
+
+
+def test_a_cell_that_cannot_be_counted_is_expected_to_take_what_an_uncounted_one_takes() -> None:
+    uncounted = WorkerReply(value=Plan(cost=None, memory_bytes=None, not_counted="planted"))
+    assert cell_cost_s(make_cell(), uncounted, MEASURE) == cell_cost_s(make_cell(), NOT_YET, MEASURE) > 0
+
+
+def test_a_cell_that_is_not_tried_takes_no_time() -> None:
+    failure = Failure(stage="build", kind="TooLarge", message="too large")
+    assert cell_cost_s(make_cell(), plan(10**12, status="oom", failure=failure), MEASURE) == 0
+
+
+def test_a_cell_takes_as_long_as_its_past_record_and_the_others_are_scaled_by_it() -> None:
+    cells = [make_cell(batch=batch) for batch in (1, 2, 3)]
+    plans = [plan(3_000_000_000)] * 3
+    rough = [cell_cost_s(cell, one, MEASURE) for cell, one in zip(cells, plans, strict=True)]
+    past = {cells[0].id: make_record(cells[0], seconds=2 * rough[0])}
+    assert expected_s(cells, plans, MEASURE, past) == pytest.approx([2 * guess for guess in rough])
+    assert expected_s(cells, plans, MEASURE, {}) == pytest.approx(rough)
+
+
+def test_the_longest_goes_first_and_bundles_are_even() -> None:
+    assert longest_first([1, 3, 2, 3]) == [1, 3, 2, 0]
+    assert bundles([4, 3, 3, 2], 2) == [[0, 3], [1, 2]]
+    assert bundles([1, 1], 5) == [[0], [1]]
+    assert bundles([], 3) == []
