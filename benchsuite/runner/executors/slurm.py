@@ -202,8 +202,8 @@ class SlurmExecutor:
         while (running.shard / environment_file(session := len(running.sessions) + 1)).is_file():
             environment = read_environments(running.shard)[session]
             running.sessions[session] = recorder.open_session(environment)
-        group = running.state.get("group")
-        if group is not None and group != begun and group in known:
+        group = running.state.get("group", "")
+        if group != begun and group in known:
             recorder.cell_begins(known[group], running.state["host"])
         for record in records:
             if record.id in known:
