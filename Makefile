@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.10 or newer, make and git:
 #   make bench    set up, run scenarios/hilo.yaml on the best device here, print where the report is
-#   make test     set up, run the tests: some three minutes; of long tables of cases, one in sixteen
+#   make test     set up, run the tests: a few minutes; of long tables of cases, one in sixteen
 #   make test-all all tests and all their cases, with coverage: what CI runs
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -44,7 +44,7 @@ test: $(VENV)/.installed-dev .chromium-or-none
 
 #   make test-all TORCH=2.14.1   on another torch, in an environment of its own; gigabytes
 test-all: $(VENV)/.installed-dev .chromium-or-none
-	$(BIN)/python -m pytest --all --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --all --durations=40 --cov --cov-report=term --cov-fail-under=90 -n auto --dist loadgroup $(PYTEST_ARGS)
 
 #   make browser   what the tests of reports need: Debian's Chromium where apt and root are; then run those tests
 # Playwright's own browsers are not fetched. Where Chromium cannot be had, the tests are skipped and say so.

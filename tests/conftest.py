@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _SAMPLED = "BENCHSUITE_SAMPLED_TESTS"
 _MARKS = "not compile"
 """What pyproject.toml asks for; another `-m` is somebody's own choice."""
-_TABLES = ("mixers", "backbones", "parity")
-"""Folders whose tests have a case for every mixer or network: some 8,000."""
 _ONE_IN = 16
+"""Of the cases of a test that has more than so many, one in so many is in the sample."""
 
 
 @pytest.fixture(scope="session")
@@ -58,20 +58,30 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what takes long and most cases of long tables, unless asked for; skip `gpu` without a GPU."""
     if os.environ[_SAMPLED]:
-        left = [item for item in items if not _in_sample(item)]
-        items[:] = [item for item in items if _in_sample(item)]
-        config.hook.pytest_deselected(items=left)
+        kept = _sample(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]
     _skip_without_gpu(items)
 
 
-def _in_sample(item: pytest.Item) -> bool:
-    """One case in `_ONE_IN` of a table of mixers or networks, by a hash of its name, so that it is the same
-    one everywhere; and no test that is marked slow."""
-    if "slow" in item.keywords:
-        return False
-    if not hasattr(item, "callspec") or item.path.relative_to(REPOSITORY / "tests").parts[0] not in _TABLES:
-        return True
-    return hashlib.sha256(item.nodeid.encode()).digest()[0] % _ONE_IN == 0
+def _sample(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    """All tests but those marked slow; of one with many cases, those whose names have the smallest hashes, so
+    that they are the same ones everywhere."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if "slow" not in item.keywords:
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return {
+        case
+        for cases in tests.values()
+        for case in sorted(cases, key=_hash)[
+            : max(1, len(cases) // _ONE_IN) if len(cases) > _ONE_IN else None
+        ]
+    }
+
+
+def _hash(item: pytest.Item) -> bytes:
+    return hashlib.sha256(item.nodeid.encode()).digest()
 
 
 def _skip_without_gpu(items: list[pytest.Item]) -> None:

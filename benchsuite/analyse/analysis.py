@@ -16,7 +16,7 @@ from benchsuite.analyse.files import fill, read_images
 from benchsuite.analyse.receptive_field import of_mixer, of_network
 from benchsuite.analyse.spectra import SpectrumReader
 from benchsuite.backbones import BACKBONES
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers.context_broadcast import ScaledContextBroadcast
 from benchsuite.results.cell import Cell
@@ -62,8 +62,7 @@ def cell_of(name: str, settings: AnalysisSettings) -> Cell:
     """
     known = MIXERS | BLOCKS | BACKBONES
     if name not in known and ":" not in name:
-        guess = nearest(name, known)
-        hint = f'; did you mean "{guess}"?' if guess else ""
+        hint = did_you_mean(name, known)
         raise UsageError(
             f'no run folder, mixer or network is called "{name}"{hint}\n'
             "  `benchsuite list mixers` and `benchsuite count backbones` show the names"

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.backbones._network import NetworkPort
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers._port import Port
 
@@ -150,6 +150,5 @@ def _ports_in(module: str) -> dict[tuple[str, str], NetworkPort]:
 
 def _no_port(kind: str, name: str, known: Iterable[str]) -> UsageError:
     allowed = sorted(known)
-    guess = nearest(name, allowed)
-    hint = f'; did you mean "{guess}"?' if guess else ""
+    hint = did_you_mean(name, allowed)
     return UsageError(f'no port of an authors\' {kind} "{name}"{hint}\n  allowed: {", ".join(allowed)}')

@@ -188,7 +188,8 @@ def _exact(two: Comparison) -> Section:
         (
             words,
             metric_words(change),
-            *(TableCell(f"{value:,}", value) for value in (change.old, change.new)),
+            TableCell(f"{change.old:,}", change.old),
+            TableCell(f"{change.new:,}", change.new),
             _ratio(change),
             change.note,
         )
@@ -319,11 +320,11 @@ def _relative(several: SeveralRuns) -> Section | None:
         "faster. Machines can be compared by these ratios, where their seconds cannot."
     )
     letters = [run.letter for run in several.runs]
-    rows = []
+    rows: list[list[str | TableCell]] = []
     for cell in several.cells:
         values = [cell.relative.get(letter, MISSING) for letter in letters]
         if cell.name != several.reference and any(value.known for value in values):
-            rows.append((cell.words, *map(_number, values), _compared_with_a(cell)))
+            rows.append([cell.words, *map(_number, values), _compared_with_a(cell)])
     if not rows:
         return Section("relative", title, (sentence, "No other cell was timed with it."))
     wish = (

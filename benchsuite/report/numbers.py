@@ -193,7 +193,8 @@ def _condition(key: str) -> _Shown:
         value = point.settings[key]
         if value is None:
             return TableCell("–", None if row.worded else 0)
-        return TableCell(row.phrase(value) if key == "mode" else str(value), None if row.worded else value)
+        text = row.phrase(value) if key == "mode" else str(value)
+        return TableCell(text, value if isinstance(value, int) else None)
 
     return _Shown(Header(row.label, numeric=not row.worded), show)
 

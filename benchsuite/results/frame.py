@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.results.kernels import kernel_ran
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell
 from benchsuite.results.record import Record
@@ -95,8 +95,7 @@ def export(results: Results, format: str) -> str | bytes:
         "parquet": _parquet,
     }
     if format not in formats:
-        guess = nearest(format, formats)
-        hint = f'; did you mean "{guess}"?' if guess else ""
+        hint = did_you_mean(format, formats)
         raise UsageError(f'unknown format "{format}"{hint}\n  allowed: {", ".join(formats)}')
     return formats[format](results.frame())
 

@@ -1,7 +1,7 @@
 """The record of one cell: what was measured, or why there is nothing. Everything is in SI base units.
 
 A *cell* is one point of a sweep (`results/cell.py`), a *sample* one timing, a *record* one cell's result. A
-record keeps every sample; medians and intervals are derived on reading (`stats/summary.py`).
+record keeps every sample; medians and intervals are derived on reading (`results/round_timings.py`).
 """
 
 from __future__ import annotations

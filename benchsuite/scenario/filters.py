@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from benchsuite.errors import SelectionError, nearest
+from benchsuite.errors import SelectionError, nearest, suggested
 from benchsuite.results.cell import (
     SWEPT,
     Allocator,
@@ -76,9 +76,8 @@ class Mistake:
     allowed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        hint = f'; did you mean "{self.suggestion}"?' if self.suggestion else ""
         allowed = f"\n  allowed: {', '.join(self.allowed)}" if self.allowed else ""
-        return f"{self.message}{hint}{allowed}"
+        return f"{self.message}{suggested(self.suggestion)}{allowed}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchsuite.errors import Problem, ScenarioError, UsageError, nearest
+from benchsuite.errors import Problem, ScenarioError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from benchsuite.scenario.model import Scenario
@@ -34,8 +34,7 @@ def resolve(reference: str) -> Path:
     scenarios = shipped()
     if reference in scenarios:
         return scenarios[reference]
-    near = nearest(path.stem, scenarios)
-    hint = f'; did you mean "{near}"?' if near else ""
+    hint = did_you_mean(path.stem, scenarios)
     raise UsageError(
         f'no file and no shipped scenario is called "{reference}"{hint}\n'
         f"  shipped: {', '.join(scenarios) or 'none'}"

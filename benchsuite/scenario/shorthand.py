@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 
 MIXER = """\
 # Check this file:  benchsuite check {file}
@@ -157,8 +157,7 @@ def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collect
         return "mixer"
     if ":" in name:
         return "network" if networks else "mixer"
-    near = nearest(name, [*mixers, *backbones])
-    hint = f'; did you mean "{near}"?' if near else ""
+    hint = did_you_mean(name, [*mixers, *backbones])
     raise UsageError(
         f'no mixer and no network is called "{name}"{hint}\n'
         "  `benchsuite list mixers` and `benchsuite count backbones` name all; yours is package.module:Class"

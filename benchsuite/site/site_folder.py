@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.report import templating
 from benchsuite.report.words import some
 from benchsuite.results.codec import encode
@@ -97,8 +97,7 @@ def gathered(paths: Iterable[Path], folder: Path, remove: Iterable[str] = ()) ->
     there = published(folder)
     for name in remove:
         if name not in there:
-            guess = nearest(name, there)
-            hint = f'; did you mean "{guess}"?' if guess else ""
+            hint = did_you_mean(name, there)
             raise UsageError(
                 f'{folder}: holds no run "{name}"{hint}\n  there are: {", ".join(there) or "none"}'
             )

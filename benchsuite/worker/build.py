@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.errors import Unsupported, UsageError, nearest
+from benchsuite.errors import Unsupported, UsageError, did_you_mean
 from benchsuite.measurement.precision import FORMATS, require_dtype
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.plugins import plugins, search_path
@@ -87,8 +87,7 @@ def _found(dotted: str, what: str) -> Any:
         raise ModuleNotFoundError(f"no module named {error.name!r}: {where}", name=error.name) from error
     value = getattr(home, name, None)
     if value is None:
-        near = nearest(name, vars(home))
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(name, vars(home))
         raise AttributeError(f'module {module} has no {what} "{name}"{hint}')
     return value
 

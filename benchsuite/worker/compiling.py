@@ -152,7 +152,7 @@ def _counter(group: str, name: str) -> int:
 
 
 def _synchronize(output: object) -> None:
-    if isinstance(output, torch.Tensor):
+    if isinstance(output, torch.Tensor) and not output.is_meta:
         open_device(output.device).synchronize()
 
 

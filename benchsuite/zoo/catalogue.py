@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from benchsuite import mixers
 from benchsuite.backbones import BACKBONES
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, Catalogue
@@ -156,8 +156,7 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
         return _entry(name, *targets[name], search)
     module, _, cls = name.partition(":")
     if not cls:
-        near = nearest(name, targets)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(name, targets)
         allowed = textwrap.fill(
             f"allowed: {', '.join(targets)}", 110, initial_indent="  ", subsequent_indent="    "
         )
@@ -188,8 +187,7 @@ def backbone_entry(name: str) -> ZooEntry:
         UsageError: there is no such network; names the nearest.
     """
     if name not in BACKBONES:
-        near = nearest(name, BACKBONES)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(name, BACKBONES)
         raise UsageError(f'unknown backbone "{name}"{hint}\n  `benchsuite list backbones` names all')
     docstring = read(BACKBONES[name].partition(":")[0], _ZOO).docstring
     fields = _fields(docstring)

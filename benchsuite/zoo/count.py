@@ -18,7 +18,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost
 
@@ -82,8 +82,7 @@ def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[
     """
     for name in names:
         if name not in BACKBONES and ":" not in name:
-            near = nearest(name, BACKBONES)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(name, BACKBONES)
             raise UsageError(f'unknown backbone "{name}"{hint}\n  allowed: {", ".join(BACKBONES)}')
     wanted = list(names or BACKBONES)
     count = functools.partial(_counted, resolution=resolution)

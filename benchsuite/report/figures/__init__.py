@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from benchsuite.errors import UsageError, nearest
+from benchsuite.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from benchsuite.report.canvas import Drawing
@@ -36,8 +36,7 @@ def require_style(word: str | None, files: object) -> str:
         UsageError: there is no such style, or no file that could have it.
     """
     if word is not None and word not in STYLES:
-        near = nearest(word, STYLES)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(word, STYLES)
         raise UsageError(f'--style: unknown style "{word}"{hint}\n  allowed: {", ".join(STYLES)}')
     if word is not None and files is None:
         raise UsageError("--style is of the files that --figures DIR writes; name a folder")

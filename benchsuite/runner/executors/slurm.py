@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, nearest
+from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, did_you_mean
 from benchsuite.results.record import Cell
 from benchsuite.results.store import (
     RECORDS,
@@ -319,8 +319,7 @@ def _cluster(word: str) -> str:
             "pip install 'benchsuite[slurm]'"
         )
     if word not in CLUSTERS:
-        near = nearest(word, CLUSTERS)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(word, CLUSTERS)
         allowed = ", ".join(CLUSTERS)
         raise ExecutorError(
             f'--executor-option cluster: unknown cluster "{word}"{hint}\n  allowed: {allowed}'

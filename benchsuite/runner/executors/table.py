@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchsuite.errors import ExecutorError, nearest
+from benchsuite.errors import ExecutorError, did_you_mean
 from benchsuite.runner.executors.executor import Executor
 
 Value = int | float | str | bool
@@ -131,8 +131,7 @@ begun again whose job was lost, `requeues` how often a job may run out of its ti
 def require_executor(name: str) -> None:
     """Raise ExecutorError unless there is an executor of this name."""
     if name not in EXECUTORS:
-        near = nearest(name, EXECUTORS)
-        hint = f'; did you mean "{near}"?' if near else ""
+        hint = did_you_mean(name, EXECUTORS)
         raise ExecutorError(f"no executor {name!r}{hint}; allowed: {', '.join(EXECUTORS)}")
 
 
@@ -166,8 +165,7 @@ def parse(texts: Sequence[str], kinds: Mapping[str, Kind], executor: str) -> dic
         if not equals:
             raise ExecutorError(f"--executor-option {text!r}: write key=value")
         if key not in kinds:
-            near = nearest(key, kinds)
-            hint = f'; did you mean "{near}"?' if near else ""
+            hint = did_you_mean(key, kinds)
             allowed = ", ".join(kinds) or "none"
             raise ExecutorError(
                 f'--executor-option: executor "{executor}" has no option "{key}"{hint}\n  allowed: {allowed}'
