@@ -12,14 +12,14 @@ from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Record
 from benchsuite.results.store import RecordsInOrder
 from benchsuite.runner.estimate import expected_s
-from benchsuite.runner.executors.executor import Executor, Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.prepare import Prepared
 from benchsuite.runner.recorder import Observer, RunRecorder
 from benchsuite.scenario.groups import groups
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepResult:
     """Result of a sweep.
 
     Attributes:
@@ -42,7 +42,7 @@ def run_sweep(
     executor: Executor,
     observer: Observer,
     stopping: Callable[[], bool] = lambda: False,
-) -> Sweep:
+) -> SweepResult:
     """Measure every cell that has no record yet, on an executor.
 
     Args:
@@ -55,7 +55,7 @@ def run_sweep(
     """
     todo = prepared.todo
     if not todo:
-        return Sweep(folder, _in_order(prepared, prepared.kept), measured=0)
+        return SweepResult(folder, _in_order(prepared, prepared.kept), measured=0)
     ceilings = _ceilings(prepared)
     environment = _environment(prepared, executor, ceilings) if executor.one_place else None
     recorder = RunRecorder(prepared, folder, observer, environment, executor.name)
@@ -75,10 +75,10 @@ def run_sweep(
     finally:
         observer.end()
         recorder.close(unfinished=unfinished)
-    return Sweep(folder, records, recorder.measured, missing=missing, stopped=unfinished)
+    return SweepResult(folder, records, recorder.measured, missing=missing, stopped=unfinished)
 
 
-def _groups(prepared: Prepared, recorder: RunRecorder) -> list[Group]:
+def _groups(prepared: Prepared, recorder: RunRecorder) -> list[ComparisonGroup]:
     """The comparison groups that miss cells; what cannot be built on "meta", or is too large, is left out."""
     records = recorder.records
     measure = prepared.scenario.measure
@@ -92,7 +92,7 @@ def _groups(prepared: Prepared, recorder: RunRecorder) -> list[Group]:
         kept = [records[prepared.cells[i].id] for i in tried if prepared.cells[i].id in records]
         machines = (recorder.environments.get(record.session, {}) for record in kept)
         due_groups.append(
-            Group(
+            ComparisonGroup(
                 cells=tuple(prepared.cells[i] for i in due),
                 whole=tuple(prepared.cells[i] for i in tried),
                 measured_on=frozenset(map(device_identity, machines)),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class ComparisonGroup:
     """One comparison group, to be measured on one device.
 
     Attributes:
@@ -84,7 +84,7 @@ class Executor(Protocol):
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],

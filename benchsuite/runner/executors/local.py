@@ -15,7 +15,7 @@ from benchsuite.errors import ExecutorError
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
-from benchsuite.runner.executors.executor import Executor, Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.rounds import measure_in_rounds
@@ -61,13 +61,13 @@ class LocalExecutor:
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
     ) -> None:
         session = recorder.session
-        by_device: dict[str, list[Group]] = {}
+        by_device: dict[str, list[ComparisonGroup]] = {}
         for group in groups:
             by_device.setdefault(group.device, []).append(group)
         queues = [DeviceQueue(device, tuple(_together(work))) for device, work in by_device.items()]
@@ -98,7 +98,7 @@ class LocalExecutor:
         self.planner.close()
 
 
-def _together(groups: Sequence[Group]) -> Iterator[list[Cell]]:
+def _together(groups: Sequence[ComparisonGroup]) -> Iterator[list[Cell]]:
     """The cells of groups, of so many whole ones as share their rounds."""
     cells: list[Cell] = []
     for group in groups:
@@ -213,7 +213,7 @@ class LocalPoolExecutor:
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],

@@ -14,7 +14,7 @@ from benchsuite.errors import ExecutorFailed, WorkerLost
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Cell, Failure, Record, now
 from benchsuite.runner.estimate import longest_first
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
@@ -52,13 +52,13 @@ class GroupQueue:
         workers: how many take groups.
     """
 
-    def __init__(self, groups: Sequence[Group], workers: int = 1) -> None:
+    def __init__(self, groups: Sequence[ComparisonGroup], workers: int = 1) -> None:
         self._waiting = [groups[i] for i in longest_first([group.seconds for group in groups])]
         self._running = 0
         self._workers = workers
         self._changed = threading.Condition()
 
-    def take(self, ended: Callable[[], bool], worker: int = 0) -> Group | None:
+    def take(self, ended: Callable[[], bool], worker: int = 0) -> ComparisonGroup | None:
         """The next group for a worker; waits while others may yet give one back. None if none will come.
 
         A worker does not take again what it has lost, unless it is the last one.
@@ -81,7 +81,7 @@ class GroupQueue:
             self._workers -= 1
             self._changed.notify_all()
 
-    def done(self, again: Group | None = None) -> None:
+    def done(self, again: ComparisonGroup | None = None) -> None:
         """A group that was taken is over, or is to be begun again."""
         with self._changed:
             self._running -= 1
@@ -119,7 +119,7 @@ class WorkerPool:
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: WorkerSettings,
         recorder: RunRecorder,
         stopping: Callable[[], bool],
@@ -195,7 +195,7 @@ class WorkerPool:
             group = queue.take(ended, number)
             if group is None:
                 return
-            again: Group | None = group
+            again: ComparisonGroup | None = group
             try:
                 if worker is None:
                     worker = self._started(number)
@@ -222,13 +222,13 @@ class WorkerPool:
 
     def _measure(
         self,
-        group: Group,
+        group: ComparisonGroup,
         worker: PoolWorker,
         number: int,
         here: str,
         session: int,
         recorder: RunRecorder,
-    ) -> Group | None:
+    ) -> ComparisonGroup | None:
         """Measure a group on a worker. Where that is lost: what is to be begun again, with no cells if the
         group was tried often enough and its cells were kept as failures."""
         due = group.due(here)

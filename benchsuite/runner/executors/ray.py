@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
 from benchsuite.results.record import Cell, Record
 from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets, one_device
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.workers import PlanningWorkers, Workers
@@ -82,7 +82,7 @@ class RayExecutor:
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],

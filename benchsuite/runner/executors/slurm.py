@@ -31,7 +31,7 @@ from benchsuite.results.store import (
 )
 from benchsuite.runner.estimate import bundles
 from benchsuite.runner.executors.device_workers import one_device
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import lost
 from benchsuite.runner.executors.slurm_job import STOP, Task, is_written, read_state, remaining, shard_of
 from benchsuite.runner.process import ANSWERS
@@ -123,7 +123,7 @@ class SlurmExecutor:
 
     def run(
         self,
-        groups: Sequence[Group],
+        groups: Sequence[ComparisonGroup],
         settings: Mapping[str, WorkerSettings],
         recorder: RunRecorder,
         stopping: Callable[[], bool],
@@ -153,7 +153,7 @@ class SlurmExecutor:
 
     def _measure(
         self,
-        due: Sequence[Group],
+        due: Sequence[ComparisonGroup],
         settings: WorkerSettings,
         folder: Path,
         recorder: RunRecorder,
@@ -234,7 +234,7 @@ class SlurmExecutor:
 
     def _submit(
         self,
-        works: Sequence[tuple[Group, ...]],
+        works: Sequence[tuple[ComparisonGroup, ...]],
         settings: WorkerSettings,
         folder: Path,
         scenario: Mapping[str, Any],

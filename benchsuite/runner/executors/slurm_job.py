@@ -27,7 +27,7 @@ from benchsuite.results.store import (
     read_environments,
 )
 from benchsuite.runner.executors.device_workers import DeviceWorkers
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.search_path import move_to
 
 STOP = "stop"
@@ -53,7 +53,7 @@ class Task:
 
     folder: str
     number: int
-    groups: tuple[Group, ...]
+    groups: tuple[ComparisonGroup, ...]
     settings: WorkerSettings
     scenario: Mapping[str, Any]
 
@@ -73,7 +73,7 @@ class Task:
         finally:
             writer.close()
 
-    def _measure(self, left: list[Group], folder: Path, writer: RunWriter) -> None:
+    def _measure(self, left: list[ComparisonGroup], folder: Path, writer: RunWriter) -> None:
         state = {**read_state(writer.path), "pid": os.getpid(), "host": platform.node()}
         try:
             workers = DeviceWorkers(self.settings)
@@ -125,7 +125,7 @@ def is_written(shard: Path) -> bool:
     return False
 
 
-def remaining(groups: tuple[Group, ...], shard: Path) -> list[Group]:
+def remaining(groups: tuple[ComparisonGroup, ...], shard: Path) -> list[ComparisonGroup]:
     """The groups as they are to be measured now, by what the shard says of an earlier start."""
     environments = read_environments(shard)
     measured = {

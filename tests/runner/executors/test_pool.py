@@ -13,7 +13,7 @@ import pytest
 from benchsuite.errors import DeviceError, ExecutorFailed, WorkerLost
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Cell, Record
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import GroupQueue, WorkerPool
 from benchsuite.scenario.measure_settings import Measure
 from tests.builders import make_cell
@@ -79,13 +79,13 @@ class Scripted:
         self.closed = True
 
 
-def group(batch: int, names: str = "abc", **more: Any) -> Group:
+def group(batch: int, names: str = "abc", **more: Any) -> ComparisonGroup:
     cells = tuple(make_cell(name=name, batch=batch) for name in names)
-    return Group(cells=cells, whole=cells, **more)
+    return ComparisonGroup(cells=cells, whole=cells, **more)
 
 
 def run(
-    groups: Sequence[Group],
+    groups: Sequence[ComparisonGroup],
     start: Callable[[int], Scripted],
     size: int = 1,
     stopping: Callable[[], bool] = lambda: False,
@@ -218,7 +218,7 @@ def test_a_queue_waits_for_groups_that_may_come_back() -> None:
     queue = GroupQueue([group(1)])
     job = queue.take(lambda: False)
     assert job is not None
-    taken: list[Group | None] = []
+    taken: list[ComparisonGroup | None] = []
     waiter = threading.Thread(target=lambda: taken.append(queue.take(lambda: False)))
     waiter.start()
     queue.done(job)
@@ -230,10 +230,10 @@ def test_a_queue_waits_for_groups_that_may_come_back() -> None:
 
 def test_a_group_that_was_measured_elsewhere_is_due_as_a_whole() -> None:
     whole = group(1)
-    part = Group(cells=whole.cells[2:], whole=whole.cells, measured_on=frozenset({"machine GPU-1"}))
+    part = ComparisonGroup(cells=whole.cells[2:], whole=whole.cells, measured_on=frozenset({"machine GPU-1"}))
     assert part.due("machine GPU-1") == whole.cells[2:]
     assert part.due("machine GPU-2") == whole.cells
-    assert Group(cells=whole.cells[2:], whole=whole.cells).due("anywhere") == whole.cells[2:]
+    assert ComparisonGroup(cells=whole.cells[2:], whole=whole.cells).due("anywhere") == whole.cells[2:]
 
 
 @pytest.mark.parametrize(

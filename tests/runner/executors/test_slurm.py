@@ -18,7 +18,7 @@ from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.io import write_json
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, RecordTail, RunWriter, read_run
-from benchsuite.runner.executors.executor import Group, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.executors.slurm_job import (
     STATE,
@@ -226,9 +226,9 @@ def test_options_reach_submitit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }  # fmt: skip
 
 
-def group(batch: int) -> Group:
+def group(batch: int) -> ComparisonGroup:
     cells = tuple(make_cell(name=name, batch=batch) for name in "ab")
-    return Group(cells=cells, whole=cells)
+    return ComparisonGroup(cells=cells, whole=cells)
 
 
 def test_a_requeued_job_goes_on_behind_what_its_shard_holds(tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_shards_of_jobs_whose_driver_is_gone_can_be_merged_like_any_other(
     settings = WorkerSettings(device="cpu", measure=Measure(rounds=2), answers=FAKE)
     (tmp_path / "jobs").mkdir()
     for number, part in enumerate((cells[:2], cells[2:])):
-        groups = tuple(Group(cells=(cell,), whole=(cell,)) for cell in part)
+        groups = tuple(ComparisonGroup(cells=(cell,), whole=(cell,)) for cell in part)
         Task(str(tmp_path / "jobs"), number, groups, settings, scenario)()
     merge([shard_of(tmp_path / "jobs", number) for number in range(2)], tmp_path / "merged")
     samples = {name: facts[4] for name, facts in deterministic(tmp_path / "merged").items()}
