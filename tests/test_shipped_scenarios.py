@@ -12,7 +12,7 @@ from benchsuite.scenario.expand import expand, expected
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
 from benchsuite.worker.build import build, mixer_class
-from benchsuite.worker.estimate import memory_of
+from benchsuite.worker.cost import memory_of
 from benchsuite.zoo.catalogue import known_parameters
 
 

@@ -18,9 +18,9 @@ EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
-    from benchsuite.runner.estimate import Estimate
+    from benchsuite.runner.estimate import CellEstimate
     from benchsuite.runner.prepare import Prepared
-    from benchsuite.runner.sweep import Sweep
+    from benchsuite.runner.sweep import SweepResult
     from benchsuite.runner.workers import Workers
 
 
@@ -187,7 +187,7 @@ def _going_on(folder: Path, executor: str) -> str:
     return f"benchsuite run --resume {folder}{where}"
 
 
-def _conclude(sweep: Sweep, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
+def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
     from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
@@ -254,7 +254,7 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     print(f"{count} cells, about {seconds:.0f} s ({rough})")
 
 
-def print_estimates(estimates: Sequence[Estimate]) -> None:
+def print_estimates(estimates: Sequence[CellEstimate]) -> None:
     """Print the table of `--dry-run`, and below it why a cell has no numbers."""
     from benchsuite.format import byte_size, si
     from benchsuite.labels import describe_cell, noun, pixels

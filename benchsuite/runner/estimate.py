@@ -32,7 +32,7 @@ PASSES = {"inference": 1, "forward_backward": 3, "training_step": 3}
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CellEstimate:
     """Rough seconds and bytes of one cell; None where it cannot be built, will not fit, or cannot be counted
     or estimated, for a reason.
 
@@ -52,7 +52,7 @@ SAMPLED = 100
 """Cells of a large sweep that are planned and listed; they stand for the others."""
 
 
-def estimate(prepared: Prepared, workers: Workers) -> list[Estimate]:
+def estimate(prepared: Prepared, workers: Workers) -> list[CellEstimate]:
     """One estimate a cell; of a large sweep, which is not planned yet, for some cells drawn from it.
 
     The time comes from a matrix product timed now on each device.
@@ -69,14 +69,14 @@ def estimate(prepared: Prepared, workers: Workers) -> list[Estimate]:
         reason = _hindrance(cell, plan, prepared.scenario.measure.memory_limit)
         if plan.value is None or reason:
             memory = plan.value.memory_bytes if plan.value else None
-            estimates.append(Estimate(cell, None, None, memory, reason, tried=False))
+            estimates.append(CellEstimate(cell, None, None, memory, reason, tried=False))
             continue
         macs, seconds = None, None
         if plan.value.cost is not None:
             macs = plan.value.cost.macs
             step_s = macs * cell.batch / (rates[cell.device] * SHARE_OF_MATMUL)
             seconds = cell_seconds(step_s, prepared.scenario.measure)
-        estimates.append(Estimate(cell, macs, seconds, plan.value.memory_bytes, _unknown(plan.value)))
+        estimates.append(CellEstimate(cell, macs, seconds, plan.value.memory_bytes, _unknown(plan.value)))
     return estimates
 
 

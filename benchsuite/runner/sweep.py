@@ -19,7 +19,7 @@ from benchsuite.scenario.groups import groups
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class SweepResult:
     """Result of a sweep.
 
     Attributes:
@@ -42,7 +42,7 @@ def run_sweep(
     executor: Executor,
     observer: Observer,
     stopping: Callable[[], bool] = lambda: False,
-) -> Sweep:
+) -> SweepResult:
     """Measure every cell that has no record yet, on an executor.
 
     Args:
@@ -55,7 +55,7 @@ def run_sweep(
     """
     todo = prepared.todo
     if not todo:
-        return Sweep(folder, _in_order(prepared, prepared.kept), measured=0)
+        return SweepResult(folder, _in_order(prepared, prepared.kept), measured=0)
     ceilings = _ceilings(prepared)
     environment = _environment(prepared, executor, ceilings) if executor.one_place else None
     recorder = RunRecorder(prepared, folder, observer, environment, executor.name)
@@ -75,7 +75,7 @@ def run_sweep(
     finally:
         observer.end()
         recorder.close(unfinished=unfinished)
-    return Sweep(folder, records, recorder.measured, missing=missing, stopped=unfinished)
+    return SweepResult(folder, records, recorder.measured, missing=missing, stopped=unfinished)
 
 
 def _groups(prepared: Prepared, recorder: RunRecorder) -> list[Group]:

@@ -31,7 +31,7 @@ from benchsuite.results.record import Cell, Check, Cost, Failure, Record, Status
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, mixer_class, plugin_packages
-from benchsuite.worker.estimate import MemoryEstimate, NotCounted, cost_of, memory_of
+from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.passes import inspect, profile
 from benchsuite.worker.refusals import is_out_of_memory, is_refusal
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply

@@ -108,7 +108,7 @@ def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(workers: Proc
 def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory() -> None:
     """Two matrices of 149 MB: a heap with gaps takes 1.1 GiB for them, blocks that are mapped half of it."""
     cell = make_cell(resolution=(672, 672), batch=1, dim=384, num_heads=12)
-    code = "import benchsuite.worker.calls, benchsuite.worker.estimate as e; print(e._private_bytes())"
+    code = "import benchsuite.worker.calls, benchsuite.worker.cost as e; print(e._private_bytes())"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     limited = QUICK.model_copy(
         update={"memory_limit": int(out) + (476 << 20)}

@@ -21,7 +21,7 @@ from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, busy, prepare
 from benchsuite.runner.recorder import ROUNDS
 from benchsuite.runner.rounds import CellRounds, order
-from benchsuite.runner.sweep import Sweep, run_sweep
+from benchsuite.runner.sweep import SweepResult, run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply
@@ -183,7 +183,7 @@ def sweep(
     scenario: str | None = None,
     stopping: Callable[[], bool] = lambda: False,
     **request: Any,
-) -> Sweep:
+) -> SweepResult:
     prepared = prepare(Request(reference=scenario, **request), workers)
     return run_sweep(prepared, folder, LocalExecutor(workers), Watching(), stopping)
 

@@ -15,7 +15,7 @@ from benchsuite.runner.estimate import estimate
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import build
-from benchsuite.worker.estimate import peak_bytes_of
+from benchsuite.worker.cost import peak_bytes_of
 from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.worker.steps import steps_of
 from tests.builders import make_cell

@@ -10,7 +10,7 @@ from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
 from benchsuite.runner.prepare import Request, prepare
-from benchsuite.runner.sweep import Sweep, run_sweep
+from benchsuite.runner.sweep import SweepResult, run_sweep
 from benchsuite.terminal import QuietProgress
 
 FAKE = "tests.doubles.fake_worker"
@@ -53,7 +53,7 @@ def sweep(
     stopping: Callable[[], bool] = lambda: False,
     observer: QuietProgress | None = None,
     **request: Any,
-) -> Sweep:
+) -> SweepResult:
     """Sweep a scenario, or go on with a run, and close the executor."""
     try:
         if text is not None:
