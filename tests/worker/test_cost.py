@@ -13,7 +13,7 @@ from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers
-from benchsuite.worker import calls, estimate
+from benchsuite.worker import calls, cost
 from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell
 from tests.plans import plans_of
@@ -122,17 +122,17 @@ def test_what_cannot_be_counted_at_all_has_an_estimate_only_where_that_can_be_ha
 
 
 def test_counting_on_real_tensors_stays_within_its_memory() -> None:
-    before = estimate._private_bytes()
+    before = cost._private_bytes()
     plan = planned("Heavy")
     assert plan.cost is None
     assert "on the CPU" in plan.not_counted
     assert "memory" in plan.not_counted
-    after = estimate._private_bytes()
-    assert before is None or after is None or after - before < estimate.MOST_BYTES
+    after = cost._private_bytes()
+    assert before is None or after is None or after - before < cost.MOST_BYTES
 
 
 def test_counting_on_real_tensors_stays_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "MOST_S", -1.0)
+    monkeypatch.setattr(cost, "MOST_S", -1.0)
     assert "TimeoutError" in planned("Branch").not_counted
     assert planned("Scripted").cost is not None  # "meta" has no limit
 
