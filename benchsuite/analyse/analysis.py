@@ -23,7 +23,7 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import build, plugin_packages
-from benchsuite.worker.refusals import is_refusal
+from benchsuite.worker.failures import is_refusal
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
 """Of a mixer on its own: the third stage of the networks of the papers, at 224 px."""

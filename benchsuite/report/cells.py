@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.findings.roof import roofline
-from benchsuite.report.comparable_groups import Group, split
+from benchsuite.report.comparable_groups import ComparableGroup, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
 from benchsuite.report.words import counted
@@ -46,7 +46,7 @@ class Cells:
     records: tuple[Record, ...]
     frame: pd.DataFrame
     points: tuple[Point, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[ComparableGroup, ...]
     order: Order
     gaps: tuple[Cell, ...]
     named_reference: str | None

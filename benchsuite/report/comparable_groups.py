@@ -19,7 +19,7 @@ _SHAPE = ("dim", "num_heads", "stride")
 
 
 @dataclass(frozen=True)
-class Group:
+class ComparableGroup:
     """Cells that can be compared.
 
     Attributes:
@@ -33,7 +33,7 @@ class Group:
     cells: tuple[Point, ...]
 
 
-def split(cells: Sequence[Point], *, over: str = "") -> list[Group]:
+def split(cells: Sequence[Point], *, over: str = "") -> list[ComparableGroup]:
     """The groups of a run, by device, dtype, mode, batch, and by shape where one mixer has several shapes.
 
     Mixers may differ in heads or width among themselves, that is a choice of the scenario; one mixer swept
@@ -52,7 +52,7 @@ def split(cells: Sequence[Point], *, over: str = "") -> list[Group]:
         first = {key: part[0].settings[key] for key in stated if len(values(part, key)) == 1}
         conditions = describe(first)
         title = describe({key: first[key] for key in varying}) or conditions
-        groups.append((_rank(part[0].settings, keys), Group(title, conditions, tuple(part))))
+        groups.append((_rank(part[0].settings, keys), ComparableGroup(title, conditions, tuple(part))))
     return [group for _, group in sorted(groups, key=lambda item: item[0])]
 
 

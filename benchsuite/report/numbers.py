@@ -15,7 +15,7 @@ from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, Quantity, relative
-from benchsuite.report.comparable_groups import Group, varying
+from benchsuite.report.comparable_groups import ComparableGroup, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
@@ -232,7 +232,7 @@ _FLAGS = _Shown(Header("Flags"), _flags)
 _STATUS = _Shown(Header("Status"), _status)
 
 
-def _conditions(groups: Sequence[Group], setting: Setting) -> str:
+def _conditions(groups: Sequence[ComparableGroup], setting: Setting) -> str:
     cell = setting.cells[0].cell
     return next(group.conditions for group in groups if any(point.cell == cell for point in group.cells))
 

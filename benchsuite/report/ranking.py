@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, takewhile
 
 from benchsuite.labels import Noun, noun
-from benchsuite.report.comparable_groups import Group
+from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
 from benchsuite.report.words import joined, pixels, rate
 from benchsuite.stats.evidence import (
@@ -128,7 +128,7 @@ def among(cells: Sequence[Point]) -> Order:
     return of_pairs(pair for here in sizes.values() for pair in combinations(here, 2))
 
 
-def within(groups: Iterable[Group]) -> Order:
+def within(groups: Iterable[ComparableGroup]) -> Order:
     """The order within each group of a run; a group is a family of its own."""
     found: dict[tuple[str, str], Decision] = {}
     for group in groups:
@@ -219,7 +219,7 @@ def speed(point: Point) -> str:
     return f"{rate(value.value)} [{lo}, {hi}]"
 
 
-def with_standings(groups: Iterable[Group], order: Order) -> list[Group]:
+def with_standings(groups: Iterable[ComparableGroup], order: Order) -> list[ComparableGroup]:
     """The groups, each cell with its `standing` among all of its group and resolution, on any kernel.
 
     None where MACs or speed are missing, where MACs are a lower bound that nothing beats, and where only

@@ -1,4 +1,7 @@
-"""Medians, quantiles and confidence intervals: of samples, or by Student's t of few independent numbers."""
+"""Medians, quantiles and intervals: of samples, or by Student's t of few independent numbers.
+
+The interval of a latency is between rounds, not between samples: `evidence.estimate`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Functions that a worker process answers calls with: cell → numbers. Here lies torch, inline or as a worker.
 
-This is the one place where any exception of a cell becomes a `Failure`.
+Whatever a cell raises becomes a `Failure` in the reply: see `worker/failures.py`.
 """
 
 from __future__ import annotations
@@ -9,38 +9,31 @@ import functools
 import gc
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any
 
 import torch
 
-from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.format import byte_size
 from benchsuite.measurement import allocator, environment, host, machine_cache
 from benchsuite.measurement.device import open_device, release_memory, resolve
 from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.precision import set_tf32
 from benchsuite.measurement.stopping import Visit
-from benchsuite.measurement.torch_errors import is_unsupported, loses_context
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Check, Cost, Failure, Record, Status
+from benchsuite.results.record import Cell, Cost, Failure, Record
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker.build import backbone_builder, mixer_class, plugin_packages
+from benchsuite.worker.build import backbone_builder, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
+from benchsuite.worker.failures import Attempt, failure_of
 from benchsuite.worker.passes import inspect, profile
-from benchsuite.worker.refusals import is_out_of_memory, is_refusal
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
 
-T = TypeVar("T")
-
-_TRACEBACK_LINES = 12
 FREE_SHARE = 0.95
 """Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
 
@@ -89,7 +82,7 @@ def load(backbone: bool, target: str) -> WorkerReply[None]:
     try:
         (backbone_builder if backbone else mixer_class)(target)
     except (Exception, SystemExit) as error:  # noqa: BLE001  only this subject's cells suffer from it
-        failure = _failure("build", "error", error)
+        failure = failure_of("build", "error", error)
         message = f"{target} cannot be loaded: {failure.message}"
         return WorkerReply(status="error", failure=replace(failure, message=message))
     return WorkerReply()
@@ -102,7 +95,7 @@ def count(cell: Cell) -> WorkerReply[Cost]:
         UsageError: the subject does not take the arguments that the cell gives.
     """
     not_counted = None
-    with _Attempt[Cost]("build", cell) as attempt:
+    with Attempt[Cost]("build", cell) as attempt:
         try:
             attempt.value = cost_of(cell)
         except NotCounted as error:
@@ -117,7 +110,7 @@ def estimate(cell: Cell, cost: WorkerReply[Cost]) -> WorkerReply[Plan]:
     Raises:
         UsageError: there is nothing to train in a training step.
     """
-    with _Attempt[MemoryEstimate]("build", cell) as attempt:
+    with Attempt[MemoryEstimate]("build", cell) as attempt:
         attempt.value = memory_of(cell)
     reply = attempt.reply()
     if reply.value is None:
@@ -142,7 +135,7 @@ def visit(cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
     """Build and time one cell in one round. Nothing else is measured in this process meanwhile."""
     gc.collect()
     allocator.trim()
-    with _Attempt[Record]("time", cell) as attempt:
+    with Attempt[Record]("time", cell) as attempt:
         attempt.value = _TIMER.visit(cell, measure, visit)
     return attempt.reply()
 
@@ -150,14 +143,14 @@ def visit(cell: Cell, measure: Measure, visit: Visit) -> WorkerReply[Record]:
 def inspect_cell(cell: Cell, measure: Measure) -> WorkerReply[Inspection]:
     """Memory of one step of a cell, in a process that times nothing; on a GPU also energy, and the time that
     the step keeps the device busy."""
-    with _Attempt[Inspection]("memory", cell) as attempt:
+    with Attempt[Inspection]("memory", cell) as attempt:
         attempt.value = inspect(cell, measure)
     return attempt.reply()
 
 
 def profile_cell(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> WorkerReply[Reading]:
     """Profile a step of a cell, in a process that times nothing; writes its trace."""
-    with _Attempt[Reading]("profile", cell) as attempt:
+    with Attempt[Reading]("profile", cell) as attempt:
         attempt.value = profile(cell, measure, trace, steps, top)
     return attempt.reply()
 
@@ -177,7 +170,7 @@ def ceilings(device: str, dtypes: Sequence[str], threads: int | None = None) -> 
     try:
         return measured(device, dtypes, threads=threads)
     except Exception as error:  # noqa: BLE001  cells can be measured without a roof above them
-        told = f"not measured: {_failure('ceilings', 'error', error).message}"
+        told = f"not measured: {failure_of('ceilings', 'error', error).message}"
         return {"device": device, "threads": threads or torch.get_num_threads(), "method": told}
     finally:
         release_memory()
@@ -187,7 +180,7 @@ def _windows(cell: Cell) -> str:
     """Windows of a network of timm at this size, if those are not its own."""
     if not cell.target.startswith(TIMM):
         return ""
-    with _Attempt[str]("build", cell) as attempt:
+    with Attempt[str]("build", cell) as attempt:
         attempt.value = other_windows(cell.target, cell.config, cell.resolution)
     return attempt.reply().value or ""
 
@@ -210,69 +203,3 @@ def _limit_memory(limit: int) -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-
-
-class _Attempt(Generic[T]):
-    """Work on a cell, as the body of a `with`: whatever it raises is the reply, but for mistakes in the
-    scenario.
-
-    Attributes:
-        value: what the work brought; set in the body.
-    """
-
-    def __init__(self, stage: str, cell: Cell) -> None:
-        self.value: T | None = None
-        self._stage, self._cell = stage, cell
-        self._status: Status = "ok"
-        self._failure: Failure | None = None
-        self._check: Check | None = None
-        self._context_lost = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        if isinstance(error, UsageError):
-            release_memory()
-        if isinstance(error, UsageError) or not isinstance(error, Exception | SystemExit):
-            return False  # a cell may raise anything else, and the sweep goes on
-        if isinstance(error, Unsupported):
-            self._status = "unsupported"
-            self._failure = Failure(stage=self._stage, kind="Unsupported", message=str(error))
-            return True
-        self._status = _status_of(error, self._cell)
-        self._failure = _failure(self._stage, self._status, error)
-        traceback.clear_frames(trace)  # they hold the cell's tensors
-        self._check = error.check if isinstance(error, Mismatch) else None
-        self._context_lost = self._status == "error" and loses_context(error)
-        return True
-
-    def reply(self) -> WorkerReply[T]:
-        """The reply, after the body: only then nothing holds what the cell has raised, and its memory."""
-        lost = not release_memory() or self._context_lost
-        return WorkerReply(self.value, self._status, self._failure, self._check, poisoned=lost)
-
-
-def _status_of(error: BaseException, cell: Cell) -> Status:
-    if isinstance(error, Mismatch):
-        return "mismatch"
-    if isinstance(error, SystemExit):
-        return "crash"
-    if is_out_of_memory(error):
-        return "oom"
-    if is_refusal(error, plugin_packages(cell)) or is_unsupported(error):
-        return "unsupported"
-    return "error"
-
-
-def _failure(stage: str, status: Status, error: BaseException) -> Failure:
-    frames = traceback.format_exception(error)
-    lines = "".join(frames).strip().splitlines() if status == "error" else []
-    return Failure(
-        stage=stage,
-        kind=type(error).__name__,
-        message=str(error).strip().split("\n", 1)[0] or type(error).__name__,
-        traceback="\n".join(lines[-_TRACEBACK_LINES:]),
-    )

@@ -20,7 +20,7 @@ from benchsuite.measurement.memory_estimate import estimate_memory
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
-from benchsuite.worker.refusals import is_out_of_memory, is_refusal
+from benchsuite.worker.failures import is_out_of_memory, is_refusal
 from benchsuite.worker.steps import steps_of
 
 MOST_BYTES = 2 << 30

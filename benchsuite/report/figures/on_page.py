@@ -12,7 +12,7 @@ from markupsafe import Markup
 from benchsuite.report.answer import main_group
 from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.cells import Cells
-from benchsuite.report.comparable_groups import Group
+from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.figures import FIGURES, KINDS, FigureKind
 from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
@@ -58,7 +58,7 @@ class PageFigures:
     first: FigurePart | None = None
     open: list[FigurePart] = field(default_factory=list)
     folded: dict[FigureKind, list[FigurePart]] = field(default_factory=dict)
-    groups: list[tuple[Group, list[FigurePart]]] = field(default_factory=list)
+    groups: list[tuple[ComparableGroup, list[FigurePart]]] = field(default_factory=list)
     undrawn: str = ""
 
 
