@@ -327,23 +327,25 @@ sweep:
 def test_a_figure_is_a_function_and_a_row(scratch: Scratch) -> None:
     scratch.append(
         "benchsuite/report/figures/accuracy.py",
-        '''def scratch(asked: Request) -> Drawn | None:
+        '''def scratch(request: FigureRequest) -> Drawn | None:
     """An empty panel."""
-    canvas, _ = grid(asked.layout, 1, columns=1, height=100.0, handles=[], left=48.0, above=14.0)
+    canvas, _ = grid(request.layout, 1, columns=1, height=100.0, handles=[], left=48.0, above=14.0)
     return canvas, "Nothing is drawn."
 ''',
     )
     scratch.insert(
         "benchsuite/report/figures/__init__.py",
         "FIGURES: tuple[FigureKind, ...] = (",
-        '    FigureKind("scratch", "Scratch", "scratch", "", accuracy.scratch),',
+        '    FigureKind(kind="scratch", title="Scratch", file="scratch", function="accuracy:scratch"),',
     )
     printed = scratch.run(
         "-c",
         """
 from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.layout import PAGE
 
-print(KINDS["scratch"].draw([], {}).caption)
+print(KINDS["scratch"].draw([], {}, PAGE, Options()).caption)
 """,
     )
     assert printed.strip() == "Nothing is drawn."

@@ -146,21 +146,8 @@ def gate(
     if simulate:
         _simulate(scenario, trials)
         return
-    if scenario is None:
-        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
-    if Path(scenario).is_dir():
-        raise UsageError(
-            f"{scenario} is a folder: a run is compared with a baseline (--baseline FILE, which `benchsuite "
-            "baseline update` writes); what --base and --candidate measure is a scenario"
-        )
-    if base is None and candidate is None and base_python == candidate_python:
-        raise UsageError(
-            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
-            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
-            "its rule errs (--simulate)"
-        )
-    if base is None and candidate is not None:
-        raise UsageError(f"--candidate {candidate} needs a base to compare with: --base main")
+    scenario = _require_scenario(scenario)
+    _require_two(base, candidate, base_python, candidate_python)
     request = GateRequest(
         reference=scenario,
         out=out or _default_folder(scenario),
@@ -247,6 +234,32 @@ def _compare(
     print_page(compared_page(result, strict=strict))
     print(how_to_accept(result, file, pythonpath), end="", file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+
+
+def _require_scenario(scenario: str | None) -> str:
+    """The scenario; raises UsageError if there is none, or a run is named in its place."""
+    if scenario is None:
+        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
+    if Path(scenario).is_dir():
+        raise UsageError(
+            f"{scenario} is a folder: a run is compared with a baseline (--baseline FILE, which `benchsuite "
+            "baseline update` writes); what --base and --candidate measure is a scenario"
+        )
+    return scenario
+
+
+def _require_two(
+    base: str | None, candidate: str | None, base_python: str | None, candidate_python: str | None
+) -> None:
+    """Raise UsageError unless two revisions are named, or two interpreters."""
+    if base is None and candidate is None and base_python == candidate_python:
+        raise UsageError(
+            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
+            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
+            "its rule errs (--simulate)"
+        )
+    if base is None and candidate is not None:
+        raise UsageError(f"--candidate {candidate} needs a base to compare with: --base main")
 
 
 def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files) -> NoReturn:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.fingerprint import over_sessions, settings
+from benchsuite.findings.fingerprint import Finding, over_sessions, settings
 from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from benchsuite.gate.baseline import (
     Baseline,
@@ -32,6 +32,7 @@ from benchsuite.gate.decide import (
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
+from benchsuite.gate.verdicts import Verdicts
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
 
@@ -99,8 +100,8 @@ def timed_cells(
     noise: float | None,
     own_noise: Mapping[str, float] | None = None,
     accepted: Sequence[Accepted] = (),
-) -> tuple[tuple[GateCell, ...], int, float]:
-    """Verdicts by times and exact numbers; then how many were tested, and how many chance would flag.
+) -> Verdicts:
+    """Verdicts by times and exact numbers.
 
     Args:
         noise: by how much two processes differ on the machine, as a share; None if nobody knows.
@@ -120,7 +121,7 @@ def timed_cells(
         for one in cells
     )
     tested = count_tested(decisions.values())
-    return judged, tested, expected_by_chance(tested, rule.confidence)
+    return Verdicts(judged, tested, expected_by_chance(tested, rule.confidence))
 
 
 def _beside(
@@ -242,40 +243,46 @@ def run_result(
         UsageError: the two have no cell in common, or the runs are of several scenarios.
     """
     one_scenario(runs)
-    machines = [one for run in runs for one in (*run.environments.values(),)] or [{}]
-    differences = [*over_sessions([old.machine], machines)]
-    for run in runs:
-        differences += [
-            one for one in settings({"measure": old.measure}, run.scenario) if one not in differences
-        ]
+    machines = [one for run in runs for one in run.environments.values()] or [{}]
+    differences = _differences(old, runs, machines)
     known = _known(old, machines)
     own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
     processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
+    unread = tuple(text for run in runs for text in run.warnings)
     refused = [one for one in differences if one.level == "refuse"]
-    cells: tuple[GateCell, ...] = ()
-    tested, by_chance = 0, 0.0
+    verdicts = Verdicts((), 0, 0.0)
     if not refused:
-        cells, tested, by_chance = timed_cells(old, new.cells, known, own, accepted)
-        _require_common(cells, base)
-    if known is not None and any(cell.id not in own for cell in cells):
+        verdicts = timed_cells(old, new.cells, known, own, accepted)
+        _require_common(verdicts.cells, base)
+    if known is not None and any(cell.id not in own for cell in verdicts.cells):
         notes = (*notes, _NOISE.format(100 * known))
     return GateResult(
         scenario=new.name,
         base=f"baseline {base}",
         candidate=f"{', '.join(str(run.path) for run in runs)} ({processes})",
         machine=machine_words(machines[0]),
-        cells=cells,
+        cells=verdicts.cells,
         rule=old.rule,
-        tested=tested,
-        by_chance=by_chance,
+        tested=verdicts.tested,
+        by_chance=verdicts.by_chance,
         differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
-        notes=(*notes, *_unused(cells, accepted), *(text for run in runs for text in run.warnings)),
+        notes=(*notes, *_unused(verdicts.cells, accepted), *unread),
         missing_fails=(missing or old.rule.missing) == "fail",
         command=command,
-        unread=tuple(text for run in runs for text in run.warnings),
+        unread=unread,
     )
+
+
+def _differences(old: Baseline, runs: Sequence[Run], machines: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """How the machines and the settings differ from the baseline's."""
+    differences = [*over_sessions([old.machine], machines)]
+    for run in runs:
+        differences += [
+            one for one in settings({"measure": old.measure}, run.scenario) if one not in differences
+        ]
+    return differences
 
 
 def _known(old: Baseline, machines: Sequence[Mapping[str, Any]]) -> float | None:

@@ -30,8 +30,8 @@ def shifted(by: float, logs: tuple[float, ...] = CALM) -> tuple[float, ...]:
 def verdicts(old: list[BaselineCell], new: list[BaselineCell], **options: object) -> dict[str, str]:
     rule = options.pop("rule", RULE)
     baseline = Baseline(kind="run", name="tiny", cells=tuple(old), rule=rule)  # type: ignore[arg-type]
-    cells, _, _ = timed_cells(baseline, new, None, **options)  # type: ignore[arg-type]
-    return {one.cell.name: one.verdict for one in cells}
+    found = timed_cells(baseline, new, None, **options)  # type: ignore[arg-type]
+    return {one.cell.name: one.verdict for one in found.cells}
 
 
 def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
