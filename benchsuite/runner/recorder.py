@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from benchsuite.io import Journal, lines, parse
+from benchsuite.io import Journal, lines, parse, write_whole
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Cell, Failure, Record, now
@@ -304,15 +304,12 @@ class ProgressFile:
             return
         self._written = time.monotonic()
         self._facts |= {"done": self._count, "failed": self._failed, "workers": dict(workers), "at": now()}
-        temporary = self._path.with_suffix(".tmp")
         with contextlib.suppress(OSError):
-            temporary.write_text(json.dumps(self._facts) + "\n", encoding="utf-8")
-            temporary.replace(self._path)
+            write_whole(self._path, json.dumps(self._facts) + "\n")
 
     def close(self) -> None:
-        for path in (self._path, self._path.with_suffix(".tmp")):
-            with contextlib.suppress(OSError):
-                path.unlink()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
 
 def read_progress(folder: Path) -> dict[str, object]:
