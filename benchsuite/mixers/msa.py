@@ -61,7 +61,8 @@ class MSA(nn.Module):
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
+        x = x.transpose(1, 2).flatten(2)  # the same name, so that the heads' memory is free
+        out: Tensor = self.proj_drop(self.proj(x))
         return out
 
 

@@ -104,7 +104,8 @@ class Performer(nn.Module):
         context = kt @ v  # B, heads, m, head_dim
         weight = q @ kt.sum(dim=-1, keepdim=True)  # B, heads, N, 1: the denominator of softmax
         x = (q @ context) / weight
-        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
+        x = x.transpose(1, 2).flatten(2)  # the same name, so that the heads' memory is free
+        out: Tensor = self.proj_drop(self.proj(x))
         return out
 
     def _project(self, x: Tensor) -> Tensor:
