@@ -79,7 +79,8 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         k, v = split_heads(kv, self.num_heads, 2)  # each B, heads, M, head_dim
         dropout = self.attn_drop if self.training else 0.0
         attended = attend(q.unflatten(2, heads).transpose(1, 2), k, v, kernel=self.kernel, dropout=dropout)
-        attended = self.proj_drop(self.proj(attended.transpose(1, 2).flatten(2)))
+        attended = attended.transpose(1, 2).flatten(2)
+        attended = self.proj_drop(self.proj(attended))
         features = torch.cat([q.transpose(1, 2).unflatten(2, size), self._spread(kv, size)], dim=1)
         conv = self.conv(torch.unflatten(features, 1, (3 * self.num_heads, self.head_dim)))
         out: Tensor = self.rate1 * attended + self.rate2 * conv.flatten(2).transpose(1, 2)

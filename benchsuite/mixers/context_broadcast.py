@@ -236,7 +236,8 @@ class UniformHeadMSA(nn.Module):
         shared = self.uniform_proj(self.uniform_v(x.mean(dim=1, keepdim=True)))  # B, 1, dim
         q, k, v = split_heads(self.qkv(x), self.attn_heads, 3)  # each B, heads, N, head_dim
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
-        x = self.proj(x.transpose(1, 2).flatten(2))
+        x = x.transpose(1, 2).flatten(2)
+        x = self.proj(x)
         out: Tensor = self.proj_drop(x + shared)
         return out
 

@@ -105,7 +105,8 @@ class ChannelAttention(nn.Module):
         q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, groups, N, C_g
         logits = (k.transpose(-2, -1) @ v) * self.head_dim**-0.5  # B, groups, C_g of k, C_g of v
         x = q @ logits.softmax(dim=-1).transpose(-2, -1)  # B, groups, N, C_g
-        out: Tensor = self.proj(x.transpose(1, 2).flatten(2))
+        x = x.transpose(1, 2).flatten(2)
+        out: Tensor = self.proj(x)
         return out
 
 

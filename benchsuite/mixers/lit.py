@@ -74,7 +74,8 @@ class RelPosMSA(nn.Module):
         q, k, v = split_heads(self.qkv(x), self.num_heads, 3)  # each B, heads, N, head_dim
         dropout = self.attn_drop if self.training else 0.0
         x = attend(q, k, v, kernel=self.kernel, bias=self._bias(), dropout=dropout, scale_q=True)
-        out: Tensor = self.proj_drop(self.proj(x.transpose(1, 2).flatten(2)))
+        x = x.transpose(1, 2).flatten(2)
+        out: Tensor = self.proj_drop(self.proj(x))
         return out
 
     def _bias(self) -> Tensor:
