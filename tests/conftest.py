@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import signal
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,10 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What this machine can do at most, and its last self-test, are kept for later runs; not by the tests.
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="benchsuite-tests-")
+
+# Under nohup this process ignores SIGHUP, and so would the runs that the tests start and hang up on.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # A test that fails in CI fails at home; HYPOTHESIS_PROFILE=search looks for new examples.
 with contextlib.suppress(

@@ -190,7 +190,8 @@ def test_scale_statistics_are_those_of_what_was_set() -> None:
     with torch.no_grad():
         module.lam.copy_(torch.arange(11.0).flip(0) - 5)  # −5 to 5: quantiles −4 and 4
     (found,) = scale_statistics(module)
-    assert (found.channels, found.low, found.high, found.ratio) == (11, -4, 4, 1)
+    assert found.channels == 11
+    assert (found.low, found.high, found.ratio) == pytest.approx((-4, 4, 1))  # torch 2.14: 3.9999998
     assert found.mean == pytest.approx(0)
     assert found.std == pytest.approx(math.sqrt(10))  # (11² − 1) / 12
 
