@@ -279,7 +279,8 @@ def test_a_link_to_a_cell_shows_its_row_with_samples_and_command(hilo: Path, ope
     assert 0 <= box["y"] < 900
     assert page.page.locator(".detail .samples svg").count() == 2
     command = page.page.locator(".repeat code").first.inner_text()
-    assert command == f"benchsuite run hilo --profile cpu --filter 'cell={cell.removeprefix('cell-')}'"
+    asked = "benchsuite run scenarios/hilo.yaml --profile cpu"
+    assert command == f"{asked} --filter 'cell={cell.removeprefix('cell-')}'"
     page.shot("cell")
 
 
