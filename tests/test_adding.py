@@ -156,6 +156,7 @@ def scratch_net(*, num_classes=1000, resolution=224, kernel="math", mixer=None) 
     assert len(scratch.touched) == 2
 
 
+@pytest.mark.slow
 def test_a_metric_is_a_function_a_field_and_a_row(scratch: Scratch) -> None:
     scratch.append(
         "benchsuite/measurement/macs.py",

@@ -27,6 +27,7 @@ def call(folder: Path, *words: str, pythonpath: str = "") -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_installed_as_it_is_the_package_passes_its_own_tests_and_its_gate(tmp_path: Path) -> None:
     source, site = copy_of_example(tmp_path / "source"), tmp_path / "site"
     pip = ("pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--disable-pip-version-check")
@@ -38,6 +39,7 @@ def test_installed_as_it_is_the_package_passes_its_own_tests_and_its_gate(tmp_pa
     assert "5 passed" in said  # two of its own, two cells, and that no cell is new
 
 
+@pytest.mark.slow
 def test_planted_macs_fail_its_tests_by_name_and_without_any_timing(tmp_path: Path) -> None:
     folder = copy_of_example(tmp_path / "planted", MORE_MACS)
     code, said = call(folder, "pytest", "-q", "-k", "not constant", pythonpath=str(folder))

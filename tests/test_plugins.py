@@ -223,6 +223,7 @@ def test_the_folders_named_come_first_and_the_current_folder_last(
     assert "PYTHONPATH" not in worker_environment([])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["-m", "benchsuite"], ["bin/benchsuite"]])
 def test_files_beside_the_scenario_stand_for_no_installed_package(
     tmp_path: Path, repository: Path, command: list[str]
@@ -338,6 +339,7 @@ def test_a_folder_that_is_not_there_is_bad_input(cli: Cli, command: list[str]) -
     assert (code, err) == (2, "--pythonpath nowhere: no such folder\n")
 
 
+@pytest.mark.slow
 def test_the_example_of_the_docs_runs_and_resumes_with_the_folder_it_began_with(
     cli: Cli, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

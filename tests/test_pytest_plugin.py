@@ -90,6 +90,7 @@ class Never(Once):
 """
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_no_longer_counted_fails_and_one_that_never_was_is_skipped_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,6 +38,7 @@ def test_the_job_is_indexed_and_its_shards_are_as_many_as_its_pods(job: dict[str
     assert rule["labelSelector"]["matchLabels"] == {"batch.kubernetes.io/job-name": job["metadata"]["name"]}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("sh") is None, reason="the pod's command wants a shell")
 def test_the_command_of_a_pod_measures_its_shard_and_goes_on_after_an_eviction(
     job: dict[str, Any], tmp_path: Path, repository: Path

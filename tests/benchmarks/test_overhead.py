@@ -26,6 +26,7 @@ def test_measuring_is_warm_up_and_samples_of_what_was_timed(overhead: ModuleType
     assert overhead.measuring_s(make_record(status="oom")) == 0.0
 
 
+@pytest.mark.slow
 def test_the_parts_of_the_overhead_make_it_up(
     overhead: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +43,7 @@ def test_the_parts_of_the_overhead_make_it_up(
     assert sum(parts.values()) == pytest.approx(whole["overhead"], abs=1)
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_whole_run_make_it_up(
     overhead: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

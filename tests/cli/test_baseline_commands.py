@@ -190,6 +190,7 @@ def test_bad_input_is_named_and_exits_with_2(cli: Cli, baseline: Path, words: li
     assert said in err
 
 
+@pytest.mark.slow
 def test_counts_are_held_against_a_file_and_changes_are_accepted_by_name(cli: Cli) -> None:
     path = scenario("msa", "pooling")
     assert cli("baseline", "exact", path)[0] == 0
@@ -215,6 +216,7 @@ def test_counts_are_held_against_a_file_and_changes_are_accepted_by_name(cli: Cl
     assert file.read_text(encoding="utf-8") == original
 
 
+@pytest.mark.slow
 def test_a_cell_that_came_fails_until_it_is_taken_over(cli: Cli) -> None:
     cli("baseline", "exact", scenario("pooling"))
     scenario("pooling", "fnet")
@@ -242,6 +244,7 @@ UNCOUNTED = COUNTED.replace(
 """As a module that needs a GPU: it fails wherever it is counted."""
 
 
+@pytest.mark.slow
 def test_a_class_that_can_no_longer_be_counted_is_not_comparable_and_one_that_never_could_is_named(
     cli: Cli,
 ) -> None:

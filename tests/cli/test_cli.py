@@ -160,6 +160,7 @@ def test_expected_failures_exit_with_0(cli: Cli, tiny: Path, tmp_path: Path) -> 
     assert "unsupported (expected)" in answer.out
 
 
+@pytest.mark.slow
 def test_killing_a_run_loses_at_most_the_cell_in_flight(tmp_path: Path, repository: Path) -> None:
     slow = TINY.replace("mixer: [msa, {name: hilo, label: HiLo}]", "mixer: ['tests.planted:TakesItsTime']")
     slow = slow.replace("kernel: [math, sdpa]", "batch: [1, 2, 3, 4, 5]")

@@ -289,6 +289,7 @@ def test_a_cell_that_cannot_be_timed_fails_the_self_test_and_the_other_checks_ar
     assert found.document["noise_percent"] is None
 
 
+@pytest.mark.slow
 def test_a_self_test_goes_from_end_to_end() -> None:
     said: list[str] = []
     found = selftest("cpu", TINY, InlineWorkers, said.append, ("benchsuite", "selftest"))

@@ -163,6 +163,7 @@ def test_windows_of_another_grid_are_not_kept_apart_by_the_regions_of_the_last()
         torch.testing.assert_close(flex(x, size), module(x, size))
 
 
+@pytest.mark.slow
 @compiles
 @pytest.mark.skipif(
     torch.__version__ < "2.8", reason="torch 2.7 compiles no learned bias in bfloat16 on a CPU"
@@ -176,6 +177,7 @@ def test_in_bfloat16_it_gives_about_what_math_gives() -> None:
         agrees_with_math(module.bfloat16(), x, (8, 12), atol=0.02, rtol=0.02)
 
 
+@pytest.mark.slow
 @compiles
 def test_there_is_a_kernel_for_every_shape_however_many_torch_allows() -> None:
     with torch._dynamo.config.patch(accumulated_recompile_limit=1):

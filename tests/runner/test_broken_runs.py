@@ -87,6 +87,7 @@ measure: {warmup_calls: 1, warmup_s: 0, min_samples: 2, max_samples: 2, threads:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
 def test_a_disk_that_is_full_ends_the_run_with_3_and_one_message_and_nothing_is_lost(
     tmp_path: Path, repository: Path
@@ -124,6 +125,7 @@ def test_a_disk_that_is_full_ends_the_run_with_3_and_one_message_and_nothing_is_
     assert read_run(folder).records[: len(kept.records)] == kept.records
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_an_output_that_is_full_is_said_without_a_traceback(tmp_path: Path, repository: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)

@@ -150,6 +150,7 @@ def test_a_run_goes_on_whoever_reads_it(
         assert b"report " in done.stdout
 
 
+@pytest.mark.slow
 def test_a_program_that_outlives_its_terminal_is_told_by_nohup(
     slow: Path, tmp_path: Path, repository: Path
 ) -> None:

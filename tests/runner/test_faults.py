@@ -236,6 +236,7 @@ def test_the_first_signal_ends_the_visit_writes_the_report_and_says_how_to_go_on
     assert table(folder) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_run_in_work_is_not_resumed_beside_it_and_the_second_signal_stops_it_at_once(
     tmp_path: Path, repository: Path
 ) -> None:

@@ -97,6 +97,7 @@ def results(draw: st.DrawFn) -> tuple[Record, ...]:
     return tuple(found)
 
 
+@pytest.mark.slow
 @given(results(), st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_split_of_a_run_into_parts_merges_back_into_the_same_table(

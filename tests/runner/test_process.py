@@ -104,6 +104,7 @@ def test_memory_is_what_it_is_whatever_the_allocator_of_the_timing(workers: Proc
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 def test_a_cell_that_fits_a_limit_as_the_system_has_it_fits_with_retained_memory() -> None:
     """Two matrices of 149 MB: a heap with gaps takes 1.1 GiB for them, blocks that are mapped half of it."""

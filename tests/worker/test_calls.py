@@ -257,6 +257,7 @@ def test_a_process_that_cannot_release_its_memory_answers_and_is_replaced(card: 
     assert answer.value is not None
 
 
+@pytest.mark.slow
 def test_a_process_in_which_a_capture_failed_answers_and_is_replaced(
     card: Card, monkeypatch: pytest.MonkeyPatch
 ) -> None:

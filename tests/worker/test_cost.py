@@ -178,6 +178,7 @@ def records(folder: Path) -> dict[str, Record]:
     return {record.cell.name: record for record in read_run(folder).records}
 
 
+@pytest.mark.slow
 def test_a_cell_that_cannot_be_counted_is_timed_and_its_record_has_the_reason(tmp_path: Path) -> None:
     (tmp_path / "outside.yaml").write_text(SCENARIO)
     workers = InlineWorkers((str(OUTSIDE),))

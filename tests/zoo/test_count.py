@@ -136,6 +136,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_command_prints_json_and_refuses_what_it_does_not_know() -> None:
     done = command("backbones", "deit_ti", "--format", "json")
     assert done.returncode == 0
