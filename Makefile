@@ -1,6 +1,6 @@
 # Two commands do everything on a machine with Python 3.10 or newer, make and git:
 #   make bench    set up, run scenarios/hilo.yaml on the best device here, print where the report is
-#   make test     set up, run the tests: a few minutes; of long tables of cases, one in sixteen
+#   make test     set up, run the tests: some eight minutes on two cores; of long tables of cases, one in sixteen
 #   make test-all all tests and all their cases, with coverage: what CI runs
 SHELL := /bin/bash
 PYTHON ?= python3
