@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import Overrides, Profiles, PythonPath, warn, write
-from benchsuite.errors import BAD_INPUT, FAILED, Problem, UsageError
+from benchsuite.errors import BAD_INPUT, Problem, UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.results.cell import Cell
+    from benchsuite.scenario.yaml_tree import Node
+
+_NUMBER = re.compile(r"\d+")
+"""Errors of one module that differ in numbers, as in the sizes of tensors, are one."""
 
 
 def init(
@@ -52,9 +60,8 @@ def check(
     folders = tuple(pythonpath or ())
     require_folders(folders)
     warn(plugins(search_path(folders)).warnings)
-    known = known_parameters(folders)
+    known = known_parameters(folders, own=True)
     problems: list[Problem] = []
-    unbuilt = False
     for reference in files:
         path = resolve(reference)
         text = read(path)
@@ -64,15 +71,13 @@ def check(
         warn(tuple(str(problem) for problem in result.warnings))
         if not here and not build:
             print(f"{path}: ok")
-        elif not here:
-            unbuilt |= _print_built(path, profile or [], set_ or [], folders)
+        elif not here and result.root:
+            problems += _print_built(path, profile or [], set_ or [], folders, result.root)
     for problem in problems:
         print(problem)
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
-    if unbuilt:
-        raise typer.Exit(FAILED)
 
 
 def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None) -> None:
@@ -87,29 +92,51 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of 
     write(text + "\n", out)
 
 
-def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...]) -> bool:
-    """Build the cells of a file without mistakes and name what is not built, once for each mixer and reason.
+def _print_built(
+    path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...], root: Node
+) -> list[Problem]:
+    """Build the cells of a file without mistakes; print how many build, and why others are not measured.
 
-    Returns whether any cell ended in an error that the scenario does not expect. Raises UsageError.
+    Args:
+        root: the tree of the file.
+
+    Returns:
+        The errors that the scenario does not expect, each once for all cells of a subject.
+
+    Raises:
+        UsageError: arguments that a subject does not take.
     """
-    from collections import Counter
-
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
-    from benchsuite.scenario.expand import expected
+    from benchsuite.scenario.expand import expected, variants
+    from benchsuite.scenario.messages import problem_at
+    from benchsuite.scenario.subjects import axis_of
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
     with closing(ProcessWorkers(pythonpath)) as workers:
         prepared = prepare(request, workers, every=True)
-    unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
-    print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
-    reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)
-    for (name, status, message), count in reasons.items():
-        print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
-    bad = ("error", "crash", "timeout")
-    return any(
-        p.status in bad and not expected(prepared.scenario, c, p.status, prepared.environment)
-        for c, p in unbuilt
-    )
+    scenario, cells = prepared.scenario, prepared.cells
+    alike: dict[tuple[str, str, bool], list[tuple[Cell, str]]] = {}
+    for cell, plan in zip(cells, prepared.plans, strict=True):
+        if plan.failure:
+            wrong = plan.status in ("error", "crash", "timeout")
+            wrong = wrong and not expected(scenario, cell, plan.status, prepared.environment)
+            text = f"{plan.status}: {plan.failure.message}"
+            alike.setdefault((cell.target, _NUMBER.sub("0", text), wrong), []).append((cell, text))
+    unbuilt = sum(map(len, alike.values()))
+    good = "" if any(wrong for _, _, wrong in alike) else "ok, "
+    print(f"{path}: {good}{len(cells) - unbuilt} of {len(cells)} cells build")
+    entries = {variant.target: variant.entry for variant in reversed(variants(scenario.sweep))}
+    problems = []
+    for (target, _, wrong), those in alike.items():
+        names = list(dict.fromkeys(cell.name for cell, _ in those))
+        who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        text = f"{who}  {those[0][1]}  ({len(those)} cell{'s' if len(those) > 1 else ''})"
+        if wrong:
+            place = ("sweep", axis_of(scenario.subject), entries[target], "name")
+            problems.append(problem_at(root.deepest(place)[0], text))
+        else:
+            print(f"  {text}")
+    return problems

@@ -22,7 +22,8 @@ def time(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="Mixers or networks: hilo, litv2_s, timm:resnet50, package.module:Class."
+            metavar="NAME...",
+            help="Mixers or networks: hilo, litv2_s, timm:NAME, torchvision:NAME, package.module:Class.",
         ),
     ],
     resolution: Annotated[str, typer.Option(help="Image sides in pixels: 224,448.")] = "224",
@@ -59,7 +60,11 @@ def time(
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
     line = ShellLine(names, axes, params or (), network)
-    text = to_yaml(scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES))
+    known = known_parameters(tuple(pythonpath or ()), own=True)
+    text = to_yaml(scenario(line, known, BACKBONES))
+    for name in names:
+        if (why := known.absent(name)) is not None:
+            raise UsageError(why)
     if write_scenario is not None:
         _write(text, write_scenario)
     folder = out or Path("runs") / f"time-{datetime.now():%Y%m%d-%H%M%S}"

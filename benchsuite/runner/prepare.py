@@ -264,7 +264,8 @@ def _load(request: Request) -> Scenario:
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
     path = resolve(request.reference)
-    return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
+    known = known_parameters(request.pythonpath, own=True)
+    return load(path, known, profiles=request.profiles, overrides=overrides)
 
 
 def _describe(workers: Workers, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:

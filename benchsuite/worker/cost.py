@@ -21,6 +21,7 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.failures import is_out_of_memory, is_refusal
+from benchsuite.worker.forward import NotATensor, output_of
 from benchsuite.worker.steps import steps_of
 
 MOST_BYTES = 2 << 30
@@ -32,10 +33,6 @@ _MESSAGE = 200
 
 class NotCounted(Exception):  # noqa: N818  no fault of the cell, which may be measured all the same
     """The cell cannot be counted, on "meta" or on real tensors; says why."""
-
-
-class NotATensor(TypeError):  # noqa: N818  as above
-    """A forward pass returned something else than one tensor."""
 
 
 def cost_of(cell: Cell) -> Cost:
@@ -64,7 +61,8 @@ def cost_of(cell: Cell) -> Cost:
         except NotATensor:
             raise
         except Exception as error:
-            if kind_of(cell.device).on_host and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
+            same = _said(error) == _said(on_meta) or not is_out_of_memory(error)  # for want of the bound
+            if kind_of(cell.device).on_host and same and _said(error) == _said(_raised_by(subject)):
                 raise  # counting has nothing to do with it
             raise NotCounted(reason(on_meta, error)) from error
 
@@ -103,18 +101,13 @@ def _real(plain: Cell, on_meta: Exception) -> Subject:
 
 
 def _counted(subject: Subject, limit_s: float | None = None) -> Cost:
-    _require_tensor(subject.module)
+    _take_tensor(subject.module)
     return count_cost(subject.module, subject.inputs, limit_s=limit_s)
 
 
-def _require_tensor(module: nn.Module) -> None:
-    """Let `module` raise NotATensor where its forward pass returns something else."""
-
-    def check(module: nn.Module, inputs: object, output: object) -> None:
-        if not isinstance(output, Tensor):
-            raise NotATensor(f"forward returned a {type(output).__name__}, not a tensor")
-
-    module.register_forward_hook(check)
+def _take_tensor(module: nn.Module) -> None:
+    """Let `module` return the tensor that counts, or raise NotATensor where there is none."""
+    module.register_forward_hook(lambda module, given, returned: output_of(returned))
 
 
 def _raised_by(subject: Subject) -> Exception | None:
@@ -207,8 +200,7 @@ def _of_forward_pass(cell: Cell, subject: Subject) -> int:
 
     def forward() -> Tensor:
         with torch.no_grad():
-            output: Tensor = subject.module(*subject.inputs)
-        return output
+            return output_of(subject.module(*subject.inputs))
 
     def peak(autocast: torch.dtype | None) -> int:
         return estimate_memory(forward, subject.module, subject.tensor, autocast=autocast, device=cell.device)

@@ -127,11 +127,14 @@ def _ready(cell: Cell, measure: Measure, visit: Visit, sampling: Sampling) -> Re
 
 def _cold_steps(cell: Cell, ready: Ready) -> tuple[Step, ...]:
     """The whole step on several inputs of one module."""
-    subject, others = ready.subject, []
-    for _ in range(_COLD_INPUTS - 1):
-        tensor = torch.randn_like(subject.tensor.detach())
-        other = replace(subject, inputs=(tensor, *subject.inputs[1:]))
-        others.append(steps_of(other, cell.mode).whole)
+    subject = ready.subject
+    others = [steps_of(subject.on(_another), cell.mode).whole for _ in range(_COLD_INPUTS - 1)]
     for step in others:
         first_call(step)
     return (ready.steps.whole, *others)
+
+
+def _another(tensor: torch.Tensor) -> torch.Tensor:
+    """Another input of the same kind; of whole numbers the same ones elsewhere in memory."""
+    tensor = tensor.detach()
+    return torch.randn_like(tensor) if tensor.is_floating_point() else tensor.clone()
