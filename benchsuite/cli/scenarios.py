@@ -14,10 +14,12 @@ from benchsuite.errors import BAD_INPUT, Problem, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.results.cell import Cell
-    from benchsuite.scenario.yaml_tree import Node
+    from benchsuite.scenario.validate import Checked
 
 _NUMBER = re.compile(r"\d+")
 """Errors of one module that differ in numbers, as in the sizes of tensors, are one."""
+_OF_A_SUBJECT = re.compile(r".+ \((?P<target>[^()]+)\): ")
+"""Beginning of what a worker says of a subject: its name, and what it stands for."""
 
 
 def init(
@@ -71,8 +73,8 @@ def check(
         warn(tuple(str(problem) for problem in result.warnings))
         if not here and not build:
             print(f"{path}: ok")
-        elif not here and result.root:
-            problems += _print_built(path, profile or [], set_ or [], folders, result.root)
+        elif not here:
+            problems += _print_built(path, profile or [], set_ or [], folders, result)
     for problem in problems:
         print(problem)
     if problems:
@@ -93,30 +95,29 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of 
 
 
 def _print_built(
-    path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...], root: Node
+    path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...], checked: Checked
 ) -> list[Problem]:
     """Build the cells of a file without mistakes; print how many build, and why others are not measured.
 
-    Args:
-        root: the tree of the file.
-
     Returns:
-        The errors that the scenario does not expect, each once for all cells of a subject.
+        Arguments that a subject does not take, or else the errors that the scenario does not expect, each
+        once for all cells of a subject.
 
     Raises:
-        UsageError: arguments that a subject does not take.
+        UsageError: anything else that keeps the scenario from being run.
     """
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
-    from benchsuite.scenario.expand import expected, variants
-    from benchsuite.scenario.messages import problem_at
-    from benchsuite.scenario.subjects import axis_of
+    from benchsuite.scenario.expand import expected
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    with closing(ProcessWorkers(pythonpath)) as workers:
-        prepared = prepare(request, workers, every=True)
+    try:
+        with closing(ProcessWorkers(pythonpath)) as workers:
+            prepared = prepare(request, workers, every=True)
+    except UsageError as error:
+        return _placed(str(error).splitlines(), checked, error)
     scenario, cells = prepared.scenario, prepared.cells
     alike: dict[tuple[str, str, bool], list[tuple[Cell, str]]] = {}
     for cell, plan in zip(cells, prepared.plans, strict=True):
@@ -128,15 +129,38 @@ def _print_built(
     unbuilt = sum(map(len, alike.values()))
     good = "" if any(wrong for _, _, wrong in alike) else "ok, "
     print(f"{path}: {good}{len(cells) - unbuilt} of {len(cells)} cells build")
-    entries = {variant.target: variant.entry for variant in reversed(variants(scenario.sweep))}
     problems = []
     for (target, _, wrong), those in alike.items():
         names = list(dict.fromkeys(cell.name for cell, _ in those))
         who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
         text = f"{who}  {those[0][1]}  ({len(those)} cell{'s' if len(those) > 1 else ''})"
         if wrong:
-            place = ("sweep", axis_of(scenario.subject), entries[target], "name")
-            problems.append(problem_at(root.deepest(place)[0], text))
+            problems.append(_problem_of(target, text, checked))
         else:
             print(f"  {text}")
     return problems
+
+
+def _placed(lines: list[str], checked: Checked, error: UsageError) -> list[Problem]:
+    """Lines that begin with the name and target of a subject, each with the place of its entry.
+
+    Raises:
+        UsageError: the error itself, if one of them speaks of something else.
+    """
+    placed = [(match, line) for line in lines if (match := _OF_A_SUBJECT.match(line))]
+    if len(placed) < len(lines):
+        raise error
+    return [_problem_of(match["target"], line, checked) for match, line in placed]
+
+
+def _problem_of(target: str, message: str, checked: Checked) -> Problem:
+    """A problem at the first entry of a subject."""
+    from benchsuite.scenario.messages import problem_at
+    from benchsuite.scenario.subjects import axis_of
+
+    assert checked.scenario is not None
+    assert checked.root is not None
+    entries = [entry.name for entry in checked.scenario.sweep.entries]
+    number = entries.index(target) if target in entries else 0  # a profile of the device may have brought it
+    place = ("sweep", axis_of(checked.scenario.subject), number, "name")
+    return problem_at(checked.root.deepest(place)[0], message)

@@ -44,9 +44,14 @@ class Subject:
     layout: Layout | None = None
 
     @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The input tensors."""
+        return tuple(value for value in self.inputs if isinstance(value, Tensor))
+
+    @property
     def tensor(self) -> Tensor:
         """The input tensor, the first of several."""
-        return next(value for value in self.inputs if isinstance(value, Tensor))
+        return self.tensors[0]
 
     def renewed(self, images: int | None = None) -> Subject:
         """The same module on a copy of the input, of which it may do what it likes to; of the first images

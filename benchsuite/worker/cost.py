@@ -187,6 +187,7 @@ def peak_bytes_of(cell: Cell, subject: Subject) -> int:
             steps.first,
             subject.module,
             subject.tensor,
+            others=subject.tensors[1:],
             optimizer=steps.optimizer,
             autocast=subject.autocast,
             device=cell.device,
@@ -203,7 +204,14 @@ def _of_forward_pass(cell: Cell, subject: Subject) -> int:
             return output_of(subject.module(*subject.inputs))
 
     def peak(autocast: torch.dtype | None) -> int:
-        return estimate_memory(forward, subject.module, subject.tensor, autocast=autocast, device=cell.device)
+        return estimate_memory(
+            forward,
+            subject.module,
+            subject.tensor,
+            others=subject.tensors[1:],
+            autocast=autocast,
+            device=cell.device,
+        )
 
     try:
         return peak(subject.autocast)

@@ -40,6 +40,7 @@ def inspect(cell: Cell, measure: Measure) -> Inspection:
                 steps.whole,
                 original(subject.module),
                 subject.tensor,
+                others=subject.tensors[1:],
                 optimizer=steps.optimizer,
                 backward=cell.mode != "inference",
             )

@@ -156,7 +156,10 @@ def test_named_inputs_have_their_shapes_and_formats_and_the_first_tensor_of_the_
     assert plan.value is not None
     assert plan.value.cost.macs == 8 * 5
     assert calls.visit(encoder, QUICK, Visit()).status == "ok"
-    assert calls.inspect_cell(encoder, QUICK).status == "ok"
+    inspected = calls.inspect_cell(encoder, QUICK).value
+    assert inspected is not None
+    assert inspected.memory is not None
+    assert inspected.memory.input_bytes == 4 * 16 * (8 + 1)
 
 
 def test_letters_of_a_mixers_inputs_are_its_grid_and_what_lies_between_is_left_at_its_default() -> None:
