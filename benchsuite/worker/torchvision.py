@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from benchsuite.worker.timm import handed_on
 
 _SIZED = {"vit_": "image_size", "maxvit_": "input_size"}
 """Beginning of the names of networks of a fixed size → their argument for it."""
+_WEIGHTS = ("weights", "weights_backbone")
+"""Arguments that name trained weights, of which the second would be fetched if it were left out."""
 _FUSED = "vit_"
 """Begins the names of those that attend through `nn.MultiheadAttention`, which torch fuses."""
 
@@ -35,6 +38,8 @@ def builder(target: str) -> Callable[..., nn.Module]:
     if name not in models.list_models():
         raise LookupError(f"torchvision has no network {name!r}")
     sized = next((argument for begin, argument in _SIZED.items() if name.startswith(begin)), None)
+    make = models.get_model_builder(name)
+    random = {word: None for word in _WEIGHTS if word in inspect.signature(make).parameters}
     runs_on = "sdpa" if name.startswith(_FUSED) else "math"
 
     def build(
@@ -54,6 +59,6 @@ def builder(target: str) -> Callable[..., nn.Module]:
         if sized == "input_size":
             size = (size, size) if isinstance(size, int) else size
         given = ({sized: size} if sized else {}) | arguments
-        return handed_on(functools.partial(models.get_model, name, weights=None), given, target)
+        return handed_on(functools.partial(make, **random), given, target)
 
     return build

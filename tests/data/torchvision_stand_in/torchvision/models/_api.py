@@ -15,10 +15,10 @@ def list_models():
     return sorted(_MAKERS)
 
 
-def get_model(name, **config):
+def get_model_builder(name):
     if name.lower() not in _MAKERS:
         raise ValueError(f"Unknown model {name}")
-    return _MAKERS[name.lower()](**config)
+    return _MAKERS[name.lower()]
 
 
 def handle_legacy_interface(**weights):

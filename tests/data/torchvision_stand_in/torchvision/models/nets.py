@@ -53,5 +53,7 @@ def vit_b_16(*, weights=None, progress=True, **kwargs):
     weights=("pretrained", None),
     weights_backbone=("pretrained_backbone", None),
 )
-def deeplabv3_resnet50(*, weights=None, progress=True, num_classes=21, **kwargs):
+def deeplabv3_resnet50(*, weights=None, weights_backbone="IMAGENET1K_V1", num_classes=21, **kwargs):
+    if weights_backbone is not None:
+        raise RuntimeError("would fetch weights")
     return Segmentation(num_classes=num_classes, **kwargs)
