@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.cli.runs import merge as merge_command
+from benchsuite.cli.across_runs import merge as merge_command
 from benchsuite.errors import (
     NotComparableError,
     RecordVersionError,

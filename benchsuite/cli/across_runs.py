@@ -1,4 +1,4 @@
-"""Commands about several runs: status, merge, compare, history and publish."""
+"""Commands across run folders: status, merge, compare, history and publish."""
 
 from __future__ import annotations
 
