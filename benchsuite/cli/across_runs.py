@@ -52,7 +52,7 @@ def status(
         )
         return
     for one in statuses:
-        resume = f"; go on with: benchsuite run --resume {one.path}" if one.missing else ""
+        resume = f"; go on with: {one.go_on}" if one.missing else ""
         print("\n".join(_status_lines(one, resume)))
     if whole:
         print("\n".join(_status_lines(whole)))
@@ -78,8 +78,8 @@ def merge(
 ) -> None:
     """Join shards and partial runs of one scenario into one run, which report, resume and export take.
 
-    Every record keeps the machine that it was measured on. Cells that no run has are named; with --complete
-    they are refused.
+    Every record keeps the machine that it was measured on; where several have measured the same cells, these
+    are told apart by its name. Cells that no run has are named; with --complete they are refused.
     """
     from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
@@ -91,12 +91,14 @@ def merge(
     merged = merge_runs(runs, out, on_conflict=on_conflict, complete=complete, mixed_versions=mixed_versions)
     warn(merged.notes)
     twice = f", {merged.twice} of them in more than one run with the same result" if merged.twice else ""
-    sessions = f"{merged.machines} session{'' if merged.machines == 1 else 's'}"
+    sessions = f"{merged.sessions} session{'' if merged.sessions == 1 else 's'}"
     print(
         f"records  {merged.records} of {sessions} from {len(runs)} run{'' if len(runs) == 1 else 's'}{twice}"
     )
+    if merged.machines:
+        print(f"machines {'; '.join(merged.machines)}: every cell is named by its machine")
     if merged.missing:
-        print(f"missing  {len(merged.missing)}; measure them with: benchsuite run --resume {out}")
+        print(f"missing  {len(merged.missing)}; measure them with: {merged.go_on}")
     print(f"merged   {out}")
 
 
@@ -199,7 +201,7 @@ def publish(
 
 
 def _status_facts(one: RunStatus) -> dict[str, object]:
-    return asdict(one) | {"path": str(one.path), "missing": one.missing, "left_s": one.left_s}
+    return asdict(one) | {"path": str(one.path), "total": one.total, "left_s": one.left_s}
 
 
 def _status_lines(one: RunStatus, resume: str = "") -> list[str]:

@@ -16,7 +16,6 @@ from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regres
 from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
-    machine_words,
     of_runs,
     one_scenario,
     read,
@@ -33,6 +32,7 @@ from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
+from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
 

@@ -179,13 +179,6 @@ def self_test_noise(machine: Mapping[str, Any]) -> float | None:
     return None if percent is None else float(percent) / 100
 
 
-def machine_words(machine: Mapping[str, Any]) -> str:
-    """ "NVIDIA H200, torch 2.11.0"."""
-    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
-    name = gpu.get("name") or cpu.get("model") or "unknown"
-    return f"{name}, torch {machine.get('torch') or 'unknown'}"
-
-
 def _rule(run: Run) -> Gate:
     try:
         return Gate.model_validate(run.scenario.get("gate") or {})

@@ -22,6 +22,7 @@ from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
+from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
 from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
@@ -176,6 +177,8 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
 def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
+    if machines(document):
+        raise UsageError(f"{folder}: holds runs of several machines; {how_to_go_on(document, folder)}")
     settings = dict(document.pop("run", {}))
     scenario = Scenario.from_dict(document)
     if request.filter or request.device or request.shard:
