@@ -1,4 +1,4 @@
-"""Commands about one run: export, report, figure, extract and claims."""
+"""Commands that show what runs measured: export, report, figure, extract and claims."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.report.figures import KINDS, require_style
+from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
     from benchsuite.report.claims_panel import ClaimsPanel
@@ -19,20 +20,39 @@ _KINDS = f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}."
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[str, typer.Option(help="csv, markdown or parquet.")] = "csv",
+    runs: Runs,
+    format: Annotated[str, typer.Option(help="csv, markdown, latex or parquet.")] = "csv",
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Of markdown and latex, only these columns, in this order."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
 ) -> None:
-    """Print the records of a run as flat columns."""
-    from benchsuite.results.frame import export as export_results
-    from benchsuite.results.frame import load
+    """Print the records of runs: all as flat columns (csv, parquet), or a table to paste (markdown, latex).
 
-    results = load(run)
-    warn(results.run.warnings)
-    data = export_results(results, format)
-    if isinstance(data, bytes) and out is None and sys.stdout.isatty():
+    A table has scaled units and marks the best of each setting. Of several runs a column says which one a
+    row is of.
+    """
+    from benchsuite.results.frame import FORMATS, load
+    from benchsuite.results.frame import export as export_frame
+
+    _require("--format", format, (*FORMATS, "markdown", "latex"))
+    chosen = [name.strip() for name in columns.split(",")] if columns else []
+    if chosen and format in FORMATS:
+        raise UsageError(f"--columns: {format} holds every column; it is for markdown and latex")
+    loaded = [load(path) for path in runs]
+    warn(tuple(text for one in loaded for text in one.run.warnings))
+    if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError(f"{format} is binary: name a file with --out")
-    write(data, out)
+    if format in FORMATS:
+        write(export_frame(loaded, format), out)
+        return
+    from benchsuite.report.exported import exported
+    from benchsuite.report.tables import to_latex, to_markdown
+
+    table = exported([one.run for one in loaded], chosen)
+    text = to_latex(table) if format == "latex" else f"{to_markdown(table)}\n{in_markdown(table.caption)}\n"
+    write(text, out)
 
 
 def report(
