@@ -212,7 +212,7 @@ def _counts(count: Count, width: int) -> Iterator[str]:
             sources = dict.fromkeys(
                 number.source for number in printed if (number.value, number.unit) == value
             )
-            yield from _wrapped(f"    published  {' '.join(value):<7}", "; ".join(sources), width)
+            yield from _wrapped(f"    published  {' '.join(value):<9}", "; ".join(sources), width)
 
 
 def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
@@ -245,7 +245,10 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
 
 
 def _takes(unfit: Sequence[str], width: int) -> list[str]:
-    words = "every mixer" + (f" but {', '.join(unfit)}" if unfit else "")
+    """The mixers that fit, or those that do not, whichever are fewer."""
+    fit = [name for name in MIXERS if name not in unfit]
+    fewer = ", ".join(fit if len(fit) < len(unfit) else unfit)
+    words = fewer if len(fit) < len(unfit) else f"every mixer but {fewer}" if unfit else "every mixer"
     return _wrapped("    takes       ", words, width)
 
 
