@@ -29,7 +29,7 @@ from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.failures import Attempt, failure_of
-from benchsuite.worker.passes import inspect, profile
+from benchsuite.worker.inspection import inspect, profile
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
