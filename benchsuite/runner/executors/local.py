@@ -1,4 +1,4 @@
-"""Local executors: GPUs of this machine side by side, a CPU alone or in sets of cores.
+"""Local executors: GPUs of this machine side by side, a CPU alone.
 
 Never are two cells timed on one device. A CPU is the host of all GPUs, so its cells are measured alone.
 """
@@ -8,18 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import ExecutorError
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Record
-from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
+from benchsuite.results.record import Cell
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
-from benchsuite.runner.executors.pool import WorkerPool
-from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.rounds import measure_in_rounds
-from benchsuite.runner.workers import WORKERS, PlanningWorkers, Workers
+from benchsuite.runner.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
@@ -32,6 +27,8 @@ larger sweep, what a kill can delay stays bounded."""
 def local_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Executor:
     """Worker processes on this machine, with the option `workers` several for the CPU."""
     if int(options.get("workers", 1)) > 1:
+        from benchsuite.runner.executors.local_pool import LocalPoolExecutor
+
         return LocalPoolExecutor(int(options["workers"]), pythonpath)
     return LocalExecutor(WORKERS["process"](pythonpath), "process")
 
@@ -160,77 +157,3 @@ def side_by_side(
                 own.close()
     if errors:
         raise errors[0]
-
-
-class LocalPoolExecutor:
-    """Several workers on the CPU of this machine, each on a set of cores of its own.
-
-    They share caches and memory bandwidth, which their numbers suffer from; how many cells shared the host is
-    in the environment. GPUs need no pool, since they work side by side anyway.
-
-    Raises:
-        ExecutorError: there are fewer cores than workers.
-    """
-
-    name = "process"
-    one_place = False
-
-    def __init__(self, workers: int, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
-        try:
-            self._cores = core_sets(workers)
-        except ValueError as error:
-            raise ExecutorError(f"--executor-option workers={workers}: {error}") from None
-        self._answers = answers
-        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
-
-    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
-        """Nothing is measured that is not written down."""
-
-    def run(
-        self,
-        groups: Sequence[ComparisonGroup],
-        settings: Mapping[str, WorkerSettings],
-        recorder: RunRecorder,
-        stopping: Callable[[], bool],
-    ) -> None:
-        for device, chosen in settings.items():
-            due = [group for group in groups if group.device == device]
-            if due:
-                pool = WorkerPool(lambda number: _CoreSetWorker(number, self._cores), len(self._cores))
-                pool.run(due, replace(chosen, answers=self._answers), recorder, stopping)
-
-    def close(self) -> None:
-        self.planner.close()
-
-    def _resolved(self, word: str) -> str:
-        if word not in ("auto", "cpu"):
-            raise ExecutorError(
-                f'--executor-option workers goes with the CPU, not with device "{word}": '
-                "GPUs work side by side without it"
-            )
-        return "cpu"
-
-
-class _CoreSetWorker:
-    """A worker of a pool on this machine."""
-
-    def __init__(self, number: int, cores: Sequence[tuple[int, ...]]) -> None:
-        self.name = f"cores {cores[number][0]}–{cores[number][-1]}"
-        self._cores, self._count = cores[number], len(cores)
-        self._workers: DeviceWorkers | None = None
-        self._stop = threading.Event()
-
-    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
-        self._workers = DeviceWorkers(replace(settings, cores=self._cores))
-        return {**self._workers.environment, "groups_on_host": self._count}
-
-    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        assert self._workers is not None
-        return self._workers.measure(cells, self._stop.is_set)
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def close(self) -> None:
-        if self._workers is not None:
-            self._workers.close()
