@@ -54,7 +54,7 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
         threads = max(1, min(torch.get_num_threads(), cores - 1))
     if threads is not None:
         torch.set_num_threads(cores if threads == "all" else threads)
-        _TIMER.use_threads(torch.get_num_threads())
+        _TIMER.threads = torch.get_num_threads()
     if memory_limit is not None:
         _TIMER.limited = True
         open_device(resolved).synchronize()  # what CUDA itself takes at its start is not the cells'

@@ -32,12 +32,13 @@ class Timer:
 
     Attributes:
         limited: whether this process may have so much memory only.
+        threads: of cells that name no number of their own.
     """
 
     def __init__(self) -> None:
         self.limited = False
         self._conditions: dict[str, StateReader] = {}
-        self._threads = torch.get_num_threads()
+        self.threads = torch.get_num_threads()
         self._allocator = allocator.in_use()
 
     def visit(self, cell: Cell, measure: Measure, visit: Visit) -> Record:
@@ -54,7 +55,7 @@ class Timer:
         """
         if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
             self._allocator = allocator.retain(limited=self.limited)
-        torch.set_num_threads(cell.threads or self._threads)
+        torch.set_num_threads(cell.threads or self.threads)
         try:
             with precision_of(cell.dtype, cell.device):
                 device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
@@ -76,7 +77,7 @@ class Timer:
                     subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
                     compared = first_compared(cell, subject, measure, gradients=sampling.gradients)
         finally:
-            torch.set_num_threads(self._threads)
+            torch.set_num_threads(self.threads)
         return Record(
             id=cell.id,
             cell=cell,
@@ -89,10 +90,6 @@ class Timer:
             started_at="",
             seconds=0.0,
         )
-
-    def use_threads(self, threads: int) -> None:
-        """Threads of cells that name no number of their own."""
-        self._threads = threads
 
     def _state_of(self, device: str) -> StateReader:
         """Reads the state of the machine that this device is in."""

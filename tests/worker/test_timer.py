@@ -88,7 +88,7 @@ def test_the_check_stands_in_the_first_round() -> None:
 def test_threads_of_a_cell_are_in_force_while_it_is_timed_and_no_longer() -> None:
     before = torch.get_num_threads()
     timer = Timer()
-    timer.use_threads(before)
+    timer.threads = before
     assert timer.visit(make_cell(threads=1), QUICK, Visit()).timing.threads == 1
     assert timer.visit(make_cell(), QUICK, Visit()).timing.threads == before
     assert torch.get_num_threads() == before
