@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli import run
 from benchsuite.cli.options import PythonPath
+from benchsuite.cli.run import run
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def time(
         file = Path(made) / "time.yaml"
         file.write_text(text, encoding="utf-8")
         try:
-            run.run(
+            run(
                 scenario=str(write_scenario or file),
                 out=folder,
                 device=device,
