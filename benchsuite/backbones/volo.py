@@ -174,7 +174,7 @@ class Downsample(nn.Module):
         return as_tokens(x), size_of(x)
 
 
-class Stage(nn.ModuleList):
+class VOLOStage(nn.ModuleList):
     """Blocks one after the other: (B, N, dim) tokens of a grid → (B, N, dim), and its size."""
 
     def forward(self, x: Tensor, size: Size) -> tuple[Tensor, Size]:
@@ -225,10 +225,10 @@ def _mixers(
     return lambda: MSA(dim, num_heads, qkv_bias=config.qkv_bias, kernel=kernel)
 
 
-def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> Stage:
+def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> VOLOStage:
     dim = config.dims[index]
     hidden_dim = int(dim * config.mlp_ratios[index])
-    return Stage(
+    return VOLOStage(
         PreNormBlock(dim, mixer=make(), ffn=MLP(dim, hidden_dim=hidden_dim), norm=NORM)
         for _ in range(config.depths[index])
     )

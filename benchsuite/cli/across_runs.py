@@ -116,23 +116,15 @@ def compare(
     code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
     allocator.
     """
-    from benchsuite.report.comparison_page import page as page_of
-    from benchsuite.report.comparison_page import plain as data_of
-    from benchsuite.report.comparison_page import to_html
-    from benchsuite.report.templating import write
-    from benchsuite.results.comparable import require_alike
-    from benchsuite.results.store import read_run
+    from benchsuite.api.comparison import compare as compared
 
     if format not in COMPARE_FORMATS:
         hint = did_you_mean(format, COMPARE_FORMATS, "'")
         raise UsageError(f"no format {format!r}{hint}; allowed: {', '.join(COMPARE_FORMATS)}")
-    if len(runs) < 2:
-        raise UsageError("compare wants two runs or more: benchsuite compare A B")
-    loaded = [read_run(path) for path in runs]
-    require_alike([(str(run.path), run.records) for run in loaded])
-    page = page_of(loaded)
+    found = compared(*runs)
+    page = found.page
     if format == "json":
-        print(json.dumps(data_of(loaded), indent=2, ensure_ascii=False))
+        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
     else:
         text = format == "text"
         if not text:
@@ -143,11 +135,7 @@ def compare(
         print(*texts, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:
-        try:
-            write(to_html(page), out)
-        except OSError as error:
-            raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
-        print(f"report   {out}", file=sys.stderr)
+        print(f"report   {found.report(out)}", file=sys.stderr)
 
 
 def history(

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from benchsuite.errors import RecordVersionError
-from benchsuite.io import lines, what_is_wrong
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.comparable import Manner, apart, manner
 from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
-from benchsuite.results.store import RECORDS
+from benchsuite.results.store import RECORDS, each_line
 
 CHOICES: Mapping[str, str] = {
     "refuse": "name the cells and merge nothing",
@@ -104,19 +102,9 @@ def index(
     Raises:
         RecordVersionError: a newer benchsuite wrote a record.
     """
-    journal = path / RECORDS
     entries: dict[str, Entry] = {}
     wrong: list[str] = []
-    for line in lines(journal):
-        try:
-            record = decode(line.text)
-            if record.id != record.cell.id:
-                raise ValueError(f"its id is {record.id}, the id of its cell is {record.cell.id}")
-        except RecordVersionError as error:
-            raise RecordVersionError(f"{journal}:{line.number}: {error}") from None
-        except ValueError as error:
-            wrong.append(f"{journal}:{line.number}: {what_is_wrong(line, error)}")
-            continue
+    for line, record in each_line(path / RECORDS, wrong):
         session = sessions.get(record.session, record.session)
         machine = machines.get(record.session, "")
         renamed = named and record.status != "skipped"
