@@ -22,13 +22,7 @@ from benchsuite.gate.baseline import (
     read,
     self_test_noise,
 )
-from benchsuite.gate.decide import (
-    aa_noise,
-    count_tested,
-    decide_unpaired,
-    expected_by_chance,
-    not_significant,
-)
+from benchsuite.gate.decide import CellDecision, aa_noise, corrected, decide_unpaired
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
@@ -108,20 +102,16 @@ def timed_cells(
         own_noise: the same of single cells, by id, where it was measured; it counts instead of `noise`.
     """
     rule = baseline.rule
+    pairs = _beside(baseline.cells, new)
+    timed = {b.id: (a, b) for a, b in pairs if a and b and a.log_medians and b.log_medians}
+    alone = {key: _decision(a, b, rule, (own_noise or {}).get(key, noise)) for key, (a, b) in timed.items()}
+    decisions = corrected(alone, rule)
     cells = []
-    for a, b in _beside(baseline.cells, new):
+    for a, b in pairs:
         exact = _exact(a, b, rule.exact, accepted)
-        both = a is not None and b is not None and a.log_medians and b.log_medians
-        known = (own_noise or {}).get(exact.id, noise)
-        cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
-    decisions = {one.id: one.decision for one in cells if one.decision is not None}
-    doubts = not_significant(decisions, rule)
-    judged = tuple(
-        replace(one, verdict="inconclusive", reason=doubts[one.id]) if one.id in doubts else one
-        for one in cells
-    )
-    tested = count_tested(decisions.values())
-    return Verdicts(judged, tested, expected_by_chance(tested, rule.confidence))
+        decision = decisions.of.get(exact.id)
+        cells.append(_timed(exact, *timed[exact.id], decision) if decision else _untimed(exact, a, b))
+    return Verdicts(tuple(cells), decisions.tested, decisions.by_chance)
 
 
 def _beside(
@@ -178,11 +168,13 @@ def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None
     return exact
 
 
-def _timed(
-    exact: GateCell, old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None
-) -> GateCell:
+def _decision(old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None) -> CellDecision:
+    """The verdict on the times of one cell by itself, with the largest noise that is known of it."""
     known = [one for one in (noise, old.noise, new.noise) if one is not None]
-    decision = decide_unpaired(old.log_medians, new.log_medians, rule, max(known, default=None))
+    return decide_unpaired(old.log_medians, new.log_medians, rule, max(known, default=None))
+
+
+def _timed(exact: GateCell, old: BaselineCell, new: BaselineCell, decision: CellDecision) -> GateCell:
     verdict: CellVerdict = decision.verdict
     if exact.verdict != "equal" and decision.verdict != "slower":
         verdict = exact.verdict
