@@ -28,7 +28,7 @@ from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
 from benchsuite.results.store import Run, read_run
-from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
+from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
 
 _COUNTS = ("params", "macs")
 """Numbers that a cell without times stands for."""
@@ -54,20 +54,17 @@ def against_baseline(
         names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
             where none means those that the baseline names.
         noise: file of `benchsuite noise`: by how much two processes differ on this machine.
-        missing: "fail" or "warn"; None takes the baseline's.
+        missing: which cells of one side fail, a word of `MISSING_POLICIES`; None takes the baseline's.
 
     Raises:
         UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
     """
-    if missing is not None and missing not in MISSING_POLICIES:
-        raise UsageError(f"--missing {missing}: allowed: {', '.join(MISSING_POLICIES)}")
     baseline = read(file)
+    policy = _policy(missing, baseline.rule.missing)
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
-        return exact_result(
-            baseline, now, accepted=accepted, missing=missing, command=command, base=str(file)
-        )
+        return exact_result(baseline, now, accepted=accepted, missing=policy, command=command, base=str(file))
     if not names:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     return run_result(
@@ -75,10 +72,17 @@ def against_baseline(
         [read_run(Path(name)) for name in names],
         accepted=accepted,
         noise=read_noise(noise) if noise else None,
-        missing=missing,
+        missing=policy,
         command=command,
         base=str(file),
     )
+
+
+def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
+    for policy in MISSING_POLICIES:
+        if policy == (word or usual):
+            return policy
+    raise UsageError(f"--missing {word}: allowed: {', '.join(MISSING_POLICIES)}")
 
 
 def exact_cells(
@@ -148,7 +152,7 @@ def _exact(
 
 def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellVerdict, str]:
     if old is None or new is None:
-        return "missing", "the baseline does not have it" if old is None else "only the baseline has it"
+        return _of_one_side(new)
     was, now = old.outcome, new.outcome
     if was == now == "not counted":
         return "not counted", f"on both sides: {new.reason}"
@@ -159,6 +163,14 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == "ok":
         return "no longer counted", f"{now}: {new.reason}"
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
+
+
+def _of_one_side(new: BaselineCell | None) -> tuple[CellVerdict, str]:
+    """Args: new: the cell, if it is one that the baseline does not have; None if only the baseline has it."""
+    if new is None:
+        return "removed", "only the baseline has it"
+    why = "the baseline does not have it"
+    return ("new", why) if new.status == "ok" else ("failed", f"{why}; {new.status}: {new.reason}")
 
 
 def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
@@ -193,7 +205,7 @@ def exact_result(
     new: Baseline,
     *,
     accepted: Sequence[Accepted] = (),
-    missing: str | None = None,
+    missing: MissingPolicy = "fail",
     command: str = "",
     base: str = "",
 ) -> GateResult:
@@ -211,7 +223,7 @@ def exact_result(
         machine='any: counted on "meta"',
         cells=cells,
         notes=_unused(cells, accepted),
-        missing_fails=(missing or old.rule.missing) == "fail",
+        missing=missing,
         command=command,
     )
 
@@ -222,7 +234,7 @@ def run_result(
     *,
     accepted: Sequence[Accepted] = (),
     noise: GateNoise | None = None,
-    missing: str | None = None,
+    missing: MissingPolicy = "fail",
     command: str = "",
     base: str = "",
 ) -> GateResult:
@@ -261,7 +273,7 @@ def run_result(
         differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
         notes=(*notes, *_unused(verdicts.cells, accepted), *unread),
-        missing_fails=(missing or old.rule.missing) == "fail",
+        missing=missing,
         command=command,
         unread=unread,
     )

@@ -52,8 +52,8 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
     ]
     assert verdicts(old, new) == {
         "both": "same",
-        "gone": "missing",
-        "new": "missing",
+        "gone": "removed",
+        "new": "new",
         "breaks": "broken",
         "never": "equal",
         "works": "failed",
