@@ -99,11 +99,11 @@ def test_a_class_of_a_script_is_timed_by_the_script_itself(tmp_path: Path) -> No
 class TestThisProcess:
     def test_there_is_no_interval_and_a_reason(self, here: Measurement, tmp_path: Path) -> None:
         assert [record.status for record in here.records] == ["ok"]
-        assert "cannot be pickled" in here.reason
+        assert "cannot be handed to another one" in here.reason
         assert "in a module that can be imported" in repr(here)
         assert here.frame()["latency_s"].notna().all()
         assert here.frame()["latency_lo_s"].isna().all()
-        assert "cannot be pickled" in here._repr_html_()
+        assert "cannot be handed to another one" in here._repr_html_()
         assert "in the caller&#39;s own process" in here.report(tmp_path / "out.html").read_text()
 
     def test_a_ratio_has_none_either(self) -> None:
