@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -103,6 +104,7 @@ def _profile(
 ) -> Profiled:
     """Profile a run's cells, or else a scenario's."""
     from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.progress import planning
     from benchsuite.runner.prepare import prepare
     from benchsuite.runner.profile import profile_run, profile_scenario
 
@@ -117,7 +119,8 @@ def _profile(
                 command=request.command,
                 stopping=stopping,
             )
-    prepared = prepare(request, workers, every=True)
+    with contextlib.nullcontext() if quiet else planning():
+        prepared = prepare(request, workers, every=True)
     for note in prepared.notes if not quiet else ():
         print(note)
     folder = out or Path("runs") / f"{prepared.scenario.name}-profile-{datetime.now():%Y%m%d-%H%M%S}"

@@ -83,6 +83,7 @@ def run(
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.plugins import require_folders
+    from benchsuite.progress import planning
     from benchsuite.report.figures import require_style
     from benchsuite.results.store import SCENARIO
     from benchsuite.runner.executors.table import open_executor, require_executor
@@ -114,7 +115,8 @@ def run(
     folder = resume or out
     try:
         with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
-            prepared = prepare(request, opened.planner)
+            with contextlib.nullcontext() if quiet else planning():
+                prepared = prepare(request, opened.planner)
             for note in prepared.notes if not quiet else ():
                 print(note)
             if dry_run:
@@ -238,9 +240,11 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
 
 def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     from benchsuite.labels import describe_cell
+    from benchsuite.progress import planning
     from benchsuite.runner.estimate import estimate
 
-    estimates = estimate(prepared, workers)
+    with planning():
+        estimates = estimate(prepared, workers)
     print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {describe_cell(cell)}: {reason}")
