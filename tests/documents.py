@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import textwrap
@@ -19,7 +18,6 @@ DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "reports/README.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "examples").rglob("*.md")),
-    *sorted((ROOT / "examples").rglob("*.ipynb")),
 ]
 _FENCE = re.compile(r"( *)```(\w*)")
 _LIST = re.compile(r"\s*([-*]|\d+\.)\s")
@@ -28,11 +26,11 @@ _BETWEEN = ("&&", "||", "|", ";")
 
 @dataclass(frozen=True)
 class Block:
-    """A code block: a fenced one, an indented one, which is `sh`, or a code cell of a notebook.
+    """A code block: a fenced one, or an indented one, which is `sh`.
 
     Attributes:
         document: its path from the root.
-        line: of its first line of code; of a notebook, the number of the cell.
+        line: of its first line of code.
     """
 
     document: str
@@ -44,13 +42,6 @@ class Block:
 def blocks_of(path: Path) -> list[Block]:
     """All code blocks of a document, in order."""
     document, text = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
-    if path.suffix == ".ipynb":
-        cells = enumerate(json.loads(text)["cells"], 1)
-        return [
-            Block(document, number, "python", "".join(cell["source"]))
-            for number, cell in cells
-            if cell["cell_type"] == "code"
-        ]
     found = _fenced_and_indented(text.splitlines())
     return [
         Block(document, line, language, textwrap.dedent("\n".join(code))) for line, language, code in found
@@ -90,8 +81,6 @@ def words_of(command: str) -> list[str]:
 
 def mentioned(path: Path) -> list[str]:
     """Commands of benchsuite that a document names amid its sentences."""
-    if path.suffix == ".ipynb":
-        return []
     prose = re.sub(r"^ *```.*?^ *```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
     return [" ".join(words.split()) for words in re.findall(r"`(benchsuite [^`]+)`", prose)]
 

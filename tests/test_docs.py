@@ -1,4 +1,6 @@
-"""What the documents say is there, and what they tell a reader to type works."""
+"""What the documents say is there, and what they tell a reader to type works.
+
+The notebooks of examples/ are run by tests/api/test_notebook.py."""
 
 from __future__ import annotations
 
@@ -20,7 +22,6 @@ from benchsuite.scenario.validate import check
 from benchsuite.zoo.catalogue import known_parameters
 from tests.documents import DOCUMENTS, ROOT, Block, blocks_of, commands_of, mentioned, mistake, words_of
 
-WRITTEN = [path for path in DOCUMENTS if path.suffix == ".md"]
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
 ELSEWHERE = {"torch.py"}
 """Files that a document names and that are not of this project."""
@@ -35,6 +36,7 @@ NOT_RUN = {
     "benchsuite gate ci_gate --base": "times two revisions for minutes: tests/cli/test_gate_measured.py does",
     "benchsuite gate mine.yaml --base": "times two revisions of a reader's repository",
     "benchsuite gate scenarios/mine.yaml --base": "times two revisions of a reader's repository",
+    "benchsuite gate scenarios/built.yaml --base": "builds and times two revisions of a reader's repository",
     "benchsuite gate runs/new": "wants a baseline of this machine: tests/cli/test_baseline_commands.py",
     "benchsuite run scenarios/mine.yaml --out runs/1": "the first of three runs of the reader",
     "benchsuite baseline update": "wants three runs: tests/cli/test_baseline_commands.py has them",
@@ -182,7 +184,7 @@ def test_a_block_does_what_it_says(block: Block, home: Any, monkeypatch: pytest.
     assert done.returncode == 0, f"{script(block)}\n{done.stdout}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("document", WRITTEN, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_python_file_that_a_document_names_is_there(document: Path) -> None:
     files = set(re.findall(r"`([\w./-]+\.py)`", document.read_text(encoding="utf-8"))) - ELSEWHERE
     there = [
@@ -193,7 +195,7 @@ def test_every_python_file_that_a_document_names_is_there(document: Path) -> Non
     assert [name for name in sorted(files) if not any(path.endswith(f"/{name}") for path in there)] == []
 
 
-@pytest.mark.parametrize("document", WRITTEN, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_between_documents_leads_somewhere(document: Path) -> None:
     links = re.findall(r"\]\(((?!https?:)[^)\s]+)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not leads_somewhere(document, *link.partition("#")[::2])] == []
