@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -103,6 +104,7 @@ def _profile(
     from benchsuite import terminal
     from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.progress import planning
     from benchsuite.runner.prepare import prepare
     from benchsuite.runner.profile import profile_run, profile_scenario
 
@@ -117,7 +119,8 @@ def _profile(
                 command=request.command,
                 stopping=stopping,
             )
-    prepared = prepare(request, workers, every=True)
+    with contextlib.nullcontext() if quiet else planning():
+        prepared = prepare(request, workers, every=True)
     terminal.print_notes(() if quiet else prepared.notes)
     folder = out or new_folder(f"{prepared.scenario.name}-profile")
     with asked_to_stop() as stopping:
