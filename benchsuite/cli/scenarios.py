@@ -106,6 +106,7 @@ def _print_built(
     Raises:
         UsageError: anything else that keeps the scenario from being run.
     """
+    from benchsuite.progress import planning
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.expand import expected
@@ -114,7 +115,7 @@ def _print_built(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
     try:
-        with closing(ProcessWorkers(pythonpath)) as workers:
+        with closing(ProcessWorkers(pythonpath)) as workers, planning():
             prepared = prepare(request, workers, every=True)
     except UsageError as error:
         return _placed(str(error).splitlines(), checked, error)

@@ -56,6 +56,7 @@ class Cell:
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
         threads: intra-op CPU threads of torch; None leaves it to the scenario.
         allocator: what the timing process is asked for; what it had is in `Timing.allocator`.
+        machine: name of the machine in a run folder that holds several (`benchsuite merge`); else empty.
     """
 
     subject: Subject = "mixer"
@@ -78,6 +79,7 @@ class Cell:
     protocol: Protocol = "adaptive"
     threads: int | None = None
     allocator: Allocator = "retain"
+    machine: str = ""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -117,6 +119,7 @@ _LATER: Mapping[str, Any] = {
     "protocol": "adaptive",
     "threads": None,
     "allocator": "retain",
+    "machine": "",
 }
 """Fields that the first records did not have → the value that does not show in an id."""
 
@@ -138,6 +141,8 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+TOLD_APART: tuple[str, ...] = (*SETTINGS, "machine")
+"""The same with the machine, which no scenario sweeps: in what two cells of one subject may differ."""
 SWEPT: tuple[str, ...] = (
     "resolution",
     "stride",

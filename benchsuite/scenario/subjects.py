@@ -30,6 +30,8 @@ OF_LAYERS = ("stride", "dim", "num_heads")
 """Axes of a mixer and of a block that the stages of a backbone fix."""
 TIMM, TORCHVISION = LIBRARIES = ("timm:", "torchvision:")
 """Begin the names of networks of other libraries."""
+OBJECT = "object:"
+"""Begins the target of a module that a Python caller has as an object."""
 SCALED = ", windows "
 """Stands in a cell's name, before the windows that timm has scaled with the image."""
 STAGES = ("all", "stage1", "stage2", "stage3", "stage4")

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.backbones._sizes import SizeError
@@ -21,8 +22,8 @@ from benchsuite.measurement.precision import FORMATS, require_dtype
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.cell import Cell, Layout
-from benchsuite.scenario.subjects import LIBRARIES, TIMM, TORCHVISION
-from benchsuite.worker import timm, torchvision
+from benchsuite.scenario.subjects import LIBRARIES, OBJECT, TIMM, TORCHVISION
+from benchsuite.worker import objects, timm, torchvision
 from benchsuite.worker.forward import LAYOUTS, inputs_of
 
 
@@ -46,7 +47,7 @@ class Subject:
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """The input tensors."""
-        return tuple(value for value in self.inputs if isinstance(value, Tensor))
+        return tuple(value for value in tree_leaves(self.inputs) if isinstance(value, Tensor))
 
     @property
     def tensor(self) -> Tensor:
@@ -56,12 +57,17 @@ class Subject:
     def renewed(self, images: int | None = None) -> Subject:
         """The same module on a copy of the input, of which it may do what it likes to; of the first images
         only, if so many are named."""
-        return self.on(lambda tensor: tensor.detach()[:images].clone())
+        batch = len(self.tensor) if self.tensor.ndim else 1
+
+        def copy(tensor: Tensor) -> Tensor:
+            per_image = tensor.ndim and len(tensor) == batch
+            return (tensor.detach()[:images] if per_image else tensor.detach()).clone()
+
+        return self.on(copy)
 
     def on(self, change: Callable[[Tensor], Tensor]) -> Subject:
         """The same module with each of its input tensors changed."""
-        inputs = (change(value) if isinstance(value, Tensor) else value for value in self.inputs)
-        return replace(self, inputs=tuple(inputs))
+        return replace(self, inputs=tree_map_only(Tensor, change, self.inputs))
 
 
 _BUILDERS = {TIMM: timm.builder, TORCHVISION: torchvision.builder}
@@ -117,6 +123,9 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
     """
     if target.startswith(LIBRARIES):
         return _BUILDERS[f"{target.partition(':')[0]}:"](target)
+    if target.startswith(OBJECT):
+        objects.load(target)  # raises here what would be raised later
+        return lambda: objects.load(target).module()
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")
     value = _found(BACKBONES.get(target, target), "function")
@@ -144,6 +153,12 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
     _require_protocol(cell)
     require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
     form = FORMATS[cell.dtype]
+    if cell.target.startswith(OBJECT):
+        _seed(device, seed)
+        module, given = objects.load(cell.target, device).built(
+            device, form.tensors, batch=batch, of=cell.batch
+        )
+        return Subject(module.train(False), given, autocast=form.autocast)
     network = cell.subject == "backbone"
     _seed(device, seed)
     module = (_network if network else _mixer)(cell, device).to(dtype=form.tensors).train(False)

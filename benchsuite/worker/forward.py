@@ -17,7 +17,7 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError
 from benchsuite.measurement.precision import FORMATS
 from benchsuite.results.cell import Call, Cell, Layout
-from benchsuite.scenario.subjects import LIBRARIES
+from benchsuite.scenario.subjects import LIBRARIES, OBJECT
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 CALLS: tuple[Call, ...] = get_args(Call)
@@ -134,7 +134,7 @@ def _in_order(cell: Cell, module: nn.Module, given: Mapping[str, Tensor]) -> tup
 def guessed(cell: Cell, module: nn.Module) -> str:
     """How a module of one's own is called and how to say otherwise, where neither its entry nor its class
     says it; empty where they do."""
-    ours = cell.target in BACKBONES or cell.target.startswith(LIBRARIES)
+    ours = cell.target in BACKBONES or cell.target.startswith((*LIBRARIES, OBJECT))
     if ours or cell.forward or getattr(module, "layout", None) is not None:
         return ""
     layout = layout_of(cell, module)

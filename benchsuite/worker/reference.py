@@ -217,9 +217,8 @@ def _twin(cell: Cell, subject: Subject, images: int, seed: int) -> Subject:
     twin = build(cell, subject.tensor.device, batch=images, seed=seed)
     with torch.no_grad():
         _copy_state(original(subject.module), twin.module)
-        for theirs, ours in zip(twin.inputs, subject.inputs, strict=True):
-            if isinstance(theirs, Tensor):
-                theirs.copy_(ours[:images])
+        for theirs, ours in zip(twin.tensors, subject.renewed(images).tensors, strict=True):
+            theirs.copy_(ours)
     twin.module.train(subject.module.training)
     return twin
 

@@ -15,7 +15,7 @@ from benchsuite.backbones import BACKBONES, sizes_of
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
-from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, Catalogue
+from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
 from benchsuite.zoo.names import absent, parameters
 from benchsuite.zoo.source import Class, Parameter, Unreadable, read
 
@@ -131,9 +131,8 @@ class Known(Catalogue):
 
     def absent(self, target: str) -> str | None:
         """Why there is no network of a library, or, if own modules are looked up, no such name in one."""
-        if not self._own and not target.startswith(LIBRARIES):
-            return None
-        return absent(target, self._search)
+        looked_up = self._own and not target.startswith(OBJECT)
+        return absent(target, self._search) if looked_up or target.startswith(LIBRARIES) else None
 
     def parameters(self, target: str) -> tuple[str, ...] | None:
         """Arguments of an own class or function, if own modules are looked up; None if unreadable."""
