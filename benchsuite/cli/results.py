@@ -145,8 +145,7 @@ def claims(
     from benchsuite.report.claims_panel import judgements, panel, plain
     from benchsuite.results.frame import load
 
-    if format not in ("text", "json"):
-        raise UsageError(f"no format {format!r}; allowed: text, json")
+    require_word("--format", format, ("text", "json"))
     results = load(run)
     warn(results.run.warnings)
     frame = results.frame()
