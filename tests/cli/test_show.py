@@ -140,9 +140,9 @@ def test_a_class_of_ones_own_is_shown(cli: Cli) -> None:
         (["show", "mixer", "qqqqqq"], 'unknown mixer "qqqqqq"\n  allowed: msa, hilo, '),
         (["show", "mixer", "own_nowhere:Mine"], "own_nowhere:Mine cannot be read: no source of own_nowhere"),
         (["show", "mixer", "tests.planted:Mine"], "tests.planted does not say what Mine is"),
-        (["show", "scenario", "hilo"], "cannot show 'scenario'; allowed: mixer, block, backbone"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers, backbones, blocks"),
-        (["list", "mixers", "--format", "xml"], "no format 'xml'; allowed: text, markdown, csv, json"),
+        (["show", "scenario", "hilo"], 'show: no "scenario"\n  allowed: mixer, block, backbone'),
+        (["list", "mixer"], 'list: no "mixer"; did you mean "mixers"?'),
+        (["list", "mixers", "--format", "xml"], '--format: no "xml"\n  allowed: text, markdown, csv, json'),
     ],
 )
 def test_what_is_not_there_exits_with_2_and_says_what_is(cli: Cli, words: list[str], message: str) -> None:

@@ -143,9 +143,9 @@ def test_the_command_prints_json_and_refuses_what_it_does_not_know() -> None:
     listed: list[dict[str, Any]] = json.loads(done.stdout)
     assert [(one["name"], one["params"]) for one in listed] == [("deit_ti", 5_717_416)]
     wrong = command("mixers")
-    assert (wrong.returncode, wrong.stderr) == (2, "cannot count 'mixers'; allowed: backbones\n")
+    assert (wrong.returncode, wrong.stderr) == (2, 'count: no "mixers"\n  allowed: backbones\n')
     wrong = command("backbones", "--format", "csv")
-    assert (wrong.returncode, wrong.stderr) == (2, "no format 'csv'; allowed: text, json, markdown\n")
+    assert (wrong.returncode, wrong.stderr) == (2, '--format: no "csv"\n  allowed: text, json, markdown\n')
 
 
 def test_the_command_prints_markdown() -> None:
