@@ -22,7 +22,8 @@ from benchsuite.io import Journal, lines, parse, write_whole
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Cell, Failure, Record, now
-from benchsuite.results.store import RECORDS, RunWriter, StoredRecords, check_free
+from benchsuite.results.store import RECORDS, RunWriter, check_free
+from benchsuite.results.stored_records import StoredRecords
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.expand import expected
 

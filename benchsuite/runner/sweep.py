@@ -10,7 +10,7 @@ from typing import Any
 from benchsuite.results.devices import kind_of
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Record
-from benchsuite.results.store import RecordsInOrder
+from benchsuite.results.stored_records import RecordsInOrder
 from benchsuite.runner.estimate import expected_s
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.prepare import Prepared

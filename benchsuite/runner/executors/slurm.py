@@ -23,12 +23,12 @@ from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, did_you
 from benchsuite.results.record import Cell
 from benchsuite.results.store import (
     RECORDS,
-    RecordTail,
     each_record,
     environment_file,
     read_environments,
     read_scenario,
 )
+from benchsuite.results.stored_records import RecordTail
 from benchsuite.runner.estimate import bundles
 from benchsuite.runner.executors.device_workers import one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
