@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from benchsuite.cli import baseline, gate, health, profile, results, run, runs, scenarios, time, zoo
+from benchsuite.cli import across_runs, baseline, gate, health, profile, results, run, scenarios, time, zoo
 from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
@@ -55,7 +55,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "time": time.time,
     "init": scenarios.init,
-    "status": runs.status,
+    "status": across_runs.status,
     "profile": profile.profile,
     "check": scenarios.check,
     "schema": scenarios.schema,
@@ -63,16 +63,16 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": zoo.show,
     "count": zoo.count,
     "parity": zoo.parity,
-    "merge": runs.merge,
+    "merge": across_runs.merge,
     "export": results.export,
     "report": results.report,
     "figure": results.figure,
     "extract": results.extract,
     "claims": results.claims,
     "analyse": zoo.analyse,
-    "compare": runs.compare,
-    "history": runs.history,
-    "publish": runs.publish,
+    "compare": across_runs.compare,
+    "history": across_runs.history,
+    "publish": across_runs.publish,
     "gate": gate.gate,
     "noise": baseline.noise,
     "gate-report": gate.gate_report,

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
+from benchsuite.findings.exact import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
 from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
-    changes_of,
-    machine_words,
     of_runs,
     one_scenario,
     read,
@@ -33,6 +32,7 @@ from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
+from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
 
@@ -139,7 +139,7 @@ def _exact(
 ) -> GateCell:
     one = new or old
     assert one is not None
-    changes = changes_of(old, new) if old and new else ()
+    changes = tuple(changes_of(one.cell, old.counts, new.counts)) if old and new else ()
     verdict, reason = _statuses(old, new)
     if verdict == "equal":
         verdict = of_changes(regressions(changes, policy, accepted))

@@ -24,12 +24,13 @@ from benchsuite.gate.processes import (
     run_process,
     set_up,
 )
-from benchsuite.gate.request import GatePlan, GateRequest, machine_words
+from benchsuite.gate.request import GatePlan, GateRequest
 from benchsuite.gate.result import GateResult
 from benchsuite.gate.verdicts import ProcessPair, Records, judge_pairs
 from benchsuite.labels import cell_names
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import require_alike
+from benchsuite.results.machine import machine_words
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate

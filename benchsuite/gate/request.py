@@ -114,16 +114,6 @@ def rule_of(reference: str | None) -> Gate:
     return Gate() if reference is None else load(resolve(reference), known_parameters(())).gate
 
 
-def machine_words(environment: Mapping[str, Any]) -> str:
-    """ "NVIDIA H200, torch 2.11.0"."""
-    gpu, cpu = environment.get("gpu") or {}, environment.get("cpu") or {}
-    name = gpu.get("name") or cpu.get("model") or environment.get("machine") or "unknown machine"
-    threads = (
-        "" if gpu or not cpu.get("threads") else f", {cpu['threads']} of {cpu.get('usable_cores')} cores"
-    )
-    return f"{name}{threads}, torch {environment.get('torch', '?')}"
-
-
 def _load(request: GateRequest, profiles: tuple[str, ...]) -> Scenario:
     from benchsuite.scenario.load import load, resolve
     from benchsuite.zoo.catalogue import known_parameters

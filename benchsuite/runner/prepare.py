@@ -23,6 +23,7 @@ from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
+from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
 from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
@@ -34,10 +35,10 @@ _WHY = {"cpu": "no GPU was chosen", "gpu": "a GPU was chosen"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Request of a user on the command line.
+    """Request of a user.
 
     Attributes:
-        reference: path of a scenario, or name of a shipped one; None only with `resume`.
+        reference: path of a scenario, name of a shipped one, or the document itself; None only with `resume`.
         filter: as in `--filter`, applied to the expanded cells.
         device: overrides the scenario's device.
         pythonpath: folders with modules of the user's own mixers.
@@ -46,7 +47,7 @@ class Request:
         shard: which part of the cells to measure; None for all.
     """
 
-    reference: str | None = None
+    reference: str | Mapping[str, Any] | None = None
     profiles: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     filter: str = ""
@@ -175,6 +176,8 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
 def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
+    if machines(document):
+        raise UsageError(f"{folder}: holds runs of several machines; {how_to_go_on(document, folder)}")
     settings = dict(document.pop("run", {}))
     scenario = Scenario.from_dict(document)
     if request.filter or request.device or request.shard:
@@ -262,8 +265,9 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    path = resolve(request.reference)
-    return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
+    reference = request.reference
+    source = resolve(reference) if isinstance(reference, str) else reference
+    return load(source, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 
 def _describe(workers: Workers, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:

@@ -12,10 +12,11 @@ from pathlib import Path
 from benchsuite.errors import INCONCLUSIVE
 from benchsuite.findings.exact import Change
 from benchsuite.format import byte_size, si
-from benchsuite.gate.baseline import Baseline, BaselineCell, machine_digest, machine_words
+from benchsuite.gate.baseline import Baseline, BaselineCell
 from benchsuite.gate.formats.phrases import headline, labels, ordered
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, GateCell, GateResult
+from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 
 _MOST_CHANGES = 4
@@ -211,7 +212,7 @@ def _baseline_lines(baseline: Baseline) -> list[str]:
     noise = "unknown" if baseline.noise is None else f"{100 * baseline.noise:.3g} %, from the self-test"
     return [
         f"baseline  a run of {baseline.name}",
-        f"machine   {machine_words(baseline.machine)} ({machine_digest(baseline.machine)})",
+        f"machine   {machine_words(baseline.machine)}",
         f"noise     {noise}",
     ]
 
