@@ -34,8 +34,9 @@ from benchsuite.runner.executors.device_workers import one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import lost
 from benchsuite.runner.executors.slurm_job import STOP, Task, is_written, read_state, remaining, shard_of
+from benchsuite.runner.planning_workers import PlanningWorkers
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import PlanningWorkers, Workers
+from benchsuite.runner.workers import Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
