@@ -49,6 +49,11 @@ def warn(warnings: tuple[str, ...]) -> None:
         print(warning, file=sys.stderr)
 
 
+def say(line: str) -> None:
+    """Print a line on stderr at once, so that stdout holds the result alone."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def write(data: str | bytes, out: Path | None) -> None:
     """Write what a command brings to a file, or to stdout.
 

@@ -201,6 +201,11 @@ def machine_digest(machine: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(properties, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
+def file_name(name: str, machine: Mapping[str, Any]) -> str:
+    """Name of the file for a scenario on a machine: "mine-1a2b3c4d.json"."""
+    return f"{name}-{machine_digest(machine)}.json"
+
+
 BASELINE_VERSION = 1
 """Of the file; it counts up when a field changes its meaning."""
 

@@ -58,7 +58,7 @@ def to_html(result: GateResult) -> str:
 
 def page_of(result: GateResult) -> GatePage:
     """What the page says."""
-    cells = ordered(result.cells)
+    cells = ordered(result)
     others = [cell for cell in cells if not notable(cell)]
     return GatePage(
         title=one_line(f"Gate: {result.scenario}"),
@@ -91,7 +91,7 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
         for cell, row in zip(cells, rows, strict=True):
             plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
             row.insert(-1, TableCell("", shown=plot))
-    unmeasured = ("missing", "failed", "not counted")
+    unmeasured = ("removed", "failed", "not counted")
     lines = tuple(
         Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)
         for cell, row in zip(cells, rows, strict=True)
