@@ -24,7 +24,7 @@ from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.evidence import half_width
 from benchsuite.stats.intervals import quantile
 from benchsuite.stats.variance_components import samples_wanted, variance_components
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 
 @dataclass(eq=False)

@@ -11,7 +11,7 @@ from benchsuite.results.record import Cell
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
 from benchsuite.scenario.measure_settings import Threads
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 
 class PlanningWorkers:

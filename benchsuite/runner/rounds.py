@@ -20,7 +20,7 @@ from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.groups import key
 from benchsuite.scenario.measure_settings import Measure, Order
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 COSTLY_S = 5.0
 """Seconds of a visit without its samples (building, compiling, warming up) above which a group has no more

@@ -19,7 +19,7 @@ from benchsuite.results.record import Allocator, Cell, Cost, Record
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
 from benchsuite.scenario.measure_settings import Measure, Threads
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 
 class Workers(Protocol):

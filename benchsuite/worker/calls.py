@@ -30,9 +30,9 @@ from benchsuite.worker.build import backbone_builder, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.failures import Attempt, failure_of
 from benchsuite.worker.inspection import inspect, profile
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 FREE_SHARE = 0.95
 """Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
