@@ -3,7 +3,7 @@
 A network is a `HierarchyConfig`, which has a `Stage` for each stage. A `Stage` says, by classes and functions
 that make modules, how it is entered, what its blocks are made of, and where it tells positions:
 
-    Stage(dim=384, depth=6, num_heads=12, embed=DeformableMerging, mixers=(attention(HiLo),), ffn=mlp(4))
+    Stage(dim=384, depth=6, num_heads=12, embed=DeformableEmbedding, mixers=(attention(HiLo),), ffn=mlp(4))
 
 - `embed(channels, dim)` makes an `Embedding` (`_embed.py`): a map in, a map out, and what size that has.
 - `mixers` are functions of a `Place` that make a mixer of any layout, such as `attention` returns. Blocks
@@ -158,6 +158,7 @@ class HierarchyConfig:
         name: of the family, for messages.
         norm: before the head, of the last stage's tokens (or map); None for none.
         norm_after_mean: whether that norm is of their mean.
+        blocks_a_layer: blocks that the paper's depths count as one.
         fixed_resolution: refuse images of another size than the network was built for, as weights are tied
             to it.
     """
@@ -166,4 +167,5 @@ class HierarchyConfig:
     stages: tuple[Stage, ...]
     norm: MakeModule | None = NORM
     norm_after_mean: bool = False
+    blocks_a_layer: int = 1
     fixed_resolution: bool = False

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import warn
-from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError
+from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 
 if TYPE_CHECKING:
     from benchsuite.analyse.data import Analyses
     from benchsuite.parity.compare import ParityRow
     from benchsuite.results.record import Cell
-    from benchsuite.zoo.count import Count
 
 LISTS = ("text", "markdown", "csv", "json")
 """Formats of `benchsuite list`."""
@@ -32,12 +31,9 @@ def list_(
 ) -> None:
     """List the shipped scenarios, the mixers, the networks, or the blocks around and inside of mixers."""
     lists = {"scenarios": _scenarios, "mixers": _mixers, "backbones": _backbones, "blocks": _blocks}
-    listed = lists.get(what)
-    if listed is None:
-        raise UsageError(f"cannot list {what!r}; allowed: {', '.join(lists)}")
-    if format not in LISTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(LISTS)}")
-    rows, full = listed()
+    require_word("list", what, tuple(lists))
+    require_word("--format", format, LISTS)
+    rows, full = lists[what]()
     _print_list(rows, full, format)
 
 
@@ -46,12 +42,13 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
+    from benchsuite.terminal import width
     from benchsuite.zoo.catalogue import entry
-    from benchsuite.zoo.listing import backbone_page, page
+    from benchsuite.zoo.listing import PAGE_WIDTH, backbone_page, page
 
-    if what not in ("mixer", "block", "backbone"):
-        raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbone_page(name) if what == "backbone" else page(entry(name)))
+    require_word("show", what, ("mixer", "block", "backbone"))
+    columns = min(PAGE_WIDTH, width())
+    print(backbone_page(name, columns) if what == "backbone" else page(entry(name), columns))
 
 
 def count(
@@ -63,13 +60,11 @@ def count(
     resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 224,
 ) -> None:
     """Count parameters and multiply–adds of networks, beside what was published. Nothing is run."""
-    if what != "backbones":
-        raise UsageError(f"cannot count {what!r}; allowed: backbones")
-    if format not in COUNTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(COUNTS)}")
-    from benchsuite.zoo.count import count_backbones
+    require_word("count", what, ("backbones",))
+    require_word("--format", format, COUNTS)
+    from benchsuite.backbones import BACKBONES
 
-    _print_counts(count_backbones(names or (), resolution), format)
+    _print_counts(names or tuple(BACKBONES), resolution, format)
 
 
 def parity(
@@ -83,8 +78,7 @@ def parity(
     """Compare our mixers with the authors' own code: output and input gradient, every kernel."""
     from benchsuite.parity.compare import check_folder
 
-    rows = check_folder(folder, device=device, kernels=kernel or None)
-    _print_parity(rows)
+    rows = _printed_parity(check_folder(folder, device=device, kernels=kernel or None))
     verdicts = [row.verdict for row in rows]
     unknown = sorted({row.case for row in rows if row.verdict == "unknown"})
     print(
@@ -214,30 +208,44 @@ def _print_list(
         print(json.dumps(full, indent=2, ensure_ascii=False))
 
 
-def _print_counts(counts: Sequence[Count], format: str) -> None:
+def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
+    """Count networks and print them: as text each at once, for programs all at the end."""
     import json
 
-    from benchsuite.terminal import fitted
+    from benchsuite.progress import counting, print_lines
     from benchsuite.zoo import count, listing
 
+    counts = count.count_backbones(names, resolution)
+    if format == "text":
+        lines = ((tuple(row.values()), None) for row in count.rows(counts))
+        print_lines(count.columns(names, resolution).items(), lines)
+        return
+    done = []
+    with counting("counting networks") as show:
+        for one in counts:
+            done.append(one)
+            show(len(done), len(names))
     if format == "json":
-        print(json.dumps(count.facts(counts), indent=2, ensure_ascii=False))
-    elif format == "markdown":
-        print(listing.markdown(count.rows(counts)))
+        print(json.dumps(count.facts(done), indent=2, ensure_ascii=False))
     else:
-        print(fitted(count.rows(counts), sys.maxsize))
+        print(listing.markdown(list(count.rows(done))))
 
 
-def _print_parity(rows: Sequence[ParityRow]) -> None:
-    from benchsuite.terminal import print_table
+def _printed_parity(rows: Iterable[ParityRow]) -> list[ParityRow]:
+    """Print each row when it comes."""
+    from benchsuite.parity.compare import COLUMNS
+    from benchsuite.progress import print_lines
 
     styles = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}
-    print_table(
-        ("case", "mixer", "kernel", "verdict"),
-        ("output max |Δ|", "allowed", "gradient max |Δ|", "allowed"),
-        [(row.texts(), styles.get(row.verdict)) for row in rows],
-        last="why",
-    )
+    done: list[ParityRow] = []
+
+    def lines() -> Iterator[tuple[tuple[str, ...], str | None]]:
+        for row in rows:
+            done.append(row)
+            yield row.texts(), styles.get(row.verdict)
+
+    print_lines(COLUMNS, lines())
+    return done
 
 
 def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:

@@ -17,7 +17,6 @@ import pandas as pd
 
 from benchsuite.findings import fingerprint
 from benchsuite.findings.fingerprint import Finding, Level
-from benchsuite.findings.history import machine_of
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.comparable_groups import setting_words
 from benchsuite.report.differences import as_data, differences_of, machines_of, varying
@@ -25,10 +24,11 @@ from benchsuite.report.points import MISSING, Point, Value, grouped, points
 from benchsuite.report.ranking import Order, log_multiples, of_pairs, relative_speed
 from benchsuite.report.words import joined
 from benchsuite.results.frame import to_frame
+from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, decide, unpaired
 
-_MACHINE = ("device", "threads")
+_MACHINE = ("device", "threads", "machine")
 """Axes that are a machine's rather than a cell's, but where one run varies them."""
 _AXES = ("subject", "resolution", "kernel", *(axis for axis in CONDITIONS if axis not in _MACHINE))
 Key = tuple[Any, ...]
@@ -326,7 +326,7 @@ def _where(one: ComparedCell, other: ComparedCell, orders: Mapping[str, Order]) 
 
 def _run(letter: str, first: Run, run: Run) -> ComparedRun:
     environment = run.environment
-    machines = list(dict.fromkeys(machine_of(one).label for one in machines_of(run, run.records)))
+    machines = list(dict.fromkeys(machine_name(one) for one in machines_of(run, run.records)))
     return ComparedRun(
         letter=letter,
         name=str(run.path),

@@ -30,6 +30,11 @@ tensors anew."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
 is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
+Call = Literal["forward(x)", "forward(x, size)", "forward(x, H, W)"]
+"""Arguments that a module is called with: its input, and for most mixers of tokens the height and width of
+their grid, as a pair or one by one."""
+Layout = Literal["BNC", "NCHW", "NHWC"]
+"""Layout of the input `x`: tokens (B, N, dim), or maps with the channels first or last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class Cell:
         target: the subject's key in `MIXERS`, `BLOCKS` or `BACKBONES`, or "package.module:Name".
         config: keyword arguments of the subject beyond its axes; a backbone's `mixer` says what mixes in a
             stage in place of what the paper has.
+        forward: how it is called, as far as its entry says so: `call` (a `Call`), `layout` (a `Layout`), or
+            `inputs`, argument → shape and dtype.
         resolution: image height and width in pixels.
         stride: pixels per token side; the token grid is resolution / stride. 1 for a backbone, which is given
             pixels and makes tokens of them itself.
@@ -49,12 +56,14 @@ class Cell:
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
         threads: intra-op CPU threads of torch; None leaves it to the scenario.
         allocator: what the timing process is asked for; what it had is in `Timing.allocator`.
+        machine: name of the machine in a run folder that holds several (`benchsuite merge`); else empty.
     """
 
     subject: Subject = "mixer"
     name: str
     target: str
     config: Mapping[str, Any] = field(default_factory=dict)
+    forward: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int]
     stride: int
     batch: int
@@ -70,6 +79,7 @@ class Cell:
     protocol: Protocol = "adaptive"
     threads: int | None = None
     allocator: Allocator = "retain"
+    machine: str = ""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -102,14 +112,16 @@ class Cell:
 _FIELDS: tuple[str, ...] = tuple(one.name for one in fields(Cell))
 _NEVER = object()
 _LATER: Mapping[str, Any] = {
+    "forward": {},
     "memory_format": "contiguous",
     "compile": "eager",
     "cache": "warm",
     "protocol": "adaptive",
     "threads": None,
     "allocator": "retain",
+    "machine": "",
 }
-"""Axes that the first records did not have → the value that does not show in an id."""
+"""Fields that the first records did not have → the value that does not show in an id."""
 
 SETTINGS: tuple[str, ...] = (
     "device",
@@ -129,6 +141,8 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+TOLD_APART: tuple[str, ...] = (*SETTINGS, "machine")
+"""The same with the machine, which no scenario sweeps: in what two cells of one subject may differ."""
 SWEPT: tuple[str, ...] = (
     "resolution",
     "stride",

@@ -9,14 +9,17 @@ of an hour before the first cell is measured; there, whoever measures a comparis
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
-from benchsuite.scenario.subjects import SCALED, TIMM
+from benchsuite.scenario.subjects import LIBRARIES, SCALED
 from benchsuite.worker.reply import Plan, WorkerReply
+
+logger = logging.getLogger(__name__)
 
 LEAST_S = 120.0
 """What each step is given at least: a step may import and trace, which a cell's timeout is not meant for."""
@@ -58,7 +61,9 @@ class CellPlanner:
         """
         plans: list[WorkerReply[Plan]] = []
         wrong: dict[str, None] = {}
-        for cell, cost in zip(cells, self._costs(cells, wrong, timeout_s), strict=True):
+        costs = self._costs(cells, wrong, timeout_s)
+        for number, (cell, cost) in enumerate(zip(cells, costs, strict=True), 1):
+            logger.info("planned %d of %d cells", number, len(cells))
             if cost.status != "ok":
                 plans.append(WorkerReply(status=cost.status, failure=cost.failure))
                 continue
@@ -90,7 +95,7 @@ class CellPlanner:
                 yield WorkerReply(status=loaded.status, failure=loaded.failure)
                 continue
             axes = (cell.grid, cell.dim, cell.num_heads, cell.kernel)
-            key = repr((source, sorted(cell.config.items()), axes))
+            key = repr((source, sorted(cell.config.items()), cell.forward, axes))
             if key not in counted:
                 try:
                     counted[key] = self._ask("count", cell, timeout_s=timeout_s)
@@ -143,13 +148,13 @@ def plan_cells(
 
 def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:
     """The smallest cell of every subject as configured, on `math` where it has that: there its arguments are
-    looked at, and not only whether it has the kernel. Of a network of timm one of each size."""
+    looked at, and not only whether it has the kernel. Of a network of another library one of each size."""
     smallest: dict[tuple[Any, ...], Cell] = {}
     configs: dict[int, str] = {}  # cells of one variant share the object
     for cell in cells:
         config = configs.get(id(cell.config)) or configs.setdefault(id(cell.config), repr(cell.config))
         training = cell.mode == "training_step"
-        size = cell.resolution if cell.target.startswith(TIMM) else None
+        size = cell.resolution if cell.target.startswith(LIBRARIES) else None
         kind = (cell.subject, cell.name, cell.target, config, size, cell.dim, cell.num_heads, training)
         other = smallest.get(kind)
         if other is None or _size(cell) < _size(other):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.history import Machine, Series, history, machine_of
+from benchsuite.findings.history import Series, history
 from benchsuite.report.words import counted, joined, slug
 from benchsuite.results.frame import to_frame
+from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 
 
@@ -52,7 +53,7 @@ class Contents:
 
     Attributes:
         runs: the latest first.
-        cells: the rows of all runs' frames, with `run`, `machine` (its key), `label` (its words) and `date`.
+        cells: the rows of all runs' frames, with `run` and `date`.
         series: histories of every cell.
     """
 
@@ -79,7 +80,7 @@ def site_run(name: str, run: Run) -> SiteRun:
     records = [record for record in run.records if record.status != "skipped"]
     measured = sum(record.status == "ok" for record in records)
     environment = run.environment
-    machines = dict.fromkeys(machine_of(one).label for one in _environments(run).values())
+    machines = dict.fromkeys(machine_name(one) for one in _environments(run).values())
     cells = counted(len(records), "cell")
     return SiteRun(
         name=name,
@@ -104,19 +105,9 @@ def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
 
 
 def _frame(name: str, run: Run) -> pd.DataFrame:
-    machines: dict[int, Machine] = {
-        session: machine_of(environment) for session, environment in _environments(run).items()
-    }
-    first = machine_of(run.environment)
     records = [record for record in run.records if record.status != "skipped"]
     frame = to_frame(records, _environments(run))
-    of = [machines.get(record.session, first) for record in records]
-    return frame.assign(
-        run=name,
-        machine=[one.key for one in of],
-        label=[one.label for one in of],
-        date=str(run.environment.get("started_at") or ""),
-    )
+    return frame.assign(run=name, date=str(run.environment.get("started_at") or ""))
 
 
 def addresses(words: list[str]) -> dict[str, str]:

@@ -112,8 +112,8 @@ def _mixer(cells: pd.DataFrame, target: str) -> str:
     """The latest result of every cell of a mixer, machine by machine."""
     latest = cells.sort_values("date", kind="stable").drop_duplicates(["machine", "cell"], keep="last")
     machines = [
-        (str(part["label"].iloc[0]), describe(shared(points(part))), list(_results(part)))
-        for _, part in latest.groupby("machine", sort=False)
+        (str(machine), describe(shared(points(part))), list(_results(part)))
+        for machine, part in latest.groupby("machine", sort=False)
     ]
     word = noun(cells["subject"]).single
     summary = (
@@ -168,16 +168,14 @@ def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Li
 def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
     """Scenario and machine of which at least one cell was timed twice."""
     several = (one for one in series if len(one.timed) > 1)
-    groups = grouped(several, lambda one: (one.scenario, one.machine.key))
-    names = addresses([f"{scenario}-{key}" for scenario, key in groups])
+    groups = grouped(several, lambda one: (one.scenario, one.machine))
+    names = addresses([f"{scenario} {machine}" for scenario, machine in groups])
     links = []
-    for (scenario, key), alike in groups.items():
+    for (scenario, machine), alike in groups.items():
         runs = len({point.run for one in alike for point in one.timed})
         stepped = sum(bool(one.trend.steps) for one in alike)
         note = f"{counted(runs, 'run')}, {counted(len(alike), 'cell')}, {stepped} with a step"
-        link = Link(
-            f"{scenario} on {alike[0].machine.label}", f"trends/{names[f'{scenario}-{key}']}.html", note
-        )
+        link = Link(f"{scenario} on {machine}", f"trends/{names[f'{scenario} {machine}']}.html", note)
         links.append((link, alike))
     return links
 

@@ -9,17 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import benchsuite
-from benchsuite.cli import main
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.scenario.schema import json_schema
 from benchsuite.zoo.catalogue import known_parameters
 from tests.builders import make_cell
+from tests.commands import Cli
 
 TINY = """
 name: tiny
@@ -34,27 +33,6 @@ sweep:
 measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings:
 false}
 """
-
-Cli = Callable[..., "Answer"]
-
-
-class Answer:
-    """Exit code and output of one command."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capfd.readouterr()
-        return Answer(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(autouse=True)
@@ -235,7 +213,7 @@ def test_what_a_mixer_refuses_is_a_record_of_its_cells_and_no_mistake_of_the_sce
         (["run", "--resume", "nowhere"], "nowhere: no such folder"),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers"),
+        (["list", "mixer"], 'list: no "mixer"; did you mean "mixers"?'),
         (["parity", "nowhere"], "nowhere: no such folder"),
         (["check", "nowhere"], "no shipped scenario"),
     ],
@@ -330,12 +308,11 @@ def test_lists_name_every_mixer_and_scenario(cli: Cli) -> None:
     assert any(line.startswith("hilo ") and "arXiv:2205.13213" in line for line in mixers)
 
 
-@pytest.mark.parametrize("format", ["csv", "markdown"])
-def test_export_prints_flat_columns(cli: Cli, finished: Path, format: str) -> None:
+@pytest.mark.parametrize(("format", "latency"), [("csv", "latency_s"), ("markdown", "Latency per step (")])
+def test_export_prints_a_line_a_cell(cli: Cli, finished: Path, format: str, latency: str) -> None:
     answer = cli("export", finished, "--format", format)
     assert answer.code == 0
-    header = answer.out.splitlines()[0]
-    assert "latency_s" in header
+    assert latency in answer.out.splitlines()[0]
     assert len([line for line in answer.out.splitlines() if "HiLo" in line]) == 4
 
 
@@ -347,9 +324,23 @@ def test_export_writes_a_file(cli: Cli, finished: Path, tmp_path: Path) -> None:
 
 
 def test_export_refuses_an_unknown_format(cli: Cli, finished: Path) -> None:
-    answer = cli("export", finished, "--format", "xml")
+    answer = cli("export", finished, "--format", "latx")
     assert answer.code == 2
-    assert "csv" in answer.err
+    assert (
+        answer.err == '--format: no "latx"; did you mean "latex"?\n  allowed: csv, parquet, markdown, latex\n'
+    )
+    answer = cli("export", finished, "--columns", "name")
+    assert (answer.code, answer.err) == (
+        2,
+        "--columns: csv holds every column; it is for markdown and latex\n",
+    )
+
+
+def test_export_of_two_runs_to_latex_says_which_run_each_row_is_of(cli: Cli, finished: Path) -> None:
+    answer = cli("export", finished, finished, "--format", "latex", "--columns", "run,name,latency_s")
+    assert answer.code == 0
+    assert answer.out.count(finished.name) == 2 + 16  # the caption, and rows
+    assert "\\toprule" in answer.out
 
 
 def test_load_gives_a_frame(finished: Path) -> None:

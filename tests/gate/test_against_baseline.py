@@ -46,14 +46,16 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
     new = [
         cell("both", *CALM),
         cell("new"),
+        cell("new, and fails", **oom),
         cell("breaks", **oom),
         cell("never", **oom),
         cell("works", *CALM),
     ]
     assert verdicts(old, new) == {
         "both": "same",
-        "gone": "missing",
-        "new": "missing",
+        "gone": "removed",
+        "new": "new",
+        "new, and fails": "failed",
         "breaks": "broken",
         "never": "equal",
         "works": "failed",
@@ -92,6 +94,8 @@ def test_many_cells_are_corrected_for() -> None:
     many = verdicts([*quiet, cell("edge", *CALM)], [*quiet, edge])
     assert alone["edge"] == "slower"
     assert many["edge"] == "inconclusive"
+    larger = replace(edge, numbers={"macs": 1001})  # a count needs no statistics
+    assert verdicts([*quiet, cell("edge", *CALM)], [*quiet, larger])["edge"] == "larger"
 
 
 @pytest.mark.parametrize(

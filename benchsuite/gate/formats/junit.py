@@ -3,7 +3,7 @@
 A regression is a failure; a cell that nobody could measure, or that nobody can tell, is skipped with its
 reason. The first test case is the gate as a whole: an error where it refused, had no cell, or left one
 unmeasured. So a file of skipped cells does not read as a pass.
-A test case has the cell's label as its name, and its id as the last part of its classname.
+A test case has the cell's label as its name, and the scenario's name as its classname.
 Layout: testsuites, testsuite, properties, testcase, as Jenkins's xunit plugin has it (junit-10).
 """
 
@@ -12,11 +12,13 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET  # writes only
 
 from benchsuite.gate.formats.phrases import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
-from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
+from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.text import in_xml
 
 WHOLE = "the gate as a whole"
 """Name of the test case that stands for no cell."""
+_NOTHING_TO_SAY = ("removed", "new", "failed", "inconclusive", "not counted")
+"""Verdicts that neither pass nor fail: nothing was compared, or nobody can tell."""
 
 
 def to_junit(result: GateResult) -> str:
@@ -57,14 +59,11 @@ def _whole(suite: ET.Element, result: GateResult) -> None:
 
 
 def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> None:
-    classname = one_line(f"{result.scenario}.{cell.id}")
-    case = ET.SubElement(suite, "testcase", {"classname": classname, "name": one_line(name)})
+    case = ET.SubElement(suite, "testcase", {"classname": one_line(result.scenario), "name": name})
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
-    if cell.verdict in REGRESSIONS:
+    if cell.verdict in result.failing:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
-    elif cell.verdict == "missing" and result.missing_fails:
-        ET.SubElement(case, "error", {"type": "missing", "message": message})
     elif cell.verdict == "no longer counted":
         ET.SubElement(case, "error", {"type": "NoLongerCounted", "message": message})
-    elif cell.verdict in ("missing", "failed", "inconclusive", "not counted") or cell.candidate != "ok":
+    elif cell.verdict in _NOTHING_TO_SAY or cell.candidate != "ok":
         ET.SubElement(case, "skipped", {"message": message})
