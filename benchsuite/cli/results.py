@@ -10,7 +10,8 @@ import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, did_you_mean
-from benchsuite.report.figures import KINDS, require_style
+from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.styles import require_style
 
 if TYPE_CHECKING:
     from benchsuite.report.claims_panel import ClaimsPanel

@@ -83,7 +83,7 @@ def run(
     from benchsuite import terminal
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.plugins import require_folders
-    from benchsuite.report.figures import require_style
+    from benchsuite.report.figures.styles import require_style
     from benchsuite.results.store import SCENARIO
     from benchsuite.runner.executors.table import open_executor, require_executor
     from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath

@@ -114,8 +114,8 @@ def compare(
     code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
     allocator.
     """
+    from benchsuite.report.comparison import plain as data_of
     from benchsuite.report.comparison_page import page as page_of
-    from benchsuite.report.comparison_page import plain as data_of
     from benchsuite.report.comparison_page import to_html
     from benchsuite.report.templating import write
     from benchsuite.results.comparable import require_alike

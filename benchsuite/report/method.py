@@ -225,8 +225,8 @@ def _sureness(run: Run) -> Iterator[Fact]:
             "of which counts once, however many samples it took. Ratios are taken within each round, so that "
             "what moves a whole process drops out. A difference is significant where the interval of the "
             "ratio excludes 1, the ratio is beyond the noise floor of the machine, and the test of Benjamini "
-            f"and Hochberg over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is "
-            "no interval.",
+            "and Hochberg over all comparisons of a group agrees. Claims, which were asked before the run, "
+            f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", text)
     wanted = (run.scenario.get("measure") or {}).get("precision")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.findings.history import Machine, Series, history, machine_of
+from benchsuite.report.points import Point, points
 from benchsuite.report.words import counted, joined, slug
-from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run
 
 
@@ -46,28 +44,42 @@ class SiteRun:
         return f"runs/{self.name}/report.html"
 
 
+@dataclass(frozen=True, slots=True)
+class SiteCell:
+    """A cell of one run of the site.
+
+    Attributes:
+        run: name of the run.
+        date: when the run began, ISO 8601.
+    """
+
+    point: Point
+    run: str
+    machine: Machine
+    date: str
+
+
 @dataclass(frozen=True)
 class Contents:
     """All runs of a site.
 
     Attributes:
         runs: the latest first.
-        cells: the rows of all runs' frames, with `run`, `machine` (its key), `label` (its words) and `date`.
+        cells: those of all runs.
         series: histories of every cell.
     """
 
     runs: tuple[SiteRun, ...]
-    cells: pd.DataFrame
+    cells: tuple[SiteCell, ...]
     series: tuple[Series, ...]
 
 
 def read_contents(runs: Mapping[str, Run]) -> Contents:
     """Read these runs, by name."""
     listed = [site_run(name, run) for name, run in runs.items()]
-    frames = [_frame(name, run) for name, run in runs.items()]
     return Contents(
         runs=tuple(sorted(listed, key=lambda one: (one.date, one.name), reverse=True)),
-        cells=pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
+        cells=tuple(cell for name, run in runs.items() for cell in _cells(name, run)),
         series=tuple(history(runs.values())),
     )
 
@@ -103,20 +115,13 @@ def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
     return run.environments or {1: run.environment}
 
 
-def _frame(name: str, run: Run) -> pd.DataFrame:
-    machines: dict[int, Machine] = {
-        session: machine_of(environment) for session, environment in _environments(run).items()
-    }
+def _cells(name: str, run: Run) -> Iterator[SiteCell]:
+    machines = {session: machine_of(found) for session, found in _environments(run).items()}
     first = machine_of(run.environment)
     records = [record for record in run.records if record.status != "skipped"]
-    frame = to_frame(records, _environments(run))
-    of = [machines.get(record.session, first) for record in records]
-    return frame.assign(
-        run=name,
-        machine=[one.key for one in of],
-        label=[one.label for one in of],
-        date=str(run.environment.get("started_at") or ""),
-    )
+    for point in points(records, _environments(run)):
+        machine = machines.get(point.session, first)
+        yield SiteCell(point, name, machine, str(run.environment.get("started_at") or ""))
 
 
 def addresses(words: list[str]) -> dict[str, str]:
