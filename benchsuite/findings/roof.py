@@ -69,13 +69,13 @@ class Roof:
 
 
 def roof_of(measured: MeasuredCell) -> Roof | None:
-    """The place of a cell; None in training, and where it or its machine lacks a number."""
+    """The place of a cell; None in training, where it or its machine lacks a number, and without MACs."""
     record, timing, achieved = measured.record, measured.timing, measured.achieved_flops_per_s
-    if timing is None or achieved is None or record.cost is None or record.memory is None:
+    if timing is None or not achieved or record.cost is None or record.memory is None:
         return None
     operations = intensity(record.cell, record.cost, record.memory)
     top = ceilings_of(measured.environment, record.cell.device, record.cell.dtype, timing.threads)
-    if operations is None or not top.macs_per_s or not top.copy_bytes_per_s:
+    if not operations or not top.macs_per_s or not top.copy_bytes_per_s:
         return None
     peak = FLOPS_PER_MAC * top.macs_per_s
     fewer = record.cost.dense_3x3_macs and top.counted_per_s and top.counted_per_s > top.macs_per_s

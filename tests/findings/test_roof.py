@@ -81,6 +81,7 @@ def test_training_and_cells_without_a_ceiling_of_their_own_have_no_place(axes: d
 def test_what_was_not_measured_or_failed_has_no_place() -> None:
     assert absent(record_of(10**6, 1e-3), {})
     assert absent(record_of(10**6, 1e-3, None))  # nobody looked at its output
+    assert absent(record_of(0, 1e-3))
     assert absent(make_record(status="oom"))
 
 

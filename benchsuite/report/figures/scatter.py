@@ -32,7 +32,7 @@ from benchsuite.report.figures.styles import LITV2
 from benchsuite.report.label_places import Box, around, segment
 from benchsuite.report.points import Point, kernels_of, names_of, noise_of, resolutions_of
 from benchsuite.report.theme import MUTED, Look, fills
-from benchsuite.report.words import pixels, some
+from benchsuite.report.words import counted, pixels, some
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
 
@@ -250,6 +250,7 @@ class _Plot:
             colors=[looks[name].color for name in names] if many else (),
             taken=[*taken, *signs, *(around(*here, 4) for name in names for here in anchors[name])],
             first=len(telling.intersection(names)),
+            far=len(telling.intersection(names)) if many else None,
             avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
         )
         return {name for name, there in zip(names, placed, strict=True) if not there}
@@ -327,9 +328,7 @@ def _caption(
     if too_many(drawn):
         parts.append("Coloured are the front, the extremes and the reference.")
     if unnamed:
-        parts.append(
-            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
-        )
+        parts.append(f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.")
     if len(resolutions) < len(resolutions_of(drawn)):
         parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
     return " ".join(parts) + without_number([p for p in cells if p.resolution in resolutions])

@@ -182,8 +182,9 @@ def test_a_crowded_part_is_enlarged_and_far_marks_squeeze_nothing() -> None:
     (frame,) = [patch for patch in overview.patches if isinstance(patch, Rectangle)]
     assert frame.get_x() == part.get_xlim()[0]
     found = texts(drawing.figure)
-    assert sorted(set(found)) == sorted(record.cell.name for record in records)
-    assert len(found) == len(records)  # each in one of the panels
+    assert {"far0", "far1", "far2"} <= set(found)
+    assert len(found) == len(set(found))  # each in one of the panels
+    assert f"No room for {len(records) - len(found)} name" in drawing.caption
 
 
 def test_of_more_than_twenty_names_only_the_telling_ones_are_coloured() -> None:
