@@ -28,7 +28,8 @@ import yaml
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
-from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.executors.local_pool import LocalPoolExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers, ProcessWorkers

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import difflib
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -213,3 +213,10 @@ def suggested(word: str | None, quote: str = '"') -> str:
 def did_you_mean(word: str, allowed: Iterable[str], quote: str = '"') -> str:
     """The end of a message about a wrong word: the nearest allowed one; empty if none is near."""
     return suggested(nearest(word, allowed), quote)
+
+
+def require_word(option: str, word: str | None, allowed: Sequence[str]) -> None:
+    """Raise UsageError, with the nearest right word, unless the word is None or one of those allowed."""
+    if word is None or word in allowed:
+        return
+    raise UsageError(f'{option}: no "{word}"{did_you_mean(word, allowed)}\n  allowed: {", ".join(allowed)}')

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.cell import SETTINGS, SUBJECTS, Cell, Subject
+from benchsuite.results.cell import SUBJECTS, TOLD_APART, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
 
@@ -39,7 +39,7 @@ def noun(subjects: Iterable[str]) -> Noun:
 
 def cell_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → its label and the axes in which it differs from others: "HiLo, 448 px, sdpa"."""
-    varying = [axis for axis in SETTINGS if len({getattr(cell, axis) for cell in cells}) > 1]
+    varying = [axis for axis in TOLD_APART if len({getattr(cell, axis) for cell in cells}) > 1]
     return {cell.id: ", ".join([cell.name, *(_axis(cell, axis) for axis in varying)]) for cell in cells}
 
 
@@ -91,5 +91,5 @@ def describe_cell(cell: Cell) -> str:
 
 def setting_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → the axes, kernel aside, in which the settings of these cells differ: "448 px, batch 8"."""
-    varying = [axis for axis in SETTINGS if axis != "kernel" and len({getattr(c, axis) for c in cells}) > 1]
+    varying = [axis for axis in TOLD_APART if axis != "kernel" and len({getattr(c, axis) for c in cells}) > 1]
     return {cell.id: ", ".join(_axis(cell, axis) for axis in varying) for cell in cells}

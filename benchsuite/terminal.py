@@ -57,6 +57,12 @@ def observer(*, quiet: bool, verbose: bool) -> Observer:
     return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
 
 
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what was decided for the user before a run begins."""
+    for note in notes:
+        print(note)
+
+
 def describe_result(record: Record) -> str:
     """A record in a few words: median with its interval, or the reason why there is none."""
     if record.timing is None or record.status != "ok":

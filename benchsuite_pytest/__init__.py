@@ -1,8 +1,7 @@
-"""A gate in a project's own tests: `pytest --benchsuite-gate FILE`, and the fixture `bench_cell`.
+"""A gate in a project's own tests: `pytest --benchsuite-gate FILE`, and two fixtures.
 
-Only what is counted is tested here: MACs, parameters and operators, which are the same on every machine. A
-time is not, since the unit of evidence is the process, and a test runs in one: times belong to `benchsuite
-gate SCENARIO --base REF`.
+`bench_cell` counts one mixer. `benchsuite_gate` measures a scenario, in processes of its own, since the unit
+of evidence about times is the process, and a test runs in one.
 
 pytest imports this in every run of an environment that has benchsuite. So it imports nothing of benchsuite,
 and no torch, until it is asked for something; and it is no part of that package, or coverage would begin too
@@ -19,15 +18,21 @@ import pytest
 
 if TYPE_CHECKING:
     from benchsuite.results.record import Cost
+    from benchsuite_pytest.times import ScenarioGate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("benchsuite", "benchsuite: gate on MACs, parameters and operators")
+    group = parser.getgroup("benchsuite", "benchsuite: has a change made mixers slower or larger?")
     group.addoption(
         "--benchsuite-gate",
         metavar="FILE",
         default=None,
         help="Add a test for each cell of a baseline that `benchsuite baseline exact` wrote.",
+    )
+    group.addoption(
+        "--benchsuite-update",
+        action="store_true",
+        help="Write the baselines anew in place of comparing with them.",
     )
     group.addoption(
         "--benchsuite-pythonpath",
@@ -44,9 +49,10 @@ def pytest_collection_modifyitems(
 ) -> None:
     file = config.getoption("--benchsuite-gate")
     if file is not None:
-        from benchsuite_pytest.gate import tests_of
+        from benchsuite_pytest.counts import tests_of
 
-        items.extend(tests_of(session, Path(file), config.getoption("--benchsuite-pythonpath")))
+        pythonpath, update = _options(config)
+        items.extend(tests_of(session, Path(file), pythonpath, update=update))
 
 
 @pytest.fixture
@@ -56,9 +62,26 @@ def bench_cell() -> Callable[..., Cost]:
     Arguments are those of a mixer in a scenario: `dim`, `num_heads`, `resolution` in pixels, `stride`,
     `kernel`; all others go to the mixer. Fails the test if it cannot be built.
     """
-    from benchsuite_pytest.gate import counted
+    from benchsuite_pytest.counts import counted
 
     def count(target: str, **arguments: Any) -> Cost:
         return counted(target, arguments)
 
     return count
+
+
+@pytest.fixture
+def benchsuite_gate(pytestconfig: pytest.Config, tmp_path: Path) -> ScenarioGate:
+    """Measure a scenario and fail if it became slower or larger: `benchsuite_gate("scenarios/mine.yaml")`.
+
+    With `base="main"` the files as they are and that revision are measured in turns. Without, the scenario is
+    compared with what was stored for this machine; see `ScenarioGate.__call__`.
+    """
+    from benchsuite_pytest.times import ScenarioGate
+
+    pythonpath, update = _options(pytestconfig)
+    return ScenarioGate(tmp_path, pythonpath, update=update)
+
+
+def _options(config: pytest.Config) -> tuple[tuple[str, ...], bool]:
+    return tuple(config.getoption("--benchsuite-pythonpath")), config.getoption("--benchsuite-update")

@@ -31,8 +31,10 @@ def make_gate_cell(verdict: CellVerdict = "same", **changes: Any) -> GateCell:
         fields["changes"] = (Change(cell, "macs", 1000, 1200 if verdict == "larger" else 0),)
     if verdict in ("failed", "broken"):
         fields |= {"candidate": "oom", "base": "oom" if verdict == "failed" else "ok", "reason": "no memory"}
-    if verdict == "missing":
+    if verdict == "removed":
         fields |= {"candidate": None, "reason": "only the base has it"}
+    if verdict == "new":
+        fields |= {"base": None, "reason": "only the candidate has it"}
     return GateCell(**(fields | changes))
 
 

@@ -261,10 +261,11 @@ class MtiaDevice(CpuDevice):
         """
 from benchsuite.measurement.device import open_device, resolve
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import WarmUp, measure_time
+from benchsuite.measurement.timing import SamplingPlan, WarmUp, measure_time
 
 name = resolve("mtia")
-timing = measure_time(lambda: None, open_device(name), WarmUp(1, 0.0), FixedCount(3, 3, 1.0), threads=1)
+plan = SamplingPlan(WarmUp(1, 0.0), FixedCount(3, 3, 1.0), threads=1)
+timing = measure_time(lambda: None, open_device(name), plan)
 print(name, timing.method, len(timing.samples_s), resolve("auto"))
 """,
     )

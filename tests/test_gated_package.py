@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.gated_package import EXAMPLE, MORE_MACS, SLOWER, copy_of_example, plant
+from tests.git import commit
 
 
 def call(folder: Path, *words: str, pythonpath: str = "") -> tuple[int, str]:
@@ -60,6 +61,7 @@ def test_planted_macs_fail_its_tests_by_name_and_without_any_timing(tmp_path: Pa
 )
 def test_a_planted_slowdown_of_15_per_cent_is_caught_between_two_commits(tmp_path: Path) -> None:
     folder = copy_of_example(tmp_path / "package")
+    (folder / ".gitignore").write_text("__pycache__/\nunchanged/\nslower/\n", encoding="utf-8")
     commit(folder, "as it is")
     (folder / "note.txt").write_text("nothing of the mixer changed\n", encoding="utf-8")
     commit(folder, "no change of code")
@@ -71,15 +73,6 @@ def test_a_planted_slowdown_of_15_per_cent_is_caught_between_two_commits(tmp_pat
     code, said = call(folder, *words, "--base", "HEAD~1", "--candidate", "HEAD", "--out", "slower")
     assert code == 1, said
     assert "slower" in said
-
-
-def commit(folder: Path, message: str) -> None:
-    if not (folder / ".git").exists():
-        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-        (folder / ".gitignore").write_text("__pycache__/\nunchanged/\nslower/\n", encoding="utf-8")
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
-    subprocess.run(["git", *identity, "commit", "--quiet", "-m", message], cwd=folder, check=True)
 
 
 def test_the_example_holds_its_workflow_and_nothing_that_a_run_left() -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks._called import called
 from benchsuite.gate.baseline import Baseline, write
-from benchsuite_pytest.gate import counted
+from benchsuite_pytest.counts import counted
+
+pytest_plugins = ("pytester",)
 
 WATCH = """
 import sys
@@ -22,32 +22,33 @@ def test_nothing_was_imported_for_it():
 """
 
 
-def run_pytest(folder: Path, *words: str) -> tuple[int, str]:
-    # Without COVERAGE_PROCESS_START and the like: what coverage imports is not what is asked for here.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    return done.returncode, done.stdout + done.stderr
+@pytest.fixture(autouse=True)
+def _unwatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What coverage imports in a process is not what is asked for here."""
+    for key in [key for key in os.environ if key.startswith("COV")]:
+        monkeypatch.delenv(key)
 
 
-def test_a_run_that_does_not_ask_for_it_imports_neither_torch_nor_benchsuite(tmp_path: Path) -> None:
-    (tmp_path / "test_watch.py").write_text(WATCH, encoding="utf-8")
-    code, said = run_pytest(tmp_path)
-    assert code == 0, said
+def test_a_run_that_does_not_ask_for_it_imports_neither_torch_nor_benchsuite(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(test_watch=WATCH)
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("run", "is a baseline of a run, and a test run is one process"), ("none", "cannot be read")],
 )
-def test_a_file_that_is_no_baseline_of_counts_is_refused(tmp_path: Path, kind: str, said: str) -> None:
+def test_a_file_that_is_no_baseline_of_counts_is_refused(
+    pytester: pytest.Pytester, kind: str, said: str
+) -> None:
     if kind == "run":
-        write(Baseline(kind="run", name="tiny", cells=()), tmp_path / "b.json")
-    (tmp_path / "test_watch.py").write_text("def test_it(): pass\n", encoding="utf-8")
-    code, text = run_pytest(tmp_path, "--benchsuite-gate", "b.json")
-    assert code == int(pytest.ExitCode.USAGE_ERROR), text
+        write(Baseline(kind="run", name="tiny", cells=()), pytester.path / "b.json")
+    pytester.makepyfile("def test_it(): pass")
+    result = pytester.runpytest_subprocess("--benchsuite-gate", "b.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    text = str(result.stdout) + str(result.stderr)
     assert said in text
     assert "Traceback" not in text
 
@@ -88,27 +89,75 @@ class Never(Once):
         refuse_to_be_counted(x, "only as it is")
         return self.p(x)
 """
+TWICE = OWN.replace("return self.p(x)", "return self.p(self.p(x))", 1)
+GATED = ("--benchsuite-gate", "b.json", "--benchsuite-pythonpath", ".")
+
+
+def scenario(mixers: str) -> str:
+    return (
+        f"name: mine\ntitle: Mine\nsweep: {{mixer: [{mixers}], resolution: 32, dim: 8}}\n"
+        "measure: {metrics: [cost, latency], threads: 1, rounds: 1, max_s: 0.01, warmup_s: 0, "
+        "ceilings: false, check: false}\n"
+    )
+
+
+@pytest.fixture
+def counted_once(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with a baseline of its two mixers."""
+    pytester.makepyfile(plugin_own=OWN)
+    (pytester.path / "mine.yaml").write_text(scenario("'plugin_own:Once', 'plugin_own:Never'"))
+    made = called("baseline", "exact", "mine.yaml", "--pythonpath", ".", "--out", "b.json")
+    assert made.code == 0, made.err
+    return pytester
 
 
 @pytest.mark.slow
 def test_a_cell_that_is_no_longer_counted_fails_and_one_that_never_was_is_skipped_with_the_reason(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    counted_once: pytest.Pytester,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "plugin_own.py").write_text(OWN)
-    (tmp_path / "mine.yaml").write_text(
-        "name: mine\ntitle: Mine\n"
-        "sweep: {mixer: ['plugin_own:Once', 'plugin_own:Never'], resolution: 32, dim: 8}\n"
-    )
-    made = called("baseline", "exact", "mine.yaml", "--pythonpath", ".", "--out", "b.json")
-    assert made.code == 0, made.err
     broken = "refuse_to_be_counted(x, 'nor here'); return self.p(x)"
-    (tmp_path / "plugin_own.py").write_text(OWN.replace("return self.p(x)", broken, 1))
-    code, said = run_pytest(tmp_path, "-rs", "--benchsuite-gate", "b.json", "--benchsuite-pythonpath", ".")
-    assert code == 1, said
-    assert "1 failed, 1 passed, 1 skipped" in said
-    assert 'not counted: on "meta" RuntimeError: nor here' in said
+    counted_once.makepyfile(plugin_own=OWN.replace("return self.p(x)", broken, 1))
+    result = counted_once.runpytest_subprocess("-rs", *GATED)
+    result.assert_outcomes(failed=1, passed=1, skipped=1)
+    said = str(result.stdout)
+    assert 'Once: not counted: on "meta" RuntimeError: nor here' in said
     assert "if that is meant: benchsuite baseline accept" in said
     assert "b.json --cells --pythonpath ." in said
     (skipped,) = (line for line in said.splitlines() if line.startswith("SKIPPED"))
     assert 'on both sides: on "meta" RuntimeError: only as it is' in skipped
+
+
+@pytest.mark.slow
+def test_an_update_takes_over_numbers_and_cells_that_are_new(counted_once: pytest.Pytester) -> None:
+    text = scenario("'plugin_own:Once', 'plugin_own:Never', 'plugin_own:New'")
+    (counted_once.path / "mine.yaml").write_text(text)
+    counted_once.makepyfile(plugin_own=f"{TWICE}\nclass New(Once): pass\n")
+    result = counted_once.runpytest_subprocess("-rs", *GATED)
+    result.assert_outcomes(failed=1, skipped=2)
+    result.stdout.fnmatch_lines(["*Once: macs 256 → 512 (+100 %)*", "*new, and not in the baseline: New*"])
+    counted_once.runpytest_subprocess("--benchsuite-update", *GATED).assert_outcomes(passed=1)
+    counted_once.runpytest_subprocess(*GATED).assert_outcomes(passed=3, skipped=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # four test runs, with a run of the scenario in each but the first
+def test_a_test_of_times_takes_a_baseline_of_the_machine_which_an_update_writes(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        plugin_own=OWN, test_speed="def test_speed(benchsuite_gate): benchsuite_gate('mine.yaml', runs=1)"
+    )
+    (pytester.path / "mine.yaml").write_text(scenario("'plugin_own:Once'"))
+    words = ("-rs", "--benchsuite-pythonpath", ".")
+    result = pytester.runpytest_subprocess(*words)
+    result.assert_outcomes(skipped=1)
+    assert "is not there: pytest --benchsuite-update writes the baseline of this machine" in str(
+        result.stdout
+    )
+    pytester.runpytest_subprocess(*words, "--benchsuite-update").assert_outcomes(skipped=1)
+    assert len(list(Path("baselines").glob("mine-*.json"))) == 1
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=1)  # one process says nothing of times
+    pytester.makepyfile(plugin_own=TWICE)
+    result = pytester.runpytest_subprocess(*words)
+    result.assert_outcomes(failed=1)
+    assert "larger  Once: macs 256 → 512 (+100 %)" in str(result.stdout)

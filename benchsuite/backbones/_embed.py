@@ -111,7 +111,7 @@ class PatchMerging(Embedding):
         return size[0] // 2, size[1] // 2
 
 
-class DeformableMerging(lit.DeformableMerging, Embedding):
+class DeformableEmbedding(lit.DeformableMerging, Embedding):
     """LIT's merging of 2 × 2 tokens by a deformable convolution, to any number of channels."""
 
     def forward(self, x: Tensor) -> Tensor:

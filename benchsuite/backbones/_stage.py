@@ -3,7 +3,7 @@
 A network is a `HierarchyConfig`, which has a `Stage` for each stage. A `Stage` says, by classes and functions
 that make modules, how it is entered, what its blocks are made of, and where it tells positions:
 
-    Stage(dim=384, depth=6, num_heads=12, embed=DeformableMerging, mixers=(attention(HiLo),), ffn=mlp(4))
+    Stage(dim=384, depth=6, num_heads=12, embed=DeformableEmbedding, mixers=(attention(HiLo),), ffn=mlp(4))
 
 - `embed(channels, dim)` makes an `Embedding` (`_embed.py`): a map in, a map out, and what size that has.
 - `mixers` are functions of a `Place` that make a mixer of any layout, such as `attention` returns. Blocks

@@ -43,7 +43,7 @@ class Downsampling(Embedding):
         return convolved(size, 2, 2, 0)
 
 
-class ConvNeXtBlock(nn.Module):
+class ConvNeXtLayer(nn.Module):
     """x + gamma · ffn(norm(mixer(x))) on a (B, dim, H, W) map; one residual, around both.
 
     Args:
@@ -72,7 +72,7 @@ def _depthwise(place: Place) -> nn.Module:
 
 
 def config(dims: tuple[int, ...], depths: tuple[int, ...], *, init_scale: float = 1e-6) -> HierarchyConfig:
-    """A ConvNeXt; `init_scale` is as for `ConvNeXtBlock`."""
+    """A ConvNeXt; `init_scale` is as for `ConvNeXtLayer`."""
     stages = tuple(
         Stage(
             dim=dim,
@@ -81,7 +81,7 @@ def config(dims: tuple[int, ...], depths: tuple[int, ...], *, init_scale: float 
             mixers=(_depthwise,),
             ffn=mlp(4),
             norm=NORM_1E6,
-            block=partial(ConvNeXtBlock, init_scale=init_scale),
+            block=partial(ConvNeXtLayer, init_scale=init_scale),
             layout="NCHW",
         )
         for i, (dim, depth) in enumerate(zip(dims, depths, strict=True))

@@ -73,7 +73,7 @@ class MakeInhomogeneous:
         return InhomogeneousDWBlock(place.dim, kernel_size=self.kernel_size, groups=groups)
 
 
-class DWNetBlock(nn.Module):
+class DWNetLayer(nn.Module):
     """x + mixer(x), without a norm before it, and then x + ffn(norm(x)), on (B, N, dim) tokens of a grid."""
 
     def __init__(self, dim: int, *, mixer: nn.Module | None, ffn: nn.Module, norm: MakeModule) -> None:
@@ -105,7 +105,7 @@ def config(
             mixers=(mixer,),
             ffn=mlp(mlp_ratio),
             norm=partial(nn.BatchNorm2d, eps=1e-5),
-            block=DWNetBlock,
+            block=DWNetLayer,
         )
         for i, (depth, mixer) in enumerate(zip(depths, mixers, strict=True))
     )

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
+from benchsuite.backbones._embed import DeformableEmbedding, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._network import NetworkPort, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Place, Stage, mlp
@@ -49,7 +49,7 @@ def config(
             dim=dim * 2**i,
             depth=depth,
             num_heads=heads,
-            embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
+            embed=DeformableEmbedding if i else partial(PatchEmbedding, stride=patch_size),
             mixers=(partial(_relpos_msa, qkv_bias=qkv_bias),) if mixes else (),
             ffn=ffn(mlp_ratio),
         )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
+from benchsuite.backbones._embed import DeformableEmbedding, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._network import moved, network, take
 from benchsuite.backbones._stage import NORM_1E6, AbsolutePosition, HierarchyConfig, Stage, attention, mlp
@@ -28,7 +28,7 @@ def config(stages: Sequence[PVTStage], *, qkv_bias: bool = True, patch_size: int
             dim=stage.dim,
             depth=stage.depth,
             num_heads=stage.num_heads,
-            embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
+            embed=DeformableEmbedding if i else partial(PatchEmbedding, stride=patch_size),
             start=AbsolutePosition,
             mixers=(attention(MSA, qkv_bias=qkv_bias),) if i > 1 else (),
             ffn=mlp(stage.mlp_ratio),

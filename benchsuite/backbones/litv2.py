@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from benchsuite.backbones import swin
-from benchsuite.backbones._embed import DeformableMerging, PatchEmbedding
+from benchsuite.backbones._embed import DeformableEmbedding, PatchEmbedding
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._network import NetworkPort, moved, network, take
 from benchsuite.backbones._stage import HierarchyConfig, MakeModule, Stage, attention
@@ -51,7 +51,7 @@ def config(
             dim=dim * 2**i,
             depth=depth,
             num_heads=heads,
-            embed=DeformableMerging if i else partial(PatchEmbedding, stride=patch_size),
+            embed=DeformableEmbedding if i else partial(PatchEmbedding, stride=patch_size),
             mixers=(attention(HiLo, window_size=window_size, alpha=alpha, qkv_bias=qkv_bias),)
             if mixes
             else (),

@@ -27,7 +27,7 @@ from benchsuite.mixers._port import Arguments, State, renamed
 from benchsuite.mixers.poolformer import Pooling
 
 
-class Convolution(Embedding):
+class ConvEmbedding(Embedding):
     """A strided convolution and no norm: (B, channels, H, W) → (B, dim, H', W')."""
 
     def __init__(self, channels: int, dim: int, *, kernel_size: int, stride: int, padding: int) -> None:
@@ -123,7 +123,7 @@ def config(
         Stage(
             dim=dim,
             depth=depth,
-            embed=partial(Convolution, kernel_size=kernel_size, stride=stride, padding=padding),
+            embed=partial(ConvEmbedding, kernel_size=kernel_size, stride=stride, padding=padding),
             mixers=(Pool(pool_size),),
             ffn=partial(_mlp, ratio=ratio),
             norm=norm,

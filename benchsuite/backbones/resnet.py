@@ -118,7 +118,7 @@ class Bottleneck(nn.Module):
         return out
 
 
-class Convolution(nn.Conv2d):
+class Conv3x3(nn.Conv2d):
     """The 3 × 3 convolution of a bottleneck."""
 
     layout = "NCHW"
@@ -135,7 +135,7 @@ def _mixers(
     choice: MixerChoice | None, stage: str, width: int, grid: Size, stride: int, kernel: str
 ) -> Callable[[], nn.Module]:
     if choice is None:
-        return lambda: Convolution(width, stride=stride)
+        return lambda: Conv3x3(width, stride=stride)
     return chosen(choice, stage=stage, dim=width, grid=grid, layout="NCHW", stride=stride, kernel=kernel)
 
 

@@ -31,6 +31,8 @@ from benchsuite.mixers.volo import OutlookAttention, VOLOClassAttention
 _POSITION_AT = 2
 """Entry of the network (stages and what is between them) that the position encoding is added in front of."""
 
+STAGES = ("stage1", "stage2", "stage3", "stage4")
+
 
 @dataclass(frozen=True, slots=True)
 class VOLOConfig:
@@ -92,9 +94,8 @@ class VOLO(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, height // scale, width // scale, dim))
         self.network = nn.ModuleList()
         grid = (height, width)
-        stages = tuple(f"stage{number}" for number in range(1, 1 + len(config.depths)))
-        for index, stage in enumerate(stages):
-            make = _mixers(config, index, stage, stages, grid, kernel, mixer)
+        for index, stage in enumerate(STAGES):
+            make = _mixers(config, index, stage, grid, kernel, mixer)
             self.network.append(_stage(config, index, make))
             if config.downsample[index]:
                 self.network.append(Downsample(config.dims[index], config.dims[index + 1]))
@@ -173,7 +174,7 @@ class Downsample(nn.Module):
         return as_tokens(x), size_of(x)
 
 
-class Stage(nn.ModuleList):
+class VOLOStage(nn.ModuleList):
     """Blocks one after the other: (B, N, dim) tokens of a grid → (B, N, dim), and its size."""
 
     def forward(self, x: Tensor, size: Size) -> tuple[Tensor, Size]:
@@ -202,13 +203,12 @@ def _mixers(
     config: VOLOConfig,
     index: int,
     stage: str,
-    stages: tuple[str, ...],
     grid: Size,
     kernel: str,
     mixer: Choices | None,
 ) -> Callable[[], nn.Module]:
     dim, num_heads = config.dims[index], config.num_heads[index]
-    choice = choice_of(mixer, stage, stages)
+    choice = choice_of(mixer, stage, STAGES)
     if choice is not None:
         return chosen(
             choice, stage=stage, dim=dim, grid=grid, layout="BNC", num_heads=num_heads, kernel=kernel
@@ -225,10 +225,10 @@ def _mixers(
     return lambda: MSA(dim, num_heads, qkv_bias=config.qkv_bias, kernel=kernel)
 
 
-def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> Stage:
+def _stage(config: VOLOConfig, index: int, make: Callable[[], nn.Module]) -> VOLOStage:
     dim = config.dims[index]
     hidden_dim = int(dim * config.mlp_ratios[index])
-    return Stage(
+    return VOLOStage(
         PreNormBlock(dim, mixer=make(), ffn=MLP(dim, hidden_dim=hidden_dim), norm=NORM)
         for _ in range(config.depths[index])
     )

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from benchsuite.cli import baseline, gate, health, profile, results, run, runs, scenarios, time, zoo
+from benchsuite.cli import across_runs, baseline, gate, health, profile, results, run, scenarios, time, zoo
 from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
@@ -55,7 +55,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run.run,
     "time": time.time,
     "init": scenarios.init,
-    "status": runs.status,
+    "status": across_runs.status,
     "profile": profile.profile,
     "check": scenarios.check,
     "schema": scenarios.schema,
@@ -63,16 +63,16 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": zoo.show,
     "count": zoo.count,
     "parity": zoo.parity,
-    "merge": runs.merge,
+    "merge": across_runs.merge,
     "export": results.export,
     "report": results.report,
     "figure": results.figure,
     "extract": results.extract,
     "claims": results.claims,
     "analyse": zoo.analyse,
-    "compare": runs.compare,
-    "history": runs.history,
-    "publish": runs.publish,
+    "compare": across_runs.compare,
+    "history": across_runs.history,
+    "publish": across_runs.publish,
     "gate": gate.gate,
     "noise": baseline.noise,
     "gate-report": gate.gate_report,
@@ -90,30 +90,28 @@ def main() -> NoReturn:
     """Entry point: each end is one of `EXIT_CODES`, and every error of ours one message."""
     with guarded() as out, stopped_at_once():
         logging.basicConfig(level=logging.WARNING, format="%(message)s")
-        code = _ended()
+        try:
+            code = int(app(standalone_mode=False) or FINE)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001  each has its exit code
+            code = _code_of(error)
         out.flush()
         if out.failure is not None and not reader_gone(out.failure):
             code = code or _of_system(out.failure)
     sys.exit(code)
 
 
-def _ended() -> int:
-    """Run the command; the code that it ends with."""
-    try:
-        return int(app(standalone_mode=False) or FINE)
-    except _WRONG_WORDS as error:
+def _code_of(error: BaseException) -> int:
+    """The exit code of what a command raised, which is said on stderr."""
+    if isinstance(error, _WRONG_WORDS):
         error.show()
         return BAD_INPUT
-    except BenchsuiteError as error:
+    if isinstance(error, BenchsuiteError):
         print(error if isinstance(error, UsageError) else f"benchsuite: {error}", file=sys.stderr)
         return error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    except OSError as error:
-        return _of_system(error)
-    except (Exception, SystemExit):  # noqa: BLE001  whatever it is, it is no regression
-        return _broken()
+    return _of_system(error) if isinstance(error, OSError) else _broken()
 
 
 def _of_system(error: OSError) -> int:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.gate import GateProgress, nothing_by_halves
-from benchsuite.cli.options import Overrides, Profiles, PythonPath, print_page, warn
+from benchsuite.cli.gate import nothing_by_halves
+from benchsuite.cli.options import Overrides, Profiles, PythonPath, print_page, say, warn
 from benchsuite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def update(
 
     Three runs or more say how far processes differ there; with fewer a gate can tell large changes only.
     """
-    from benchsuite.gate.baseline import machine_digest, of_machine, write
+    from benchsuite.gate.baseline import file_name, of_machine, write
     from benchsuite.results.store import read_run
 
     read = [read_run(path) for path in runs]
     warn(tuple(text for run in read for text in run.warnings))
     baseline = of_machine(read)
-    file = out / f"{baseline.name}-{machine_digest(baseline.machine)}.json"
+    file = out / file_name(baseline.name, baseline.machine)
     write(baseline, file)
     _wrote(baseline, file)
     if len(read) < 3:
@@ -129,6 +129,7 @@ def noise(
     from benchsuite.gate.formats.console import noise_page
     from benchsuite.gate.measure import measure_noise
     from benchsuite.gate.noise import write_noise
+    from benchsuite.gate.progress import GateProgress
     from benchsuite.gate.request import GateRequest, plan
 
     if pairs < 3:
@@ -145,8 +146,8 @@ def noise(
     with nothing_by_halves():
         planned = plan(request)
         for note in planned.notes:
-            print(note, file=sys.stderr)
-        measured = measure_noise(request, planned, GateProgress(planned.cells), pairs)
+            say(note)
+        measured = measure_noise(request, planned, GateProgress(planned.cells, say), pairs)
     file = out or Path(f"noise-{measured.scenario}.json")
     write_noise(measured, file)
     page = noise_page(measured, file)

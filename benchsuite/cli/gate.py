@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +12,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from benchsuite.cli.options import Overrides, Profiles, print_page, write
+from benchsuite.cli.options import Overrides, Profiles, print_page, say, write
 from benchsuite.errors import INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
-    from benchsuite.gate.interleave import ProcessRun
     from benchsuite.gate.request import GateRequest
     from benchsuite.gate.result import GateResult
-    from benchsuite.results.record import Cell
 
 
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="JUnit XML, a test case a cell.")]
@@ -81,15 +78,25 @@ def gate(
         typer.Option(metavar="FILE", help="Compare runs or counts with this, of `benchsuite baseline`."),
     ] = None,
     missing: Annotated[
-        str | None, typer.Option(help="With --baseline, cells of one side: fail or warn.")
+        str | None,
+        typer.Option(
+            help="Cells of one side that fail: removed ones (fail), new ones too (any), none (warn)."
+        ),
     ] = None,
     base_python: Annotated[str | None, typer.Option(metavar="P", help="Interpreter of the base.")] = None,
     candidate_python: Annotated[
         str | None, typer.Option(metavar="P", help="Interpreter of the candidate.")
     ] = None,
     setup: Annotated[
-        str | None, typer.Option(metavar="CMD", help="Run this in the folder of either side first.")
+        str | None,
+        typer.Option(
+            metavar="CMD",
+            help="Run this for either side, in an environment of its own: pip install --editable .",
+        ),
     ] = None,
+    submodules: Annotated[
+        bool, typer.Option("--submodules", help="Check out the submodules of either side, too.")
+    ] = False,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Compare commits although files are not committed.")
     ] = False,
@@ -119,7 +126,7 @@ def gate(
     machine, or scenarios are counted without any timing.
     """
     from benchsuite.gate.accept import parse_accepted
-    from benchsuite.gate.request import GateRequest
+    from benchsuite.gate.request import GateRequest, require_two_sides
 
     files: _Files = {
         "junit": junit,
@@ -140,14 +147,12 @@ def gate(
         )  # fmt: skip
     if len(names or ()) > 1:
         raise UsageError(f"one scenario at a time, not {len(names or ())}; several go with --baseline FILE")
-    if missing is not None:
-        raise UsageError("--missing goes with --baseline; else say: --set gate.missing=warn")
     scenario = names[0] if names else None
     if simulate:
         _simulate(scenario, trials)
         return
-    scenario = _require_scenario(scenario)
-    _require_two(base, candidate, base_python, candidate_python)
+    if scenario is None:
+        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
     request = GateRequest(
         reference=scenario,
         out=out or _default_folder(scenario),
@@ -156,15 +161,17 @@ def gate(
         base_python=base_python,
         candidate_python=candidate_python,
         profiles=tuple(profile or ()),
-        overrides=tuple(set_ or ()),
+        overrides=(*(set_ or ()), *([f"gate.missing={missing}"] if missing else [])),
         filter=filter,
         device=device,
         pythonpath=tuple(pythonpath or ()),
         setup=setup,
+        submodules=submodules,
         allow_dirty=allow_dirty,
         accepted=parse_accepted(accept or ()),
         command=_command_line(),
     )
+    require_two_sides(request)
     _measure(request, noise=noise, strict=strict, files=files)
 
 
@@ -236,38 +243,13 @@ def _compare(
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
-def _require_scenario(scenario: str | None) -> str:
-    """The scenario; raises UsageError if there is none, or a run is named in its place."""
-    if scenario is None:
-        raise UsageError("name a scenario (a file, or one that `benchsuite list scenarios` shows)")
-    if Path(scenario).is_dir():
-        raise UsageError(
-            f"{scenario} is a folder: a run is compared with a baseline (--baseline FILE, which `benchsuite "
-            "baseline update` writes); what --base and --candidate measure is a scenario"
-        )
-    return scenario
-
-
-def _require_two(
-    base: str | None, candidate: str | None, base_python: str | None, candidate_python: str | None
-) -> None:
-    """Raise UsageError unless two revisions are named, or two interpreters."""
-    if base is None and candidate is None and base_python == candidate_python:
-        raise UsageError(
-            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
-            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
-            "its rule errs (--simulate)"
-        )
-    if base is None and candidate is not None:
-        raise UsageError(f"--candidate {candidate} needs a base to compare with: --base main")
-
-
 def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files) -> NoReturn:
     """Measure a gate, say what it found, and exit with what that means."""
     from benchsuite.gate.checkout import require_revisions
     from benchsuite.gate.formats.console import measured_page
     from benchsuite.gate.measure import measure_gate
     from benchsuite.gate.noise import read_noise, require_fitting
+    from benchsuite.gate.progress import GateProgress
     from benchsuite.gate.request import plan
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
@@ -283,8 +265,9 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
             pairs = planned.scenario.gate.pairs
             notes = require_fitting(known, noise, planned.environment, planned.cells, pairs)
         for note in (*planned.notes, *notes):
-            print(note, file=sys.stderr)
-        result = measure_gate(request, planned, GateProgress(planned.cells), known.shares if known else {})
+            say(note)
+        shares = known.shares if known else {}
+        result = measure_gate(request, planned, GateProgress(planned.cells, say), shares)
     request.out.mkdir(parents=True, exist_ok=True)
     write_result(result, request.out / RESULT)
     _write_formats(result, files)
@@ -300,42 +283,6 @@ def _simulate(scenario: str | None, trials: int) -> None:
     if trials < 1:
         raise UsageError(f"--trials must be 1 or more, not {trials}")
     print_page(simulation_page(rule_of(scenario), trials))
-
-
-class GateProgress:
-    """Progress as lines on stderr, so that stdout holds the result alone."""
-
-    def __init__(self, cells: Sequence[Cell]) -> None:
-        from benchsuite.labels import cell_names
-
-        self._names = cell_names(cells)
-        self._began = 0.0
-        self._screened = False
-
-    def begins(self, process: ProcessRun) -> None:
-        if not self._began:
-            more = "" if process.fresh else ", and more for what they flag"
-            cells = "1 cell" if len(self._names) == 1 else f"{len(self._names)} cells"
-            pairs = "1 pair" if process.pairs == 1 else f"{process.pairs} pairs"
-            self._say(f"measuring {cells} in {pairs} of processes{more}")
-        self._began = time.monotonic()
-
-    def ends(self, process: ProcessRun) -> None:
-        stage = "fresh pair" if self._screened else "pair"
-        cells = "1 cell" if len(process.cells) == 1 else f"{len(process.cells)} cells"
-        took = time.monotonic() - self._began
-        self._say(f"{stage} {process.pair}/{process.pairs}  {process.side:<9}  {cells}  {took:.1f} s")
-
-    def flagged(self, cells: Sequence[Cell], of: int) -> None:
-        self._screened = True
-        if not cells:
-            self._say("the screen flags no cell")
-            return
-        names = "; ".join(self._names[cell.id] for cell in cells)
-        self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
-
-    def _say(self, text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

@@ -28,11 +28,11 @@ def doctor(
     import json
 
     from benchsuite.health.doctor import findings
-    from benchsuite.health.facts import facts
+    from benchsuite.health.system_info import system_info
 
     if format not in ("text", "json"):
         raise UsageError(f"no format {format!r}; allowed: text, json")
-    known = facts(device)
+    known = system_info(device)
     problems = findings(known)
     if format == "json":
         from dataclasses import asdict

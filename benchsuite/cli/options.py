@@ -49,6 +49,11 @@ def warn(warnings: tuple[str, ...]) -> None:
         print(warning, file=sys.stderr)
 
 
+def say(line: str) -> None:
+    """Print a line on stderr at once, so that stdout holds the result alone."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def write(data: str | bytes, out: Path | None) -> None:
     """Write what a command brings to a file, or to stdout.
 
@@ -83,21 +88,19 @@ def print_page(page: ConsolePage) -> None:
 
 def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     """Print them, as text that fits the terminal or else as Markdown."""
-    from benchsuite.report.tables import texts
+    from benchsuite.report.tables import texts, to_markdown
     from benchsuite.terminal import print_rows
-    from benchsuite.zoo.listing import markdown
 
     for section in sections:
         print(section.title if plain else f"## {in_markdown(section.title)}", end="\n\n")
         for sentence in section.sentences:
             print(wrapped(sentence) if plain else f"{in_markdown(sentence)}\n")
         for table in section.tables:
-            rows = texts(table)
             if plain:
                 print()
-                print_rows(rows)
+                print_rows(texts(table))
             else:
-                print(f"{markdown(rows)}\n")
+                print(to_markdown(table))
         if plain:
             print()
 

@@ -1,4 +1,4 @@
-"""Commands about one run: export, report, figure, extract and claims."""
+"""Commands that show what runs measured: export, report, figure, extract and claims."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
-from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.errors import UsageError, require_word
 from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.styles import require_style
+from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
     from benchsuite.report.claims_panel import ClaimsPanel
@@ -20,20 +21,39 @@ _KINDS = f"{', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}."
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
-    format: Annotated[str, typer.Option(help="csv, markdown or parquet.")] = "csv",
+    runs: Runs,
+    format: Annotated[str, typer.Option(help="csv, markdown, latex or parquet.")] = "csv",
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Of markdown and latex, only these columns, in this order."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None,
 ) -> None:
-    """Print the records of a run as flat columns."""
-    from benchsuite.results.frame import export as export_results
-    from benchsuite.results.frame import load
+    """Print the records of runs: all as flat columns (csv, parquet), or a table to paste (markdown, latex).
 
-    results = load(run)
-    warn(results.run.warnings)
-    data = export_results(results, format)
-    if isinstance(data, bytes) and out is None and sys.stdout.isatty():
+    A table has scaled units and marks the best of each setting. Of several runs a column says which one a
+    row is of.
+    """
+    from benchsuite.results.frame import FORMATS, load
+    from benchsuite.results.frame import export as export_frame
+
+    require_word("--format", format, (*FORMATS, "markdown", "latex"))
+    chosen = [name.strip() for name in columns.split(",")] if columns else []
+    if chosen and format in FORMATS:
+        raise UsageError(f"--columns: {format} holds every column; it is for markdown and latex")
+    loaded = [load(path) for path in runs]
+    warn(tuple(text for one in loaded for text in one.run.warnings))
+    if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError(f"{format} is binary: name a file with --out")
-    write(data, out)
+    if format in FORMATS:
+        write(export_frame(loaded, format), out)
+        return
+    from benchsuite.report.exported import exported
+    from benchsuite.report.tables import to_latex, to_markdown
+
+    table = exported([one.run for one in loaded], chosen)
+    text = to_latex(table) if format == "latex" else f"{to_markdown(table)}\n{in_markdown(table.caption)}\n"
+    write(text, out)
 
 
 def report(
@@ -77,40 +97,22 @@ def figure(
     style: Annotated[str | None, typer.Option(help="default or litv2.")] = None,
 ) -> None:
     """Write one figure of a run to a file, as wide as a column of a paper or as the page."""
-    from benchsuite.report import theme
-    from benchsuite.report.cells import read
-    from benchsuite.report.figures.choose import Options
-    from benchsuite.report.figures.layout import PAGE, Layout, parse
-    from benchsuite.report.figures.of_run import drawings
-    from benchsuite.report.svg import FORMATS, write
-    from benchsuite.results.metrics import METRICS
+    from benchsuite.api.figures import draw, require_ending
     from benchsuite.results.store import read_run
 
-    _require("--kind", kind, tuple(KINDS))
-    _require("--metric", metric, tuple(METRICS))
-    _require("--out, the ending", out.suffix.removeprefix("."), FORMATS)
-    layout = Layout(parse(width) if width else PAGE.width, require_style(style, out))
+    require_ending(out)
     loaded = read_run(run)
     warn(loaded.warnings)
-    cells = read(loaded)
     names = tuple(name.strip() for name in mixers.split(",")) if mixers else ()
-    for name in (*names, *([reference] if reference else [])):
-        _require("--mixers" if name in names else "--reference", name, cells.names)
-    _require("--kernel", kernel, tuple(dict.fromkeys(point.kernel for point in cells.points)))
-    options = Options(kernel=kernel, reference=reference, metric=metric, names=names)
-    with theme.applied():
-        figures = list(drawings(cells, layout, options, [KINDS[kind]]))
-        if not figures:
-            raise UsageError(f"{run} has nothing to show in a figure of the kind {kind}")
-        _require("--group", group, [one.of for one in figures])
-        chosen = next(one for one in figures if group in (None, one.of))
-        with layout.applied():
-            write(chosen.drawing.figure, out)
-    others = [one.of for one in figures if one is not chosen]
-    if others and group is None:
-        warn((f"drawn for {chosen.of}; --group has also: {'; '.join(others)}",))
+    drawn = draw(
+        loaded, kind, names=names, kernel=kernel, metric=metric, reference=reference, group=group,
+        width=width, style=style,
+    )  # fmt: skip
+    drawn.save(out)
+    if drawn.others and group is None:
+        warn((f"drawn for {drawn.of}; --group has also: {'; '.join(drawn.others)}",))
     print(out)
-    print(chosen.drawing.caption, file=sys.stderr)
+    print(drawn.caption, file=sys.stderr)
 
 
 def extract(
@@ -154,14 +156,6 @@ def claims(
         print(json.dumps([plain(one) for one in judged], indent=2, ensure_ascii=False))
     else:
         _print_claims(panel(judged, frame))
-
-
-def _require(option: str, word: str | None, allowed: tuple[str, ...] | list[str]) -> None:
-    """Raise UsageError unless the word is one of those allowed, or None."""
-    if word is None or word in allowed:
-        return
-    hint = did_you_mean(word, allowed)
-    raise UsageError(f'{option}: no "{word}"{hint}\n  allowed: {", ".join(allowed)}')
 
 
 def _print_claims(panel: ClaimsPanel | None) -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
-from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError, did_you_mean
+from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError
+from benchsuite.report.figures.styles import DEFAULT
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
 
 if TYPE_CHECKING:
     from benchsuite.runner.estimate import CellEstimate
-    from benchsuite.runner.prepare import Prepared
+    from benchsuite.runner.prepare import Prepared, Request
     from benchsuite.runner.sweep import SweepResult
     from benchsuite.runner.workers import Workers
 
@@ -80,47 +80,64 @@ def run(
 
     Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; once more stops at once.
     """
-    from benchsuite import terminal
-    from benchsuite.cli.interrupts import asked_to_stop
-    from benchsuite.plugins import require_folders
+    from benchsuite.api.runs import completed, words
     from benchsuite.report.figures.styles import require_style
-    from benchsuite.results.store import SCENARIO
-    from benchsuite.runner.executors.table import open_executor, require_executor
-    from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
-    from benchsuite.runner.sweep import run_sweep
-    from benchsuite.scenario.shards import parse_shard
+    from benchsuite.runner.executors.table import require_executor
+    from benchsuite.runner.prepare import Request
 
     require_executor(executor)
     look = require_style(style, figures)
     options = _options(executor, executor_option, ray_address)
-    _check_folders(out if not dry_run else None, resume)
-    limits = _limits(timeout, memory_limit)
-    request = with_stored_pythonpath(
+    request = completed(
         Request(
             reference=scenario,
             profiles=tuple(profile or ()),
-            overrides=(*(set_ or ()), *(() if resume else limits)),
+            overrides=tuple(set_ or ()),
             filter=filter,
             device=device,
             resume=resume,
             pythonpath=tuple(pythonpath or ()),
             command=("benchsuite", *sys.argv[1:]),
-            retry=_statuses(retry, resume),
-            limits=limits if resume else (),
-            shard=parse_shard(shard) if shard is not None else None,
-        )
+        ),
+        out=out if not dry_run else None,
+        shard=shard,
+        retry=words(retry),
+        timeout=timeout,
+        memory_limit=memory_limit,
     )
-    require_folders(request.pythonpath)
-    folder = resume or out
+    measure(request, out, executor, options, dry_run, figures, look, quiet=quiet, verbose=verbose)
+
+
+def measure(
+    request: Request,
+    out: Path | None,
+    executor: str = "process",
+    options: Sequence[str] = (),
+    dry_run: bool = False,
+    figures: Path | None = None,
+    look: str = DEFAULT,
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Carry out a request until it ends or is asked to stop, and say how it ended."""
+    from benchsuite import terminal
+    from benchsuite.api.runs import new_folder
+    from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.results.store import SCENARIO
+    from benchsuite.runner.executors.table import open_executor
+    from benchsuite.runner.prepare import prepare
+    from benchsuite.runner.sweep import run_sweep
+
+    folder = request.resume or out
     try:
         with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
             prepared = prepare(request, opened.planner)
-            for note in prepared.notes if not quiet else ():
-                print(note)
+            terminal.print_notes(() if quiet else prepared.notes)
             if dry_run:
                 _print_dry_run(prepared, opened.planner)
                 return
-            folder = folder or Path("runs") / f"{prepared.scenario.name}-{datetime.now():%Y%m%d-%H%M%S}"
+            folder = folder or new_folder(prepared.scenario.name)
             observer = terminal.observer(quiet=quiet, verbose=verbose)
             with asked_to_stop() as stopping:
                 sweep = run_sweep(prepared, folder, opened, observer, stopping)
@@ -141,44 +158,6 @@ def _options(executor: str, words: list[str] | None, ray_address: str | None) ->
     if executor != "ray":
         raise UsageError(f"--ray-address goes with --executor ray, not with {executor}")
     return (*(words or ()), f"address={ray_address}")
-
-
-def _limits(timeout: float | None, memory_limit: str | None) -> tuple[str, ...]:
-    """The two limits as overrides of the scenario."""
-    overrides = []
-    if timeout is not None:
-        overrides.append(f"measure.timeout_s={timeout}")
-    if memory_limit is not None:
-        overrides.append(f"measure.memory_limit={memory_limit}")
-    return tuple(overrides)
-
-
-def _statuses(words: str, resume: Path | None) -> tuple[str, ...]:
-    """The statuses of `--retry oom,timeout`."""
-    from benchsuite.results.record import STATUSES
-
-    statuses = tuple(word.strip() for word in words.split(",") if word.strip())
-    failures = [status for status in STATUSES if status not in ("ok", "skipped")]
-    for status in statuses:
-        if status not in failures:
-            hint = did_you_mean(status, failures)
-            raise UsageError(f'--retry: unknown status "{status}"{hint}\n  allowed: {", ".join(failures)}')
-    if statuses and resume is None:
-        raise UsageError("--retry goes with --resume; in a new run, say `measure: {retry: {crash: 1}}`")
-    return statuses
-
-
-def _check_folders(out: Path | None, resume: Path | None) -> None:
-    """Refuse a folder that cannot be used, before any time is spent."""
-    from benchsuite.results.store import check_free, check_unlocked, require_run
-
-    if resume is not None and out is not None:
-        raise UsageError("give --out for a new run or --resume for an old one, not both")
-    if resume is not None:
-        require_run(resume)
-        check_unlocked(resume)
-    elif out is not None:
-        check_free(out)
 
 
 def _going_on(folder: Path, executor: str) -> str:

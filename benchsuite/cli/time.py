@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import tempfile
-from datetime import datetime
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from benchsuite.cli import run
-from benchsuite.cli.options import PythonPath
-from benchsuite.errors import UsageError
-
-if TYPE_CHECKING:
-    from benchsuite.stats.evidence import Decision
+from benchsuite.cli.options import PythonPath, write
+from benchsuite.cli.run import measure
 
 
 def time(
@@ -52,65 +46,42 @@ def time(
 
     It leaves a run folder and a report as `benchsuite run` does, with the same evidence.
     """
+    from benchsuite.api.runs import completed, new_folder
     from benchsuite.backbones import BACKBONES
+    from benchsuite.runner.prepare import Request
     from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
     from benchsuite.zoo.catalogue import known_parameters
 
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
     line = ShellLine(names, axes, params or (), network)
-    text = to_yaml(scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES))
+    document = scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES)
     if write_scenario is not None:
-        _write(text, write_scenario)
-    folder = out or Path("runs") / f"time-{datetime.now():%Y%m%d-%H%M%S}"
-    with tempfile.TemporaryDirectory() as made:
-        file = Path(made) / "time.yaml"
-        file.write_text(text, encoding="utf-8")
-        try:
-            run.run(
-                scenario=str(write_scenario or file),
-                out=folder,
-                device=device,
-                dry_run=dry_run,
-                pythonpath=pythonpath,
-                quiet=quiet,
-            )
-        finally:
-            if not dry_run:
-                print_relative(folder)
+        write(to_yaml(document), write_scenario)
+    request = completed(
+        Request(
+            reference=str(write_scenario) if write_scenario else document,
+            device=device,
+            pythonpath=tuple(pythonpath or ()),
+            command=("benchsuite", *sys.argv[1:]),
+        ),
+        out=None if dry_run else out,
+    )
+    folder = out or new_folder("time")
+    try:
+        measure(request, folder, dry_run=dry_run, quiet=quiet)
+    finally:
+        if not dry_run:
+            print_relative(folder)
 
 
 def print_relative(folder: Path) -> None:
     """Say of each setting how many times as fast as the others its fastest is, with the 95 % interval."""
-    from benchsuite.findings.relative_speed import relative
-    from benchsuite.labels import cell_names, setting_names
+    from benchsuite.findings.relative_speed import in_words, relative
     from benchsuite.results.store import RECORDS, read_run
 
     if not (folder / RECORDS).is_file():
         return
     run = read_run(folder)
-    comparisons = relative(run.records, run.environment)
-    settings = setting_names([one.fastest for one in comparisons])
-    for one in comparisons:
-        called = cell_names([one.fastest, *(cell for cell, _ in one.others)])
-        if settings[one.fastest.id]:
-            print(settings[one.fastest.id])
-        for cell, decision in one.others:
-            print(f"  {_sentence(called[one.fastest.id], called[cell.id], decision)}")
-
-
-def _sentence(fastest: str, other: str, decision: Decision) -> str:
-    times = f"{decision.ratio:.2f}"
-    if not math.isnan(decision.lo):
-        times += f" ± {(decision.hi - decision.lo) / 2:.2f}"
-    if decision.side == "above":
-        return f"{fastest} is {times} times as fast as {other}"
-    why = "no significant difference" if decision.side == "same" else f"undecided: {decision.reason}"
-    return f"{fastest} and {other}: {why} ({times} times as fast)"
-
-
-def _write(text: str, file: Path) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
+    for line in in_words(relative(run.records, run.environment)):
+        print(line)

@@ -46,12 +46,14 @@ def show(
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
+    from benchsuite.terminal import width
     from benchsuite.zoo.catalogue import entry
-    from benchsuite.zoo.listing import backbone_page, page
+    from benchsuite.zoo.listing import PAGE_WIDTH, backbone_page, page
 
     if what not in ("mixer", "block", "backbone"):
         raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
-    print(backbone_page(name) if what == "backbone" else page(entry(name)))
+    columns = min(PAGE_WIDTH, width())
+    print(backbone_page(name, columns) if what == "backbone" else page(entry(name), columns))
 
 
 def count(

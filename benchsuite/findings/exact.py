@@ -5,12 +5,13 @@ A change here needs no statistics, explains or predicts a change of speed, and c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from benchsuite.results.record import Cell, Record
 
-Counts = Mapping[str, int]
+_BY_CALLS = ("other_ops", "uncounted")
+"""Groups with a number for each operator: one that is not there is called 0 times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class _Group:
         means: by what it was counted, so that two ways are told apart.
     """
 
-    read: Callable[[Record], Counts | None]
+    read: Callable[[Record], Mapping[str, int] | None]
     means: Callable[[Record], str] = lambda _: ""
 
 
@@ -56,8 +57,8 @@ GROUPS: Mapping[str, _Group] = {
         lambda r: {"": r.cost.trainable_params} if r.cost and r.cost.trainable_params is not None else None
     ),
     "macs": _Group(lambda r: {"": r.cost.macs} if r.cost else None, _counter),
-    "other_ops": _Group(lambda r: r.cost.other_ops if r.cost else None, _counter),
-    "uncounted": _Group(lambda r: r.cost.uncounted if r.cost else None, _counter),
+    "other_ops": _Group(lambda r: r.cost.other_ops if r.cost else None),
+    "uncounted": _Group(lambda r: r.cost.uncounted if r.cost else None),
     "graphs": _Group(lambda r: {"": r.compilation.graphs} if r.compilation else None),
     "graph_breaks": _Group(lambda r: {"": r.compilation.graph_breaks} if r.compilation else None),
     "recompiles": _Group(lambda r: {"": r.compilation.recompiles} if r.compilation else None),
@@ -68,29 +69,59 @@ GROUPS: Mapping[str, _Group] = {
 """Name of a metric → where a record has it."""
 
 
-def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Change]:
-    """Every exact number that differs in a cell, in the order of `new`.
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The exact numbers of a cell.
 
-    A cell or a number that only one side has is no change of a number. An operator that only one side calls
-    is one: it is called 0 times on the other.
+    Attributes:
+        numbers: by name: "macs", "other_ops.softmax".
+        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
     """
+
+    numbers: Mapping[str, int]
+    ways: Mapping[str, str]
+
+
+def counts_of(record: Record) -> Counts:
+    """The exact numbers of a record."""
+    numbers = {
+        f"{name}.{key}" if key else name: number
+        for name, group in GROUPS.items()
+        for key, number in (group.read(record) or {}).items()
+    }
+    return Counts(numbers, {name: way for name, group in GROUPS.items() if (way := group.means(record))})
+
+
+def changes(old: Iterable[Record], new: Iterable[Record]) -> list[Change]:
+    """Every exact number that differs in a cell, in the order of `new`; a cell of one side only has none."""
     before = {record.id: record for record in old}
     return [
         change
         for after in new
         if after.id in before
-        for metric, group in GROUPS.items()
-        for change in _changed(metric, group, before[after.id], after)
+        for change in changes_of(after.cell, counts_of(before[after.id]), counts_of(after))
     ]
 
 
-def _changed(metric: str, group: _Group, before: Record, after: Record) -> Iterator[Change]:
-    old, new = group.read(before), group.read(after)
-    if old is None or new is None:
-        return
-    ways = group.means(before), group.means(after)
-    note = f"counted by {ways[1]}, formerly by {ways[0]}" if all(ways) and ways[0] != ways[1] else ""
-    for key in dict.fromkeys((*old, *new)):
-        was, now = old.get(key, 0), new.get(key, 0)
-        if was != now:
-            yield Change(after.cell, f"{metric}.{key}" if key else metric, was, now, note)
+def changes_of(cell: Cell, old: Counts, new: Counts) -> list[Change]:
+    """Every exact number of one cell that differs.
+
+    A group of numbers that only one side has is no change of a number. An operator that only one side calls
+    is one: it is called 0 times on the other.
+    """
+    groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
+    for known in groups:
+        known.update(_BY_CALLS if "macs" in known else ())
+    found = []
+    for name in dict.fromkeys((*old.numbers, *new.numbers)):
+        group = name.partition(".")[0]
+        was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
+        if was != now and all(group in known for known in groups):
+            found.append(Change(cell, name, was, now, _note(group, old, new)))
+    return found
+
+
+def _note(group: str, old: Counts, new: Counts) -> str:
+    counted = "macs" if group in _BY_CALLS else group
+    before, after = old.ways.get(counted, ""), new.ways.get(counted, "")
+    return f"counted by {after}, formerly by {before}" if before and after and before != after else ""

@@ -224,19 +224,3 @@ def _at(description: Mapping[str, Any], path: str) -> Any:
         value = value.get(key) if isinstance(value, Mapping) else None
     unread = value == "" or (isinstance(value, str) and value.startswith("[") and value.endswith("]"))
     return None if unread else value
-
-
-def identity(description: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Identity of a machine: path and value of each property that refuses a comparison.
-
-    Times of two descriptions with one identity may be put into one series. Versions of software are no part
-    of it, since a series is there to show what they do.
-    """
-    where = "gpu" if description.get("gpu") else "cpu"
-    properties = []
-    for row in PROPERTIES:
-        if (row.gpu if where == "gpu" else row.cpu) == "refuse":
-            value = _at(description, row.path)
-            kind = value.partition(":")[0] if row.path == "device" and isinstance(value, str) else value
-            properties.append((row.path, kind))
-    return tuple(properties)

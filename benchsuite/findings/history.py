@@ -6,8 +6,6 @@ out of. A cell that is timed with other threads or another allocator from some r
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ from benchsuite.findings import exact, fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.results.comparable import Manner, manner, words
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import Run
@@ -27,19 +26,6 @@ from benchsuite.stats.trend import Step, Trend, trend
 SHORT = 7
 """Letters of a commit that are shown."""
 UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Machine whose times may be put into one series.
-
-    Attributes:
-        key: short and the same for the same machine, for names of files.
-        label: in words: "NVIDIA H200", "Intel Xeon, AVX512, 2 threads".
-    """
-
-    key: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +85,12 @@ class Series:
     """One cell of one scenario on one machine, in order of time.
 
     Attributes:
+        machine: its name, as `results.machine.machine_name` has it.
         manner: "2 threads, retained memory" where the cell has several series for that; else empty.
     """
 
     scenario: str
-    machine: Machine
+    machine: str
     cell: Cell
     points: tuple[HistoryPoint, ...]
     manner: str = ""
@@ -151,28 +138,9 @@ def revision_range(before: HistoryPoint, after: HistoryPoint) -> str:
     return f"{before.revision}..{after.revision}"
 
 
-def machine_of(environment: Mapping[str, Any]) -> Machine:
-    """The machine that an environment describes."""
-    identity = fingerprint.identity(environment)
-    digest = hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()[:8]
-    known = dict(identity)
-    if name := known.get("gpu.name"):
-        return Machine(digest, str(name))
-    threads = known.get("cpu.threads")
-    words = (
-        known.get("cpu.model"),
-        known.get("cpu.instructions"),
-        f"{threads} thread{'' if threads == 1 else 's'}" if threads else None,
-    )
-    return Machine(
-        digest, ", ".join(str(word) for word in words if word) or "a machine that is not described"
-    )
-
-
-def points_of(run: Run) -> Iterator[tuple[str, Machine, HistoryPoint]]:
+def points_of(run: Run) -> Iterator[tuple[str, str, HistoryPoint]]:
     """Scenario, machine and point of every record of a run, samples left behind; skipped cells are none."""
     scenario = str(run.scenario.get("name") or run.path.name)
-    machines = {session: machine_of(environment) for session, environment in run.environments.items()}
     for record in run.records:
         if record.status == "skipped":
             continue
@@ -180,9 +148,10 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, HistoryPoint]]:
         git = environment.get("git") or {}
         timed = record.timing is not None and bool(record.timing.samples_s)
         latency_s = latency_of(record.timing).value if record.timing and timed else 0.0
+        cell = replace(record.cell, machine="")  # which its series says
         yield (
             scenario,
-            machines.get(record.session) or machine_of(environment),
+            record.cell.machine or machine_name(environment),
             HistoryPoint(
                 run=run.path.resolve().name,
                 time=str(environment.get("started_at") or record.started_at),
@@ -190,7 +159,7 @@ def points_of(run: Run) -> Iterator[tuple[str, Machine, HistoryPoint]]:
                 dirty=bool(git.get("dirty")),
                 latency_s=latency_s or None,
                 manner=manner(record),
-                record=replace(record, timing=None, profile=(), conditions=None),
+                record=replace(record, id=cell.id, cell=cell, timing=None, profile=(), conditions=None),
                 environment=environment,
             ),
         )
@@ -204,7 +173,7 @@ def history(runs: Iterable[Run], scenario: str | None = None) -> list[Series]:
     Args:
         scenario: take the runs of this one only.
     """
-    series: dict[tuple[str, Machine, str], list[HistoryPoint]] = {}
+    series: dict[tuple[str, str, str], list[HistoryPoint]] = {}
     for run in runs:
         for name, machine, point in points_of(run):
             if scenario is None or name == scenario:

@@ -1,11 +1,13 @@
-"""Speeds of the fastest of each setting relative to the others, by the one rule of evidence. Pure."""
+"""Relative speeds of the cells of each setting, by the one rule of evidence, and in words. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchsuite.labels import cell_names, setting_names
 from benchsuite.results.machine import noise_of
 from benchsuite.results.record import SETTINGS, Cell, Record
 from benchsuite.results.round_timings import round_medians
@@ -18,37 +20,67 @@ class Relative:
     """One setting.
 
     Attributes:
-        fastest: the cell with the shortest time.
+        first: the cell that the others are held against: the fastest, or one that was asked for.
         others: the other cells, the faster first, each with the decision on how many times as fast as it the
-            fastest is; "above" where that is sure.
+            first is; "above" where it surely is faster.
     """
 
-    fastest: Cell
+    first: Cell
     others: tuple[tuple[Cell, Decision], ...]
 
 
-def relative(records: Sequence[Record], environment: Mapping[str, Any]) -> list[Relative]:
+def relative(
+    records: Sequence[Record], environment: Mapping[str, Any], first: str | None = None
+) -> list[Relative]:
     """The timed cells of one run, setting by setting; a setting with fewer than two of them is left out.
 
     All pairs are one family, and ratios are paired by rounds.
+
+    Args:
+        first: the name to hold the others against, where it was timed; the fastest if None.
     """
     settings: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         if record.timing is not None:
             settings.setdefault(_setting(record.cell), []).append(record)
-    ranked = [sorted(here, key=_seconds) for here in settings.values() if len(here) > 1]
+
+    def rank(record: Record) -> tuple[bool, float]:
+        return record.cell.name != first, _seconds(record)
+
+    ranked = [sorted(here, key=rank) for here in settings.values() if len(here) > 1]
     noise = noise_of(environment)
     decisions = decide(
         {
-            (first.id, other.id): Question(paired(_rounds(other), _rounds(first)), noise=noise)
-            for first, *others in ranked
+            (one.id, other.id): Question(paired(_rounds(other), _rounds(one)), noise=noise)
+            for one, *others in ranked
             for other in others
         }
     )
     return [
-        Relative(first.cell, tuple((other.cell, decisions[first.id, other.id]) for other in others))
-        for first, *others in ranked
+        Relative(one.cell, tuple((other.cell, decisions[one.id, other.id]) for other in others))
+        for one, *others in ranked
     ]
+
+
+def in_words(comparisons: Sequence[Relative]) -> Iterator[str]:
+    """A line for each pair, under a line that names their setting where there are several."""
+    settings = setting_names([one.first for one in comparisons])
+    for one in comparisons:
+        called = cell_names([one.first, *(cell for cell, _ in one.others)])
+        if settings[one.first.id]:
+            yield settings[one.first.id]
+        for cell, decision in one.others:
+            yield f"  {_sentence(called[one.first.id], called[cell.id], decision)}"
+
+
+def _sentence(first: str, other: str, decision: Decision) -> str:
+    times = f"{decision.ratio:.2f}"
+    if not math.isnan(decision.lo):
+        times += f" ± {(decision.hi - decision.lo) / 2:.2f}"
+    if decision.side in ("above", "below"):
+        return f"{first} is {times} times as fast as {other}"
+    why = "no significant difference" if decision.side == "same" else f"undecided: {decision.reason}"
+    return f"{first} and {other}: {why} ({times} times as fast)"
 
 
 def _setting(cell: Cell) -> tuple[Any, ...]:

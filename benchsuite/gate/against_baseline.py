@@ -10,31 +10,25 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
+from benchsuite.findings.exact import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
 from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
-    changes_of,
-    machine_words,
     of_runs,
     one_scenario,
     read,
     self_test_noise,
 )
-from benchsuite.gate.decide import (
-    aa_noise,
-    count_tested,
-    decide_unpaired,
-    expected_by_chance,
-    not_significant,
-)
+from benchsuite.gate.decide import CellDecision, aa_noise, corrected, decide_unpaired
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
+from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
-from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate
+from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
 
 _COUNTS = ("params", "macs")
 """Numbers that a cell without times stands for."""
@@ -60,20 +54,17 @@ def against_baseline(
         names: run folders for a baseline of a run, each one process; scenarios for one of exact numbers,
             where none means those that the baseline names.
         noise: file of `benchsuite noise`: by how much two processes differ on this machine.
-        missing: "fail" or "warn"; None takes the baseline's.
+        missing: which cells of one side fail, a word of `MISSING_POLICIES`; None takes the baseline's.
 
     Raises:
         UsageError: the baseline, a run or a scenario cannot be used; or they have no cell in common.
     """
-    if missing is not None and missing not in MISSING_POLICIES:
-        raise UsageError(f"--missing {missing}: allowed: {', '.join(MISSING_POLICIES)}")
     baseline = read(file)
+    policy = _policy(missing, baseline.rule.missing)
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
-        return exact_result(
-            baseline, now, accepted=accepted, missing=missing, command=command, base=str(file)
-        )
+        return exact_result(baseline, now, accepted=accepted, missing=policy, command=command, base=str(file))
     if not names:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     return run_result(
@@ -81,10 +72,17 @@ def against_baseline(
         [read_run(Path(name)) for name in names],
         accepted=accepted,
         noise=read_noise(noise) if noise else None,
-        missing=missing,
+        missing=policy,
         command=command,
         base=str(file),
     )
+
+
+def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
+    for policy in MISSING_POLICIES:
+        if policy == (word or usual):
+            return policy
+    raise UsageError(f"--missing {word}: allowed: {', '.join(MISSING_POLICIES)}")
 
 
 def exact_cells(
@@ -108,20 +106,16 @@ def timed_cells(
         own_noise: the same of single cells, by id, where it was measured; it counts instead of `noise`.
     """
     rule = baseline.rule
+    pairs = _beside(baseline.cells, new)
+    timed = {b.id: (a, b) for a, b in pairs if a and b and a.log_medians and b.log_medians}
+    alone = {key: _decision(a, b, rule, (own_noise or {}).get(key, noise)) for key, (a, b) in timed.items()}
+    decisions = corrected(alone, rule)
     cells = []
-    for a, b in _beside(baseline.cells, new):
+    for a, b in pairs:
         exact = _exact(a, b, rule.exact, accepted)
-        both = a is not None and b is not None and a.log_medians and b.log_medians
-        known = (own_noise or {}).get(exact.id, noise)
-        cells.append(_timed(exact, a, b, rule, known) if both and a and b else _untimed(exact, a, b))
-    decisions = {one.id: one.decision for one in cells if one.decision is not None}
-    doubts = not_significant(decisions, rule)
-    judged = tuple(
-        replace(one, verdict="inconclusive", reason=doubts[one.id]) if one.id in doubts else one
-        for one in cells
-    )
-    tested = count_tested(decisions.values())
-    return Verdicts(judged, tested, expected_by_chance(tested, rule.confidence))
+        decision = decisions.of.get(exact.id)
+        cells.append(_timed(exact, *timed[exact.id], decision) if decision else _untimed(exact, a, b))
+    return Verdicts(tuple(cells), decisions.tested, decisions.by_chance)
 
 
 def _beside(
@@ -139,7 +133,7 @@ def _exact(
 ) -> GateCell:
     one = new or old
     assert one is not None
-    changes = changes_of(old, new) if old and new else ()
+    changes = tuple(changes_of(one.cell, old.counts, new.counts)) if old and new else ()
     verdict, reason = _statuses(old, new)
     if verdict == "equal":
         verdict = of_changes(regressions(changes, policy, accepted))
@@ -158,7 +152,7 @@ def _exact(
 
 def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellVerdict, str]:
     if old is None or new is None:
-        return "missing", "the baseline does not have it" if old is None else "only the baseline has it"
+        return _of_one_side(new)
     was, now = old.outcome, new.outcome
     if was == now == "not counted":
         return "not counted", f"on both sides: {new.reason}"
@@ -171,6 +165,14 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
 
 
+def _of_one_side(new: BaselineCell | None) -> tuple[CellVerdict, str]:
+    """Args: new: the cell, if it is one that the baseline does not have; None if only the baseline has it."""
+    if new is None:
+        return "removed", "only the baseline has it"
+    why = "the baseline does not have it"
+    return ("new", why) if new.status == "ok" else ("failed", f"{why}; {new.status}: {new.reason}")
+
+
 def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
     """The cell by its counts alone, unless it was timed once and is not any more."""
     if exact.verdict == "equal" and old and new and old.log_medians and new.status == "ok":
@@ -178,11 +180,13 @@ def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None
     return exact
 
 
-def _timed(
-    exact: GateCell, old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None
-) -> GateCell:
+def _decision(old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | None) -> CellDecision:
+    """The verdict on the times of one cell by itself, with the largest noise that is known of it."""
     known = [one for one in (noise, old.noise, new.noise) if one is not None]
-    decision = decide_unpaired(old.log_medians, new.log_medians, rule, max(known, default=None))
+    return decide_unpaired(old.log_medians, new.log_medians, rule, max(known, default=None))
+
+
+def _timed(exact: GateCell, old: BaselineCell, new: BaselineCell, decision: CellDecision) -> GateCell:
     verdict: CellVerdict = decision.verdict
     if exact.verdict != "equal" and decision.verdict != "slower":
         verdict = exact.verdict
@@ -201,7 +205,7 @@ def exact_result(
     new: Baseline,
     *,
     accepted: Sequence[Accepted] = (),
-    missing: str | None = None,
+    missing: MissingPolicy = "fail",
     command: str = "",
     base: str = "",
 ) -> GateResult:
@@ -219,7 +223,7 @@ def exact_result(
         machine='any: counted on "meta"',
         cells=cells,
         notes=_unused(cells, accepted),
-        missing_fails=(missing or old.rule.missing) == "fail",
+        missing=missing,
         command=command,
     )
 
@@ -230,7 +234,7 @@ def run_result(
     *,
     accepted: Sequence[Accepted] = (),
     noise: GateNoise | None = None,
-    missing: str | None = None,
+    missing: MissingPolicy = "fail",
     command: str = "",
     base: str = "",
 ) -> GateResult:
@@ -269,7 +273,7 @@ def run_result(
         differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
         notes=(*notes, *_unused(verdicts.cells, accepted), *unread),
-        missing_fails=(missing or old.rule.missing) == "fail",
+        missing=missing,
         command=command,
         unread=unread,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import GROUPS, Change
+from benchsuite.findings.exact import Counts, counts_of
 from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
 from benchsuite.gate.decide import ENOUGH, log_median
 from benchsuite.io import parse, write_whole
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Kind = Literal["exact", "run"]
-_BY_CALLS = ("other_ops", "uncounted")
-"""Groups that have a number for each operator: one that is not there is called 0 times."""
 _LEFT_OUT = ("command", "started_at", "ceilings")
 """Of a machine's description: what says nothing of whether two may be compared."""
 
@@ -41,8 +39,7 @@ class BaselineCell:
 
     Attributes:
         log_medians: of each process, the logarithm of the median of its samples in seconds.
-        numbers: exact numbers by name: "macs", "other_ops.softmax".
-        ways: what counted or read them, by group, where that is known: {"macs": "fvcore 0.1.5"}.
+        numbers, ways: exact numbers, as `findings.exact.Counts` says.
         reason: why there are no numbers; empty if there are. With status "ok" only counting failed.
     """
 
@@ -53,6 +50,11 @@ class BaselineCell:
     numbers: Mapping[str, int] = field(default_factory=dict)
     ways: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+
+    @property
+    def counts(self) -> Counts:
+        """Its exact numbers, to be compared."""
+        return Counts(self.numbers, self.ways)
 
     @property
     def outcome(self) -> str:
@@ -100,39 +102,16 @@ def cell_of(records: Sequence[Record]) -> BaselineCell:
         raise ValueError("a cell of a baseline needs a record")
     timed = [one.timing.samples_s for one in records if one.status == "ok" and one.timing]
     best = next((one for one in records if one.status == "ok"), records[0])
-    ways = {name: how for name, group in GROUPS.items() if (how := group.means(best))}
+    counts = counts_of(best)
     return BaselineCell(
         id=best.id,
         cell=best.cell,
         status=best.status,
         log_medians=tuple(round(log_median(samples), 6) for samples in timed if samples),
-        numbers=numbers_of(best),
-        ways={name: how for name, how in ways.items() if name not in _BY_CALLS},  # as of "macs"
+        numbers=counts.numbers,
+        ways=counts.ways,
         reason=best.reason or ("" if timed else best.not_counted),
     )
-
-
-def numbers_of(record: Record) -> dict[str, int]:
-    """The exact numbers of a record, by name."""
-    return {
-        f"{name}.{key}" if key else name: number
-        for name, group in GROUPS.items()
-        for key, number in (group.read(record) or {}).items()
-    }
-
-
-def changes_of(old: BaselineCell, new: BaselineCell) -> tuple[Change, ...]:
-    """Every exact number that differs. A group that only one side has is no change of a number."""
-    groups = [{name.partition(".")[0] for name in side.numbers} for side in (old, new)]
-    for group in groups:
-        group.update(_BY_CALLS if "macs" in group else ())
-    changes = []
-    for name in dict.fromkeys((*old.numbers, *new.numbers)):
-        kind = name.partition(".")[0]
-        was, now = old.numbers.get(name, 0), new.numbers.get(name, 0)
-        if was != now and all(kind in known for known in groups):
-            changes.append(Change(new.cell, name, was, now, _note(kind, old, new)))
-    return tuple(changes)
 
 
 def of_runs(runs: Sequence[Run], noise: float | None) -> Baseline:
@@ -200,13 +179,6 @@ def self_test_noise(machine: Mapping[str, Any]) -> float | None:
     return None if percent is None else float(percent) / 100
 
 
-def machine_words(machine: Mapping[str, Any]) -> str:
-    """ "NVIDIA H200, torch 2.11.0"."""
-    gpu, cpu = machine.get("gpu") or {}, machine.get("cpu") or {}
-    name = gpu.get("name") or cpu.get("model") or "unknown"
-    return f"{name}, torch {machine.get('torch') or 'unknown'}"
-
-
 def _rule(run: Run) -> Gate:
     try:
         return Gate.model_validate(run.scenario.get("gate") or {})
@@ -229,10 +201,9 @@ def machine_digest(machine: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(properties, sort_keys=True, default=str).encode()).hexdigest()[:8]
 
 
-def _note(group: str, old: BaselineCell, new: BaselineCell) -> str:
-    where = "macs" if group in _BY_CALLS else group
-    ways = old.ways.get(where, ""), new.ways.get(where, "")
-    return f"counted by {ways[1]}, formerly by {ways[0]}" if all(ways) and ways[0] != ways[1] else ""
+def file_name(name: str, machine: Mapping[str, Any]) -> str:
+    """Name of the file for a scenario on a machine: "mine-1a2b3c4d.json"."""
+    return f"{name}-{machine_digest(machine)}.json"
 
 
 BASELINE_VERSION = 1

@@ -52,12 +52,14 @@ def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
     repository, revisions, notes = _compared(request, request.base)
     if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
         notes += ("both sides are the same code: whatever is found is noise",)
-    with repository.checked_out(*revisions) as folders:
+    with repository.checked_out(*revisions, submodules=request.submodules) as folders:
         depth = len(Path(repository.prefix).parts)
         sides: dict[SideName, GateSide] = {}
         for name, revision, folder in zip(SIDES, revisions, folders, strict=True):
             top = (folder, *folder.parents)[depth]
             sides[name] = replace(_side(request, name, folder, revision.words), top=top)
+            if not (revision.files or request.submodules) and (top / ".gitmodules").is_file():
+                notes += (f"the submodules of {revision.words} are empty: --submodules checks them out",)
         yield OpenedSides(sides, root=repository.root, notes=notes)
 
 
@@ -145,12 +147,14 @@ class Repository:
             ) from None
 
     def changed(self) -> list[str]:
-        """Tracked files that differ from HEAD."""
-        listed = _git(self.root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=all")
+        """Tracked files, and submodules, that differ from HEAD."""
+        listed = _git(
+            self.root, "status", "--porcelain", "--untracked-files=no", "--ignore-submodules=untracked"
+        )
         return [line[2:].strip() for line in listed.splitlines() if line]
 
     @contextlib.contextmanager
-    def checked_out(self, *revisions: Revision) -> Iterator[tuple[Path, ...]]:
+    def checked_out(self, *revisions: Revision, submodules: bool = False) -> Iterator[tuple[Path, ...]]:
         """For each revision the folder in it that corresponds to this one; its worktrees are gone afterwards.
 
         The files as they are stay where they are. The paths of worktrees are of one length, since the size of
@@ -165,19 +169,26 @@ class Repository:
         try:
             (home / _OWNER).write_text(str(os.getpid()), encoding="ascii")
             yield tuple(
-                self._checked_out(revision, home / letter)
+                self._checked_out(revision, home / letter, submodules=submodules)
                 for revision, letter in zip(revisions, "abcdefgh", strict=False)
             )
         finally:
             self._remove(home)
 
-    def _checked_out(self, revision: Revision, path: Path) -> Path:
+    def _checked_out(self, revision: Revision, path: Path, *, submodules: bool) -> Path:
         if revision.files:
             return self.root / self.prefix
         try:
             _git(self.root, "worktree", "add", "--quiet", "--detach", "--force", str(path), revision.commit)
         except _GitError as error:
             raise BenchsuiteError(f"git cannot check out {revision.words}: {error}") from None
+        if submodules:
+            try:
+                _git(path, "submodule", "--quiet", "update", "--init", "--recursive")
+            except _GitError as error:
+                raise BenchsuiteError(
+                    f"git cannot check out the submodules of {revision.words}: {error}"
+                ) from None
         folder = path / self.prefix
         if not folder.is_dir():
             raise UsageError(f"{revision.words} has no folder {self.prefix}")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -125,17 +125,31 @@ def flagged(evidence: Evidence, rule: Gate) -> bool:
 
 
 def decide_all(cells: Mapping[str, Evidence], rule: Gate) -> Decisions:
-    """The verdict on every cell.
+    """The verdict on every cell, from pairs of processes, corrected for how many were tested.
 
-    A cell that is slower by itself stays so only if it is significant among all that were tested; else it is
-    inconclusive. Tested are the cells with fresh pairs: those pairs know nothing of the screen, so that it
-    need not be paid for.
+    Tested are the cells with fresh pairs: those pairs know nothing of the screen, so that it need not be paid
+    for.
     """
-    decisions = {cell: decide(evidence, rule) for cell, evidence in cells.items()}
-    for cell, why in not_significant(decisions, rule).items():
-        decisions[cell] = replace(decisions[cell], verdict="inconclusive", reason=why)
-    tested = count_tested(decisions.values())
-    return Decisions(decisions, tested, expected_by_chance(tested, rule.confidence))
+    return corrected({cell: decide(evidence, rule) for cell, evidence in cells.items()}, rule)
+
+
+def corrected(decisions: Mapping[str, CellDecision], rule: Gate) -> Decisions:
+    """Verdicts on cells by themselves → verdicts on all of them.
+
+    Of a hundred unchanged cells some look slower. A cell that is slower by itself stays so only if its
+    p-value passes Benjamini and Hochberg's test among all that were decided by an interval of their own
+    processes; else it is inconclusive.
+    """
+    tested = {cell: one.p for cell, one in decisions.items() if not math.isnan(one.p)}
+    believed = stats.discoveries(list(tested.values()), rule.false_discovery)
+    why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
+    doubtful = {
+        cell: replace(decisions[cell], verdict="inconclusive", reason=why)
+        for cell, sure in zip(tested, believed, strict=True)
+        if not sure and decisions[cell].verdict == "slower"
+    }
+    by_chance = expected_by_chance(len(tested), rule.confidence)
+    return Decisions({**decisions, **doubtful}, len(tested), by_chance)
 
 
 def decide(evidence: Evidence, rule: Gate) -> CellDecision:
@@ -195,27 +209,6 @@ def decide_unpaired(
         return replace(decision, verdict="not flagged")
     why = "beyond the limit, but its interval is not: measure both revisions in one job, with --base"
     return replace(decision, reason=why)
-
-
-def not_significant(decisions: Mapping[str, CellDecision], rule: Gate) -> dict[str, str]:
-    """Cell → why it is inconclusive after all, although it is slower by itself.
-
-    Of a hundred unchanged cells some look slower: a p-value must pass Benjamini and Hochberg's test among all
-    that were tested.
-    """
-    tested = {cell: one.p for cell, one in decisions.items() if not math.isnan(one.p)}
-    believed = stats.discoveries(list(tested.values()), rule.false_discovery)
-    why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
-    return {
-        cell: why
-        for cell, sure in zip(tested, believed, strict=True)
-        if not sure and decisions[cell].verdict == "slower"
-    }
-
-
-def count_tested(decisions: Iterable[CellDecision]) -> int:
-    """How many were decided by an interval that the processes themselves made."""
-    return sum(not math.isnan(one.p) for one in decisions)
 
 
 def expected_by_chance(cells: int, confidence: float) -> float:

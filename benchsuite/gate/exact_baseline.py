@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Change
+from benchsuite.findings.exact import Change, changes_of
 from benchsuite.gate.accept import Accepted, accepted_of, unused
-from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of, changes_of
+from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.plugins import require_folders
 from benchsuite.results.record import Cell, Cost, Record
 from benchsuite.runner.workers import ProcessWorkers
@@ -72,7 +72,7 @@ def renewed(
                     f"{cell.id}: {'new' if before is None else f'{before.outcome} → {cell.outcome}'}"
                 )
             continue
-        changes = changes_of(before, cell)
+        changes = changes_of(cell.cell, before.counts, cell.counts)
         every += changes
         meant = accepted_of(changes, accepted)
         taken += [f"{cell.id}:{one.metric} {one.old:,} → {one.new:,}" for one in meant]

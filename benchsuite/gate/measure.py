@@ -13,6 +13,7 @@ from benchsuite.errors import UsageError
 from benchsuite.findings.fingerprint import Finding, findings
 from benchsuite.gate.accept import unused
 from benchsuite.gate.checkout import open_sides
+from benchsuite.gate.environments import installed
 from benchsuite.gate.interleave import SIDES, GateObserver, ProcessRun, SideName, interleaved
 from benchsuite.gate.noise import GateNoise, noise_of
 from benchsuite.gate.processes import (
@@ -22,14 +23,14 @@ from benchsuite.gate.processes import (
     probe,
     process_scenario,
     run_process,
-    set_up,
 )
-from benchsuite.gate.request import GatePlan, GateRequest, machine_words
+from benchsuite.gate.request import GatePlan, GateRequest
 from benchsuite.gate.result import GateResult
 from benchsuite.gate.verdicts import ProcessPair, Records, judge_pairs
 from benchsuite.labels import cell_names
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import require_alike
+from benchsuite.results.machine import machine_words
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate
@@ -54,11 +55,11 @@ def measure_gate(
         BenchsuiteError: git cannot check a revision out.
     """
     began = time.monotonic()
-    with open_sides(request) as opened:
-        sides, notes = opened.sides, opened.notes
-        if request.setup is not None:
-            for side in sides.values():
-                set_up(side, request.setup, _folder(request) / f"setup-{side.name}.log")
+    with (
+        open_sides(request) as opened,
+        installed(opened.sides, request.setup, request.out) as sides,
+    ):
+        notes = opened.notes
         modules = modules_of(plan.cells)
         probes = {name: probe(side, modules) for name, side in sides.items()}
         if opened.root is not None:
@@ -278,7 +279,7 @@ def _result(
         ),
         command=request.command,
         seconds=round(seconds, 3),
-        missing_fails=rule.missing == "fail",
+        missing=rule.missing,
         unread=tuple(measured.unread),
     )
 
@@ -289,8 +290,3 @@ def _differences(environments: Mapping[SideName, Mapping[str, Any]]) -> tuple[Fi
         return ()
     every = findings(environments["base"], environments["candidate"])
     return tuple(one for one in every if not one.path.startswith(_OF_THE_MOMENT))
-
-
-def _folder(request: GateRequest) -> Path:
-    request.out.mkdir(parents=True, exist_ok=True)
-    return request.out

@@ -61,6 +61,7 @@ class GateSide:
         folder: where its processes run; the first place in which they look for modules, by PYTHONPATH.
         top: the top of its checkout; None where no revision is compared.
         pythonpath: folders relative to `folder`, the next places.
+        env: its own virtual environment, which `python` is of; None if it has none.
     """
 
     name: str
@@ -69,6 +70,7 @@ class GateSide:
     python: str
     top: Path | None = None
     pythonpath: tuple[str, ...] = ()
+    env: Path | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -76,11 +78,16 @@ class GateSide:
         own = [str(self.folder / path) for path in ("", *self.pythonpath)]
         ours = [] if _ROOT.name in ("site-packages", "dist-packages") else [str(_ROOT)]
         paths = [*own, *filter(None, [os.environ.get("PYTHONPATH")]), *ours]
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        variables = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        if self.env is None:
+            return variables
+        programs = os.pathsep.join([str(self.env / "bin"), os.environ.get("PATH", os.defpath)])
+        return {**variables, "VIRTUAL_ENV": str(self.env), "PATH": programs}
 
     def holds(self, place: str | None) -> bool:
-        """Whether a file belongs to its checkout."""
-        return place is not None and self.top is not None and Path(place).resolve().is_relative_to(self.top)
+        """Whether a file belongs to its checkout, or to what was installed for it."""
+        homes = [home for home in (self.top, self.env) if home is not None]
+        return place is not None and any(Path(place).resolve().is_relative_to(home) for home in homes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def probe(side: GateSide, modules: Sequence[str]) -> Probe:
         check=False,
     )
     if done.returncode:
-        raise _failed(side, f"{side.python} cannot import benchsuite", done.stderr)
+        raise failed(side, f"{side.python} cannot import benchsuite", done.stderr)
     found = json.loads(done.stdout.splitlines()[-1])
     return Probe(found["version"], frozenset(found["known"]), found["places"])
 
@@ -150,7 +157,7 @@ def set_up(side: GateSide, command: str, log: Path) -> None:
             stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
         ))  # fmt: skip
     if code:
-        raise _failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
+        raise failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
 
 
 def process_scenario(
@@ -217,7 +224,7 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Pr
             ))  # fmt: skip
     if code not in (0, 3) or not (folder / RECORDS).is_file():
         printed = log.read_text(encoding="utf-8", errors="replace")
-        raise _failed(
+        raise failed(
             side, f"benchsuite run exited with {code}", printed.replace(str(scenario), "the scenario")
         )
     (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
@@ -237,7 +244,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def _failed(side: GateSide, what: str, printed: str) -> SideFailed:
+def failed(side: GateSide, what: str, printed: str) -> SideFailed:
+    """The error of a side, with the last lines of what it printed."""
     lines = [f"  {line}" for line in printed.strip().splitlines()[-_LAST_LINES:]]
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
 

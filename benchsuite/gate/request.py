@@ -26,7 +26,8 @@ class GateRequest:
         base_python, candidate_python: their interpreters; this one if None.
         pythonpath: folders of the user's modules, relative to where the command runs.
         out: folder of the gate.
-        setup: command that is run in the folder of each side first.
+        setup: command that is run for each side first, in its folder and an environment of its own.
+        submodules: check out the submodules of the revisions, too.
         allow_dirty: go on although the candidate is not what the files are.
     """
 
@@ -42,6 +43,7 @@ class GateRequest:
     device: str | None = None
     pythonpath: tuple[str, ...] = ()
     setup: str | None = None
+    submodules: bool = False
     allow_dirty: bool = False
     accepted: tuple[Accepted, ...] = ()
     command: str = ""
@@ -61,6 +63,25 @@ class GatePlan:
     cells: tuple[Cell, ...]
     environment: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+
+
+def require_two_sides(request: GateRequest) -> None:
+    """Raise UsageError unless a scenario is named, and two revisions or two interpreters to compare."""
+    if Path(request.reference).is_dir():
+        raise UsageError(
+            f"{request.reference} is a folder: a run is compared with a baseline (--baseline FILE, which "
+            "`benchsuite baseline update` writes); what --base and --candidate measure is a scenario"
+        )
+    if request.base is not None:
+        return
+    if request.candidate is not None:
+        raise UsageError(f"--candidate {request.candidate} needs a base to compare with: --base main")
+    if request.base_python == request.candidate_python:
+        raise UsageError(
+            "gate compares two things: name revisions (--base main --candidate HEAD; WORKTREE for the files "
+            "as they are), or interpreters (--base-python P --candidate-python P); or let it say how often "
+            "its rule errs (--simulate)"
+        )
 
 
 def plan(request: GateRequest) -> GatePlan:
@@ -112,16 +133,6 @@ def rule_of(reference: str | None) -> Gate:
     from benchsuite.zoo.catalogue import known_parameters
 
     return Gate() if reference is None else load(resolve(reference), known_parameters(())).gate
-
-
-def machine_words(environment: Mapping[str, Any]) -> str:
-    """ "NVIDIA H200, torch 2.11.0"."""
-    gpu, cpu = environment.get("gpu") or {}, environment.get("cpu") or {}
-    name = gpu.get("name") or cpu.get("model") or environment.get("machine") or "unknown machine"
-    threads = (
-        "" if gpu or not cpu.get("threads") else f", {cpu['threads']} of {cpu.get('usable_cores')} cores"
-    )
-    return f"{name}{threads}, torch {environment.get('torch', '?')}"
 
 
 def _load(request: GateRequest, profiles: tuple[str, ...]) -> Scenario:

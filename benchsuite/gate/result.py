@@ -16,7 +16,7 @@ from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
 from benchsuite.io import parse, write_whole
 from benchsuite.results.record import Cell, Status
-from benchsuite.scenario.gate_settings import Gate
+from benchsuite.scenario.gate_settings import Gate, MissingPolicy
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -27,7 +27,8 @@ CellVerdict = Literal[
     "smaller",
     "broken",
     "no longer counted",
-    "missing",
+    "removed",
+    "new",
     "failed",
     "inconclusive",
     "faster",
@@ -40,13 +41,20 @@ CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
 """The worst first. `larger`: an exact number went the wrong way and nobody accepted it; `smaller`: all that
 did so fell where none may, since a counter that misses operators looks like progress. `broken`: measured on
 the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
-cannot be compared; `not counted`: on both sides. `missing`: only one side has the cell. `failed`: it could
-not be measured on the base, so nothing can be said. `equal`: only exact numbers were compared, none went the
-wrong way."""
+cannot be compared; `not counted`: on both sides. `removed`: only the base has the cell; `new`: only the
+candidate has it, and it works there. `failed`: it could not be measured on the base, or only the candidate
+has it and fails, so nothing can be said. `equal`: only exact numbers were compared, none went the wrong
+way."""
 
 COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
 """Verdicts on exact numbers, of which each change can be accepted by name."""
 REGRESSIONS: tuple[CellVerdict, ...] = ("slower", *COUNTED, "broken")
+"""Verdicts that fail a gate whatever its policy for cells of one side."""
+_OF_ONE_SIDE: Mapping[MissingPolicy, tuple[CellVerdict, ...]] = {
+    "fail": ("removed",),
+    "any": ("removed", "new"),
+    "warn": (),
+}
 
 
 def of_changes(wrong: Sequence[Change]) -> CellVerdict:
@@ -104,7 +112,7 @@ class GateResult:
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
         command: what repeats it.
         seconds: wall time of the measurement.
-        missing_fails: whether a cell that only one side has is a failure, or only named.
+        missing: which cells of one side fail the gate.
         unread: lines of run folders that are no records, each with its place and its reason.
     """
 
@@ -121,12 +129,17 @@ class GateResult:
     notes: tuple[str, ...] = ()
     command: str = ""
     seconds: float = 0.0
-    missing_fails: bool = True
+    missing: MissingPolicy = "fail"
     unread: tuple[str, ...] = ()
 
     def of(self, *verdicts: CellVerdict) -> tuple[GateCell, ...]:
         """The cells with one of these verdicts, in order."""
         return tuple(cell for cell in self.cells if cell.verdict in verdicts)
+
+    @property
+    def failing(self) -> tuple[CellVerdict, ...]:
+        """The verdicts that fail this gate with REGRESSION."""
+        return (*REGRESSIONS, *_OF_ONE_SIDE[self.missing])
 
     @property
     def exit_code(self) -> int:
@@ -137,12 +150,11 @@ class GateResult:
         """
         if self.refused:
             return NOT_COMPARABLE
-        if self.of(*REGRESSIONS):
+        if self.of(*self.failing):
             return REGRESSION
         if self.of("no longer counted"):
             return NOT_COMPARABLE
-        unmeasured = self.of("failed", "missing") if self.missing_fails else self.of("failed")
-        return FAILED if unmeasured or self.unread else FINE
+        return FAILED if self.of("failed") or self.unread else FINE
 
     @property
     def strict_exit_code(self) -> int:
@@ -150,7 +162,7 @@ class GateResult:
         return self.exit_code or (INCONCLUSIVE if self.of("inconclusive") else FINE)
 
 
-GATE_VERSION = 1
+GATE_VERSION = 2
 """Of the file; it counts up when a field changes its meaning."""
 RESULT = "result.json"
 """Name of the file in the folder of a gate."""
@@ -182,15 +194,17 @@ def load(text: str, name: str = RESULT) -> GateResult:
         name: of the file, for messages.
 
     Raises:
-        UsageError: it is no result of a gate, or a newer version of benchsuite wrote it.
+        UsageError: it is no result of a gate, or another version of benchsuite wrote it.
     """
     try:
         data: Any = parse(text)
         version = data.pop("version")
-        if isinstance(version, int) and version > GATE_VERSION:
+        if isinstance(version, int) and version != GATE_VERSION:
+            newer = version > GATE_VERSION
+            which, todo = ("newer", "update it") if newer else ("older", "run the gate again")
             raise UsageError(
-                f"{name}: version {version} of a gate's result is newer than this benchsuite reads (up to "
-                f"{GATE_VERSION}); update with: pip install --upgrade benchsuite"
+                f"{name}: version {version} of a gate's result is {which} than what this benchsuite reads "
+                f"({GATE_VERSION}); {todo}"
             )
         for cell in data["cells"]:
             for change in (*cell["changes"], *cell["accepted"]):

@@ -216,8 +216,12 @@ def _verdict(
         return _of_both(candidate, decision, wrong)
     if base.status is None and candidate.status is None:
         return "failed", "neither side has it"
-    if base.status is None or candidate.status is None:
-        return "missing", f"only the {'candidate' if base.status is None else 'base'} has it"
+    if candidate.status is None:
+        return "removed", "only the base has it"
+    if base.status is None:
+        works = candidate.status == "ok" or candidate.expected
+        why = "only the candidate has it"
+        return ("new", why) if works else ("failed", f"{why}: {candidate.words()}")
     if base.status == "ok":
         return "broken", candidate.words()
     return _without_base(base, candidate, wrong)

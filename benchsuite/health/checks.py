@@ -19,7 +19,7 @@ from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import measure_memory
 from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import WarmUp, measure_time
+from benchsuite.measurement.timing import SamplingPlan, WarmUp, measure_time
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Memory
 from benchsuite.stats.intervals import quantile
@@ -164,7 +164,8 @@ def _attention_macs(name: str, bench: Bench) -> Verdict:
 def _known_wait(name: str, bench: Bench) -> Verdict:
     wait, count = KnownWait(WAIT_S), bench.effort.waits
     rule = FixedCount(min_samples=count, max_samples=count, max_s=60.0)
-    timing = measure_time(wait, bench.timer, WarmUp(2, 0.0), rule, threads=torch.get_num_threads())
+    plan = SamplingPlan(WarmUp(2, 0.0), rule, threads=torch.get_num_threads())
+    timing = measure_time(wait, bench.timer, plan)
     true = wait.took_s[-count:]  # what came before was warm-up
     ratios = [read / took for read, took in zip(timing.samples_s, true, strict=True)]
     return close(name, ratios, CLOCKS, f"a wait of {WAIT_S * 1e3:g} ms is read as what it is")

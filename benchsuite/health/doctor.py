@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from benchsuite.findings.flags import BUSY_HOST, THERMAL
 from benchsuite.format import byte_size, significant
-from benchsuite.health.facts import OPTIONAL
+from benchsuite.health.system_info import OPTIONAL
 from benchsuite.results.devices import kind_of
 
 Level = Literal["ok", "note", "warn"]
@@ -42,7 +42,7 @@ class Diagnosis:
 
 
 def findings(facts: Mapping[str, Any]) -> list[Diagnosis]:
-    """Diagnoses of `health/facts.py`'s facts; what is unknown is not spoken of."""
+    """Diagnoses of `health/system_info.py`'s facts; what is unknown is not spoken of."""
     return [
         *_load(facts),
         *_processes(facts),

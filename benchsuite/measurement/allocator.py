@@ -26,8 +26,9 @@ _SMALL_PAD = 1 << 20
 
 def library() -> str:
     """The allocator of this process: a preloaded one by its name, else "glibc 2.36", "musl" or the system."""
+    mapped = _mapped()
     for name in _PRELOADED:
-        if name in _mapped():
+        if name in mapped:
             return name
     if sys.platform != "linux":
         return platform.system()

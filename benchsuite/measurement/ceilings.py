@@ -52,7 +52,7 @@ def ceilings(
     """The ceilings of a device that `resolve` has named, as this process would use it now.
 
     Args:
-        dtypes: words of `results.record.DType`; `autocast_*` stands for the format that it casts to. Those
+        dtypes: words of `results.cell.DType`; `autocast_*` stands for the format that it casts to. Those
             that the device lacks are left out of the answer.
         threads: of the CPU; as many as torch is set to if None.
         refresh: measure anew whatever is kept.

@@ -65,19 +65,17 @@ class StateReader:
 
         The GPU comes first: its clock is that of its last work only for a moment.
         """
-        found = (_gpu(self._nvml, self._root) if self._nvml is not None else {}) | self._host()
-        if found.get("other_gpu_processes") is None:
-            found["gpu_memory_elsewhere_bytes"] = self._elsewhere()
-        return {name: value for name, value in found.items() if value is not None}
-
-    def _host(self) -> dict[str, Any]:
-        return {
+        found = _gpu(self._nvml, self._root) if self._nvml is not None else {}
+        found |= {
             "load_1min": host.load_1min(),
             "cpu_mhz": host.cpu_mhz(self._cores, self._root),
             "cpu_throttles": host.thermal_throttles(self._cores, self._root),
             "cpu_others": self._others(),
             "involuntary_switches": self._lost_cores(),
         }
+        if found.get("other_gpu_processes") is None:
+            found["gpu_memory_elsewhere_bytes"] = self._elsewhere()
+        return {name: value for name, value in found.items() if value is not None}
 
     def _others(self) -> float | None:
         now, own_s = time.monotonic(), time.process_time()

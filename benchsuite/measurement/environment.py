@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchsuite.measurement import allocator
+from benchsuite.measurement import allocator, host
 from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.device import open_device
 from benchsuite.measurement.precision import tf32_settings
@@ -37,7 +37,7 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "os": platform.platform(),
         "python": platform.python_version(),
         "torch": torch.__version__,
-        "packages": _versions(),
+        "packages": {name: version(name) for name in PACKAGES},
         "device": device,
         "cpu": cpu(),
         "allocator": {"library": allocator.library(), "can_retain": allocator.can_retain()},
@@ -45,10 +45,6 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "flags": _flags(),
         "git": _git(Path(__file__).resolve().parent),
     }
-
-
-def _versions() -> dict[str, str | None]:
-    return {name: version(name) for name in PACKAGES}
 
 
 def version(package: str) -> str | None:
@@ -64,10 +60,10 @@ def cpu() -> dict[str, Any]:
     return {
         "model": _cpu_model(),
         "logical_cores": os.cpu_count(),
-        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "usable_cores": len(host.usable_cores()),
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
-        "load_1min": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "load_1min": host.load_1min(),
         "memory_bytes": CpuDevice().room_bytes(),
     }
 

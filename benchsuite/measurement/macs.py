@@ -95,14 +95,16 @@ def _tried(count: Callable[[], Tally]) -> tuple[Tally | None, Exception | None]:
 @contextmanager
 def _as_in_inference(module: nn.Module) -> Iterator[None]:
     """Eval mode without gradients, nothing compiled, and no fused operator that hides what it computes."""
-    training, fastpath = module.training, torch.backends.mha.get_fastpath_enabled()
+    training = [(part, part.training) for part in module.modules()]  # some may be frozen
+    fastpath = torch.backends.mha.get_fastpath_enabled()
     module.eval()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad(), uncompiled():
             yield
     finally:
-        module.train(training)
+        for part, before in training:
+            part.training = before
         torch.backends.mha.set_fastpath_enabled(fastpath)
 
 

@@ -24,6 +24,8 @@ from benchsuite.results.record import DType
 
 _CUDA: Any = torch.backends.cuda
 _CUDNN: Any = torch.backends.cudnn  # torch's types do not tell all that it has
+_NEWER = {True: "tf32", False: "ieee"}
+"""Whether TF32 is allowed → torch's newer word (`fp32_precision`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,5 @@ def _set(word: str, convolutions: bool) -> None:
     torch.set_float32_matmul_precision(word)
     _CUDNN.allow_tf32 = convolutions
     if hasattr(torch.backends, "fp32_precision"):
-        _CUDA.matmul.fp32_precision = _newer(word != "highest")
-        _CUDNN.conv.fp32_precision = _CUDNN.rnn.fp32_precision = _newer(convolutions)
-
-
-def _newer(allowed: bool) -> str:
-    return "tf32" if allowed else "ieee"
+        _CUDA.matmul.fp32_precision = _NEWER[word != "highest"]
+        _CUDNN.conv.fp32_precision = _CUDNN.rnn.fp32_precision = _NEWER[convolutions]

@@ -70,7 +70,8 @@ class Visit:
     Attributes:
         round: 0 for the first.
         rounds: among how many the budgets are divided; more may follow, with parts as large.
-        wanted: samples from which on another round says more (`stats/levels.py`); None if nobody knows yet.
+        wanted: samples from which on another round says more (`stats/variance_components.py`); None if nobody
+            knows yet.
         calls: so many calls make a sample, as an earlier round has chosen; None where there was none.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchsuite.measurement.conditions import UsageMeter
 from benchsuite.measurement.device import Device, Step
@@ -50,6 +50,28 @@ class WarmUp:
     def share(self, rounds: int) -> WarmUp:
         """The warm-up of each of so many rounds."""
         return WarmUp(self.calls, self.seconds / rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """Settings of sampling one round of a cell.
+
+    Attributes:
+        stopping: the rule, with the budgets of all rounds.
+        threads: the thread count in force, for the record.
+        visit: which round this is.
+        parts: the parts that the step consists of, in order; then they are what is timed, and a sample is
+            their sum.
+        cold: the step on different inputs, two or more; then these are what is timed, each call on its own
+            and after the caches were overwritten. Not with `parts`.
+    """
+
+    warm_up: WarmUp
+    stopping: StoppingRule
+    threads: int
+    visit: Visit = ALONE
+    parts: Mapping[str, Step] = field(default_factory=dict)
+    cold: Sequence[Step] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,43 +134,30 @@ def _iqr(samples: Sequence[float]) -> float:
     return quantile(samples, 0.75) - quantile(samples, 0.25)
 
 
-def measure_time(
-    step: Step,
-    device: Device,
-    warm_up: WarmUp,
-    stopping: StoppingRule,
-    *,
-    threads: int,
-    visit: Visit = ALONE,
-    parts: Mapping[str, Step] | None = None,
-    cold: Sequence[Step] = (),
-) -> Timing:
+def measure_time(step: Step, device: Device, plan: SamplingPlan) -> Timing:
     """Time `step` on `device`, in one round of a cell.
 
     Args:
         step: one step of the cell; must not synchronise by itself.
-        threads: the thread count in force, for the record.
-        visit: which round this is. The rule and its budgets are for all of them.
-        parts: the parts that the step consists of, in order; then they are what is timed, and a sample is
-            their sum.
-        cold: the step on different inputs, two or more; then these are what is timed, each call on its own
-            and after the caches were overwritten. Not with `parts`.
 
     Returns:
         Every sample of this round in order, what warmed up before it, and what ended the sampling.
         `results/round_timings.py` joins the rounds.
     """
+    parts, cold = plan.parts, plan.cold
     assert not (parts and cold)
     assert len(cold) != 1  # one input would be found in the caches
-    warmed = warm(_in_turns(cold) if cold else step, device, warm_up.share(visit.rounds))
-    rule = stopping.share(visit)
+    warmed = warm(_in_turns(cold) if cold else step, device, plan.warm_up.share(plan.visit.rounds))
+    rule = plan.stopping.share(plan.visit)
     each = 1
     if not (parts or cold):
-        each = visit.calls or calls_per_sample(step, device, warmed.call_s, most_samples=rule.max_samples)
+        each = plan.visit.calls or calls_per_sample(
+            step, device, warmed.call_s, most_samples=rule.max_samples
+        )
         step = several(step, each)
     samples: list[float] = []
     meter = UsageMeter()
-    pieces: dict[str, list[float]] = {name: [] for name in parts or ()}
+    pieces: dict[str, list[float]] = {name: [] for name in parts}
     last = 0.0 if cold else each * warmed.call_s  # the warm-up knows nothing of the flush
     start = device.now()
     while (stopped_by := _stopped_by(rule, samples, device, device.now() - start)) is None:
@@ -167,7 +176,7 @@ def measure_time(
         warmup_s=warmed.seconds,
         warmup_stable=warmed.stable,
         stopped_by=stopped_by,
-        threads=threads,
+        threads=plan.threads,
         calls_per_sample=each,
         usage=meter.total,
         parts_s={name: tuple(durations) for name, durations in pieces.items()},
@@ -195,7 +204,7 @@ def _take(
     step: Step,
     device: Device,
     calls: int,
-    parts: Mapping[str, Step] | None,
+    parts: Mapping[str, Step],
     cold: Sequence[Step],
     pieces: dict[str, list[float]],
 ) -> list[float]:

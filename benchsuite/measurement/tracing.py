@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 import torch
@@ -46,15 +46,11 @@ _SIZES = frozenset((Tensor.shape.__get__, Tensor.size, Tensor.numel))  # type: i
 _T = TypeVar("_T")
 
 
-@contextmanager
-def tracing_on_meta() -> Iterator[None]:
-    """While this is open, a module on "meta" can be traced. Tensors elsewhere are traced as always."""
-    with _OnMeta():
-        yield
-
-
 class _OnMeta(TorchFunctionMode):
-    """On "meta" puts `TRACED_CONVOLUTION` in place of each convolution, and gives sizes as numbers."""
+    """While it is open, a module on "meta" can be traced; tensors elsewhere are traced as always.
+
+    On "meta" it puts `TRACED_CONVOLUTION` in place of each convolution, and gives sizes as numbers.
+    """
 
     def __torch_function__(
         self,
@@ -94,7 +90,7 @@ def count_traced(module: nn.Module, inputs: tuple[object, ...]) -> Tally:
         Exception: the module does not run on such tensors, or cannot be traced.
     """
     tensors = tuple(value for value in inputs if isinstance(value, Tensor))
-    on_meta = tracing_on_meta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
+    on_meta = _OnMeta() if all(tensor.is_meta for tensor in tensors) else nullcontext()
     handles = _Handles()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fvcore scripts a loss function as it is imported; traces hold once

@@ -18,8 +18,8 @@ from benchsuite.report.words import counted
 from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
+from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key
-from benchsuite.scenario.stored_scenario import stored_cells
 
 
 @dataclass(frozen=True)
@@ -120,23 +120,13 @@ def _ordered(scenario: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 
 def missing(run: Run) -> list[Cell]:
-    """Cells that the run's scenario asks for and that `--resume` would measure.
-
-    None where nobody can tell, since this version makes other cells of the scenario than were measured.
-    """
-    wanted = {cell.id: cell for cell in stored_cells(run.scenario) or ()}
-    done = _done(run)
-    measured = {record.id for record in run.records if record.status != "skipped"}
-    return [cell for id, cell in wanted.items() if id not in done] if measured <= wanted.keys() else []
+    """Cells of the run's scenario that are still to be measured; none where nobody can tell."""
+    return stored_scenario.missing(run.scenario, _standing(run)) or []
 
 
-def _done(run: Run) -> set[str]:
-    """Cells that need not be measured any more."""
-    return {record.id for record in run.records if record.status != "skipped" and not _cut_short(record)}
-
-
-def _cut_short(record: Record) -> bool:
-    return record.timing is not None and record.timing.stopped_by == "interrupted"
+def _standing(run: Run) -> dict[str, bool]:
+    """Every cell that has a record, excluded ones aside → whether it need not be measured any more."""
+    return {record.id: not record.interrupted for record in run.records if record.status != "skipped"}
 
 
 def with_gaps(cells: Sequence[Point], records: Sequence[Record], gaps: Sequence[Cell]) -> list[Point]:
@@ -158,9 +148,9 @@ def progress(run: Run, gaps: Sequence[Cell]) -> str:
     """The number of cells that a run measured before it stopped, in a sentence; empty if it is complete."""
     if not gaps:
         return ""
-    done = len(_done(run))
+    done = sum(_standing(run).values())
     return (
         f"{done} of {counted(done + len(gaps), 'cell')}; unfinished. No winner is named where cells of the "
         "same setting are missing, and claims are judged on what is there. "
-        f"Go on with: benchsuite run --resume {run.path}"
+        f"Go on with: {stored_scenario.how_to_go_on(run.scenario, run.path)}"
     )

@@ -56,6 +56,7 @@ CONDITIONS: Mapping[str, Condition] = {
         ),
         Condition("threads", "Threads", _threads),
         Condition("allocator", "Allocator", lambda word: f"allocator {word}", worded=True),
+        Condition("machine", "Machine", worded=True),
     )
 }
 

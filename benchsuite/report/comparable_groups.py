@@ -107,7 +107,8 @@ def _stated(cells: Sequence[Point]) -> tuple[str, ...]:
     """The conditions that every run states, and those of the others that this one makes use of."""
     seldom = [key for key, row in CONDITIONS.items() if row.usual and values(cells, key) != [row.usual]]
     threads = ["threads"] if values(cells, "threads") != [None] else []
-    return (*_ALWAYS, *seldom, *threads, *(["allocator"] if len(values(cells, "allocator")) > 1 else []))
+    several = [key for key in ("allocator", "machine") if len(values(cells, key)) > 1]
+    return (*_ALWAYS, *seldom, *threads, *several)
 
 
 def _shape(cells: Sequence[Point]) -> tuple[str, ...]:

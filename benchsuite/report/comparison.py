@@ -2,7 +2,7 @@
 
 Seconds of two machines say which is faster, and nothing of mixers. So each mixer is also put beside a
 reference mixer of the same run and setting; these ratios can be compared across machines. A cell of one run
-is a cell of another if all but device and threads is the same.
+is a cell of another if all but machine, device and threads is the same.
 
 The runs were not measured in turns, so nothing here is a verdict on code; `CAVEAT` says so wherever the
 numbers are shown.
@@ -19,12 +19,12 @@ from typing import Any
 from benchsuite.findings import exact, fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding, Level
-from benchsuite.findings.history import machine_of
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import as_data, differences_of, machines_of
 from benchsuite.report.points import MISSING, Point, Value, points
 from benchsuite.report.ranking import joint_drift, log_multiples, relative_speed
 from benchsuite.report.words import joined
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
@@ -131,7 +131,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
         found = zip(records, points(records, run.environments), strict=True)
         tables[_letter(i)] = {record.id if several else _anywhere(record): point for record, point in found}
     every = [point for table in tables.values() for point in table.values()]
-    settings = settings_of(every, besides=() if several else ("device", "threads"))
+    settings = settings_of(every, besides=() if several else ("device", "threads", "machine"))
     words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(every, settings, strict=True)}
     shared = _shared(tables)
     reference, wanted = _reference(runs, tables, shared)
@@ -212,7 +212,7 @@ def _letter(place: int) -> str:
 
 def _anywhere(record: Record) -> str:
     """Id of the cell whatever machine it ran on: on any device, with any threads."""
-    return replace(record.cell, device="cpu", threads=None).id
+    return replace(record.cell, device="cpu", threads=None, machine="").id
 
 
 def _setting(point: Point) -> Setting:
@@ -309,7 +309,7 @@ def _run(
     """
     environment = run.environment
     before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
-    machines = dict.fromkeys(machine_of(one).label for one in machines_of(run, run.records))
+    machines = dict.fromkeys(map(machine_name, machines_of(run, run.records)))
     return ComparedRun(
         letter=letter,
         name=str(run.path),

@@ -13,6 +13,7 @@ from benchsuite.format import byte_size, significant
 from benchsuite.report.points import Value
 from benchsuite.report.tables import Table, table
 from benchsuite.report.words import joined
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 
@@ -108,3 +109,14 @@ def machines_of(run: Run, records: Sequence[Record]) -> list[Mapping[str, Any]]:
     """The machines that these records are from; that of the first session if there are none."""
     sessions = sorted({record.session for record in records}) or [1]
     return [run.environments.get(session, run.environment) for session in sessions]
+
+
+def measured_on(run: Run) -> tuple[str, str, str]:
+    """Machines, version of PyTorch and date of a run: ("NVIDIA H200", "PyTorch 2.13.0", "2026-01-05")."""
+    machines = machines_of(run, run.records)
+    versions = dict.fromkeys(str(one["torch"]) for one in machines if one.get("torch"))
+    return (
+        joined(list(dict.fromkeys(map(machine_name, machines)))),
+        f"PyTorch {joined(list(versions), 'or')}" if versions else "",
+        str(run.environment.get("started_at") or "")[:10],
+    )

@@ -99,7 +99,7 @@ def _steps(history: Sequence[Series], words: Mapping[int, str]) -> Section | Non
         (
             cell,
             series.scenario,
-            series.machine.label,
+            series.machine,
             TableCell(percent(shift.step.size), shift.step.size),
             shift.revisions,
             _first_run(shift.after),
@@ -116,7 +116,7 @@ def _drifts(history: Sequence[Series], words: Mapping[int, str]) -> Section | No
         (
             words[i],
             series.scenario,
-            series.machine.label,
+            series.machine,
             TableCell(percent(series.trend.drift), series.trend.drift),
             revision_range(series.timed[0], series.timed[-1]),
         )
@@ -173,7 +173,7 @@ def _plain(series: Series, words: str) -> dict[str, Any]:
     drift = series.trend.drift
     return {
         "scenario": series.scenario,
-        "machine": {"key": series.machine.key, "label": series.machine.label},
+        "machine": series.machine,
         "cell": series.cell.id,
         "words": words,
         "points": [
@@ -220,7 +220,7 @@ def _plain(series: Series, words: str) -> dict[str, Any]:
 def to_csv(history: Sequence[Series]) -> str:
     """A row for each run of each series, in SI base units; empty where there is no number."""
     heads = (
-        "scenario machine machine_key cell name resolution kernel batch dtype run time commit dirty status "
+        "scenario machine cell name resolution kernel batch dtype run time commit dirty status "
         "latency_s level step params macs peak_allocated_bytes"
     ).split()
     return _csv([heads, *(row for series in history for row in _rows(series))])
@@ -236,7 +236,7 @@ def _rows(series: Series) -> Iterator[list[Any]]:
         level += step is not None
         cost, memory = point.record.cost, point.record.memory
         yield [
-            series.scenario, series.machine.label, series.machine.key, cell.id, cell.name, size, cell.kernel,
+            series.scenario, series.machine, cell.id, cell.name, size, cell.kernel,
             cell.batch, cell.dtype, point.run, point.time, point.commit or "", str(point.dirty).lower(),
             point.record.status, "" if point.latency_s is None else point.latency_s, level,
             "" if step is None else step.ratio, cost.params if cost else "", cost.macs if cost else "",
@@ -255,12 +255,12 @@ def to_otava(history: Sequence[Series]) -> dict[str, str]:
     config = ["tests:"]
 
     def place(series: Series) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-        return series.scenario, series.machine.key, tuple((p.time, p.run) for p in series.timed)
+        return series.scenario, series.machine, tuple((p.time, p.run) for p in series.timed)
 
     groups = grouped((series for series in history if series.timed), place)
     seen: dict[str, int] = {}
     for (scenario, machine, _), alike in groups.items():
-        name = f"{slug(scenario)}-{machine}"
+        name = slug(f"{scenario} {machine}")
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > 1:
             name += f"-{seen[name]}"

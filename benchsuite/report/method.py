@@ -15,6 +15,7 @@ from benchsuite.report.differences import machines_of
 from benchsuite.report.points import grouped
 from benchsuite.report.tables import Table, table
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -65,16 +66,19 @@ class Trouble:
 
 
 def environment(run: Run) -> Table:
-    """Everything that is known of the machine; a column a session where sessions differ."""
-    flat = [_flatly(run.environment)]
+    """Everything that is known of the machine; a column for each machine or session where they differ."""
+    machines, flat = [run.environment], [_flatly(run.environment)]
     for session in sorted(run.environments):
         other = _flatly(run.environments[session])
         if not any(_same(other, known) for known in flat):
             flat.append(other)
+            machines.append(run.environments[session])
     labels: dict[str, str] = {}
     for key in (key for one in flat for key in one if key != "command"):
         labels.setdefault(_label(key), key)  # torch's version stands in two places
-    heads = ["Value"] if len(flat) == 1 else [f"Session {number}" for number in range(1, len(flat) + 1)]
+    heads = ["Value"] if len(machines) == 1 else [machine_name(machine) for machine in machines]
+    if len(set(heads)) < len(heads):
+        heads = [f"Session {number}" for number in range(1, len(heads) + 1)]
     rows = ((label, *(one.get(key, "–") for one in flat)) for label, key in labels.items())
     return table("Machine and software.", ("Property", *heads), rows)
 
@@ -345,5 +349,5 @@ def warnings(run: Run) -> list[str]:
     if (run.environment.get("git") or {}).get("dirty"):
         texts.append("benchsuite's own working tree had uncommitted changes")
     if len(run.environments) > 1 and len(environment(run).headers) > 2:
-        texts.append("the run was resumed with another machine or software: see the sessions of the machine")
+        texts.append("the machine or its software changed within the run: see the table of the machine")
     return texts

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markupsafe import Markup
 
+from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.findings.flags import FLAGS
 from benchsuite.labels import noun
 from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, relative
-from benchsuite.report.comparable_groups import ComparableGroup, varying
+from benchsuite.report.comparable_groups import ComparableGroup, describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
 from benchsuite.results.kernels import kernel_ran
-from benchsuite.results.metrics import FrameColumn
+from benchsuite.results.metrics import METRICS, FrameColumn
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
@@ -30,6 +31,19 @@ MAIN = ("macs", "latency_s", "throughput", "peak_memory_bytes")
 """Metrics of every cell, in the order of the columns."""
 SELDOM = ("params", "joules_per_image", "published_top1")
 """Metrics that the table of all cells shows where some cell has a number."""
+COLUMNS = (
+    "run",
+    "name",
+    "resolution",
+    "kernel",
+    *CONDITIONS,
+    *MEASURES,
+    "relative",
+    "rounds",
+    "flags",
+    "status",
+)
+"""Columns of a table for a paper, by the names of the frame where it has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +66,7 @@ def settings(cells: Cells) -> list[Setting]:
     That is the largest resolution of the largest group at which all cells have a number, else the one with
     most numbers.
     """
-    several = len(cells.groups) > 1
-    every = [
-        Setting(
-            f"{i}-{resolution}",
-            pixels(resolution) + (f", {group.title}" if several else ""),
-            tuple(point for point in group.cells if point.resolution == resolution),
-        )
-        for i, group in enumerate(cells.groups, start=1)
-        for resolution in resolutions_of(group.cells)
-    ]
+    every = every_setting(cells)
     if not every:
         return []
     main = {point.cell for point in main_group(cells)}
@@ -76,15 +81,82 @@ def settings(cells: Cells) -> list[Setting]:
     return [first, *(setting for setting in every if setting is not first)]
 
 
-def of_setting(cells: Cells, setting: Setting) -> Table:
-    """The numbers of one setting, for a paper: the fastest first."""
-    ordered = sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
-    columns = [_name(ordered), *([_KERNEL] if len(kernels_of(ordered)) > 1 else [])]
-    columns += _main(cells, ordered)
-    shared = _conditions(cells.groups, setting)
-    caption = f"{pixels(setting.cells[0].resolution)}, {shared}."
-    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in ordered))
-    return _table(caption, columns, ordered)
+def every_setting(cells: Cells) -> list[Setting]:
+    """Every setting of a run, group by group, the smallest resolution first."""
+    several = len(cells.groups) > 1
+    return [
+        Setting(
+            f"{i}-{resolution}",
+            pixels(resolution) + (f", {group.title}" if several else ""),
+            tuple(point for point in group.cells if point.resolution == resolution),
+        )
+        for i, group in enumerate(cells.groups, start=1)
+        for resolution in resolutions_of(group.cells)
+    ]
+
+
+def of_settings(
+    cells: Cells,
+    chosen: Sequence[Setting],
+    columns: Sequence[str] = (),
+    runs: Mapping[str, str] | None = None,
+) -> Table:
+    """The numbers of some settings, for a paper: a block of rows for each, the fastest first.
+
+    Args:
+        columns: of `COLUMNS`; if none, what tells the rows apart and the main metrics.
+        runs: cell → its run.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    blocks = [
+        sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
+        for setting in chosen
+    ]
+    points = [point for block in blocks for point in block]
+    shown = [_column(cells, key, points, runs or {}) for key in columns or _usual(cells, blocks, runs or {})]
+    said = {_conditions(cells.groups, setting) for setting in chosen}
+    conditions = said.pop() if len(said) == 1 else describe(shared(points))
+    sizes = resolutions_of(points)
+    size = f"{pixels(sizes[0])}, " if len(sizes) == 1 else ""
+    caption = f"{size}{conditions}." if points else "No cell was measured."
+    caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in points))
+    table = _table(caption, shown, points)
+    places = [place for place, block in enumerate(blocks) for _ in block]
+    rows = (replace(row, block=place) for row, place in zip(table.rows, places, strict=True))
+    return replace(table, rows=tuple(rows))
+
+
+def _usual(cells: Cells, blocks: Sequence[Sequence[Point]], runs: Mapping[str, str]) -> list[str]:
+    """The columns that nobody has to ask for."""
+    points = [point for block in blocks for point in block]
+    keys = ["run", "name"] if len(set(runs.values())) > 1 else ["name"]
+    keys += ["resolution"] if len(resolutions_of(points)) > 1 else []
+    keys += ["kernel"] if len(kernels_of(points)) > 1 else []
+    keys += varying(points) if len(blocks) > 1 else []
+    keys += _main_keys(cells, points)
+    return keys + (["status"] if any(point.status != "ok" for point in points) else [])
+
+
+def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, str]) -> _Shown:
+    if key not in COLUMNS:
+        hint = did_you_mean(key, COLUMNS)
+        raise UsageError(f'--columns: no "{key}"{hint}\n  allowed: {", ".join(COLUMNS)}')
+    if key in CONDITIONS:
+        return _condition(key)
+    if key in MEASURES:
+        return _measure(cells, MEASURES[key], points)
+    if key == "relative":
+        if cells.reference is None:
+            raise UsageError('--columns: no "relative": the runs have no reference in common')
+        return _measure(cells, relative(cells.reference), points)
+    if key == "run":
+        return _Shown(Header("Run"), lambda point: TableCell(runs.get(point.cell, "")))
+    return {
+        "name": _name(points), "resolution": _RESOLUTION, "kernel": _KERNEL, "rounds": _ROUNDS,
+        "flags": _FLAGS, "status": _WORD,
+    }[key]  # fmt: skip
 
 
 def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
@@ -95,7 +167,7 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
     """
     points = cells.points
     columns = [_name(points), _RESOLUTION, _KERNEL, *map(_condition, varying(points))]
-    columns += [*_main(cells, points), _ROUNDS]
+    columns += [*(_column(cells, key, points, {}) for key in _main_keys(cells, points)), _ROUNDS]
     columns += [_measure(cells, MEASURES[key], points) for key in SELDOM if _any(cells, key)]
     columns += [_FLAGS] if any(point.flags for point in points) else []
     columns += [_STATUS] if any(point.status != "ok" for point in points) else []
@@ -135,19 +207,17 @@ def _table(
     return Table(caption, tuple(column.head for column in columns), rows, sortable=True)
 
 
-def _main(cells: Cells, points: Sequence[Point]) -> list[_Shown]:
+def _main_keys(cells: Cells, points: Sequence[Point]) -> list[str]:
     keys = list(MAIN)
     if _any(cells, "busy_s"):
         keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
-    found = [_measure(cells, MEASURES[key], points) for key in keys]
-    if cells.reference is not None and any(cells.relative[point.cell].known for point in points):
-        found.append(_measure(cells, relative(cells.reference), points))
-    return found
+    known = cells.reference is not None and any(cells.relative[point.cell].known for point in points)
+    return [*keys, "relative"] if known else keys
 
 
 def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Shown:
     """A quantity in the one unit that suits it; latencies and ratios with their intervals."""
-    of_cell = {point.cell: _value(cells, column.key, point) for point in points}
+    of_cell = _values(cells, column.key)
     unit = "" if column.unit == "MAC" else column.unit
     factor = 1.0
     if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
@@ -167,14 +237,17 @@ def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Sho
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
-def _value(cells: Cells, key: str, point: Point) -> Value:
+def _values(cells: Cells, key: str) -> Mapping[str, Value]:
+    """Cell → a quantity, with its interval where that is shown."""
     if key == "relative":
-        return cells.relative[point.cell]
-    return Value(point.top1) if key == "published_top1" else point.metrics[key]
+        return cells.relative
+    if key in METRICS:
+        return {point.cell: point.metrics[key] for point in cells.points}
+    return dict(zip(cells.frame["cell"], map(Value, cells.frame[key].astype(float)), strict=True))
 
 
 def _any(cells: Cells, key: str) -> bool:
-    return any(_value(cells, key, point).known for point in cells.points)
+    return any(value.known for value in _values(cells, key).values())
 
 
 def _name(points: Sequence[Point]) -> _Shown:
@@ -234,6 +307,7 @@ _KERNEL = _Shown(Header("Kernel"), _kernel)
 _ROUNDS = _Shown(Header("Rounds", numeric=True), _rounds)
 _FLAGS = _Shown(Header("Flags"), _flags)
 _STATUS = _Shown(Header("Status"), _status)
+_WORD = _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status]))
 
 
 def _conditions(groups: Sequence[ComparableGroup], setting: Setting) -> str:

@@ -24,7 +24,7 @@ from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
 from benchsuite.report.comparison import compare
-from benchsuite.report.differences import machines_of
+from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
 from benchsuite.report.figures.of_run import write_all
@@ -238,16 +238,14 @@ def _summary(cells: Cells) -> str:
     """72 cells, 67 measured; NVIDIA H200; cuda, fp16, inference; 2026-01-05."""
     run, number = cells.run, len(cells.points)
     measured = sum(point.status == "ok" for point in cells.points)
-    gpu, cpu = run.environment.get("gpu") or {}, run.environment.get("cpu") or {}
-    machine = gpu.get("name") or cpu.get("model") or run.environment.get("machine")
-    version = run.environment.get("torch")
     whole = measured == number and not cells.gaps
+    machine, torch, date = measured_on(run)
     parts = [
         counted(number, "cell") + (", all measured" if whole else f", {measured} measured"),
-        str(machine) if machine else "",
-        f"PyTorch {version}" if version else "",
+        machine,
+        torch,
         describe(shared(cells.points)) if cells.points else "",
-        str(run.environment.get("started_at") or "")[:10],
+        date,
     ]
     return " · ".join(part for part in parts if part)
 

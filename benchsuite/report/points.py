@@ -212,7 +212,7 @@ def _point(measured: MeasuredCell) -> Point:
         drift=machine.drift_of(measured.environment),
         target=cell.target,
         arguments=dict(sorted(cell.config.items())),
-        settings={key: getattr(cell, key) for key in CONDITIONS},
+        settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
         profile=record.profile,
         roof=roof_of(measured),
         top1=published_top1(cell.target, cell.config, size),

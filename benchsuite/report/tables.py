@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -27,11 +27,12 @@ class TableCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line; `id` makes it a target of links, `failed` greys it."""
+    """One line; `id` makes it a target of links, `failed` greys it. A block has a best row of its own."""
 
     cells: tuple[TableCell, ...]
     id: str | None = None
     failed: bool = False
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,18 @@ def trimmed(table: Table) -> Table:
 
 
 def to_markdown(table: Table) -> str:
-    """The table as GitHub reads it."""
+    """The table as GitHub reads it: in columns where one way is better the best of each block is bold."""
+    places = _places(table)
     lines = [
         [in_markdown(header.text) for header in table.headers],
         ["---:" if header.numeric else "---" for header in table.headers],
-        *([in_markdown(cell.text) for cell in row.cells] for row in table.rows),
+        *(
+            [
+                f"**{in_markdown(cell.text)}**" if places.get((number, i)) == 1 else in_markdown(cell.text)
+                for i, cell in enumerate(row.cells)
+            ]
+            for number, row in enumerate(table.rows)
+        ),
     ]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
@@ -117,15 +125,20 @@ _LATEX = str.maketrans({
 _BETTER = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
 
 
+_COMMANDS = {1: "textbf", 2: "underline"}
+
+
 def to_latex(table: Table) -> str:
-    """The table with booktabs: in columns where one way is better the best is bold, the second underlined."""
-    ranks = [_ranked(header, table.rows, i) for i, header in enumerate(table.headers)]
-    rows = [
-        [_in_latex(cell.text, ranks[i].get(number, "")) for i, cell in enumerate(row.cells)]
-        for number, row in enumerate(table.rows)
-    ]
+    """The table with booktabs: in columns where one way is better the best of each block is bold, the second
+    underlined."""
+    places = _places(table)
     heads = [f"{header.text.translate(_LATEX)}{_BETTER[header.better]}" for header in table.headers]
-    body = "".join(f"    {' & '.join(row)} \\\\\n" for row in rows)
+    body = ""
+    for number, row in enumerate(table.rows):
+        if number and row.block != table.rows[number - 1].block:
+            body += "    \\midrule\n"
+        cells = [_in_latex(cell.text, places.get((number, i))) for i, cell in enumerate(row.cells)]
+        body += f"    {' & '.join(cells)} \\\\\n"
     return (
         f"% {' '.join(table.caption.split())}\n"
         "\\begin{tabular}{" + "".join("r" if header.numeric else "l" for header in table.headers) + "}\n"
@@ -134,19 +147,21 @@ def to_latex(table: Table) -> str:
     )
 
 
-def _ranked(header: Header, rows: Sequence[Row], column: int) -> dict[int, str]:
-    """Row → the LaTeX command for it: equal values share theirs."""
-    known = {number: sort for number, row in enumerate(rows) if (sort := row.cells[column].sort) is not None}
-    best = sorted(set(known.values()), reverse=header.better == "higher")
-    if not header.better or len(best) < 2:
-        return {}
-    return {
-        number: "textbf" if value == best[0] else "underline"
-        for number, value in known.items()
-        if value in best[:2]
-    }
+def _places(table: Table) -> dict[tuple[int, int], int]:
+    """(row, column) → 1 for the best of its block, 2 for the second; equal values share their place."""
+    places: dict[tuple[int, int], int] = {}
+    for column, header in enumerate(table.headers):
+        blocks: dict[int, dict[int, float]] = {}
+        for number, row in enumerate(table.rows):
+            if header.better and (value := row.cells[column].sort) is not None:
+                blocks.setdefault(row.block, {})[number] = value
+        for known in blocks.values():
+            best = sorted(set(known.values()), reverse=header.better == "higher")[:2]
+            if len(best) == 2:
+                places |= {(n, column): 1 + best.index(value) for n, value in known.items() if value in best}
+    return places
 
 
-def _in_latex(text: str, command: str) -> str:
+def _in_latex(text: str, place: int | None) -> str:
     plain = text.translate(_LATEX)
-    return f"\\{command}{{{plain}}}" if command else plain
+    return f"\\{_COMMANDS[place]}{{{plain}}}" if place else plain

@@ -49,6 +49,7 @@ class Cell:
         device: "cpu", "cuda" or "cuda:1", resolved, never "auto".
         threads: intra-op CPU threads of torch; None leaves it to the scenario.
         allocator: what the timing process is asked for; what it had is in `Timing.allocator`.
+        machine: name of the machine in a run folder that holds several (`benchsuite merge`); else empty.
     """
 
     subject: Subject = "mixer"
@@ -70,6 +71,7 @@ class Cell:
     protocol: Protocol = "adaptive"
     threads: int | None = None
     allocator: Allocator = "retain"
+    machine: str = ""
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -108,6 +110,7 @@ _LATER: Mapping[str, Any] = {
     "protocol": "adaptive",
     "threads": None,
     "allocator": "retain",
+    "machine": "",
 }
 """Axes that the first records did not have → the value that does not show in an id."""
 
@@ -129,6 +132,8 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+TOLD_APART: tuple[str, ...] = (*SETTINGS, "machine")
+"""The same with the machine, which no scenario sweeps: in what two cells of one subject may differ."""
 SWEPT: tuple[str, ...] = (
     "resolution",
     "stride",

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,33 +18,15 @@ from benchsuite.text import all_storable
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-Data = dict[str, Any]
 
+def _upgraded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of a record as this version writes it; what is up to date, or newer, is left as it is.
 
-def upgraded(data: Mapping[str, Any]) -> Data:
-    """The data of a record as this version writes it; what is up to date, or newer, is left as it is."""
-    current = dict(data)
-    version = current.get("version")
-    while isinstance(version, int) and version in _STEPS:
-        current = _STEPS[version](current) | {"version": version + 1}
-        version += 1
-    return current
-
-
-def _from_1(data: Data) -> Data:
-    """Version 2 adds fields only, and each has the value that all records before were measured with."""
-    return data
-
-
-def _from_2(data: Data) -> Data:
-    """Version 3 adds fields only; before, the C library's allocator was left as it is."""
-    return data
-
-
-_STEPS: Mapping[int, Callable[[Data], Data]] = {1: _from_1, 2: _from_2}
-"""Version → what makes the next one of it."""
-
-assert set(_STEPS) == set(range(1, RECORD_VERSION))
+    Versions 2 and 3 add fields only, and each has the value that all records before were measured with.
+    """
+    version = data.get("version")
+    older = isinstance(version, int) and 1 <= version < RECORD_VERSION
+    return dict(data) | ({"version": RECORD_VERSION} if older else {})
 
 
 MOST = 10**18
@@ -55,14 +37,16 @@ LONGEST_S = 1e9
 """Thirty years."""
 
 
-def require_sound(record: Record) -> None:
-    """Raise ValueError, saying what is wrong, unless samples are positive and all numbers can be true."""
-    for what, right in _facts(record):
+def _sound(record: Record) -> Record:
+    """The record; raises ValueError, saying what is wrong, unless samples are positive and all numbers can be
+    true."""
+    for what, right in _conditions(record):
         if not right:
             raise ValueError(what)
+    return record
 
 
-def _facts(record: Record) -> Iterator[tuple[str, bool]]:
+def _conditions(record: Record) -> Iterator[tuple[str, bool]]:
     """Sentences on what may be wrong, each with whether it is right; the first rules NaN out."""
     yield "a number in it is not finite, too large, or nested too deeply", _plain(record, MAX_DEPTH)
     cell = record.cell
@@ -174,12 +158,7 @@ def decode(line: str) -> Record:
             "update with: pip install --upgrade benchsuite"
         )
     try:
-        return _sound(_adapter().validate_python(upgraded(data)))
+        return _sound(_adapter().validate_python(_upgraded(data)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def _sound(record: Record) -> Record:
-    require_sound(record)
-    return record

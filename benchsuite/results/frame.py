@@ -6,19 +6,17 @@ of a reader agree.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchsuite.errors import UsageError, did_you_mean
-from benchsuite.results.kernels import kernel_ran
+from benchsuite.errors import UsageError
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run, read_run
-from benchsuite.text import in_markdown, in_spreadsheet
+from benchsuite.text import in_spreadsheet
 
 _TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "object")
 
@@ -78,31 +76,36 @@ def to_frame(
     )
 
 
-def export(results: Results, format: str) -> str | bytes:
-    """The frame in a format that other programs read: "csv", "markdown" or "parquet".
+FORMATS = ("csv", "parquet")
 
-    All are in SI base units. CSV and Parquet hold every column; Markdown is a GitHub table of the main ones.
+
+def export(runs: Sequence[Results], format: str) -> str | bytes:
+    """The frame in a format that other programs read: every column, in SI base units.
+
+    Args:
+        runs: of several, a first column `run` says which one a row is of.
+        format: one of `FORMATS`.
 
     Returns:
         Text, or bytes for Parquet.
 
     Raises:
-        UsageError: the format is unknown, or it is Parquet and pyarrow is not installed.
+        UsageError: Parquet was asked for and pyarrow is not installed.
     """
-    formats: dict[str, Callable[[pd.DataFrame], str | bytes]] = {
-        "csv": _csv,
-        "markdown": _markdown,
-        "parquet": _parquet,
-    }
-    if format not in formats:
-        hint = did_you_mean(format, formats)
-        raise UsageError(f'unknown format "{format}"{hint}\n  allowed: {", ".join(formats)}')
-    return formats[format](results.frame())
+    frames = [one.frame() for one in runs]
+    if len(frames) == 1:
+        frame = frames[0]
+    else:
+        for one, part in zip(runs, frames, strict=True):
+            part.insert(0, "run", str(one.run.path))
+        frame = pd.concat(frames, ignore_index=True)
+    return _csv(frame) if format == "csv" else _parquet(frame)
 
 
 def _csv(frame: pd.DataFrame) -> str:
     spelled = _spelled(frame)
-    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in _TEXTS}
+    texts = [key for key in (*_TEXTS, "run") if key in spelled]
+    inert = {key: [in_spreadsheet(v) if isinstance(v, str) else v for v in spelled[key]] for key in texts}
     return spelled.assign(**inert).to_csv(index=False, lineterminator="\n")
 
 
@@ -120,25 +123,3 @@ def _parquet(frame: pd.DataFrame) -> bytes:
         return bytes(frame.to_parquet(index=False, engine="pyarrow"))
     except ImportError as error:
         raise UsageError("Parquet needs pyarrow: pip install 'benchsuite[parquet]'") from error
-
-
-def _markdown(frame: pd.DataFrame) -> str:
-    columns = list(itertools.islice(QUANTITIES, list(QUANTITIES).index("peak_memory_bytes") + 1))
-    if frame["busy_s"].notna().any():
-        columns.insert(columns.index("latency_hi_s") + 1, "busy_s")
-    rules = ("---" if column in _TEXTS else "---:" for column in columns)
-    lines = [f"| {' | '.join(columns)} |", f"| {' | '.join(rules)} |"]
-    for row in frame.to_dict("records"):
-        cells = [_shown(row[column]) for column in columns]
-        cells[columns.index("kernel")] = kernel_ran(row["kernel"], row["attention_backend"])
-        if not pd.isna(row["macs_exact"]) and not row["macs_exact"]:
-            cells[columns.index("macs")] = f"≥ {cells[columns.index('macs')]}"
-        lines.append(f"| {' | '.join(in_markdown(cell) for cell in cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _shown(value: Any) -> str:
-    """Counts as they are, measured numbers at the four digits that intervals allow, nothing for none."""
-    if pd.isna(value):
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

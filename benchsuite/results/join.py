@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from benchsuite.errors import RecordVersionError
-from benchsuite.io import lines, what_is_wrong
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.comparable import Manner, apart, manner
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
-from benchsuite.results.store import RECORDS
+from benchsuite.results.store import RECORDS, each_line
 
 CHOICES: Mapping[str, str] = {
     "refuse": "name the cells and merge nothing",
@@ -42,7 +41,9 @@ class Entry:
         offset, size: its line in that run's journal, without the newline.
         session: its machine, numbered over all runs.
         digest: of its line with that number in it.
+        machine: name of the one that it was measured on.
         manner: threads and allocator it was timed with; None where they move no time.
+        named: whether the name of the machine becomes part of the cell.
     """
 
     run: int
@@ -52,7 +53,9 @@ class Entry:
     status: str
     started_at: str
     digest: bytes
+    machine: str = ""
     manner: Manner | None = None
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,56 +79,70 @@ class Sessions:
             self.environments.append(environment)
         return self.environments.index(environment) + 1
 
+    def names(self, numbers: Mapping[int, int]) -> dict[int, str]:
+        """Number of a session in a run → the name of its machine.
 
-def index(path: Path, run: int, sessions: Mapping[int, int]) -> tuple[dict[str, Entry], list[str]]:
+        Args:
+            numbers: that number → the one over all runs.
+        """
+        return {own: machine_name(self.environments[number - 1]) for own, number in numbers.items()}
+
+
+def index(
+    path: Path, run: int, sessions: Mapping[int, int], machines: Mapping[int, str], *, named: bool = False
+) -> tuple[dict[str, Entry], list[str]]:
     """Cell → its record in a run folder, where the later line counts, and what is wrong with lines.
 
     Args:
         run: position of the run among those that are merged.
         sessions: number of a session in this run → its number over all runs.
+        machines: number of a session in this run → the name of its machine.
+        named: make that a part of every cell that was measured.
 
     Raises:
         RecordVersionError: a newer benchsuite wrote a record.
     """
-    journal = path / RECORDS
     entries: dict[str, Entry] = {}
     wrong: list[str] = []
-    for line in lines(journal):
-        try:
-            record = decode(line.text)
-            if record.id != record.cell.id:
-                raise ValueError(f"its id is {record.id}, the id of its cell is {record.cell.id}")
-        except RecordVersionError as error:
-            raise RecordVersionError(f"{journal}:{line.number}: {error}") from None
-        except ValueError as error:
-            wrong.append(f"{journal}:{line.number}: {what_is_wrong(line, error)}")
-            continue
+    for line, record in each_line(path / RECORDS, wrong):
         session = sessions.get(record.session, record.session)
-        digest = hashlib.blake2b(in_session(line.raw, session, record), digest_size=16).digest()
+        machine = machines.get(record.session, "")
+        renamed = named and record.status != "skipped"
+        if renamed:
+            record = on_machine(record, machine)
+        raw = rewritten(line.raw, session, record if renamed else None)
         entries.pop(record.id, None)
         entries[record.id] = Entry(
-            run,
-            line.offset,
-            len(line.raw),
-            session,
-            record.status,
-            record.started_at,
-            digest,
-            manner(record),
+            run=run,
+            offset=line.offset,
+            size=len(line.raw),
+            session=session,
+            status=record.status,
+            started_at=record.started_at,
+            digest=hashlib.blake2b(raw, digest_size=16).digest(),
+            machine=machine,
+            manner=manner(record),
+            named=renamed,
         )
     return entries, wrong
 
 
-def in_session(raw: bytes, session: int, record: Record | None = None) -> bytes:
+def on_machine(record: Record, machine: str) -> Record:
+    """The record with the name of its machine as a part of its cell."""
+    cell = replace(record.cell, machine=machine)
+    return replace(record, id=cell.id, cell=cell)
+
+
+def rewritten(raw: bytes, session: int, record: Record | None = None) -> bytes:
     """A line with another session number, otherwise as it stands.
 
     Args:
-        record: what the line says, if that is known already.
+        record: what the line shall say, if that is more.
     """
     numbers = _SESSION.findall(raw)
-    if numbers == [b"%d" % session]:
+    if record is None and numbers == [b"%d" % session]:
         return raw
-    if len(numbers) == 1:
+    if record is None and len(numbers) == 1:
         return _SESSION.sub(b'"session":%d' % session, raw)
     # A parameter of the mixer is called so, too, or the number is left out.
     return encode(replace(record or decode(raw.decode("utf-8")), session=session)).encode()
@@ -183,9 +200,10 @@ class Journals:
         return decode(self.raw(entry).decode("utf-8", errors="replace"))
 
     def lines(self, entries: Sequence[Entry]) -> Iterator[bytes]:
-        """The lines of these records with the session numbers that they have over all runs."""
+        """The lines of these records with the session numbers, and machines, that they have over all runs."""
         for entry in entries:
-            yield in_session(self.raw(entry), entry.session)
+            record = on_machine(self.record(entry), entry.machine) if entry.named else None
+            yield rewritten(self.raw(entry), entry.session, record)
 
     def close(self) -> None:
         for file in self._open.values():
@@ -222,16 +240,28 @@ def join(
     return joined, twice, conflicts
 
 
+def overlap(indexes: Sequence[Mapping[str, Entry]]) -> bool:
+    """True if two machines have results of one cell, of which one at least is a success."""
+    before: dict[str, Entry] = {}
+    for id, entry in (item for entries in indexes for item in entries.items()):
+        other = before.setdefault(id, entry)
+        if other.machine != entry.machine and "ok" in (other.status, entry.status):
+            return True
+    return False
+
+
 def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
-    """Two cells of each group that were timed with other threads or another allocator, and how.
+    """Two cells of each group that one machine timed with other threads or another allocator, and how.
 
     Args:
         groups: ids of the cells that are set side by side.
     """
     pairs = []
     for ids in groups:
-        timed = [(id, entries[id].manner) for id in ids if id in entries and entries[id].manner]
-        odd = next(((id, why) for id, how in timed if (why := apart(timed[0][1], how))), None)
-        if odd:
-            pairs.append((timed[0][0], *odd))
+        first: dict[str, str] = {}
+        for id in (id for id in ids if id in entries and entries[id].manner):
+            base = first.setdefault(entries[id].machine, id)
+            if why := apart(entries[base].manner, entries[id].manner):
+                pairs.append((base, id, why))
+                break
     return pairs

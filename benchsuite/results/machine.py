@@ -123,6 +123,31 @@ def intensity(cell: Cell, cost: Cost, memory: Memory) -> float | None:
     return FLOPS_PER_MAC * cost.macs * cell.batch / moved if moved else None
 
 
+def machine_name(environment: Mapping[str, Any]) -> str:
+    """Name of a machine by its hardware: "NVIDIA H200"; "AMD EPYC 7B13, AVX2, 2 cores".
+
+    Times of one name may be put into one series. Threads are no part of it, as they are a setting of a cell;
+    nor are versions of software, as a series is there to show what these do.
+    """
+    gpu, cpu = environment.get("gpu") or {}, environment.get("cpu") or {}
+    cores = cpu.get("logical_cores")
+    words = (
+        (gpu["name"],)
+        if gpu.get("name")
+        else (
+            cpu.get("model"),
+            cpu.get("instructions"),
+            f"{cores} core{'' if cores == 1 else 's'}" if cores else None,
+        )
+    )
+    return ", ".join(str(word) for word in words if word) or "a machine that is not described"
+
+
+def machine_words(environment: Mapping[str, Any]) -> str:
+    """Name and version of PyTorch: "NVIDIA H200, torch 2.11.0"."""
+    return f"{machine_name(environment)}, torch {environment.get('torch') or 'unknown'}"
+
+
 def device_identity(environment: Mapping[str, Any]) -> str:
     """Stable name of the physical device that an environment describes; sets of as many cores of one
     machine are alike."""

@@ -22,6 +22,7 @@ from benchsuite.results.machine import (
     ceilings_of,
     drift_of,
     intensity,
+    machine_name,
     noise_of,
 )
 from benchsuite.results.record import Record, Timing
@@ -305,6 +306,9 @@ QUANTITIES: Mapping[str, FrameColumn] = {
         ),
         FrameColumn("noise", "float64", lambda measured: noise_of(measured.environment)),
         FrameColumn("drift", "float64", lambda measured: drift_of(measured.environment)),
+        FrameColumn(
+            "machine", "object", lambda one: one.record.cell.machine or machine_name(one.environment)
+        ),
     )
 }
 """Name → quantity, in the order of the columns of the frame. Those up to `peak_memory_bytes` are what most

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from benchsuite.results.record import Timing
 from benchsuite.stats.evidence import Estimate, confidence_of, estimate, half_width
 from benchsuite.stats.intervals import quantile
-from benchsuite.stats.levels import levels
+from benchsuite.stats.variance_components import variance_components
 
 
 def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
@@ -27,7 +27,7 @@ def combined(timings: Sequence[Timing], stopped_by: str) -> Timing:
     known = [timing.warmup_stable for timing in timings if timing.warmup_stable is not None]
     parts = dict.fromkeys(part for timing in timings for part in timing.parts_s)
     busy = [timing.busy for timing in timings if timing.busy is not None]
-    spread = levels(samples)
+    spread = variance_components(samples)
     return replace(
         timings[-1],
         samples_s=tuple(sample for values in samples for sample in values),

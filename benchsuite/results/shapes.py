@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -21,11 +21,20 @@ class _Shard(TypedDict):
     count: int
 
 
+class _Part(TypedDict):
+    machine: str
+    device: str
+    devices: list[str]
+    filter: str
+    shard: NotRequired[_Shard]
+
+
 class _Settings(TypedDict, total=False):
     filter: str
     device: str
     pythonpath: list[str]
     shard: _Shard | None
+    parts: list[_Part] | None
 
 
 class _Report(TypedDict, total=False):

@@ -18,7 +18,17 @@ from pathlib import Path
 from typing import IO, Any, overload
 
 from benchsuite.errors import RecordVersionError, RunFolderError
-from benchsuite.io import LOCK, Journal, lines, lock, read_json, unlock, what_is_wrong, write_json
+from benchsuite.io import (
+    LOCK,
+    Journal,
+    JournalLine,
+    lines,
+    lock,
+    read_json,
+    unlock,
+    what_is_wrong,
+    write_json,
+)
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.record import Record
 from benchsuite.results.shapes import require_environment, require_scenario
@@ -113,10 +123,18 @@ def read_records(path: Path) -> tuple[tuple[Record, ...], tuple[str, ...]]:
 
 
 def each_record(path: Path, warnings: list[str]) -> Iterator[Record]:
-    """One record after the other, so that none needs to stay in memory; a cell may come twice.
+    """`each_line`, without the lines."""
+    return (record for _, record in each_line(path, warnings))
+
+
+def each_line(path: Path, warnings: list[str]) -> Iterator[tuple[JournalLine, Record]]:
+    """One record after the other with its line, so that none needs to stay in memory; a cell may come twice.
 
     Args:
         warnings: gets what is wrong with the lines that are left out.
+
+    Raises:
+        RecordVersionError: a newer benchsuite wrote a record.
     """
     for line in lines(path):
         try:
@@ -128,7 +146,7 @@ def each_record(path: Path, warnings: list[str]) -> Iterator[Record]:
         except ValueError as error:
             warnings.append(f"{path}:{line.number}: {what_is_wrong(line, error)}")
             continue
-        yield record
+        yield line, record
 
 
 class StoredRecords(Mapping[str, Record]):

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, StorageError
 from benchsuite.io import LOCK, write_json
-from benchsuite.results.join import Conflict, Entry, Journals, Sessions, index, join, mixed
+from benchsuite.results.join import Conflict, Entry, Journals, Sessions, index, join, mixed, overlap
 from benchsuite.results.store import (
     RECORDS,
     SCENARIO,
@@ -28,7 +28,7 @@ from benchsuite.results.store import (
     require_run,
 )
 from benchsuite.scenario.groups import groups, key
-from benchsuite.scenario.stored_scenario import Stored, cells, joined, stored
+from benchsuite.scenario.stored_scenario import Stored, cells, how_to_go_on, joined, machines, stored
 
 _NAMED = 3
 """How many cells a message names."""
@@ -41,15 +41,20 @@ class Merged:
     Attributes:
         records: in the new folder.
         twice: records that stood in more than one run with the same result.
+        sessions: descriptions of machines that its records refer to.
+        machines: their names, where cells are told apart by machine.
         missing: cells of the scenario that no run has.
+        go_on: what measures them.
         notes: what a person should know of the runs.
     """
 
     folder: Path
     records: int
-    machines: int
+    sessions: int
+    machines: tuple[str, ...]
     twice: int
     missing: tuple[str, ...]
+    go_on: str
     notes: tuple[str, ...]
 
 
@@ -62,6 +67,8 @@ def merge(
     mixed_versions: bool = False,
 ) -> Merged:
     """Join run folders into a new one, the records in the order of the scenario.
+
+    Where several machines have measured the same cell, the name of its machine becomes part of every cell.
 
     Args:
         on_conflict: a key of `results.join.CHOICES`: what counts where runs differ in a cell.
@@ -84,11 +91,10 @@ def merge(
     sessions, numbers = _sessions(paths)
     if not mixed_versions:
         _require_one_version(sessions.environments)
-    indexes, notes = [], list(_shards(runs))
-    for number, path in enumerate(paths):
-        indexed, wrong = index(path, number, numbers[number])
-        indexes.append(indexed)
-        notes += wrong
+    indexes, wrong = _indexes(paths, sessions, numbers)
+    if overlap(indexes):
+        document = joined(runs, _one_machine_each(paths, sessions, numbers))
+        indexes, wrong = _indexes(paths, sessions, numbers, named=True)
     journals = Journals(paths)
     try:
         entries, twice, conflicts = join(indexes, journals, on_conflict)
@@ -101,8 +107,16 @@ def merge(
         _write(out, document, sessions.environments, journals, ordered)
     finally:
         journals.close()
-    machines = len({entry.session for entry in ordered})
-    return Merged(out, len(ordered), machines, twice, missing, (*notes, *more))
+    return Merged(
+        folder=out,
+        records=len(ordered),
+        sessions=len({entry.session for entry in ordered}),
+        machines=machines(document),
+        twice=twice,
+        missing=missing,
+        go_on=how_to_go_on(document, out),
+        notes=(*_shards(runs), *wrong, *more),
+    )
 
 
 def _sessions(paths: Sequence[Path]) -> tuple[Sessions, list[dict[int, int]]]:
@@ -113,6 +127,38 @@ def _sessions(paths: Sequence[Path]) -> tuple[Sessions, list[dict[int, int]]]:
         own = read_environments(path) or {1: {}}
         numbers.append({session: sessions.number(machine) for session, machine in own.items()})
     return sessions, numbers
+
+
+def _indexes(
+    paths: Sequence[Path], sessions: Sessions, numbers: Sequence[Mapping[int, int]], *, named: bool = False
+) -> tuple[list[dict[str, Entry]], list[str]]:
+    """What each run holds, and what is wrong with lines."""
+    indexes, wrong = [], []
+    for i, (path, own) in enumerate(zip(paths, numbers, strict=True)):
+        indexed, here = index(path, i, own, sessions.names(own), named=named)
+        indexes.append(indexed)
+        wrong += here
+    return indexes, wrong
+
+
+def _one_machine_each(
+    paths: Sequence[Path], sessions: Sessions, numbers: Sequence[Mapping[int, int]]
+) -> list[str]:
+    """The name of the machine of each run.
+
+    Raises:
+        RunFolderError: a run is of several.
+    """
+    machines = []
+    for path, own in zip(paths, numbers, strict=True):
+        names = list(dict.fromkeys(sessions.names(own).values()))
+        if len(names) > 1:
+            raise RunFolderError(
+                f"{path}: is of several machines ({'; '.join(names)}), and another run has measured the same "
+                "cells on one machine more; merge runs of one machine each"
+            )
+        machines += names
+    return machines
 
 
 def _require_one_version(environments: Sequence[Mapping[str, Any]]) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
-from benchsuite.format import byte_size
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.comparable import manner
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
+from benchsuite.runner.requirements import require_allocator, require_room, require_threads
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.filters import parse
@@ -22,6 +23,7 @@ from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
+from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
 from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
@@ -33,10 +35,10 @@ _WHY = {"cpu": "no GPU was chosen", "gpu": "a GPU was chosen"}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Request of a user on the command line.
+    """Request of a user.
 
     Attributes:
-        reference: path of a scenario, or name of a shipped one; None only with `resume`.
+        reference: path of a scenario, name of a shipped one, or the document itself; None only with `resume`.
         filter: as in `--filter`, applied to the expanded cells.
         device: overrides the scenario's device.
         pythonpath: folders with modules of the user's own mixers.
@@ -45,7 +47,7 @@ class Request:
         shard: which part of the cells to measure; None for all.
     """
 
-    reference: str | None = None
+    reference: str | Mapping[str, Any] | None = None
     profiles: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
     filter: str = ""
@@ -58,7 +60,7 @@ class Request:
     shard: Shard | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A sweep that is ready to run.
 
@@ -86,23 +88,21 @@ class Prepared:
         """Whether the plans are made; else whoever measures a group plans it first."""
         return NOT_YET not in self.plans[:1]
 
-    @property
+    @functools.cached_property
     def stored(self) -> dict[str, Record]:
         """The records of the run that is resumed, by cell."""
         return {record.id: record for record in self.earlier.records} if self.earlier else {}
 
-    @property
+    @functools.cached_property
     def todo(self) -> tuple[int, ...]:
         """Positions of the cells that are to be measured."""
-        stored = self.stored
-        return tuple(i for i, cell in enumerate(self.cells) if self._is_due(stored.get(cell.id)))
+        return tuple(i for i, cell in enumerate(self.cells) if self._is_due(self.stored.get(cell.id)))
 
-    @property
+    @functools.cached_property
     def kept(self) -> dict[str, Record]:
         """Records that stand as they are, by cell."""
-        stored = self.stored
-        measured = {cell.id: stored[cell.id] for cell in self.cells if cell.id in stored}
-        return {key: record for key, record in measured.items() if not self._is_due(record)}
+        ids = (cell.id for cell in self.cells)
+        return {id: self.stored[id] for id in ids if id in self.stored and not self._is_due(self.stored[id])}
 
     def _is_due(self, record: Record | None) -> bool:
         """Whether a cell with this record, or none, is to be measured."""
@@ -176,6 +176,8 @@ def busy(environment: Mapping[str, Any]) -> tuple[str, ...]:
 def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: bool) -> Prepared:
     earlier = read_run(folder)
     document = dict(earlier.scenario)
+    if machines(document):
+        raise UsageError(f"{folder}: holds runs of several machines; {how_to_go_on(document, folder)}")
     settings = dict(document.pop("run", {}))
     scenario = Scenario.from_dict(document)
     if request.filter or request.device or request.shard:
@@ -263,8 +265,9 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    path = resolve(request.reference)
-    return load(path, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
+    reference = request.reference
+    source = resolve(reference) if isinstance(reference, str) else reference
+    return load(source, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
 
 
 def _describe(workers: Workers, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:
@@ -302,11 +305,11 @@ def _plan(
     excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
     if "shard" in settings:
         cells, excluded = only(Shard.from_dict(settings["shard"]), cells, excluded)
-    _require_threads(scenario, cells, environment)
-    _require_allocator(scenario, environment)
+    require_threads(scenario, cells, environment)
+    require_allocator(scenario, environment)
     plans, looked_at = plan_cells(cells, workers.plan, every=every, timeout_s=scenario.measure.timeout_s)
     cells, renamed = renamed_by_windows(cells, looked_at)
-    _require_room(scenario, looked_at)
+    require_room(scenario, looked_at)
     return Prepared(
         scenario=scenario,
         settings=settings,
@@ -318,34 +321,3 @@ def _plan(
         notes=tuple(dict.fromkeys((*notes, *renamed))),  # a run that is gone on with has said it
         retry=retry,
     )
-
-
-def _require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Mapping[str, Any]) -> None:
-    """Raise UsageError if a cell asks for more threads than the machine has cores."""
-    cores = (environment.get("cpu") or {}).get("usable_cores")
-    wanted = scenario.measure.threads
-    most = max([wanted if isinstance(wanted, int) else 0, *(cell.threads or 0 for cell in cells)])
-    if cores and most > cores:
-        raise UsageError(f"{scenario.name}: {most} threads are asked for, this machine has {cores} cores")
-
-
-def _require_allocator(scenario: Scenario, environment: Mapping[str, Any]) -> None:
-    """Raise UsageError if the scenario asks for memory to be retained and this machine cannot do it."""
-    asked = (scenario.measure.allocator, *scenario.sweep.allocator)
-    allocator = environment.get("allocator") or {"can_retain": True}
-    if "retain" in asked and not allocator["can_retain"]:
-        raise UsageError(
-            f"{scenario.name}: allocator: retain cannot be had on {environment.get('os')} with "
-            f"{allocator['library']}: only glibc's own allocator can be told to; leave it out, or say system"
-        )
-
-
-def _require_room(scenario: Scenario, looked_at: Sequence[tuple[Cell, WorkerReply[Plan]]]) -> None:
-    """Raise UsageError if the memory limit of a worker is below what the weights of a cell take."""
-    limit = scenario.measure.memory_limit
-    for cell, plan in looked_at:
-        if limit and kind_of(cell.device).on_host and plan.value and plan.value.weights_bytes > limit:
-            raise UsageError(
-                f"{scenario.name}: memory_limit is {byte_size(limit, 3)}, and the weights of {cell.name} "
-                f"alone take {byte_size(plan.value.weights_bytes, 3)}"
-            )

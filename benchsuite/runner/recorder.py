@@ -279,7 +279,7 @@ class ProgressFile:
 
     def __init__(self, folder: Path, executor: str, total: int, done: int) -> None:
         self._path = folder / PROGRESS
-        self._facts: dict[str, object] = {
+        self._state: dict[str, object] = {
             "pid": os.getpid(),
             "host": platform.node(),
             "executor": executor,
@@ -303,9 +303,9 @@ class ProgressFile:
         if time.monotonic() - self._written < PROGRESS_EVERY_S:
             return
         self._written = time.monotonic()
-        self._facts |= {"done": self._count, "failed": self._failed, "workers": dict(workers), "at": now()}
+        self._state |= {"done": self._count, "failed": self._failed, "workers": dict(workers), "at": now()}
         with contextlib.suppress(OSError):
-            write_whole(self._path, json.dumps(self._facts) + "\n")
+            write_whole(self._path, json.dumps(self._state) + "\n")
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -315,7 +315,7 @@ class ProgressFile:
 def read_progress(folder: Path) -> dict[str, object]:
     """What the file says; nothing where there is none."""
     try:
-        facts = parse((folder / PROGRESS).read_text(encoding="utf-8"))
+        progress = parse((folder / PROGRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return progress if isinstance(progress, dict) else {}

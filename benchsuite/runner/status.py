@@ -8,14 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from benchsuite.errors import RunFolderError
 from benchsuite.io import LOCK
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, SCENARIO, each_record, read_scenario
 from benchsuite.runner.recorder import read_progress
-from benchsuite.scenario.stored_scenario import stored_cells
+from benchsuite.scenario.stored_scenario import how_to_go_on, missing
 
 if sys.platform != "win32":
     import fcntl
@@ -30,7 +29,8 @@ class RunStatus:
         done: cells that need not be measured any more.
         failed: those that failed unexpectedly.
         excluded: cells that a rule of the scenario drops.
-        total: cells of the run; None where neither the run nor its scenario says.
+        missing: cells that are still to be measured, as the report counts them; None where nobody can tell.
+        go_on: what measures them.
         per_minute: cells a minute in the session that measures, or measured last; None before the second.
         writer: the process that writes, "4711 on host"; empty if none does.
         workers: worker → what it is doing, while the run goes on.
@@ -43,7 +43,8 @@ class RunStatus:
     done: int = 0
     failed: int = 0
     excluded: int = 0
-    total: int | None = None
+    missing: int | None = None
+    go_on: str = ""
     per_minute: float | None = None
     writer: str = ""
     workers: Mapping[str, str] = field(default_factory=dict)
@@ -51,8 +52,9 @@ class RunStatus:
     warnings: tuple[str, ...] = ()
 
     @property
-    def missing(self) -> int | None:
-        return None if self.total is None else max(0, self.total - self.done)
+    def total(self) -> int | None:
+        """Cells of the run; None where nobody can tell."""
+        return None if self.missing is None else self.done + self.missing
 
     @property
     def left_s(self) -> float | None:
@@ -88,13 +90,17 @@ def status(path: Path) -> RunStatus:
     settings = document.get("run") or {}
     warnings: list[str] = []
     cells = {record.id: _cell(record) for record in each_record(path / RECORDS, warnings)}
+    standing = {id: not cell.interrupted for id, cell in cells.items() if cell.status != "skipped"}
     ended = [cell for cell in cells.values() if not cell.interrupted]
     measured = [cell for cell in ended if cell.status != "skipped"]
     failures = dict(Counter(cell.status for cell in measured if cell.failed))
     holder = _holder(path)
     progress = read_progress(path) if holder else {}
     shard = settings.get("shard")
-    total = progress.get("total")
+    cells_left = missing(document, standing)
+    left = None if cells_left is None else len(cells_left)
+    if left is None and isinstance(total := progress.get("total"), int):
+        left = max(0, total - len(measured))
     workers = progress.get("workers")
     return RunStatus(
         path=path,
@@ -103,7 +109,8 @@ def status(path: Path) -> RunStatus:
         done=len(measured),
         failed=sum(failures.values()),
         excluded=len(ended) - len(measured),
-        total=total if isinstance(total, int) else _total(document),
+        missing=left,
+        go_on=how_to_go_on(document, path),
         per_minute=_per_minute(measured, running=bool(holder)),
         writer=f"{holder} on {progress['host']}" if holder and progress.get("host") else holder,
         workers=workers if isinstance(workers, dict) else {},
@@ -114,7 +121,7 @@ def status(path: Path) -> RunStatus:
 
 def summed(shards: Sequence[RunStatus], path: Path) -> RunStatus:
     """Shards as one: their cells added up, their rates too where they are at work."""
-    totals = [shard.total for shard in shards]
+    left = [shard.missing for shard in shards]
     rates = [shard.per_minute for shard in shards if shard.per_minute and shard.writer]
     failures: dict[str, int] = {}
     for shard in shards:
@@ -126,7 +133,7 @@ def summed(shards: Sequence[RunStatus], path: Path) -> RunStatus:
         done=sum(shard.done for shard in shards),
         failed=sum(shard.failed for shard in shards),
         excluded=sum(shard.excluded for shard in shards),
-        total=None if None in totals else sum(total for total in totals if total is not None),
+        missing=None if None in left else sum(number for number in left if number is not None),
         per_minute=sum(rates) if rates else None,
         writer=", ".join(shard.writer for shard in shards if shard.writer),
         failures=failures,
@@ -162,12 +169,6 @@ def _cell(record: Record) -> _Cell:
     except (ValueError, OverflowError):
         span = None
     return _Cell(record.status, record.failed, record.interrupted, span)
-
-
-def _total(document: Mapping[str, Any]) -> int | None:
-    """The number of cells, from the stored scenario; None if this version cannot expand it."""
-    cells = stored_cells(document)
-    return None if cells is None else len(cells)
 
 
 def _per_minute(cells: Sequence[_Cell], *, running: bool) -> float | None:

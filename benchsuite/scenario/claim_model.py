@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from benchsuite.errors import ScenarioError
-from benchsuite.results.cell import SETTINGS, Cell
+from benchsuite.results.cell import TOLD_APART, Cell
 from benchsuite.results.metrics import METRICS
 from benchsuite.scenario import filters
 from benchsuite.scenario.messages import Parts, problems_of
@@ -242,7 +242,7 @@ def _setting_axes(
     compared = {axis for term in differently for axis in _SAME_AS.get(term.axis, (term.axis,))}
     if all(len({cell.num_heads for cell in side}) <= 1 for side in (subject, against)):
         compared.add("num_heads")
-    return tuple(axis for axis in SETTINGS if axis not in compared)
+    return tuple(axis for axis in TOLD_APART if axis not in compared)
 
 
 def _by_setting(

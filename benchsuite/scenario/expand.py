@@ -1,6 +1,6 @@
 """A scenario's cells. Pure: the same scenario and device give the same cells in the same order.
 
-Cells that a report compares stay together: the axes vary in the order of `SETTINGS` (`results/record.py`),
+Cells that a report compares stay together: the axes vary in the order of `SETTINGS` (`results/cell.py`),
 the device slowest; then the mixer. The values of an axis come in the order of the file.
 """
 

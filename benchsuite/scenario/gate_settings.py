@@ -20,7 +20,7 @@ from benchsuite.scenario.types import (
 
 ExactPolicy = Literal["increase", "any", "ignore"]
 EXACT_POLICIES: tuple[ExactPolicy, ...] = get_args(ExactPolicy)
-MissingPolicy = Literal["fail", "warn"]
+MissingPolicy = Literal["fail", "any", "warn"]
 MISSING_POLICIES: tuple[MissingPolicy, ...] = get_args(MissingPolicy)
 
 _SHARE = must_be("a share between 0 and 1", lambda v: is_number(v) and 0 < v < 1)
@@ -60,7 +60,9 @@ class Gate(Part):
         "those that are larger, any, or none.",
     )
     missing: _MissingWord = Field(
-        default="fail", description="Whether a cell that only one side has fails the gate, or is only named."
+        default="fail",
+        description="Which cells of one side fail the gate: those that the candidate lacks, any, that is new "
+        "ones too, or none, so that they are only named (warn).",
     )
     max_s: Limit = Field(default=0.5, description="Seconds that a process samples a cell.")
     min_samples: Positive = Field(default=5, description="Samples of a process whatever the time.")

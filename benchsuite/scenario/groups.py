@@ -24,8 +24,8 @@ SHARED = (
 
 
 def key(cell: Cell) -> tuple[Any, ...]:
-    """Values of the shared axes, which tell one comparison group from another."""
-    return tuple(getattr(cell, axis) for axis in SHARED)
+    """What tells one comparison group from another: the shared axes, and the machine if a run has several."""
+    return (*(getattr(cell, axis) for axis in SHARED), *filter(None, [cell.machine]))
 
 
 def groups(cells: Sequence[Cell]) -> tuple[tuple[int, ...], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import Problem, ScenarioError, UsageError, did_you_mean
 
@@ -75,7 +75,7 @@ def title(path: Path) -> str:
 
 
 def load(
-    path: Path,
+    source: Path | Mapping[str, Any],
     known: Mapping[str, Sequence[str]],
     *,
     profiles: Sequence[str] = (),
@@ -84,14 +84,20 @@ def load(
     """Read a scenario, lay profiles and then overrides over it, and check all of it.
 
     Args:
+        source: a file, or the document that one would hold.
         known: mixer → names of its parameters.
 
     Raises:
         ScenarioError: with all mistakes, in the order of the file.
     """
-    from benchsuite.scenario.validate import check
+    from benchsuite.scenario.validate import check, check_tree
+    from benchsuite.scenario.yaml_tree import grown
 
-    checked = check(read(path), str(path), known, profiles=profiles, overrides=overrides)
+    if isinstance(source, Mapping):
+        root = grown(source, "the scenario")
+        checked = check_tree(root, known, profiles=profiles, overrides=overrides)
+    else:
+        checked = check(read(source), str(source), known, profiles=profiles, overrides=overrides)
     if checked.scenario is None:
         raise ScenarioError(checked.problems)
     return checked.scenario

@@ -114,7 +114,7 @@ def shown(value: Any) -> str:
     """A value as it is quoted in a message: JSON, shortened; "nothing" for null."""
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=repr)  # of Python, anything may come
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchsuite.errors import Problem
-from benchsuite.scenario.yaml_tree import Node, Path, dotted, grown, parse, parts
+from benchsuite.scenario.yaml_tree import Node, Path, dotted, grown, parse, parse_path
 
 
 def merge(base: Node, over: Node) -> Node:
@@ -31,7 +31,7 @@ def override(root: Node, text: str) -> tuple[Node, tuple[Problem, ...]]:
     """
     file = f"--set {text}"
     written, equals, value = text.partition("=")
-    path = parts(written.strip())
+    path = parse_path(written.strip())
     if not equals or path is None:
         example = "sweep.batch=64 or sweep.mixer[0].params.alpha=0.5"
         return root, (Problem(file, 0, 0, "", f"not of the form path=value; write for example {example}"),)

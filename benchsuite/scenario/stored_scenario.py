@@ -7,7 +7,7 @@ Runs of one scenario may differ in what part of it they measured (a shard, a fil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchsuite.errors import BenchsuiteError, RunFolderError
@@ -19,6 +19,8 @@ from benchsuite.scenario.shards import Shard, only
 
 _MAY_DIFFER = ("filter", "device", "shard", "pythonpath")
 """Keys that the command line adds under `run` and that say only what part was measured, and where."""
+_PARTS = "parts"
+"""Key under `run`, by merging alone: what each of several machines measured, with the name of the machine."""
 _HISTORY = ("profiles", "applied", "overrides")
 """Keys on how a scenario came to say what it says."""
 _NAMED = 5
@@ -61,10 +63,13 @@ def stored(where: str, document: Mapping[str, Any]) -> Stored:
     return Stored(where, Scenario.from_dict(data, f"{where}/scenario.json"), run)
 
 
-def joined(runs: Sequence[Stored]) -> dict[str, Any]:
+def joined(runs: Sequence[Stored], machines: Sequence[str] = ()) -> dict[str, Any]:
     """Scenario of all runs together: all of their devices, and no shard.
 
     A filter that all runs had stays; runs with different filters are parts of the whole scenario.
+
+    Args:
+        machines: that of each run, where their cells are to be told apart by it.
 
     Raises:
         RunFolderError: the runs are of different scenarios; names what differs.
@@ -92,6 +97,8 @@ def joined(runs: Sequence[Stored]) -> dict[str, Any]:
     folders = dict.fromkeys(folder for run in runs for folder in run.run.get("pythonpath", ()))
     if folders:
         settings["pythonpath"] = list(folders)
+    if machines:
+        settings[_PARTS] = [_part(run, machine) for run, machine in zip(runs, machines, strict=True)]
     return document | {"run": settings}
 
 
@@ -104,21 +111,73 @@ def cells(document: Mapping[str, Any]) -> tuple[tuple[Cell, ...], tuple[Cell, ..
         UsageError: it has more cells than can be run, or fewer comparison groups than shards.
     """
     run = stored("", document)
-    expansion = expand_detailed(run.scenario, device=str(run.run.get("device", "cpu")))
-    selection = parse(str(run.run.get("filter", "")))
+    measured: dict[str, Cell] = {}
+    excluded: dict[str, Cell] = {}
+    for part in run.run.get(_PARTS) or (run.run,):
+        wanted, dropped = _cells_of(run.scenario, part)
+        measured |= {cell.id: cell for cell in wanted}
+        excluded |= {cell.id: cell for cell in dropped}
+    return tuple(measured.values()), tuple(excluded.values())
+
+
+def _part(run: Stored, machine: str) -> dict[str, Any]:
+    """What a run measured, as `_cells_of` reads it."""
+    shard = {"shard": run.run["shard"]} if run.shard else {}
+    return {
+        "machine": machine,
+        "device": str(run.run.get("device", "cpu")),
+        "devices": list(run.devices),
+        "filter": str(run.run.get("filter", "")),
+        **shard,
+    }
+
+
+def _cells_of(scenario: Scenario, part: Mapping[str, Any]) -> tuple[list[Cell], list[Cell]]:
+    """The cells of a run, or of a part of one, and those that a rule excludes."""
+    if devices := part.get("devices"):
+        sweep = scenario.sweep.model_copy(update={"device": tuple(devices)})
+        scenario = scenario.model_copy(update={"sweep": sweep})
+    expansion = expand_detailed(scenario, device=str(part.get("device", "cpu")))
+    selection = parse(str(part.get("filter", "")))
     measured = tuple(cell for cell in expansion.cells if selection.matches(cell))
     excluded = tuple(pair for pair in expansion.excluded if selection.matches(pair[0]))
-    if "shard" in run.run:
-        measured, excluded = only(Shard.from_dict(run.run["shard"]), measured, excluded)
-    return measured, tuple(cell for cell, _ in excluded)
+    if part.get("shard"):
+        measured, excluded = only(Shard.from_dict(part["shard"]), measured, excluded)
+    machine = part.get("machine", "")
+    named = [replace(cell, machine=machine) for cell in measured] if machine else list(measured)
+    return named, [cell for cell, _ in excluded]
 
 
-def stored_cells(document: Mapping[str, Any]) -> tuple[Cell, ...] | None:
-    """The cells that a stored scenario measures; None if this version cannot tell."""
+def missing(document: Mapping[str, Any], measured: Mapping[str, bool]) -> list[Cell] | None:
+    """Cells of a stored scenario that are still to be measured.
+
+    Args:
+        measured: id of every cell with a record but for those that a rule excludes → whether that stands, or
+            was interrupted.
+
+    Returns:
+        None where this version cannot tell, since it makes other cells of the scenario than were measured.
+    """
     try:
-        return cells(document)[0]
+        wanted = {cell.id: cell for cell in cells(document)[0]}
     except (BenchsuiteError, KeyError, ValueError):
         return None
+    if not measured.keys() <= wanted.keys():
+        return None
+    return [cell for id, cell in wanted.items() if not measured.get(id)]
+
+
+def machines(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the machines of a merged run whose cells are told apart by machine; of all others none."""
+    parts = (document.get("run") or {}).get(_PARTS) or ()
+    return tuple(dict.fromkeys(str(part["machine"]) for part in parts))
+
+
+def how_to_go_on(document: Mapping[str, Any], folder: object) -> str:
+    """What measures the cells that a run lacks, as a command or in words."""
+    if names := machines(document):
+        return f"resume the run of each machine ({'; '.join(names)}) there, and merge them again"
+    return f"benchsuite run --resume {folder}"
 
 
 def _compared(run: Stored) -> dict[str, Any]:

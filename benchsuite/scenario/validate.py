@@ -74,14 +74,26 @@ def check(
 ) -> Checked:
     """Like `problems`, and the scenario if there are none."""
     source = parse(text, file)
-    mistakes = list(source.problems)
     if source.root is None:
+        return Checked(None, tuple(source.problems))
+    return check_tree(source.root, known, profiles=profiles, overrides=overrides, before=source.problems)
+
+
+def check_tree(
+    root: Node,
+    known: Mapping[str, Sequence[str]],
+    *,
+    profiles: Sequence[str] = (),
+    overrides: Sequence[str] = (),
+    before: Sequence[Problem] = (),
+) -> Checked:
+    """Like `check`, of a document that is read already, with the problems of `before`."""
+    mistakes = list(before)
+    if not isinstance(root.value, Mapping):
+        mistakes.append(problem_at(root, f"a scenario must be a mapping, got {shown(root.plain())}"))
         return Checked(None, tuple(mistakes))
-    if not isinstance(source.root.value, Mapping):
-        mistakes.append(problem_at(source.root, f"a scenario must be a mapping, got {shown(source.value)}"))
-        return Checked(None, tuple(mistakes))
-    base = source.root.without([("profiles",)])
-    partial, wrong = _profiles(source.root)
+    base = root.without([("profiles",)])
+    partial, wrong = _profiles(root)
     mistakes += wrong
     mistakes += _unknown_profiles(profiles, tuple(partial))
     forms = [_Form("", base)]
@@ -215,6 +227,7 @@ def _in_order(mistakes: Iterable[Problem], options: Sequence[str]) -> tuple[Prob
     """By line, then those of the command line by option."""
 
     def place(problem: Problem) -> tuple[bool, int, int]:
-        return not problem.line, problem.line or options.index(problem.file), problem.column
+        asked = options.index(problem.file) if problem.file in options else -1  # of a document without lines
+        return not problem.line, problem.line or asked, problem.column
 
     return tuple(sorted(mistakes, key=place))

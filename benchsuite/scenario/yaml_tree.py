@@ -123,7 +123,7 @@ def dotted(path: Iterable[str | int]) -> str:
     return text.removeprefix(".")
 
 
-def parts(text: str) -> Path | None:
+def parse_path(text: str) -> Path | None:
     """`sweep.mixer[1].params` as `("sweep", "mixer", 1, "params")`; None if it is no path."""
     if not _PATH.fullmatch(text):
         return None

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.findings.history import Machine, Series, history, machine_of
+from benchsuite.findings.history import Series, history
 from benchsuite.report.points import Point, points
 from benchsuite.report.words import counted, joined, slug
+from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 
 
@@ -55,8 +56,12 @@ class SiteCell:
 
     point: Point
     run: str
-    machine: Machine
     date: str
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine that it was measured on."""
+        return str(self.point.settings["machine"])
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ def site_run(name: str, run: Run) -> SiteRun:
     records = [record for record in run.records if record.status != "skipped"]
     measured = sum(record.status == "ok" for record in records)
     environment = run.environment
-    machines = dict.fromkeys(machine_of(one).label for one in _environments(run).values())
+    machines = dict.fromkeys(machine_name(one) for one in _environments(run).values())
     cells = counted(len(records), "cell")
     return SiteRun(
         name=name,
@@ -116,12 +121,9 @@ def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
 
 
 def _cells(name: str, run: Run) -> Iterator[SiteCell]:
-    machines = {session: machine_of(found) for session, found in _environments(run).items()}
-    first = machine_of(run.environment)
     records = [record for record in run.records if record.status != "skipped"]
     for point in points(records, _environments(run)):
-        machine = machines.get(point.session, first)
-        yield SiteCell(point, name, machine, str(run.environment.get("started_at") or ""))
+        yield SiteCell(point, name, str(run.environment.get("started_at") or ""))
 
 
 def addresses(words: list[str]) -> dict[str, str]:

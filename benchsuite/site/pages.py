@@ -66,10 +66,9 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
     mixers = addresses(sorted({cell.point.target for cell in contents.cells}))
     of_target = grouped(contents.cells, lambda cell: cell.point.target)
     latest = {
-        (cell.machine.key, cell.point.cell): cell
-        for cell in sorted(contents.cells, key=lambda cell: cell.date)
+        (cell.machine, cell.point.cell): cell for cell in sorted(contents.cells, key=lambda cell: cell.date)
     }
-    on_machine = grouped(latest.values(), lambda cell: cell.machine.key)
+    on_machine = grouped(latest.values(), lambda cell: cell.machine)
     links = [_mixer_link(of_target[target], target, name) for target, name in mixers.items()]
     machines = _machine_pages(contents, runs)
     trends = _trends(contents.series)
@@ -97,7 +96,7 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
 
 def _summary(contents: Contents) -> str:
     cells = contents.cells
-    machines = len({cell.machine.key for cell in cells})
+    machines = len({cell.machine for cell in cells})
     measured = sum(cell.point.status == "ok" for cell in cells)
     targets = len({cell.point.target for cell in cells})
     mixers = noun(cell.point.subject for cell in cells).counted(targets)
@@ -110,7 +109,7 @@ def _summary(contents: Contents) -> str:
 def _mixer_link(cells: Sequence[SiteCell], target: str, name: str) -> Link:
     names = list(dict.fromkeys(cell.point.name for cell in cells))
     shown = joined(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    on = counted(len({cell.machine.key for cell in cells}), "machine")
+    on = counted(len({cell.machine for cell in cells}), "machine")
     return Link(target, f"mixers/{name}.html", f"as {shown}; {on}" if names != [target] else on)
 
 
@@ -118,15 +117,15 @@ def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell
     """The latest result of every cell of a mixer, machine by machine, with a chart.
 
     Args:
-        on_machine: key of a machine → the latest result of every cell there.
+        on_machine: name of a machine → the latest result of every cell there.
     """
     sheet = StyleSheet()
     machines = []
-    for number, key in enumerate(dict.fromkeys(cell.machine.key for cell in cells), start=1):
+    for number, key in enumerate(dict.fromkeys(cell.machine for cell in cells), start=1):
         here = [cell for cell in on_machine[key] if cell.point.target == target]
         own, all_ = ([cell.point for cell in side] for side in (here, on_machine[key]))
         picture = chart(own, all_, f"chart-{number}", sheet)
-        machines.append((here[0].machine.label, describe(shared(own)), picture, list(_results(here))))
+        machines.append((here[0].machine, describe(shared(own)), picture, list(_results(here))))
     word = noun(cell.point.subject for cell in cells).single
     summary = (
         f"A {word}, measured in {counted(len({cell.run for cell in cells}), 'run')} on "
@@ -186,16 +185,14 @@ def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Li
 def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
     """Scenario and machine of which at least one cell was timed twice."""
     several = (one for one in series if len(one.timed) > 1)
-    groups = grouped(several, lambda one: (one.scenario, one.machine.key))
-    names = addresses([f"{scenario}-{key}" for scenario, key in groups])
+    groups = grouped(several, lambda one: (one.scenario, one.machine))
+    names = addresses([f"{scenario} {machine}" for scenario, machine in groups])
     links = []
-    for (scenario, key), alike in groups.items():
+    for (scenario, machine), alike in groups.items():
         runs = len({point.run for one in alike for point in one.timed})
         stepped = sum(bool(one.trend.steps) for one in alike)
         note = f"{counted(runs, 'run')}, {counted(len(alike), 'cell')}, {stepped} with a step"
-        link = Link(
-            f"{scenario} on {alike[0].machine.label}", f"trends/{names[f'{scenario}-{key}']}.html", note
-        )
+        link = Link(f"{scenario} on {machine}", f"trends/{names[f'{scenario} {machine}']}.html", note)
         links.append((link, alike))
     return links
 

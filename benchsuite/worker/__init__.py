@@ -1,1 +1,1 @@
-"""What a worker process does with a cell: build it, make it ready, time it, look at it. Imports torch."""
+"""What a worker process does with a cell: build it, set it up, time it, look at it. Imports torch."""

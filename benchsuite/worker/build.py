@@ -21,7 +21,7 @@ from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.plugins import plugins, search_path
 from benchsuite.results.record import Cell
 from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker import timm
+from benchsuite.worker import objects, timm
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,9 @@ def backbone_builder(target: str) -> Callable[..., nn.Module]:
     """
     if target.startswith(TIMM):
         return timm.builder(target)
+    if target.startswith(objects.OBJECT):
+        objects.load(target)  # raises here what would be raised later
+        return lambda: objects.load(target).module()
     if target not in BACKBONES and ":" not in target:
         raise LookupError("no network is called so")
     value = _found(BACKBONES.get(target, target), "function")
@@ -130,6 +133,12 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
     _require_protocol(cell)
     require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
     form = FORMATS[cell.dtype]
+    if cell.target.startswith(objects.OBJECT):
+        _seed(device, seed)
+        module, inputs = objects.load(cell.target, device).built(
+            device, form.tensors, batch=batch, of=cell.batch
+        )
+        return Subject(module.train(False), inputs, autocast=form.autocast)
     images = cell.subject == "backbone"
     layout = "NCHW" if images else _layout(mixer_class(cell.target))
     _seed(device, seed)

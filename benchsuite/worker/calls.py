@@ -29,7 +29,7 @@ from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.failures import Attempt, failure_of
-from benchsuite.worker.passes import inspect, profile
+from benchsuite.worker.inspection import inspect, profile
 from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
@@ -54,7 +54,7 @@ def set_up(device: str, threads: Threads, memory_limit: int | None = None) -> st
         threads = max(1, min(torch.get_num_threads(), cores - 1))
     if threads is not None:
         torch.set_num_threads(cores if threads == "all" else threads)
-        _TIMER.use_threads(torch.get_num_threads())
+        _TIMER.threads = torch.get_num_threads()
     if memory_limit is not None:
         _TIMER.limited = True
         open_device(resolved).synchronize()  # what CUDA itself takes at its start is not the cells'

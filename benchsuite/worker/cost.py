@@ -21,6 +21,7 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.failures import is_out_of_memory, is_refusal
+from benchsuite.worker.objects import OBJECT
 from benchsuite.worker.steps import steps_of
 
 MOST_BYTES = 2 << 30
@@ -50,7 +51,7 @@ def cost_of(cell: Cell) -> Cost:
     (backbone_builder if cell.subject == "backbone" else mixer_class)(cell.target)
     plain = replace(cell, dtype="fp32", mode="inference", compile="eager", memory_format="contiguous")
     try:
-        return _counted(build(plain, "meta", batch=1))
+        return _counted(plain, build(plain, "meta", batch=_images(plain)))
     except (Unsupported, UsageError, NotATensor):
         raise
     except Exception as error:  # a module may raise anything, and may do better on real tensors
@@ -60,7 +61,7 @@ def cost_of(cell: Cell) -> Cost:
     with bounded():
         subject = _real(plain, on_meta)
         try:
-            return _counted(subject, MOST_S)
+            return _counted(plain, subject, MOST_S)
         except NotATensor:
             raise
         except Exception as error:
@@ -95,16 +96,21 @@ def bounded(most: int = MOST_BYTES) -> Iterator[None]:
 def _real(plain: Cell, on_meta: Exception) -> Subject:
     """The cell with one image on the CPU."""
     try:
-        return build(plain, "cpu", batch=1)
+        return build(plain, "cpu", batch=_images(plain))
     except Exception as error:
         if kind_of(plain.device).on_host and not is_out_of_memory(error):
             raise  # as it will where it is timed
         raise NotCounted(reason(on_meta, error)) from error
 
 
-def _counted(subject: Subject, limit_s: float | None = None) -> Cost:
+def _images(cell: Cell) -> int:
+    """Images to count with: one, unless the inputs are given and perhaps hang together."""
+    return cell.batch if cell.target.startswith(OBJECT) else 1
+
+
+def _counted(plain: Cell, subject: Subject, limit_s: float | None = None) -> Cost:
     _require_tensor(subject.module)
-    return count_cost(subject.module, subject.inputs, limit_s=limit_s)
+    return count_cost(subject.module, subject.inputs, images=_images(plain), limit_s=limit_s)
 
 
 def _require_tensor(module: nn.Module) -> None:

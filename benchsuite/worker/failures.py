@@ -1,6 +1,6 @@
 """What a cell raises, out of memory among it, and what becomes of it: a status and a `Failure` in the reply.
 
-Nowhere else is an exception of a cell caught; the parent makes a record of the reply (`runner/rounds.py`).
+Nowhere else is an exception of a cell caught; the parent makes a record of it (`runner/cell_rounds.py`).
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Steps:
 
 
 def steps_of(subject: Subject, mode: str, *, gradients: bool = False) -> Steps:
-    """The steps of a cell in a mode of `results.record.Mode`. Autocast covers the forward pass only.
+    """The steps of a cell in a mode of `results.cell.Mode`. Autocast covers the forward pass only.
 
     "inference": the forward pass in inference mode.
     "forward_backward": the forward pass with gradients, then back to every parameter and to the input, from a

@@ -10,15 +10,15 @@ from benchsuite.measurement import allocator
 from benchsuite.measurement.conditions import StateReader
 from benchsuite.measurement.device import Step, open_device
 from benchsuite.measurement.precision import precision_of
-from benchsuite.measurement.protocols import PROTOCOLS, Sampling, SamplingPlan
+from benchsuite.measurement.protocols import PROTOCOLS, Sampling
 from benchsuite.measurement.stopping import Visit, stopping_rule
-from benchsuite.measurement.timing import WarmUp, keep_at_work
+from benchsuite.measurement.timing import SamplingPlan, WarmUp, keep_at_work
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.build import build
-from benchsuite.worker.ready import Ready, first_call, first_compared, make_ready
+from benchsuite.worker.cell_setup import CellSetup, first_call, first_compared, set_up_cell
 from benchsuite.worker.steps import steps_of
 
 _COLD_INPUTS = 2
@@ -32,12 +32,13 @@ class Timer:
 
     Attributes:
         limited: whether this process may have so much memory only.
+        threads: of cells that name no number of their own.
     """
 
     def __init__(self) -> None:
         self.limited = False
         self._conditions: dict[str, StateReader] = {}
-        self._threads = torch.get_num_threads()
+        self.threads = torch.get_num_threads()
         self._allocator = allocator.in_use()
 
     def visit(self, cell: Cell, measure: Measure, visit: Visit) -> Record:
@@ -54,42 +55,29 @@ class Timer:
         """
         if cell.allocator == "retain" and kind_of(cell.device).on_host and self._allocator != "retain":
             self._allocator = allocator.retain(limited=self.limited)
-        torch.set_num_threads(cell.threads or self._threads)
+        torch.set_num_threads(cell.threads or self.threads)
         try:
             with precision_of(cell.dtype, cell.device):
                 device, sampling = open_device(cell.device), PROTOCOLS[cell.protocol]
-                ready = _ready(cell, measure, visit, sampling)
-                plan = SamplingPlan(
-                    threads=torch.get_num_threads(),
-                    warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
-                    stopping=stopping_rule(
-                        measure.rule,
-                        min_samples=measure.min_samples,
-                        max_samples=measure.max_samples,
-                        max_s=measure.max_s,
-                        precision=measure.precision_on(cell.device),
-                    ),
-                    visit=visit,
-                    parts={} if ready.cold else ready.steps.parts,
-                    cold=ready.cold,
-                )
-                mark = ready.watch.mark() if ready.watch else 0
+                setup = _setup(cell, measure, visit, sampling)
+                plan = _plan(cell, measure, visit, setup)
+                mark = setup.watch.mark() if setup.watch else 0
                 state = self._state_of(cell.device)
                 before = state.snapshot()
-                timing = sampling.sample(ready.steps.whole, device, plan)
+                timing = sampling.sample(setup.steps.whole, device, plan)
                 # Read while it is at work, and not at rest.
-                keep_at_work(ready.steps.whole, device, quantile(timing.samples_s, 0.5))
+                keep_at_work(setup.steps.whole, device, quantile(timing.samples_s, 0.5))
                 after = state.snapshot()
                 device.synchronize()
-                if ready.watch:
-                    ready.watch.require_unchanged(mark)
-                compared, compilation = ready.compared, ready.compilation
+                if setup.watch:
+                    setup.watch.require_unchanged(mark)
+                compared, compilation = setup.compared, setup.compilation
                 if cell.protocol in _UNTOUCHED:
-                    del ready, plan
+                    del setup, plan
                     subject = build(cell, cell.device, seed=measure.seed)  # as it was before it was timed
                     compared = first_compared(cell, subject, measure, gradients=sampling.gradients)
         finally:
-            torch.set_num_threads(self._threads)
+            torch.set_num_threads(self.threads)
         return Record(
             id=cell.id,
             cell=cell,
@@ -103,10 +91,6 @@ class Timer:
             seconds=0.0,
         )
 
-    def use_threads(self, threads: int) -> None:
-        """Threads of cells that name no number of their own."""
-        self._threads = threads
-
     def _state_of(self, device: str) -> StateReader:
         """Reads the state of the machine that this device is in."""
         if device not in self._conditions:
@@ -115,23 +99,41 @@ class Timer:
         return self._conditions[device]
 
 
-def _ready(cell: Cell, measure: Measure, visit: Visit, sampling: Sampling) -> Ready:
+def _setup(cell: Cell, measure: Measure, visit: Visit, sampling: Sampling) -> CellSetup:
     """A cell that has run, and was compared if this is its first round; one that nothing may run before is
     only built, and compared when it was timed."""
     if cell.protocol in _UNTOUCHED:
         subject = build(cell, cell.device, seed=measure.seed)
-        return Ready(subject, steps_of(subject, cell.mode, gradients=sampling.gradients))
-    ready = make_ready(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
-    return replace(ready, cold=_cold_steps(cell, ready)) if cell.cache == "cold" else ready
+        return CellSetup(subject, steps_of(subject, cell.mode, gradients=sampling.gradients))
+    setup = set_up_cell(cell, measure, gradients=sampling.gradients, comparing=not visit.round)
+    return replace(setup, cold=_cold_steps(cell, setup)) if cell.cache == "cold" else setup
 
 
-def _cold_steps(cell: Cell, ready: Ready) -> tuple[Step, ...]:
+def _plan(cell: Cell, measure: Measure, visit: Visit, setup: CellSetup) -> SamplingPlan:
+    """The scenario's settings of sampling, for one round of a cell."""
+    return SamplingPlan(
+        threads=torch.get_num_threads(),
+        warm_up=WarmUp(calls=measure.warmup_calls, seconds=measure.warmup_s),
+        stopping=stopping_rule(
+            measure.rule,
+            min_samples=measure.min_samples,
+            max_samples=measure.max_samples,
+            max_s=measure.max_s,
+            precision=measure.precision_on(cell.device),
+        ),
+        visit=visit,
+        parts={} if setup.cold else setup.steps.parts,
+        cold=setup.cold,
+    )
+
+
+def _cold_steps(cell: Cell, setup: CellSetup) -> tuple[Step, ...]:
     """The whole step on several inputs of one module."""
-    subject, others = ready.subject, []
+    subject, others = setup.subject, []
     for _ in range(_COLD_INPUTS - 1):
         tensor = torch.randn_like(subject.tensor.detach())
         other = replace(subject, inputs=(tensor, *subject.inputs[1:]))
         others.append(steps_of(other, cell.mode).whole)
     for step in others:
         first_call(step)
-    return (ready.steps.whole, *others)
+    return (setup.steps.whole, *others)

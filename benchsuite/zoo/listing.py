@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.backbones import BACKBONES
@@ -16,13 +17,14 @@ from benchsuite.zoo.count import Count, count_backbones, published
 from benchsuite.zoo.source import Parameter
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from benchsuite.backbones._hierarchy import StageOfBlocks
 
 FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
-COST_WIDTH = 21
-"""Characters of a closed form that a table shows."""
 PAGE_WIDTH = 100
+"""Characters of a line of a page at most."""
 _FORWARD = {
     "BNC": "tokens (B, N, dim), forward(x, size)",
     "NCHW": "maps (B, dim, H, W), forward(x)",
@@ -42,8 +44,8 @@ def row(entry: ZooEntry) -> dict[str, str]:
         "layout": _NONE if entry.layout == SEE_SOURCE else entry.layout,
         "kernels": compact(entry.kernels),
         "relation": f"{relation.connectivity}, {weights}" if relation else _NONE,
-        "cost": _clipped(entry.cost.removesuffix("."), COST_WIDTH) or _NONE,
         "summary": entry.summary,
+        "cost": entry.cost.removesuffix(".") or _NONE,
     }
 
 
@@ -77,14 +79,12 @@ def compact(kernels: tuple[str, ...] | str) -> str:
     return "+".join(dict.fromkeys("fused" if kernel in FUSED else kernel for kernel in kernels))
 
 
-def page(entry: ZooEntry) -> str:
-    """Everything that the source says of a mixer."""
-    lines = [entry.name, *_wrapped("  ", entry.summary), ""]
-    for label, text in _about(entry):
-        lines += _wrapped(f"{label:<10}", text)
-    lines += ["", "parameters", *_parameters(entry.parameters)]
+def page(entry: ZooEntry, width: int = PAGE_WIDTH) -> str:
+    """Everything that the source says of a mixer, in lines of `width` characters where words allow it."""
+    lines = [*_head(entry, width), "", "parameters", *_parameters(entry.parameters, width)]
     if entry.doc:
-        lines += ["", entry.target.rpartition(":")[2], *textwrap.indent(entry.doc, "  ").splitlines()]
+        doc = [line for text in entry.doc.splitlines() for line in _rewrapped(f"  {text}", width)]
+        lines += ["", entry.target.rpartition(":")[2], *doc]
     return "\n".join(lines)
 
 
@@ -104,6 +104,12 @@ def csv_text(rows: Sequence[Mapping[str, str | list[str]]]) -> str:
             {k: in_spreadsheet(v if isinstance(v, str) else "; ".join(v)) for k, v in cells.items()}
         )
     return out.getvalue().rstrip("\n")
+
+
+def _head(entry: ZooEntry, width: int) -> list[str]:
+    """Name and summary, and a line for each fact."""
+    about = [line for label, text in _about(entry) for line in _wrapped(f"{label:<10}", text, width)]
+    return [entry.name, *_wrapped("  ", entry.summary, width), "", *about]
 
 
 def _about(entry: ZooEntry) -> Iterator[tuple[str, str]]:
@@ -133,27 +139,35 @@ def _about(entry: ZooEntry) -> Iterator[tuple[str, str]]:
         yield "macs", entry.cost
 
 
-def _parameters(parameters: tuple[Parameter, ...] | None) -> Iterator[str]:
+def _parameters(parameters: tuple[Parameter, ...] | None, width: int) -> Iterator[str]:
     """A line each, aligned; those that a scenario sweeps say so."""
     if not parameters:
         yield f"  {SEE_SOURCE if parameters is None else 'none'}"
         return
-    width = max(len(parameter.name) for parameter in parameters)
+    names = max(len(parameter.name) for parameter in parameters)
     for parameter in parameters:
         default = "" if parameter.default is None else f" = {parameter.default}"
         axis = "  (set by the sweep)" if parameter.name in AXES else ""
-        yield f"  {parameter.name:<{width}}  {parameter.annotation}{default}{axis}".rstrip()
+        line = f"  {parameter.name:<{names}}  {parameter.annotation}{default}{axis}"
+        yield from _rewrapped(line, width)
 
 
-def _wrapped(label: str, text: str) -> list[str]:
+def _wrapped(label: str, text: str, width: int) -> list[str]:
     """Lines of a page: a label, and text that goes on below its own beginning."""
     return textwrap.wrap(
-        text, PAGE_WIDTH, initial_indent=label, subsequent_indent=" " * len(label), break_on_hyphens=False
+        text,
+        width,
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_on_hyphens=False,
+        break_long_words=False,
     )
 
 
-def _clipped(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+def _rewrapped(line: str, width: int) -> list[str]:
+    """A line, and below its own beginning what is too much for it."""
+    text = line.lstrip()
+    return [line.rstrip()] if len(line) <= width else _wrapped(" " * (len(line) - len(text)), text, width)
 
 
 def backbone_rows() -> list[dict[str, str]]:
@@ -175,7 +189,7 @@ def backbone_rows() -> list[dict[str, str]]:
     return rows
 
 
-def backbone_page(name: str) -> str:
+def backbone_page(name: str, width: int = PAGE_WIDTH) -> str:
     """Everything about a network: paper, counts beside published ones, stages, and the mixers that fit them.
 
     Builds it on "meta", at 224 pixels.
@@ -185,13 +199,10 @@ def backbone_page(name: str) -> str:
     """
     entry = backbone_entry(name)
     (count,) = count_backbones([name])
-    lines = [name, *_wrapped("  ", entry.summary), ""]
-    for label, text in _about(entry):
-        lines += _wrapped(f"{label:<10}", text)
-    return "\n".join([*lines, "", *_counts(count), "", *_stages(entry)])
+    return "\n".join([*_head(entry, width), "", *_counts(count, width), "", *_stages(entry, width)])
 
 
-def _counts(count: Count) -> Iterator[str]:
+def _counts(count: Count, width: int) -> Iterator[str]:
     yield f"at {count.resolution} × {count.resolution} pixels"
     for metric, ours in (("params", count.params), ("macs", count.macs)):
         word = "parameters" if metric == "params" else "MACs"
@@ -201,21 +212,25 @@ def _counts(count: Count) -> Iterator[str]:
             sources = dict.fromkeys(
                 number.source for number in printed if (number.value, number.unit) == value
             )
-            yield from _wrapped(f"    published  {' '.join(value):<7}", "; ".join(sources))
+            yield from _wrapped(f"    published  {' '.join(value):<9}", "; ".join(sources), width)
 
 
-def _stages(entry: ZooEntry) -> Iterator[str]:
+def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
     import torch
 
     from benchsuite.backbones._hierarchy import Hierarchy, StageOfBlocks
     from benchsuite.worker.build import backbone_builder
 
+    build = backbone_builder(entry.name)
     with torch.device("meta"):
-        network = backbone_builder(entry.name)()
-    if not isinstance(network, Hierarchy):
-        yield 'stages: "all" is the only one whose mixer can be swapped, if it has one'
-        return
+        network = build()
     yield "stages"
+    if not isinstance(network, Hierarchy):
+        yield from _wrapped("  mixes with    ", ", ".join(_mixers_in(network)) or "its own", width)
+        for stage in importlib.import_module(entry.target.partition(":")[0]).STAGES:
+            yield f"  {stage}"
+            yield from _takes([name for name in MIXERS if not _builds(build, stage, name)], width)
+        return
     for stage in network.stages:
         assert isinstance(stage, StageOfBlocks)
         place = stage.place
@@ -223,17 +238,34 @@ def _stages(entry: ZooEntry) -> Iterator[str]:
         yield f"  {place.name}  {len(stage.blocks)} blocks of {size}"
         if stage.mixes:
             used = ", ".join(_mixers_in(stage)) or "its own"
-            yield from _wrapped("    mixes with  ", used)
-            unfit = _unfit(stage)
-            yield from _wrapped(
-                "    takes       ", "every mixer" + (f" but {', '.join(unfit)}" if unfit else "")
-            )
+            yield from _wrapped("    mixes with  ", used, width)
+            yield from _takes(_unfit(stage), width)
         else:
             yield "    has no mixer"
 
 
-def _mixers_in(stage: StageOfBlocks) -> list[str]:
-    """Names of the zoo's mixers that stand in a stage, in order."""
+def _takes(unfit: Sequence[str], width: int) -> list[str]:
+    """The mixers that fit, or those that do not, whichever are fewer."""
+    fit = [name for name in MIXERS if name not in unfit]
+    fewer = ", ".join(fit if len(fit) < len(unfit) else unfit)
+    words = fewer if len(fit) < len(unfit) else f"every mixer but {fewer}" if unfit else "every mixer"
+    return _wrapped("    takes       ", words, width)
+
+
+def _builds(build: Callable[..., object], stage: str, mixer: str) -> bool:
+    """True if a network takes a mixer of the zoo in a stage."""
+    import torch
+
+    try:
+        with torch.device("meta"):
+            build(mixer={stage: mixer})
+    except ValueError:
+        return False
+    return True
+
+
+def _mixers_in(stage: nn.Module) -> list[str]:
+    """Names of the zoo's mixers that stand in a stage or network, in order."""
     names = {target: name for name, target in MIXERS.items()}
     classes = (f"{type(part).__module__}:{type(part).__qualname__}" for part in stage.modules())
     return list(dict.fromkeys(names[target] for target in classes if target in names))

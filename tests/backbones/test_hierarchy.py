@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.backbones import BACKBONES
-from benchsuite.backbones._embed import DeformableMerging, NormedMerging, PatchEmbedding, PatchMerging
+from benchsuite.backbones._embed import DeformableEmbedding, NormedMerging, PatchEmbedding, PatchMerging
 from benchsuite.backbones._hierarchy import Hierarchy
 from benchsuite.backbones._stage import HierarchyConfig
 from benchsuite.backbones.davit import config as davit
@@ -236,7 +236,7 @@ def test_a_kernel_that_nothing_in_the_network_runs_on_is_refused() -> None:
         (NormedMerging(3, 4, stride=2), {(8, 12): (4, 6), (5, 3): (3, 2)}),
         (NormedMerging(3, 4, stride=2, kernel_size=3), {(8, 12): (4, 6), (5, 3): (3, 2)}),
         (PatchMerging(3, 6), {(8, 12): (4, 6)}),
-        (DeformableMerging(3, 5), {(8, 12): (4, 6), (5, 3): (2, 1)}),
+        (DeformableEmbedding(3, 5), {(8, 12): (4, 6), (5, 3): (2, 1)}),
     ],
 )
 def test_an_embedding_knows_what_it_makes_of_a_grid(
@@ -264,7 +264,7 @@ def test_merging_is_the_four_tokens_side_by_side_column_by_column() -> None:
 
 
 def test_deformable_merging_is_the_mixers_where_the_channels_double() -> None:
-    merging, theirs = DeformableMerging(3, 6).eval(), DeformableTokenMerging(3).eval()
+    merging, theirs = DeformableEmbedding(3, 6).eval(), DeformableTokenMerging(3).eval()
     nn.init.normal_(merging.offset.weight)
     theirs.load_state_dict(merging.state_dict())
     x = torch.randn(2, 3, 6, 4)

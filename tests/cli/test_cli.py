@@ -330,12 +330,11 @@ def test_lists_name_every_mixer_and_scenario(cli: Cli) -> None:
     assert any(line.startswith("hilo ") and "arXiv:2205.13213" in line for line in mixers)
 
 
-@pytest.mark.parametrize("format", ["csv", "markdown"])
-def test_export_prints_flat_columns(cli: Cli, finished: Path, format: str) -> None:
+@pytest.mark.parametrize(("format", "latency"), [("csv", "latency_s"), ("markdown", "Latency per step (")])
+def test_export_prints_a_line_a_cell(cli: Cli, finished: Path, format: str, latency: str) -> None:
     answer = cli("export", finished, "--format", format)
     assert answer.code == 0
-    header = answer.out.splitlines()[0]
-    assert "latency_s" in header
+    assert latency in answer.out.splitlines()[0]
     assert len([line for line in answer.out.splitlines() if "HiLo" in line]) == 4
 
 
@@ -347,9 +346,23 @@ def test_export_writes_a_file(cli: Cli, finished: Path, tmp_path: Path) -> None:
 
 
 def test_export_refuses_an_unknown_format(cli: Cli, finished: Path) -> None:
-    answer = cli("export", finished, "--format", "xml")
+    answer = cli("export", finished, "--format", "latx")
     assert answer.code == 2
-    assert "csv" in answer.err
+    assert (
+        answer.err == '--format: no "latx"; did you mean "latex"?\n  allowed: csv, parquet, markdown, latex\n'
+    )
+    answer = cli("export", finished, "--columns", "name")
+    assert (answer.code, answer.err) == (
+        2,
+        "--columns: csv holds every column; it is for markdown and latex\n",
+    )
+
+
+def test_export_of_two_runs_to_latex_says_which_run_each_row_is_of(cli: Cli, finished: Path) -> None:
+    answer = cli("export", finished, finished, "--format", "latex", "--columns", "run,name,latency_s")
+    assert answer.code == 0
+    assert answer.out.count(finished.name) == 2 + 16  # the caption, and rows
+    assert "\\toprule" in answer.out
 
 
 def test_load_gives_a_frame(finished: Path) -> None:

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchsuite.cli import main
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter
 from tests.builders import make_cell, make_record
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Exit code, stdout and stderr of a command."""
-
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return int(caught.value.code or 0), *capfd.readouterr()
-
-    return call
+from tests.cli.conftest import Cli
 
 
 def folder(path: Path, records: Sequence[Record], threads: int = 2) -> Path:

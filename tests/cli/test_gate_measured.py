@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchsuite.cli import main
 from benchsuite.errors import SideFailed
 from benchsuite.gate import measure, request
 from benchsuite.gate.processes import GateSide, ProcessResult, interpreter, probe, run_process, set_up
@@ -20,9 +18,11 @@ from benchsuite.gate.result import read
 from benchsuite.results.record import Cost
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
+from benchsuite_pytest.times import ScenarioGate
 from tests.builders import make_record
+from tests.cli.conftest import Cli
+from tests.git import commit
 
-Cli = Callable[..., tuple[int, str, str]]
 SCENARIO = """
 name: own
 title: One's own
@@ -31,35 +31,15 @@ sweep: {mixer: ["mine:A", "mine:B"], resolution: 64, dim: 16, num_heads: 2}
 MACHINE = {"device": "cpu", "torch": "2.0", "cpu": {"model": "A", "threads": 1, "usable_cores": 2}}
 
 
-def git(folder: Path, *words: str) -> None:
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Exit code, stdout and stderr of a command."""
-
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return int(caught.value.code or 0), *capfd.readouterr()
-
-    return call
-
-
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository of two commits of a module `mine`, where the command runs."""
     root = tmp_path / "own"
     root.mkdir()
-    git(root, "init", "--quiet", "--initial-branch=main")
     for text in ("# before\n", "# after\n"):
         (root / "mine.py").write_text(text)
         (root / "own.yaml").write_text(SCENARIO)
-        git(root, "add", "-A")
-        git(root, "commit", "--quiet", "-m", "x")
+        commit(root, "x")
     monkeypatch.chdir(root)
     return root
 
@@ -111,7 +91,7 @@ def test_an_unchanged_package_passes_and_the_result_stays(cli: Cli, own: Path, p
     code, out, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--candidate", "main", "--out", "g")
     assert (code, len(pretended.folders)) == (0, 6)
     assert "no regression: 2 not flagged of 2 cells" in out
-    assert out.splitlines()[2] == "machine    A, 1 of 2 cores, torch 2.0"
+    assert out.splitlines()[2] == "machine    A, torch 2.0"
     assert "again      benchsuite gate own.yaml --base 'HEAD~1' --candidate main\n" in out
     assert "the screen flags no cell" in err
     result = read(own / "g")
@@ -245,6 +225,7 @@ def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
         (("hilo", "--base", "HEAD~1"), "nothing of this repository is measured"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "less than warmup_s"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.exact=some"), "unknown"),
+        (("own.yaml", "--base", "HEAD", "--missing", "some"), "gate.missing"),
     ],
 )
 def test_bad_input_exits_with_2_and_says_what_to_do(
@@ -274,22 +255,53 @@ def test_a_scenario_of_mixers_that_neither_side_has_has_nothing_in_common(
     assert "the two sides have no cell in common: the base lacks mine:A, mine:B; the candidate lacks" in err
 
 
-def test_a_mixer_that_only_one_side_has_is_named_and_fails_or_warns(
-    cli: Cli, own: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("lacks", "words", "code"),
+    [
+        ("base", (), 0),
+        ("base", ("--missing", "any"), 1),
+        ("candidate", (), 1),
+        ("candidate", ("--missing", "warn"), 0),
+        ("candidate", ("--set", "gate.missing=warn"), 0),
+    ],
+)
+def test_a_mixer_that_is_new_passes_and_one_that_was_removed_fails_unless_told_otherwise(
+    cli: Cli,
+    own: Path,
+    pretended: Pretended,
+    monkeypatch: pytest.MonkeyPatch,
+    lacks: str,
+    words: tuple[str, ...],
+    code: int,
 ) -> None:
-    asked: list[object] = []
+    sides = iter(("base", "candidate"))  # in the order in which they are asked
+    monkeypatch.setattr(
+        measure, "missing_targets", lambda cells, known: {"mine:A"} if next(sides) == lacks else set()
+    )
+    found, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g", *words)
+    assert found == code
+    (row,) = (line for line in out.splitlines() if "has it" in line)
+    assert row.split()[:2] == ["new" if lacks == "base" else "removed", "A"]
 
-    def missing(cells: object, known: object) -> set[str]:
-        asked.append(known)
-        return {"mine:A"} if len(asked) % 2 else set()  # the base is asked first
 
-    monkeypatch.setattr(measure, "missing_targets", missing)
-    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
-    assert code == 3
-    assert "only the candidate has it" in out
-    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h", "--set", "gate.missing=warn")
-    assert code == 0
-    assert "only the candidate has it" in out
+def test_submodules_that_are_left_empty_are_told(cli: Cli, own: Path, pretended: Pretended) -> None:
+    (own / ".gitmodules").touch()
+    commit(own, "submodules")
+    words = ("gate", "own.yaml", "--base", "HEAD~1", "--candidate", "main", "--out")
+    assert "the submodules of main (" in cli(*words, "g")[1]
+    assert "submodules" not in cli(*words, "h", "--submodules")[1].partition("again")[0]
+
+
+def test_a_test_of_ones_own_may_compare_the_files_with_a_revision(
+    own: Path, pretended: Pretended, tmp_path: Path
+) -> None:
+    gate = ScenarioGate(tmp_path, (), update=False)
+    assert gate("own.yaml", base="HEAD").candidate.startswith("working tree (on ")
+    pretended.macs["A"] = 1500
+    with pytest.raises(pytest.fail.Exception, match=r"larger  A: macs 1,000 → 1,500 \(\+50 %\)"):
+        gate("own.yaml", base="HEAD")
+    with pytest.raises(pytest.fail.Exception, match='unknown revision "nowhere"'):
+        gate("own.yaml", base="nowhere")
 
 
 def test_a_side_that_cannot_start_exits_with_3_and_its_words(

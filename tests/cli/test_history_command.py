@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_gate_commands import Cli, cli
+from tests.cli.conftest import Cli
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
-
-__all__ = ["cli"]  # a fixture
 
 
 @pytest.fixture

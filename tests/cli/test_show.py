@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 import pytest
 
+from benchsuite import terminal
 from benchsuite.cli import main
 from benchsuite.cli.zoo import _print_list
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
-from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry
+from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, mixer_entries
 from benchsuite.zoo.listing import compact, facts, page, row
 from benchsuite.zoo.source import Parameter
 
@@ -84,7 +85,7 @@ def test_what_cannot_be_read_is_said_and_not_guessed() -> None:
         "mine", "", "class     acme.mixers:Mine", "layout    see source", "kernels   see source", "",
         "parameters", "  see source",
     ]  # fmt: skip
-    assert list(row(bare).values()) == ["mine", "–", "–", SEE_SOURCE, "–", "–", ""]
+    assert list(row(bare).values()) == ["mine", "–", "–", SEE_SOURCE, "–", "", "–"]
     assert facts(bare)["kernels"] == [SEE_SOURCE]
 
 
@@ -95,8 +96,8 @@ def test_a_row_is_short_and_the_facts_are_whole() -> None:
         "layout": "NCHW",
         "kernels": "math+fused+flex",
         "relation": "low rank, per image",
-        "cost": "4NC² and a great man…",
         "summary": "Mine: a mixer.",
+        "cost": FULL.cost.removesuffix("."),
     }
     whole = facts(FULL)
     assert whole["cost"] == FULL.cost
@@ -171,7 +172,7 @@ def test_a_list_has_a_line_for_every_row_of_the_table(cli: Cli, what: str, rows:
     code, out, _ = cli("list", what)
     lines = out.splitlines()
     assert code == 0
-    assert lines[0].split() == ["name", "paper", "layout", "kernels", "relation", "cost", "summary"]
+    assert lines[0].split() == ["name", "paper", "layout", "kernels", "relation", "summary", "cost"]
     assert [line.split()[0] for line in lines[1:]] == list(rows)
     # With names of up to 25 letters, all but the summary fits 120 columns.
     assert lines[0].index("summary") - lines[0].index("paper") <= 95
@@ -191,6 +192,26 @@ def test_a_list_keeps_to_the_width_of_a_terminal_and_is_a_line_a_row_in_a_pipe(
     assert lines[3:] == ["    long long long"] * 6 + ["    long long"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("list", what) for what in ("mixers", "blocks", "backbones", "scenarios")),
+        ("show", "mixer", "hilo"),
+        ("show", "backbone", "litv2_s"),
+    ],
+)
+def test_a_terminal_of_80_columns_shows_everything(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(terminal, "width", lambda piped=160: 80)
+    _, out, _ = cli(*words)
+    assert max(map(len, out.splitlines())) <= 80
+    assert "…" not in out
+    if words == ("list", "mixers"):
+        flat = " ".join(out.split())
+        assert all(" ".join(entry.cost.removesuffix(".").split()) in flat for entry in mixer_entries())
+
+
 def test_programs_get_every_fact_as_json_and_csv(cli: Cli) -> None:
     found = {item["name"]: item for item in json.loads(cli("list", "mixers", "--format", "json")[1])}
     assert list(found) == list(MIXERS)
@@ -207,7 +228,7 @@ def test_programs_get_every_fact_as_json_and_csv(cli: Cli) -> None:
 
 def test_markdown_has_a_row_for_every_mixer_and_scenarios_have_titles(cli: Cli) -> None:
     lines = cli("list", "mixers", "--format", "markdown")[1].splitlines()
-    assert lines[0] == "| name | paper | layout | kernels | relation | cost | summary |"
+    assert lines[0] == "| name | paper | layout | kernels | relation | summary | cost |"
     assert len(lines) == len(MIXERS) + 2
     assert all(line.count("|") == 8 for line in lines)
     scenarios = cli("list", "scenarios", "--format", "json")[1]

@@ -71,6 +71,8 @@ def test_operators_are_compared_one_by_one() -> None:
 def test_a_change_that_another_counter_may_have_made_says_so() -> None:
     (change,) = changes([BASE], [changed(cost={"macs": 2, "counter": "fvcore 9"})])
     assert change.note == "counted by fvcore 9, formerly by test"
+    (change,) = changes([BASE], [changed(cost={"other_ops": {"softmax": 1}, "counter": "fvcore 9"})])
+    assert change.note == "counted by fvcore 9, formerly by test"
     (change,) = changes([BASE], [changed(memory={"peak_allocated_bytes": 2, "method": "cuda_allocator"})])
     assert change.note == "counted by cuda_allocator, formerly by torch_profiler"
 

@@ -7,11 +7,12 @@ import math
 
 import pytest
 
-from benchsuite.findings.history import Series, history, machine_of, revision_range
+from benchsuite.findings.history import Series, history, revision_range
 from benchsuite.report.history_page import named
+from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 from tests.report.runs import on
-from tests.report.synthetic import ENVIRONMENT, make_record
+from tests.report.synthetic import make_record
 
 
 def days(latencies: list[float | None], **changes: object) -> list[Run]:
@@ -40,7 +41,7 @@ def test_machines_scenarios_and_cells_are_series_of_their_own() -> None:
         on([make_record()], name="other"),
     ]
     found = history(runs)
-    assert [(one.scenario, one.machine.label, one.cell.resolution[0]) for one in found] == [
+    assert [(one.scenario, one.machine, one.cell.resolution[0]) for one in found] == [
         ("hilo", "NVIDIA H200", 224),
         ("hilo", "NVIDIA H200", 448),
         ("hilo", "NVIDIA A100", 224),
@@ -49,16 +50,23 @@ def test_machines_scenarios_and_cells_are_series_of_their_own() -> None:
     assert [one.scenario for one in history(runs, "other")] == ["other"]
 
 
-def test_another_version_of_torch_is_the_same_machine() -> None:
-    assert machine_of(ENVIRONMENT) == machine_of(ENVIRONMENT | {"torch": "9.9", "os": "other"})
-    assert machine_of(ENVIRONMENT) != machine_of(ENVIRONMENT | {"gpu": {"name": "NVIDIA A100"}})
+@pytest.mark.parametrize(
+    "other",
+    [{"torch": "9.9", "os": "other"}, {"device": "cuda:1"}, {"flags": {"omp_num_threads": "3"}}],
+)
+def test_software_and_settings_do_not_make_another_machine(other: dict[str, object]) -> None:
+    found = history([on([make_record()]), on([make_record()], day=2, environment=other)])
+    assert [(one.machine, len(one.points)) for one in found] == [("NVIDIA H200", 2)]
 
 
-def test_a_cpu_is_known_by_model_instructions_and_threads() -> None:
-    cpu = {"device": "cpu", "cpu": {"model": "Xeon", "instructions": "AVX512", "threads": 2}}
-    assert machine_of(cpu).label == "Xeon, AVX512, 2 threads"
-    assert machine_of(cpu).key != machine_of({**cpu, "cpu": cpu["cpu"] | {"threads": 1}}).key  # type: ignore[operator]
-    assert machine_of({}).label == "a machine that is not described"
+def test_a_cpu_is_known_by_its_hardware_and_not_by_the_threads_of_a_run() -> None:
+    def name(**changes: object) -> str:
+        cpu = {"model": "Xeon", "instructions": "AVX512", "logical_cores": 8, "threads": 2}
+        return machine_name({"device": "cpu", "cpu": cpu | changes})
+
+    assert name() == name(threads=1) == "Xeon, AVX512, 8 cores"
+    assert len({name(), name(model="EPYC"), name(logical_cores=4), name(instructions="AVX2")}) == 4
+    assert machine_name({}) == "a machine that is not described"
 
 
 def test_other_threads_or_allocator_begin_a_new_series_which_says_so() -> None:
@@ -84,10 +92,6 @@ def test_other_threads_or_allocator_begin_a_new_series_which_says_so() -> None:
     ]
     assert [one.manner for one in history(runs[:3])] == [""]
     assert "hilo, 224 px, math, 2 threads, retained memory" in named(found).values()
-
-
-def test_two_gpus_of_one_model_are_one_machine() -> None:
-    assert machine_of(ENVIRONMENT | {"device": "cuda:0"}) == machine_of(ENVIRONMENT | {"device": "cuda:1"})
 
 
 def test_a_copy_of_a_run_counts_once() -> None:

@@ -22,7 +22,7 @@ def test_twice_as_fast_in_each_round_is_told_whatever_the_drift() -> None:
     fast = record("fast", [0.01 * by for by in drifting])
     (found,) = relative([slow, fast], {})
     ((other, decision),) = found.others
-    assert (found.fastest.name, other.name, decision.side) == ("fast", "slow", "above")
+    assert (found.first.name, other.name, decision.side) == ("fast", "slow", "above")
     assert decision.ratio == pytest.approx(2)
 
 
@@ -31,7 +31,7 @@ def test_settings_are_apart_and_a_lone_cell_has_no_ratio() -> None:
         [record("slow", SLOW), record("fast", FAST), record("fast", SLOW, batch=16)],
         {},
     )
-    assert [(one.fastest.name, one.fastest.batch, len(one.others)) for one in found] == [("fast", 2, 1)]
+    assert [(one.first.name, one.first.batch, len(one.others)) for one in found] == [("fast", 2, 1)]
 
 
 def test_below_the_noise_of_the_machine_nothing_is_faster() -> None:

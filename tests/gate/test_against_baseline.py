@@ -52,8 +52,8 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
     ]
     assert verdicts(old, new) == {
         "both": "same",
-        "gone": "missing",
-        "new": "missing",
+        "gone": "removed",
+        "new": "new",
         "breaks": "broken",
         "never": "equal",
         "works": "failed",
@@ -92,6 +92,8 @@ def test_many_cells_are_corrected_for() -> None:
     many = verdicts([*quiet, cell("edge", *CALM)], [*quiet, edge])
     assert alone["edge"] == "slower"
     assert many["edge"] == "inconclusive"
+    larger = replace(edge, numbers={"macs": 1001})  # a count needs no statistics
+    assert verdicts([*quiet, cell("edge", *CALM)], [*quiet, larger])["edge"] == "larger"
 
 
 @pytest.mark.parametrize(

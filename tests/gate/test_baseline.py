@@ -17,7 +17,6 @@ from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
     cell_of,
-    changes_of,
     dump,
     load,
     machine_digest,
@@ -67,24 +66,6 @@ def test_the_noise_of_a_cell_takes_three_processes() -> None:
     assert replace(cell, log_medians=(-0.01, 0.0, 0.01)).noise == pytest.approx(
         math.expm1(0.060849), abs=1e-5
     )
-
-
-def test_an_operator_that_is_gone_is_called_0_times_and_a_number_nobody_read_is_no_change() -> None:
-    changes = changes_of(counted(softmax=7), counted(macs=1200, norm=5))
-    assert [(one.metric, one.old, one.new) for one in changes] == [
-        ("macs", 1000, 1200),
-        ("other_ops.softmax", 7, 0),
-        ("other_ops.norm", 0, 5),
-    ]
-    with_memory = replace(counted(), numbers={**counted().numbers, "peak_allocated_bytes": 5})
-    assert changes_of(counted(), with_memory) == ()
-
-
-def test_another_counter_is_named_as_what_may_be_the_whole_reason() -> None:
-    other = replace(counted(macs=1, softmax=2), ways={"macs": "test 2"})
-    assert {one.note for one in changes_of(counted(softmax=7), other)} == {
-        "counted by test 2, formerly by test 1"
-    }
 
 
 def test_a_baseline_of_runs_has_a_value_for_each_run_and_no_excluded_cell() -> None:

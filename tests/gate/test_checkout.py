@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
+import shutil
 from pathlib import Path
 
 import pytest
 
 from benchsuite.errors import BenchsuiteError, UsageError
 from benchsuite.gate.checkout import WORKTREE, Repository, Revision
-
-
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+from tests.git import commit, git
 
 
 @pytest.fixture
@@ -22,11 +17,9 @@ def root(tmp_path: Path) -> Path:
     """Two commits of sub/file: "old" on the branch before, "new" on main."""
     folder = (tmp_path / "repository").resolve()
     (folder / "sub").mkdir(parents=True)
-    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(folder))
     for text in ("old", "new"):
         (folder / "sub" / "file").write_text(text)
-        git(folder, "add", "-A")
-        git(folder, "commit", "--quiet", "-m", text)
+        commit(folder, text)
         if text == "old":
             git(folder, "branch", "before")
     return folder
@@ -107,8 +100,7 @@ def test_the_files_as_they_are_stay_where_they_are(root: Path) -> None:
 def test_a_folder_that_a_revision_does_not_have_is_named(root: Path) -> None:
     (root / "later").mkdir()
     (root / "later" / "x").write_text("x")
-    git(root, "add", "-A")
-    git(root, "commit", "--quiet", "-m", "later")
+    commit(root, "later")
     repository = Repository.of(root / "later")
     revision = repository.revision("before")
     with (
@@ -157,3 +149,39 @@ def test_hooks_of_the_repository_are_not_run(root: Path) -> None:
     with repository.checked_out(repository.revision("before")):
         pass
     assert not (root / "hooked").exists()
+
+
+def test_submodules_that_moved_count_as_changed_and_are_checked_out_where_asked_for(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")  # git trusts no path as the address of a submodule
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.file.allow")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "always")
+    part = tmp_path / "part"
+    part.mkdir()
+    (part / "file").write_text("one")
+    commit(part, "one")
+    git(root, "submodule", "--quiet", "add", str(part), "part")
+    commit(root, "with a part")
+    repository = Repository.of(root)
+    revision = repository.revision("main")
+    assert repository.changed() == []
+    with repository.checked_out(revision) as (folder,):
+        assert not (folder / "part" / "file").exists()
+    with repository.checked_out(revision, submodules=True) as (folder,):
+        assert (folder / "part" / "file").read_text() == "one"
+    assert linked(root) == 0
+    (root / "part" / "untracked").write_text("x")
+    assert repository.changed() == []
+    (root / "part" / "file").write_text("two")
+    assert repository.changed() == ["part"]
+    commit(root / "part", "two")
+    assert repository.changed() == ["part"]
+    shutil.rmtree(part)
+    git(root, "submodule", "--quiet", "deinit", "--force", "part")
+    shutil.rmtree(root / ".git" / "modules")
+    with (
+        pytest.raises(BenchsuiteError, match="git cannot check out the submodules of main"),
+        repository.checked_out(revision, submodules=True),
+    ):
+        pass

@@ -15,6 +15,7 @@ import pytest
 
 from benchsuite.gate.result import read
 from benchsuite.results.store import read_run
+from tests.git import commit, git
 from tests.real_command import wait_until
 
 SCENARIO = """
@@ -66,12 +67,6 @@ class New(Kept):
 """
 
 
-def git(folder: Path, *words: str) -> str:
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    done = subprocess.run(["git", *identity, *words], cwd=folder, capture_output=True, text=True, check=True)
-    return done.stdout
-
-
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A repository whose second commit makes one mixer larger, breaks one, and has one more."""
@@ -80,11 +75,9 @@ def package(tmp_path: Path) -> Path:
     mixers.parent.mkdir(parents=True)
     (root / "toy.yaml").write_text(SCENARIO)
     mixers.write_text(MIXERS)
-    git(tmp_path, "init", "--quiet", "--initial-branch=main", str(root))
     for text, name in ((MIXERS, "before"), (MIXERS + CHANGES, "after")):
         mixers.write_text(text)
-        git(root, "add", "-A")
-        git(root, "commit", "--quiet", "-m", name)
+        commit(root, name)
         git(root, "tag", name)
     return root
 
@@ -104,7 +97,7 @@ def start(package: Path) -> Start:
 
 
 def worktrees(package: Path) -> list[str]:
-    return git(package, "worktree", "list", "--porcelain").split("\n\n")[:-1]
+    return git(package, "worktree", "list", "--porcelain").split("\n\n")
 
 
 @pytest.mark.slow
@@ -115,7 +108,7 @@ def test_a_gate_of_two_commits_finds_what_the_second_one_did(package: Path, star
     assert (result.base[:7], result.candidate[:6]) == ("before ", "after ")
     verdicts = {cell.cell.name: cell.verdict for cell in result.cells}
     assert verdicts["Grown"] == "larger"
-    assert (verdicts["Broken"], verdicts["New"]) == ("broken", "missing")
+    assert (verdicts["Broken"], verdicts["New"]) == ("broken", "new")
     assert verdicts["Kept"] in ("not flagged", "same", "faster", "inconclusive")  # as its times have it
 
     kept, grown, broken, new = result.cells
@@ -135,7 +128,7 @@ def test_a_gate_of_two_commits_finds_what_the_second_one_did(package: Path, star
         assert record.timing is not None
         assert len(record.timing.samples_s) >= 5
     assert out.splitlines()[0].startswith("base       before (")
-    assert "regression: 1 larger, 1 broken, 1 missing" in out
+    assert "regression: 1 larger, 1 broken, 1 new" in out
     assert len(worktrees(package)) == 1
 
 

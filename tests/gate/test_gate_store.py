@@ -13,7 +13,17 @@ from benchsuite.errors import UsageError
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
-from benchsuite.gate.result import GATE_VERSION, RESULT, GateCell, GateResult, dump, load, read, write
+from benchsuite.gate.result import (
+    GATE_VERSION,
+    RESULT,
+    CellVerdict,
+    GateCell,
+    GateResult,
+    dump,
+    load,
+    read,
+    write,
+)
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
 
@@ -83,9 +93,10 @@ def test_a_gate_of_exact_numbers_alone_has_no_rule() -> None:
     [
         ("{", "not the result of a gate"),
         ("[]", "not the result of a gate"),
-        ('{"version": 1}', "not the result of a gate"),
+        ('{"version": 2}', "not the result of a gate"),
         ('{"version": 99, "cells": []}', "version 99 of a gate's result is newer"),
-        ('{"version": 1, "cells": [{"changes": 3}]}', "not the result of a gate"),
+        ('{"version": 1, "cells": []}', "version 1 of a gate's result is older .* run the gate again"),
+        ('{"version": 2, "cells": [{"changes": 3}]}', "not the result of a gate"),
     ],
 )
 def test_what_is_no_result_is_refused_with_its_name(text: str, said: str) -> None:
@@ -98,7 +109,10 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_missing_cell_fails_unless_the_policy_only_warns() -> None:
-    cell = GateCell(id=CELL.id, cell=CELL, verdict="missing", base="ok", candidate=None)
-    assert a_result(cells=(cell,)).exit_code == 3
-    assert a_result(cells=(cell,), missing_fails=False).exit_code == 0
+@pytest.mark.parametrize(
+    ("verdict", "codes"),
+    [("removed", {"fail": 1, "any": 1, "warn": 0}), ("new", {"fail": 0, "any": 1, "warn": 0})],
+)
+def test_a_cell_of_one_side_fails_as_the_policy_says(verdict: CellVerdict, codes: dict[str, int]) -> None:
+    cell = GateCell(id=CELL.id, cell=CELL, verdict=verdict, base="ok", candidate="ok")
+    assert {word: a_result(cells=(cell,), missing=word).exit_code for word in codes} == codes

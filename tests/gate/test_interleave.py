@@ -127,7 +127,7 @@ def test_a_cell_of_one_side_is_measured_once() -> None:
     assert asked["screen-1-base"] == "AB"
     assert asked["screen-1-candidate"] == "ABC"
     assert asked["screen-2-candidate"] == "AB"
-    assert [cell.verdict for cell in judge_pairs(CELLS, pairs, RULE).cells][2] == "missing"
+    assert [cell.verdict for cell in judge_pairs(CELLS, pairs, RULE).cells][2] == "new"
 
 
 def test_an_observer_hears_of_every_process_in_order() -> None:

@@ -163,11 +163,11 @@ def test_a_side_that_does_not_have_the_subject_does_not_have_the_cell(message: s
     there = make_record(CELL)
     removed = one(judge_pairs([CELL], [ProcessPair(base=of(there), candidate=of(gone), fresh=False)], RULE))
     added = one(judge_pairs([CELL], [ProcessPair(base=of(gone), candidate=of(there), fresh=False)], RULE))
-    assert (removed.verdict, removed.reason) == ("missing", "only the base has it")
-    assert (added.verdict, added.reason) == ("missing", "only the candidate has it")
+    assert (removed.verdict, removed.reason) == ("removed", "only the base has it")
+    assert (added.verdict, added.reason) == ("new", "only the candidate has it")
 
 
-def test_a_module_that_cannot_import_what_it_needs_is_broken_and_not_missing() -> None:
+def test_a_module_that_cannot_import_what_it_needs_is_broken_and_not_removed() -> None:
     failure = Failure(
         stage="build", kind="ModuleNotFoundError", message="a.b:C cannot be loaded: No module named 'einops'"
     )
@@ -184,9 +184,9 @@ def test_a_cell_that_no_process_was_asked_for_is_a_failure() -> None:
     )
 
 
-def test_a_cell_of_one_side_is_missing_even_where_the_other_was_never_asked() -> None:
+def test_a_cell_of_the_candidate_is_new_even_where_the_other_was_never_asked() -> None:
     found = judge_pairs([CELL], [ProcessPair(base={}, candidate=of(make_record(CELL)), fresh=False)], RULE)
-    assert one(found).verdict == "missing"
+    assert one(found).verdict == "new"
 
 
 def test_two_pairs_are_too_few_for_99_per_cent_and_three_are_enough() -> None:

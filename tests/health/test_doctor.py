@@ -10,9 +10,9 @@ import pytest
 
 from benchsuite.cli.health import doctor
 from benchsuite.errors import DeviceError, UsageError
-from benchsuite.health import facts as checkup
+from benchsuite.health import system_info as checkup
 from benchsuite.health.doctor import Diagnosis, findings
-from benchsuite.health.facts import OPTIONAL, facts
+from benchsuite.health.system_info import OPTIONAL, system_info
 from benchsuite.measurement.nvml import GpuProcess
 from tests.doubles.fake_nvml import FakeNvml
 
@@ -227,7 +227,7 @@ def test_every_warning_says_what_it_spoils_and_what_to_do() -> None:
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    known = facts("cpu")
+    known = system_info("cpu")
     assert json.loads(json.dumps(known)) == known
     assert known["torch"]["kernels"]["math"] is True
     assert known["cpu"]["usable_cores"] >= 1
@@ -261,7 +261,7 @@ def test_without_nvml_a_gpu_is_what_nvidia_smi_says_and_the_reason_why(
 
 def test_a_device_that_is_not_there_is_bad_input() -> None:
     with pytest.raises(DeviceError, match="cuda:99"):
-        facts("cuda:99")
+        system_info("cuda:99")
 
 
 def test_an_unknown_format_is_bad_input() -> None:
@@ -273,7 +273,7 @@ def test_text_has_the_machine_first_and_then_the_findings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = with_gpu(throttle=["hw_thermal"], temperature_c=90)
-    monkeypatch.setattr("benchsuite.health.facts.facts", lambda device: known)
+    monkeypatch.setattr("benchsuite.health.system_info.system_info", lambda device: known)
     doctor(device="auto", format="text")
     machine_text, _, finding_text = capsys.readouterr().out.partition("\n\n")
     lines = {line.split()[0]: line for line in machine_text.splitlines()}
@@ -291,7 +291,7 @@ def test_json_holds_facts_and_findings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = machine({"load_1min": 6.0})
-    monkeypatch.setattr("benchsuite.health.facts.facts", lambda device: known)
+    monkeypatch.setattr("benchsuite.health.system_info.system_info", lambda device: known)
     doctor(device="cpu", format="json")
     printed = json.loads(capsys.readouterr().out)
     assert printed["facts"] == known

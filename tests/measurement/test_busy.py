@@ -11,7 +11,7 @@ from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.cuda import covered
 from benchsuite.measurement.device import Step
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import WarmUp, measure_busy, measure_time
+from benchsuite.measurement.timing import SamplingPlan, WarmUp, measure_busy, measure_time
 from benchsuite.results.machine import launch_bound
 from benchsuite.results.record import Busy
 from tests.doubles.fake_device import FakeDevice
@@ -58,7 +58,7 @@ def wall_and_busy(kernels: Sequence[float]) -> tuple[float, Busy]:
             device.launch(seconds)
 
     rule = FixedCount(min_samples=5, max_samples=5, max_s=1e9)
-    timing = measure_time(step, device, WarmUp(2, 0.0), rule, threads=1)
+    timing = measure_time(step, device, SamplingPlan(WarmUp(2, 0.0), rule, threads=1))
     busy = measure_busy(step, device)
     assert busy is not None
     return timing.samples_s[-1], busy
@@ -124,7 +124,7 @@ def test_a_module_of_tiny_operators_is_launch_bound_and_a_large_product_is_not()
     rule = FixedCount(min_samples=20, max_samples=20, max_s=60)
     flagged = {}
     for name, step in steps.items():
-        wall = sorted(measure_time(step, device, WarmUp(5, 0.2), rule, threads=1).samples_s)[10]
+        wall = sorted(measure_time(step, device, SamplingPlan(WarmUp(5, 0.2), rule, threads=1)).samples_s)[10]
         busy = measure_busy(step, device)
         assert busy is not None
         assert busy.method == "cuda_graph"

@@ -34,7 +34,7 @@ from benchsuite.mixers._attention import attend
 from benchsuite.results.record import Mode
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import build, mixer_class
-from benchsuite.worker.passes import inspect
+from benchsuite.worker.inspection import inspect
 from benchsuite.worker.steps import steps_of
 from tests.builders import make_cell
 

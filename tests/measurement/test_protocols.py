@@ -9,10 +9,10 @@ from typing import get_args
 import pytest
 
 from benchsuite.measurement.cpu import MIB
-from benchsuite.measurement.protocols import HOST_CLOCK, PROTOCOLS, SamplingPlan
+from benchsuite.measurement.protocols import HOST_CLOCK, PROTOCOLS
 from benchsuite.measurement.stopping import FixedCount, Visit
-from benchsuite.measurement.timing import WarmUp
-from benchsuite.results import record
+from benchsuite.measurement.timing import SamplingPlan, WarmUp
+from benchsuite.results.cell import Protocol
 from benchsuite.results.record import Timing
 from tests.doubles.fake_device import FakeDevice
 
@@ -27,9 +27,7 @@ def nothing() -> None:
     """The step; the fake device decides how long it took."""
 
 
-def sampled(
-    word: record.Protocol, durations: Iterator[float], kind: str = "cpu"
-) -> tuple[Timing, FakeDevice]:
+def sampled(word: Protocol, durations: Iterator[float], kind: str = "cpu") -> tuple[Timing, FakeDevice]:
     device = FakeDevice(durations, kind=kind)
     return PROTOCOLS[word].sample(nothing, device, PLAN), device
 
@@ -40,7 +38,7 @@ def runs(log: list[str]) -> list[tuple[str, int]]:
 
 
 def test_every_word_of_a_record_has_its_protocol() -> None:
-    assert tuple(PROTOCOLS) == get_args(record.Protocol)
+    assert tuple(PROTOCOLS) == get_args(Protocol)
     assert {word for word, one in PROTOCOLS.items() if one.gradients} == {"hilo_single_layer"}
 
 
@@ -51,19 +49,6 @@ def test_adaptive_is_the_timing_loop_with_the_scenarios_wishes() -> None:
     assert timing.stopped_by == "samples"
     assert timing.method == "fake_clock"
     assert runs(device.log) == [("wait", 1), ("call", 3), ("wait", 1), ("call", 4)]
-
-
-def test_adaptive_hands_on_the_visit_the_parts_and_the_cold_inputs() -> None:
-    visit = Visit(round=1, rounds=2)
-    parts = SamplingPlan(
-        threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, visit=visit, parts={"forward": nothing}
-    )
-    timing = PROTOCOLS["adaptive"].sample(nothing, FakeDevice(repeat(0.5)), parts)
-    assert timing.parts_s == {"forward": (0.5, 0.5)}
-    cold = SamplingPlan(threads=2, warm_up=WarmUp(0, 0.0), stopping=PLAN.stopping, cold=(nothing, nothing))
-    device = FakeDevice(repeat(0.5))
-    PROTOCOLS["adaptive"].sample(nothing, device, cold)
-    assert "flush" in device.log
 
 
 def test_litv2_times_thirty_calls_as_one_block_after_fifty() -> None:
@@ -133,7 +118,7 @@ def test_do_bench_clears_nothing_on_a_cpu() -> None:
 
 
 @pytest.mark.parametrize("word", [word for word in PROTOCOLS if word != "adaptive"])
-def test_a_published_protocol_takes_nothing_from_the_scenario_but_threads(word: record.Protocol) -> None:
+def test_a_published_protocol_takes_nothing_from_the_scenario_but_threads(word: Protocol) -> None:
     other = SamplingPlan(
         threads=2, warm_up=WarmUp(99, 9.0), stopping=FixedCount(50, 60, 1.0), visit=Visit(1, 3)
     )
@@ -145,5 +130,5 @@ def test_a_published_protocol_takes_nothing_from_the_scenario_but_threads(word: 
 
 
 @pytest.mark.parametrize(("word", "method"), [("litv2", HOST_CLOCK), ("timm", HOST_CLOCK)])
-def test_a_host_clock_is_recorded_as_one(word: record.Protocol, method: str) -> None:
+def test_a_host_clock_is_recorded_as_one(word: Protocol, method: str) -> None:
     assert sampled(word, repeat(1.0), kind="cuda")[0].method == method

@@ -16,7 +16,7 @@ from benchsuite.measurement.cpu import MOST_FLUSH_BYTES
 from benchsuite.measurement.device import open_device, resolve
 from benchsuite.measurement.precision import require_dtype
 from benchsuite.measurement.stopping import FixedCount
-from benchsuite.measurement.timing import WarmUp, measure_busy, measure_time
+from benchsuite.measurement.timing import SamplingPlan, WarmUp, measure_busy, measure_time
 from benchsuite.measurement.xpu import XpuDevice
 from benchsuite.results.devices import kind_of
 
@@ -135,7 +135,9 @@ def test_a_cell_is_timed_by_events_and_nobody_says_how_long_it_is_busy(
     now = itertools.count(0.0, 0.05)
     monkeypatch.setattr(XpuDevice, "now", lambda self: next(now))
     device = XpuDevice()
-    timing = measure_time(gpu.step(1.0), device, WarmUp(2, 0.0), FixedCount(5, 5, 9.0), threads=1)
+    timing = measure_time(
+        gpu.step(1.0), device, SamplingPlan(WarmUp(2, 0.0), FixedCount(5, 5, 9.0), threads=1)
+    )
     assert (timing.method, timing.calls_per_sample) == ("xpu_events", 1)
     assert timing.samples_s == pytest.approx((0.001,) * 5)
     assert measure_busy(gpu.step(), device) is None

@@ -26,9 +26,9 @@ from benchsuite.terminal import print_summary
 from benchsuite.worker import calls
 from benchsuite.worker.reply import WorkerReply
 from tests.builders import make_cell
+from tests.doubles.scripted_workers import Watching
 from tests.plans import plans_of
 from tests.real_command import runs, wait_until
-from tests.runner.test_sweep import Watching
 
 OUTSIDE = Path(__file__).parents[1] / "data" / "outside"
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)

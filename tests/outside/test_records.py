@@ -163,7 +163,7 @@ def test_a_byte_order_mark_costs_nothing(tmp_path: Path) -> None:
     assert (read.records, read.environment, read.warnings) == (plain.records, plain.environment, ())
     assert gated(run, baseline(tmp_path)).code == 0
     raw, ids = (run / RECORDS).read_bytes(), {record.id for record in read.records}
-    for entry in index(run, 0, {})[0].values():
+    for entry in index(run, 0, {}, {})[0].values():
         assert decode(raw[entry.offset : entry.offset + entry.size].decode()).id in ids
     (run / RECORDS).write_bytes(raw.splitlines()[0])  # as a resume finds it that was cut off behind the brace
     RunWriter.resume(run, None).close()

@@ -52,7 +52,7 @@ def test_what_is_not_known_of_the_machine_is_left_out() -> None:
 def test_a_resume_on_another_machine_gets_a_column_and_a_warning() -> None:
     run = with_sessions(ENVIRONMENT, ENVIRONMENT | {"torch": "2.14", "started_at": "later"})
     assert rows(run)["PyTorch"] == ["2.13.0+cu128", "2.14"]
-    assert any("resumed with another machine or software" in text for text in method.warnings(run))
+    assert any("software changed within the run" in text for text in method.warnings(run))
 
 
 def test_a_resume_on_the_same_machine_is_no_news() -> None:

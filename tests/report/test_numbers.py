@@ -10,7 +10,7 @@ from markupsafe import escape
 
 from benchsuite.findings.flags import FLAGS
 from benchsuite.report.cells import read
-from benchsuite.report.numbers import all_cells, of_setting, settings
+from benchsuite.report.numbers import all_cells, of_settings, settings
 from benchsuite.report.tables import Header, Row, Table, TableCell, to_latex, to_markdown
 from benchsuite.results.record import Busy, Energy, Record
 from tests.report.synthetic import make_record, make_run, with_rounds
@@ -164,7 +164,7 @@ def test_the_setting_shown_first_is_the_largest_of_which_all_cells_have_a_number
 
 def one_setting(*records: Record) -> Table:
     cells = read(make_run(records))
-    return of_setting(cells, settings(cells)[0])
+    return of_settings(cells, settings(cells)[:1])
 
 
 def test_a_setting_lists_its_cells_the_fastest_first_without_what_all_share() -> None:

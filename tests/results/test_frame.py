@@ -19,8 +19,9 @@ from benchsuite.errors import UsageError
 from benchsuite.results import metrics
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.frame import Results, export, load, to_frame
+from benchsuite.results.kernels import kernel_ran
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import Busy, Cost, Memory, Record, Usage
+from benchsuite.results.record import Cost, Memory, Record, Usage
 from benchsuite.results.store import Run, RunWriter
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, estimate
 from tests.builders import make_cell, make_record
@@ -183,7 +184,7 @@ def test_arguments_of_the_mixer_are_json_in_a_stable_order() -> None:
 
 
 def test_csv_reads_back_with_the_same_numbers() -> None:
-    text = export(results(make_record(samples=STEPS), make_record(make_cell(batch=4), status="oom")), "csv")
+    text = export([results(make_record(samples=STEPS), make_record(make_cell(batch=4), status="oom"))], "csv")
     assert isinstance(text, str)
     read = pd.read_csv(io.StringIO(text))
     assert tuple(read.columns) == COLUMNS
@@ -197,7 +198,7 @@ def test_rounds_are_told_by_their_medians_and_in_a_file_as_text() -> None:
     assert row(turned)["rounds_s"] == pytest.approx((0.012, 0.0155, 0.0185))
     assert row(make_record(samples=STEPS))["rounds_s"] == pytest.approx((0.015,))
     assert row(make_record(status="oom"))["rounds_s"] is None
-    text = export(results(turned, make_record(make_cell(batch=4), status="oom")), "csv")
+    text = export([results(turned, make_record(make_cell(batch=4), status="oom"))], "csv")
     assert isinstance(text, str)
     told = pd.read_csv(io.StringIO(text))["rounds_s"]
     assert [float(one) for one in told[0].split(" ")] == pytest.approx([0.012, 0.0155, 0.0185])
@@ -206,7 +207,7 @@ def test_rounds_are_told_by_their_medians_and_in_a_file_as_text() -> None:
 
 def test_parquet_reads_back_with_mixed_resolutions_and_columns_that_are_all_missing() -> None:
     pytest.importorskip("pyarrow")
-    data = export(results(make_record(), make_record(make_cell(resolution=(64, 128)))), "parquet")
+    data = export([results(make_record(), make_record(make_cell(resolution=(64, 128))))], "parquet")
     assert isinstance(data, bytes)
     read = pd.read_parquet(io.BytesIO(data))
     assert tuple(read.columns) == COLUMNS
@@ -217,39 +218,16 @@ def test_parquet_reads_back_with_mixed_resolutions_and_columns_that_are_all_miss
 def test_parquet_without_pyarrow_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UsageError, match=r"Parquet needs pyarrow: pip install 'benchsuite\[parquet\]'"):
-        export(results(make_record()), "parquet")
+        export([results(make_record())], "parquet")
 
 
-def test_a_markdown_table_has_the_main_columns_and_a_line_a_cell() -> None:
-    table = export(results(make_record(samples=STEPS), make_record(status="oom")), "markdown")
-    assert isinstance(table, str)
-    header, _, ok, oom = table.splitlines()
-    assert header.strip("| ").split(" | ") == list(COLUMNS[:19])
-    columns = dict(zip(COLUMNS, ok.strip("|").split("|"), strict=False))
-    assert columns["latency_s"].strip() == "0.015"
-    assert columns["macs"].strip() == "1000"
-    columns = dict(zip(COLUMNS, oom.strip("|").split("|"), strict=False))
-    assert columns["reason"].strip() == "a planted oom"
-    assert columns["latency_s"].strip() == ""
-
-
-def test_markdown_marks_a_lower_bound() -> None:
-    record = make_record(cost=Cost(params=1, macs=2500, uncounted={"aten::fold": 1}))
-    assert "| ≥ 2500 |" in str(export(results(record), "markdown"))
-
-
-def test_a_name_cannot_break_out_of_a_markdown_table() -> None:
-    table = str(export(results(make_record(make_cell(name="a|b\n<b>"))), "markdown"))
-    assert "| a\\|b &lt;b&gt; |" in table
-    assert len(table.splitlines()) == 3
-
-
-def test_an_unknown_format_is_named_with_those_that_exist() -> None:
-    with pytest.raises(UsageError) as error:
-        export(results(), "markdwon")
-    assert str(error.value) == (
-        'unknown format "markdwon"; did you mean "markdown"?\n  allowed: csv, markdown, parquet'
-    )
+def test_several_runs_are_one_table_with_a_column_that_says_which() -> None:
+    one, other = results(make_record(samples=STEPS)), results(make_record(status="oom"))
+    other.run = replace(other.run, path=Path("=other"))
+    read = pd.read_csv(io.StringIO(str(export([one, other], "csv"))))
+    assert tuple(read.columns) == ("run", *COLUMNS)
+    assert read["run"].tolist() == [str(one.run.path), "'=other"]
+    assert read["status"].tolist() == ["ok", "oom"]
 
 
 def test_a_run_folder_is_loaded_into_a_frame(tmp_path: Path) -> None:
@@ -331,15 +309,5 @@ def test_the_backend_of_attention_is_a_column_and_told_where_it_is_not_the_kerne
 ) -> None:
     record = make_record(make_cell(kernel=kernel), attention_backend=seen)
     assert row(record)["attention_backend"] == column
-    assert f"| {shown} |" in str(export(results(record), "markdown"))
+    assert kernel_ran(kernel, column) == shown
     assert decode(encode(record)) == record
-
-
-def test_device_time_stands_beside_wall_time_where_it_is_known() -> None:
-    record = make_record(samples=STEPS)
-    assert record.timing is not None
-    busy = replace(record, timing=replace(record.timing, busy=Busy(seconds=0.25, method="profiler")))
-    header, _, line = str(export(results(busy), "markdown")).splitlines()
-    assert " latency_hi_s | busy_s | samples " in header
-    assert "| 0.25 |" in line
-    assert "busy_s" not in str(export(results(record), "markdown"))

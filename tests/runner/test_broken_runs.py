@@ -23,8 +23,8 @@ from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import WORKERS
 from benchsuite.terminal import QuietProgress
+from tests.doubles.scripted_workers import Scripted, sweep
 from tests.real_command import finished, table
-from tests.runner.test_sweep import SCENARIO, Scripted
 
 SMALL = """
 name: small
@@ -134,16 +134,11 @@ def test_an_output_that_is_full_is_said_without_a_traceback(tmp_path: Path, repo
     assert (code, err) == (3, "benchsuite: the output cannot be written: No space left on device\n")
 
 
-def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(
+    scenario: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    workers = Scripted()
-    run_sweep(
-        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
-        folder,
-        LocalExecutor(workers),
-        QuietProgress(),
-    )
+    sweep(Scripted(), folder, scenario)
     whole, complete = table(folder), (folder / RECORDS).read_bytes()
     ends = [match.end() for match in re.finditer(b"\n", complete)]
     cuts = {
@@ -156,23 +151,17 @@ def test_wherever_the_file_of_records_is_cut_off_a_resumed_run_completes_it(tmp_
     }
     for cut in sorted(cuts):
         (folder / RECORDS).write_bytes(complete[:cut])
-        workers = Scripted()
-        run_sweep(prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress())
+        sweep(Scripted(), folder, resume=folder)
         assert table(folder) == whole
         lines = (folder / RECORDS).read_bytes().splitlines()
         assert len(lines) == len({decode(line.decode()).id for line in lines}) == len(ends)
 
 
-def test_a_broken_line_in_the_middle_is_said_and_only_its_cell_is_measured_anew(tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+def test_a_broken_line_in_the_middle_is_said_and_only_its_cell_is_measured_anew(
+    scenario: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
-    workers = Scripted()
-    run_sweep(
-        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
-        folder,
-        LocalExecutor(workers),
-        QuietProgress(),
-    )
+    sweep(Scripted(), folder, scenario)
     whole = table(folder)
     lines = (folder / RECORDS).read_text().splitlines(keepends=True)
     position = next(i for i, line in enumerate(lines) if decode(line).status == "ok")
@@ -195,9 +184,7 @@ def test_a_run_of_version_1_goes_on_without_measuring_its_cells_anew(tmp_path: P
     begun = prepare(Request(str(tmp_path / "small.yaml")), workers)
     RunWriter.create(folder, begun.document, begun.environment).close()
     (folder / RECORDS).write_text(VERSION_1)
-    result = run_sweep(
-        prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress()
-    )
+    result = sweep(workers, folder, resume=folder)
     assert [cell.batch for cell in workers.measured] == [2]
     old, new = result.records
     assert (old.version, old.session, old.cell.batch) == (RECORD_VERSION, 1, 1)
@@ -206,20 +193,19 @@ def test_a_run_of_version_1_goes_on_without_measuring_its_cells_anew(tmp_path: P
     assert (folder / RECORDS).read_text().startswith(VERSION_1)  # what was measured stays as it was written
 
 
-def test_a_run_that_was_killed_before_its_environment_was_written_goes_on(tmp_path: Path) -> None:
-    (tmp_path / "tiny.yaml").write_text(SCENARIO)
+def test_a_run_that_was_killed_before_its_environment_was_written_goes_on(
+    scenario: str, tmp_path: Path
+) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / ".lock").write_text("4711")
     (folder / "scenario.tmp").write_text("{")
     workers = Scripted()
-    begun = prepare(Request(str(tmp_path / "tiny.yaml")), workers)
+    begun = prepare(Request(scenario), workers)
     RunWriter.create(folder, begun.document, begun.environment).close()  # the leftovers are in nobody's way
     (folder / "environment.json").unlink()
     (folder / RECORDS).unlink()
-    result = run_sweep(
-        prepare(Request(resume=folder), workers), folder, LocalExecutor(workers), QuietProgress()
-    )
+    result = sweep(workers, folder, resume=folder)
     assert result.measured == 7
     assert {record.session for record in result.records} == {1}
     assert not (folder / ".lock").exists()
@@ -250,18 +236,11 @@ def test_a_lock_that_its_last_holder_removes_while_it_is_opened_is_made_anew(
 
 
 def test_a_report_older_than_the_records_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run may be killed between its last record and its report."""
-    (tmp_path / "tiny.yaml").write_text(SCENARIO)
     folder = tmp_path / "run"
-    workers = Scripted()
-    run_sweep(
-        prepare(Request(str(tmp_path / "tiny.yaml")), workers),
-        folder,
-        LocalExecutor(workers),
-        QuietProgress(),
-    )
+    sweep(Scripted(), folder, scenario)
     (folder / REPORT).write_text("of an earlier session")
     os.utime(folder / REPORT, (1, 1))
     monkeypatch.setitem(WORKERS, "inline", lambda _: Scripted())

@@ -1,4 +1,4 @@
-"""Which group goes first, and how groups are bundled."""
+"""What cells are expected to take, which group goes first, and how groups are bundled."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from typing import Any
 import pytest
 
 from benchsuite.results.record import Cost, Failure
-from benchsuite.runner.estimate import bundles, cell_cost_s, expected_s, longest_first
+from benchsuite.runner.estimate import (
+    bundles,
+    cell_cost_s,
+    cell_seconds,
+    estimate,
+    expected_s,
+    longest_first,
+)
 from benchsuite.runner.plan import NOT_YET
+from benchsuite.runner.prepare import Request, prepare
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
+from tests.doubles.scripted_workers import Scripted
 
 MEASURE = Measure(
     max_s=1e6,
@@ -61,3 +70,25 @@ def test_the_longest_goes_first_and_bundles_are_even() -> None:
     assert bundles([4, 3, 3, 2], 2) == [[0, 3], [1, 2]]
     assert bundles([1, 1], 5) == [[0], [1]]
     assert bundles([], 3) == []
+
+
+def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scenario: str) -> None:
+    workers = Scripted({"HiLo": "unbuildable"})
+    estimates = estimate(prepare(Request(reference=scenario), workers), workers)
+    assert [item.macs for item in estimates if item.cell.name == "msa"] == [1000] * 3
+    assert {item.reason for item in estimates if item.cell.name == "HiLo"} == {"odd grid"}
+    one, two = (next(i for i in estimates if i.cell.name == "msa" and i.cell.batch == b) for b in (1, 2))
+    assert one.seconds is not None
+    assert two.seconds is not None
+    assert two.seconds >= one.seconds
+
+
+def test_a_cells_seconds_are_warm_up_budget_and_memory_pass() -> None:
+    measure = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0)
+    # 5 to 10 rounds, 7.5 on average: 1.5 times the budgets of five.
+    assert cell_seconds(1e-3, measure) == pytest.approx(
+        7.5 * 0.1 + 1.5 * (0.5 + 0.2) + 0.003
+    )  # samples run out
+    assert cell_seconds(1.0, measure) == pytest.approx(7.5 * 0.1 + 1.5 * (25.0 + 10.0) + 3.0)  # min_samples
+    fixed = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0, precision=None)
+    assert cell_seconds(0.1, fixed) == pytest.approx(5 * 0.1 + 2.5 + 5.0 + 0.3)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchsuite.cli.runs import merge as merge_command
+from benchsuite.cli.across_runs import merge as merge_command
 from benchsuite.errors import (
     NotComparableError,
     RecordVersionError,
@@ -24,15 +24,20 @@ from benchsuite.errors import (
     UsageError,
 )
 from benchsuite.io import lock, unlock
+from benchsuite.report.cells import missing
+from benchsuite.report.cells import read as read_cells
 from benchsuite.results.codec import encode
 from benchsuite.results.frame import load
 from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from benchsuite.runner.merge import merge
+from benchsuite.runner.prepare import Request, prepare
+from benchsuite.runner.status import status as status_of
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.stored_scenario import cells as cells_of
 from tests.builders import make_record
+from tests.runner.test_sweep import Scripted
 
 # Two mixers, one of them with a nested parameter that is not ASCII, 3 sizes, 2 kernels: 12 cells, 3 groups.
 SWEEP: dict[str, Any] = {
@@ -333,6 +338,72 @@ def test_runs_on_several_devices_make_a_scenario_with_all_of_them(tmp_path: Path
     merged = merge([here, gpu], tmp_path / "out", complete=True)
     assert read_run(merged.folder).scenario["sweep"]["device"] == ["cpu", "cuda:1"]
     assert merged.records == 24
+
+
+def cpu(model: str) -> dict[str, Any]:
+    return {"device": "cpu", "cpu": {"model": model}, "packages": {"benchsuite": "0.1.0"}}
+
+
+def on_two_machines(tmp_path: Path, *, left_out: int = 0) -> list[Path]:
+    """The same cells on a Xeon and, slower and with other threads, on an EPYC but for the last few."""
+    slower = [make_record(cell, samples=[0.02, 0.021]) for cell in cells()[: 12 - left_out]]
+    for i, record in enumerate(slower):
+        assert record.timing is not None
+        slower[i] = replace(record, timing=replace(record.timing, threads=8))
+    return [
+        write(tmp_path / "xeon", all_records(), machines=[cpu("Xeon")]),
+        write(tmp_path / "epyc", slower, machines=[cpu("EPYC")]),
+    ]
+
+
+def test_what_two_machines_measured_is_kept_under_both_names_and_never_pooled(tmp_path: Path) -> None:
+    merged = merge(on_two_machines(tmp_path), tmp_path / "out", complete=True)
+    assert (merged.machines, merged.records, merged.twice, merged.notes) == (("Xeon", "EPYC"), 24, 0, ())
+    run = read_run(merged.folder)
+    assert run.warnings == ()
+    assert [(one.cell.machine, run.environments[one.session]["cpu"]["model"]) for one in run.records] == (
+        [("Xeon", "Xeon")] * 12 + [("EPYC", "EPYC")] * 12
+    )
+    page = read_cells(run)
+    assert [group.title for group in page.groups] == ["EPYC", "Xeon"]
+    assert [{point.settings["machine"] for point in group.cells} for group in page.groups] == [
+        {"EPYC"},
+        {"Xeon"},
+    ]
+    assert [value.value for value in page.relative.values()] == pytest.approx([1.0] * 24)
+
+
+def test_what_one_of_two_machines_lacks_is_missing_for_status_report_and_merge(tmp_path: Path) -> None:
+    merged = merge(on_two_machines(tmp_path, left_out=2), tmp_path / "out")
+    gaps = missing(read_run(merged.folder))
+    assert [(cell.machine, replace(cell, machine="")) for cell in gaps] == [
+        ("EPYC", cell) for cell in cells()[10:]
+    ]
+    assert merged.missing == tuple(cell.id for cell in gaps)
+    found = status_of(merged.folder)
+    assert (found.done, found.missing, found.total) == (22, 2, 24)
+    assert found.go_on == "resume the run of each machine (Xeon; EPYC) there, and merge them again"
+    with pytest.raises(UsageError, match="holds runs of several machines; resume the run of each machine"):
+        prepare(Request(resume=merged.folder), Scripted(device="cpu"))
+
+
+def test_a_run_of_several_machines_cannot_be_told_from_another_by_its_machine(tmp_path: Path) -> None:
+    xeon, epyc = on_two_machines(tmp_path)
+    (xeon / "environment-2.json").write_text(json.dumps(cpu("Atom")))
+    with pytest.raises(RunFolderError, match=r"xeon: is of several machines \(Xeon; Atom\)"):
+        merge([xeon, epyc], tmp_path / "out")
+
+
+def test_shards_of_two_machines_stay_one_run_that_can_be_resumed(tmp_path: Path) -> None:
+    records = all_records()
+    shards = [
+        write(tmp_path / model, records[i::2], machines=[cpu(model)], filter=f"kernel={kernel}")
+        for i, (model, kernel) in enumerate([("Xeon", "math"), ("EPYC", "sdpa")])
+    ]
+    merged = merge(shards, tmp_path / "out", complete=True)
+    assert (merged.machines, merged.go_on) == ((), f"benchsuite run --resume {merged.folder}")
+    assert [record.id for record in read_run(merged.folder).records] == [record.id for record in records]
+    assert {group.title for group in read_cells(read_run(merged.folder)).groups} == {"Xeon", "EPYC"}
 
 
 def test_runs_of_several_versions_of_benchsuite_are_refused_unless_that_is_meant(tmp_path: Path) -> None:

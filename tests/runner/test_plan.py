@@ -23,15 +23,7 @@ from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell
-from tests.runner.test_sweep import SCENARIO, Scripted, Watching
-
-
-@pytest.fixture
-def scenario(tmp_path: Path) -> str:
-    """Two mixers, 7 cells, in 4 comparison groups: two resolutions and two batches, one cell excluded."""
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SCENARIO)
-    return str(path)
+from tests.doubles.scripted_workers import SCENARIO, Scripted, Watching, sweep
 
 
 @pytest.fixture
@@ -41,7 +33,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def swept(scenario: str, folder: Path, workers: Scripted) -> list[Record]:
-    run_sweep(prepare(Request(reference=scenario), workers), folder, LocalExecutor(workers), Watching())
+    sweep(workers, folder, scenario)
     return [replace(record, started_at="", seconds=0.0) for record in read_run(folder).records]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import RunFolderError, UsageError
-from benchsuite.measurement.operator_profile import TRACE_PARSER, Reading
-from benchsuite.results.record import Cell, Cost, Failure, OpShare, Record
+from benchsuite.measurement.operator_profile import TRACE_PARSER
+from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.prepare import Prepared, Request, prepare
 from benchsuite.runner.profile import Profiled, ProfileSettings, profile_run, profile_scenario, trace_of
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
+from tests.doubles.scripted_workers import PROFILE, Scripted, Watching
 
 SCENARIO = """
 name: tiny
@@ -32,68 +32,6 @@ sweep:
 expect:
   - {where: mixer=HiLo resolution=128, status: oom, reason: planted}
 """
-ONE = OpShare(name="aten::bmm", kind="operator", seconds=0.002, share=0.5, calls=2.0)
-
-
-class Scripted:
-    """Workers whose profiles end as the script says, by name of the cell; "ok" by default."""
-
-    def __init__(self, script: dict[str, str] | None = None, ops: tuple[OpShare, ...] = (ONE,)) -> None:
-        self.script = script or {}
-        self.ops = ops
-        self.asked: list[tuple[str, Path, int, int, float | None]] = []
-        self.devices: list[str] = []
-
-    def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        self.devices.append(device)
-        return ("cpu" if device == "auto" else device), {"command": command}
-
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
-        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10)
-        failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
-        return [
-            WorkerReply(counted, "oom", failure)
-            if self.script.get(cell.name) == "too large"
-            else WorkerReply(counted)
-            for cell in cells
-        ]
-
-    def profile(
-        self,
-        cell: Cell,
-        measure: Measure,
-        trace: Path,
-        steps: int,
-        top: int,
-        timeout_s: float | None = None,
-    ) -> WorkerReply[Reading]:
-        self.asked.append((cell.name, trace, steps, top, timeout_s))
-        status = self.script.get(cell.name, "ok")
-        if status != "ok":
-            failure = Failure(stage="profile", kind="Test", message=f"a planted {status}")
-            return WorkerReply(status=status, failure=failure)  # type: ignore[arg-type]
-        return WorkerReply(Reading(self.ops, TRACE_PARSER))
-
-
-class Watching:
-    """Notes what a pass tells its observer."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def begin(self, total: int, done: int) -> None:
-        self.events.append(f"begin {total} {done}")
-
-    def cell_begins(self, cell: Cell) -> None:
-        self.events.append(f"cell {cell.name}")
-
-    def cell_ends(self, record: Record) -> None:
-        self.events.append(record.status)
-
-    def end(self) -> None:
-        self.events.append("end")
 
 
 @pytest.fixture
@@ -103,23 +41,23 @@ def prepared(tmp_path: Path) -> Callable[..., Prepared]:
     return lambda workers, **more: prepare(Request(reference=str(path), **more), workers)
 
 
-def of_scenario(prepared: Prepared, workers: Scripted, folder: Path, **more: Any) -> Profiled:
-    return profile_scenario(prepared, folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)  # type: ignore[arg-type]
+def profiled_scenario(prepared: Prepared, workers: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_scenario(prepared, folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)
 
 
-def of_run(workers: Scripted, folder: Path, **more: Any) -> Profiled:
-    return profile_run(folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)  # type: ignore[arg-type]
+def profiled_run(workers: Scripted, folder: Path, **more: Any) -> Profiled:
+    return profile_run(folder, workers, Watching(), ProfileSettings(steps=3, top=7), **more)
 
 
 def test_every_cell_of_a_scenario_gets_a_record_with_its_profile_and_cost_and_no_timing(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
     workers, folder = Scripted(), tmp_path / "run"
-    done = of_scenario(prepared(workers), workers, folder)
+    done = profiled_scenario(prepared(workers), workers, folder)
     assert [record.status for record in done.records] == ["ok"] * 4
     assert read_run(folder).records == done.records
     for record in done.records:
-        assert record.profile == (ONE,)
+        assert record.profile == PROFILE
         assert record.cost == Cost(params=1, macs=1000)
         assert (record.timing, record.memory) == (None, None)
     assert set(done.readings) == {record.id for record in done.records}
@@ -129,28 +67,28 @@ def test_a_cell_is_asked_for_once_with_its_own_trace_and_the_scenarios_timeout(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
     workers, folder = Scripted(), tmp_path / "run"
-    done = of_scenario(prepared(workers), workers, folder)
-    traces = [trace for _, trace, _, _, _ in workers.asked]
+    done = profiled_scenario(prepared(workers), workers, folder)
+    traces = [trace for _, trace, _, _, _ in workers.profiled]
     assert traces == [trace_of(folder, record.id) for record in done.records]
     assert {trace.parent.parent for trace in traces} == {folder / "traces"}
-    assert {asked[2:] for asked in workers.asked} == {(3, 7, 600.0)}
+    assert {asked[2:] for asked in workers.profiled} == {(3, 7, 600.0)}
 
 
 def test_a_run_of_profiles_says_that_it_measured_nothing_but_the_cost(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
     workers = Scripted()
-    of_scenario(prepared(workers, filter="mixer=msa"), workers, tmp_path / "run")
+    profiled_scenario(prepared(workers, filter="mixer=msa"), workers, tmp_path / "run")
     stored = read_run(tmp_path / "run").scenario
     assert stored["measure"]["metrics"] == ["cost"]
-    assert stored["run"] == {"filter": "mixer=msa", "device": "cpu", "profile": {"steps": 3, "top": 7}}
+    assert stored["run"] == {"filter": "mixer=msa", "device": "cuda:0", "profile": {"steps": 3, "top": 7}}
 
 
 def test_a_failure_is_a_status_and_the_others_go_on(
     prepared: Callable[..., Prepared], tmp_path: Path
 ) -> None:
     workers = Scripted({"HiLo": "oom"})
-    done = of_scenario(prepared(workers), workers, tmp_path / "run")
+    done = profiled_scenario(prepared(workers), workers, tmp_path / "run")
     found = [(r.cell.name, r.cell.resolution[0], r.status, r.failed, bool(r.profile)) for r in done.records]
     assert sorted(found) == [
         ("HiLo", 64, "oom", True, False),
@@ -163,8 +101,8 @@ def test_a_failure_is_a_status_and_the_others_go_on(
 
 def test_what_is_too_large_is_not_tried(prepared: Callable[..., Prepared], tmp_path: Path) -> None:
     workers = Scripted({"msa": "too large"})
-    done = of_scenario(prepared(workers), workers, tmp_path / "run")
-    assert {name for name, *_ in workers.asked} == {"HiLo"}
+    done = profiled_scenario(prepared(workers), workers, tmp_path / "run")
+    assert {name for name, *_ in workers.profiled} == {"HiLo"}
     assert {r.reason for r in done.records if r.cell.name == "msa"} == {"needs about 3 TiB"}
 
 
@@ -175,10 +113,10 @@ def test_a_pass_that_is_asked_to_stop_says_how_many_cells_are_missing(
     done = profile_scenario(
         prepared(workers),
         tmp_path / "run",
-        workers,  # type: ignore[arg-type]
+        workers,
         observer,
         ProfileSettings(),
-        stopping=lambda: len(workers.asked) == 2,
+        stopping=lambda: len(workers.profiled) == 2,
     )
     assert (len(done.records), done.missing) == (2, 2)
     assert observer.events[0] == "begin 4 0"
@@ -190,8 +128,8 @@ def test_a_folder_that_is_taken_is_refused_before_anything_runs(
 ) -> None:
     workers = Scripted()
     with pytest.raises(RunFolderError, match="is not empty"):
-        of_scenario(prepared(workers), workers, tmp_path)
-    assert workers.asked == []
+        profiled_scenario(prepared(workers), workers, tmp_path)
+    assert workers.profiled == []
 
 
 @pytest.fixture
@@ -222,32 +160,33 @@ def test_a_run_gets_profiles_and_nothing_else_of_its_records_changes(
 ) -> None:
     folder, before = measured
     workers = Scripted()
-    done = of_run(workers, folder, command=("benchsuite", "profile"))
+    done = profiled_run(workers, folder, command=("benchsuite", "profile"))
     after = {record.id: record for record in read_run(folder).records}
     assert after == {
-        before[0].id: replace(before[0], profile=(ONE,)),
-        before[1].id: replace(before[1], profile=(ONE,)),
+        before[0].id: replace(before[0], profile=PROFILE),
+        before[1].id: replace(before[1], profile=PROFILE),
         before[2].id: before[2],
     }
     assert [record.cell.name for record in done.records] == ["msa", "HiLo"]
-    assert workers.devices == ["cpu"]
-    assert {limit for *_, limit in workers.asked} == {12.0}
-    assert read_run(folder).environments[2] == {"command": ["benchsuite", "profile"]}
+    assert workers.described == ["cpu"]
+    assert {limit for *_, limit in workers.profiled} == {12.0}
+    assert read_run(folder).environments[2]["command"] == ["benchsuite", "profile"]
 
 
 def test_profiling_again_replaces_the_profile(measured: tuple[Path, list[Record]]) -> None:
     folder, _ = measured
-    other = replace(ONE, name="aten::mm")
-    first, second = Scripted(), Scripted(ops=(other,))
-    of_run(first, folder)
-    of_run(second, folder)
-    assert {trace for _, trace, *_ in first.asked} == {trace for _, trace, *_ in second.asked}
-    assert [record.profile for record in read_run(folder).records if record.status == "ok"] == [(other,)] * 2
+    other = (replace(PROFILE[0], name="aten::mm"),)
+    first, second = Scripted(), Scripted()
+    second.profile_of_all = other
+    profiled_run(first, folder)
+    profiled_run(second, folder)
+    assert {trace for _, trace, *_ in first.profiled} == {trace for _, trace, *_ in second.profiled}
+    assert [record.profile for record in read_run(folder).records if record.status == "ok"] == [other] * 2
 
 
 def test_a_record_whose_cell_cannot_be_profiled_stays_as_it_is(measured: tuple[Path, list[Record]]) -> None:
     folder, before = measured
-    done = of_run(Scripted({"HiLo": "timeout"}), folder)
+    done = profiled_run(Scripted({"HiLo": "timeout"}), folder)
     assert {record.id: record for record in read_run(folder).records}[before[1].id] == before[1]
     assert done.failures == {before[1].id: "timeout: a planted timeout"}
     assert list(done.readings) == [before[0].id]
@@ -256,11 +195,11 @@ def test_a_record_whose_cell_cannot_be_profiled_stays_as_it_is(measured: tuple[P
 def test_a_filter_chooses_among_the_cells_that_ended_well(measured: tuple[Path, list[Record]]) -> None:
     folder, _ = measured
     workers = Scripted()
-    of_run(workers, folder, filter="mixer=hilo")
-    assert [name for name, *_ in workers.asked] == ["HiLo"]
+    profiled_run(workers, folder, filter="mixer=hilo")
+    assert [name for name, *_ in workers.profiled] == ["HiLo"]
     for filter in ("mixer=bad", "mixer=other"):
         with pytest.raises(UsageError, match=f"--filter '{filter}' leaves no cell of 2"):
-            of_run(workers, folder, filter=filter)
+            profiled_run(workers, folder, filter=filter)
 
 
 def test_a_run_without_a_good_cell_has_none_to_profile(tmp_path: Path) -> None:
@@ -276,7 +215,7 @@ def test_a_run_without_a_good_cell_has_none_to_profile(tmp_path: Path) -> None:
     writer.append(make_record(status="oom"))
     writer.close()
     with pytest.raises(UsageError, match="no cell of this run ended well"):
-        of_run(Scripted(), tmp_path / "run")
+        profiled_run(Scripted(), tmp_path / "run")
 
 
 # In processes

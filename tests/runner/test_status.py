@@ -18,14 +18,7 @@ from benchsuite.runner.status import absent_shards, run_folders, status, summed
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.shards import Shard
 from tests.builders import make_cell, make_record
-from tests.runner.test_sweep import SCENARIO, Scripted, Watching
-
-
-@pytest.fixture
-def scenario(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SCENARIO)
-    return str(path)
+from tests.doubles.scripted_workers import Scripted, Watching
 
 
 def swept(

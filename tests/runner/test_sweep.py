@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,152 +13,19 @@ import pytest
 
 from benchsuite.errors import NotComparableError, RunFolderError, UsageError
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import INTERRUPTED, Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.record import INTERRUPTED, Cell, Record
 from benchsuite.results.store import RunWriter, read_run
-from benchsuite.runner.estimate import cell_seconds, estimate
+from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.executors.local import LocalExecutor
-from benchsuite.runner.prepare import Request, busy, prepare
+from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.recorder import ROUNDS
-from benchsuite.runner.rounds import CellRounds, order
-from benchsuite.runner.sweep import SweepResult, run_sweep
+from benchsuite.runner.rounds import order
+from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.reply import Inspection, WorkerReply
 from tests.builders import make_cell
-
-SCENARIO = """
-name: tiny
-title: A tiny sweep
-sweep:
-  mixer: [msa, {name: hilo, label: HiLo, params: {alpha: 0.5}}]
-  resolution: [64, 128]
-  batch: [1, 2]
-  dim: 32
-  num_heads: 4
-exclude:
-  - {where: mixer=msa resolution=128 batch=2, reason: too dear}
-expect:
-  - {where: mixer=HiLo batch=2, status: oom, reason: planted}
-profiles:
-  cpu: {sweep: {dim: 64}}
-  other: {measure: {max_s: 1.5}}
-"""
-
-
-class Scripted:
-    """Workers that measure nothing: cells end as the script says, "ok" by default."""
-
-    def __init__(
-        self, script: dict[str, str] | None = None, device: str = "cuda:0", stop_after: int = 99
-    ) -> None:
-        self.script = script or {}
-        self.device = device
-        self.stop_after = stop_after
-        self.measured: list[Cell] = []
-        self.planned: list[Cell] = []
-        self.visits: list[tuple[str, int]] = []
-        self.processes = 0
-        self.inspected = 0
-        self.failures_left: int | None = None
-
-    def describe(
-        self, device: str, threads: int | None, command: list[str], memory_limit: int | None = None
-    ) -> tuple[str, dict[str, Any]]:
-        environment = {"command": command, "threads": threads, "cpu": {"usable_cores": 4}}
-        return (self.device if device == "auto" else device), environment
-
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
-        self.planned.extend(cells)
-        return [self._plan(cell) for cell in cells]
-
-    def _plan(self, cell: Cell) -> WorkerReply[Plan]:
-        counted = Plan(cost=Cost(params=1, macs=1000), memory_bytes=10, weights_bytes=4096)
-        if self.script.get(cell.name) == "too large":
-            failure = Failure(stage="build", kind="TooLarge", message="needs about 3 TiB")
-            return WorkerReply(value=counted, status="oom", failure=failure)
-        if self.script.get(cell.name) == "unbuildable":
-            return WorkerReply(
-                status="unsupported", failure=Failure(stage="build", kind="Test", message="odd grid")
-            )
-        return WorkerReply(value=counted)
-
-    def matmul_rate(self, device: str) -> float:
-        return 1e6
-
-    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        return {"device": device, "macs_per_s": dict.fromkeys(dtypes, 1e9), "copy_bytes_per_s": 1e9}
-
-    def visit(
-        self,
-        cell: Cell,
-        measure: Measure,
-        visit: Visit,
-        timeout_s: float | None = None,
-    ) -> WorkerReply[Record]:
-        self.visits.append((f"{cell.name} {cell.resolution[0]} {cell.batch}", visit.round))
-        if len(self.visits) > self.stop_after:
-            raise KeyboardInterrupt
-        if visit.round == 0:
-            self.measured.append(cell)
-        status = self.script.get(cell.name, "ok")
-        if self.failures_left is not None:
-            self.failures_left -= 1
-            status = status if self.failures_left >= 0 else "ok"
-        if status != "ok":
-            failure = Failure(stage="time", kind="Test", message=f"a planted {status}")
-            return WorkerReply(status=status, failure=failure)  # type: ignore[arg-type]
-        timing = Timing(
-            samples_s=(0.1,) * 10,
-            method="fake",
-            warmup_calls=1,
-            warmup_s=0.1,
-            stopped_by="samples",
-            threads=1,
-        )
-        return WorkerReply(
-            Record(id=cell.id, cell=cell, status="ok", timing=timing, started_at="", seconds=0.0)
-        )
-
-    def inspect(
-        self, cell: Cell, measure: Measure, timeout_s: float | None = None
-    ) -> WorkerReply[Inspection]:
-        self.inspected += 1
-        memory = Memory(peak_allocated_bytes=3, weights_bytes=1, input_bytes=1, method="torch_profiler")
-        return WorkerReply(Inspection(memory, attention_backend=("flash",)))
-
-    def begin_round(self) -> None:
-        self.processes += 1
-
-    def another(self) -> Scripted:
-        return self
-
-    def close(self) -> None:
-        """Nothing was started."""
-
-
-class Watching:
-    """Notes what a sweep tells its observer."""
-
-    def round_begins(self, number: int, cells: int) -> None:
-        """Told by other tests."""
-
-    def __init__(self) -> None:
-        self.events: list[str] = []
-
-    def begin(self, total: int, done: int) -> None:
-        self.events.append(f"begin {total} {done}")
-
-    def cell_begins(self, cell: Cell) -> None:
-        self.events.append(f"cell {cell.name}")
-
-    def cell_ends(self, record: Record) -> None:
-        self.events.append(record.status)
-
-    def workers(self, doing: Mapping[str, str]) -> None:
-        """There is one only."""
-
-    def end(self) -> None:
-        self.events.append("end")
+from tests.doubles.scripted_workers import SCENARIO, Scripted, Watching, sweep
 
 
 class OnSmallGpu(Scripted):
@@ -168,24 +34,6 @@ class OnSmallGpu(Scripted):
     def describe(self, *args: Any, **kwargs: Any) -> tuple[str, dict[str, Any]]:
         device, environment = super().describe(*args, **kwargs)
         return device, environment | {"gpu": {"memory_bytes": 4 * 10**9}}
-
-
-@pytest.fixture
-def scenario(tmp_path: Path) -> str:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SCENARIO)
-    return str(path)
-
-
-def sweep(
-    workers: Scripted,
-    folder: Path,
-    scenario: str | None = None,
-    stopping: Callable[[], bool] = lambda: False,
-    **request: Any,
-) -> SweepResult:
-    prepared = prepare(Request(reference=scenario, **request), workers)
-    return run_sweep(prepared, folder, LocalExecutor(workers), Watching(), stopping)
 
 
 def test_every_cell_that_no_rule_excludes_gets_a_record(scenario: str, tmp_path: Path) -> None:
@@ -318,25 +166,6 @@ def test_a_run_is_not_gone_on_with_on_other_threads_or_another_allocator(
     (folder / "environment.json").write_text(json.dumps(environment | before))
     with pytest.raises(NotComparableError, match=f"were timed with .*{words}"):
         sweep(Scripted(device="cpu"), folder, resume=folder)
-
-
-def test_retained_memory_that_cannot_be_had_is_refused_by_name(scenario: str) -> None:
-    class Musl(Scripted):
-        def describe(self, *arguments: Any) -> tuple[str, dict[str, Any]]:
-            device, environment = super().describe(*arguments)
-            allocator = {"library": "musl", "can_retain": False}
-            return device, environment | {"os": "Alpine", "allocator": allocator}
-
-    for word in ("measure.allocator=retain", "sweep.allocator=[system, retain]"):
-        with pytest.raises(UsageError, match="allocator: retain cannot be had on Alpine with musl"):
-            prepare(Request(reference=scenario, overrides=(word,)), Musl())
-    assert prepare(Request(reference=scenario), Musl()).cells
-    assert {
-        cell.allocator
-        for cell in prepare(
-            Request(reference=scenario, overrides=("measure.allocator=system",)), Musl()
-        ).cells
-    } == {"system"}
 
 
 def test_a_round_that_a_group_has_not_finished_is_measured_again(scenario: str, tmp_path: Path) -> None:
@@ -480,17 +309,6 @@ def test_a_timeout_names_what_the_cell_was_given(scenario: str, tmp_path: Path) 
     assert [r.reason for r in result.records] == ["took longer than 7 s; its process was ended"]
 
 
-def test_more_threads_than_cores_are_refused_before_anything_runs(scenario: str) -> None:
-    with pytest.raises(UsageError, match="tiny: 5 threads are asked for, this machine has 4 cores"):
-        prepare(Request(reference=scenario, overrides=("sweep.threads=[1, 5]",)), Scripted())
-
-
-def test_a_memory_limit_below_the_weights_is_refused(scenario: str) -> None:
-    request = Request(reference=scenario, overrides=("measure.memory_limit=1kB", "sweep.device=cpu"))
-    with pytest.raises(UsageError, match="memory_limit is 1000 B, and the weights of msa alone take 4"):
-        prepare(request, Scripted())
-
-
 def test_two_runs_cannot_write_to_one_folder(scenario: str, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     sweep(Scripted(stop_after=99), folder, scenario)
@@ -617,66 +435,6 @@ def test_resuming_takes_no_filter_and_no_device(scenario: str, tmp_path: Path) -
             sweep(Scripted(), folder, resume=folder, **request)
 
 
-def test_a_machine_without_a_gpu_gets_the_cpu_profile_and_is_told(scenario: str) -> None:
-    prepared = prepare(Request(reference=scenario), Scripted(device="cpu"))
-    assert prepared.scenario.applied == ("cpu",)
-    assert {cell.dim for cell in prepared.cells} == {64}
-    assert 'running the scenario\'s profile "cpu"' in prepared.notes[0]
-
-
-def test_a_named_profile_is_taken_as_it_is(scenario: str) -> None:
-    prepared = prepare(Request(reference=scenario, profiles=("other",)), Scripted(device="cpu"))
-    assert prepared.scenario.applied == ("other",)
-    assert prepared.scenario.measure.max_s == 1.5
-    assert prepared.notes == ()
-
-
-def test_with_a_gpu_no_profile_is_chosen_where_there_is_none_for_it(scenario: str) -> None:
-    assert prepare(Request(reference=scenario), Scripted()).scenario.applied == ()
-
-
-def test_a_gpu_gets_the_gpu_profile_and_is_told(scenario: str) -> None:
-    Path(scenario).write_text(SCENARIO + "  gpu: {sweep: {dtype: [tf32, bf16]}}\n")
-    prepared = prepare(Request(reference=scenario), Scripted())
-    assert prepared.scenario.applied == ("gpu",)
-    assert {cell.dtype for cell in prepared.cells} == {"tf32", "bf16"}
-    assert prepared.notes[0].startswith('a GPU was chosen: running the scenario\'s profile "gpu"')
-    named = prepare(Request(reference=scenario, profiles=("other",)), Scripted())
-    assert named.scenario.applied == ("other",)
-
-
-@pytest.mark.parametrize(
-    ("load", "cores", "said"), [(0.4, 2, False), (1.6, 2, True), (1.6, 64, False), (None, 2, False)]
-)
-def test_a_busy_host_is_said_before_the_run(load: float | None, cores: int, said: bool) -> None:
-    notes = busy({"cpu": {"load_1min": load, "usable_cores": cores}})
-    assert notes == (
-        ("this machine is busy: a load of 1.6 on 2 cores; expect noisy numbers",) if said else ()
-    )
-
-
-def test_a_device_on_the_command_line_wins(scenario: str) -> None:
-    prepared = prepare(Request(reference=scenario, device="cuda:1"), Scripted())
-    assert {cell.device for cell in prepared.cells} == {"cuda:1"}
-
-
-def test_rules_that_leave_nothing_on_the_device_are_named(scenario: str) -> None:
-    rule = "exclude: [{where: device=cpu, reason: a GPU is needed}]\n"
-    Path(scenario).write_text(SCENARIO.split("exclude:", maxsplit=1)[0] + rule)
-    with pytest.raises(UsageError, match="tiny: the rules under `exclude` leave no cell on cpu"):
-        prepare(Request(reference=scenario), Scripted(device="cpu"))
-
-
-def test_a_filter_that_leaves_nothing_is_refused(scenario: str) -> None:
-    with pytest.raises(UsageError, match=r"--filter 'resolution>9000' leaves no cell of 7"):
-        prepare(Request(reference=scenario, filter="resolution>9000"), Scripted())
-
-
-def test_no_scenario_at_all_is_refused() -> None:
-    with pytest.raises(UsageError, match="name a scenario"):
-        prepare(Request(), Scripted())
-
-
 def test_a_taken_folder_is_refused_before_anything_is_measured(scenario: str, tmp_path: Path) -> None:
     workers = Scripted()
     with pytest.raises(RunFolderError, match="is not empty"):
@@ -691,25 +449,3 @@ def test_the_observer_hears_of_every_cell_and_of_the_end(scenario: str, tmp_path
     with pytest.raises(KeyboardInterrupt):
         run_sweep(prepared, tmp_path / "run", LocalExecutor(workers), observer)
     assert observer.events == ["begin 7 0", "cell msa", "cell HiLo", "oom", "cell msa", "end"]
-
-
-def test_estimates_scale_with_macs_and_batch_and_name_what_cannot_be_built(scenario: str) -> None:
-    workers = Scripted({"HiLo": "unbuildable"})
-    estimates = estimate(prepare(Request(reference=scenario), workers), workers)
-    assert [item.macs for item in estimates if item.cell.name == "msa"] == [1000] * 3
-    assert {item.reason for item in estimates if item.cell.name == "HiLo"} == {"odd grid"}
-    one, two = (next(i for i in estimates if i.cell.name == "msa" and i.cell.batch == b) for b in (1, 2))
-    assert one.seconds is not None
-    assert two.seconds is not None
-    assert two.seconds >= one.seconds
-
-
-def test_a_cells_seconds_are_warm_up_budget_and_memory_pass() -> None:
-    measure = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0)
-    # 5 to 10 rounds, 7.5 on average: 1.5 times the budgets of five.
-    assert cell_seconds(1e-3, measure) == pytest.approx(
-        7.5 * 0.1 + 1.5 * (0.5 + 0.2) + 0.003
-    )  # samples run out
-    assert cell_seconds(1.0, measure) == pytest.approx(7.5 * 0.1 + 1.5 * (25.0 + 10.0) + 3.0)  # min_samples
-    fixed = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0, precision=None)
-    assert cell_seconds(0.1, fixed) == pytest.approx(5 * 0.1 + 2.5 + 5.0 + 0.3)

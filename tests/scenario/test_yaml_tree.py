@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, YamlDocument, dotted, grown, parse, parts
+from benchsuite.scenario.yaml_tree import MAX_BYTES, MAX_DEPTH, YamlDocument, dotted, grown, parse, parse_path
 
 words = st.text(alphabet="abcxyz_-09α", min_size=1, max_size=5)
 paths = st.builds(lambda first, rest: (first, *rest), words, st.lists(words | st.integers(0, 99), max_size=5))
@@ -18,7 +18,7 @@ data = st.recursive(
 def place(source: YamlDocument, path: str, *, key: bool = False) -> tuple[int, int]:
     """Line and column of the deepest value on a path that is there, or of its key."""
     assert source.root
-    node, _ = source.root.deepest(parts(path) or ())
+    node, _ = source.root.deepest(parse_path(path) or ())
     return node.key_place if key else node.place
 
 
@@ -152,12 +152,12 @@ def test_no_text_makes_the_reader_raise(text: str) -> None:
 
 @given(paths.map(tuple))
 def test_a_path_survives_being_written_and_read(path: tuple[str | int, ...]) -> None:
-    assert parts(dotted(path)) == path
+    assert parse_path(dotted(path)) == path
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "[0]", "a[x]", "a[-1]", "a[0", "a b", "a[0]b"])
 def test_what_is_no_path_is_none(text: str) -> None:
-    assert parts(text) is None
+    assert parse_path(text) is None
 
 
 @given(data)

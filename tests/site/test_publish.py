@@ -350,5 +350,5 @@ def test_a_record_with_a_resumed_session_is_of_that_sessions_machine(tmp_path: P
         here, records=(*here.records[1:], second), environments={1: here.environment, 2: other}
     )
     contents = read_contents({"x": run})
-    assert {cell.machine.label for cell in contents.cells} == {"NVIDIA H200", "NVIDIA A100"}
+    assert {cell.machine for cell in contents.cells} == {"NVIDIA H200", "NVIDIA A100"}
     assert contents.runs[0].machines == "NVIDIA H200 and NVIDIA A100"

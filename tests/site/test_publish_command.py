@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_gate_commands import Cli, cli
+from tests.cli.conftest import Cli, cli
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
 

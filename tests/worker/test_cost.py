@@ -16,8 +16,8 @@ from benchsuite.runner.workers import InlineWorkers
 from benchsuite.worker import calls, cost
 from benchsuite.worker.reply import Plan, WorkerReply
 from tests.builders import make_cell
+from tests.doubles.scripted_workers import Watching
 from tests.plans import plans_of
-from tests.runner.test_sweep import Watching
 
 OUTSIDE = Path(__file__).parent.parent / "data/outside"
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")

@@ -19,7 +19,7 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
-from benchsuite.worker import passes, ready
+from benchsuite.worker import cell_setup, inspection
 from benchsuite.worker import timer as timed
 from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.timer import Timer
@@ -35,13 +35,13 @@ QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=6, max_samples=6, max_
 def builds(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The cells that were built for timing, in order; their references are not among them."""
     found: list[str] = []
-    original = ready.build
+    original = cell_setup.build
 
     def build(cell: Cell, *arguments: Any, **more: Any) -> Any:
         found.append(cell.name)
         return original(cell, *arguments, **more)
 
-    monkeypatch.setattr(ready, "build", build)
+    monkeypatch.setattr(cell_setup, "build", build)
     return found
 
 
@@ -88,7 +88,7 @@ def test_the_check_stands_in_the_first_round() -> None:
 def test_threads_of_a_cell_are_in_force_while_it_is_timed_and_no_longer() -> None:
     before = torch.get_num_threads()
     timer = Timer()
-    timer.use_threads(before)
+    timer.threads = before
     assert timer.visit(make_cell(threads=1), QUICK, Visit()).timing.threads == 1
     assert timer.visit(make_cell(), QUICK, Visit()).timing.threads == before
     assert torch.get_num_threads() == before
@@ -149,13 +149,13 @@ def test_a_gpu_is_read_while_an_untimed_block_is_under_way(monkeypatch: pytest.M
         def synchronize(self) -> None:
             log.append("wait")
 
-    original = ready.steps_of
+    original = cell_setup.steps_of
 
     def noted(*arguments: Any, **more: Any) -> Any:
         steps = original(*arguments, **more)
         return replace(steps, whole=lambda: (log.append("step"), steps.whole())[1])
 
-    monkeypatch.setattr(ready, "steps_of", noted)
+    monkeypatch.setattr(cell_setup, "steps_of", noted)
     monkeypatch.setattr(timed, "open_device", lambda _: Gpu())
     monkeypatch.setattr(FakeNvml, "throttle_reasons", lambda self: log.append("read") or 0x4)
     visited = Timer().visit(make_cell(), QUICK, Visit())
@@ -198,12 +198,14 @@ def test_energy_is_read_unless_the_scenario_says_no(
 ) -> None:
     rested: list[str] = []
     card = FakeNvml(joules=itertools.count(0.0, 5.0))
-    monkeypatch.setattr(passes, "idle_draw_of", lambda device: rested.append(device) or 70.0)
-    original = ready.build
-    monkeypatch.setattr(ready, "build", lambda cell, *_, **more: original(cell, "cpu", **more))
-    monkeypatch.setattr(passes, "precision_of", lambda *_: contextlib.nullcontext())
-    monkeypatch.setattr(passes, "open_device", lambda _: FakeDevice(itertools.repeat(0.1), card=card))
-    found = passes.inspect(make_cell(device="cuda:0"), Measure(metrics=("latency",), busy=False, energy=word))
+    monkeypatch.setattr(inspection, "idle_draw_of", lambda device: rested.append(device) or 70.0)
+    original = cell_setup.build
+    monkeypatch.setattr(cell_setup, "build", lambda cell, *_, **more: original(cell, "cpu", **more))
+    monkeypatch.setattr(inspection, "precision_of", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(inspection, "open_device", lambda _: FakeDevice(itertools.repeat(0.1), card=card))
+    found = inspection.inspect(
+        make_cell(device="cuda:0"), Measure(metrics=("latency",), busy=False, energy=word)
+    )
     assert rested == (["cuda:0"] if word else [])
     assert (found.energy is not None) is (word == "auto")
     assert found.energy is None or found.energy.idle_w == 70.0

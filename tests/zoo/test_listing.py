@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks._called import called
 from benchsuite.backbones import BACKBONES
+from benchsuite.backbones._choice import GRIDLESS
 from benchsuite.mixers import MIXERS
 
 
@@ -40,6 +41,11 @@ def test_a_page_says_where_mixers_stand_and_which_others_fit(litv2: str) -> None
     unfit = fourth.partition(" but ")[2].split(", ")
     assert "hilo" in unfit  # windows of 2 do not divide a grid of 7
     assert set(unfit) < set(MIXERS)
+
+
+def test_a_plain_network_says_which_mixers_it_takes() -> None:
+    out = called("show", "backbone", "deit_s").out
+    assert set(" ".join(out.partition("takes")[2].split()).split(", ")) == GRIDLESS & set(MIXERS)
 
 
 def test_an_unknown_network_gets_the_near_one_and_exit_2() -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from benchsuite.errors import INCONCLUSIVE
 from benchsuite.findings.exact import Change
 from benchsuite.format import byte_size, si
-from benchsuite.gate.baseline import Baseline, BaselineCell, machine_digest, machine_words
+from benchsuite.gate.baseline import Baseline, BaselineCell
 from benchsuite.gate.formats.phrases import headline, labels, ordered
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, GateCell, GateResult
+from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 
 _MOST_CHANGES = 4
@@ -84,7 +85,7 @@ def gate_rows(result: GateResult) -> list[dict[str, str]]:
     """The table: regressions, improvements, then the others."""
     names = labels(result)
     limits = {cell.decision.delta for cell in result.cells if cell.decision}
-    return [_gate_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered(result.cells)]
+    return [_gate_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered(result)]
 
 
 def _gate_row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
@@ -184,7 +185,7 @@ def how_to_accept(result: GateResult, file: Path, pythonpath: Sequence[str]) -> 
         text += "".join(f"  {verb} {name}{search if exact else ''}\n" for name in names[:10])
         if len(names) > 10:
             text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
-    if exact and (cells := result.of("missing", "broken", "failed", "no longer counted")):
+    if exact and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
         text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
         text += f"  benchsuite baseline accept {file} --cells{search}\n"
     return text
@@ -211,7 +212,7 @@ def _baseline_lines(baseline: Baseline) -> list[str]:
     noise = "unknown" if baseline.noise is None else f"{100 * baseline.noise:.3g} %, from the self-test"
     return [
         f"baseline  a run of {baseline.name}",
-        f"machine   {machine_words(baseline.machine)} ({machine_digest(baseline.machine)})",
+        f"machine   {machine_words(baseline.machine)}",
         f"noise     {noise}",
     ]
 

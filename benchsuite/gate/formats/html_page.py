@@ -53,9 +53,14 @@ def to_html(result: GateResult) -> str:
     """The page as one HTML file that loads nothing."""
     from benchsuite.report.templating import filled
 
-    cells = ordered(result.cells)
+    return filled("gate.html.j2", page=page_of(result))
+
+
+def page_of(result: GateResult) -> GatePage:
+    """What the page says."""
+    cells = ordered(result)
     others = [cell for cell in cells if not notable(cell)]
-    page = GatePage(
+    return GatePage(
         title=one_line(f"Gate: {result.scenario}"),
         headline=headline(result),
         facts=facts(result),
@@ -66,7 +71,6 @@ def to_html(result: GateResult) -> str:
         notes=notes(result),
         command=one_line(result.command),
     )
-    return filled("gate.html.j2", page=page)
 
 
 def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table | None:
@@ -87,7 +91,7 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
         for cell, row in zip(cells, rows, strict=True):
             plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
             row.insert(-1, TableCell("", shown=plot))
-    unmeasured = ("missing", "failed", "not counted")
+    unmeasured = ("removed", "failed", "not counted")
     lines = tuple(
         Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)
         for cell, row in zip(cells, rows, strict=True)

@@ -12,11 +12,13 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET  # writes only
 
 from benchsuite.gate.formats.phrases import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
-from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
+from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.text import in_xml
 
 WHOLE = "the gate as a whole"
 """Name of the test case that stands for no cell."""
+_NOTHING_TO_SAY = ("removed", "new", "failed", "inconclusive", "not counted")
+"""Verdicts that neither pass nor fail: nothing was compared, or nobody can tell."""
 
 
 def to_junit(result: GateResult) -> str:
@@ -60,11 +62,9 @@ def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> N
     classname = one_line(f"{result.scenario}.{cell.id}")
     case = ET.SubElement(suite, "testcase", {"classname": classname, "name": one_line(name)})
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
-    if cell.verdict in REGRESSIONS:
+    if cell.verdict in result.failing:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
-    elif cell.verdict == "missing" and result.missing_fails:
-        ET.SubElement(case, "error", {"type": "missing", "message": message})
     elif cell.verdict == "no longer counted":
         ET.SubElement(case, "error", {"type": "NoLongerCounted", "message": message})
-    elif cell.verdict in ("missing", "failed", "inconclusive", "not counted") or cell.candidate != "ok":
+    elif cell.verdict in _NOTHING_TO_SAY or cell.candidate != "ok":
         ET.SubElement(case, "skipped", {"message": message})

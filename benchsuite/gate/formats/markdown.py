@@ -20,7 +20,7 @@ from benchsuite.gate.formats.phrases import (
     one_line,
     ordered,
 )
-from benchsuite.gate.result import REGRESSIONS, GateCell, GateResult
+from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.text import in_xml
 
 SUMMARY_BYTES = 1 << 20
@@ -38,7 +38,7 @@ _MARK = "<!-- benchsuite gate -->"
 
 def to_markdown(result: GateResult) -> str:
     """A step summary: cells to act on, then all others folded, as far as 1 MiB reaches."""
-    cells = ordered(result.cells)
+    cells = ordered(result)
     folded = [cell for cell in cells if not notable(cell)]
     return _page(result, folded, len(cells), SUMMARY_BYTES, "the JSON, CSV or JUnit file has all of them")
 
@@ -70,7 +70,7 @@ def _page(result: GateResult, folded: Sequence[GateCell], shown: int, most: int,
     foot = "\n".join(_foot(result))
     room = most - 1 - len(f"{head}\n\n{foot}\n".encode()) - 1500  # for heads and the line of what is left out
     heads = columns(result)
-    open_, closed = [cell for cell in ordered(result.cells) if notable(cell)][:shown], [*folded]
+    open_, closed = [cell for cell in ordered(result) if notable(cell)][:shown], [*folded]
     rows: list[str] = []
     for cell in (*open_, *closed):
         text = _row(heads, cell)
@@ -99,7 +99,7 @@ def _row(columns: Sequence[GateColumn], cell: GateCell) -> str:
 
 
 def _head(result: GateResult) -> list[str]:
-    icon = "❌" if result.refused or result.of(*REGRESSIONS) or not result.cells else "✅"
+    icon = "❌" if result.refused or result.of(*result.failing) or not result.cells else "✅"
     icon = "⚠️" if icon == "✅" and result.strict_exit_code else icon
     lines = [f"## {icon} benchsuite gate: {escaped(result.scenario)}", "", escaped(headline(result), 2000)]
     lines += ["", *(f"- {term}: {escaped(text, _LONGEST_LINE)}" for term, text in facts(result))]

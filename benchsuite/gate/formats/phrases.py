@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from benchsuite.findings.exact import Change
 from benchsuite.format import si, significant
-from benchsuite.gate.result import CELL_VERDICTS, REGRESSIONS, CellVerdict, GateCell, GateResult
+from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
 from benchsuite.report.words import scale_of
+from benchsuite.results.record import Cell
 from benchsuite.text import in_xml
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
@@ -20,7 +21,8 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "smaller": "counts fell",
     "broken": "fails now",
     "no longer counted": "no longer counted",
-    "missing": "on one side only",
+    "removed": "removed",
+    "new": "new",
     "failed": "not measured",
     "inconclusive": "inconclusive",
     "faster": "faster",
@@ -29,6 +31,8 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "not counted": "not counted",
     "equal": "counts equal",
 }
+_CALM: tuple[CellVerdict, ...] = ("inconclusive", "same", "not flagged", "not counted", "equal")
+"""Verdicts on which nobody acts."""
 NO_CELLS = "no cell was compared, which is no pass"
 _SHOWN = 3
 """Changes that a line names; it says how many more there are."""
@@ -40,21 +44,26 @@ def one_line(text: str) -> str:
 
 
 def labels(result: GateResult) -> dict[str, str]:
-    """Cell id → mixer and setting: "HiLo, 448 px, sdpa"; with the id where two cells would have one label."""
-    names = {id: one_line(name) for id, name in cell_names([cell.cell for cell in result.cells]).items()}
-    shared = Counter(names[cell.cell.id] for cell in result.cells)
+    """Cell id → mixer and setting: "HiLo, 448 px, sdpa"."""
+    return labels_of({cell.id: cell.cell for cell in result.cells})
+
+
+def labels_of(cells: Mapping[str, Cell]) -> dict[str, str]:
+    """Id → label of each of these cells; with the id where two would have one label."""
+    names = {id: one_line(name) for id, name in cell_names(list(cells.values())).items()}
+    shared = Counter(names[cell.id] for cell in cells.values())
     return {
-        cell.id: name if shared[name := names[cell.cell.id]] == 1 else f"{name} ({one_line(cell.id)})"
-        for cell in result.cells
+        key: name if shared[name := names[cell.id]] == 1 else f"{name} ({one_line(key)})"
+        for key, cell in cells.items()
     }
 
 
-def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
+def ordered(result: GateResult) -> list[GateCell]:
     """Regressions, improvements, the others, the worst first; of one verdict, the largest change first."""
 
     def key(cell: GateCell) -> tuple[bool, bool, int, float]:
         size = abs(math.log(cell.decision.ratio)) if cell.decision else math.nan
-        regressed, faster = cell.verdict in REGRESSIONS, cell.verdict == "faster"
+        regressed, faster = cell.verdict in result.failing, cell.verdict == "faster"
         return (
             not regressed,
             not faster,
@@ -62,13 +71,12 @@ def ordered(cells: Sequence[GateCell]) -> list[GateCell]:
             0.0 if math.isnan(size) else -size,
         )
 
-    return sorted(cells, key=key)
+    return sorted(result.cells, key=key)
 
 
 def notable(cell: GateCell) -> bool:
     """Whether a reader acts on it: it regressed, improved, has changed numbers, or was not compared."""
-    verdicts = (*REGRESSIONS, "no longer counted", "missing", "failed", "faster")
-    return cell.verdict in verdicts or bool(cell.changes)
+    return cell.verdict not in _CALM or bool(cell.changes)
 
 
 def counts(cells: Iterable[GateCell]) -> str:
@@ -142,7 +150,7 @@ def headline(result: GateResult) -> str:
         return f"Not comparable: {one_line(result.refused)}"
     if not result.cells:
         return f"Nothing compared: {NO_CELLS}"
-    bad = len(result.of(*REGRESSIONS))
+    bad = len(result.of(*result.failing))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"

@@ -104,7 +104,7 @@ def _texts(cells: Cells) -> list[dict[str, str]]:
     """The table of every setting as Markdown and LaTeX, in the order of the settings; none of a large run."""
     if len(cells.points) > numbers.MOST_ROWS:
         return []
-    tables = [numbers.of_setting(cells, setting) for setting in numbers.settings(cells)]
+    tables = [numbers.of_settings(cells, [setting]) for setting in numbers.settings(cells)]
     return [{"markdown": to_markdown(table), "latex": to_latex(table)} for table in tables]
 
 

@@ -1,4 +1,4 @@
-"""Local executors: GPUs of this machine side by side, a CPU alone or in sets of cores.
+"""Local executors: GPUs of this machine side by side, a CPU alone.
 
 Never are two cells timed on one device. A CPU is the host of all GPUs, so its cells are measured alone.
 """
@@ -8,23 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import ExecutorError
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Record
-from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
+from benchsuite.results.record import Cell
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
-from benchsuite.runner.executors.pool import WorkerPool
-from benchsuite.runner.process import ANSWERS
 from benchsuite.runner.rounds import measure_in_rounds
-from benchsuite.runner.workers import WORKERS, PlanningWorkers, Workers
+from benchsuite.runner.workers import WORKERS, Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
-
-T = TypeVar("T")
 
 TOGETHER = 400
 """Cells of whole groups that share their rounds, so that rounds are spread over the whole of most runs; of a
@@ -34,6 +27,8 @@ larger sweep, what a kill can delay stays bounded."""
 def local_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Executor:
     """Worker processes on this machine, with the option `workers` several for the CPU."""
     if int(options.get("workers", 1)) > 1:
+        from benchsuite.runner.executors.local_pool import LocalPoolExecutor
+
         return LocalPoolExecutor(int(options["workers"]), pythonpath)
     return LocalExecutor(WORKERS["process"](pythonpath), "process")
 
@@ -44,7 +39,7 @@ def inline_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Ex
 
 
 class LocalExecutor:
-    """The cells of one device in rounds, groups in the order of the scenario: one queue a device.
+    """The cells of one device in rounds, groups in the order of the scenario.
 
     Args:
         workers: measure.
@@ -70,29 +65,31 @@ class LocalExecutor:
         by_device: dict[str, list[ComparisonGroup]] = {}
         for group in groups:
             by_device.setdefault(group.device, []).append(group)
-        queues = [DeviceQueue(device, tuple(_together(work))) for device, work in by_device.items()]
 
-        def measure(cells: Sequence[Cell], workers: Workers) -> bool:
-            if stopping():
-                return False
-            device = settings[cells[0].device]
-            records = measure_in_rounds(
-                cells,
-                device.measure,
-                workers,
-                begins=recorder.cell_begins,
-                stopping=stopping,
-                round_begins=recorder.round_begins,
-                earlier=recorder.earlier,
-                visited=recorder.keep_round,
-                planned=device.planned,
-            )
-            with closing(records):  # not whenever it is collected: the workers may be gone by then
-                for record in records:
-                    recorder.keep(record, session)
-            return not stopping()
+        def measure(device: str, workers: Workers) -> None:
+            for cells in _together(by_device[device]):
+                if stopping() or recorder.broken.is_set():
+                    return
+                records = measure_in_rounds(
+                    cells,
+                    settings[device].measure,
+                    workers,
+                    begins=recorder.cell_begins,
+                    stopping=stopping,
+                    round_begins=recorder.round_begins,
+                    earlier=recorder.earlier,
+                    visited=recorder.keep_round,
+                    planned=settings[device].planned,
+                )
+                with closing(records):  # not whenever it is collected: the workers may be gone by then
+                    for record in records:
+                        recorder.keep(record, session)
 
-        run_queues(queues, self.planner, measure, recorder.broken)
+        for wave in waves(list(by_device)):
+            if len(wave) == 1:
+                measure(wave[0], self.planner)
+            else:
+                side_by_side(wave, self.planner, measure, recorder.broken)
 
     def close(self) -> None:
         self.planner.close()
@@ -110,65 +107,40 @@ def _together(groups: Sequence[ComparisonGroup]) -> Iterator[list[Cell]]:
         yield cells
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceQueue(Generic[T]):
-    """The work of one device, piece by piece."""
-
-    device: str
-    work: tuple[T, ...]
-
-
-def waves(queues: Sequence[DeviceQueue[T]]) -> list[list[DeviceQueue[T]]]:
-    """Queues that may run at the same time: that of a CPU alone, then those of all GPUs together."""
-    alone = [[queue] for queue in queues if kind_of(queue.device).on_host]
-    together = [queue for queue in queues if not kind_of(queue.device).on_host]
+def waves(devices: Sequence[str]) -> list[list[str]]:
+    """Devices that may be measured on at the same time: a CPU alone, then all GPUs together."""
+    alone = [[device] for device in devices if kind_of(device).on_host]
+    together = [device for device in devices if not kind_of(device).on_host]
     return [*alone, together] if together else alone
 
 
-def run_queues(
-    queues: Sequence[DeviceQueue[T]],
+def side_by_side(
+    devices: Sequence[str],
     workers: Workers,
-    do: Callable[[T, Workers], bool],
+    measure: Callable[[str, Workers], None],
     broken: threading.Event,
 ) -> None:
-    """Do all the work, each piece after the one before it in its queue.
+    """Measure on several devices at once, each in a thread of its own.
 
     Args:
-        workers: are used by the first queue of each wave; the others get some of their own.
-        do: does one piece; False ends its queue.
-        broken: is set as soon as a queue fails or the wait is interrupted; what queues still bring after that
-            is worth nothing.
+        workers: are used by the first device; the others get some of their own.
+        measure: does all the work of a device.
+        broken: is set as soon as a device fails or the wait is interrupted; what the others still bring after
+            that is worth nothing.
     """
-    for wave in waves(queues):
-        if len(wave) > 1:
-            _side_by_side(wave, workers, do, broken)
-            continue
-        for piece in wave[0].work:
-            if not do(piece, workers):
-                break
-
-
-def _side_by_side(
-    wave: Sequence[DeviceQueue[T]],
-    workers: Workers,
-    do: Callable[[T, Workers], bool],
-    broken: threading.Event,
-) -> None:
-    several = [workers, *(workers.another() for _ in wave[1:])]
+    several = [workers, *(workers.another() for _ in devices[1:])]
     errors: list[BaseException] = []
 
-    def work(queue: DeviceQueue[T], own: Workers) -> None:
+    def work(device: str, own: Workers) -> None:
         try:
-            for piece in queue.work:
-                if broken.is_set() or not do(piece, own):
-                    return
+            measure(device, own)
         except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
             errors.append(error)
             broken.set()
 
     # Daemons, so that a second Ctrl-C need not wait for a cell.
     threads = [
-        threading.Thread(target=work, args=pair, daemon=True) for pair in zip(wave, several, strict=True)
+        threading.Thread(target=work, args=pair, daemon=True) for pair in zip(devices, several, strict=True)
     ]
     try:
         for thread in threads:
@@ -185,77 +157,3 @@ def _side_by_side(
                 own.close()
     if errors:
         raise errors[0]
-
-
-class LocalPoolExecutor:
-    """Several workers on the CPU of this machine, each on a set of cores of its own.
-
-    They share caches and memory bandwidth, which their numbers suffer from; how many cells shared the host is
-    in the environment. GPUs need no pool, since they work side by side anyway.
-
-    Raises:
-        ExecutorError: there are fewer cores than workers.
-    """
-
-    name = "process"
-    one_place = False
-
-    def __init__(self, workers: int, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
-        try:
-            self._cores = core_sets(workers)
-        except ValueError as error:
-            raise ExecutorError(f"--executor-option workers={workers}: {error}") from None
-        self._answers = answers
-        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
-
-    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
-        """Nothing is measured that is not written down."""
-
-    def run(
-        self,
-        groups: Sequence[ComparisonGroup],
-        settings: Mapping[str, WorkerSettings],
-        recorder: RunRecorder,
-        stopping: Callable[[], bool],
-    ) -> None:
-        for device, chosen in settings.items():
-            due = [group for group in groups if group.device == device]
-            if due:
-                pool = WorkerPool(lambda number: _CoreSetWorker(number, self._cores), len(self._cores))
-                pool.run(due, replace(chosen, answers=self._answers), recorder, stopping)
-
-    def close(self) -> None:
-        self.planner.close()
-
-    def _resolved(self, word: str) -> str:
-        if word not in ("auto", "cpu"):
-            raise ExecutorError(
-                f'--executor-option workers goes with the CPU, not with device "{word}": '
-                "GPUs work side by side without it"
-            )
-        return "cpu"
-
-
-class _CoreSetWorker:
-    """A worker of a pool on this machine."""
-
-    def __init__(self, number: int, cores: Sequence[tuple[int, ...]]) -> None:
-        self.name = f"cores {cores[number][0]}–{cores[number][-1]}"
-        self._cores, self._count = cores[number], len(cores)
-        self._workers: DeviceWorkers | None = None
-        self._stop = threading.Event()
-
-    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
-        self._workers = DeviceWorkers(replace(settings, cores=self._cores))
-        return {**self._workers.environment, "groups_on_host": self._count}
-
-    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        assert self._workers is not None
-        return self._workers.measure(cells, self._stop.is_set)
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def close(self) -> None:
-        if self._workers is not None:
-            self._workers.close()

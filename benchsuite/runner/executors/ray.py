@@ -195,7 +195,7 @@ class _Actor:
         with self._watched():
             try:
                 # Torch may take a minute to start on a cold file system, after the actor has its place.
-                self._ray.get(self._actor.facts.remote(), timeout=self._timeout_s)
+                self._ray.get(self._actor.process_info.remote(), timeout=self._timeout_s)
             except timeout:
                 raise WorkerLost(
                     f"no worker on {self._slot.host} within {self._timeout_s:g} s: what it needs "
@@ -275,8 +275,8 @@ class ActorWorkers:
         """End soon what is under way."""
         self._stop.set()
 
-    def facts(self) -> Mapping[str, int]:
-        """Of this process, for those who want to disturb it."""
+    def process_info(self) -> Mapping[str, int]:
+        """Its process id, for those who want to disturb it."""
         return {"pid": os.getpid()}
 
     def close(self) -> None:

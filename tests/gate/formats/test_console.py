@@ -104,7 +104,8 @@ def test_the_summary_counts_verdicts_and_says_what_chance_would_flag() -> None:
     [
         ([a_cell("A", "same")], False, "no regression"),
         ([a_cell("A", "broken")], False, "regression"),
-        ([a_cell("A", "missing")], False, "cells could not be compared"),
+        ([a_cell("A", "removed")], False, "regression"),
+        ([a_cell("A", "failed")], False, "cells could not be compared"),
         ([a_cell("A", "inconclusive")], False, "no regression"),
         ([a_cell("A", "inconclusive")], True, "some cells are inconclusive (--strict)"),
     ],

@@ -22,7 +22,7 @@ def verdicts(html: str) -> list[str]:
 def test_a_page_has_every_cell_regressions_first_and_folds_what_did_not_change() -> None:
     html = to_html(EVERY)
     shown, folded = html.split("<details>")
-    assert verdicts(shown)[:5] == ["slower", "larger", "smaller", "broken", "faster"]
+    assert verdicts(shown)[:6] == ["slower", "larger", "smaller", "broken", "removed", "faster"]
     assert verdicts(folded)[:2] == ["inconclusive", "same"]
     assert sorted(verdicts(html)) == sorted(CELL_VERDICTS)
 
@@ -30,7 +30,7 @@ def test_a_page_has_every_cell_regressions_first_and_folds_what_did_not_change()
 def test_a_page_says_the_facts_of_the_comment() -> None:
     html = to_html(EVERY)
     for text in (
-        "4 of 13 cells regressed",
+        "5 of 14 cells regressed",
         "main (a1b2c3d)",
         "topic (d4e5f6a)",
         "a CPU",

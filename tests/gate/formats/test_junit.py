@@ -50,7 +50,7 @@ def suite_of(result: GateResult) -> ET.Element:
     return suite
 
 
-def outcome(verdict: str, **changes: bool) -> str:
+def outcome(verdict: str, **changes: str) -> str:
     suite = suite_of(replace(EVERY, **changes))  # type: ignore[arg-type]
     case = suite.findall("testcase")[1 + CELL_VERDICTS.index(verdict)]  # type: ignore[arg-type]
     return case[0].tag if len(case) else "passed"
@@ -63,7 +63,8 @@ def outcome(verdict: str, **changes: bool) -> str:
         ("larger", "failure"),
         ("smaller", "failure"),
         ("broken", "failure"),
-        ("missing", "error"),
+        ("removed", "failure"),
+        ("new", "skipped"),
         ("failed", "skipped"),
         ("inconclusive", "skipped"),
         ("faster", "passed"),
@@ -76,8 +77,9 @@ def test_each_verdict_becomes_an_outcome_of_its_test_case(verdict: str, expected
     assert outcome(verdict) == expected
 
 
-def test_a_missing_cell_is_only_skipped_where_the_policy_warns() -> None:
-    assert outcome("missing", missing_fails=False) == "skipped"
+def test_a_cell_of_one_side_fails_as_the_policy_says() -> None:
+    assert outcome("removed", missing="warn") == "skipped"
+    assert outcome("new", missing="any") == "failure"
 
 
 def test_a_cell_that_is_unsupported_on_both_sides_is_skipped_though_nothing_went_wrong() -> None:

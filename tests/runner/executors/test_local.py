@@ -11,7 +11,8 @@ from benchsuite.errors import ExecutorError
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
-from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.executors.local_pool import LocalPoolExecutor
 from benchsuite.runner.workers import InlineWorkers, PlanningWorkers, ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from tests.builders import make_cell

@@ -14,7 +14,8 @@ from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors import ray
 from benchsuite.runner.executors.device_workers import core_sets, one_device
-from benchsuite.runner.executors.local import LocalExecutor, LocalPoolExecutor
+from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.executors.local_pool import LocalPoolExecutor
 from benchsuite.runner.executors.table import EXECUTORS, minutes, open_executor, parse, yes
 from benchsuite.runner.workers import InlineWorkers
 from tests.runner.executors.sweeps import FAKE, SCENARIO, SLOW, sweep

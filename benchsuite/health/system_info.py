@@ -1,4 +1,4 @@
-"""Facts that `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is
+"""What `benchsuite doctor` looks at: the machine, its GPUs, torch, and what else runs. Nothing is
 set."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _WATCHED_S = 0.3
 """Processes are watched for at least so long; importing torch mostly takes longer."""
 
 
-def facts(device: str) -> dict[str, Any]:
+def system_info(device: str) -> dict[str, Any]:
     """Everything that `health/doctor.py` judges, JSON-able; what cannot be read is None or absent.
 
     Args:

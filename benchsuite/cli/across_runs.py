@@ -1,4 +1,4 @@
-"""Commands about several runs: status, merge, compare, history and publish."""
+"""Commands across run folders: status, merge, compare, history and publish."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def status(
         )
         return
     for one in statuses:
-        resume = f"; go on with: benchsuite run --resume {one.path}" if one.missing else ""
+        resume = f"; go on with: {one.go_on}" if one.missing else ""
         print("\n".join(_status_lines(one, resume)))
     if whole:
         print("\n".join(_status_lines(whole)))
@@ -78,8 +78,8 @@ def merge(
 ) -> None:
     """Join shards and partial runs of one scenario into one run, which report, resume and export take.
 
-    Every record keeps the machine that it was measured on. Cells that no run has are named; with --complete
-    they are refused.
+    Every record keeps the machine that it was measured on; where several have measured the same cells, these
+    are told apart by its name. Cells that no run has are named; with --complete they are refused.
     """
     from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
@@ -91,12 +91,14 @@ def merge(
     merged = merge_runs(runs, out, on_conflict=on_conflict, complete=complete, mixed_versions=mixed_versions)
     warn(merged.notes)
     twice = f", {merged.twice} of them in more than one run with the same result" if merged.twice else ""
-    sessions = f"{merged.machines} session{'' if merged.machines == 1 else 's'}"
+    sessions = f"{merged.sessions} session{'' if merged.sessions == 1 else 's'}"
     print(
         f"records  {merged.records} of {sessions} from {len(runs)} run{'' if len(runs) == 1 else 's'}{twice}"
     )
+    if merged.machines:
+        print(f"machines {'; '.join(merged.machines)}: every cell is named by its machine")
     if merged.missing:
-        print(f"missing  {len(merged.missing)}; measure them with: benchsuite run --resume {out}")
+        print(f"missing  {len(merged.missing)}; measure them with: {merged.go_on}")
     print(f"merged   {out}")
 
 
@@ -114,23 +116,15 @@ def compare(
     code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
     allocator.
     """
-    from benchsuite.report.comparison import plain as data_of
-    from benchsuite.report.comparison_page import page as page_of
-    from benchsuite.report.comparison_page import to_html
-    from benchsuite.report.templating import write
-    from benchsuite.results.comparable import require_alike
-    from benchsuite.results.store import read_run
+    from benchsuite.api.comparison import compare as compared
 
     if format not in COMPARE_FORMATS:
         hint = did_you_mean(format, COMPARE_FORMATS, "'")
         raise UsageError(f"no format {format!r}{hint}; allowed: {', '.join(COMPARE_FORMATS)}")
-    if len(runs) < 2:
-        raise UsageError("compare wants two runs or more: benchsuite compare A B")
-    loaded = [read_run(path) for path in runs]
-    require_alike([(str(run.path), run.records) for run in loaded])
-    page = page_of(loaded)
+    found = compared(*runs)
+    page = found.page
     if format == "json":
-        print(json.dumps(data_of(loaded), indent=2, ensure_ascii=False))
+        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
     else:
         text = format == "text"
         if not text:
@@ -141,11 +135,7 @@ def compare(
         print(*texts, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:
-        try:
-            write(to_html(page), out)
-        except OSError as error:
-            raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
-        print(f"report   {out}", file=sys.stderr)
+        print(f"report   {found.report(out)}", file=sys.stderr)
 
 
 def history(
@@ -199,7 +189,7 @@ def publish(
 
 
 def _status_facts(one: RunStatus) -> dict[str, object]:
-    return asdict(one) | {"path": str(one.path), "missing": one.missing, "left_s": one.left_s}
+    return asdict(one) | {"path": str(one.path), "total": one.total, "left_s": one.left_s}
 
 
 def _status_lines(one: RunStatus, resume: str = "") -> list[str]:

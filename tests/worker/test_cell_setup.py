@@ -1,4 +1,4 @@
-"""Cells made ready: a compiled one has run eagerly before, and every pass over a cell compiles it."""
+"""The setup of cells: a compiled one has run eagerly before, and every pass over a cell compiles it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from benchsuite.errors import Unsupported
 from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.results.record import Busy
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker import compiling, passes
+from benchsuite.worker import compiling, inspection
 from benchsuite.worker.build import build
-from benchsuite.worker.passes import inspect
-from benchsuite.worker.ready import Ready, first_call, make_ready
+from benchsuite.worker.cell_setup import CellSetup, first_call, set_up_cell
+from benchsuite.worker.inspection import inspect
 from benchsuite.worker.steps import steps_of
 from tests.builders import make_cell
 
@@ -64,10 +64,10 @@ def test_what_a_mixer_keeps_is_no_output_of_its_compiled_graph(
     graphs: list[int], target: str, mode: str
 ) -> None:
     cell = make_cell(target=target, mode=mode, compile="default", resolution=(224, 224), dim=96)
-    ready = make_ready(cell, MEMORY)
+    setup = set_up_cell(cell, MEMORY)
     assert graphs == [1]
-    assert ready.compilation is not None
-    assert ready.compilation.recompiles == 0
+    assert setup.compilation is not None
+    assert setup.compilation.recompiles == 0
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -95,11 +95,11 @@ def test_the_eager_call_before_compiling_takes_one_image_and_what_it_makes_can_b
         seen.append((len(x), torch.is_inference_mode_enabled()))
         return x
 
-    monkeypatch.setattr("benchsuite.worker.ready.Watch", watch)
+    monkeypatch.setattr("benchsuite.worker.cell_setup.Watch", watch)
     monkeypatch.setattr(torch.nn.Linear, "forward", note)
     cell = make_cell(target="tests.planted:Fine", batch=4, compile="default")
     with pytest.raises(Stopped):
-        make_ready(cell, MEMORY)
+        set_up_cell(cell, MEMORY)
     assert seen == [(1, False)]
 
 
@@ -120,17 +120,17 @@ def test_a_step_that_no_graph_can_hold_is_not_captured(
     """AdamW refuses to be captured, and a capture that fails costs the process."""
     told: list[bool] = []
 
-    def ready(cell: Any, measure: Measure) -> Ready:
+    def setup(cell: Any, measure: Measure) -> CellSetup:
         subject = build(cell, "cpu")
-        return Ready(subject, steps_of(subject, cell.mode))
+        return CellSetup(subject, steps_of(subject, cell.mode))
 
     def busy(step: object, device: object, *, capture: bool) -> Busy:
         told.append(capture)
         return Busy(seconds=1.0, method="fake")
 
-    monkeypatch.setattr(passes, "make_ready", ready)
-    monkeypatch.setattr(passes, "measure_busy", busy)
-    monkeypatch.setattr(passes, "open_device", lambda _: CpuDevice())
+    monkeypatch.setattr(inspection, "set_up_cell", setup)
+    monkeypatch.setattr(inspection, "measure_busy", busy)
+    monkeypatch.setattr(inspection, "open_device", lambda _: CpuDevice())
     found = inspect(make_cell(device="cuda:0", **changes), BUSY)
     assert found.busy == Busy(seconds=1.0, method="fake")
     assert told == [capture]

@@ -1,4 +1,4 @@
-"""A cell made ready: built, compiled if it is to be, run until nothing is new to it, and compared."""
+"""The setup of a cell: built, compiled if it is to be, run until nothing is new to it, and compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CHANGES_INPUT = "changes_input"
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class CellSetup:
     """A cell that is built, has run, and agrees with its reference where it was compared.
 
     Attributes:
@@ -44,7 +44,9 @@ class Ready:
         return self.watch.compilation() if self.watch else None
 
 
-def make_ready(cell: Cell, measure: Measure, *, gradients: bool = False, comparing: bool = False) -> Ready:
+def set_up_cell(
+    cell: Cell, measure: Measure, *, gradients: bool = False, comparing: bool = False
+) -> CellSetup:
     """Build a cell and run it; a compiled one until nothing is compiled any more.
 
     Args:
@@ -72,7 +74,7 @@ def make_ready(cell: Cell, measure: Measure, *, gradients: bool = False, compari
         watch.settle(steps.whole)
     else:
         first_call(steps.whole)
-    return Ready(subject, steps, compared, watch)
+    return CellSetup(subject, steps, compared, watch)
 
 
 def _fill_caches(subject: Subject) -> None:

@@ -1,5 +1,4 @@
-"""The two levels that a time varies on: samples within a round, and rounds. What each costs decides on
-effort.
+"""Variance components of a time, between rounds and within them. What each costs decides on effort.
 
 Source: Kalibera and Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, for the number of
 repetitions at the lower of two levels: √(cost of the higher ÷ cost of the lower × variance of the lower ÷
@@ -28,7 +27,7 @@ Level = Literal["rounds", "samples", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
+class VarianceComponents:
     """Variances of logarithms.
 
     Attributes:
@@ -49,8 +48,8 @@ class Levels:
         return "samples" if self.share_of_samples > 0.5 else "rounds"
 
 
-def levels(rounds: Sequence[Sequence[float]]) -> Levels | None:
-    """Variances of the samples of some rounds; None below two rounds of `LEAST_SAMPLES`."""
+def variance_components(rounds: Sequence[Sequence[float]]) -> VarianceComponents | None:
+    """Variance components of the samples of some rounds; None below two rounds of `LEAST_SAMPLES`."""
     known = [samples for samples in rounds if len(samples) >= LEAST_SAMPLES and min(samples) > 0]
     if len(known) < 2:
         return None
@@ -61,10 +60,10 @@ def levels(rounds: Sequence[Sequence[float]]) -> Levels | None:
     )
     medians = statistics.variance([math.log(quantile(samples, 0.5)) for samples in known])
     share = min(1.0, explained / medians) if medians else float(explained > 0)
-    return Levels(samples, max(0.0, medians - explained), share)
+    return VarianceComponents(samples, max(0.0, medians - explained), share)
 
 
-def samples_wanted(variances: Levels, *, round_s: float, sample_s: float) -> int | None:
+def samples_wanted(variances: VarianceComponents, *, round_s: float, sample_s: float) -> int | None:
     """Samples of a round from which on another round says more for the same time; None if rounds do not vary.
 
     Args:

@@ -16,8 +16,8 @@ from benchsuite.measurement.timing import WarmUp, measure_busy, warm
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker.cell_setup import set_up_cell
 from benchsuite.worker.compiling import GRAPHED, original
-from benchsuite.worker.ready import make_ready
 from benchsuite.worker.reply import Inspection
 
 
@@ -29,11 +29,11 @@ def inspect(cell: Cell, measure: Measure) -> Inspection:
     draws = nvml is not None and measure.energy and "latency" in measure.metrics
     idle_w = idle_draw_of(cell.device) if draws else None
     with precision_of(cell.dtype, cell.device):
-        ready = make_ready(cell, measure)
-        subject, steps = ready.subject, ready.steps
+        setup = set_up_cell(cell, measure)
+        subject, steps = setup.subject, setup.steps
         seen = attention_backends(steps.whole, flex=cell.kernel == "flex")
         backends = seen if seen or cell.compile == "eager" else None
-        mark = ready.watch.mark() if ready.watch else 0
+        mark = setup.watch.mark() if setup.watch else 0
         memory = busy = energy = None
         if "memory" in measure.metrics:
             memory = measure_memory(
@@ -49,8 +49,8 @@ def inspect(cell: Cell, measure: Measure) -> Inspection:
             # graphs that are replayed fit into no other.
             capture = steps.optimizer is None and cell.compile not in GRAPHED
             busy = measure_busy(steps.whole, device, capture=capture) if measure.busy else None
-        if ready.watch:
-            ready.watch.require_unchanged(mark)
+        if setup.watch:
+            setup.watch.require_unchanged(mark)
     return Inspection(memory, busy, energy, backends)
 
 
@@ -68,7 +68,7 @@ def profile(cell: Cell, measure: Measure, trace: Path, steps: int, top: int) -> 
     torch.set_num_threads(cell.threads or threads)
     try:
         with precision_of(cell.dtype, cell.device):
-            whole = make_ready(cell, measure, gradients=PROTOCOLS[cell.protocol].gradients).steps.whole
+            whole = set_up_cell(cell, measure, gradients=PROTOCOLS[cell.protocol].gradients).steps.whole
             warm(whole, open_device(cell.device), WarmUp(measure.warmup_calls, measure.warmup_s))
             return profile_step(whole, device=cell.device, steps=steps, top=top, trace=trace)
     finally:

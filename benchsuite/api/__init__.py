@@ -1,0 +1,1 @@
+"""benchsuite from Python: what a notebook or a script calls. `benchsuite` itself names all of it."""

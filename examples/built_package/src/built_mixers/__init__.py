@@ -1,0 +1,1 @@
+"""A token mixer whose loop is compiled."""

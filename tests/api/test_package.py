@@ -1,0 +1,39 @@
+"""What `benchsuite` names: all of it is there, has types, and costs nothing before it is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+from importlib.resources import files
+
+import pytest
+
+import benchsuite
+
+
+@pytest.mark.parametrize("name", benchsuite.__all__)
+def test_every_public_name_is_there_and_documented(name: str) -> None:
+    found = getattr(benchsuite, name)
+    assert name in dir(benchsuite)
+    assert found.__doc__
+
+
+def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'mesure'"):
+        benchsuite.mesure  # noqa: B018
+
+
+def test_type_checkers_are_told_that_there_are_types() -> None:
+    assert (files("benchsuite") / "py.typed").is_file()
+
+
+def test_a_run_is_read_without_torch() -> None:
+    code = "import sys; from benchsuite import compare, load, run; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_results_are_the_same_class_wherever_they_come_from() -> None:
+    results = import_module("benchsuite.api.results").Results
+    assert issubclass(import_module("benchsuite.api.measurement").Measurement, results)

@@ -1,0 +1,90 @@
+"""`benchsuite export` to Markdown and LaTeX: one table of one run or several, to be pasted."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchsuite.errors import UsageError
+from benchsuite.report.exported import exported
+from benchsuite.report.tables import Table, to_latex, to_markdown
+from benchsuite.results.store import Run
+from tests.report.runs import on
+from tests.report.synthetic import make_record
+
+
+def sizes(**options: str) -> Run:
+    """Two mixers at two resolutions; b is the faster one at 448 px only."""
+    speeds = {("a", 224): 0.01, ("b", 224): 0.02, ("a", 448): 0.08, ("b", 448): 0.04}
+    return on([make_record(name, resolution=px, latency=s) for (name, px), s in speeds.items()], **options)
+
+
+def column(table: Table, head: str) -> list[str]:
+    (place,) = [i for i, header in enumerate(table.headers) if header.text.startswith(head)]
+    return [row.cells[place].text for row in table.rows]
+
+
+def test_settings_are_blocks_the_fastest_first() -> None:
+    table = exported([sizes()])
+    assert column(table, "Resolution") == ["224", "224", "448", "448"]
+    assert column(table, "Mixer") == ["a", "b", "b", "a"]
+    assert [row.block for row in table.rows] == [0, 0, 1, 1]
+    assert table.caption.startswith("cuda, fp16, inference, batch 64")
+    assert table.caption.endswith("runs/hilo: NVIDIA H200, PyTorch 2.13.0+cu128, 2026-01-01.")
+
+
+def test_the_best_of_each_setting_is_marked_in_scaled_units() -> None:
+    table = exported([sizes()], ["name", "latency_s"])
+    markdown = to_markdown(table).splitlines()
+    assert markdown[0] == "| Mixer | Latency per step (ms) |"
+    assert [line.startswith("| a | **10.") for line in markdown[2:]] == [True, False, False, False]
+    assert [line.startswith("| b | **40.") for line in markdown[2:]] == [False, False, True, False]
+    latex = to_latex(table).splitlines()
+    assert [line.strip().partition("{")[0] for line in latex[3:]] == [
+        "Mixer & Latency per step (ms) $\\downarrow$ \\\\", "\\midrule", "a & \\textbf", "b & \\underline",
+        "\\midrule", "b & \\textbf", "a & \\underline", "\\bottomrule", "\\end",
+    ]  # fmt: skip
+
+
+def test_runs_of_one_machine_share_blocks_and_those_of_two_do_not() -> None:
+    fast, slow = (
+        on([make_record("a", latency=0.01)], path="r1"),
+        on([make_record("a", latency=0.02)], path="r2"),
+    )
+    table = exported([slow, fast])
+    assert column(table, "Run") == ["r1", "r2"]
+    assert [row.block for row in table.rows] == [0, 0]
+    other = on([make_record("a", latency=0.02)], path="r2", gpu="NVIDIA A100")
+    table = exported([fast, other])
+    assert column(table, "Machine") == ["NVIDIA A100", "NVIDIA H200"]
+    assert [row.block for row in table.rows] == [0, 1]
+    assert "**" not in to_markdown(table)
+
+
+def test_a_failure_has_its_status_and_no_number() -> None:
+    table = exported([on([make_record("a"), make_record("b", status="oom")])])
+    assert (column(table, "Latency")[1], column(table, "Status")) == ("–", ["ok", "OOM"])
+
+
+def test_columns_are_those_asked_for_and_an_unknown_one_is_named() -> None:
+    names = [
+        "status",
+        "machine",
+        "macs",
+        "relative",
+        "run",
+        "rounds",
+        "flags",
+        "kernel",
+        "resolution",
+        "name",
+    ]
+    assert len(exported([sizes()], names).headers) == len(names)
+    with pytest.raises(
+        UsageError, match='--columns: no "latency"; did you mean "latency_s"\\?\n  allowed: run, name'
+    ):
+        exported([sizes()], ["latency"])
+
+
+def test_a_run_without_cells_is_a_table_without_rows() -> None:
+    table = exported([on([])])
+    assert (table.rows, table.caption.partition(".")[0]) == ((), "No cell was measured")
