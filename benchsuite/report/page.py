@@ -30,6 +30,7 @@ from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_
 from benchsuite.report.figures.of_run import write_all
 from benchsuite.report.figures.on_page import FigureWriter
 from benchsuite.report.figures.styles import DEFAULT
+from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
@@ -208,7 +209,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
         names=names.names_table(points),
         analyses=analyses_section.of_run(run.path, f"{key}-analyses", sheet),
-        environment=method.environment(run),
+        environment=machine_table(run),
         protocol=method.protocol(run),
         command=method.command(run),
         troubles=method.troubles(run.records, prefix),
