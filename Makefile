@@ -7,6 +7,7 @@ PYTHON ?= python3
 TORCH ?=
 VENV := .venv$(if $(TORCH),-torch-$(TORCH))
 BIN := $(VENV)/bin
+PIP = $(BIN)/python -m pip install --disable-pip-version-check
 SCENARIO ?= scenarios/hilo.yaml
 ARGS ?=
 PYTEST_ARGS ?=
@@ -27,13 +28,17 @@ $(VENV)/constraints.txt: constraints.txt | $(VENV)/bin/python
 	sed '$(if $(TORCH),s/^torch==.*/torch==$(TORCH)/;/^sympy==/d)' constraints.txt > $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/constraints.txt
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' $(VENV)/constraints.txt)"
-	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable .
+	@echo "$(VENV), 1 of 3: pip itself"
+	$(PIP) --upgrade pip
+	@echo "$(VENV), 2 of 3: torch, hundreds of megabytes or more"
+	$(PIP) "$$(grep '^torch==' $(VENV)/constraints.txt)"
+	@echo "$(VENV), 3 of 3: benchsuite and what it needs"
+	$(PIP) --constraint $(VENV)/constraints.txt --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --constraint $(VENV)/constraints.txt --editable '.[dev]'
+	@echo "$(VENV): what tests and checks need"
+	$(PIP) --constraint $(VENV)/constraints.txt --editable '.[dev]'
 	@touch $@
 
 bench: $(VENV)/.installed

@@ -7,11 +7,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from benchsuite.api.results import Results
 from benchsuite.findings.claims import judge
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point, Value, kernels_of, points
 from benchsuite.report.ranking import as_value, rankings, ratio, within
-from benchsuite.results.frame import Results
 from benchsuite.results.metrics import METRICS
 from benchsuite.scenario.claim_model import stored_claims
 from benchsuite.stats.intervals import quantile

@@ -49,7 +49,7 @@ EXIT_CODES: Mapping[int, str] = {
     INTERNAL: "internal error",
     INTERRUPTED: "interrupted",
 }
-"""Every code that a command ends with. --help, README, action.yml and docs/ci hold the same sentence."""
+"""Every code that a command ends with. --help, action.yml, docs/running.md and docs/ci say the same."""
 EXIT_SENTENCE = f"Exit codes: {', '.join(f'{code} {words}' for code, words in EXIT_CODES.items())}."
 
 _WRAP = textwrap.TextWrapper(

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchsuite.cli import main
 from benchsuite.errors import UsageError
 from benchsuite.plugins import plugins, search_path, worker_environment
 from benchsuite.results.store import RECORDS, read_run
@@ -24,6 +23,7 @@ from benchsuite.worker.build import mixer_class
 from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import entry, known_parameters
 from tests.builders import make_cell
+from tests.commands import Cli
 from tests.plans import plans_of
 
 TOKENS = """
@@ -60,7 +60,6 @@ METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n"
 SCENARIO = "name: mine\ntitle: Mine\nsweep: {{mixer: [{mixers}], resolution: 64, dim: 32, num_heads: 4}}\n"
 
 Write = Callable[[str], str]
-Cli = Callable[..., tuple[int, str, str]]
 _numbers = itertools.count()
 
 
@@ -82,18 +81,6 @@ def write(searched: Path) -> Write:
         name = f"own_{next(_numbers)}"
         (searched / f"{name}.py").write_text(source)
         return name
-
-    return call
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capfd.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
 
     return call
 

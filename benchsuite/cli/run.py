@@ -124,6 +124,7 @@ def measure(
     from benchsuite import terminal
     from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
+    from benchsuite.progress import planning
     from benchsuite.results.store import SCENARIO
     from benchsuite.runner.executors.table import open_executor
     from benchsuite.runner.prepare import prepare
@@ -132,7 +133,8 @@ def measure(
     folder = request.resume or out
     try:
         with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
-            prepared = prepare(request, opened.planner)
+            with contextlib.nullcontext() if quiet else planning():
+                prepared = prepare(request, opened.planner)
             terminal.print_notes(() if quiet else prepared.notes)
             if dry_run:
                 _print_dry_run(prepared, opened.planner)
@@ -217,9 +219,11 @@ def _render(folder: Path, page: Path, figures: Path | None, style: str) -> None:
 
 def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     from benchsuite.labels import describe_cell
+    from benchsuite.progress import planning
     from benchsuite.runner.estimate import estimate
 
-    estimates = estimate(prepared, workers)
+    with planning():
+        estimates = estimate(prepared, workers)
     print_estimates(estimates)
     for cell, reason in prepared.excluded[:EXCLUDED_SHOWN]:
         print(f"excluded  {describe_cell(cell)}: {reason}")

@@ -94,6 +94,7 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     """
     from collections import Counter
 
+    from benchsuite.progress import planning
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.expand import expected
@@ -101,7 +102,7 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    with closing(ProcessWorkers(pythonpath)) as workers:
+    with closing(ProcessWorkers(pythonpath)) as workers, planning():
         prepared = prepare(request, workers, every=True)
     unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
     print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from benchsuite.analyse.data import Analyses
     from benchsuite.parity.compare import ParityRow
     from benchsuite.results.record import Cell
-    from benchsuite.zoo.count import Count
 
 LISTS = ("text", "markdown", "csv", "json")
 """Formats of `benchsuite list`."""
@@ -69,9 +68,9 @@ def count(
         raise UsageError(f"cannot count {what!r}; allowed: backbones")
     if format not in COUNTS:
         raise UsageError(f"no format {format!r}; allowed: {', '.join(COUNTS)}")
-    from benchsuite.zoo.count import count_backbones
+    from benchsuite.backbones import BACKBONES
 
-    _print_counts(count_backbones(names or (), resolution), format)
+    _print_counts(names or tuple(BACKBONES), resolution, format)
 
 
 def parity(
@@ -85,8 +84,7 @@ def parity(
     """Compare our mixers with the authors' own code: output and input gradient, every kernel."""
     from benchsuite.parity.compare import check_folder
 
-    rows = check_folder(folder, device=device, kernels=kernel or None)
-    _print_parity(rows)
+    rows = _printed_parity(check_folder(folder, device=device, kernels=kernel or None))
     verdicts = [row.verdict for row in rows]
     unknown = sorted({row.case for row in rows if row.verdict == "unknown"})
     print(
@@ -216,30 +214,44 @@ def _print_list(
         print(json.dumps(full, indent=2, ensure_ascii=False))
 
 
-def _print_counts(counts: Sequence[Count], format: str) -> None:
+def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
+    """Count networks and print them: as text each at once, for programs all at the end."""
     import json
 
-    from benchsuite.terminal import fitted
+    from benchsuite.progress import counting, print_lines
     from benchsuite.zoo import count, listing
 
+    counts = count.count_backbones(names, resolution)
+    if format == "text":
+        lines = ((tuple(row.values()), None) for row in count.rows(counts))
+        print_lines(count.columns(names, resolution).items(), lines)
+        return
+    done = []
+    with counting("counting networks") as show:
+        for one in counts:
+            done.append(one)
+            show(len(done), len(names))
     if format == "json":
-        print(json.dumps(count.facts(counts), indent=2, ensure_ascii=False))
-    elif format == "markdown":
-        print(listing.markdown(count.rows(counts)))
+        print(json.dumps(count.facts(done), indent=2, ensure_ascii=False))
     else:
-        print(fitted(count.rows(counts), sys.maxsize))
+        print(listing.markdown(list(count.rows(done))))
 
 
-def _print_parity(rows: Sequence[ParityRow]) -> None:
-    from benchsuite.terminal import print_table
+def _printed_parity(rows: Iterable[ParityRow]) -> list[ParityRow]:
+    """Print each row when it comes."""
+    from benchsuite.parity.compare import COLUMNS
+    from benchsuite.progress import print_lines
 
     styles = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}
-    print_table(
-        ("case", "mixer", "kernel", "verdict"),
-        ("output max |Δ|", "allowed", "gradient max |Δ|", "allowed"),
-        [(row.texts(), styles.get(row.verdict)) for row in rows],
-        last="why",
-    )
+    done: list[ParityRow] = []
+
+    def lines() -> Iterator[tuple[tuple[str, ...], str | None]]:
+        for row in rows:
+            done.append(row)
+            yield row.texts(), styles.get(row.verdict)
+
+    print_lines(COLUMNS, lines())
+    return done
 
 
 def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:

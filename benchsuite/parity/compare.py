@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,6 +22,16 @@ _log = logging.getLogger(__name__)
 
 Verdict = Literal["ok", "mismatch", "unknown", "unavailable"]
 
+COLUMNS = (
+    ("verdict", len("unavailable")),
+    ("kernel", len("mem_efficient")),
+    ("output max |Δ|", 0),
+    ("allowed", len("1.0e-05")),
+    ("gradient max |Δ|", 0),
+    ("allowed", len("1.0e-05")),
+    ("case", 0),
+)
+"""Of `ParityRow.texts`, and how wide they are at least."""
 _NO_KERNEL = ("No available kernel", "No viable backend")
 """Beginnings of torch's errors where a forced attention kernel cannot run on this device, dtype or mask."""
 
@@ -54,15 +64,16 @@ class ParityRow:
     reason: str = ""
 
     def texts(self) -> tuple[str, ...]:
-        """For a table: case, mixer, kernel, verdict, output and gradient with what is allowed, reason."""
+        """For a table: verdict, kernel, output and gradient with what is allowed, case with reason."""
         numbers = (self.output_error, self.output_allowed, self.grad_error, self.grad_allowed)
         shown = ("" if number is None else f"{number:.1e}" for number in numbers)
-        return (self.case, self.mixer, self.kernel or "", self.verdict, *shown, self.reason)
+        of = self.case if self.case == self.mixer else f"{self.case} ({self.mixer})"
+        return (self.verdict, self.kernel or "", *shown, f"{of}: {self.reason}" if self.reason else of)
 
 
 def check_folder(
     folder: Path, *, device: str = "cpu", kernels: Sequence[str] | None = None
-) -> list[ParityRow]:
+) -> Iterator[ParityRow]:
     """Compare ours with every golden case of a folder, in float32.
 
     Args:
@@ -70,7 +81,8 @@ def check_folder(
         kernels: attention kernels to run on; by default all that the mixer or network has.
 
     Returns:
-        One row for each case and kernel, cases in the order of their files.
+        One row for each case and kernel, cases in the order of their files. Each is
+        compared when it is asked for.
 
     Raises:
         ParityDataError: the folder or a case cannot be read.
@@ -83,24 +95,24 @@ def check_folder(
             f"unknown attention kernel {', '.join(unknown)}\n  allowed: {', '.join(ALL_KERNELS)}"
         )
     target = _device(device)
-    rows = []
-    for case in read_cases(folder):
-        ours = counterpart_of(case)
-        if ours is None:
-            reason = _unknown_reason(case)
-            rows.append(ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=reason))
-            continue
-        for kernel in ours.kernels if kernels is None else kernels:
-            if kernel in ours.kernels:
-                row = _check(case, ours, kernel, target)
-            else:
-                reason = f"the {ours.kind} runs on {', '.join(ours.kernels)}"
-                row = ParityRow(
-                    case=case.name, mixer=case.mixer, kernel=kernel, verdict="unavailable", reason=reason
-                )
-            _log.debug("%s", row)
-            rows.append(row)
-    return rows
+    return (row for case in read_cases(folder) for row in _rows(case, target, kernels))
+
+
+def _rows(case: Case, device: torch.device, kernels: Sequence[str] | None) -> Iterator[ParityRow]:
+    ours = counterpart_of(case)
+    if ours is None:
+        yield ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=_unknown_reason(case))
+        return
+    for kernel in ours.kernels if kernels is None else kernels:
+        if kernel in ours.kernels:
+            row = _check(case, ours, kernel, device)
+        else:
+            reason = f"the {ours.kind} runs on {', '.join(ours.kernels)}"
+            row = ParityRow(
+                case=case.name, mixer=case.mixer, kernel=kernel, verdict="unavailable", reason=reason
+            )
+        _log.debug("%s", row)
+        yield row
 
 
 def _device(name: str) -> torch.device:

@@ -147,8 +147,8 @@ class _Least:
     """The cells of a ranking with the fewest MACs.
 
     Attributes:
-        verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell
-            needs the same.
+        verdict: "fastest", "perhaps" or "slower"; "among" where several need the fewest, and one of them is
+            the fastest; "all" where every cell needs the same.
         behind: speed of the fastest of them as a multiple of the leader's.
         doubt: who may need fewer.
     """
@@ -178,7 +178,7 @@ def _least(ranking: Ranking) -> _Least | None:
     elif len(ahead) < len(leaders) and ranking.open:
         verdict = "perhaps"
     else:
-        verdict = "fastest" if len(ahead) == len(cheapest) else "among"
+        verdict = "fastest" if len(cheapest) == 1 else "among"
     behind = 1.0 if ahead else ranking.order.between(cheapest[0], leaders[0]).ratio
     return _Least(ranking, tuple(p.name for p in cheapest), verdict, behind, doubt)
 

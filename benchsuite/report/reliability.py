@@ -31,7 +31,8 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     often = " to ".join(dict.fromkeys(map(str, (rounds[0], rounds[-1]))))
     called = noun(point.subject for point in cells.points)
     visits = "round (a visit" if rounds == [1] else "rounds (visits"
-    first = f"Each cell (one {called.single} in one setting) is timed in {often} {visits} in a fresh process)"
+    place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
+    first = f"Each cell (one {called.single} in one setting) is timed in {often} {visits} in {place} process)"
     first += " and has a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
     noise = max((noise_of(machine) for machine in machines), default=0.0)
     first += (

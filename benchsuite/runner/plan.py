@@ -9,6 +9,7 @@ of an hour before the first cell is measured; there, whoever measures a comparis
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -17,6 +18,8 @@ from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
 from benchsuite.scenario.subjects import SCALED, TIMM
 from benchsuite.worker.reply import Plan, WorkerReply
+
+logger = logging.getLogger(__name__)
 
 LEAST_S = 120.0
 """What each step is given at least: a step may import and trace, which a cell's timeout is not meant for."""
@@ -58,7 +61,9 @@ class CellPlanner:
         """
         plans: list[WorkerReply[Plan]] = []
         wrong: dict[str, None] = {}
-        for cell, cost in zip(cells, self._costs(cells, wrong, timeout_s), strict=True):
+        costs = self._costs(cells, wrong, timeout_s)
+        for number, (cell, cost) in enumerate(zip(cells, costs, strict=True), 1):
+            logger.info("planned %d of %d cells", number, len(cells))
             if cost.status != "ok":
                 plans.append(WorkerReply(status=cost.status, failure=cost.failure))
                 continue

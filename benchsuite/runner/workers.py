@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -90,6 +91,7 @@ class InlineWorkers:
     """
 
     def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # as a worker has it
         self._answers = answers
         self._planning = CellPlanner(self._ask)
         self._sys_path = list(sys.path)

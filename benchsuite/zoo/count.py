@@ -11,7 +11,7 @@ import importlib.resources
 import json
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
@@ -70,33 +70,55 @@ class Count:
     published: tuple[PublishedCount, ...]
 
 
-def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> list[Count]:
+def count_backbones(names: Sequence[str] = (), resolution: int = _SIDE) -> Iterator[Count]:
     """Count networks on "meta": no memory is allocated for weights or for activations.
 
     Args:
         names: keys of `BACKBONES` or "package.module:function"; all of `BACKBONES` if empty.
         resolution: side of the image in pixels. Numbers published for another one are left out.
 
+    Returns:
+        One a network, in their order, each counted when it is asked for.
+
     Raises:
-        UsageError: there is no such network, or it does not take such images.
+        UsageError: there is no such network; when its turn comes, that it does not take such images.
     """
     for name in names:
         if name not in BACKBONES and ":" not in name:
             hint = did_you_mean(name, BACKBONES)
             raise UsageError(f'unknown backbone "{name}"{hint}\n  allowed: {", ".join(BACKBONES)}')
-    wanted = list(names or BACKBONES)
+    return _counts(names or tuple(BACKBONES), resolution)
+
+
+def _counts(names: Sequence[str], resolution: int) -> Iterator[Count]:
     count = functools.partial(_counted, resolution=resolution)
-    processes = min(os.cpu_count() or 1, len(wanted) // _A_PROCESS)
+    processes = min(os.cpu_count() or 1, len(names) // _A_PROCESS)
     if processes < 2:
-        return [count(name) for name in wanted]
+        yield from map(count, names)
+        return
     # Tracing is Python, one thread of it; networks beside each other differ least, so they go out one by one.
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(pool.map(count, wanted))
+        yield from pool.map(count, names)
 
 
-def rows(counts: Sequence[Count]) -> list[dict[str, str]]:
+def rows(counts: Iterable[Count]) -> Iterator[dict[str, str]]:
     """A table for people: one row for each published number, one for a network without any."""
-    return [row for count in counts for row in _rows(count)]
+    return (row for count in counts for row in _rows(count))
+
+
+def columns(names: Sequence[str], resolution: int) -> dict[str, int]:
+    """Columns of `rows` and how wide they become, which is known before anything is counted."""
+    printed = [row for name in names for row in published(name, resolution)]
+    return {
+        "name": max(map(len, names)),
+        "px": 4,
+        "params": len("999,999,999"),
+        "MACs": len("≥ 999,999,999,999"),
+        "published": max((len(row["value"]) + len(" M params") for row in printed), default=1),
+        "difference": len("difference"),
+        "source": max((len(row["source"]) for row in printed), default=len("source")),
+        "why": 0,
+    }
 
 
 def facts(counts: Sequence[Count]) -> list[dict[str, Any]]:

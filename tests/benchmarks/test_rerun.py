@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
+from benchsuite.api.results import load
 from benchsuite.report.points import Value, points
-from benchsuite.results.frame import load
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter
 from benchsuite.scenario.expand import expand

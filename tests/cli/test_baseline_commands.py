@@ -16,7 +16,7 @@ from benchsuite.gate.result import write as write_result
 from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import RunWriter
 from tests.builders import make_cell, make_record
-from tests.cli.conftest import Cli
+from tests.commands import Cli
 from tests.gates import make_gate
 
 MACHINE = {"device": "cpu", "cpu": {"model": "A", "threads": 2}, "torch": "2.13.0"}

@@ -13,7 +13,7 @@ import pytest
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter
 from tests.builders import make_cell, make_record
-from tests.cli.conftest import Cli
+from tests.commands import Cli
 
 
 def folder(path: Path, records: Sequence[Record], threads: int = 2) -> Path:

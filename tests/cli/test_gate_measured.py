@@ -20,7 +20,7 @@ from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 from benchsuite_pytest.times import ScenarioGate
 from tests.builders import make_record
-from tests.cli.conftest import Cli
+from tests.commands import Cli
 from tests.git import commit
 
 SCENARIO = """

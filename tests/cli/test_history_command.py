@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.commands import Cli
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
 

@@ -6,32 +6,16 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable
 
 import pytest
 
 from benchsuite import terminal
-from benchsuite.cli import main
 from benchsuite.cli.zoo import _print_list
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, mixer_entries
 from benchsuite.zoo.listing import compact, facts, page, row
 from benchsuite.zoo.source import Parameter
-
-Cli = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *words])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capfd.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return call
-
+from tests.commands import Cli
 
 FULL = ZooEntry(
     name="mine",

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchsuite.api.results import load
 from benchsuite.cli.across_runs import merge as merge_command
 from benchsuite.errors import (
     NotComparableError,
@@ -27,7 +28,6 @@ from benchsuite.io import lock, unlock
 from benchsuite.report.cells import missing
 from benchsuite.report.cells import read as read_cells
 from benchsuite.results.codec import encode
-from benchsuite.results.frame import load
 from benchsuite.results.record import Cell, Conditions, Record
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from benchsuite.runner.merge import merge
