@@ -29,7 +29,7 @@ class RunComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as JSON-able data."""
-        from benchsuite.report.comparison_page import plain
+        from benchsuite.report.comparison import plain
 
         return plain(self.runs)
 

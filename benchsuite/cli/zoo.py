@@ -162,11 +162,11 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs. Warns of packages' mixers that cannot be used."""
     from benchsuite.plugins import plugins, search_path
     from benchsuite.zoo.catalogue import mixer_entries
-    from benchsuite.zoo.listing import facts, row
+    from benchsuite.zoo.listing import entry_data, row
 
     warn(plugins(search_path()).warnings)
     entries = mixer_entries()
-    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+    return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
 
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
@@ -180,10 +180,10 @@ def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
     from benchsuite.zoo.catalogue import block_entries
-    from benchsuite.zoo.listing import facts, row
+    from benchsuite.zoo.listing import entry_data, row
 
     entries = block_entries()
-    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+    return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
 
 
 def _print_list(
@@ -226,7 +226,7 @@ def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
             done.append(one)
             show(len(done), len(names))
     if format == "json":
-        print(json.dumps(count.facts(done), indent=2, ensure_ascii=False))
+        print(json.dumps(count.as_data(done), indent=2, ensure_ascii=False))
     else:
         print(listing.markdown(list(count.rows(done))))
 

@@ -13,7 +13,7 @@ from benchsuite import terminal
 from benchsuite.cli.zoo import _print_list
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, mixer_entries
-from benchsuite.zoo.listing import compact, facts, page, row
+from benchsuite.zoo.listing import compact, entry_data, page, row
 from benchsuite.zoo.source import Parameter
 from tests.commands import Cli
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_said_and_not_guessed() -> None:
         "parameters", "  see source",
     ]  # fmt: skip
     assert list(row(bare).values()) == ["mine", "–", "–", SEE_SOURCE, "–", "", "–"]
-    assert facts(bare)["kernels"] == [SEE_SOURCE]
+    assert entry_data(bare)["kernels"] == [SEE_SOURCE]
 
 
 def test_a_row_is_short_and_the_facts_are_whole() -> None:
@@ -83,7 +83,7 @@ def test_a_row_is_short_and_the_facts_are_whole() -> None:
         "summary": "Mine: a mixer.",
         "cost": FULL.cost.removesuffix("."),
     }
-    whole = facts(FULL)
+    whole = entry_data(FULL)
     assert whole["cost"] == FULL.cost
     assert whole["sharing"] == ["positions", "channels"]
     assert whole["weights"] == "dynamic per image"
