@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import benchsuite
-from benchsuite.api.measurement import Measurement
+from benchsuite.api.modules import Measurement
 
 BRIEF = {"rounds": 3, "max_rounds": 3, "min_samples": 3, "max_samples": 3, "max_s": 0.1, "warmup_s": 0}
 X = torch.randn(2, 16, 8)
