@@ -110,8 +110,8 @@ def compare(
     """Compare runs: whether they are comparable, times with confidence intervals, exact numbers.
 
     Each run is compared with the first. Across machines look at each mixer's speed relative to a reference
-    mixer of the same run. Runs that were not taken in turns are no evidence of code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
-    allocator.
+    mixer of the same run. Runs that were not taken in turns are no evidence of code, so the exit code is 0
+    whatever is found; 4 where a cell was timed with other threads or another allocator.
     """
     from benchsuite.api.comparison import compare as compared
 
