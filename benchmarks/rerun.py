@@ -31,7 +31,7 @@ from pathlib import Path
 
 from _agreement import report
 
-from benchsuite.results.frame import Results, load
+from benchsuite.api.results import Results, load
 from benchsuite.results.machine import noise_of
 from benchsuite.stats.evidence import Decision, Question, decide, paired
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import Answer, Cli
+
 # The profiler of torch logs each start and stop to stderr unless told not to.
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 # One thread a process: the tests run side by side, and their tensors are tiny.
@@ -39,6 +41,20 @@ _MARKS = "not compile"
 """What pyproject.toml asks for; another `-m` is somebody's own choice."""
 _ONE_IN = 16
 """Of the cases of a test that has more than so many, one in so many is in the sample."""
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
+    """The command line in this process: exit code, stdout and stderr of one command."""
+    from benchsuite.cli import main
+
+    def call(*words: str | Path) -> Answer:
+        monkeypatch.setattr("sys.argv", ["benchsuite", *map(str, words)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+        return Answer(int(caught.value.code or 0), *capfd.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="session")

@@ -44,13 +44,13 @@ def measure_in_fresh_processes(
         for name, call in calls.items():
             _save(call, folder, name)
     except Exception as error:  # noqa: BLE001  pickling asks objects of the caller, which may raise anything
-        return f"{cannot} it cannot be pickled ({type(error).__name__}: {error}); {_ADVICE}"
+        return f"{cannot} it cannot be handed to another one ({type(error).__name__}: {error}); {_ADVICE}"
     with contextlib.closing(open_executor("process", [str(folder)])) as opened:
         prepared = prepare(Request(reference=document), opened.planner)
         failures = [plan.failure for plan in prepared.plans if plan.failure is not None]
         lost = next((one.message for one in failures if one.kind == NotLoadable.__name__), None)
         if lost is not None:
-            return f"{cannot} a fresh process has no such class ({lost.partition(': ')[2]}); {_ADVICE}"
+            return f"{cannot} it cannot be handed to another one ({lost.partition(': ')[2]}); {_ADVICE}"
         run_sweep(prepared, out, opened, terminal.observer(quiet=quiet, verbose=False))
     return ""
 
@@ -79,16 +79,20 @@ def measure_in_this_process(
 
 
 def _save(call: ModuleCall, folder: Path, name: str) -> None:
-    """Write a call for other processes. Of a function that these cannot import, the module that it makes."""
-    local = getattr(call.source, "__module__", None) == "__main__"
-    try:
-        if local and not isinstance(call.source, nn.Module):
-            raise LookupError("no other process can import it")
-        call.save(folder, name)
-    except Exception:
-        if isinstance(call.source, nn.Module):
-            raise
-        replace(call, source=call.module()).save(folder, name)
+    """Write a call for other processes. Of a function that these cannot import, the module that it makes.
+
+    Raises:
+        Exception: whatever pickling raises; LookupError for a class that is known to be nowhere else.
+    """
+    if not isinstance(call.source, nn.Module) and getattr(call.source, "__module__", "") != "__main__":
+        with contextlib.suppress(Exception):  # a lambda, say
+            call.save(folder, name)
+            return
+    module = call.module()
+    here = next((type(one).__name__ for one in module.modules() if type(one).__module__ == "__main__"), "")
+    if here:
+        raise LookupError(f"class {here} is in __main__, which no other process can import")
+    replace(call, source=module).save(folder, name)
 
 
 @contextlib.contextmanager

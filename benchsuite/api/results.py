@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from benchsuite.errors import UsageError
-from benchsuite.results.frame import to_frame
+from benchsuite.results.frame import frame_of
 from benchsuite.results.store import REPORT, Run, read_run
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Results:
 
     def frame(self) -> pd.DataFrame:
         """One row a cell, in the order of the records; see `results/frame.py`, `to_frame`."""
-        return to_frame(self.records, self.run.environments or {1: self.run.environment})
+        return frame_of(self.run)
 
     def report(
         self, out: str | Path | None = None, *, figures: str | Path | None = None, style: str | None = None
@@ -54,7 +54,7 @@ class Results:
         Raises:
             UsageError: there is no such style, or a file cannot be written.
         """
-        from benchsuite.report.figures import require_style
+        from benchsuite.report.figures.styles import require_style
         from benchsuite.report.page import render
 
         folder = Path(figures) if figures is not None else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,8 +52,8 @@ def profile(
     A profiled step is slower, so nothing is timed meanwhile.
     """
     from benchsuite import terminal
-    from benchsuite.plugins import require_folders
-    from benchsuite.runner.prepare import Request, with_stored_pythonpath
+    from benchsuite.api.runs import completed
+    from benchsuite.runner.prepare import Request
     from benchsuite.runner.profile import ProfileSettings
     from benchsuite.runner.workers import WORKERS
 
@@ -62,8 +61,7 @@ def profile(
         raise UsageError(f"no executor {executor!r}; allowed: {', '.join(WORKERS)}")
     if resume is not None and (scenario or out or device or profile or set_):
         raise UsageError("--resume goes with --filter, --steps and --top only: the run has all the rest")
-    _check_folders(out, resume)
-    request = with_stored_pythonpath(
+    request = completed(
         Request(
             reference=scenario,
             profiles=tuple(profile or ()),
@@ -73,9 +71,9 @@ def profile(
             resume=resume,
             pythonpath=tuple(pythonpath or ()),
             command=("benchsuite", *sys.argv[1:]),
-        )
+        ),
+        out=out,
     )
-    require_folders(request.pythonpath)
     workers = WORKERS[executor](request.pythonpath)
     try:
         done = _profile(
@@ -103,6 +101,8 @@ def _profile(
     quiet: bool,
 ) -> Profiled:
     """Profile a run's cells, or else a scenario's."""
+    from benchsuite import terminal
+    from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.progress import planning
     from benchsuite.runner.prepare import prepare
@@ -121,21 +121,10 @@ def _profile(
             )
     with contextlib.nullcontext() if quiet else planning():
         prepared = prepare(request, workers, every=True)
-    for note in prepared.notes if not quiet else ():
-        print(note)
-    folder = out or Path("runs") / f"{prepared.scenario.name}-profile-{datetime.now():%Y%m%d-%H%M%S}"
+    terminal.print_notes(() if quiet else prepared.notes)
+    folder = out or new_folder(f"{prepared.scenario.name}-profile")
     with asked_to_stop() as stopping:
         return profile_scenario(prepared, folder, workers, observer, wanted, stopping)
-
-
-def _check_folders(out: Path | None, resume: Path | None) -> None:
-    """Refuse a folder that cannot be used, before any time is spent."""
-    from benchsuite.results.store import check_free, require_run
-
-    if resume is not None:
-        require_run(resume)
-    elif out is not None:
-        check_free(out)
 
 
 def _conclude(done: Profiled, *, quiet: bool) -> None:

@@ -10,7 +10,8 @@ import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, require_word
-from benchsuite.report.figures import KINDS, require_style
+from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.styles import require_style
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
@@ -33,15 +34,16 @@ def export(
     A table has scaled units and marks the best of each setting. Of several runs a column says which one a
     row is of.
     """
-    from benchsuite.results.frame import FORMATS, load
+    from benchsuite.results.frame import FORMATS
     from benchsuite.results.frame import export as export_frame
+    from benchsuite.results.store import read_run
 
     require_word("--format", format, (*FORMATS, "markdown", "latex"))
     chosen = [name.strip() for name in columns.split(",")] if columns else []
     if chosen and format in FORMATS:
         raise UsageError(f"--columns: {format} holds every column; it is for markdown and latex")
-    loaded = [load(path) for path in runs]
-    warn(tuple(text for one in loaded for text in one.run.warnings))
+    loaded = [read_run(path) for path in runs]
+    warn(tuple(text for one in loaded for text in one.warnings))
     if format == "parquet" and out is None and sys.stdout.isatty():
         raise UsageError(f"{format} is binary: name a file with --out")
     if format in FORMATS:
@@ -50,7 +52,7 @@ def export(
     from benchsuite.report.exported import exported
     from benchsuite.report.tables import to_latex, to_markdown
 
-    table = exported([one.run for one in loaded], chosen)
+    table = exported(loaded, chosen)
     text = to_latex(table) if format == "latex" else f"{to_markdown(table)}\n{in_markdown(table.caption)}\n"
     write(text, out)
 
@@ -143,14 +145,14 @@ def claims(
     import json
 
     from benchsuite.report.claims_panel import judgements, panel, plain
-    from benchsuite.results.frame import load
+    from benchsuite.results.frame import frame_of
+    from benchsuite.results.store import read_run
 
-    if format not in ("text", "json"):
-        raise UsageError(f"no format {format!r}; allowed: text, json")
-    results = load(run)
-    warn(results.run.warnings)
-    frame = results.frame()
-    judged = judgements(results.run.scenario, frame)
+    require_word("--format", format, ("text", "json"))
+    loaded = read_run(run)
+    warn(loaded.warnings)
+    frame = frame_of(loaded)
+    judged = judgements(loaded.scenario, frame)
     if format == "json":
         print(json.dumps([plain(one) for one in judged], indent=2, ensure_ascii=False))
     else:

@@ -7,7 +7,6 @@ of a reader agree.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,35 +14,15 @@ import pandas as pd
 from benchsuite.errors import UsageError
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell
 from benchsuite.results.record import Record
-from benchsuite.results.store import Run, read_run
+from benchsuite.results.store import Run
 from benchsuite.text import in_spreadsheet
 
 _TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "object")
 
 
-class Results:
-    """One run, read: `.run` as it lies in the folder, `.records`, and `.frame()` for analysis."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.records = run.records
-
-    def frame(self) -> pd.DataFrame:
-        """One row a cell, in the order of the records; see `to_frame`."""
-        return to_frame(self.records, self.run.environments or {1: self.run.environment})
-
-    def __repr__(self) -> str:
-        return f"Results({str(self.run.path)!r}, {len(self.records)} records)"
-
-
-def load(path: str | Path) -> Results:
-    """Read a run folder.
-
-    Raises:
-        RunFolderError: there is no such folder, or it holds no run.
-        RecordVersionError: the records are of a newer benchsuite.
-    """
-    return Results(read_run(Path(path)))
+def frame_of(run: Run) -> pd.DataFrame:
+    """One row a cell, in the order of the records; see `to_frame`."""
+    return to_frame(run.records, run.environments or {1: run.environment})
 
 
 def to_frame(
@@ -79,7 +58,7 @@ def to_frame(
 FORMATS = ("csv", "parquet")
 
 
-def export(runs: Sequence[Results], format: str) -> str | bytes:
+def export(runs: Sequence[Run], format: str) -> str | bytes:
     """The frame in a format that other programs read: every column, in SI base units.
 
     Args:
@@ -92,12 +71,12 @@ def export(runs: Sequence[Results], format: str) -> str | bytes:
     Raises:
         UsageError: Parquet was asked for and pyarrow is not installed.
     """
-    frames = [one.frame() for one in runs]
+    frames = [frame_of(run) for run in runs]
     if len(frames) == 1:
         frame = frames[0]
     else:
-        for one, part in zip(runs, frames, strict=True):
-            part.insert(0, "run", str(one.run.path))
+        for run, part in zip(runs, frames, strict=True):
+            part.insert(0, "run", str(run.path))
         frame = pd.concat(frames, ignore_index=True)
     return _csv(frame) if format == "csv" else _parquet(frame)
 

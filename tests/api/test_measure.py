@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,10 @@ def made_here() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def fresh() -> Measurement:
-    """A module and, in its place, a function that makes another."""
+    """A module, a function that no process can import, and one that each can."""
     wide = lambda: nn.Sequential(nn.Linear(8, 512), nn.Linear(512, 8))  # noqa: E731
-    return benchsuite.measure(nn.Linear(8, 8), X, name=ODD, against={"wide": wide}, settings=BRIEF)
+    others = {"wide": wide, "made": partial(nn.Linear, 8, 4)}
+    return benchsuite.measure(nn.Linear(8, 8), X, name=ODD, against=others, settings=BRIEF)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,9 @@ pytestmark = pytest.mark.xdist_group("measure")  # one measurement for several t
 
 @pytest.mark.slow
 class TestFreshProcesses:
-    def test_each_round_is_one_and_has_both_modules(self, fresh: Measurement) -> None:
+    def test_each_round_is_one_and_has_all_modules(self, fresh: Measurement) -> None:
         assert not fresh.reason
-        assert fresh.frame()["name"].tolist() == [ODD, "wide"]
+        assert fresh.frame()["name"].tolist() == [ODD, "wide", "made"]
         assert all(len(record.timing.rounds) == 3 for record in fresh.records if record.timing)
         assert fresh.frame()["latency_lo_s"].notna().all()
 
@@ -66,8 +68,8 @@ class TestFreshProcesses:
         assert any(f"{ODD} " in line and "wide" in line for line in fresh.sentences())
 
     def test_multiply_adds_are_those_of_the_closed_form(self, fresh: Measurement) -> None:
-        assert fresh.frame()["macs"].tolist() == [16 * 8 * 8, 2 * 16 * 8 * 512]
-        assert fresh.frame()["batch"].tolist() == [2, 2]
+        assert fresh.frame()["macs"].tolist() == [16 * 8 * 8, 2 * 16 * 8 * 512, 16 * 8 * 4]
+        assert fresh.frame()["batch"].tolist() == [2, 2, 2]
 
     def test_a_notebook_shows_a_table_and_a_figure_with_names_escaped(self, fresh: Measurement) -> None:
         html = fresh._repr_html_()
@@ -95,13 +97,14 @@ def test_a_class_of_a_script_is_timed_by_the_script_itself(tmp_path: Path) -> No
 
 
 class TestThisProcess:
-    def test_there_is_no_interval_and_a_reason(self, here: Measurement) -> None:
+    def test_there_is_no_interval_and_a_reason(self, here: Measurement, tmp_path: Path) -> None:
         assert [record.status for record in here.records] == ["ok"]
-        assert "cannot be pickled" in here.reason
+        assert "cannot be handed to another one" in here.reason
         assert "in a module that can be imported" in repr(here)
         assert here.frame()["latency_s"].notna().all()
         assert here.frame()["latency_lo_s"].isna().all()
-        assert "cannot be pickled" in here._repr_html_()
+        assert "cannot be handed to another one" in here._repr_html_()
+        assert "in the caller&#39;s own process" in here.report(tmp_path / "out.html").read_text()
 
     def test_a_ratio_has_none_either(self) -> None:
         found = benchsuite.measure(made_here(), X, against={"other": made_here()}, settings=BRIEF)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
 from importlib.resources import files
 
 import pytest
@@ -32,8 +31,3 @@ def test_a_run_is_read_without_torch() -> None:
     code = "import sys; from benchsuite import compare, load, run; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-def test_results_are_the_same_class_wherever_they_come_from() -> None:
-    results = import_module("benchsuite.api.results").Results
-    assert issubclass(import_module("benchsuite.api.measurement").Measurement, results)

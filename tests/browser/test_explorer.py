@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.results.frame import load
+from benchsuite.api.results import load
 from tests.browser.conftest import Opened
 from tests.report.synthetic import make_record, make_run, realistic
 

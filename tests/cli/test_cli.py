@@ -9,17 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import benchsuite
-from benchsuite.cli import main
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.scenario.schema import json_schema
 from benchsuite.zoo.catalogue import known_parameters
 from tests.builders import make_cell
+from tests.commands import Cli
 
 TINY = """
 name: tiny
@@ -34,27 +33,6 @@ sweep:
 measure: {warmup_calls: 1, warmup_s: 0, min_samples: 3, max_samples: 3, threads: 1, rounds: 1, ceilings:
 false}
 """
-
-Cli = Callable[..., "Answer"]
-
-
-class Answer:
-    """Exit code and output of one command."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capfd.readouterr()
-        return Answer(int(caught.value.code or 0), captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(autouse=True)
@@ -235,7 +213,7 @@ def test_what_a_mixer_refuses_is_a_record_of_its_cells_and_no_mistake_of_the_sce
         (["run", "--resume", "nowhere"], "nowhere: no such folder"),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers"),
+        (["list", "mixer"], 'list: no "mixer"; did you mean "mixers"?'),
         (["parity", "nowhere"], "nowhere: no such folder"),
         (["check", "nowhere"], "no shipped scenario"),
     ],

@@ -20,7 +20,7 @@ from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 from benchsuite_pytest.times import ScenarioGate
 from tests.builders import make_record
-from tests.cli.conftest import Cli
+from tests.commands import Cli
 from tests.git import commit
 
 SCENARIO = """
@@ -136,7 +136,7 @@ def test_more_multiply_adds_fail_without_any_timing_unless_accepted(
     pretended.macs["A"] = 1500
     code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
     assert code == 1
-    assert "macs 1 000 → 1 500 (+50.0 %)" in out
+    assert "macs 1,000 → 1,500 (+50 %)" in out
     assert cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h", "--accept", "A:macs")[0] == 0
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--accept", "B:macs", "--accept", "macs")
     code, out, _ = cli(*words, "--out", "i")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchsuite.cli import main
 from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, REPORT, RunWriter, read_run
 from tests.builders import make_cell, make_record
+from tests.commands import Cli
 
 TINY = """
 name: tiny
@@ -27,22 +25,11 @@ sweep:
 measure: {warmup_calls: 1, warmup_s: 0, threads: 1}
 """
 
-Cli = Callable[..., tuple[int, str, str]]
 
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Exit code, stdout and stderr of one command."""
+@pytest.fixture(autouse=True)
+def idle_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy host would be told is tested elsewhere."""
     monkeypatch.setattr("benchsuite.runner.prepare.busy", lambda _: ())
-
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchsuite", *map(str, words)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        captured = capfd.readouterr()
-        return int(caught.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

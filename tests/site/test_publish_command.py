@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_gate_commands import Cli, cli
+from tests.commands import Cli
 from tests.report.runs import on, written
 from tests.report.synthetic import make_record
-
-__all__ = ["cli"]  # a fixture
 
 
 @pytest.fixture
