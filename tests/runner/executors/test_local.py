@@ -66,7 +66,7 @@ def test_a_run_in_which_nothing_can_be_tried_describes_the_machine_that_planned(
 name: large
 title: What does not fit
 sweep:
-  {mixer: hilo, resolution: 48, dim: 16, num_heads: 4, device: cpu}  # windows of 2 do not divide its grid of 3
+  {mixer: hilo, resolution: 48, dim: 16, num_heads: 4, device: cpu}  # its grid is of 3
 """
     executor = Refusing(1)
     sweep(executor, tmp_path / "run", text)
