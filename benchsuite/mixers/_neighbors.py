@@ -8,6 +8,7 @@ those copies.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -171,12 +172,8 @@ class _Contraction(Function):
 
 def _contract(kind: type[_Contraction], one: Tensor, other: Tensor, windows: _Windows) -> Tensor:
     """Without gradients the formula alone: a tracer that counts sees operators, and no function of ours."""
-    out: Tensor
-    if torch.is_grad_enabled():
-        out = kind.apply(one, other, windows)  # type: ignore[no-untyped-call]
-    else:
-        out = kind.forward(one, other, windows)
-    return out
+    call: Callable[..., Tensor] = kind.apply if torch.is_grad_enabled() else kind.forward
+    return call(one, other, windows)
 
 
 class _Sums(_Contraction):
