@@ -7,12 +7,10 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import pandas as pd
-
 from benchsuite.api.results import Results
 from benchsuite.findings.claims import judge
 from benchsuite.report.comparable_groups import split
-from benchsuite.report.points import Value, kernels_of, points
+from benchsuite.report.points import Point, Value, kernels_of, points
 from benchsuite.report.ranking import as_value, rankings, ratio, within
 from benchsuite.results.metrics import METRICS
 from benchsuite.scenario.claim_model import stored_claims
@@ -114,9 +112,9 @@ def flips(runs: Sequence[Mapping[Hashable, str]]) -> Flips:
     )
 
 
-def latencies(frame: pd.DataFrame) -> dict[Hashable, Value]:
+def latencies(cells: Sequence[Point]) -> dict[Hashable, Value]:
     """Cell → latency with its interval as printed; timed cells only."""
-    return {point.cell: point.latency for point in points(frame) if point.latency.known}
+    return {point.cell: point.latency for point in cells if point.latency.known}
 
 
 def reference_of(results: Results) -> str:
@@ -131,34 +129,34 @@ def reference_of(results: Results) -> str:
     return min(names, key=lambda name: (name != label, not name.startswith(f"{label} "), name))
 
 
-def ratios(frame: pd.DataFrame, reference: str) -> dict[Hashable, Value]:
+def ratios(cells: Sequence[Point], reference: str) -> dict[Hashable, Value]:
     """Cell → its speed over that of the reference in the same setting and on the same kernel, with the paired
     interval. The reference itself has none."""
     found: dict[Hashable, Value] = {}
-    for group in split(points(frame)):
-        cells = [point for point in group.cells if point.rounds_s]
-        references = {(point.resolution, point.kernel): point for point in cells if point.name == reference}
-        for point in cells:
+    for group in split(cells):
+        timed = [point for point in group.cells if point.rounds_s]
+        references = {(point.resolution, point.kernel): point for point in timed if point.name == reference}
+        for point in timed:
             beside = references.get((point.resolution, point.kernel))
             if beside is not None and point.name != reference:
                 found[point.cell] = as_value(ratio(point, beside))
     return found
 
 
-def claims(results: Results, frame: pd.DataFrame) -> dict[Hashable, str]:
+def claims(results: Results) -> dict[Hashable, str]:
     """Claim and setting → verdict, of the claims about what is timed that can be tested."""
     timed = [claim for claim in stored_claims(results.run.scenario) if METRICS[claim.metric].interval]
     return {
         (judgement.claim.id, *map(str, outcome.setting.items())): outcome.verdict
-        for judgement in judge(timed, frame)
+        for judgement in judge(timed, results.frame())
         for outcome in judgement.outcomes
         if outcome.verdict != "not testable here"
     }
 
 
-def fastest(frame: pd.DataFrame) -> dict[Hashable, str]:
+def fastest(cells: Sequence[Point]) -> dict[Hashable, str]:
     """Group, resolution and kernel → the fastest, or why there is none."""
-    groups = split(points(frame))
+    groups = split(cells)
     order = within(groups)
     return {
         (group.title, ranking.resolution, ranking.kernel): ranking.leaders[0].name
@@ -169,9 +167,9 @@ def fastest(frame: pd.DataFrame) -> dict[Hashable, str]:
     }
 
 
-def kernels(frame: pd.DataFrame) -> dict[Hashable, str]:
+def kernels(cells: Sequence[Point]) -> dict[Hashable, str]:
     """Group, name, resolution and two kernels → which of them is faster."""
-    groups = split(points(frame))
+    groups = split(cells)
     order = within(groups)
     found: dict[Hashable, str] = {}
     for group in groups:
@@ -187,13 +185,13 @@ def kernels(frame: pd.DataFrame) -> dict[Hashable, str]:
 
 def report(runs: Sequence[Results]) -> list[str]:
     """All of it in lines, a line a question."""
-    frames = [one.frame() for one in runs]
+    every = [points(one.records, one.run.environments) for one in runs]
     name = reference_of(runs[0])
     lines = {
-        "latency": agreement([latencies(frame) for frame in frames]).told(),
-        f"speed × {name}": agreement([ratios(frame, name) for frame in frames]).told(),
-        "claims": flips([claims(one, frame) for one, frame in zip(runs, frames, strict=True)]).told(),
-        "fastest": flips([fastest(frame) for frame in frames]).told(),
-        "kernels": flips([kernels(frame) for frame in frames]).told(),
+        "latency": agreement([latencies(cells) for cells in every]).told(),
+        f"speed × {name}": agreement([ratios(cells, name) for cells in every]).told(),
+        "claims": flips([claims(one) for one in runs]).told(),
+        "fastest": flips([fastest(cells) for cells in every]).told(),
+        "kernels": flips([kernels(cells) for cells in every]).told(),
     }
     return [f"{what}: {said}" for what, said in lines.items()]

@@ -20,7 +20,7 @@ from benchsuite.runner.process import Worker
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.validate import problems
 from benchsuite.worker.build import mixer_class
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import entry, known_parameters
 from tests.builders import make_cell
 from tests.commands import Cli

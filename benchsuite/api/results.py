@@ -54,7 +54,7 @@ class Results:
         Raises:
             UsageError: there is no such style, or a file cannot be written.
         """
-        from benchsuite.report.figures import require_style
+        from benchsuite.report.figures.styles import require_style
         from benchsuite.report.page import render
 
         folder = Path(figures) if figures is not None else None

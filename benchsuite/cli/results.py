@@ -10,7 +10,8 @@ import typer
 
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, require_word
-from benchsuite.report.figures import KINDS, require_style
+from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.styles import require_style
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
@@ -147,8 +148,7 @@ def claims(
     from benchsuite.results.frame import frame_of
     from benchsuite.results.store import read_run
 
-    if format not in ("text", "json"):
-        raise UsageError(f"no format {format!r}; allowed: text, json")
+    require_word("--format", format, ("text", "json"))
     loaded = read_run(run)
     warn(loaded.warnings)
     frame = frame_of(loaded)

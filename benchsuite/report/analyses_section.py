@@ -5,6 +5,7 @@ Figures, a table, and whose weights they are of.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, SubjectA
 from benchsuite.report import theme
 from benchsuite.report.analysis_figures import FIGURES, branches_of, weights_words
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.svg import StyleSheet, inline
+from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import fixed, joined, pixels
+from benchsuite.report.words import fixed, joined, pixels, slug
 
 RANDOM = (
     "These weights are random. What is shown is what the architecture does before any training, and nothing "
@@ -26,22 +27,12 @@ RANDOM = (
 
 
 @dataclass(frozen=True)
-class Figured:
-    """A figure of one subject with its definition; `drawing` is kept for writing it to a file."""
-
-    title: str
-    svg: Markup
-    caption: str
-    drawing: Drawing
-
-
-@dataclass(frozen=True)
 class SubjectPart:
     """One mixer or network."""
 
     title: str
     conditions: str
-    figures: list[Figured]
+    figures: list[FigurePart]
     notes: list[str]
 
 
@@ -107,13 +98,37 @@ def part(analyses: Analyses, key: str, sheet: StyleSheet) -> AnalysesPart:
     )
 
 
+def save_all(folders: Sequence[Path], out: Path) -> None:
+    """Write the figures of the analyses in these run folders, named by what they show and of whom.
+
+    Call it with `theme.applied()`.
+    """
+    taken: set[str] = set()
+    for number, folder in enumerate(folders, start=1):
+        found = read_analyses(folder / ANALYSES)
+        run = f"run{number}" if len(folders) > 1 else ""
+        for subject in found.subjects if found else ():
+            for title, drawing in _drawings(subject):
+                name = base = slug(f"analysis {title} {run} {subject.name}")
+                again = 2
+                while name in taken:
+                    name, again = f"{base}-{again}", again + 1
+                taken.add(name)
+                save(drawing.figure, out, name)
+
+
+def _drawings(subject: SubjectAnalysis) -> Iterator[tuple[str, Drawing]]:
+    """Title and figure of all that was looked at."""
+    found = ((title, draw(subject)) for title, draw in FIGURES.items())
+    return ((title, drawing) for title, drawing in found if drawing is not None)
+
+
 def _subject(subject: SubjectAnalysis, key: str, sheet: StyleSheet) -> SubjectPart:
     figures = []
-    for number, (title, draw) in enumerate(FIGURES.items(), 1):
-        drawing = draw(subject)
-        if drawing is not None:
-            svg = inline(drawing.figure, f"{key}-{number}", drawing.alt, {}, sheet, None)
-            figures.append(Figured(title, svg, drawing.caption, drawing))
+    for number, (title, drawing) in enumerate(_drawings(subject), start=1):
+        id = f"{key}-{number}"
+        picture = inline(drawing.figure, f"{id}-p", drawing.alt, {}, sheet, None)
+        figures.append(FigurePart(id, "analysis", title, (View("", picture, drawing.caption),)))
     height, width = subject.resolution
     size = pixels(height if height == width else f"{height}×{width}")
     return SubjectPart(

@@ -7,14 +7,14 @@ be so, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchsuite.format import si, significant
 from benchsuite.labels import noun
 from benchsuite.report.answer_over_axis import of_parameter, of_protocols
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, grouped, names_of
-from benchsuite.report.ranking import NEAR, Order, Ranking, noun_of, rankings, speed
+from benchsuite.report.ranking import Order, Ranking, noun_of, rankings, speed
 from benchsuite.report.words import (
     STATUS_WORDS,
     capitalised,
@@ -26,9 +26,8 @@ from benchsuite.report.words import (
     signed,
     some,
 )
-from benchsuite.results.kernels import is_fused
 from benchsuite.results.record import STATUSES
-from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Decision
+from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW
 from benchsuite.stats.fits import spearman
 
 RANKED = 4
@@ -40,8 +39,20 @@ def answer(cells: Cells) -> list[str]:
     largest group."""
     if not cells.points:
         return ["The run holds no records."]
+    machines = {point.settings["machine"] for point in cells.points}
+    if len(machines) > 1:
+        return _on_one_machine(cells)
     found = of_protocols(cells) or of_parameter(cells)
     return found or of_group(main_group(cells), cells.order, cells.named_reference)
+
+
+def _on_one_machine(cells: Cells) -> list[str]:
+    """The answer of the machine that most cells were timed on, which it names."""
+    name = main_group(cells)[0].settings["machine"]
+    points = tuple(point for point in cells.points if point.settings["machine"] == name)
+    groups = tuple(group for group in cells.groups if group.cells[0].settings["machine"] == name)
+    own = answer(replace(cells, points=points, groups=groups))
+    return [f"This is of {name}; the other machines stand under More figures.", *own]
 
 
 def main_group(cells: Cells) -> Sequence[Point]:
@@ -60,7 +71,7 @@ def of_group(cells: Sequence[Point], order: Order, reference: str | None) -> lis
         texts += [
             fastest(own, reference, kernel=bool(fused)),
             fewest(own),
-            changed(own, fused, cells, order),
+            changed(own, fused),
         ]
     return [capitalised(text) for text in (*texts, _unfinished(fields)) if text]
 
@@ -118,26 +129,23 @@ def _lead_by(shared: Sequence[Ranking]) -> str:
 
 
 def _reference(shared: Sequence[Ranking], reference: str | None) -> str:
-    """Clause on the rank of the reference behind the leaders; if it alone leads, of the others."""
-    firsts, count = names_of(ranking.cells[0] for ranking in shared), len(shared[0].leaders)
-    first, ahead = firsts[0], max(2, count)
-    if (count > 1 and reference in firsts) or TOO_FEW in shared[0].open:
+    """Clause on the rank of the reference, where it is behind leaders and runner-up."""
+    if TOO_FEW in shared[0].open:
         return ""
+    ahead = max(2, len(shared[0].leaders))
     rest = [
-        (ranking.order.between(point, ranking.cells[0]).ratio, place, point.name)
+        (place, ranking.order.between(point, ranking.cells[0]).ratio)
         for ranking in shared
         for place, point in enumerate(ranking.cells[ahead:], start=ahead + 1)
-        if reference in (first, point.name)
+        if point.name == reference
     ]
     if not rest:
         return ""
-    speeds = f"{range_of([ratio for ratio, *_ in rest])} times the speed of {joined(firsts, 'or')}"
-    if reference != first:
-        last = max(len(ranking.cells) for ranking in shared)
-        spots = " to ".join(dict.fromkeys(str(pick(place for _, place, _ in rest)) for pick in (min, max)))
-        return f", and {reference} is number {spots} of {last} by median, at {speeds}"
-    who = "the others reach" if len({name for *_, name in rest}) > 1 else f"{rest[0][2]} reaches"
-    return f", and {who} {speeds}"
+    spots = " to ".join(dict.fromkeys(str(pick(place for place, _ in rest)) for pick in (min, max)))
+    firsts = joined(names_of(ranking.cells[0] for ranking in shared), "or")
+    speeds = f"{range_of([ratio for _, ratio in rest])} times the speed of {firsts}"
+    last = max(len(ranking.cells) for ranking in shared)
+    return f", and {reference} is number {spots} of {last} by median, at {speeds}"
 
 
 def range_of(ratios: Sequence[float]) -> str:
@@ -151,10 +159,9 @@ class _Least:
     """The cells of a ranking with the fewest MACs.
 
     Attributes:
-        verdict: "fastest", "perhaps" or "slower"; "among" where some of them are; "all" where every cell
-            needs the same.
-        behind: speed as a multiple of the leader's: of the slowest of them where the leader is among them,
-            else of the fastest.
+        verdict: "fastest", "perhaps" or "slower"; "among" where several need the fewest, and one of them is
+            the fastest; "all" where every cell needs the same.
+        behind: speed of the fastest of them as a multiple of the leader's.
         doubt: who may need fewer.
     """
 
@@ -183,9 +190,8 @@ def _least(ranking: Ranking) -> _Least | None:
     elif len(ahead) < len(leaders) and ranking.open:
         verdict = "perhaps"
     else:
-        verdict = "fastest" if len(ahead) == len(cheapest) else "among"
-    beside = cheapest[-1] if ahead else cheapest[0]
-    behind = 1.0 if beside is leaders[0] else ranking.order.between(beside, leaders[0]).ratio
+        verdict = "fastest" if len(cheapest) == 1 else "among"
+    behind = 1.0 if ahead else ranking.order.between(cheapest[0], leaders[0]).ratio
     return _Least(ranking, tuple(p.name for p in cheapest), verdict, behind, doubt)
 
 
@@ -216,9 +222,6 @@ def fewest(fields: Sequence[Ranking]) -> str:
         text = words + (every if len(same) == len(least_of) else f" at {_where(same)}")
         if verdict != "all":
             text += f": {_who(same)}"
-        if verdict == "among" and len(same) == 1 and same[0].behind < NEAR:
-            text += f", but {same[0].names[-1]} reaches only {range_of([same[0].behind])} times the speed of "
-            text += same[0].ranking.leaders[0].name
         if verdict == "slower":
             first = {one.ranking.leaders[0].name for one in same}
             ahead = first.pop() if len(first) == 1 else "the fastest"
@@ -267,70 +270,29 @@ def _correlation(fields: Sequence[Ranking]) -> str:
 
 def _verdict(low: float, high: float, names: str) -> str:
     """Meaning of correlations between `low` and `high`; the thresholds are ours, so the numbers follow."""
-    order = f"MACs predict the order of {names} by speed"
-    if high < -1 + 1e-9:
-        return f"{order} exactly"
-    if high <= -0.8:
-        return f"{order} well"
-    if low <= -0.8:
-        return f"{order} well in some settings, worse in others"
-    if high <= -0.4:
-        return f"{order} only in part"
-    if low <= -0.4:
-        return f"{order} in part at best"
-    return (
-        f"among {names} more MACs tend to run faster"
-        if low >= 0.4
-        else (f"MACs do not predict the order of {names} by speed")
-    )
+    if low >= 0.4:
+        return f"among {names} more MACs tend to run faster"
+    if high > -0.4:
+        return f"MACs do not predict the order of {names} by speed" + (" everywhere" if low <= -0.4 else "")
+    degree = "exactly" if high < -1 + 1e-9 else "well" if high <= -0.8 else "only in part"
+    return f"MACs predict the order of {names} by speed {degree}"
 
 
-def changed(own: Sequence[Ranking], fused: Sequence[Ranking], cells: Sequence[Point], order: Order) -> str:
-    """Sentence on the winners that fused kernels change, and on whom they speed up or slow down."""
-    before = {ranking.resolution: ranking.leaders for ranking in own}
+def changed(own: Sequence[Ranking], fused: Sequence[Ranking]) -> str:
+    """Sentence on the winners that fused kernels change."""
+    before = {ranking.resolution: names_of(ranking.leaders) for ranking in own}
     alike: dict[str, list[str]] = {}
-    for kernel in dict.fromkeys(ranking.kernel for ranking in fused):
-        mine = [ranking for ranking in fused if ranking.kernel == kernel and ranking.resolution in before]
-        moved = [c for c in mine if names_of(c.leaders) != names_of(before[c.resolution])]
-        if mine:
+    for kernel, mine in grouped(fused, lambda ranking: ranking.kernel).items():
+        judged = [ranking for ranking in mine if ranking.resolution in before]
+        moved = [one for one in judged if names_of(one.leaders) != before[one.resolution]]
+        if judged:
             alike.setdefault("; ".join(leads(moved)), []).append(kernel)
     texts = []
     for winners, kernels in alike.items():
         called = f"the fused kernel{'s' if len(kernels) > 1 else ''} ({joined(kernels)})"
-        unmoved = f"{called[:1].upper()}{called[1:]} {'change' if len(kernels) > 1 else 'changes'} no winner"
+        unmoved = f"T{called[1:]} {'change' if len(kernels) > 1 else 'changes'} no winner"
         texts.append(f"With {called}, {winners}" if winners else unmoved)
-    return sentence(". ".join(texts) + _gains(cells, order)) if texts else ""
-
-
-def _gains(cells: Sequence[Point], order: Order) -> str:
-    """The largest gain and the largest loss against the math kernel, as far as the rounds tell."""
-    math_of = {(p.name, p.resolution): p for p in cells if p.kernel == "math"}
-    pairs = [
-        (point, order.between(point, math_of[point.name, point.resolution]))
-        for point in cells
-        if is_fused(point.kernel, point.backends) and point.rounds_s
-        and (point.name, point.resolution) in math_of and math_of[point.name, point.resolution].rounds_s
-    ]  # fmt: skip
-    if not pairs:
-        return ""
-    several = len({point.kernel for point, _ in pairs}) > 1
-    most = max((pair for pair in pairs if pair[1].side == "above"), key=_ratio, default=None)
-    least = min((pair for pair in pairs if pair[1].side == "below"), key=_ratio, default=None)
-    parts = [
-        f"{verb} {pair[0].name} most ({_gain(*pair, several=several)})"
-        for verb, pair in (("speeds up", most), ("slows down", least))
-        if pair
-    ]
-    return f"; fusing {joined(parts)}" if parts else "; no speed differs significantly from that on math"
-
-
-def _ratio(pair: tuple[Point, Decision]) -> float:
-    return pair[1].ratio
-
-
-def _gain(point: Point, gain: Decision, *, several: bool) -> str:
-    on = f" with {point.kernel}" if several else ""
-    return f"{gain.ratio:.2f} times at {pixels(point.resolution)}{on}"
+    return sentence(". ".join(texts))
 
 
 def _alone(cells: Sequence[Point]) -> str:

@@ -88,7 +88,7 @@ def of_parameter(cells: Cells) -> list[str]:
     for name in list(dict.fromkeys(line.name for line in own))[:_TOLD]:
         mine = [(line, leaders(line, cells.order)) for line in own if line.name == name]
         clauses = [
-            f"{joined(_numbers(first), 'or')} at {pixels(line.resolution)}"
+            f"{_values(line, first)} at {pixels(line.resolution)}"
             for line, first in mine
             if len(first) < len(line.known)
         ]
@@ -154,15 +154,16 @@ def _follows(sweep: AxisSweep, own: Sequence[AxisLine], order: Order) -> str:
 
 
 def _fused(sweep: AxisSweep, own: Sequence[AxisLine], judged: Sequence[AxisLine], order: Order) -> str:
-    """Sentences on where another kernel moves the fastest value."""
-    before = {(line.name, line.resolution): _numbers(leaders(line, order)) for line in own}
+    """Sentences on where another kernel moves the fastest value away from all that may be it on the first."""
+    before = {(line.name, line.resolution): {spot.at for spot in leaders(line, order)} for line in own}
     texts = []
     for kernel in kernels_of(sweep.cells)[1:]:
         lines = [one for one in judged if one.kernel == kernel and (one.name, one.resolution) in before]
         moved = [
-            f"{joined(now, 'or')} at {pixels(line.resolution)} ({line.name})"
+            f"{_values(line, now)} at {pixels(line.resolution)} ({line.name})"
             for line in lines
-            if (now := _numbers(leaders(line, order))) != before[line.name, line.resolution]
+            if (now := leaders(line, order))
+            and before[line.name, line.resolution].isdisjoint(spot.at for spot in now)
         ]
         if moved:
             rest = "; elsewhere it stays the same" if len(moved) < len(lines) else ""
@@ -178,5 +179,10 @@ def _cut(line: AxisLine) -> bool:
     return any(spot.point.line_unfinished for spot in line.spots)
 
 
-def _numbers(spots: Sequence[Spot]) -> list[str]:
-    return [f"{spot.at:g}" for spot in spots]
+def _values(line: AxisLine, spots: Sequence[Spot]) -> str:
+    """Values of a line in words: "0.9", "0.9 or 1", "0 to 0.7" of three and more that follow each other."""
+    numbers = [f"{spot.at:g}" for spot in spots]
+    start = line.known.index(spots[0])
+    if len(spots) > 2 and list(spots) == line.known[start : start + len(spots)]:
+        return f"{numbers[0]} to {numbers[-1]}"
+    return joined(numbers, "or")

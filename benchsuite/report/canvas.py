@@ -258,13 +258,8 @@ def text(
     ha: Literal["left", "center", "right"] = "left",
     color: str = INK,
     size: float | None = None,
-    backed: bool = False,
 ) -> None:
-    """Text at a place in points from the lower left corner of the axes, centred on y.
-
-    Args:
-        backed: on paper, so that no grid line strikes it through.
-    """
+    """Text at a place in points from the lower left corner of the axes, centred on y."""
     ax.annotate(
         content,
         (x, y),
@@ -274,7 +269,6 @@ def text(
         color=color,
         fontsize=size or text_size(),
         annotation_clip=False,
-        bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.5} if backed else None,
     )
 
 

@@ -6,12 +6,11 @@ A run that stopped early has gaps: the settings and lines of cells that are stil
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from benchsuite.findings.roof import roofline
 from benchsuite.report.comparable_groups import ComparableGroup, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
@@ -21,9 +20,6 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.results.store import Run
 from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key
-
-_ROOF = ("ridge", "roof_flops_per_s", "roof_share", "limited_by", "roof_kernel", "above")
-"""Columns that a roofline adds to the frame."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +55,18 @@ def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
     records = tuple(record for record in run.records if record.status != "skipped")
     gaps = missing(run)
-    frame = with_gaps(to_frame(records, run.environments), run, gaps)
-    roofs = roofline(frame, run.environments)
-    frame = frame.assign(
-        profile=pd.Series([record.profile for record in records], dtype="object"),
-        **{name: roofs[name] for name in _ROOF},
-    )
-    groups = split(points(frame))
+    groups = split(with_gaps(points(records, run.environments), records, gaps))
     order = within(groups)
     groups = with_standings(groups, order)
     of_cell = {point.cell: point for group in groups for point in group.cells}
-    cells = tuple(of_cell[cell] for cell in frame["cell"])
+    cells = tuple(of_cell[record.id] for record in records)
     names = _ordered(run.scenario, names_of(cells))
     timed = names_of(point for point in cells if point.throughput.known)
     named_reference = (run.scenario.get("report") or {}).get("reference")
     first = next((name for name in names if name in timed), None) if len(timed) > 1 else None
     reference = named_reference or first
     relative = _relative(cells, reference)
-    frame = frame.assign(
+    frame = to_frame(records, run.environments).assign(
         published_top1=[point.top1 for point in cells],
         standing=pd.Series([point.standing for point in cells], dtype=object),
         relative=[relative[point.cell].value for point in cells],
@@ -139,19 +129,19 @@ def _standing(run: Run) -> dict[str, bool]:
     return {record.id: not record.interrupted for record in run.records if record.status != "skipped"}
 
 
-def with_gaps(frame: pd.DataFrame, run: Run, gaps: Sequence[Cell]) -> pd.DataFrame:
-    """The frame with two columns that say whether cells are missing: in the setting of each cell,
-    `unfinished`, and among those of its mixer, kernel and size, `line_unfinished`."""
+def with_gaps(cells: Sequence[Point], records: Sequence[Record], gaps: Sequence[Cell]) -> list[Point]:
+    """The cells of these records, marked where others are missing: of their setting, and of their line, those
+    of their mixer, kernel and size."""
     settings = {(key(cell), cell.kernel) for cell in gaps}
     lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
-    cells = {record.id: record.cell for record in run.records}
-    mine = [cells[id] for id in frame["cell"]]
-    return frame.assign(
-        unfinished=pd.Series([(key(cell), cell.kernel) in settings for cell in mine], dtype=bool),
-        line_unfinished=pd.Series(
-            [(cell.target, cell.kernel, cell.resolution) in lines for cell in mine], dtype=bool
-        ),
-    )
+    return [
+        replace(
+            point,
+            unfinished=(key(record.cell), point.kernel) in settings,
+            line_unfinished=(point.target, point.kernel, point.size) in lines,
+        )
+        for point, record in zip(cells, records, strict=True)
+    ]
 
 
 def progress(run: Run, gaps: Sequence[Cell]) -> str:

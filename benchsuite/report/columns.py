@@ -1,35 +1,16 @@
-"""The quantities of a cell, one row each: how it is called, its unit, and which way is better.
+"""The conditions and the quantities of a cell, one row each: tables, figures and the explorer read no other.
 
-Tables of the page, their CSV, Markdown and LaTeX, and the explorer read this list and no other.
+A quantity that is measured is a row of `results.metrics`; here are those that only a page knows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from benchsuite.report.words import MODE_WORDS, counted
-from benchsuite.results.metrics import QUANTITIES
-
-Better = Literal["lower", "higher", ""]
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A column of the frame.
-
-    Attributes:
-        unit: SI base unit; "B" is shown with binary prefixes.
-        better: empty where neither way is.
-        interval: the columns of the ends of its 95 % interval.
-    """
-
-    key: str
-    label: str
-    unit: str = ""
-    better: Better = ""
-    interval: tuple[str, str] | None = None
+from benchsuite.results.metrics import QUANTITIES, FrameColumn
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +66,19 @@ AXES: Mapping[str, str] = {
 }  # fmt: skip
 """Axes of a cell that charts can be drawn over, and how they are called."""
 
-MEASURES: Mapping[str, Quantity] = {
-    **{
-        row.key: Quantity(
-            row.key, row.label, row.unit, getattr(row, "better", ""), getattr(row, "interval", None)
-        )
-        for row in QUANTITIES.values()
-        if row.label
-    },
-    "published_top1": Quantity("published_top1", "Published top-1 accuracy (%)", "", "higher"),
+SHAPE = ("dim", "num_heads", "stride")
+"""Conditions of a layer that a network chooses itself."""
+
+MEASURES: Mapping[str, FrameColumn] = {
+    **{key: row for key, row in QUANTITIES.items() if row.label},
+    "published_top1": FrameColumn(
+        "published_top1", "float64", "", "Published top-1 accuracy (%)", better="higher"
+    ),
 }
-"""Quantities of a cell: whatever `results/metrics.py` has a label for."""
+"""Quantities of a cell: whatever `results/metrics.py` has a label for, and what is published."""
 
 
-def relative(reference: str) -> Quantity:
+def relative(reference: str) -> FrameColumn:
     """The column of speeds as multiples of the reference's in the same setting."""
-    return Quantity("relative", f"× {reference}", "", "higher", ("relative_lo", "relative_hi"))
+    ends = ("relative_lo", "relative_hi")
+    return FrameColumn("relative", "float64", "", f"× {reference}", better="higher", interval=ends)

@@ -5,17 +5,16 @@ Cells that differ in more than mixer, resolution and kernel never share a panel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.columns import CONDITIONS, SHAPE
 from benchsuite.report.points import Point, grouped
 from benchsuite.report.words import pixels
 
 _DTYPES = ("fp64", "fp32", "tf32", "bf16", "fp16", "autocast_bf16", "autocast_fp16")
 _ALWAYS = ("device", "dtype", "mode", "batch")
-_SHAPE = ("dim", "num_heads", "stride")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def split(cells: Sequence[Point], *, over: str = "") -> list[ComparableGroup]:
     Args:
         over: a condition that may differ within a group, because it is looked at over its values.
     """
-    keys = [*_stated(cells), *(key for key in _SHAPE if _varies_within_a_mixer(cells, key))]
+    keys = [*_stated(cells), *(key for key in SHAPE if _varies_within_a_mixer(cells, key))]
     keys = [key for key in keys if key != over]
     varying = [key for key in keys if len(values(cells, key)) > 1]
     stated = [*keys, *(key for key in _shape(cells) if key not in keys)]
@@ -86,6 +85,18 @@ def setting_words(setting: Mapping[str, Any], varying: Sequence[str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def settings_of(cells: Sequence[Point], besides: Collection[str] = ()) -> list[str]:
+    """The setting of each cell in words: "224 px, math", and the conditions in which they differ.
+
+    Args:
+        besides: conditions that are not said.
+    """
+    keys = [key for key in varying(cells) if key not in besides]
+    return [
+        setting_words({"resolution": p.resolution, "kernel": p.kernel, **p.settings}, keys) for p in cells
+    ]
+
+
 def shared(cells: Sequence[Point]) -> dict[str, Any]:
     """The conditions that all cells have in common."""
     keys = (*_stated(cells), *_shape(cells))
@@ -102,7 +113,7 @@ def _stated(cells: Sequence[Point]) -> tuple[str, ...]:
 
 def _shape(cells: Sequence[Point]) -> tuple[str, ...]:
     """Conditions of shape to state; none for networks, which make their own tokens."""
-    return () if all(point.subject == "backbone" for point in cells) else _SHAPE
+    return () if all(point.subject == "backbone" for point in cells) else SHAPE
 
 
 def _varies_within_a_mixer(cells: Sequence[Point], key: str) -> bool:

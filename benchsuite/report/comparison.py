@@ -1,24 +1,30 @@
-"""Comparison of two runs: whether they are comparable, the ratio of each cell, and exact numbers.
+"""Comparison of two runs or more: whether they are comparable, times, speeds by a reference, exact numbers.
 
-Times are compared by the rounds of both sides, which are fresh processes, and by what the self-test says of
-how far runs of one machine differ. The two sides were not measured in turns, so nothing here is a verdict on
-code; `CAVEAT` says so wherever the numbers are shown.
+Seconds of two machines say which is faster, and nothing of mixers. So each mixer is also put beside a
+reference mixer of the same run and setting; these ratios can be compared across machines. A cell of one run
+is a cell of another if all but machine, device and threads is the same.
+
+The runs were not measured in turns, so nothing here is a verdict on code; `CAVEAT` says so wherever the
+numbers are shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from benchsuite.findings import exact, fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding, Level
-from benchsuite.report.differences import as_data, differences_of, settings_of
+from benchsuite.report.comparable_groups import settings_of
+from benchsuite.report.differences import as_data, differences_of, machines_of
 from benchsuite.report.points import MISSING, Point, Value, points
-from benchsuite.report.ranking import as_value, joint_drift
-from benchsuite.report.words import STATUS_WORDS
-from benchsuite.results.frame import to_frame
+from benchsuite.report.ranking import joint_drift, log_multiples, relative_speed
+from benchsuite.report.words import joined
+from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
@@ -28,181 +34,290 @@ CAVEAT = (
     "confidence intervals as far as the self-test measured it; without a self-test no cell is called slower "
     "or faster. To test whether code became slower, use benchsuite gate, which measures both sides in turns."
 )
-
-Seen = Literal["slower", "faster", "no different", "undecided", "no time"]
-SEEN: tuple[Seen, ...] = ("slower", "faster", "no different", "undecided", "no time")
-_SIDES: Mapping[Side, Seen] = {
+Setting = tuple[Any, ...]
+Tables = Mapping[str, Mapping[str, Point]]
+"""Letter of a run → cell, whatever machine it ran on → the cell there."""
+SEEN: Mapping[Side, str] = {
     "above": "slower", "below": "faster", "same": "no different", "undecided": "undecided",
 }  # fmt: skip
+"""Side of 1 on which a ratio of times lies → what the run is beside A."""
 
 
 @dataclass(frozen=True, slots=True)
-class CellPair:
-    """A cell that both runs have.
+class ComparedRun:
+    """One of the runs.
 
     Attributes:
-        words: the cell in words: "HiLo, 224 px, math, batch 64".
-        old, new: seconds per step with their 95 % intervals; missing where there is no time.
-        ratio: new over old, with its 95 % interval from the rounds of both and the drift of the machine.
-        seen: what is decided of the new side, among all pairs.
-        reason: why it is undecided.
-        remarks: statuses other than "ok", and flags, with the side that has them.
+        letter: A, B, C, by which tables name it.
+        findings: in what machine, software and settings of shared cells differ from those of A, the gravest
+            first.
+        changes: exact numbers of shared cells that are not those of A.
+        alone: (id, words) of the cells that no other run has.
     """
 
-    id: str
-    words: str
-    old: Value
-    new: Value
-    ratio: Value
-    seen: Seen
-    reason: str
-    remarks: str
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Two runs, A and B.
-
-    Attributes:
-        old, new: names of their folders.
-        findings: in what machines and settings differ, the gravest first.
-        pairs: cells of both, in the order of B.
-        changes: exact numbers that differ.
-        only_old, only_new: cells of one side, as (id, words).
-        warnings: what was wrong with the folders.
-    """
-
-    old: str
-    new: str
+    letter: str
+    name: str
+    machine: str
+    torch: str
+    commit: str
+    date: str
     findings: tuple[Finding, ...]
-    pairs: tuple[CellPair, ...]
-    changes: tuple[tuple[str, Change], ...]
-    only_old: tuple[tuple[str, str], ...]
-    only_new: tuple[tuple[str, str], ...]
-    warnings: tuple[str, ...]
+    changes: tuple[Change, ...]
+    alone: tuple[tuple[str, str], ...]
 
     @property
     def level(self) -> Level | None:
-        """The gravest finding; None if there is none."""
+        """The gravest difference from A; None if there is none."""
         return fingerprint.gravest(self.findings)
 
-    def of(self, seen: Seen) -> list[CellPair]:
-        """The pairs of which this is decided."""
-        return [pair for pair in self.pairs if pair.seen == seen]
+
+@dataclass(frozen=True, slots=True)
+class ComparedCell:
+    """One cell of at least two runs.
+
+    Attributes:
+        id: in the first run that has it.
+        words: "HiLo, 224 px, math".
+        points: letter → the cell there; absent where that run does not have it.
+        bases: letter → the reference in the same run and setting.
+        times: letter → the decision on the seconds there over those of A.
+        multiples: letter → the decision on `relative` there over that of A.
+    """
+
+    id: str
+    name: str
+    words: str
+    points: Mapping[str, Point]
+    bases: Mapping[str, Point]
+    times: Mapping[str, Decision] = field(default_factory=dict)
+    multiples: Mapping[str, Decision] = field(default_factory=dict)
+
+    def relative(self, letter: str) -> Value:
+        """Speed as a multiple of the reference's in that run; missing where one of the two was not timed."""
+        both = letter in self.points and letter in self.bases
+        return relative_speed(self.points[letter], self.bases[letter]) if both else MISSING
 
 
-def compare(old: Run, new: Run) -> Comparison:
-    """Compare B with A; cells that a rule of the scenario excludes on both sides are left out."""
-    before, after = _by_id(old), _by_id(new)
-    common = [id for id in after if id in before and {before[id].status, after[id].status} != {"skipped"}]
-    words = _words([*before.values(), *after.values()])
-    left, right = _points(old, before, common), _points(new, after, common)
-    decisions = decide(
-        {
-            id: Question(
-                unpaired(right[id].rounds_s, left[id].rounds_s, joint_drift(left[id], right[id])),
-                noise=max(left[id].noise, right[id].noise),
-            )
-            for id in common
-            if left[id].rounds_s and right[id].rounds_s
-        }
-    )
-    changes = exact.changes(old.records, new.records)
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs or more, of which A is the first.
+
+    Attributes:
+        reference: name that speeds are multiples of; None if the runs have no timed name in common.
+        wanted: the scenario's reference, where it could not be taken.
+        cells: those that at least two runs have, setting by setting.
+        words: id → the cell in words, of all cells.
+    """
+
+    runs: tuple[ComparedRun, ...]
+    reference: str | None
+    wanted: str | None
+    cells: tuple[ComparedCell, ...]
+    words: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+    @property
+    def others(self) -> tuple[ComparedRun, ...]:
+        """All runs but A."""
+        return self.runs[1:]
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Compare these runs with the first. Cells that a rule of a scenario excludes are left out."""
+    kept = [[record for record in run.records if record.status != "skipped"] for run in runs]
+    several = any(len(set(map(_anywhere, records))) < len(records) for records in kept)
+    tables: dict[str, dict[str, Point]] = {}
+    for i, (run, records) in enumerate(zip(runs, kept, strict=True)):
+        found = zip(records, points(records, run.environments), strict=True)
+        tables[_letter(i)] = {record.id if several else _anywhere(record): point for record, point in found}
+    every = [point for table in tables.values() for point in table.values()]
+    settings = settings_of(every, besides=() if several else ("device", "threads", "machine"))
+    words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(every, settings, strict=True)}
+    shared = _shared(tables)
+    reference, wanted = _reference(runs, tables, shared)
+    bases = {
+        letter: {_setting(point): point for point in table.values() if point.name == reference}
+        for letter, table in tables.items()
+    }
+    taken = {table[key].cell for table in tables.values() for key in table.keys() & set(shared)}
+    alone = {
+        letter: [(p.cell, words[p.cell]) for p in table.values() if p.cell not in taken]
+        for letter, table in tables.items()
+    }
     return Comparison(
-        old=str(old.path),
-        new=str(new.path),
-        findings=differences_of(old, new, [before[id] for id in common], [after[id] for id in common]),
-        pairs=tuple(
-            _pair(words[id], left[id], right[id], decisions.get(id), _remarks(before[id], after[id]))
-            for id in common
+        runs=tuple(
+            _run(letter, runs[0], run, taken, alone[letter]) for letter, run in zip(tables, runs, strict=True)
         ),
-        changes=tuple((words[change.cell.id], change) for change in changes),
-        only_old=_only(before, after, words),
-        only_new=_only(after, before, words),
-        warnings=(*old.warnings, *new.warnings),
+        reference=reference,
+        wanted=wanted,
+        cells=tuple(_decided([_cell(key, bases, tables, words) for key in shared])),
+        words=words,
+        warnings=tuple(warning for run in runs for warning in run.warnings),
     )
 
 
-def plain(comparison: Comparison) -> dict[str, Any]:
-    """Everything as JSON-able data, in seconds; null where there is no number."""
+def plain(runs: Sequence[Run]) -> dict[str, Any]:
+    """The comparison of these runs as JSON-able data, in seconds; null where there is no number."""
+    found = compare(runs)
     return {
-        "a": comparison.old,
-        "b": comparison.new,
         "caveat": CAVEAT,
-        "comparable": {None: "yes", "refuse": "no"}.get(comparison.level, "with care"),
-        "differences": [
-            {"property": one.path, "level": one.level, "a": one.old, "b": one.new, "why": one.why}
-            for one in comparison.findings
+        "runs": [
+            {
+                "letter": run.letter,
+                "run": run.name,
+                "machine": run.machine,
+                "comparable_with_a": {None: "yes", "refuse": "no"}.get(run.level, "with care"),
+                "differences": [
+                    {"property": one.path, "level": one.level, "a": one.old, "here": one.new, "why": one.why}
+                    for one in run.findings
+                ],
+                "only_here": [id for id, _ in run.alone],
+            }
+            for run in found.runs
         ],
+        "reference": found.reference,
         "cells": [
             {
-                "cell": pair.id,
-                "words": pair.words,
-                "a": as_data(pair.old),
-                "b": as_data(pair.new),
-                "ratio": as_data(pair.ratio),
-                "verdict": pair.seen,
-                "reason": pair.reason,
-                "remarks": pair.remarks,
+                "cell": cell.id,
+                "words": cell.words,
+                "latency_s": {letter: as_data(point.latency) for letter, point in cell.points.items()},
+                "compared_with_a": {
+                    letter: as_data(Value(one.ratio, one.lo, one.hi))
+                    | {"verdict": SEEN[one.side], "reason": one.reason}
+                    for letter, one in cell.times.items()
+                },
+                "relative_throughput": {letter: as_data(cell.relative(letter)) for letter in cell.points},
             }
-            for pair in comparison.pairs
+            for cell in found.cells
         ],
         "exact": [
             {
+                "run": run.letter,
                 "cell": change.cell.id,
                 "metric": change.metric,
                 "a": change.old,
-                "b": change.new,
+                "here": change.new,
                 "note": change.note,
             }
-            for _, change in comparison.changes
+            for run in found.runs
+            for change in run.changes
         ],
-        "only_in_a": [id for id, _ in comparison.only_old],
-        "only_in_b": [id for id, _ in comparison.only_new],
-        "warnings": list(comparison.warnings),
+        "warnings": list(found.warnings),
     }
 
 
-def _pair(words: str, old: Point, new: Point, decision: Decision | None, remarks: str) -> CellPair:
-    return CellPair(
-        id=new.cell,
-        words=words,
-        old=old.latency,
-        new=new.latency,
-        ratio=as_value(decision) if decision else MISSING,
-        seen=_SIDES[decision.side] if decision else "no time",
-        reason=decision.reason if decision and decision.side == "undecided" else "",
-        remarks=remarks,
+def _letter(place: int) -> str:
+    return chr(ord("A") + place) if place < 26 else f"R{place + 1}"
+
+
+def _anywhere(record: Record) -> str:
+    """Id of the cell whatever machine it ran on: on any device, with any threads."""
+    return replace(record.cell, device="cpu", threads=None, machine="").id
+
+
+def _setting(point: Point) -> Setting:
+    """All that cells of one run have in common that differ in the mixer only."""
+    return (point.subject, point.resolution, point.kernel, *point.settings.values())
+
+
+def _shared(tables: Tables) -> list[str]:
+    """Keys that two tables have at least, setting by setting in order of appearance."""
+    counts = Counter(key for table in tables.values() for key in table)
+    first: dict[str, Point] = {}
+    for key, point in ((key, point) for table in tables.values() for key, point in table.items()):
+        first.setdefault(key, point)
+    order = {setting: i for i, setting in enumerate(dict.fromkeys(map(_setting, first.values())))}
+    return sorted((key for key in first if counts[key] > 1), key=lambda key: order[_setting(first[key])])
+
+
+def _reference(runs: Sequence[Run], tables: Tables, shared: Sequence[str]) -> tuple[str | None, str | None]:
+    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted.
+
+    A run that shares no cell with another one is not asked.
+    """
+    concerned = [table for table in tables.values() if table.keys() & set(shared)] or list(tables.values())
+    timed = [dict.fromkeys(p.name for p in table.values() if p.throughput.known) for table in concerned]
+    common = [name for name in timed[0] if all(name in names for names in timed)]
+    wishes = [(run.scenario.get("report") or {}).get("reference") for run in runs]
+    wish = next((str(one) for one in wishes if one), None)
+    if wish in common:
+        return wish, None
+    return next(iter(common), None), wish
+
+
+def _cell(
+    key: str, bases: Mapping[str, Mapping[Setting, Point]], tables: Tables, words: Mapping[str, str]
+) -> ComparedCell:
+    points = {letter: table[key] for letter, table in tables.items() if key in table}
+    found = {letter: bases[letter].get(_setting(point)) for letter, point in points.items()}
+    first = next(iter(points.values()))
+    return ComparedCell(
+        id=first.cell,
+        name=first.name,
+        words=words[first.cell],
+        points=points,
+        bases={letter: base for letter, base in found.items() if base is not None},
     )
 
 
-def _remarks(old: Record, new: Record) -> str:
-    """ "A: OOM, busy host"; empty for cells that are ok and above suspicion."""
-    remarks = []
-    for side, record in (("A", old), ("B", new)):
-        words = [] if record.status == "ok" else [STATUS_WORDS[record.status]]
-        words += [flag.replace("_", " ") for flag in record.flags]
-        remarks += [f"{side}: {', '.join(words)}"] if words else []
-    return "; ".join(remarks)
+def _decided(cells: Sequence[ComparedCell]) -> list[ComparedCell]:
+    """The cells with their decisions: those on times are one family, those on multiples are another.
+
+    A reader asks the one of two versions on one machine and the other of two machines, never both.
+    """
+    times: dict[tuple[int, str], Question] = {}
+    multiples: dict[tuple[int, str], Question] = {}
+    for i, cell in enumerate(cells):
+        a = cell.points.get("A")
+        for letter, here in cell.points.items():
+            if a is None or letter == "A" or not (a.rounds_s and here.rounds_s):
+                continue
+            noise = max(a.noise, here.noise)
+            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
+            times[i, letter] = Question(ratio, noise=noise)
+            mine, its = _multiples(cell, letter), _multiples(cell, "A")
+            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
+                multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
+    of_times, of_multiples = decide(times), decide(multiples)
+    return [
+        replace(
+            cell,
+            times={letter: of_times[i, letter] for letter in cell.points if (i, letter) in of_times},
+            multiples={
+                letter: of_multiples[i, letter] for letter in cell.points if (i, letter) in of_multiples
+            },
+        )
+        for i, cell in enumerate(cells)
+    ]
 
 
-def _by_id(run: Run) -> dict[str, Record]:
-    return {record.id: record for record in run.records}
+def _multiples(cell: ComparedCell, letter: str) -> list[float]:
+    """Speed as a multiple of the reference's in each round; empty for the reference itself."""
+    point, base = cell.points[letter], cell.bases.get(letter)
+    if base is None or base is point:
+        return []
+    return [math.exp(log) for log in log_multiples(point, base)]
 
 
-def _points(run: Run, records: Mapping[str, Record], ids: Sequence[str]) -> dict[str, Point]:
-    return {point.cell: point for point in points(to_frame((records[id] for id in ids), run.environments))}
+def _run(
+    letter: str, first: Run, run: Run, shared: Collection[str], alone: Sequence[tuple[str, str]]
+) -> ComparedRun:
+    """One of the runs.
 
-
-def _only(
-    here: Mapping[str, Record], there: Mapping[str, Record], words: Mapping[str, str]
-) -> tuple[tuple[str, str], ...]:
-    ids = (id for id, record in here.items() if id not in there and record.status != "skipped")
-    return tuple((id, words[id]) for id in ids)
-
-
-def _words(records: Sequence[Record]) -> dict[str, str]:
-    """Cell → name, size, kernel, and what else varies over all of them."""
-    frame = to_frame(records)
-    settings = zip(frame["cell"], frame["name"], settings_of(frame), strict=True)
-    return {cell: f"{name}, {setting}" for cell, name, setting in settings}
+    Args:
+        shared: ids of its cells and of those of A that are compared.
+    """
+    environment = run.environment
+    before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
+    machines = dict.fromkeys(map(machine_name, machines_of(run, run.records)))
+    return ComparedRun(
+        letter=letter,
+        name=str(run.path),
+        machine=joined(list(machines)),
+        torch=str(environment.get("torch") or ""),
+        commit=str((environment.get("git") or {}).get("commit") or "")[:7],
+        date=str(environment.get("started_at") or "")[:10],
+        findings=() if run is first else differences_of(first, run, before, after),
+        changes=() if run is first else tuple(exact.changes(before, after)),
+        alone=tuple(alone),
+    )

@@ -1,31 +1,24 @@
-"""Comparison of runs as sentences and tables: for the page, for Markdown and for a terminal.
-
-Two runs are compared cell by cell, more by machine, by the order of their mixers, and by speed relative to a
-reference mixer; the last two are also said of two runs.
-"""
+"""Comparison of runs as sentences and tables: for the page, for Markdown and for a terminal."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from benchsuite.findings.exact import Change
 from benchsuite.format import significant
-from benchsuite.report import comparison, several_runs
-from benchsuite.report.comparison import CAVEAT, SEEN, CellPair, Comparison, compare
+from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, metric_words, table_of
-from benchsuite.report.points import MISSING, Value, grouped, stated
-from benchsuite.report.ranking import doubt
-from benchsuite.report.several_runs import ComparedCell, Reversal, SeveralRuns, compare_several
-from benchsuite.report.tables import Row, Section, Table, TableCell, table, trimmed
+from benchsuite.report.points import Value, stated
+from benchsuite.report.ranking import as_value
+from benchsuite.report.tables import Row, Section, TableCell, table, trimmed
 from benchsuite.report.templating import filled
-from benchsuite.report.words import STATUS_WORDS, counted, fixed, joined, scale_of, some, spread
+from benchsuite.report.words import STATUS_WORDS, counted, fixed, joined, scale_of, sentence, some, spread
 from benchsuite.results.store import Run
-from benchsuite.stats.evidence import FALSE_DISCOVERY
+from benchsuite.stats.evidence import FALSE_DISCOVERY, Decision, Side
 
 _BRACKETS = " Brackets: 95 % confidence intervals."
+_HIGHER: Mapping[Side, str] = {**SEEN, "above": "higher", "below": "lower"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +26,7 @@ class ComparisonPage:
     """The whole page. `styles` are those of figures, of which there are none.
 
     Attributes:
-        answer: how many cells are slower, faster or undecided; empty for more than two runs.
+        answer: how many cells are slower, faster or undecided.
     """
 
     title: str
@@ -46,49 +39,27 @@ class ComparisonPage:
 
 def page(runs: Sequence[Run]) -> ComparisonPage:
     """The page of two runs or more."""
-    several = compare_several(runs)
-    if len(runs) == 2:
-        return page_of_two(compare(*runs), several)
-    names = [f"{run.letter} is {run.name}" for run in several.runs]
+    found = compare(runs)
+    several = len(runs) > 2
+    names = "; ".join(f"{run.letter} is {run.name}, on {run.machine}" for run in found.runs)
+    title = (
+        f"{len(runs)} runs compared"
+        if several
+        else f"{found.runs[1].name} compared with {found.runs[0].name}"
+    )
     return ComparisonPage(
-        title=f"{len(runs)} runs compared",
-        answer="",
-        summary=f"{'; '.join(names)}.",
+        title=title,
+        answer=_answer(found),
+        summary=f"{names}. Ratios are {'over A' if several else 'B over A'}.",
         caveat=CAVEAT,
-        sections=tuple(sections(several)),
+        sections=tuple(part for part in (*sections(found), _alone(found)) if part),
     )
 
 
-def page_of_two(two: Comparison, several: SeveralRuns | None = None) -> ComparisonPage:
-    """The page of two runs.
-
-    Args:
-        several: the same two, by the order of their mixers and relative to a reference.
-    """
-    parts = [_comparable_two(two), _times_of_two(two), _exact(two), _only_one(two)]
-    if several is not None:
-        parts += [_order(several), _relative(several)]
-    return ComparisonPage(
-        title=f"{two.new} compared with {two.old}",
-        answer=_answer(two),
-        summary=f"A is {two.old}; B is {two.new}. Ratios are B over A.",
-        caveat=CAVEAT,
-        sections=tuple(part for part in parts if part),
-    )
-
-
-def sections(several: SeveralRuns) -> list[Section]:
-    """Sections on several runs: differences, order of mixers, relative speed, times."""
-    parts = (_comparable(several), _order(several), _relative(several), _times(several))
+def sections(found: Comparison) -> list[Section]:
+    """Sections on these runs: differences, times, speed relative to a reference, exact numbers."""
+    parts = (_comparable(found), _times(found), _relative(found), _exact(found))
     return [part for part in parts if part]
-
-
-def plain(runs: Sequence[Run]) -> dict[str, Any]:
-    """The same as JSON-able data; what two runs have beyond more is beside the key `across`."""
-    several = several_runs.plain(compare_several(runs))
-    if len(runs) == 2:
-        return comparison.plain(compare(*runs)) | {"across": several}
-    return several | {"caveat": CAVEAT}
 
 
 def to_html(page: ComparisonPage) -> str:
@@ -96,285 +67,217 @@ def to_html(page: ComparisonPage) -> str:
     return filled("comparison.html.j2", page=page)
 
 
-def _number(value: Value, factor: float = 1.0) -> TableCell:
-    text = spread(value.value, value.lo, value.hi, factor)
-    return TableCell(text, value.value if value.known else None)
+def _answer(found: Comparison) -> str:
+    if not found.cells:
+        return "No cell is in two of the runs: a cell is the same only if all of its settings are."
+    texts = []
+    for run in found.others:
+        both = [cell for cell in found.cells if {"A", run.letter} <= cell.points.keys()]
+        sides = Counter(cell.times[run.letter].side for cell in both if run.letter in cell.times)
+        counts = [f"{sides[side]} {word}" for side, word in SEEN.items() if sides[side]]
+        missing = len(both) - sides.total()
+        counts += [f"{missing} without a time"] if missing else []
+        texts += [
+            f"Of {counted(len(both), 'cell')} in A and {run.letter}, {run.letter} is: {joined(counts)}."
+        ]
+    return " ".join(texts)
 
 
-def _comparable_two(two: Comparison) -> Section:
-    grave = [one.label for one in two.findings if one.level == two.level]
-    sentence = {
-        None: "Machines, software and settings are the same in all that is compared.",
-        "note": "Machines, software and settings differ in nothing that usually changes times.",
-        "warn": f"Time differences may have other causes than the code: {some(grave)}.",
-        "refuse": f"Times are not comparable: the two runs differ in {some(grave)}.",
-    }[two.level]
-    caption = "Differences between the two runs, the most serious first."
-    differences = table_of(caption, ("A", "B"), {"B": two.findings})
-    tables = (differences,) if differences else ()
-    return Section("comparable", "Comparability", (sentence, *two.warnings), tables)
-
-
-def _answer(two: Comparison) -> str:
-    if not two.pairs:
-        return "The two runs have no cell in common: a cell is the same only if all of its settings are."
-    counts = [f"{len(pairs)} {seen}" for seen in SEEN if (pairs := two.of(seen))]
-    return f"Of {counted(len(two.pairs), 'cell')} in both runs, B is: {joined(counts)}."
-
-
-def _times_of_two(two: Comparison) -> Section:
-    shown = [pair for pair in two.pairs if pair.old.known or pair.new.known]
-    shown.sort(key=lambda pair: SEEN.index(pair.seen))
-    several = len({pair.reason for pair in shown if pair.reason}) > 1
-    sentences = tuple(_about_times(two))
-    if not shown:
-        return Section("times", "Times", sentences)
-    factor, unit = scale_of((pair.new.value for pair in shown), "s")
-    numbers = (f"A ({unit})", f"B ({unit})", "B / A")
-    heads = ("Cell", *numbers, "B is", "Remarks")
-    caption = "Latency per step, and the ratio of the rounds of both." + stated(
-        _BRACKETS, (value for pair in shown for value in (pair.old, pair.new, pair.ratio))
-    )
-    rows = (_timed(pair, factor, reason=several) for pair in shown)
-    times = table(caption, heads, rows, numeric=numbers, sortable=True)
-    return Section("times", "Times", sentences, (trimmed(times),))
-
-
-def _timed(pair: CellPair, factor: float, *, reason: bool) -> Row:
-    """Args: reason: with why it is undecided, since the reasons of cells differ."""
-    return Row(
-        (
-            TableCell(pair.words),
-            _number(pair.old, factor),
-            _number(pair.new, factor),
-            _number(pair.ratio),
-            TableCell(f"{pair.seen}: {pair.reason}" if reason and pair.reason else pair.seen),
-            TableCell(pair.remarks),
-        ),
-        id=f"cell-{pair.id}",
-        failed=not pair.ratio.known,
-    )
-
-
-def _about_times(two: Comparison) -> Iterator[str]:
-    ratios = sorted(pair.ratio.value for pair in two.pairs if pair.ratio.known)
-    if len(ratios) > 1:
-        ends = f"{fixed(ratios[0], 4)} to {fixed(ratios[-1], 4)}"
-        middle = fixed(statistics.median(ratios), 4)
-        yield f"The median of {len(ratios)} ratios is {middle}; they range from {ends}."
-    reasons = dict.fromkeys(pair.reason for pair in two.of("undecided"))
-    if reasons:
-        yield f"Undecided: {joined(list(reasons), 'or')}."
-    if two.of("slower") or two.of("faster"):
-        yield (
-            f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are "
-            "expected to be so by chance (false discovery rate, Benjamini and Hochberg)."
-        )
-
-
-def _exact(two: Comparison) -> Section:
-    if not two.changes:
-        same = (
-            "Parameters, MACs, operators, graphs and peak memory are the same wherever both sides have them."
-        )
-        sentence = same if two.pairs else "There is nothing to compare."
-        return Section("exact", "Exact numbers", (sentence,))
-    cells = len({change.cell.id for _, change in two.changes})
-    sentence = (
-        f"{counted(len(two.changes), 'number')} of {counted(cells, 'cell')} changed; they have no noise."
-    )
-    heads = ("Cell", "Number", "A", "B", "B / A", "Note")
-    rows = (
-        (
-            words,
-            metric_words(change),
-            TableCell(f"{change.old:,}", change.old),
-            TableCell(f"{change.new:,}", change.new),
-            _ratio(change),
-            change.note,
-        )
-        for words, change in two.changes
-    )
-    changed = table("Exact numbers that changed.", heads, rows, numeric=("A", "B", "B / A"), sortable=True)
-    return Section("exact", "Exact numbers", (sentence,), (trimmed(changed),))
-
-
-def _ratio(change: Change) -> TableCell:
-    if change.old == 0:
-        return TableCell("–")
-    return TableCell(fixed(change.new / change.old, 4), change.new / change.old)
-
-
-def _only_one(two: Comparison) -> Section | None:
-    sides = [(side, cells) for side, cells in (("A", two.only_old), ("B", two.only_new)) if cells]
-    if not sides:
-        return None
-    counts = [f"{counted(len(cells), 'cell')} only in {side}" for side, cells in sides]
-    tables = tuple(
-        table(f"Cells that only {side} has.", ("Cell", "Id"), ((words, id) for id, words in cells))
-        for side, cells in sides
-    )
-    return Section("missing", "Cells in one run only", (f"{joined(counts)}.",), tables)
-
-
-def _comparable(several: SeveralRuns) -> Section:
+def _comparable(found: Comparison) -> Section:
     runs = table(
         "The runs; the tables below name them by letter.",
         ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Comparable"),
         (
             (
                 run.letter, run.name, run.machine, run.torch or "–", run.commit or "–", run.date or "–",
-                "–" if run is several.runs[0] else COMPARABLE[run.level],
+                "–" if run is found.runs[0] else COMPARABLE[run.level],
             )
-            for run in several.runs
+            for run in found.runs
         ),
     )  # fmt: skip
     differences = table_of(
         "Differences from run A, the most serious first.",
-        [run.letter for run in several.runs],
-        {run.letter: run.findings for run in several.runs},
+        [run.letter for run in found.runs],
+        {run.letter: run.findings for run in found.runs},
     )
     tables = (runs, differences) if differences else (runs,)
-    return Section("comparable", "Comparability", tuple(_about_comparability(several)), tables)
+    return Section("comparable", "Comparability", tuple(_about_comparability(found)), tables)
 
 
-def _about_comparability(several: SeveralRuns) -> list[str]:
-    sentences = []
+def _about_comparability(found: Comparison) -> Iterator[str]:
+    doubts = False
     for level, text in (
         ("refuse", "Times of {runs} are not comparable with those of A: they differ in {what}."),
         ("warn", "Time differences of {runs} to A may have other causes than the code: {what}."),
     ):
-        runs = [run for run in several.runs if run.level == level]
+        runs = [run for run in found.others if run.level == level]
         if runs:
+            doubts = True
             labels = [one.label for run in runs for one in run.findings if one.level == level]
             letters = joined([run.letter for run in runs])
-            sentences.append(text.format(runs=letters, what=some(list(dict.fromkeys(labels)))))
-    if not sentences:
-        sentences.append(
-            "The runs differ in nothing that usually changes times."
-            if several.level
-            else "Machines, software and settings are the same in all runs."
+            yield text.format(runs=letters, what=some(list(dict.fromkeys(labels))))
+    if not doubts:
+        yield (
+            "Machines, software and settings differ in nothing that usually changes times."
+            if any(run.level for run in found.others)
+            else "Machines, software and settings are the same in all that is compared."
         )
-    alone = [f"{counted(n, 'cell')} of {letter}" for letter, n in several.alone.items() if n]
-    if not several.cells:
-        sentences.append("No cell occurs in two of the runs: all settings but device and threads must agree.")
-    elif alone:
-        verb = "is" if len(alone) == 1 and alone[0].startswith("1 ") else "are"
-        sentences.append(f"{joined(alone)} {verb} in no other run, and left out here.")
-    return [*sentences, *several.warnings]
+    alone = [f"{counted(len(run.alone), 'cell')} only in {run.letter}" for run in found.runs if run.alone]
+    yield from [f"{joined(alone)}."] if alone else []
+    yield from found.warnings
 
 
-def _order(several: SeveralRuns) -> Section | None:
-    if len({cell.name for cell in several.cells}) < 2:
-        return None
-    sentences = _about_order(several)
-    tables: tuple[Table, ...] = ()
-    merged = _merged(several.reversals)
-    sentences += [_reversed(pair, settings) for pair, settings in merged[:6]]
-    if len(merged) > 6:
-        rows = (
-            (f"{first}, {second}", joined(faster), joined(slower), "; ".join(settings))
-            for (first, second, faster, slower), settings in merged
+def _times(found: Comparison) -> Section:
+    shown = [cell for cell in found.cells if any(point.latency.known for point in cell.points.values())]
+    sentences = tuple(_about_times(found))
+    if not shown:
+        return Section("times", "Times", sentences)
+    factor, unit = scale_of((p.latency.value for cell in shown for p in cell.points.values()), "s")
+    letters = [run.letter for run in found.runs]
+    numbers = [f"{letter} ({unit})" for letter in letters] + [f"{letter} / A" for letter in letters[1:]]
+    caption = "Latency per step, and the ratio of the rounds of both." + stated(
+        _BRACKETS, (point.latency for cell in shown for point in cell.points.values())
+    )
+    rows = (
+        Row(
+            (
+                TableCell(cell.words),
+                *(_time(cell, letter, factor) for letter in letters),
+                *(_decided(cell.times.get(letter)) for letter in letters[1:]),
+                TableCell(_sides(cell.times, SEEN, found)),
+                TableCell(_remarks(cell)),
+            ),
+            failed=not cell.times,
         )
-        heads = ("Mixers", "First is faster on", "Slower on", "Settings")
-        tables = (table("All pairs whose order differs significantly.", heads, rows, sortable=True),)
-    return Section("order", "The order of the mixers", tuple(sentences), tables)
-
-
-def _about_order(several: SeveralRuns) -> list[str]:
-    if not several.ordered:
-        return ["No two mixers differ significantly in two of the runs, so their order cannot be compared."]
-    pairs = f"{counted(several.ordered, 'pair')} of mixers that differ significantly in two runs"
-    if not several.reversals:
-        return [f"The order is the same in all {pairs}."]
-    same = several.ordered - len(several.reversals)
-    return [f"Of {pairs}, {same} have the same order and {len(several.reversals)} do not."]
-
-
-_Pair = tuple[str, str, tuple[str, ...], tuple[str, ...]]
-
-
-def _merged(reversals: Sequence[Reversal]) -> list[tuple[_Pair, list[str]]]:
-    """Reversals that are the same in several settings, those of the most settings first."""
-    alike = grouped(reversals, lambda one: (one.first, one.second, one.faster, one.slower))
-    settings = [(pair, [one.setting for one in several]) for pair, several in alike.items()]
-    return sorted(settings, key=lambda item: -len(item[1]))
-
-
-def _reversed(pair: _Pair, settings: Sequence[str]) -> str:
-    first, second, faster, slower = pair
-    listed = "; ".join(settings[:3]) + (f"; {len(settings) - 3} more" if len(settings) > 3 else "")
-    where = settings[0] if len(settings) == 1 else f"{len(settings)} settings ({listed})"
-    return f"{first} is faster than {second} on {joined(faster)} and slower on {joined(slower)}: {where}."
-
-
-def _relative(several: SeveralRuns) -> Section | None:
-    title = "Speed relative to a reference mixer"
-    if len({cell.name for cell in several.cells}) < 2:
-        return None
-    if several.reference is None:
-        none = "The runs have no timed mixer in common, so speeds have no common reference."
-        return Section("relative", title, (none,))
-    sentence = (
-        f"Throughput as a multiple of that of {several.reference} in the same run and setting; above 1 is "
-        "faster. Machines can be compared by these ratios, where their seconds cannot."
+        for cell in sorted(shown, key=_gravest)
     )
-    letters = [run.letter for run in several.runs]
-    rows: list[list[str | TableCell]] = []
-    for cell in several.cells:
-        values = [cell.relative.get(letter, MISSING) for letter in letters]
-        if cell.name != several.reference and any(value.known for value in values):
-            rows.append([cell.words, *map(_number, values), _compared_with_a(cell)])
-    if not rows:
-        return Section("relative", title, (sentence, "No other cell was timed with it."))
-    wish = (
-        f"The scenario's reference, {several.wanted}, was not timed in all runs; {several.reference} is the "
-        "first that was."
+    heads = ("Cell", *numbers, _judged(found), "Remarks")
+    return Section(
+        "times", "Times", sentences, (trimmed(table(caption, heads, rows, numeric=numbers, sortable=True)),)
     )
-    caption = f"Throughput over that of {several.reference}, paired by round." + stated(
-        _BRACKETS, (value for cell in several.cells for value in cell.relative.values())
-    )
-    heads = ("Cell", *letters, "Compared with A")
-    sentences = (sentence, wish) if several.wanted else (sentence,)
-    ratios = table(caption, heads, rows, numeric=letters, sortable=True)
-    return Section("relative", title, sentences, (ratios,))
 
 
-def _compared_with_a(cell: ComparedCell) -> str:
-    """ "B higher, C undecided (the rounds disagree)"; nothing for runs that lack one of the two multiples."""
+def _gravest(cell: ComparedCell) -> int:
+    """Order of rows: slower cells first, those without a time last."""
+    order = list(SEEN)
+    return min((order.index(one.side) for one in cell.times.values()), default=len(order))
+
+
+def _time(cell: ComparedCell, letter: str, factor: float) -> TableCell:
+    point = cell.points.get(letter)
+    if point is None:
+        return TableCell("–")
+    return _number(point.latency, factor) if point.latency.known else TableCell(STATUS_WORDS[point.status])
+
+
+def _number(value: Value, factor: float = 1.0) -> TableCell:
+    text = spread(value.value, value.lo, value.hi, factor)
+    return TableCell(text, value.value if value.known else None)
+
+
+def _decided(decision: Decision | None) -> TableCell:
+    return TableCell("–") if decision is None else _number(as_value(decision))
+
+
+def _judged(found: Comparison) -> str:
+    """Head of the column of decisions."""
+    return "B is" if len(found.runs) == 2 else "Compared with A"
+
+
+def _sides(decisions: Mapping[str, Decision], words: Mapping[Side, str], found: Comparison) -> str:
+    """The decisions on a cell: "slower" of two runs, "B slower, C undecided" of more."""
+    if len(found.runs) == 2:
+        return "".join(words[one.side] for one in decisions.values())
     texts = []
-    for side, word in (
-        ("above", "higher"),
-        ("below", "lower"),
-        ("same", "no different"),
-        ("undecided", "undecided"),
-    ):
-        letters = [letter for letter, found in cell.compared_with_a.items() if found.side == side]
-        if letters:
-            why = doubt(cell.compared_with_a.values()) if side == "undecided" else ""
-            texts.append(f"{joined(letters)} {word}{f' ({why})' if why else ''}")
+    for side, word in words.items():
+        letters = [letter for letter, one in decisions.items() if one.side == side]
+        texts += [f"{joined(letters)} {word}"] if letters else []
     return ", ".join(texts)
 
 
-def _times(several: SeveralRuns) -> Section | None:
-    letters = [run.letter for run in several.runs]
-    shown = [cell for cell in several.cells if any(p.latency.known for p in cell.points.values())]
-    if not shown:
-        return None
-    factor, unit = scale_of((p.latency.value for cell in shown for p in cell.points.values()), "s")
+def _remarks(cell: ComparedCell) -> str:
+    """Flags with the run that has them: "A: drift, busy host"."""
+    flags = {letter: point.flags for letter, point in cell.points.items() if point.flags}
+    return "; ".join(f"{letter}: {', '.join(words).replace('_', ' ')}" for letter, words in flags.items())
 
-    def time(cell: ComparedCell, letter: str) -> str | TableCell:
-        point = cell.points.get(letter)
-        if point is None:
-            return TableCell("–")
-        return (
-            _number(point.latency, factor) if point.latency.known else TableCell(STATUS_WORDS[point.status])
+
+def _about_times(found: Comparison) -> Iterator[str]:
+    every = [decision for cell in found.cells for decision in cell.times.values()]
+    reasons = dict.fromkeys(one.reason for one in every if one.side == "undecided")
+    yield from [sentence(f"Undecided: {joined(list(reasons), 'or')}")] if reasons else []
+    if any(one.side in ("above", "below") for one in every):
+        yield (
+            f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are "
+            "expected to be so by chance (false discovery rate, Benjamini and Hochberg)."
         )
 
-    caption = "Latency per step." + stated(
-        _BRACKETS, (point.latency for cell in shown for point in cell.points.values())
+
+def _relative(found: Comparison) -> Section | None:
+    title = "Speed relative to a reference mixer"
+    if len({cell.name for cell in found.cells}) < 2:
+        return None
+    if found.reference is None:
+        none = "The runs have no timed mixer in common, so speeds have no common reference."
+        return Section("relative", title, (none,))
+    about = (
+        f"Throughput as a multiple of that of {found.reference} in the same run and setting; above 1 is "
+        "faster. Machines can be compared by these ratios, where their seconds cannot."
     )
-    numbers = [f"{letter} ({unit})" for letter in letters]
-    rows = ((cell.words, *(time(cell, letter) for letter in letters)) for cell in shown)
-    times = table(caption, ("Cell", *numbers), rows, numeric=numbers, sortable=True)
-    return Section("times", "Times", (), (times,))
+    letters = [run.letter for run in found.runs]
+    values = {cell.id: [cell.relative(letter) for letter in letters] for cell in found.cells}
+    rows: list[list[str | TableCell]] = [
+        [cell.words, *map(_number, values[cell.id]), _sides(cell.multiples, _HIGHER, found)]
+        for cell in found.cells
+        if cell.name != found.reference and any(value.known for value in values[cell.id])
+    ]
+    if not rows:
+        return Section("relative", title, (about, "No other cell was timed with it."))
+    wish = (
+        f"The scenario's reference, {found.wanted}, was not timed in all runs; {found.reference} is the "
+        "first that was."
+    )
+    caption = f"Throughput over that of {found.reference}, paired by round." + stated(
+        _BRACKETS, (value for row in values.values() for value in row)
+    )
+    ratios = table(caption, ("Cell", *letters, _judged(found)), rows, numeric=letters, sortable=True)
+    return Section("relative", title, (about, wish) if found.wanted else (about,), (ratios,))
+
+
+def _exact(found: Comparison) -> Section:
+    rows = [
+        (
+            found.words[change.cell.id],
+            metric_words(change),
+            run.letter if len(found.runs) > 2 else "",
+            TableCell(f"{change.old:,}", change.old),
+            TableCell(f"{change.new:,}", change.new),
+            TableCell(fixed(change.new / change.old, 4), change.new / change.old) if change.old else "–",
+            change.note,
+        )
+        for run in found.others
+        for change in run.changes
+    ]
+    if not rows:
+        same = (
+            "Parameters, MACs, operators, graphs and peak memory are the same wherever both sides have them."
+        )
+        return Section("exact", "Exact numbers", (same if found.cells else "There is nothing to compare.",))
+    there = "B" if len(found.runs) == 2 else "There"
+    numbers = ("A", there, f"{there} / A")
+    cells = len({row[0] for row in rows})
+    changed = table(
+        "Exact numbers that changed.",
+        ("Cell", "Number", "Run", *numbers, "Note"), rows, numeric=numbers, sortable=True,
+    )  # fmt: skip
+    about = f"{counted(len(rows), 'number')} of {counted(cells, 'cell')} changed; they have no noise."
+    return Section("exact", "Exact numbers", (about,), (trimmed(changed),))
+
+
+def _alone(found: Comparison) -> Section | None:
+    """The cells that one run only has, by name."""
+    tables = tuple(
+        table(f"Cells that only {run.letter} has.", ("Cell", "Id"), ((words, id) for id, words in run.alone))
+        for run in found.runs
+        if run.alone
+    )
+    return Section("missing", "Cells in one run only", (), tables) if tables else None

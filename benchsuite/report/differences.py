@@ -6,14 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.findings import fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.format import byte_size, significant
-from benchsuite.report.columns import CONDITIONS
-from benchsuite.report.comparable_groups import setting_words
 from benchsuite.report.points import Value
 from benchsuite.report.tables import Table, table
 from benchsuite.report.words import joined
@@ -37,18 +33,6 @@ COUNTED = {
     "peak_allocated_bytes": "Peak memory, allocated (B)",
 }
 """Metric of `findings/exact.py` → how the table says it."""
-
-
-def varying(frame: pd.DataFrame) -> list[str]:
-    """The factors in which the cells of a frame differ."""
-    return [axis for axis in CONDITIONS if frame[axis].nunique(dropna=axis != "threads") > 1]
-
-
-def settings_of(frame: pd.DataFrame) -> list[str]:
-    """The setting of each row: "224 px, math", and the factors in which the cells differ."""
-    axes = varying(frame)
-    rows = frame.to_dict("records")
-    return [setting_words({str(key): row[key] for key in row}, axes) for row in rows]
 
 
 def differences_of(

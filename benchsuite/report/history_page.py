@@ -11,11 +11,11 @@ from typing import Any
 from benchsuite.findings.exact import Change
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
 from benchsuite.format import significant
-from benchsuite.report.differences import metric_words, settings_of
-from benchsuite.report.points import grouped
+from benchsuite.report.comparable_groups import settings_of
+from benchsuite.report.differences import metric_words
+from benchsuite.report.points import grouped, points
 from benchsuite.report.tables import Section, TableCell, table, trimmed
 from benchsuite.report.words import counted, fixed, slug, some
-from benchsuite.results.frame import to_frame
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 from benchsuite.text import in_spreadsheet
 
@@ -36,9 +36,9 @@ def named(history: Sequence[Series]) -> dict[int, str]:
     words: dict[int, str] = {}
     for group in dict.fromkeys((series.scenario, series.machine) for series in history):
         places = [i for i, series in enumerate(history) if (series.scenario, series.machine) == group]
-        frame = to_frame(history[i].points[-1].record for i in places)
-        for i, name, setting in zip(places, frame["name"], settings_of(frame), strict=True):
-            words[i] = ", ".join(text for text in (name, setting, history[i].manner) if text)
+        cells = points(history[i].points[-1].record for i in places)
+        for i, point, setting in zip(places, cells, settings_of(cells), strict=True):
+            words[i] = ", ".join(text for text in (point.name, setting, history[i].manner) if text)
     return words
 
 
@@ -58,11 +58,12 @@ def reasons(shift: Shift) -> str:
 
 def _overview(history: Sequence[Series]) -> Section:
     runs = {(point.run, point.time) for series in history for point in series.points}
-    machines = {series.machine for series in history}
+    machines = list(dict.fromkeys(series.machine for series in history))
     telling = [series for series in history if len(series.timed) >= LEAST]
     texts = [
         f"{counted(len(history), 'series', 'series')} from {counted(len(runs), 'run')} on "
-        f"{counted(len(machines), 'machine')}; a series is one cell of one scenario on one machine."
+        f"{counted(len(machines), 'machine')} ({some(machines)}); a series is one cell of a scenario on "
+        "one machine."
     ]
     short = len(history) - len(telling)
     if short:

@@ -69,6 +69,7 @@ def place(
     avoid: Sequence[Box] = (),
     gaps: Sequence[float] = (6.0, 13.0, 22.0, 34.0, 48.0, 64.0),
     first: int = 0,
+    far: int | None = None,
 ) -> list[tuple[Box, tuple[float, float]] | None]:
     """A place for every label near one of its points, or None where there is none.
 
@@ -82,6 +83,7 @@ def place(
         bounds: labels stay inside.
         gaps: distances from the point to try; beyond the first a leader line is due.
         first: so many labels are served before all others.
+        far: so many labels may stand away from their point, the others beside it or nowhere; None for all.
 
     Returns:
         For every label its box and the point it belongs to.
@@ -89,12 +91,12 @@ def place(
     spots = [
         [
             (step, box, point)
-            for step, gap in enumerate(gaps)
+            for step, gap in enumerate(gaps if far is None or i < far else gaps[:1])
             for point in points
             for box in candidates(*point, *size, gap)
             if box.within(bounds)
         ]
-        for points, size in zip(anchors, sizes, strict=True)
+        for i, (points, size) in enumerate(zip(anchors, sizes, strict=True))
     ]
     edges = [_edges(box for _, box, _ in found) for found in spots]
     covered = [_crossed(boxes, _edges(taken)) for boxes in edges]

@@ -1,4 +1,4 @@
-"""Method behind the numbers of a run, in words: machine, protocol, failures and warnings."""
+"""Method behind the numbers of a run, in words: protocol, failures and warnings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
-from benchsuite.format import byte_size, si, significant
 from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
+from benchsuite.report.machine_table import flat, machine_table
 from benchsuite.report.points import grouped
-from benchsuite.report.tables import Table, table
 from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
-from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -35,11 +32,6 @@ _BUSY: Mapping[str, str] = {
     "cuda_graph": "replays of the step, captured as one CUDA graph",
     "profiler": "the time in which a kernel ran, as the profiler saw it",
 }
-_WORDS: Mapping[str, str] = {
-    "os": "Operating system", "cpu": "CPU", "gpu": "GPU", "git": "Git", "cuda": "CUDA", "cudnn": "cuDNN",
-    "tf32": "TF32", "torch": "PyTorch", "benchsuite": "benchsuite", "mib": "MiB", "mhz": "MHz", "sm": "SM",
-    "uuid": "UUID", "omp": "OMP", "fvcore": "fvcore", "numpy": "numpy", "triton": "triton",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,91 +57,6 @@ class Trouble:
     cells: tuple[tuple[str, str], ...]
 
 
-def environment(run: Run) -> Table:
-    """Everything that is known of the machine; a column for each machine or session where they differ."""
-    machines, flat = [run.environment], [_flatly(run.environment)]
-    for session in sorted(run.environments):
-        other = _flatly(run.environments[session])
-        if not any(_same(other, known) for known in flat):
-            flat.append(other)
-            machines.append(run.environments[session])
-    labels: dict[str, str] = {}
-    for key in (key for one in flat for key in one if key != "command"):
-        labels.setdefault(_label(key), key)  # torch's version stands in two places
-    heads = ["Value"] if len(machines) == 1 else [machine_name(machine) for machine in machines]
-    if len(set(heads)) < len(heads):
-        heads = [f"Session {number}" for number in range(1, len(heads) + 1)]
-    rows = ((label, *(one.get(key, "–") for one in flat)) for label, key in labels.items())
-    return table("Machine and software.", ("Property", *heads), rows)
-
-
-def _flatly(environment: Mapping[str, Any]) -> dict[str, str]:
-    """All that is known, without the settings of a GPU where there is none."""
-    of_gpu = ("cudnn", "cuda", "tf32")
-    found = dict(_flat(environment))
-    if environment.get("gpu"):
-        return found
-    return {
-        k: text for k, text in found.items() if not (k.startswith("flags.") and any(w in k for w in of_gpu))
-    }
-
-
-_PASSING = ("started_at", "command", "load", "temperature", "clock")
-
-
-def _same(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """True if two descriptions differ in no more than time, load and momentary clocks."""
-    keys = {key for key in (*one, *other) if not any(word in key for word in _PASSING)}
-    return all(one.get(key) == other.get(key) for key in keys)
-
-
-def _flat(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in data.items():
-        name = f"{prefix}{key}"
-        if key == "ceilings" and isinstance(
-            value, Mapping | list | tuple
-        ):  # a setting of that name is a bool
-            several = [value] if isinstance(value, Mapping) else value
-            yield from (_ceilings(name, one) for one in several)
-        elif isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
-        elif value is not None and value != "":
-            yield name, _text(key, value)
-
-
-def _ceilings(name: str, ceiling: Mapping[str, Any]) -> tuple[str, str]:
-    """Rates that one device with so many threads reached, in words."""
-    threads = ceiling.get("threads")
-    where = f"{ceiling.get('device', '')}" + (f", {counted(threads, 'thread')}" if threads else "")
-    rates = ceiling.get("macs_per_s")
-    parts = [f"{dtype} {si(rate, 'MAC/s')}" for dtype, rate in rates.items()] if rates else []
-    if ceiling.get("copy_bytes_per_s"):
-        parts.append(f"copy {si(ceiling['copy_bytes_per_s'], 'B/s')}")
-    return f"{name} ({where})", "; ".join(
-        [*parts, *([str(ceiling["method"])] if ceiling.get("method") else [])]
-    )
-
-
-def _text(key: str, value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(str(item) for item in value)
-    if key.endswith("bytes") and isinstance(value, (int, float)):
-        return byte_size(value)
-    return significant(value, 4) if isinstance(value, float) else str(value)
-
-
-def _label(key: str) -> str:
-    """Name of a row: "GPU memory" for gpu.memory_bytes, "TF32 matmul" for flags.tf32_matmul."""
-    for group in ("flags.", "packages.", "gpu.nvidia_smi."):
-        key = key.replace(group, "gpu." if group.startswith("gpu") else "", 1)
-    words = key.replace(".", " ").replace("_", " ").removesuffix(" bytes").split()
-    words = [word for i, word in enumerate(words) if word not in words[:i]]
-    text = " ".join(_WORDS.get(word, word) for word in words)
-    return text if words[0] in _WORDS else text[:1].upper() + text[1:]
-
-
 def command(run: Run) -> str | None:
     """The command line of the run, quoted for a shell; None if the run does not say."""
     value = run.environment.get("command")
@@ -168,7 +75,7 @@ def protocol(run: Run) -> list[Fact]:
         *_busy(run.records),
         *_memory(run.records),
     ]
-    settings = dict(_flat(run.scenario.get("measure") or {}))
+    settings = dict(flat(run.scenario.get("measure") or {}))
     if settings:
         facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
     applied = run.scenario.get("applied") or ()
@@ -229,8 +136,8 @@ def _sureness(run: Run) -> Iterator[Fact]:
             "of which counts once, however many samples it took. Ratios are taken within each round, so that "
             "what moves a whole process drops out. A difference is significant where the interval of the "
             "ratio excludes 1, the ratio is beyond the noise floor of the machine, and the test of Benjamini "
-            f"and Hochberg over all comparisons of a group agrees. Below {LEAST_ROUNDS} rounds there is "
-            "no interval.",
+            "and Hochberg over all comparisons of a group agrees. Claims, which were asked before the run, "
+            f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", text)
     wanted = (run.scenario.get("measure") or {}).get("precision")
@@ -348,6 +255,6 @@ def warnings(run: Run) -> list[str]:
     texts += reliability.flagged(run.records)
     if (run.environment.get("git") or {}).get("dirty"):
         texts.append("benchsuite's own working tree had uncommitted changes")
-    if len(run.environments) > 1 and len(environment(run).headers) > 2:
+    if len(run.environments) > 1 and len(machine_table(run).headers) > 2:
         texts.append("the machine or its software changed within the run: see the table of the machine")
     return texts

@@ -9,18 +9,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.errors import UsageError, require_word
 from benchsuite.findings.flags import FLAGS
 from benchsuite.labels import noun
 from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.columns import CONDITIONS, MEASURES, Quantity, relative
+from benchsuite.report.columns import CONDITIONS, MEASURES, relative
 from benchsuite.report.comparable_groups import ComparableGroup, describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
 from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.metrics import METRICS, FrameColumn
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
@@ -139,9 +140,7 @@ def _usual(cells: Cells, blocks: Sequence[Sequence[Point]], runs: Mapping[str, s
 
 
 def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, str]) -> _Shown:
-    if key not in COLUMNS:
-        hint = did_you_mean(key, COLUMNS)
-        raise UsageError(f'--columns: no "{key}"{hint}\n  allowed: {", ".join(COLUMNS)}')
+    require_word("--columns", key, COLUMNS)
     if key in CONDITIONS:
         return _condition(key)
     if key in MEASURES:
@@ -214,12 +213,9 @@ def _main_keys(cells: Cells, points: Sequence[Point]) -> list[str]:
     return [*keys, "relative"] if known else keys
 
 
-def _measure(cells: Cells, column: Quantity, points: Sequence[Point]) -> _Shown:
-    """A column of the frame in the one unit that suits it; latencies and ratios with their intervals."""
-    ends = column.interval if column.key in ("latency_s", "relative") else None
-    keys = (column.key, *(ends or ()))
-    rows = zip(cells.frame["cell"], *(cells.frame[key].astype(float) for key in keys), strict=True)
-    of_cell = {cell: Value(*values) for cell, *values in rows}
+def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Shown:
+    """A quantity in the one unit that suits it; latencies and ratios with their intervals."""
+    of_cell = _values(cells, column.key)
     unit = "" if column.unit == "MAC" else column.unit
     factor = 1.0
     if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
@@ -229,7 +225,7 @@ def _measure(cells: Cells, column: Quantity, points: Sequence[Point]) -> _Shown:
         value = of_cell[point.cell]
         if not value.known:
             return TableCell("–")
-        if ends:
+        if column.key in ("latency_s", "relative"):
             own = column.key == "relative" and point.name == cells.reference
             return TableCell("1" if own else spread(value.value, value.lo, value.hi, factor), value.value)
         bound = "≥ " if column.key == "macs" and not point.exact else ""
@@ -239,8 +235,17 @@ def _measure(cells: Cells, column: Quantity, points: Sequence[Point]) -> _Shown:
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
+def _values(cells: Cells, key: str) -> Mapping[str, Value]:
+    """Cell → a quantity, with its interval where that is shown."""
+    if key == "relative":
+        return cells.relative
+    if key in METRICS:
+        return {point.cell: point.metrics[key] for point in cells.points}
+    return dict(zip(cells.frame["cell"], map(Value, cells.frame[key].astype(float)), strict=True))
+
+
 def _any(cells: Cells, key: str) -> bool:
-    return bool(cells.frame[key].notna().any())
+    return any(value.known for value in _values(cells, key).values())
 
 
 def _name(points: Sequence[Point]) -> _Shown:

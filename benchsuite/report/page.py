@@ -23,20 +23,21 @@ from benchsuite.report import (
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
+from benchsuite.report.comparison import compare
 from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
-from benchsuite.report.figures import DEFAULT
 from benchsuite.report.figures.of_run import write_all
-from benchsuite.report.figures.on_page import FigurePart, FigureWriter
+from benchsuite.report.figures.on_page import FigureWriter
+from benchsuite.report.figures.styles import DEFAULT
+from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
-from benchsuite.report.several_runs import compare_several
-from benchsuite.report.svg import StyleSheet, save
+from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, slug, spread
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
 from benchsuite.results.store import Run
 from benchsuite.scenario.titles import fitted
 
@@ -58,7 +59,6 @@ class RunPart:
 
     Attributes:
         key: unique on the page, start of all its ids.
-        apart: what tells variants of one implementation apart; empty where there are several.
         summary: one line under the title: how much, on what, when.
         evidence: what the answer rests on, in a few short sentences.
         unfinished: how far a run came that stopped early; empty if it is complete.
@@ -73,7 +73,6 @@ class RunPart:
     key: str
     title: str
     question: str
-    apart: str
     summary: str
     answer: list[str]
     evidence: list[str]
@@ -147,7 +146,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         page = build(runs)
         if figures is not None:
             write_all([read(run) for run in runs], figures, style)
-            _save_analyses(page, figures)
+            analyses_section.save_all([run.path for run in runs], figures)
     write(to_html(page), out)
     return out
 
@@ -166,7 +165,7 @@ def build(runs: Sequence[Run]) -> Page:
         for number, run in enumerate(runs, start=1)
     ]  # fmt: skip
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    across = comparison_page.sections(compare_several(runs)) if len(runs) > 1 else []
+    across = comparison_page.sections(compare(runs)) if len(runs) > 1 else []
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), across)
 
 
@@ -198,7 +197,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         key=key,
         title=title,
         question=fitted(str(scenario.get("question") or ""), scenario),
-        apart=names.apart(points),
         summary=_summary(cells),
         answer=answer(cells),
         evidence=reliability.summed_up(cells, machines),
@@ -211,7 +209,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
         names=names.names_table(points),
         analyses=analyses_section.of_run(run.path, f"{key}-analyses", sheet),
-        environment=method.environment(run),
+        environment=machine_table(run),
         protocol=method.protocol(run),
         command=method.command(run),
         troubles=method.troubles(run.records, prefix),
@@ -268,18 +266,3 @@ def tip(point: Point) -> str:
         "" if math.isnan(memory) else byte_size(memory),
     ]
     return f"{where}: {', '.join(text for text in texts if text)}"
-
-
-def _save_analyses(page: Page, folder: Path) -> None:
-    """Write the figures of analyses, under names that say what they show, then of whom."""
-    taken: set[str] = set()
-    for run in page.runs:
-        apart = run.key if len(page.runs) > 1 else ""
-        for subject in run.analyses.subjects if run.analyses else ():
-            for figure in subject.figures:
-                words = ["analysis", figure.title, apart, subject.title]
-                number = 2
-                while (name := slug(" ".join(words))) in taken:
-                    words, number = [*words[:4], str(number)], number + 1
-                taken.add(name)
-                save(figure.drawing.figure, folder, name)

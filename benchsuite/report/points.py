@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +9,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeVar
 
-import pandas as pd
 import yaml
 
+from benchsuite.findings.roof import Roof, roof_of
 from benchsuite.report.columns import CONDITIONS
-from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import OpShare
+from benchsuite.results import machine
+from benchsuite.results.kernels import backends_of
+from benchsuite.results.metrics import METRICS, QUANTITIES, FrameColumn, MeasuredCell
+from benchsuite.results.record import OpShare, Record
+from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.pareto import Standing
 
 _Item = TypeVar("_Item")
@@ -50,27 +52,6 @@ def stated(text: str, values: Iterable[Value]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Roof:
-    """Place of a cell under the measured roof of its machine (`findings.roof`).
-
-    Attributes:
-        intensity: operations per byte that must move; `ridge` is the one from which on multiplying limits.
-        achieved: FLOP/s of the median step; `peak`, those of the fastest `kernel` of the machine.
-        share: of the roof at this intensity.
-        above: why the share exceeds 1, as a word of `findings.roof`; empty where it does not.
-    """
-
-    intensity: float
-    achieved: float
-    ridge: float
-    peak: float
-    share: float
-    limited_by: str
-    kernel: str
-    above: str
-
-
-@dataclass(frozen=True, slots=True)
 class Point:
     """One cell.
 
@@ -82,15 +63,14 @@ class Point:
         size: height × width in pixels, by which resolutions are ordered.
         tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
-        rounds_s: median seconds per step of each round; round i of two cells of one `session` and `allocator`
-            was one process.
+        rounds_s: median seconds per step of each round; round i of two cells of one `session` and
+            allocator was one process.
         log_speeds: logarithms of the images per second of each round.
         flags: what makes its samples suspicious, as words of `findings.flags`.
-        metrics: a value for every key of `METRICS`, `MISSING` where there is none.
+        metrics: a value for every key of `METRICS` and `PARTS`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
         backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
-        numbers: a value for every column of `NUMBERS`, NaN where there is none.
         profile: operators and kernels of a profiled step.
         top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
@@ -111,7 +91,6 @@ class Point:
     rounds_s: tuple[float, ...]
     log_speeds: tuple[float, ...]
     session: int
-    allocator: str
     flags: tuple[str, ...]
     noise: float
     drift: float
@@ -119,7 +98,6 @@ class Point:
     target: str
     arguments: Mapping[str, Any]
     settings: Mapping[str, str | int | None]
-    numbers: Mapping[str, float]
     profile: tuple[OpShare, ...] = ()
     roof: Roof | None = None
     top1: float = math.nan
@@ -144,32 +122,23 @@ class Point:
         return self.metrics["throughput"]
 
 
-def points(frame: pd.DataFrame) -> list[Point]:
-    """The rows of a frame, in order."""
-    read = [column for column in frame.columns if column in _READ]  # of many more: most of the time is theirs
-    return [_point(row) for row in frame[read].to_dict("records")]
+def points(
+    records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
+) -> list[Point]:
+    """The cells of these records, in order.
+
+    Args:
+        environments: session → its machine.
+    """
+    known = environments or {}
+    return [_point(MeasuredCell(record, known.get(record.session, {}))) for record in records]
 
 
-SETTINGS = tuple(CONDITIONS)
-"""Columns that tell settings apart, besides resolution and kernel."""
-
-NUMBERS = (
+PARTS = (
     *("weights_bytes", "input_bytes", "gradient_bytes", "optimizer_bytes", "peak_reserved_bytes"),
     *("forward_s", "backward_s", "optimizer_s", "busy_s", "joules_per_image", "idle_w"),
 )
-"""Columns of numbers that some figures need and that are no metrics."""
-
-_ROOF = ("intensity", "achieved_flops_per_s", "ceiling_share", "ridge", "roof_share")
-_READ = frozenset(
-    {
-        *("cell", "subject", "name", "resolution", "height", "width", "tokens", "kernel", "status", "reason"),
-        *("expected", "macs_exact", "rounds_s", "session", "flags", "noise", "drift", "target", "config"),
-        *("standing", "unfinished", "line_unfinished", "profile", "attention_backend"),
-        *(*SETTINGS, *NUMBERS, *_ROOF, "limited_by", "roof_kernel", "above"),
-        *(column for key, metric in METRICS.items() for column in (key, *(metric.interval or ()))),
-    }
-)
-"""Columns that `_point` reads."""
+"""Quantities that figures of parts need, and that are no metrics."""
 
 
 def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
@@ -218,44 +187,44 @@ def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
     return [point for point in cells if point.kernel == kernel or point.name not in fused]
 
 
-def _point(row: Mapping[Any, Any]) -> Point:
-    rounds = row["rounds_s"] if isinstance(row["rounds_s"], tuple) else ()
-    arguments = json.loads(row["config"])
+def _point(measured: MeasuredCell) -> Point:
+    record, cell = measured.record, measured.record.cell
+    height, width = cell.resolution
+    size = height if height == width else f"{height}x{width}"
+    rounds = round_medians(measured.timing) if measured.timing else ()
     return Point(
-        cell=row["cell"],
-        subject=row["subject"],
-        name=row["name"],
-        resolution=row["resolution"],
-        size=(row["height"], row["width"]),
-        tokens=int(row["tokens"]),
-        kernel=row["kernel"],
-        status=row["status"],
-        reason=_text(row["reason"]),
-        expected=bool(row["expected"]),
-        exact=bool(pd.isna(row["macs_exact"]) or row["macs_exact"]),
+        cell=record.id,
+        subject=cell.subject,
+        name=cell.name,
+        resolution=size,
+        size=cell.resolution,
+        tokens=cell.tokens,
+        kernel=cell.kernel,
+        status=record.status,
+        reason=record.reason,
+        expected=record.expected,
+        exact=record.cost is None or record.cost.complete,
         rounds_s=rounds,
-        log_speeds=tuple(math.log(row["batch"] / seconds) for seconds in rounds),
-        session=int(row["session"]),
-        allocator=row["allocator"],
-        flags=tuple(row["flags"].split()),
-        noise=row["noise"],
-        drift=row["drift"],
-        target=row["target"],
-        arguments=arguments,
-        settings={key: _plain(row[key]) for key in SETTINGS},
-        numbers={key: _number(row[key]) for key in NUMBERS},
-        profile=tuple(row.get("profile") or ()),
-        roof=_roof(row),
-        top1=published_top1(row["target"], arguments, row["resolution"]),
-        backends=_text(row.get("attention_backend")),
-        standing=row.get("standing") or None,
-        unfinished=bool(row.get("unfinished", False)),
-        line_unfinished=bool(row.get("line_unfinished", False)),
-        metrics={
-            key: Value(*(_number(row[column]) for column in (key, *(metric.interval or ()))))
-            for key, metric in METRICS.items()
-        },
+        log_speeds=tuple(math.log(cell.batch / seconds) for seconds in rounds),
+        session=record.session,
+        flags=record.flags,
+        noise=machine.noise_of(measured.environment),
+        drift=machine.drift_of(measured.environment),
+        target=cell.target,
+        arguments=dict(sorted(cell.config.items())),
+        settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
+        profile=record.profile,
+        roof=roof_of(measured),
+        top1=published_top1(cell.target, cell.config, size),
+        backends=backends_of(record),
+        metrics={key: _value(measured, QUANTITIES[key]) for key in (*METRICS, *PARTS)},
     )
+
+
+def _value(measured: MeasuredCell, quantity: FrameColumn) -> Value:
+    columns = (quantity, *(QUANTITIES[end] for end in quantity.interval or ()))
+    numbers = (column.of(measured) for column in columns)
+    return Value(*(math.nan if number is None else float(number) for number in numbers))
 
 
 def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> float:
@@ -271,33 +240,3 @@ def _published() -> Mapping[tuple[str, int | str], float]:
     text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
     rows = yaml.safe_load(text)
     return {(row["backbone"], row["resolution"]): row["top1"] for row in rows if "backbone" in row}
-
-
-def _roof(row: Mapping[Any, Any]) -> Roof | None:
-    share = row.get("roof_share")
-    if share is None or pd.isna(share):
-        return None
-    intensity, achieved, of_peak, ridge, _ = (_number(row[key]) for key in _ROOF)
-    return Roof(
-        intensity=intensity,
-        achieved=achieved,
-        ridge=ridge,
-        peak=achieved / of_peak,
-        share=float(share),
-        limited_by=row["limited_by"] or "",
-        kernel=row["roof_kernel"] or "",
-        above=row["above"] or "",
-    )
-
-
-def _number(value: Any) -> float:
-    return math.nan if pd.isna(value) else float(value)
-
-
-def _plain(value: Any) -> Any:
-    """A word, a whole number, or None."""
-    return value if isinstance(value, str) else None if pd.isna(value) else int(value)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None

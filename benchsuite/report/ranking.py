@@ -3,6 +3,10 @@
 Every two cells of a group at one resolution are a question, and those of a group are one family, so that no
 two places of a page decide the same pair in different ways. A ranking has the timed cells of one kernel at
 one resolution; a mixer that has nothing to fuse is ranked under every kernel (`points.counting`).
+
+Claims are a family of their own (`findings.claims`). They were asked before the run, with an edge of their
+own ("at least 1.2 times as fast"): among the hundreds of pairs of a ranking, which nobody named beforehand, a
+true claim would seldom be sure enough. So a pair may be undecided in the answer while a claim on it holds.
 """
 
 from __future__ import annotations
@@ -72,7 +76,8 @@ def log_multiples(one: Point, other: Point) -> list[float]:
 
     Empty where the two were timed by different processes: those of two sessions or allocators.
     """
-    if (one.session, one.allocator) != (other.session, other.allocator):
+    sessions = ((point.session, point.settings["allocator"]) for point in (one, other))
+    if len(set(sessions)) > 1:
         return []
     return [mine - its for mine, its in zip(one.log_speeds, other.log_speeds, strict=False)]
 
@@ -109,23 +114,18 @@ def relative_speed(point: Point, base: Point) -> Value:
     return Value(1.0) if point is base else as_value(ratio(point, base))
 
 
-def of_pairs(pairs: Iterable[tuple[Point, Point]]) -> Order:
-    """The order of these pairs, which are one family; those without times on both sides are left out."""
+def among(cells: Sequence[Point]) -> Order:
+    """The order of cells that can be compared, of every two timed ones at the same resolution: one family."""
+    timed = grouped((point for point in cells if point.rounds_s), lambda point: point.resolution)
+    pairs = (pair for here in timed.values() for pair in combinations(here, 2))
     return Order(
         decide(
             {
                 (one.cell, other.cell): Question(ratio(one, other), noise=max(one.noise, other.noise))
                 for one, other in pairs
-                if one.rounds_s and other.rounds_s
             }
         )
     )
-
-
-def among(cells: Sequence[Point]) -> Order:
-    """The order of cells that can be compared, of every two at the same resolution."""
-    sizes = grouped(cells, lambda point: point.resolution)
-    return of_pairs(pair for here in sizes.values() for pair in combinations(here, 2))
 
 
 def within(groups: Iterable[ComparableGroup]) -> Order:

@@ -12,7 +12,7 @@ from benchsuite.format import si
 from benchsuite.labels import noun
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import Point, names_of
+from benchsuite.report.points import names_of
 from benchsuite.report.words import counted, percentage, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
@@ -58,19 +58,7 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
         texts.append(
             f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some of their operators."
         )
-    if depending := _kernel_dependent(cells.points):
-        texts.append(f"MACs of {some(depending)} depend on the attention kernel.")
     return [text for text in (*texts, failures(cells.points)) if text]
-
-
-def _kernel_dependent(cells: Sequence[Point]) -> list[str]:
-    """Names whose exact MACs differ between kernels of one setting."""
-    counts: dict[tuple[object, ...], set[float]] = {}
-    for point in cells:
-        if point.exact and point.metrics["macs"].known:
-            place = (point.name, point.resolution, *point.settings.values())
-            counts.setdefault(place, set()).add(point.macs)
-    return list(dict.fromkeys(str(place[0]) for place, found in counts.items() if len(found) > 1))
 
 
 def reached(records: Sequence[Record], wanted: float | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -23,6 +24,27 @@ _COMMAND = re.compile(r" ?([MLQCz]) ?")
 _VARIABLES = {color: variable for variable, color in LIGHT.items()}
 _COLOR = re.compile("|".join(map(re.escape, _VARIABLES)))
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture of a figure; `label` is what its switch says, `phone` the same in the width of a phone."""
+
+    label: str
+    svg: Markup
+    caption: str
+    phone: Markup | None = None
+
+
+@dataclass(frozen=True)
+class FigurePart:
+    """A figure with its views, of which the first shows; `switch` names what they differ in."""
+
+    key: str
+    kind: str
+    title: str
+    views: tuple[View, ...]
+    switch: str = ""
 
 
 class StyleSheet:

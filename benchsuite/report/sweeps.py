@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.labels import noun
+from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.comparable_groups import split
-from benchsuite.report.points import Point
+from benchsuite.report.points import Point, grouped, resolutions_of
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.words import argument, pixels
 from benchsuite.results.metrics import METRICS
@@ -25,13 +26,8 @@ LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
 
 RESOLUTION = "resolution"
-LABELS: Mapping[str, str] = {
-    RESOLUTION: "Resolution (px)", "batch": "Batch", "dim": "Channels", "num_heads": "Heads",
-    "threads": "Threads of torch",
-}  # fmt: skip
-"""Axes of a cell that a line may go over → the title of such an axis. Parameters go by their own name."""
-
-_SHAPE = ("dim", "num_heads", "stride")
+SWEPT = (RESOLUTION, "batch", "dim", "num_heads", "threads")
+"""Axes of a cell that a line may go over. Parameters go by their own name."""
 
 FITTED = ("latency_s", "peak_memory_bytes")
 LEAST_FITTED = 4
@@ -74,7 +70,7 @@ class AxisSweep:
     """All lines over one axis under the same conditions.
 
     Attributes:
-        axis: a key of `LABELS`, or the name of a parameter.
+        axis: one of `SWEPT`, or the name of a parameter.
         conditions: what all cells share, in words.
         apart: what tells it from other sweeps over the same axis; empty for the only one.
     """
@@ -87,7 +83,7 @@ class AxisSweep:
     @property
     def title(self) -> str:
         """Title of the axis."""
-        return LABELS.get(self.axis, argument(self.axis))
+        return argument(self.axis) if self.is_parameter else AXES[self.axis]
 
     @property
     def cells(self) -> list[Point]:
@@ -97,19 +93,33 @@ class AxisSweep:
     @property
     def is_parameter(self) -> bool:
         """True if the axis is an argument of the mixer."""
-        return self.axis not in LABELS
+        return self.axis not in SWEPT
 
 
 _Place = Callable[[Point], tuple[str, float, object] | None]
 """Of a cell on an axis: the name of its line, its value, and what else must be equal; None for no place."""
 
 
+def over_resolution(cells: Sequence[Point]) -> AxisSweep | None:
+    """Cells that can be compared, over resolution, a line a name and kernel; None for one resolution."""
+    if len(resolutions_of(cells)) < 2:
+        return None
+    spots = [Spot(_side(point), point) for point in sorted(cells, key=lambda p: (math.prod(p.size), p.size))]
+    lines = grouped(spots, lambda spot: (spot.point.name, spot.point.kernel))
+    found = (AxisLine(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
+    return AxisSweep(RESOLUTION, "", "", tuple(found))
+
+
+def _side(point: Point) -> float:
+    """Side of a square of as many pixels."""
+    return math.sqrt(math.prod(point.size))
+
+
 def sweeps(cells: Sequence[Point]) -> list[AxisSweep]:
-    """Every sweep of a run: axes of cells first, then parameters in alphabetical order."""
-    every = _over(cells, RESOLUTION, lambda point: (point.name, math.sqrt(math.prod(point.size)), None))
-    for axis in LABELS:
-        if axis != RESOLUTION:
-            every += _over(cells, axis, _condition(axis))
+    """Every sweep of a run over another axis: those of cells first, then parameters in alphabetical order."""
+    every: list[AxisSweep] = []
+    for axis in SWEPT[1:]:
+        every += _over(cells, axis, _condition(axis))
     for axis, place in _parameters(cells):
         every += _over(cells, axis, place)
     return every
@@ -134,7 +144,7 @@ def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
         for point in group.cells:
             name, at, others = placed[point.cell]
             size = None if axis == RESOLUTION else point.resolution
-            shape = tuple(point.settings[key] for key in _SHAPE if key != axis)
+            shape = tuple(point.settings[key] for key in SHAPE if key != axis)
             lines.setdefault((name, point.kernel, size, others, *shape), []).append(Spot(at, point))
         kept = tuple(
             AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
@@ -202,7 +212,7 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def growth_tables(cells: Sequence[Point], most: int = 200) -> list[Table]:
     """Every exponent with its interval, a table a sweep with four sizes or more and at most `most` lines."""
     tables = []
-    for sweep in sweeps(cells):
+    for sweep in [*_over(cells, RESOLUTION, lambda point: (point.name, _side(point), None)), *sweeps(cells)]:
         if sweep.axis in _GROWING and len(sweep.lines) <= most:
             rows = [row for line in sweep.lines if (row := _row(sweep, line))]
             if rows:

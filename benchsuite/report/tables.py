@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from benchsuite.report.columns import Better
+from benchsuite.results.metrics import Better
 from benchsuite.text import in_markdown
 
 

@@ -69,6 +69,9 @@ Source = str | Callable[[MeasuredCell], Any]
 missing."""
 
 
+Better = Literal["lower", "higher", ""]
+
+
 @dataclass(frozen=True, slots=True)
 class FrameColumn:
     """A quantity of a cell, and its column in the frame.
@@ -78,6 +81,8 @@ class FrameColumn:
         dtype: of pandas.
         label: empty where no table shows it under a name of its own.
         unit: SI base unit; "B" is shown with binary prefixes.
+        better: which direction is better; empty where neither is.
+        interval: the columns that hold the ends of the 95 % interval, if there is one.
     """
 
     key: str
@@ -85,6 +90,8 @@ class FrameColumn:
     source: Source
     label: str = ""
     unit: str = ""
+    better: Better = ""
+    interval: tuple[str, str] | None = None
 
     def of(self, measured: MeasuredCell) -> Any:
         """The value; None where it is missing."""
@@ -100,15 +107,9 @@ class FrameColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric(FrameColumn):
-    """A quantity that cells are ranked by, in claims, figures and the explorer.
+    """A quantity that cells are ranked by, in claims, figures and the explorer: fewer is better, mostly."""
 
-    Attributes:
-        better: which direction is better.
-        interval: the columns that hold the ends of the 95 % interval, if there is one.
-    """
-
-    better: Literal["lower", "higher"] = "lower"
-    interval: tuple[str, str] | None = None
+    better: Better = "lower"
 
 
 def _resolution(measured: MeasuredCell) -> int | str:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
 from benchsuite.scenario.subjects import LIBRARIES, SCALED
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 logger = logging.getLogger(__name__)
 

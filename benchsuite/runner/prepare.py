@@ -25,7 +25,7 @@ from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
 BUSY_SHARE = 0.5

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.findings.history import Series, history
+from benchsuite.report.points import Point, points
 from benchsuite.report.words import counted, joined, slug
-from benchsuite.results.frame import to_frame
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 
@@ -47,28 +45,46 @@ class SiteRun:
         return f"runs/{self.name}/report.html"
 
 
+@dataclass(frozen=True, slots=True)
+class SiteCell:
+    """A cell of one run of the site.
+
+    Attributes:
+        run: name of the run.
+        date: when the run began, ISO 8601.
+    """
+
+    point: Point
+    run: str
+    date: str
+
+    @property
+    def machine(self) -> str:
+        """Name of the machine that it was measured on."""
+        return str(self.point.settings["machine"])
+
+
 @dataclass(frozen=True)
 class Contents:
     """All runs of a site.
 
     Attributes:
         runs: the latest first.
-        cells: the rows of all runs' frames, with `run` and `date`.
+        cells: those of all runs.
         series: histories of every cell.
     """
 
     runs: tuple[SiteRun, ...]
-    cells: pd.DataFrame
+    cells: tuple[SiteCell, ...]
     series: tuple[Series, ...]
 
 
 def read_contents(runs: Mapping[str, Run]) -> Contents:
     """Read these runs, by name."""
     listed = [site_run(name, run) for name, run in runs.items()]
-    frames = [_frame(name, run) for name, run in runs.items()]
     return Contents(
         runs=tuple(sorted(listed, key=lambda one: (one.date, one.name), reverse=True)),
-        cells=pd.concat([frame for frame in frames if len(frame)] or frames[:1], ignore_index=True),
+        cells=tuple(cell for name, run in runs.items() for cell in _cells(name, run)),
         series=tuple(history(runs.values())),
     )
 
@@ -104,10 +120,10 @@ def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
     return run.environments or {1: run.environment}
 
 
-def _frame(name: str, run: Run) -> pd.DataFrame:
+def _cells(name: str, run: Run) -> Iterator[SiteCell]:
     records = [record for record in run.records if record.status != "skipped"]
-    frame = to_frame(records, _environments(run))
-    return frame.assign(run=name, date=str(run.environment.get("started_at") or ""))
+    for point in points(records, _environments(run)):
+        yield SiteCell(point, name, str(run.environment.get("started_at") or ""))
 
 
 def addresses(words: list[str]) -> dict[str, str]:

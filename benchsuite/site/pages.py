@@ -6,23 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
 from benchsuite.format import byte_size, si
 from benchsuite.labels import noun
 from benchsuite.report import comparison_page, templating
-from benchsuite.report.comparable_groups import describe, shared
-from benchsuite.report.differences import settings_of
+from benchsuite.report.comparable_groups import describe, settings_of, shared
+from benchsuite.report.comparison import compare
 from benchsuite.report.history_page import named, percent, reasons, sections
-from benchsuite.report.points import Point, grouped, points
-from benchsuite.report.several_runs import compare_several
+from benchsuite.report.points import Point, grouped
+from benchsuite.report.svg import StyleSheet
 from benchsuite.report.tables import Section
 from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
 from benchsuite.results.store import Run
-from benchsuite.site.contents import Contents, SiteRun, addresses
-from benchsuite.site.pictures import line
+from benchsuite.site.contents import Contents, SiteCell, SiteRun, addresses
+from benchsuite.site.pictures import chart, line
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,13 @@ class TrendLine:
 
 def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
     """Every page but the reports, by path inside the site."""
-    mixers = addresses(sorted(set(contents.cells["target"])))
-    links = [_mixer_link(contents.cells, target, name) for target, name in mixers.items()]
+    mixers = addresses(sorted({cell.point.target for cell in contents.cells}))
+    of_target = grouped(contents.cells, lambda cell: cell.point.target)
+    latest = {
+        (cell.machine, cell.point.cell): cell for cell in sorted(contents.cells, key=lambda cell: cell.date)
+    }
+    on_machine = grouped(latest.values(), lambda cell: cell.machine)
+    links = [_mixer_link(of_target[target], target, name) for target, name in mixers.items()]
     machines = _machine_pages(contents, runs)
     trends = _trends(contents.series)
     texts = {
@@ -80,7 +84,7 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
         ),
     }  # fmt: skip
     for target, name in mixers.items():
-        texts[f"mixers/{name}.html"] = _mixer(contents.cells[contents.cells["target"] == target], target)
+        texts[f"mixers/{name}.html"] = _mixer(of_target[target], on_machine, target)
     for link, parts in machines:
         texts[link.url] = _filled("site_sections.html.j2", "../", title=link.text, sections=parts)
     for link, series in trends:
@@ -91,44 +95,57 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
 
 
 def _summary(contents: Contents) -> str:
-    machines = contents.cells["machine"].nunique()
-    measured = int((contents.cells["status"] == "ok").sum())
-    mixers = noun(contents.cells["subject"]).counted(contents.cells["target"].nunique())
+    cells = contents.cells
+    machines = len({cell.machine for cell in cells})
+    measured = sum(cell.point.status == "ok" for cell in cells)
+    targets = len({cell.point.target for cell in cells})
+    mixers = noun(cell.point.subject for cell in cells).counted(targets)
     return (
         f"{counted(len(contents.runs), 'run')} on {counted(machines, 'machine')}: {mixers}, "
         f"{counted(measured, 'measured cell')}."
     )
 
 
-def _mixer_link(cells: pd.DataFrame, target: str, name: str) -> Link:
-    here = cells[cells["target"] == target]
-    names = list(dict.fromkeys(here["name"]))
+def _mixer_link(cells: Sequence[SiteCell], target: str, name: str) -> Link:
+    names = list(dict.fromkeys(cell.point.name for cell in cells))
     shown = joined(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    on = counted(here["machine"].nunique(), "machine")
+    on = counted(len({cell.machine for cell in cells}), "machine")
     return Link(target, f"mixers/{name}.html", f"as {shown}; {on}" if names != [target] else on)
 
 
-def _mixer(cells: pd.DataFrame, target: str) -> str:
-    """The latest result of every cell of a mixer, machine by machine."""
-    latest = cells.sort_values("date", kind="stable").drop_duplicates(["machine", "cell"], keep="last")
-    machines = [
-        (str(machine), describe(shared(points(part))), list(_results(part)))
-        for machine, part in latest.groupby("machine", sort=False)
-    ]
-    word = noun(cells["subject"]).single
+def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell]], target: str) -> str:
+    """The latest result of every cell of a mixer, machine by machine, with a chart.
+
+    Args:
+        on_machine: name of a machine → the latest result of every cell there.
+    """
+    sheet = StyleSheet()
+    machines = []
+    for number, key in enumerate(dict.fromkeys(cell.machine for cell in cells), start=1):
+        here = [cell for cell in on_machine[key] if cell.point.target == target]
+        own, all_ = ([cell.point for cell in side] for side in (here, on_machine[key]))
+        picture = chart(own, all_, f"chart-{number}", sheet)
+        machines.append((here[0].machine, describe(shared(own)), picture, list(_results(here))))
+    word = noun(cell.point.subject for cell in cells).single
     summary = (
-        f"A {word}, measured in {counted(cells['run'].nunique(), 'run')} on "
+        f"A {word}, measured in {counted(len({cell.run for cell in cells}), 'run')} on "
         f"{counted(len(machines), 'machine')}. Where several runs have a cell, the latest is shown; seconds "
         "of different machines say nothing of the mixer."
     )
-    return _filled("site_mixer.html.j2", "../", title=target, summary=summary, machines=machines)
+    return _filled(
+        "site_mixer.html.j2", "../", title=target, summary=summary, machines=machines, styles=sheet.css()
+    )
 
 
-def _results(cells: pd.DataFrame) -> Iterator[Result]:
-    cells = cells.sort_values(["name", "kernel", "height", "batch"], kind="stable")
-    found = points(cells)
+def _results(cells: Sequence[SiteCell]) -> Iterator[Result]:
+    def place(cell: SiteCell) -> tuple[Any, ...]:
+        point = cell.point
+        return point.name, point.kernel, point.size[0], point.settings["batch"]
+
+    cells = sorted(cells, key=place)
+    found = [cell.point for cell in cells]
     factor, unit = scale_of((point.latency.value for point in found), "s")
-    for row, setting, point in zip(cells.to_dict("records"), settings_of(cells), found, strict=True):
+    for cell, setting, point in zip(cells, settings_of(found), found, strict=True):
         value = point.latency
         text = spread(value.value, value.lo, value.hi, factor, unit)
         yield Result(
@@ -137,9 +154,9 @@ def _results(cells: pd.DataFrame) -> Iterator[Result]:
             throughput=rate(point.throughput.value),
             memory=_bytes(point),
             macs="–" if point.macs != point.macs else ("" if point.exact else "≥ ") + si(point.macs),
-            run=row["run"],
-            date=str(row["date"])[:10],
-            url=f"../runs/{row['run']}/report.html#cell-{point.cell}",
+            run=cell.run,
+            date=cell.date[:10],
+            url=f"../runs/{cell.run}/report.html#cell-{point.cell}",
             sort=value.value if value.known else None,
         )
 
@@ -161,7 +178,7 @@ def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Li
         if len(latest) > 1:
             link = Link(f"{scenario} on {len(latest)} machines", f"machines/{name}.html")
             chosen = [runs[run.name] for run in latest.values()]
-            links.append((link, comparison_page.sections(compare_several(chosen))))
+            links.append((link, comparison_page.sections(compare(chosen))))
     return links
 
 

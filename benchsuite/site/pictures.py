@@ -1,20 +1,25 @@
-"""Small pictures of the site: a thumbnail of a run, and the line of a series."""
+"""Pictures of the site: a thumbnail of a run, a chart of a mixer, and the line of a series."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
 from benchsuite.report.cells import read
-from benchsuite.report.figures.layout import HALF
+from benchsuite.report.comparable_groups import split
+from benchsuite.report.figures import KINDS
+from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.layout import HALF, PAGE
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history_page import percent
-from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.theme import DARK, LIGHT
+from benchsuite.report.points import Point, names_of
+from benchsuite.report.svg import StyleSheet, View, inline
+from benchsuite.report.theme import DARK, LIGHT, looks
 from benchsuite.report.words import counted, scale_of, spread
 from benchsuite.results.store import Run
 
@@ -34,6 +39,29 @@ def thumbnail(run: Run) -> bytes | None:
     sheet = StyleSheet()
     svg = str(inline(first.drawing.figure, "thumb", first.drawing.alt, {}, sheet, None))
     return _file(svg, str(sheet.css())).encode()
+
+
+def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: StyleSheet) -> View | None:
+    """A mixer over resolution; of one size, its place among all that was measured in the same conditions.
+
+    Call it with `theme.applied()`.
+
+    Args:
+        own: its cells on one machine; `everyone`, all cells of that machine.
+        key: unique on the page.
+    """
+    cells = max(split(own), key=lambda group: len(group.cells)).cells
+    drawing = KINDS["scaling"].draw(cells, looks(names_of(cells)), PAGE, Options())
+    if drawing is None:
+        group = next(group.cells for group in split(everyone) if cells[0] in group.cells)
+        beside = [point for point in group if point.resolution == cells[0].resolution]
+        mine = names_of(cells)
+        style = looks(names_of(beside)).items()
+        told = {name: replace(look, reference=name in mine) for name, look in style}
+        drawing = KINDS["scatter"].draw(beside, told, PAGE, Options())
+    if drawing is None:
+        return None
+    return View("", inline(drawing.figure, key, drawing.alt, {}, sheet, None), drawing.caption)
 
 
 def _file(svg: str, css: str) -> str:

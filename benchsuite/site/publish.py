@@ -62,7 +62,8 @@ def _files(runs: dict[str, Run], site: Path) -> tuple[dict[str, bytes], dict[str
     runs = {name: _moved(run, name) for name, run in runs.items()}
     contents = read_contents(runs)
     listed = tuple(replace(run, thumbnail=f"runs/{run.name}/{_PICTURE}" in files) for run in contents.runs)
-    texts = pages(replace(contents, runs=listed), runs)
+    with theme.applied():
+        texts = pages(replace(contents, runs=listed), runs)
     return files | {name: text.encode() for name, text in texts.items()}, made
 
 

@@ -31,9 +31,9 @@ from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_o
 from benchsuite.worker.failures import Attempt, failure_of
 from benchsuite.worker.forward import NotATensor, guessed
 from benchsuite.worker.inspection import inspect, profile
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 FREE_SHARE = 0.95
 """Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""

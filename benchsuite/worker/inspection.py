@@ -18,7 +18,7 @@ from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.cell_setup import set_up_cell
 from benchsuite.worker.compiling import GRAPHED, original
-from benchsuite.worker.reply import Inspection
+from benchsuite.worker.worker_reply import Inspection
 
 
 def inspect(cell: Cell, measure: Measure) -> Inspection:

@@ -11,7 +11,6 @@ from typing import Any
 
 from benchsuite.report.points import points
 from benchsuite.report.ranking import Ranking, among, rankings
-from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
 
@@ -104,7 +103,7 @@ def make_record(
 
 def fields_of(records: Sequence[Record]) -> list[Ranking]:
     """The rankings of these records, which can be compared."""
-    cells = points(to_frame(records))
+    cells = points(records)
     return rankings(cells, among(cells))
 
 

@@ -12,7 +12,6 @@ from benchsuite.report import cells as run_cells
 from benchsuite.report.answer import answer
 from benchsuite.report.cells import read
 from benchsuite.report.page import render
-from benchsuite.results.frame import to_frame
 from benchsuite.results.store import Run, read_run
 from tests.report.synthetic import make_record, make_run
 from tests.report.test_page import Page
@@ -69,11 +68,9 @@ def test_what_was_cut_short_is_still_to_be_measured(run: Run) -> None:
 def test_settings_and_lines_with_gaps_are_marked(run: Run) -> None:
     gone = one_of(run, "HiLo", 672, "sdpa")
     part = without(run, {gone})
-    frame = run_cells.with_gaps(to_frame(part.records), part, run_cells.missing(part))
-    marked = frame[frame["unfinished"]]
-    assert set(marked["resolution"]) == {672}
-    assert set(marked["kernel"]) == {"sdpa"}
-    assert not frame["line_unfinished"].any()  # none of its name, size and kernel is left
+    marked = [point for point in read(part).points if point.unfinished]
+    assert {(point.resolution, point.kernel) for point in marked} == {(672, "sdpa")}
+    assert not any(point.line_unfinished for point in read(part).points)
 
 
 def test_of_a_scenario_that_this_version_reads_otherwise_nothing_is_said(run: Run) -> None:

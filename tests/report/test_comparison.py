@@ -1,69 +1,94 @@
-"""Two runs beside each other: what is said of every cell, in data, in words and on the page."""
+"""Runs beside each other: doubts first, what the rounds say of every cell, and speed by a reference."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from benchsuite.findings.exact import GROUPS
 from benchsuite.findings.fingerprint import Finding
-from benchsuite.report.comparison import CAVEAT, CellPair, Comparison, compare, plain
-from benchsuite.report.comparison_page import page_of_two, to_html
+from benchsuite.report import theme
+from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, compare, plain
+from benchsuite.report.comparison_page import page, to_html
 from benchsuite.report.differences import COUNTED, table_of
-from benchsuite.report.tables import texts
+from benchsuite.report.page import build
+from benchsuite.report.page import to_html as report_html
+from benchsuite.report.tables import Section, texts
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
+from benchsuite.stats.evidence import Decision
+from tests.report.runs import on
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run, realistic
 from tests.report.test_page import Page
 
 TESTED = ENVIRONMENT | {"selftest": {"noise_percent": 0.5, "drift_percent": 0.2, "passed": True}}
-OTHER_GPU = ENVIRONMENT | {"gpu": ENVIRONMENT["gpu"] | {"name": "NVIDIA A100"}}
+OTHER_GPU = {"gpu": ENVIRONMENT["gpu"] | {"name": "NVIDIA A100"}}
+HERE = {"msa": 0.010, "hilo": 0.005, "window": 0.008}
+THERE = {"msa": 0.020, "hilo": 0.010, "window": 0.005}
 
 
-def of(old: Sequence[Record], new: Sequence[Record], **environment: Any) -> Comparison:
-    """The comparison of two runs on one machine, or of the second on another one."""
-    return compare(on_machine(old, TESTED), on_machine(new, TESTED | environment))
-
-
-def on_machine(records: Sequence[Record], machine: dict[str, Any]) -> Run:
+def on_machine(records: Sequence[Record], machine: dict[str, Any] = TESTED) -> Run:
     return dataclasses.replace(make_run(records), environment=machine, environments={1: machine})
 
 
-def only_pair(old: Record, new: Record) -> CellPair:
-    (pair,) = of([old], [new]).pairs
-    return pair
+def two(old: Sequence[Record], new: Sequence[Record], **environment: Any) -> list[Run]:
+    """Two runs of one machine, or the second with these differences."""
+    return [on_machine(old), on_machine(new, TESTED | environment)]
 
 
-def said(comparison: Comparison) -> str:
+def mixers(latencies: Mapping[str, float | None], **record: Any) -> list[Record]:
+    return [make_record(name, latency=s, **record) for name, s in latencies.items()]
+
+
+def machines(*sides: Mapping[str, float | None], **changes: Any) -> list[Run]:
+    """A run of these mixers on a machine of its own for each side."""
+    return [
+        on(mixers(side), path=f"runs/{i}", gpu=f"GPU {i}", day=i, **changes)
+        for i, side in enumerate(sides, start=1)
+    ]
+
+
+def only(runs: Sequence[Run]) -> tuple[ComparedCell, Decision]:
+    (cell,) = compare(runs).cells
+    return cell, cell.times["B"]
+
+
+def titled(runs: Sequence[Run]) -> dict[str, Section]:
+    return {section.key: section for section in page(runs).sections}
+
+
+def rows(runs: Sequence[Run], key: str) -> list[dict[str, str]]:
+    return texts(titled(runs)[key].tables[0])
+
+
+def said(runs: Sequence[Run]) -> str:
     """All sentences of the page."""
-    made = page_of_two(comparison)
+    made = page(runs)
     return " ".join([made.answer, *(text for section in made.sections for text in section.sentences)])
 
 
 def test_the_interval_of_the_ratio_holds_the_drift_of_the_machine() -> None:
     old, new = make_record(latency=0.010), make_record(latency=0.011)
-    pair = only_pair(old, new)
-    assert (pair.old.value, pair.new.value) == pytest.approx((0.010, 0.011))
-    assert pair.ratio.value == pytest.approx(1.1, rel=1e-3)
-    assert pair.ratio.lo < 1.1 < pair.ratio.hi
-    drifting = {"selftest": {"noise_percent": 0.5, "drift_percent": 8.0}}
-    (wide,) = of([old], [new], **drifting).pairs
-    assert wide.ratio.lo < 1 < 1.2 < wide.ratio.hi
-    assert (wide.seen, wide.reason) == ("undecided", "the rounds disagree")
+    cell, found = only(two([old], [new]))
+    assert [cell.points[letter].latency.value for letter in "AB"] == pytest.approx([0.010, 0.011])
+    assert found.ratio == pytest.approx(1.1, rel=1e-3)
+    assert found.lo < 1.1 < found.hi
+    _, wide = only(two([old], [new], selftest={"noise_percent": 0.5, "drift_percent": 8.0}))
+    assert wide.lo < 1 < 1.2 < wide.hi
+    assert (wide.side, wide.reason) == ("undecided", "the rounds disagree")
 
 
 def test_where_nobody_knows_the_drift_nothing_is_called_slower() -> None:
-    found = compare(make_run([make_record()]), on_machine([make_record(latency=0.02)], TESTED))
-    (pair,) = found.pairs
-    assert pair.ratio.value == pytest.approx(2, rel=1e-2)
-    assert not pair.ratio.bounded
-    assert pair.seen == "undecided"
-    assert "Undecided: no self-test says how far two runs of this machine differ." in said(found)
+    runs = [make_run([make_record()]), on_machine([make_record(latency=0.02)])]
+    _, found = only(runs)
+    assert found.ratio == pytest.approx(2, rel=1e-2)
+    assert found.lo != found.lo  # NaN: no interval
+    assert found.side == "undecided"
+    assert "Undecided: no self-test says how far two runs of this machine differ." in said(runs)
 
 
 @pytest.mark.parametrize(
@@ -75,69 +100,102 @@ def test_where_nobody_knows_the_drift_nothing_is_called_slower() -> None:
         (0.0101, 0.001, 20, "slower"),
         (0.01002, 0.0001, 20, "no different"),
         (0.012, 0.01, 5, "undecided"),
-        (None, 0.01, 20, "no time"),
     ],
 )
-def test_the_rounds_of_both_decide(latency: float | None, noise: float, samples: int, seen: str) -> None:
+def test_the_rounds_of_both_decide(latency: float, noise: float, samples: int, seen: str) -> None:
     old = make_record(latency=0.010, noise=noise)
     new = make_record(latency=latency, noise=noise, samples=samples)
-    assert only_pair(old, new).seen == seen
+    assert SEEN[only(two([old], [new]))[1].side] == seen
+    assert rows(two([old], [new]), "times")[0]["B is"] == seen
 
 
-def test_a_cell_that_failed_on_one_side_is_there_with_its_reason() -> None:
-    pair = only_pair(make_record(), make_record(status="oom"))
-    assert (pair.seen, pair.remarks) == ("no time", "B: OOM")
-    assert pair.old.known
-    assert math.isnan(pair.ratio.value)
+def test_the_answer_counts_and_says_what_chance_would_do() -> None:
+    sides = (224, 448, 672, 896)
+    old = [make_record(resolution=side) for side in sides]
+    latencies = zip(sides, (0.010, 0.0125, 0.008, 0.012), strict=True)
+    runs = two(old, [make_record(resolution=side, latency=latency) for side, latency in latencies])
+    assert [row["B is"] for row in rows(runs, "times")] == ["slower", "slower", "faster", "undecided"]
+    assert "Of 4 cells in A and B, B is: 2 slower, 1 faster and 1 undecided." in said(runs)
+    assert "Undecided: the rounds disagree." in said(runs)
+    assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in said(runs)
+
+
+def test_of_three_runs_each_is_held_against_the_first() -> None:
+    runs = [on_machine([make_record(latency=s)]) for s in (0.010, 0.012, 0.008)]
+    (row,) = rows(runs, "times")
+    assert row["Compared with A"] == "B slower, C faster"
+    assert "Of 1 cell in A and C, C is: 1 faster." in page(runs).answer
+
+
+def test_a_failure_stands_where_its_time_would_be() -> None:
+    runs = two([make_record()], [make_record(status="oom")])
+    (row,) = rows(runs, "times")
+    assert row["B (ms)"] == "OOM"
+    assert "B is: 1 without a time" in said(runs)
 
 
 def test_flags_are_told_with_their_side() -> None:
     noisy = dataclasses.replace(make_record(), flags=("drift", "busy_host"))
-    assert only_pair(noisy, make_record()).remarks == "A: drift, busy host"
-    assert only_pair(noisy, noisy).remarks == "A: drift, busy host; B: drift, busy host"
+    assert rows(two([noisy], [make_record()]), "times")[0]["Remarks"] == "A: drift, busy host"
 
 
 def test_cells_of_one_side_are_named_and_those_that_are_skipped_left_out() -> None:
     left, both, right = (make_record(resolution=side) for side in (224, 448, 896))
     skipped = dataclasses.replace(make_record(resolution=672), status="skipped", timing=None)
-    found = of([left, both, skipped], [skipped, both, right])
-    assert [pair.id for pair in found.pairs] == [both.id]
-    assert [words for _, words in found.only_old] == ["hilo, 224 px, math"]
-    assert [words for _, words in found.only_new] == ["hilo, 896 px, math"]
-    assert "1 cell only in A and 1 cell only in B." in said(found)
+    runs = two([left, both, skipped], [skipped, both, right])
+    assert [cell.id for cell in compare(runs).cells] == [both.id]
+    assert [[words for _, words in run.alone] for run in compare(runs).runs] == [
+        ["hilo, 224 px, math"],
+        ["hilo, 896 px, math"],
+    ]
+    assert "1 cell only in A and 1 cell only in B." in said(runs)
 
 
-def test_cells_are_told_apart_by_what_varies_over_both_runs() -> None:
-    found = of([make_record(batch=64)], [make_record(batch=64), make_record(batch=8)])
-    assert found.pairs[0].words == "hilo, 224 px, math, batch 64"
-    assert found.only_new[0][1] == "hilo, 224 px, math, batch 8"
+def test_cells_are_told_apart_by_what_varies_over_all_runs() -> None:
+    found = compare(two([make_record(batch=64)], [make_record(batch=64), make_record(batch=8)]))
+    assert found.cells[0].words == "hilo, 224 px, math, batch 64"
+    assert found.runs[1].alone[0][1] == "hilo, 224 px, math, batch 8"
+
+
+def test_cells_of_a_cpu_and_a_gpu_are_the_same_but_for_the_device() -> None:
+    runs = [on(mixers(HERE, device=device), path=device) for device in ("cuda", "cpu")]
+    assert [set(cell.points) for cell in compare(runs).cells] == [{"A", "B"}] * 3
+
+
+def test_threads_tell_cells_apart_where_a_run_varies_them() -> None:
+    cells = [make_record("hilo", threads=threads) for threads in (1, 2)]
+    assert len(compare([on(cells), on(cells)]).cells) == 2
 
 
 def test_runs_without_a_common_cell_say_so() -> None:
-    found = of([make_record(batch=64)], [make_record(batch=8)])
-    assert "no cell in common" in said(found)
-    assert "There is nothing to compare." in said(found)
-    assert "Times are" not in said(found)
+    runs = two([make_record(batch=64)], [make_record(batch=8)])
+    assert "No cell is in two of the runs" in said(runs)
+    assert "There is nothing to compare." in said(runs)
+    assert "Times are" not in said(runs)
 
 
-def test_two_empty_runs_can_be_compared() -> None:
-    found = of([], [])
-    assert (found.pairs, found.changes, found.only_old, found.only_new) == ((), (), (), ())
-    Page(to_html(page_of_two(found)))
+def test_empty_runs_can_be_compared() -> None:
+    assert compare(two([], [])).cells == ()
+    Page(to_html(page(two([], []))))
 
 
 def test_another_machine_is_the_first_thing_that_is_said() -> None:
-    found = of([make_record()], [make_record()], **OTHER_GPU)
-    assert found.level == "refuse"
-    first = page_of_two(found).sections[0]
-    assert first.sentences[0] == "Times are not comparable: the two runs differ in GPU."
-    assert texts(first.tables[0])[0] == {
-        "Property": "GPU",
-        "Level": "not comparable",
-        "A": "NVIDIA H200",
-        "B": "NVIDIA A100",
-        "Why it matters": "models differ in speed",
-    }
+    runs = machines(HERE, THERE, HERE)
+    assert page(runs).summary.startswith("A is runs/1, on GPU 1; B is runs/2, on GPU 2; C is ")
+    first = page(runs).sections[0]
+    assert first.sentences[0] == "Times of B and C are not comparable with those of A: they differ in GPU."
+    table, differences = map(texts, first.tables)
+    assert [(row["Run"], row["Machine"], row["Comparable"]) for row in table] == [
+        ("A", "GPU 1", "–"),
+        ("B", "GPU 2", "no"),
+        ("C", "GPU 3", "no"),
+    ]
+    assert [differences[0][head] for head in ("Property", "A", "B", "C")] == [
+        "GPU",
+        "GPU 1",
+        "GPU 2",
+        "GPU 3",
+    ]
 
 
 def test_only_machines_of_the_compared_cells_count() -> None:
@@ -146,14 +204,14 @@ def test_only_machines_of_the_compared_cells_count() -> None:
     new = dataclasses.replace(
         make_run([common, other]), environments={1: ENVIRONMENT, 2: ENVIRONMENT | OTHER_GPU}
     )
-    assert compare(make_run([common]), new).findings == ()
+    assert compare([make_run([common]), new]).runs[1].findings == ()
     both = make_run([common, dataclasses.replace(other, session=1)])
-    assert compare(both, new).level == "refuse"
+    assert compare([both, new]).runs[1].level == "refuse"
 
 
 def test_the_same_machine_with_other_settings_is_a_warning() -> None:
-    old, new = (make_run([make_record()], measure={"rounds": rounds}) for rounds in (3, 1))
-    assert [(one.label, one.level) for one in compare(old, new).findings] == [("Setting rounds", "warn")]
+    runs = [make_run([make_record()], measure={"rounds": rounds}) for rounds in (3, 1)]
+    assert [(one.label, one.level) for one in compare(runs).runs[1].findings] == [("Setting rounds", "warn")]
 
 
 @pytest.mark.parametrize(
@@ -161,11 +219,11 @@ def test_the_same_machine_with_other_settings_is_a_warning() -> None:
     [
         ({}, "are the same in all that is compared"),
         ({"os": "Linux 6.1"}, "differ in nothing that usually changes times"),
-        ({"torch": "2.14"}, "may have other causes than the code: PyTorch."),
+        ({"torch": "2.14"}, "of B to A may have other causes than the code: PyTorch."),
     ],
 )
 def test_how_comparable_they_are_is_said_in_a_sentence(environment: dict[str, Any], words: str) -> None:
-    assert words in said(of([make_record()], [make_record()], **environment))
+    assert words in said(two([make_record()], [make_record()], **environment))
 
 
 def test_the_table_of_differences_lists_only_what_differs() -> None:
@@ -178,9 +236,8 @@ def test_the_table_of_differences_lists_only_what_differs() -> None:
 
 
 def test_exact_numbers_that_changed_are_listed() -> None:
-    found = of([make_record(macs=1000, memory=100)], [make_record(macs=1500, memory=100)])
-    (section,) = (one for one in page_of_two(found).sections if one.key == "exact")
-    assert texts(section.tables[0]) == [
+    runs = two([make_record(macs=1000, memory=100)], [make_record(macs=1500, memory=100)])
+    assert rows(runs, "exact") == [
         {
             "Cell": "hilo, 224 px, math",
             "Number": "MACs per image",
@@ -189,15 +246,14 @@ def test_exact_numbers_that_changed_are_listed() -> None:
             "B / A": "1.500",
         }
     ]
-    assert section.sentences == ("1 number of 1 cell changed; they have no noise.",)
+    assert "1 number of 1 cell changed; they have no noise." in said(runs)
 
 
 def test_a_number_that_was_zero_has_no_ratio() -> None:
     old = make_record()
     assert old.cost is not None
     new = dataclasses.replace(old, cost=dataclasses.replace(old.cost, other_ops={"softmax": 3}))
-    (section,) = (one for one in page_of_two(of([old], [new])).sections if one.key == "exact")
-    (row,) = texts(section.tables[0])
+    (row,) = rows(two([old], [new]), "exact")
     assert (row["Number"], row["B / A"]) == ("Operations: softmax", "–")
 
 
@@ -205,57 +261,87 @@ def test_every_exact_number_has_a_name_on_the_page() -> None:
     assert set(COUNTED) == set(GROUPS)
 
 
-def test_the_summary_counts_and_says_what_chance_would_do() -> None:
-    old = [make_record(resolution=side) for side in (224, 448, 672, 896)]
-    latencies = (0.012, 0.0125, 0.008, 0.010)
-    new = [
-        make_record(resolution=side, latency=latency)
-        for side, latency in zip((224, 448, 672, 896), latencies, strict=True)
-    ]
-    found = of(old, new)
-    (table,) = next(section for section in page_of_two(found).sections if section.key == "times").tables
-    assert [row["B is"] for row in texts(table)] == ["slower", "slower", "faster", "undecided"]
-    text = said(found)
-    assert "Of 4 cells in both runs, B is: 2 slower, 1 faster and 1 undecided." in text
-    assert "Undecided: the rounds disagree." in text
-    assert "The median of 4 ratios is 1.100; they range from 0.8000 to 1.250." in text
-    assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in text
+def test_speed_is_told_as_a_multiple_of_the_reference_of_the_same_run() -> None:
+    found = compare(machines(HERE, THERE))
+    assert found.reference == "msa"
+    cells = {cell.name: cell for cell in found.cells}
+    assert cells["hilo"].relative("A").value == pytest.approx(2)
+    assert cells["window"].relative("B").value == pytest.approx(4)
+    assert cells["window"].relative("B").lo < 4 < cells["window"].relative("B").hi
 
 
-def test_data_and_page_both_say_what_two_runs_cannot_tell() -> None:
-    found = of([make_record()], [make_record(latency=0.02)])
-    assert plain(found)["caveat"] == page_of_two(found).caveat == CAVEAT
-    assert CAVEAT in Page(to_html(page_of_two(found))).within("p")
-    assert "use benchsuite gate" in CAVEAT
+def test_the_rounds_decide_whose_multiple_is_higher() -> None:
+    found = {row["Cell"]: row["B is"] for row in rows(machines(HERE, THERE), "relative")}
+    assert found == {"hilo, 224 px, math": "undecided", "window, 224 px, math": "higher"}
+
+
+def test_the_scenario_names_the_reference() -> None:
+    assert compare(machines(HERE, THERE, report={"reference": "hilo"})).reference == "hilo"
+
+
+def test_a_reference_that_one_run_lacks_is_replaced_and_that_is_said() -> None:
+    there = {"msa": 0.02, "hilo": None, "window": 0.01}
+    runs = machines(HERE, there, report={"reference": "hilo"})
+    assert compare(runs).reference == "msa"
+    assert "The scenario's reference, hilo, was not timed in all runs; msa is the first" in said(runs)
+
+
+def test_runs_without_a_common_mixer_have_no_reference() -> None:
+    runs = machines({"msa": 0.01, "hilo": None}, {"msa": None, "hilo": 0.01})
+    assert compare(runs).reference is None
+    assert "no timed mixer in common" in said(runs)
+
+
+def test_data_and_page_both_say_what_runs_cannot_tell() -> None:
+    runs = two([make_record()], [make_record(latency=0.02)])
+    assert plain(runs)["caveat"] == page(runs).caveat == CAVEAT
+    assert CAVEAT in Page(to_html(page(runs))).within("p")
 
 
 def test_data_is_json_and_null_where_there_is_no_number() -> None:
-    old, new = make_record(), make_record(status="oom")
-    data = json.loads(json.dumps(plain(of([old], [new], torch="2.14")), allow_nan=False))
-    assert data["cells"][0]["b"] == {"median": None, "lo": None, "hi": None}
-    assert data["cells"][0]["a"]["median"] == pytest.approx(0.010)
-    assert data["comparable"] == "with care"
-    assert data["differences"][0]["property"] == "torch"
-    assert plain(of([old], [new]))["comparable"] == "yes"
-    assert plain(of([old], [new], **OTHER_GPU))["comparable"] == "no"
+    runs = two([make_record()], [make_record(status="oom")], torch="2.14")
+    data = json.loads(json.dumps(plain(runs), allow_nan=False))
+    (cell,) = data["cells"]
+    assert cell["latency_s"]["B"] == {"median": None, "lo": None, "hi": None}
+    assert cell["latency_s"]["A"]["median"] == pytest.approx(0.010)
+    assert cell["compared_with_a"] == {}
+    assert data["runs"][1]["differences"][0]["property"] == "torch"
+
+
+def test_data_of_many_runs_has_every_ratio() -> None:
+    data = plain(machines(HERE, THERE, HERE))
+    assert [one["comparable_with_a"] for one in data["runs"]] == ["yes", "no", "no"]
+    window = next(cell for cell in data["cells"] if cell["words"].startswith("window"))
+    assert window["relative_throughput"]["B"]["median"] == pytest.approx(4)
+    assert window["compared_with_a"]["C"]["verdict"] == "undecided"
 
 
 def test_the_page_is_whole_loads_nothing_and_escapes() -> None:
     evil = "<script>alert(1)</script>"
     records = [*realistic((224, 896), names=("msa", "hilo", "performer")), make_record(evil)]
-    found = Page(to_html(page_of_two(of(records, records, machine=evil))))
+    found = Page(to_html(page(two(records, records, machine=evil))))
     assert "http" not in found.source
     assert "<script>alert" not in found.source
-    assert found.within("h2") == ["Comparability", "Times", "Exact numbers"]
+    assert found.within("h2") == [
+        "Comparability",
+        "Times",
+        "Speed relative to a reference mixer",
+        "Exact numbers",
+    ]
     assert any(evil in text for text in found.within("th"))
     ids = found.attributes("id")
     assert len(ids) == len(set(ids))
-    tables = [attrs for tag, attrs in found.tags if tag == "table"]
-    assert sum(attrs.get("class") == "sortable" for attrs in tables) == 1
-    assert len(found.within("caption", "span")) >= len(tables)
+
+
+def test_a_report_of_several_runs_begins_with_the_comparison() -> None:
+    with theme.applied():
+        several, single = build(machines(HERE, THERE)), build(machines(HERE))
+    html = report_html(several)
+    assert html.index('id="across-comparable"') < html.index('id="across-times"') < html.index('id="run1"')
+    assert 'id="across' not in report_html(single)
+    Page(html)
 
 
 def test_warnings_of_the_folders_are_passed_on() -> None:
     old = dataclasses.replace(make_run([make_record()]), warnings=("records.jsonl:9: torn",))
-    found = compare(old, make_run([make_record()]))
-    assert "records.jsonl:9: torn" in said(found)
+    assert "records.jsonl:9: torn" in said([old, make_run([make_record()])])

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from benchsuite.report.points import points
 from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Table
-from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
@@ -22,7 +21,7 @@ def over(name: str, exponent: float, sides: Sequence[int] = SIDES) -> list[Recor
 
 
 def tables(*records: Record) -> list[Table]:
-    return growth_tables(points(to_frame(records)))
+    return growth_tables(points(records))
 
 
 def rows(table: Table) -> list[list[str]]:

@@ -122,3 +122,10 @@ def test_the_first_labels_get_the_room_there_is() -> None:
     room = Box(0, 0, 45, 10)
     only = place(points, sizes, room, first=1)
     assert only[0] is not None
+
+
+def test_of_labels_that_may_not_stand_far_one_without_room_beside_its_point_is_left_out() -> None:
+    beside = [around(100, 100, 25)]
+    anchors, sizes = [[(100.0, 100.0)]], [(40.0, 10.0)]
+    assert place(anchors, sizes, BOUNDS, taken=beside) != [None]
+    assert place(anchors, sizes, BOUNDS, taken=beside, far=0) == [None]

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.report import method
+from benchsuite.report.machine_table import machine_table
 from benchsuite.results.record import Busy
 from benchsuite.results.store import Run
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run
 
 
 def rows(run: Run) -> dict[str, list[str]]:
-    table = method.environment(run)
+    table = machine_table(run)
     return {row.cells[0].text: [cell.text for cell in row.cells[1:]] for row in table.rows}
 
 

@@ -100,13 +100,6 @@ def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
     assert text.endswith("1 of 3 cells has a warning (“!” in figures, explained under Method).")
 
 
-def test_macs_that_depend_on_the_kernel_are_said_to() -> None:
-    """A fused kernel may need a mask or padding that math does not."""
-    other = make_record("a", kernel="sdpa", macs=7)
-    assert "MACs of a depend on the attention kernel." in summed([make_record("a", macs=5), other])
-    assert "depend on" not in summed([make_record("a", macs=7), other, make_record("b", macs=5)])
-
-
 def test_lower_bounds_are_owned_up_to() -> None:
     assert "MACs of a are lower bounds" in summed([make_record("a", exact=False), make_record("b")])
     assert "lower bounds" not in summed([make_record("a"), make_record("b")])

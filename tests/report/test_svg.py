@@ -16,7 +16,6 @@ from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import PAGE
 from benchsuite.report.points import points
 from benchsuite.report.svg import StyleSheet, inline, save
-from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_record
 
@@ -30,8 +29,8 @@ def _settings() -> Iterator[None]:
 
 
 def figure(records: list[Record] = RECORDS) -> Figure:
-    frame = to_frame(records)
-    drawing = KINDS["scatter"].draw(points(frame), theme.looks(frame["name"]), PAGE, Options())
+    cells = points(records)
+    drawing = KINDS["scatter"].draw(cells, theme.looks(point.name for point in cells), PAGE, Options())
     assert drawing is not None
     return drawing.figure
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from benchsuite.report.points import points
-from benchsuite.report.sweeps import RESOLUTION, AxisSweep, sweeps
-from benchsuite.results.frame import to_frame
+from benchsuite.report.sweeps import RESOLUTION, AxisSweep, over_resolution, sweeps
 from benchsuite.results.record import Record
 from tests.report.synthetic import make_network, make_record
 
 
 def found(*records: Record) -> list[AxisSweep]:
-    return [one for one in sweeps(points(to_frame(records))) if one.axis != RESOLUTION]
+    return sweeps(points(records))
 
 
 def hilo(alpha: float, window: int = 2, **changes: Any) -> Record:
@@ -87,9 +86,10 @@ def test_a_line_without_any_number_is_left_out() -> None:
 
 
 def test_resolution_is_an_axis_like_the_others() -> None:
-    (sweep,) = sweeps(
-        points(to_frame(make_record(n, resolution=r) for n in "ab" for r in (448, 224, (224, 448))))
+    sweep = over_resolution(
+        points(make_record(n, resolution=r) for n in "ab" for r in (448, 224, (224, 448)))
     )
+    assert sweep is not None
     assert (sweep.axis, [line.name for line in sweep.lines]) == (RESOLUTION, ["a", "b"])
     assert [spot.point.resolution for spot in sweep.lines[0].spots] == [224, "224x448", 448]
 

@@ -21,7 +21,7 @@ from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell
 from tests.doubles.scripted_workers import SCENARIO, Scripted, Watching, sweep
 from tests.planted import Fine

@@ -143,6 +143,16 @@ def test_a_mixer_has_its_latest_results_on_every_machine(site: Path) -> None:
     assert ">OOM<" in page
 
 
+@pytest.mark.parametrize("mixer", ["hilo", "msa"])
+def test_a_mixer_of_several_sizes_and_one_of_a_single_size_have_a_chart_on_every_machine(
+    site: Path, mixer: str
+) -> None:
+    page = (site / "mixers" / f"{mixer}.html").read_text(encoding="utf-8")
+    charts = re.findall(r"<figure>.*?</figure>", page, re.DOTALL)
+    assert len(charts) == 2
+    assert all("<path" in chart and "<figcaption>" in chart for chart in charts)
+
+
 def test_machines_are_compared_by_a_reference(site: Path) -> None:
     page = (site / "machines" / "hilo.html").read_text()
     assert "they differ in GPU" in page
@@ -340,5 +350,5 @@ def test_a_record_with_a_resumed_session_is_of_that_sessions_machine(tmp_path: P
         here, records=(*here.records[1:], second), environments={1: here.environment, 2: other}
     )
     contents = read_contents({"x": run})
-    assert set(contents.cells["machine"]) == {"NVIDIA H200", "NVIDIA A100"}
+    assert {cell.machine for cell in contents.cells} == {"NVIDIA H200", "NVIDIA A100"}
     assert contents.runs[0].machines == "NVIDIA H200 and NVIDIA A100"

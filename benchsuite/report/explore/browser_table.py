@@ -9,17 +9,17 @@ from typing import Any
 
 import pandas as pd
 
-from benchsuite.report.columns import AXES, MEASURES, Quantity
+from benchsuite.report.columns import AXES, MEASURES, relative
 from benchsuite.report.theme import MARKERS, SERIES
 from benchsuite.report.words import MODE_WORDS
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import METRICS, FrameColumn
 
 DIGITS = 7
 """More than any interval allows and any screen shows; the records beside the table hold all of them."""
 
 _NO_MEASURE = {"height", "width", "tokens", "stride", "batch", "dim", "num_heads", "threads", "session",
                "attempts", "calls_per_sample", "recompiles", "threads_used", "noise", "drift", "relative",
-               "relative_lo", "relative_hi", "ridge", "roof_flops_per_s", "roof_share"}  # fmt: skip
+               "relative_lo", "relative_hi"}  # fmt: skip
 _PLAIN = ("cell", "name", "status", "reason", "flags", "stopped_by", "target")
 
 _SYMBOLS = {
@@ -63,11 +63,9 @@ def to_table(frame: pd.DataFrame, reference: str | None = None) -> dict[str, Any
         if _is_measure(frame, key):
             columns[key] = _packed(frame[key]) | _measure(key)
     if reference is not None:
-        ends = {"lo": "relative_lo", "hi": "relative_hi"}
-        columns["relative"] = _packed(frame["relative"]) | {
-            "kind": "metric", "label": f"× {reference}", "unit": "", "better": "higher", **ends
-        }  # fmt: skip
-        columns |= {end: _packed(frame[end]) for end in ends.values()}
+        column = relative(reference)
+        columns["relative"] = _packed(frame["relative"]) | _facts(column, "metric")
+        columns |= {end: _packed(frame[end]) for end in column.interval or ()}
     for metric in METRICS.values():
         for end in metric.interval or ():
             columns[end] = _packed(frame[end])
@@ -83,12 +81,16 @@ def _is_measure(frame: pd.DataFrame, key: str) -> bool:
 
 
 def _measure(key: str) -> dict[str, Any]:
-    column = MEASURES.get(key, Quantity(key, key))
-    facts: dict[str, Any] = {
-        "kind": "metric" if key in METRICS else "other",
-        "label": column.label,
-        "unit": "" if column.unit == "MAC" else column.unit,
-    }
+    column = MEASURES.get(key)
+    if column is None:
+        return {"kind": "other", "label": key, "unit": ""}
+    return _facts(column, "metric" if key in METRICS else "other")
+
+
+def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
+    """What the browser is told of a quantity."""
+    unit = "" if column.unit == "MAC" else column.unit
+    facts: dict[str, Any] = {"kind": kind, "label": column.label, "unit": unit}
     facts |= {"better": column.better} if column.better else {}
     return facts | ({"lo": column.interval[0], "hi": column.interval[1]} if column.interval else {})
 

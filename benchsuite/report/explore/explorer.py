@@ -27,9 +27,8 @@ SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells
 _LIBRARY = {"d3": "d3.min.js", "plot": "plot.umd.min.js"}
 _HOME = resources.files("benchsuite.report.explore")
 
-_KEPT = ("--profile", "--set", "--device", "--timeout", "--memory-limit", "--pythonpath", "--executor")
-"""Options that decide what a cell is and how it is measured."""
-_DROPPED = ("--filter", "--out", "--figures", "--style", "--resume", "--retry")
+_DROPPED = ("--filter", "--out", "--figures", "--style", "--retry")
+"""Options that have nothing to do with what a cell is."""
 _SWITCHES = ("--quiet", "-q", "--verbose", "-v", "--dry-run")
 
 
@@ -161,34 +160,21 @@ def base_command(environment: Mapping[str, Any]) -> str | None:
     """`benchsuite run SCENARIO` with the options of the run that matter, for `--filter cell=…` to follow.
 
     Returns:
-        None where the run does not say its command, or says one that cannot be told apart.
+        None where the run does not say its command, or says one without a scenario.
     """
     command = environment.get("command")
     try:
         words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command or ()]
     except ValueError:
         return None
-    if words[:1] != ["benchsuite"] or words[1:2] != ["run"]:
+    if words[:2] != ["benchsuite", "run"] or any(word.startswith("--resume") for word in words):
         return None
-    kept = _sorted_out(words[2:])
-    return None if kept is None else shlex.join(["benchsuite", "run", *kept])
-
-
-def _sorted_out(words: Sequence[str]) -> list[str] | None:
-    scenario: list[str] = []
-    options: list[str] = []
-    rest = list(words)
+    kept, rest = [], words[2:]
     while rest:
         word = rest.pop(0)
         name, joined, _ = word.partition("=")
-        if word in _SWITCHES:
-            continue
-        if name in _KEPT or name in _DROPPED:
-            taken = [word] if joined else [word, *rest[:1]]
+        if name in _DROPPED:
             rest = rest if joined else rest[1:]
-            options += taken if name in _KEPT else []
-        elif word.startswith("-"):
-            return None
-        else:
-            scenario.append(word)
-    return [*scenario, *options] if len(scenario) == 1 else None
+        elif word not in _SWITCHES:
+            kept.append(word)
+    return shlex.join(["benchsuite", "run", *kept]) if kept else None

@@ -1,4 +1,4 @@
-"""The figures of a run: a table with one row each, and the styles that files of them can have.
+"""The figures of a run: a table with one row each.
 
 Light, since the command line reads it before anything is drawn: the modules of figures are imported on use.
 """
@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from benchsuite.errors import UsageError, did_you_mean
-
 if TYPE_CHECKING:
     from benchsuite.report.canvas import Drawing
     from benchsuite.report.figures.choose import Drawn, FigureRequest, Options
@@ -20,27 +18,6 @@ if TYPE_CHECKING:
     from benchsuite.report.theme import Look
 
     Draw = Callable[[FigureRequest], Drawn | None]
-
-DEFAULT, LITV2 = "default", "litv2"
-STYLES = (DEFAULT, LITV2)
-"""As on the page; and after the plots of LITv2: boxed panels, a dashed grid, letters of a paper."""
-
-
-def require_style(word: str | None, files: object) -> str:
-    """The style of that name; that of the page for None.
-
-    Args:
-        files: where figures are written to, or None.
-
-    Raises:
-        UsageError: there is no such style, or no file that could have it.
-    """
-    if word is not None and word not in STYLES:
-        hint = did_you_mean(word, STYLES)
-        raise UsageError(f'--style: unknown style "{word}"{hint}\n  allowed: {", ".join(STYLES)}')
-    if word is not None and files is None:
-        raise UsageError("--style is of the files that --figures DIR writes; name a folder")
-    return word or DEFAULT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +82,12 @@ FIGURES: tuple[FigureKind, ...] = (
         section="scaling", of="sweeps", beside=2, open=3, by_kernel=True,
     ),
     FigureKind(
-        kind="scaling", title="Growth with resolution", file="over-resolution", function="lines:scaling",
+        kind="scaling", title="Growth with resolution", file="over-resolution", function="lines:over_axis",
         section="scaling", open=2, every_group=True, by_kernel=True,
     ),
     FigureKind(
         kind="ratio", title="Speed relative to the reference", file="relative-speed", function="dots:ratio",
         section="scatter", open=4, longest=24, every_group=True,
-    ),
-    FigureKind(
-        kind="metrics", title="All metrics", file="all-metrics", function="dots:metrics", section="scatter"
     ),
     FigureKind(
         kind="kernels", title="Fused kernels against math", file="kernel-speedup",

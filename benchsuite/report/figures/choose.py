@@ -9,10 +9,10 @@ from typing import NamedTuple, TypeVar
 from benchsuite.labels import noun
 from benchsuite.report.canvas import Canvas, Drawing
 from benchsuite.report.figures.layout import Layout
-from benchsuite.report.points import Point, Value, counting, kernels_of, names_of, resolutions_of
+from benchsuite.report.points import Point, Value, counting, grouped, kernels_of, names_of, resolutions_of
 from benchsuite.report.sweeps import AxisSweep
 from benchsuite.report.theme import MUTED, Look
-from benchsuite.report.words import counted, places
+from benchsuite.report.words import STATUS_WORDS, counted, joined, places, some
 
 T = TypeVar("T")
 
@@ -124,3 +124,10 @@ def faded(looks: Mapping[str, Look], kept: set[str]) -> dict[str, Look]:
     return {
         name: look if name in kept else replace(look, color=MUTED, marker="o") for name, look in looks.items()
     }
+
+
+def without_number(cells: Sequence[Point]) -> str:
+    """Sentence of a caption on the cells that failed: " Without a number: a (OOM) and b (unsupported)."."""
+    failed = grouped((point for point in cells if point.status != "ok"), lambda point: point.status)
+    kinds = [f"{some(names_of(alike), 8)} ({STATUS_WORDS[status]})" for status, alike in failed.items()]
+    return f" Without a number: {joined(kinds)}." if kinds else ""

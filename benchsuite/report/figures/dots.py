@@ -1,11 +1,10 @@
-"""Dots in rows, a row a mixer: speed relative to a reference, kernels, protocols, every metric."""
+"""Speeds relative to those of another cell, a row a mixer: to a reference, to math, to adaptive sampling."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
@@ -13,9 +12,17 @@ from matplotlib.lines import Line2D
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import Canvas, measure, text_size
-from benchsuite.report.figures.choose import MANY, Drawn, FigureRequest, chosen, ends, evenly, fullest
-from benchsuite.report.figures.layout import Layout, Panel, grid, label_rows
-from benchsuite.report.figures.scales import Scale, apply, scale, title_of, wants_log
+from benchsuite.report.figures.choose import (
+    MANY,
+    Drawn,
+    FigureRequest,
+    chosen,
+    ends,
+    evenly,
+    without_number,
+)
+from benchsuite.report.figures.layout import Layout, grid, label_rows
+from benchsuite.report.figures.scales import apply, scale, wants_log
 from benchsuite.report.points import (
     Point,
     Value,
@@ -30,19 +37,17 @@ from benchsuite.report.points import (
 from benchsuite.report.ranking import relative_speed
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
-from benchsuite.report.words import STATUS_WORDS, joined, pixels, the_kernels
+from benchsuite.report.words import pixels, the_kernels
 from benchsuite.results.kernels import is_fused
-from benchsuite.results.metrics import METRICS
 
 MOST_PANELS = 3
 PAPER = 640.0
 """Points of height that panels of a figure in a paper may take."""
-METRIC_KEYS = ("macs", "throughput", "peak_memory_bytes")
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One value in the row of a name.
+    """One ratio in the row of a name.
 
     Attributes:
         lane: which of the parallel lines of a row, from 0 on.
@@ -53,17 +58,6 @@ class Dot:
     look: Look
     fill: str
     lane: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One panel: dots on a scale with its label and unit; failures, which have no value, at the bad edge."""
-
-    title: str
-    label: str
-    unit: str
-    dots: Sequence[Dot]
-    better: Literal["lower", "higher"] = "higher"
 
 
 def ratio(request: FigureRequest) -> Drawn | None:
@@ -94,9 +88,7 @@ def ratio(request: FigureRequest) -> Drawn | None:
     if any(dot.point.kernel != kernels[dot.lane] for dot in dots):
         called = noun(dot.point.subject for dot in dots).plural.capitalize()
         caption += f" {called} without a fused kernel are hollow on every kernel of {reference}."
-    missing = [p for p in cells if p.status != "ok" and p.resolution in {k for _, k in bases}]
-    if missing:
-        caption += f" Without a number: {joined(sorted({p.name for p in missing}))}."
+    caption += without_number([p for p in cells if p.resolution in {size for _, size in bases}])
     return _relative(dots, looks, layout, handles, f"Speed relative to {looks[reference].label}", caption)
 
 
@@ -104,11 +96,19 @@ def kernel_speedup(request: FigureRequest) -> Drawn | None:
     """Speed of fused kernels relative to math; None where no mixer ran on both."""
     cells, looks, layout, options = request
     cells = chosen(cells, replace(options, kernel=None))
-    pairs = [(one, base) for one, base in beside_math(cells) if options.kernel in (None, one.kernel)]
-    fused, filled = kernels_of(one for one, _ in pairs), fills(kernels_of(cells))
+    math_of = {(p.name, p.resolution): p for p in cells if p.kernel == "math"}
+    found = [
+        (point, relative_speed(point, math_of[point.name, point.resolution]))
+        for point in cells
+        if is_fused(point.kernel, point.backends)
+        and options.kernel in (None, point.kernel)
+        and (point.name, point.resolution) in math_of
+    ]
+    fused, filled = kernels_of(p for p, value in found if value.known), fills(kernels_of(cells))
     dots = [
-        Dot(one, relative_speed(one, base), looks[one.name], filled[one.kernel], fused.index(one.kernel))
-        for one, base in pairs
+        Dot(point, value, looks[point.name], filled[point.kernel], fused.index(point.kernel))
+        for point, value in found
+        if value.known
     ]
     if not dots:
         return None
@@ -153,7 +153,7 @@ def _relative(
     title: str,
     caption: str,
 ) -> Drawn:
-    """Ratios in rows, the largest of the last panel on top, with the band of the noise floor."""
+    """Ratios in rows, a panel a resolution, the largest of the last panel on top; with the noise floor."""
     every = resolutions_of(dot.point for dot in dots)
     sizes = evenly(every, MOST_PANELS)
     dots = [dot for dot in dots if dot.point.resolution in sizes]
@@ -162,160 +162,63 @@ def _relative(
         here = sizes.index(dot.point.resolution), dot.value.value
         rank[dot.point.name] = max(here, rank.get(dot.point.name, here))
     names = sorted(rank, key=lambda name: rank[name], reverse=True)
-    charts = [
-        Chart(pixels(size), title, "×", [dot for dot in dots if dot.point.resolution == size])
-        for size in sizes
-    ]
-    noise = noise_of([dot.point for dot in dots])
-    values = [1.0, *ends(dot.value for dot in dots)]
-    width = layout.width / (layout.panels(len(sizes)) + 1)  # names take about as much as a panel
-    apart = max(math.log(max(values) / min(values)), noise)
-    band = 2 * math.log(1 + noise) / apart * width if apart else 0.0
-    handles = [*handles, *draw.noise_handles(noise, band, narrow=layout.narrow)]
     caption += stated(" Bars are 95 % confidence intervals.", (dot.value for dot in dots))
-    if any(len({dot.point.name for dot in chart.dots}) < len(names) for chart in charts):
+    if len({(dot.point.name, dot.point.resolution) for dot in dots}) < len(names) * len(sizes):
         caption += " An empty row has no number there."
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
-    canvas, left_out = _rows(charts, names, looks, layout, handles, noise=noise)
-    caption += left_out
-    return canvas, caption
-
-
-def metrics(request: FigureRequest) -> Drawn | None:
-    """Every metric at the resolution that most cells have, the fastest on top; None for a single cell."""
-    cells, looks, layout, options = request
-    cells = fullest(chosen(cells, options))
-    keys = [options.metric] if options.metric else METRIC_KEYS
-    keys = [key for key in keys if any(point.metrics[key].known for point in cells)]
-    if len({(p.name, p.kernel) for p in cells}) < 2 or not keys:
-        return None
-    kernels, filled = kernels_of(cells), fills(kernels_of(cells))
-    best = {
-        name: max((p.throughput.value for p in cells if p.name == name and p.throughput.known), default=0.0)
-        for name in names_of(cells)
-    }
-    names = sorted(best, key=lambda name: -best[name])
-    charts = [
-        Chart(
-            "", title_of(METRICS[key]), METRICS[key].unit,
-            [
-                Dot(p, p.metrics[key], looks[p.name], filled[p.kernel], kernels.index(p.kernel))
-                for p in cells if p.metrics[key].known or p.status != "ok"
-            ],
-            METRICS[key].better,
-        )
-        for key in keys
-    ]  # fmt: skip
-    handles = draw.kernel_handles(kernels, filled) if len(kernels) > 1 else []
-    canvas, left_out = _rows(charts, names, looks, layout, handles)
-    called = noun(point.subject for point in cells)
-    size = pixels(cells[0].resolution)
-    caption = f"At {size}, the fastest {called.single} on top.{left_out}"
-    bounded = (dot.value for chart in charts for dot in chart.dots)
-    caption += stated(" Bars are 95 % confidence intervals, where larger than the mark.", bounded)
-    if any(not dot.value.known for chart in charts for dot in chart.dots):
-        caption += " A × at the edge is a cell without a number, with its status."
-    return canvas, caption
-
-
-def beside_math(cells: Sequence[Point]) -> list[tuple[Point, Point]]:
-    """Every cell on a fused kernel with that of the same mixer and resolution on math, both timed."""
-    base = {(p.name, p.resolution): p for p in cells if p.kernel == "math" and p.latency.known}
-    return [
-        (point, base[point.name, point.resolution])
-        for point in cells
-        if is_fused(point.kernel, point.backends)
-        and point.latency.known
-        and (point.name, point.resolution) in base
-    ]
+    size, lanes = text_size(), 1 + max(dot.lane for dot in dots)
+    line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - 0.5) + 2)
+    room = int((PAPER / math.ceil(len(sizes) / layout.panels(len(sizes))) - 46) / line)
+    if not layout.wide and len(names) > room:
+        caption += f" The first {room} of {len(names)}."
+        names = names[:room]
+        dots = [dot for dot in dots if dot.point.name in names]
+    return _rows(dots, sizes, names, looks, layout, handles, title, line), caption
 
 
 def _rows(
-    charts: Sequence[Chart],
+    dots: Sequence[Dot],
+    sizes: Sequence[int | str],
     names: Sequence[str],
     looks: Mapping[str, Look],
     layout: Layout,
     handles: Sequence[Artist],
-    *,
-    noise: float | None = None,
-) -> tuple[Canvas, str]:
-    """Panels that share their rows, the first name on top; and what the caption says of names left out.
-
-    Args:
-        noise: of the machine, if values are ratios: they share a scale, and the band around 1 is shaded.
-    """
-    size = text_size()
-    lanes = 1 + max(dot.lane for chart in charts for dot in chart.dots)
-    line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - 0.5) + 2)
-    across = layout.panels(len(charts))
-    room = int((PAPER / math.ceil(len(charts) / across) - 46) / line)
-    left_out = ""
-    if not layout.wide and len(names) > room:
-        left_out = f" The first {room} of {len(names)}."
-        names = names[:room]
-        charts = [replace(one, dots=[dot for dot in one.dots if dot.point.name in names]) for one in charts]
-    left = 14 + max(measure(looks[name].label, size)[0] for name in names)
-    titled = any(chart.title for chart in charts)
+    title: str,
+    line: float,
+) -> Canvas:
+    """Panels that share their scale and their rows, each `line` points high."""
+    noise, across = noise_of([dot.point for dot in dots]), layout.panels(len(sizes))
+    values = [1.0, *ends(dot.value for dot in dots)]
+    known = [value for value in values if not math.isnan(value)]
+    left, right, gap = 14 + max(measure(looks[name].label, text_size())[0] for name in names), 18.0, 26.0
+    width = (layout.width - left - right - gap * (across - 1)) / across
+    x = scale(values, "×", pad=0.08, most_ticks=6 if width > 150 else 4, log=wants_log(values))
+    band = 2 * math.log1p(noise) / max(math.log(max(known) / min(known)), 1e-3) * width
     canvas, panels = grid(
         layout,
-        len(charts),
+        len(sizes),
         columns=across,
         height=len(names) * line + 6,
-        handles=handles,
+        handles=[*handles, *draw.noise_handles(noise, band, narrow=layout.narrow)],
         left=left,
-        right=18.0,
-        gap=26.0,
-        between=44.0,
-        above=16.0 if titled else 6.0,
+        right=right,
+        gap=gap,
     )
-    common = [end for chart in charts for end in ends(dot.value for dot in chart.dots)]
-    log = any(
-        wants_log(
-            [1.0, *common] if noise is not None else [d.value.value for d in chart.dots if d.value.value]
-        )
-        for chart in charts
-    )
-    for panel, chart in zip(panels, charts, strict=True):
+    lanes = 1 + max(dot.lane for dot in dots)
+    fits = measure(title, text_size())[0] < width + 20
+    for panel, resolution in zip(panels, sizes, strict=True):
         ax = panel.ax
-        values = [1.0, *common] if noise is not None else ends(dot.value for dot in chart.dots)
-        x = _scale(chart, values, panel.width, log=log)
-        apply(ax, "x", x, chart.unit)
+        apply(ax, "x", x, "×")
         label_rows(ax, [looks[name].label if panel.column == 0 else "" for name in names])
-        ax.set_title(chart.title)
-        fits = measure(chart.label, size)[0] < panel.width + 20
-        if noise is None or (panel.row == panels[-1].row and (fits or panel.column == across // 2)):
-            ax.set_xlabel(chart.label)
-        if noise is not None:
-            ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
-            ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
-        for dot in chart.dots:
+        ax.set_title(pixels(resolution))
+        if panel.row == panels[-1].row and (fits or panel.column == across // 2):
+            ax.set_xlabel(title)
+        ax.axvline(1, color=MUTED, linewidth=0.6, zorder=1.5)
+        ax.axvspan(1 / (1 + noise), 1 + noise, color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
+        for dot in (dot for dot in dots if dot.point.resolution == resolution):
             level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
-            _draw(panel, chart, x, dot, level, panel.height * (1 - (level + 0.5) / len(names)))
-    return canvas, left_out
-
-
-def _scale(chart: Chart, values: Sequence[float], width: float, *, log: bool) -> Scale:
-    """The scale of a panel so many points wide, with room for the statuses of failures at the bad edge."""
-    x = scale(values, chart.unit, pad=0.08, most_ticks=6 if width > 150 else 4, log=log)
-    failed = [STATUS_WORDS[dot.point.status] for dot in chart.dots if not dot.value.known]
-    share = min(0.6, max((measure(word, text_size())[0] + 18 for word in failed), default=0.0) / width)
-    return x.extended(**{"above" if chart.better == "lower" else "below": share / (1 - share)})
-
-
-def _draw(panel: Panel, chart: Chart, x: Scale, dot: Dot, level: float, y: float) -> None:
-    """The mark of a value with its interval, or the cross of a failure with its status."""
-    ax, value = panel.ax, dot.value
-    if value.known:
-        wide = chart.unit == "×" or (x.share(value.hi) - x.share(value.lo)) * panel.width > 8
-        if value.bounded and wide:
-            draw.bar(ax, (value.lo, value.hi), (level, level), dot.look.color)
-        draw.mark(ax, x.place(value.value), level, dot.look, dot.fill, dot.point.cell)
-        return
-    edge = panel.width - 6 if chart.better == "lower" else 6.0
-    draw.cross(ax, edge, y, dot.look.color, dot.point.cell)
-    word = STATUS_WORDS[dot.point.status]
-    if chart.better == "lower":
-        draw.text(ax, edge - 7, y, word, ha="right", backed=True)
-    else:
-        draw.text(ax, edge + 7, y, word, backed=True)
+            if dot.value.bounded:
+                draw.bar(ax, (dot.value.lo, dot.value.hi), (level, level), dot.look.color)
+            draw.mark(ax, x.place(dot.value.value), level, dot.look, dot.fill, dot.point.cell)
+    return canvas

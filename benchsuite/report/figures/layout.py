@@ -16,7 +16,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from benchsuite.errors import UsageError
 from benchsuite.report.canvas import Canvas, legend_height
-from benchsuite.report.figures import DEFAULT, LITV2
+from benchsuite.report.figures.styles import DEFAULT, LITV2
 from benchsuite.report.theme import INK
 
 _LITV2_RC: Mapping[Any, Any] = {

@@ -35,8 +35,8 @@ from benchsuite.report.figures.scales import (
     wants_log,
 )
 from benchsuite.report.label_places import stack
-from benchsuite.report.points import Point, grouped, resolutions_of
-from benchsuite.report.sweeps import RESOLUTION, AxisLine, AxisSweep, Spot
+from benchsuite.report.points import Point, resolutions_of
+from benchsuite.report.sweeps import RESOLUTION, AxisLine, AxisSweep, Spot, over_resolution
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import STATUS_WORDS, pixels, places
@@ -48,24 +48,14 @@ LEAST_WIDTH = 80.0
 """Points of a panel below which names stand in a legend, and not at the ends of lines."""
 
 
-def scaling(request: FigureRequest) -> Drawn | None:
-    """MACs, throughput and peak memory over resolution; None for fewer than two resolutions."""
-    if len(resolutions_of(request.cells)) < 2:
-        return None
-    ordered = sorted(request.cells, key=lambda point: (math.prod(point.size), point.size))
-    spots = (Spot(math.sqrt(math.prod(point.size)), point) for point in ordered)
-    lines = grouped(spots, lambda spot: (spot.point.name, spot.point.kernel))
-    found = (AxisLine(name, kernel, "", tuple(spots)) for (name, kernel), spots in lines.items())
-    return over(AxisSweep(RESOLUTION, "", "", tuple(found)), request)
-
-
 def over_axis(request: FigureRequest) -> Drawn | None:
-    """The same over batch, width, heads, threads or a parameter: over the sweep of the options."""
-    return over(request.options.sweep, request) if request.options.sweep else None
+    """MACs, throughput and peak memory over resolution, or over the sweep of the options.
 
-
-def over(sweep: AxisSweep, request: FigureRequest) -> Drawn | None:
-    """A column a metric, a row a resolution, a line a name; None where nothing is known."""
+    A column a metric, a row a resolution, a line a name; None where nothing is known, and for one resolution.
+    """
+    sweep = request.options.sweep or over_resolution(request.cells)
+    if sweep is None:
+        return None
     layout, options = request.layout, request.options
     kernel = one_kernel(sweep.cells, options)
     kept = {point.cell for point in chosen(sweep.cells, Options(kernel))}

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.cells import Cells
-from benchsuite.report.figures import DEFAULT, FIGURES, LITV2, FigureKind
+from benchsuite.report.figures import FIGURES, FigureKind
 from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import COLUMN, PAGE, TWO_COLUMNS, Layout, column
+from benchsuite.report.figures.styles import DEFAULT, LITV2
 from benchsuite.report.points import Point
 from benchsuite.report.svg import save
-from benchsuite.report.sweeps import RESOLUTION, AxisSweep, sweeps
+from benchsuite.report.sweeps import sweeps
 from benchsuite.report.theme import common_start_note, looks
 from benchsuite.report.words import slug
 
@@ -39,32 +40,34 @@ def drawings(
     style = looks(cells.names, cells.reference)
     suspicious = {point.cell for point in cells.points if point.flags}
     for figure in figures:
-        for of, points, wanted in _subjects(cells, figure, options):
-            drawing = figure.draw(points, style, layout, wanted)
+        for subject in subjects(cells, figure, options):
+            drawing = figure.draw(subject.cells, style, layout, subject.options)
             if drawing is not None:
                 drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
                 yield RunFigure(
-                    figure, of, drawing if layout.style == LITV2 else flagged(drawing, suspicious)
+                    figure, subject.of, drawing if layout.style == LITV2 else flagged(drawing, suspicious)
                 )
 
 
-def _subjects(
-    cells: Cells, figure: FigureKind, options: Options
-) -> Iterator[tuple[str, Sequence[Point], Options]]:
-    """Cells that a kind of figure is drawn of, with their name: the run, each of its sweeps or its groups."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Cells that a figure is drawn of, with what tells them from others; empty for the only ones."""
+
+    of: str
+    cells: Sequence[Point]
+    options: Options
+
+
+def subjects(cells: Cells, figure: FigureKind, options: Options) -> Iterator[Subject]:
+    """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
     if figure.of == "sweeps":
-        for sweep in sweeps_over_axes(cells.points):
-            yield f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep)
+        for sweep in sweeps(cells.points):
+            yield Subject(f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep))
     elif figure.of == "run":
-        yield "", cells.points, options
+        yield Subject("", cells.points, options)
     else:
         for group in cells.groups:
-            yield group.title if len(cells.groups) > 1 else "", group.cells, options
-
-
-def sweeps_over_axes(cells: Sequence[Point]) -> list[AxisSweep]:
-    """The sweeps of a run over another axis than resolution."""
-    return [sweep for sweep in sweeps(cells) if sweep.axis != RESOLUTION]
+            yield Subject(group.title if len(cells.groups) > 1 else "", group.cells, options)
 
 
 def write_all(runs: Sequence[Cells], folder: Path, style: str) -> list[Path]:

@@ -16,10 +16,10 @@ from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.figures import FIGURES, KINDS, FigureKind
 from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
-from benchsuite.report.figures.of_run import sweeps_over_axes
+from benchsuite.report.figures.of_run import Subject, subjects
 from benchsuite.report.points import Point, kernels_of, names_of
-from benchsuite.report.svg import StyleSheet, inline
-from benchsuite.report.sweeps import AxisSweep
+from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
+from benchsuite.report.sweeps import sweeps
 from benchsuite.report.theme import Look, common_start_note
 from benchsuite.report.words import counted
 
@@ -28,27 +28,6 @@ MOST_DRAWN = 400
 ms a cell. Exploring draws the others, and `--figures` writes the files of all."""
 PHONE = column(COLUMN)
 """A column of a paper is as wide as a phone, with letters that can be read there."""
-
-
-@dataclass(frozen=True)
-class View:
-    """One picture of a figure; `label` is what its switch says, `phone` the same in the width of a phone."""
-
-    label: str
-    svg: Markup
-    caption: str
-    phone: Markup | None = None
-
-
-@dataclass(frozen=True)
-class FigurePart:
-    """A figure with its views, of which the first shows; `switch` names what they differ in."""
-
-    key: str
-    kind: str
-    title: str
-    views: tuple[View, ...]
-    switch: str = ""
 
 
 @dataclass
@@ -121,7 +100,7 @@ class FigureWriter:
 
     def _beside(self, kinds: Sequence[FigureKind]) -> list[FigureKind]:
         """Kinds that may stand beside the answer: of protocols or a parameter where it is about these."""
-        varied = any(sweep.is_parameter for sweep in self._sweeps)
+        varied = any(sweep.is_parameter for sweep in sweeps(self.cells.points))
         about = varied and len({point.target for point in self.cells.points}) == 1
         may = [kind for kind in kinds if kind.beside and (kind.of != "sweeps" or about)]
         return sorted(may, key=lambda kind: kind.beside)
@@ -138,70 +117,60 @@ class FigureWriter:
     def _parts(
         self,
         kind: FigureKind,
-        cells: Sequence[Point],
+        group: Sequence[Point],
         layout: Layout,
         *,
         phone: bool = False,
         switch: bool = True,
     ) -> Iterator[FigurePart]:
-        """The figures of one kind: one, or one for each sweep over an axis.
+        """The figures of one kind: of this group, of the whole run, or one for each sweep over an axis.
 
         Args:
             phone: also as wide as a phone.
             switch: with a view of each kernel, where the kind shows one.
         """
         options = Options(reference=self.cells.reference)
-        if kind.of != "sweeps":
-            group = next((i for i, one in enumerate(self.cells.groups) if one.cells is cells), 0)
-            found = self.cells.points if kind.of == "run" else cells
-            yield from self._part(kind, f"-{group}" if group else "", found, layout, options, phone, switch)
-            return
-        if layout == HALF:
+        if kind.of == "sweeps" and layout == HALF:
             options = replace(options, metric="throughput")
-        for i, sweep in enumerate(self._sweeps, start=1):
-            one = replace(options, sweep=sweep)
-            for part in self._part(kind, f"-{layout.width:.0f}-{i}", sweep.cells, layout, one, phone, switch):
-                title = f"Over {sweep.title}{f': {sweep.apart}' if sweep.apart else ''}"
-                yield replace(part, title=title)
+        for i, subject in enumerate(subjects(self.cells, kind, options)):
+            if kind.of == "groups" and subject.cells is not group:
+                continue
+            key = f"{self.key}-{kind.kind}" + (f"-{i}" if i else "") + ("-half" if layout == HALF else "")
+            # Tooltips are a fifth of a figure.
+            tips = self.tips if switch and (kind.of != "sweeps" or layout == HALF) else {}
+            views = list(self._views(kind, subject, layout, key, tips, phone=phone, switch=switch))
+            by = ("Kernel" if kind.by_kernel else "Against") if len(views) > 1 else ""
+            sweep = subject.options.sweep
+            title = f"Over {sweep.title}{f': {sweep.apart}' if sweep.apart else ''}" if sweep else kind.title
+            if views:
+                yield FigurePart(key, kind.kind, title, tuple(views), by)
 
-    def _part(
-        self, kind: FigureKind, suffix: str, cells: Sequence[Point], layout: Layout, options: Options,
+    def _views(
+        self, kind: FigureKind, subject: Subject, layout: Layout, key: str, tips: Mapping[str, str], *,
         phone: bool, switch: bool,
-    ) -> Iterator[FigurePart]:  # fmt: skip
-        """The figure with its views; nothing where there is nothing to show."""
-        key = f"{self.key}-{kind.kind}{suffix}"
+    ) -> Iterator[View]:  # fmt: skip
+        """The pictures of a figure, the first also for a phone; none where there is nothing to show."""
+        several = [("MACs", kind, subject.options)]
+        if kind.view:
+            several.append(("Published accuracy", KINDS[kind.view], subject.options))
         if kind.by_kernel:
-            kernels = kernels_of(cells)[: None if switch else 1]
-            several, by = [(kernel, kind, replace(options, kernel=kernel)) for kernel in kernels], "Kernel"
-        else:
-            several, by = [("MACs", kind, options)], "Against"
-            if kind.view:
-                several.append(("Published accuracy", KINDS[kind.view], options))
-        linked = switch and (kind.of != "sweeps" or layout == HALF)  # tooltips are a fifth of a figure
-        views = []
-        for number, (label, drawn, how) in enumerate(several):
-            drawing = drawn.draw(cells, self.looks, layout, how)
+            kernels = kernels_of(subject.cells)[: None if switch else 1]
+            several = [(one, kind, replace(subject.options, kernel=one)) for one in kernels]
+        for number, (label, drawn, options) in enumerate(several):
+            drawing = drawn.draw(subject.cells, self.looks, layout, options)
             if drawing is None:
                 continue
-            narrow = drawn.draw(cells, self.looks, PHONE, how) if phone and not number else None
-            views.append(
-                View(
-                    label,
-                    self._svg(drawing, f"{key}-{number}", self.tips if linked and not number else {}),
-                    drawing.caption + common_start_note(self.looks),
-                    self._svg(narrow, f"{key}-{number}-p", {}) if narrow else None,
-                )
+            narrow = drawn.draw(subject.cells, self.looks, PHONE, options) if phone and not number else None
+            yield View(
+                label,
+                self._svg(drawing, f"{key}-{number}", {} if number else tips),
+                drawing.caption + common_start_note(self.looks),
+                self._svg(narrow, f"{key}-{number}-p", {}) if narrow else None,
             )
-        if views:
-            yield FigurePart(key, kind.kind, kind.title, tuple(views), by if len(views) > 1 else "")
 
     def _svg(self, drawing: Drawing, key: str, tips: Mapping[str, str]) -> Markup:
         drawing = flagged(drawing, self._suspicious)
         return inline(drawing.figure, key, drawing.alt, tips, self.sheet, self.prefix)
-
-    @cached_property
-    def _sweeps(self) -> list[AxisSweep]:
-        return sweeps_over_axes(self.cells.points)
 
     @cached_property
     def _suspicious(self) -> frozenset[str]:

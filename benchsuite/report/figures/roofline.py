@@ -7,14 +7,14 @@ from typing import Literal
 
 from matplotlib.artist import Artist
 
-from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD
+from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof
 from benchsuite.format import si
 from benchsuite.report.canvas import kernel_handles, mark, name_marks, text_size
 from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, faded, too_many
 from benchsuite.report.figures.layout import grid
 from benchsuite.report.figures.scales import apply, scale
 from benchsuite.report.label_places import Box, around
-from benchsuite.report.points import Point, Roof, kernels_of
+from benchsuite.report.points import Point, kernels_of
 from benchsuite.report.theme import MUTED, fills
 from benchsuite.report.words import counted, joined, percentage, pixels, some
 
@@ -85,13 +85,11 @@ def _caption(placed: Sequence[tuple[Point, Roof]]) -> str:
         point, roof = item
         return f"{point.name} at {pixels(point.resolution)} on {point.kernel} ({percentage(roof.share)})"
 
-    extremes = f"Nearest to the roof is {named(ordered[-1])}"
-    extremes += f", farthest from it {named(ordered[0])}." if len(placed) > 1 else "."
-    bound = sum(roof.limited_by == "bandwidth" for _, roof in placed)
+    bound = sum(roof.memory_bound for _, roof in placed)
     peaks = sorted({(float(f"{roof.peak:.4g}"), roof.kernel) for _, roof in placed})
     ridges = sorted({f"{roof.ridge:.3g}" for _, roof in placed})
     parts = [
-        f"{extremes} {bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes "
+        f"{bound} of {counted(len(placed), 'cell')} left of the ridge, where moving bytes "
         f"limits ({joined(ridges)} FLOP/B).",
         "The roof is measured: a large copy, and "
         + " and ".join(

@@ -18,13 +18,10 @@ from benchsuite.results.metrics import Metric
 ALIKE = 1e-9
 """Share by which values differ that are one value to a reader, and nearly one to a float."""
 
-AXIS_LABELS: dict[str, str] = {"peak_memory_bytes": "Peak memory (allocated)"}
-
 
 def title_of(metric: Metric) -> str:
     """Title of the axis of a metric; the unit stands at the ticks, or here where no prefix fits to it."""
-    label = AXIS_LABELS.get(metric.key, metric.label)
-    return f"{label} ({metric.unit})" if metric.unit == "images/s" else label
+    return f"{metric.label} ({metric.unit})" if metric.unit == "images/s" else metric.label
 
 
 def tick_text(value: float, unit: str) -> str:

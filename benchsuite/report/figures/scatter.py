@@ -14,7 +14,6 @@ from matplotlib.patches import Rectangle
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import measure, text_size
-from benchsuite.report.figures import LITV2
 from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
@@ -25,13 +24,15 @@ from benchsuite.report.figures.choose import (
     faded,
     notable,
     too_many,
+    without_number,
 )
 from benchsuite.report.figures.layout import Layout, Panel, grid
 from benchsuite.report.figures.scales import Scale, apply, limited, scale, title_of
+from benchsuite.report.figures.styles import LITV2
 from benchsuite.report.label_places import Box, around, segment
-from benchsuite.report.points import Point, grouped, kernels_of, names_of, noise_of, resolutions_of
+from benchsuite.report.points import Point, kernels_of, names_of, noise_of, resolutions_of
 from benchsuite.report.theme import MUTED, Look, fills
-from benchsuite.report.words import STATUS_WORDS, counted, pixels, places, some
+from benchsuite.report.words import counted, pixels, some
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
 
@@ -249,6 +250,7 @@ class _Plot:
             colors=[looks[name].color for name in names] if many else (),
             taken=[*taken, *signs, *(around(*here, 4) for name in names for here in anchors[name])],
             first=len(telling.intersection(names)),
+            far=len(telling.intersection(names)) if many else None,
             avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
         )
         return {name for name, there in zip(names, placed, strict=True) if not there}
@@ -309,12 +311,8 @@ def _caption(
     kernels = kernels_of(drawn)
     called = noun(point.subject for point in drawn)
     parts = ["The Pareto front is that of the medians."]
-    if len(resolutions) > 1:
-        parts.append(
-            "All panels have the same axes."
-            if shared
-            else "Logarithmic axes of one scale; their ranges differ."
-        )
+    if len(resolutions) > 1 and not shared:
+        parts.append("Logarithmic axes of one scale; their ranges differ.")
     if enlarged:
         parts.append("The second panel enlarges the frame; its front is of these marks alone.")
     if len(kernels) > 1:
@@ -330,26 +328,7 @@ def _caption(
     if too_many(drawn):
         parts.append("Coloured are the front, the extremes and the reference.")
     if unnamed:
-        parts.append(
-            f"No room for the {'name' if len(unnamed) == 1 else 'names'} of {some(sorted(unnamed), 8)}."
-        )
+        parts.append(f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.")
     if len(resolutions) < len(resolutions_of(drawn)):
         parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
-    missing = [point for point in cells if point.status != "ok" and point.resolution in resolutions]
-    if missing:
-        parts.append(f"Not drawn: {_failures(missing, len(kernels_of(cells)) > 1)}.")
-    return " ".join(parts)
-
-
-def _failures(missing: Sequence[Point], name_kernel: bool, most: int = 8) -> str:
-    """Cells that are not drawn, by mixer: "performer with flash at 224 and 448 px (unsupported)"."""
-    alike = grouped(missing, lambda point: (point.name, point.kernel, point.status))
-    texts = [
-        f"{name}{f' with {kernel}' if name_kernel else ''} at "
-        f"{places(resolutions_of(failed))} ({STATUS_WORDS[status]})"
-        for (name, kernel, status), failed in alike.items()
-    ]
-    if len(texts) > most:
-        rest = sum(len(failed) for failed in list(alike.values())[most:])
-        texts = [*texts[:most], f"and {counted(rest, 'more cell')}"]
-    return "; ".join(texts)
+    return " ".join(parts) + without_number([p for p in cells if p.resolution in resolutions])

@@ -1,4 +1,4 @@
-"""Dots in rows: ratios, kernels, protocols and metrics, read from the artists."""
+"""Dots in rows: ratios to a reference, to math and between protocols, read from the artists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from benchsuite.report.figures.layout import column
 from benchsuite.report.theme import PAPER
 from benchsuite.results.record import Record
-from tests.report.figures.drawing import SELFTEST, absent, drawn, legend, marks, rows, texts
+from tests.report.figures.drawing import SELFTEST, absent, drawn, legend, marks, rows
 from tests.report.synthetic import make_record
 
 
@@ -75,7 +75,7 @@ def test_the_fastest_at_the_largest_resolution_is_on_top() -> None:
 def test_failures_are_named_under_the_ratios() -> None:
     records = [make_record("base"), make_record("a"), make_record("lost", status="oom")]
     assert drawn("ratio", records).caption.endswith(
-        "Without a number: lost. Bars are 95 % confidence intervals."
+        "Without a number: lost (OOM). Bars are 95 % confidence intervals."
     )
 
 
@@ -137,40 +137,3 @@ def test_each_protocol_stands_beside_adaptive_sampling_of_the_same_cell() -> Non
     line, mark = drawing.figure.legends[0].get_lines()
     assert (line.get_linestyle(), mark.get_linestyle()) == ("-", "None")
     assert absent("protocols", [base]) is None
-
-
-# Metrics
-
-
-def test_every_metric_has_its_dots_and_the_fastest_mixer_is_on_top() -> None:
-    slow, fast = make_record("slow", latency=0.02), make_record("fast", latency=0.01)
-    figure = drawn("metrics", [slow, fast]).figure
-    assert [axes.get_xlabel() for axes in figure.axes] == [
-        "MACs per image",
-        "Throughput (images/s)",
-        "Peak memory (allocated)",
-    ]
-    assert rows(figure.axes[0]) == ["fast", "slow"]
-    (mark,) = marks(figure.axes[1], slow)
-    assert mark.get_xydata().tolist() == [[pytest.approx(3200), 1]]
-
-
-def test_kernels_of_a_mixer_lie_side_by_side() -> None:
-    math, flash = make_record("a"), make_record("a", kernel="flash")
-    axes = drawn("metrics", [math, flash]).figure.axes[1]
-    (one,), (other,) = marks(axes, math), marks(axes, flash)
-    assert one.get_ydata()[0] == -other.get_ydata()[0] != 0
-
-
-def test_a_failure_is_a_cross_at_the_bad_edge_of_its_mixer() -> None:
-    failed = make_record("b", status="crash")
-    figure = drawn("metrics", [make_record("a"), failed]).figure
-    assert texts(figure) == ["crash"] * 2
-    throughput, memory = (marks(axes, failed)[0].get_xdata()[0] for axes in figure.axes[1:])
-    assert throughput < 0.1 < 0.9 < memory
-
-
-def test_the_metrics_are_those_of_the_resolution_with_most_cells() -> None:
-    records = [make_record("a"), make_record("b"), make_record("a", resolution=448)]
-    assert drawn("metrics", records).caption.startswith("At 224 px")
-    assert drawn("metrics", [*records, make_record("b", resolution=448)]).caption.startswith("At 448 px")

@@ -12,10 +12,11 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.cells import read
-from benchsuite.report.figures import FIGURES, KINDS, require_style
+from benchsuite.report.figures import FIGURES, KINDS
 from benchsuite.report.figures.choose import evenly
 from benchsuite.report.figures.layout import HALF, PAGE, Layout, column, parse
 from benchsuite.report.figures.of_run import drawings, write_all
+from benchsuite.report.figures.styles import require_style
 from benchsuite.results.record import Busy, Energy, OpShare, Record
 from tests.report.figures.drawing import absent, cells_of, drawn, marks
 from tests.report.figures.test_scatter import network
@@ -113,7 +114,7 @@ def test_a_paper_gets_every_figure_in_both_widths_with_its_fonts_inside(tmp_path
     records = [whole(make_record(name, resolution=r)) for name in "ab" for r in (224, 448)]
     with theme.applied():
         files = write_all([read(make_run(records))], tmp_path, "litv2")
-    kinds = ["scatter", "scaling", "ratio", "metrics", "device", "operators", "memory", "training", "energy"]
+    kinds = ["scatter", "scaling", "ratio", "device", "operators", "memory", "training", "energy"]
     names = {f"{KINDS[kind].file}-{width}" for kind in kinds for width in ("column", "two-columns")}
     assert {path.stem for path in files} == names
     assert {path.suffix for path in files} == {".pdf", ".png", ".svg"}

@@ -13,7 +13,7 @@ from tests.report.figures.drawing import absent, drawn, legend, marks, texts
 from tests.report.synthetic import make_record, realistic
 from tests.report.test_sweeps import hilo
 
-TITLES = ["MACs per image", "Throughput (images/s)", "Peak memory (allocated)"]
+TITLES = ["MACs per image", "Throughput (images/s)", "Peak memory"]
 
 
 def test_three_panels_stand_in_a_row_and_on_top_of_each_other_in_a_column() -> None:

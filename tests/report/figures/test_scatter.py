@@ -127,9 +127,8 @@ def spans(records: list[Record]) -> tuple[list[tuple[float, float]], str]:
 
 def test_panels_share_their_axes_where_that_squeezes_nothing() -> None:
     near = [make_record(n, resolution=r, macs=m * r) for r in (224, 448) for n, m in (("a", 1), ("b", 4))]
-    limits, caption = spans(near)
+    limits, _ = spans(near)
     assert limits[0] == limits[1]
-    assert "All panels have the same axes." in caption
 
 
 def test_equal_distances_are_equal_ratios_where_panels_lie_far_apart() -> None:
@@ -183,8 +182,9 @@ def test_a_crowded_part_is_enlarged_and_far_marks_squeeze_nothing() -> None:
     (frame,) = [patch for patch in overview.patches if isinstance(patch, Rectangle)]
     assert frame.get_x() == part.get_xlim()[0]
     found = texts(drawing.figure)
-    assert sorted(set(found)) == sorted(record.cell.name for record in records)
-    assert len(found) == len(records)  # each in one of the panels
+    assert {"far0", "far1", "far2"} <= set(found)
+    assert len(found) == len(set(found))  # each in one of the panels
+    assert f"No room for {len(records) - len(found)} name" in drawing.caption
 
 
 def test_of_more_than_twenty_names_only_the_telling_ones_are_coloured() -> None:
@@ -216,23 +216,21 @@ def test_a_lower_bound_has_an_arrow_and_the_caption_says_why() -> None:
     assert "An arrow marks MACs that are a lower bound" in drawing.caption
 
 
-def test_what_is_not_drawn_is_said_in_the_caption() -> None:
+def test_what_failed_is_said_in_the_caption() -> None:
     records = [
         make_record("a"),
         make_record("b"),
         make_record("c", status="oom"),
         make_record("d", kernel="flash", status="unsupported"),
     ]
-    assert drawn("scatter", records).caption.endswith(
-        "Not drawn: c with math at 224 px (OOM); d with flash at 224 px (unsupported)."
-    )
+    assert drawn("scatter", records).caption.endswith("Without a number: c (OOM) and d (unsupported).")
 
 
 def test_many_failures_are_counted_and_not_all_listed() -> None:
     records = [make_record("a"), make_record("b")]
     records += [make_record(f"broken {i:02}", status="error") for i in range(11)]
     caption = drawn("scatter", records).caption
-    assert "broken 07 at 224 px (error); and 3 more cells." in caption
+    assert "broken 07 and 3 more (error)." in caption
     assert "broken 08" not in caption
 
 
