@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -55,6 +56,18 @@ def search_path(pythonpath: Sequence[str] = ()) -> tuple[str, ...]:
     folder, so that a `torch.py` in it is not torch unless the folder is named."""
     folders = (*_absolute(pythonpath), *filter(None, sys.path), str(Path.cwd()))
     return tuple(dict.fromkeys(folders))
+
+
+@contextmanager
+def importable_from(pythonpath: Sequence[str]) -> Iterator[None]:
+    """Let this process import what a worker of it would. Raises UsageError for a folder that is not there."""
+    require_folders(pythonpath)
+    before = list(sys.path)
+    sys.path[:] = search_path(pythonpath)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def worker_environment(pythonpath: Sequence[str]) -> dict[str, str]:

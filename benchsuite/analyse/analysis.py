@@ -23,6 +23,7 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import LIBRARIES
 from benchsuite.worker.build import Subject, build, plugin_packages
+from benchsuite.worker.calls import load
 from benchsuite.worker.failures import is_refusal
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
@@ -129,6 +130,9 @@ def analyse(cell: Cell, settings: AnalysisSettings) -> SubjectAnalysis:
         UsageError: it cannot be built, the weights do not fit it, or there are no such images.
         Unsupported: the network does not take such images.
     """
+    loaded = load(cell.subject == "backbone", cell.target)
+    if loaded.failure is not None:
+        raise UsageError(loaded.failure.message)
     try:
         built = build(cell, "cpu", seed=settings.seed)
     except ValueError as error:

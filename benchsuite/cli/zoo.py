@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import warn
+from benchsuite.cli.options import PythonPath, warn
 from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 
 if TYPE_CHECKING:
@@ -58,13 +58,16 @@ def count(
     ] = None,
     format: Annotated[str, typer.Option(help="text, json or markdown.")] = "text",
     resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 224,
+    pythonpath: PythonPath = None,
 ) -> None:
     """Count parameters and multiply–adds of networks, beside what was published. Nothing is run."""
     require_word("count", what, ("backbones",))
     require_word("--format", format, COUNTS)
     from benchsuite.backbones import BACKBONES
+    from benchsuite.plugins import importable_from
 
-    _print_counts(names or tuple(BACKBONES), resolution, format)
+    with importable_from(pythonpath or ()):
+        _print_counts(names or tuple(BACKBONES), resolution, format)
 
 
 def parity(
@@ -119,6 +122,7 @@ def analyse(
         Path | None,
         typer.Option(help="HTML file, with the numbers as .json beside it; default analyses.html."),
     ] = None,
+    pythonpath: PythonPath = None,
 ) -> None:
     """Show what mixers do to an image: attention, spectra, learned scalars, receptive field. Times nothing.
 
@@ -127,6 +131,8 @@ def analyse(
     from benchsuite.analyse.analysis import AnalysisSettings
     from benchsuite.analyse.analysis import analyse as look_into
     from benchsuite.analyse.data import Analyses
+    from benchsuite.plugins import importable_from
+    from benchsuite.runner.prepare import Request, with_stored_pythonpath
 
     settings = AnalysisSettings(
         resolution=(resolution, resolution),
@@ -144,9 +150,11 @@ def analyse(
         names = ", ".join(cell.name for cell in cells)
         raise UsageError(f"--weights fills one subject, and there are {len(cells)}: {names}")
     subjects = []
-    for cell in cells:
-        print(f"looking into {cell.name}", file=sys.stderr)
-        subjects.append(look_into(cell, settings))
+    own = with_stored_pythonpath(Request(resume=folder, pythonpath=tuple(pythonpath or ()))).pythonpath
+    with importable_from(own):
+        for cell in cells:
+            print(f"looking into {cell.name}", file=sys.stderr)
+            subjects.append(look_into(cell, settings))
     _write_analyses(Analyses(subjects=tuple(subjects)), folder, out)
 
 

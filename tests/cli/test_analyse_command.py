@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ def test_a_mixer_by_name_gets_a_page_and_its_numbers_beside_it(tmp_path: Path) -
     assert [layer["branch"] for layer in one["attention"]] == ["Lo-Fi"]  # alpha 1: no head is left for Hi-Fi
 
 
+def test_a_mixer_of_ones_own_is_looked_for_where_it_is_said_to_be(tmp_path: Path, repository: Path) -> None:
+    out = tmp_path / "page.html"
+    folder = str(repository / "examples" / "own_mixer")
+    analyse("shift_mixer:ShiftMixer", *FAST, "--pythonpath", folder, "--out", str(out))
+    (one,) = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))["subjects"]
+    assert one["field"]["grid"] == [4, 4]
+    assert folder not in sys.path
+
+
 def test_weights_of_a_file_are_loaded_and_named(tmp_path: Path) -> None:
     torch.save(MSA(16, 2).state_dict(), tmp_path / "mine.pth")
     out = tmp_path / "page.html"
@@ -54,6 +64,8 @@ def test_weights_of_a_file_are_loaded_and_named(tmp_path: Path) -> None:
         (["hilo", "msa", "--weights", "w.pth"], "--weights fills one subject, and there are 2: hilo, msa"),
         (["hilo", "--weights", "absent.pth"], "absent.pth: no such file of weights"),
         (["hilo", "--only", "msa"], "--only chooses from a run folder"),
+        (["own_nowhere:Mine"], "own_nowhere:Mine cannot be loaded: no module named 'own_nowhere'"),
+        (["shift_mixer:ShiftMixer", "--pythonpath", "nowhere"], "--pythonpath nowhere: no such folder"),
         (["hilo", "--param", "alpha"], "--param alpha: wanted name=value"),
         (["hilo", "--param", "alpha=["], "the value cannot be read"),
         (["hilo", "--param", "alpha=2"], "alpha 2 is not between 0 and 1"),
