@@ -35,6 +35,8 @@ def override(root: Node, text: str) -> tuple[Node, tuple[Problem, ...]]:
     if not equals or path is None:
         example = "sweep.batch=64 or sweep.mixer[0].params.alpha=0.5"
         return root, (Problem(file, 0, 0, "", f"not of the form path=value; write for example {example}"),)
+    if path[-3:-2] in (("params",), ("vary",)) and str(path[-2]).startswith("stage"):
+        path = (*path[:-2], f"{path[-2]}.{path[-1]}")  # the size of a stage is one parameter
     if path[0] == "profiles":
         return root, (
             Problem(file, 0, 0, dotted(path), "profiles are applied before --set; set the key itself"),

@@ -305,3 +305,10 @@ def test_the_schema_offers_the_networks_and_asks_for_the_axis_of_the_subject() -
         for rule in schema["allOf"]
     }
     assert asked == {"mixer": ["mixer", "block"], "backbone": ["backbone"]}
+
+
+def test_the_size_of_a_stage_is_one_parameter_on_the_command_line_too() -> None:
+    text = "sweep: {backbone: [{name: 'my:net', params: {depths: [1, 2]}}]}"
+    scenario = read(text, overrides=["sweep.backbone[0].params.stage2.dim=48"])
+    (cell,) = expand(scenario, device="cpu")
+    assert cell.config == {"depths": [1, 2], "stage2.dim": 48}
