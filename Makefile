@@ -60,6 +60,7 @@ browser: $(VENV)/.installed-dev .chromium-or-none
 .chromium-or-none:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+	       && echo "installing Chromium with apt, for the tests of reports" \
 	       && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no Chromium and no way to install one here: tests/browser will be skipped"
 

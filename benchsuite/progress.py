@@ -1,4 +1,4 @@
-"""Progress of commands that are no sweep: how far they are, and rows that are printed as they come."""
+"""How far a command is that prints nothing yet: a bar on stderr, or lines where that is no terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import cast
 
 from benchsuite.terminal import console
@@ -26,9 +26,17 @@ def counting(what: str) -> Iterator[Show]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     columns = (TextColumn(what, markup=False), BarColumn(bar_width=24), MofNCompleteColumn())
-    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = Progress(*columns, console=console(stderr=True), transient=True)
+    task = progress.add_task("", total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()  # not before there is something to show
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        progress.stop()
 
 
 def _in_lines(what: str) -> Show:
@@ -70,21 +78,3 @@ class _Shown(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._show(*cast("tuple[int, int]", record.args))
-
-
-def print_lines(columns: Iterable[tuple[str, int]], rows: Iterable[tuple[Sequence[str], str | None]]) -> None:
-    """Print rows as they come, each on one line, in colour where stdout is a terminal.
-
-    Args:
-        columns: heading of each, and how wide its texts become; the last is as wide as it likes.
-        rows: the texts of a row, and its style.
-    """
-    from rich.text import Text
-
-    out, columns = console(), tuple(columns)
-    widths = [max(len(heading), width) for heading, width in columns]
-    titles = [heading for heading, _ in columns]
-    for number, row in enumerate(rows):
-        for texts, style in [(titles, "bold"), row] if number == 0 else [row]:
-            line = "  ".join(f"{text:<{width}}" for text, width in zip(texts, widths, strict=True))
-            out.print(Text(line.rstrip(), style=style or ""), soft_wrap=True)

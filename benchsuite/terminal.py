@@ -1,4 +1,4 @@
-"""Progress and tables in a terminal: a live view, plain lines where there is none, and the table printers."""
+"""Progress of a sweep in a terminal: a live view, or plain lines where there is none; and tables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.findings.flags import BEHAVIOUR
-from benchsuite.format import byte_size, si, significant
-from benchsuite.labels import USUAL, describe_cell, noun, pixels, unusual_axes
-from benchsuite.results.kernels import backends_of, kernel_ran
+from benchsuite.format import si, significant
+from benchsuite.labels import describe_cell
 from benchsuite.results.record import Cell, Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
@@ -257,6 +256,24 @@ def _below(line: Sequence[str], widths: Sequence[int], width: int) -> Iterator[s
     )
 
 
+def print_lines(columns: Iterable[tuple[str, int]], rows: Iterable[tuple[Sequence[str], str | None]]) -> None:
+    """Print rows as they come, each on one line, in colour where stdout is a terminal.
+
+    Args:
+        columns: heading of each, and how wide its texts become; the last is as wide as it likes.
+        rows: the texts of a row, and its style.
+    """
+    from rich.text import Text
+
+    out, columns = console(), tuple(columns)
+    widths = [max(len(heading), width) for heading, width in columns]
+    titles = [heading for heading, _ in columns]
+    for number, row in enumerate(rows):
+        for texts, style in [(titles, "bold"), row] if number == 0 else [row]:
+            line = (" " * _GAP).join(f"{text:<{width}}" for text, width in zip(texts, widths, strict=True))
+            out.print(Text(line.rstrip(), style=style or ""), soft_wrap=True)
+
+
 def print_table(
     left: Sequence[str],
     right: Sequence[str],
@@ -285,69 +302,3 @@ def print_table(
     for texts, style in rows:
         table.add_row(*map(Text, texts), style=style)
     console().print(table)
-
-
-def print_summary(records: Sequence[Record]) -> None:
-    """Table of all cells: cost, latency with its interval, throughput, memory, or why there is none.
-
-    An axis with one value is said once above the table, which then fits 80 columns.
-    """
-    axes = [
-        _axes(record.cell) | {"kernel": kernel_ran(record.cell.kernel, backends_of(record))}
-        for record in records
-    ]
-    called = noun(record.cell.subject for record in records).single
-    every = dict.fromkeys(name for axis in axes for name in axis)
-    varied = [name for name in every if len({axis.get(name) for axis in axes}) > 1]
-    fixed = [f"{name} {value}" for name, value in axes[0].items() if name not in varied]
-    busy = [record.timing.busy if record.timing else None for record in records]
-    device = ["device"] if any(busy) else []
-    rows = []
-    for record, axis, works in zip(records, axes, busy, strict=True):
-        settings = (axis.get(name, USUAL.get(name, "–")) for name in varied)
-        numbers = _numbers(record)
-        if device:
-            numbers.insert(3, si(works.seconds, "s") if works else "–")
-        style = "red" if record.failed else "dim" if record.status != "ok" else None
-        rows.append(([record.cell.name, *settings, *numbers], style))
-    if fixed:
-        console().print(" · ".join(fixed), markup=False)
-    print_table((called, *varied), ("MACs/image", "latency", "95 %", *device, "images/s", "memory"), rows)
-    for name, why in {record.cell.name: record.not_counted for record in records}.items():
-        if why:
-            print(f"not counted  {name}: {why}")
-    for word, meaning in BEHAVIOUR.items():
-        if names := dict.fromkeys(record.cell.name for record in records if word in record.flags):
-            print(f"{word.replace('_', ' ')}  {', '.join(names)}: {meaning}")
-
-
-def _axes(cell: Cell) -> dict[str, str]:
-    """The axes of a cell as words, in the order of the table; a network has no width of its own."""
-    layer = {} if cell.dim is None else {"dim": str(cell.dim), "heads": str(cell.num_heads)}
-    return {
-        "px": pixels(cell.resolution),
-        "batch": str(cell.batch),
-        **layer,
-        "dtype": cell.dtype,
-        "mode": cell.mode,
-        "kernel": cell.kernel,
-        "device": cell.device,
-        **unusual_axes(cell),
-    }
-
-
-def _numbers(record: Record) -> list[str]:
-    macs = si(record.cost.macs) if record.cost else "–"
-    if record.cost and not record.cost.complete:
-        macs = f"≥ {macs}"
-    if record.status != "ok":
-        mark = f"{record.status} (expected)" if record.expected else record.status
-        return [macs, mark, "–", "–", "–"]
-    latency = interval = throughput = "–"
-    if record.timing:
-        estimate = latency_of(record.timing)
-        latency, throughput = si(estimate.value, "s"), significant(record.cell.batch / estimate.value, 4)
-        if not math.isnan(estimate.lo):
-            interval = f"±{significant(50 * (estimate.hi - estimate.lo) / estimate.value, 2)} %"
-    memory = byte_size(record.memory.peak_allocated_bytes) if record.memory else "–"
-    return [macs, latency, interval, throughput, memory]

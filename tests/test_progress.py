@@ -1,10 +1,9 @@
-"""Progress of commands that are no sweep."""
+"""How far a command is that prints nothing yet."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -54,13 +53,3 @@ def test_the_planner_says_each_cell_and_its_log_is_as_before(
     plans_of([make_cell()])
     assert capsys.readouterr().err == ""
     assert (logger.level, logger.handlers, logger.propagate) == (logging.NOTSET, [], True)
-
-
-def test_lines_are_printed_when_their_rows_come(capsys: pytest.CaptureFixture[str]) -> None:
-    def rows() -> Iterator[tuple[tuple[str, ...], None]]:
-        yield ("hilo", "1", "a text that is longer than any line of a terminal " * 5), None
-        assert capsys.readouterr().out.count("\n") == 2
-        yield ("a long name", "2", ""), None
-
-    progress.print_lines([("name", 6), ("n", 0), ("why", 0)], rows())
-    assert capsys.readouterr().out == "a long name  2\n"

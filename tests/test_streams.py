@@ -16,6 +16,7 @@ from benchmarks._called import called
 from benchsuite import terminal
 from benchsuite.results.record import Failure
 from benchsuite.streams import Lasting, beneath, guarded
+from benchsuite.summary import print_summary
 from benchsuite.text import printable
 from tests.builders import make_cell, make_record
 
@@ -72,7 +73,7 @@ def test_no_table_and_no_line_of_progress_holds_a_control_character_of_a_record(
             display.workers({EVIL: EVIL})
             display.cell_ends(record)
             display.end()
-        terminal.print_summary([record, make_record()])
+        print_summary([record, make_record()])
     shown = capsys.readouterr().out
     assert "owned" in shown
     assert not any(character in shown for character in "\x07\x9b\r")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from benchsuite import terminal
 from benchsuite.labels import describe_cell
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Busy, Cost, Failure
+from benchsuite.results.record import Failure
 from benchsuite.terminal import fitted
 from benchsuite.zoo import listing
 from benchsuite.zoo.catalogue import mixer_entries
@@ -167,52 +167,11 @@ def test_every_mixer_is_whole_and_within_the_terminal(width: int) -> None:
     )
 
 
-def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
-    network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
-    terminal.print_summary([make_record(network), make_record(make_cell(subject="backbone", name="Swin-T"))])
-    assert capsys.readouterr().out.splitlines()[1].startswith("network ")
-    terminal.print_summary([make_record(), make_record(network)])
-    _, header, mixer, lit = capsys.readouterr().out.splitlines()
-    assert header.split()[:5] == ["mixer", "or", "network", "dim", "heads"]
-    assert mixer.split()[:3] == ["MSA", "32", "4"]
-    assert lit.split()[:3] == ["LITv2-S", "–", "–"]
+def test_lines_are_printed_when_their_rows_come(capsys: pytest.CaptureFixture[str]) -> None:
+    def rows() -> Iterator[tuple[tuple[str, ...], None]]:
+        yield ("hilo", "1", "a text that is longer than any line of a terminal " * 5), None
+        assert capsys.readouterr().out.count("\n") == 2
+        yield ("a long name", "2", ""), None
 
-
-def test_below_the_table_stands_why_a_cell_that_was_timed_has_no_count(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    cells = [make_cell(name="Own", batch=batch) for batch in (1, 2)]
-    terminal.print_summary([make_record(cell, cost=None, not_counted="a") for cell in cells])
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[-1] == "not counted  Own: a"
-    assert sum("not counted" in line for line in lines) == 1
-    assert lines[-2].split()[2] == "–"
-
-
-def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:
-    lower_bound = Cost(params=1, macs=2_500_000, uncounted={"aten::cdist": 1}, counter="test")
-    terminal.print_summary(
-        [
-            make_record(samples=[0.0095, 0.01, 0.0105], rounds=[1, 1, 1], cost=lower_bound),
-            make_record(make_cell(name="[red]HiLo"), status="oom", expected=True),
-            make_record(make_cell(name="W-MSA", kernel="sdpa"), timing=None, memory=None),
-        ]
-    )
-    fixed, header, ok, oom, untimed = capsys.readouterr().out.splitlines()
-    assert fixed == "px 64 · batch 2 · dim 32 · heads 4 · dtype fp32 · mode inference · device cpu"
-    assert header.split() == ["mixer", "kernel", "MACs/image", "latency", "95", "%", "images/s", "memory"]
-    assert ok.split() == ["MSA", "math", "≥", "2.5", "M", "10", "ms", "±12", "%", "200", "300", "B"]
-    assert oom.split() == ["[red]HiLo", "math", "–", "oom", "(expected)", "–", "–", "–"]
-    assert untimed.split() == ["W-MSA", "sdpa", "1", "k", "–", "–", "–", "–"]
-
-
-def test_device_time_and_what_attention_ran_on_stand_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    busy = make_record(make_cell(name="HiLo", kernel="sdpa"), attention_backend=("flash",))
-    assert busy.timing is not None
-    works = dataclasses.replace(busy.timing, busy=Busy(seconds=0.002, method="cuda_graph"))
-    terminal.print_summary([dataclasses.replace(busy, timing=works), make_record()])
-    _, header, hilo, msa = capsys.readouterr().out.splitlines()
-    assert header.split()[-6:] == ["latency", "95", "%", "device", "images/s", "memory"]
-    assert hilo.split()[:3] == ["HiLo", "sdpa", "(flash)"]
-    assert hilo.split()[-5:-2] == ["2", "ms", "181.8"]
-    assert msa.split()[-4] == "–"
+    terminal.print_lines([("name", 6), ("n", 0), ("why", 0)], rows())
+    assert capsys.readouterr().out == "a long name  2\n"

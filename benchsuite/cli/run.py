@@ -170,15 +170,15 @@ def _going_on(folder: Path, executor: str) -> str:
 
 def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
-    from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
+    from benchsuite.summary import print_summary
 
     page = sweep.folder / REPORT
     if sweep.measured or figures or not _up_to_date(page, sweep.folder / RECORDS):
         _render(sweep.folder, page, figures, style)
     if not quiet:
         if sweep.measured:
-            terminal.print_summary(sweep.records)
+            print_summary(sweep.records)
         else:
             print(f"nothing to measure: all {len(sweep.records)} cells have a record")
         print(f"records  {sweep.folder / RECORDS}")
@@ -240,31 +240,17 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
 def print_estimates(estimates: Sequence[CellEstimate]) -> None:
     """Print the table of `--dry-run`, and below it why a cell has no numbers."""
     from benchsuite.format import byte_size, si
-    from benchsuite.labels import describe_cell, noun, pixels
-    from benchsuite.terminal import print_table
+    from benchsuite.labels import describe_cell
+    from benchsuite.summary import axes_of, print_cells
 
     rows = []
     for item in estimates:
-        cell = item.cell
-        words = [
-            cell.id,
-            cell.name,
-            pixels(cell.resolution),
-            str(cell.batch),
-            cell.dtype,
-            cell.kernel,
-            cell.device,
-        ]
-        words += ["–" if item.macs is None else si(item.macs)]
-        words += ["–" if item.seconds is None else f"{item.seconds:.1f} s"]
-        words += ["–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)]
-        rows.append((words, None))
-    called = noun(item.cell.subject for item in estimates).single
-    print_table(
-        ("cell", called, "px", "batch", "dtype", "kernel", "device"),
-        ("MACs/image", "time about", "memory about"),
-        rows,
-    )
+        macs = "–" if item.macs is None else si(item.macs)
+        seconds = "–" if item.seconds is None else f"{item.seconds:.1f} s"
+        memory = "–" if item.memory_bytes is None else byte_size(item.memory_bytes, 3)
+        rows.append(((macs, seconds, memory), None))
+    cells = [item.cell for item in estimates]
+    print_cells(cells, [*map(axes_of, cells)], ("MACs/image", "time about", "memory about"), rows)
     for item in estimates:
         if item.reason:  # in full: a table would cut it off
             what = "no estimate" if item.tried else "no numbers"

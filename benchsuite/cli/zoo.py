@@ -220,7 +220,8 @@ def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
     """Count networks and print them: as text each at once, for programs all at the end."""
     import json
 
-    from benchsuite.progress import counting, print_lines
+    from benchsuite.progress import counting
+    from benchsuite.terminal import print_lines
     from benchsuite.zoo import count, listing
 
     counts = count.count_backbones(names, resolution)
@@ -242,7 +243,7 @@ def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
 def _printed_parity(rows: Iterable[ParityRow]) -> list[ParityRow]:
     """Print each row when it comes."""
     from benchsuite.parity.compare import COLUMNS
-    from benchsuite.progress import print_lines
+    from benchsuite.terminal import print_lines
 
     styles = {"mismatch": "bold red", "unknown": "yellow", "unavailable": "dim"}
     done: list[ParityRow] = []

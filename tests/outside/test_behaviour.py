@@ -22,7 +22,7 @@ from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.terminal import print_summary
+from benchsuite.summary import print_summary
 from benchsuite.worker import calls
 from benchsuite.worker.worker_reply import WorkerReply
 from tests.builders import make_cell

@@ -184,7 +184,7 @@ def test_a_dry_run_of_a_large_sweep_lists_some_cells_that_stand_for_all(
     _print_dry_run(prepared, workers)
     lines = capsys.readouterr().out.splitlines()
     assert len(workers.planned) == 3
-    assert sum(line.startswith(("msa-", "hilo-")) for line in lines) == 3
+    assert sum(line.startswith(("msa ", "HiLo ")) for line in lines) == 3
     each = sum(item.seconds or 0.0 for item in estimates.estimate(prepared, workers)) / 3
     assert lines[-1] == (
         f"7 cells, about {7 * each:.0f} s (rough: from a matrix product timed now, and from the 3 "
