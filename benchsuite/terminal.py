@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import byte_size, si, significant
 from benchsuite.labels import USUAL, describe_cell, noun, pixels, unusual_axes
+from benchsuite.results.cell import Cell
 from benchsuite.results.kernels import backends_of, kernel_ran
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
 from benchsuite.text import printable

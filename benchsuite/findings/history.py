@@ -16,9 +16,10 @@ from typing import Any
 from benchsuite.findings import exact, fingerprint
 from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
+from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import Manner, manner, words
 from benchsuite.results.machine import machine_name
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import Run
 from benchsuite.stats.trend import Step, Trend, trend

@@ -19,7 +19,8 @@ from benchsuite.findings.exact import Counts, counts_of
 from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
 from benchsuite.gate.decide import ENOUGH, log_median
 from benchsuite.io import parse, write_whole
-from benchsuite.results.record import Cell, Record, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record, Status
 from benchsuite.results.shapes import require_environment
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate_settings import Gate

@@ -20,7 +20,8 @@ from typing import Any
 
 import benchsuite
 from benchsuite.errors import SideFailed, UsageError
-from benchsuite.results.record import SETTINGS, Cell, Record
+from benchsuite.results.cell import SETTINGS, Cell
+from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario

@@ -15,7 +15,8 @@ from benchsuite.findings.exact import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
 from benchsuite.io import parse, write_whole
-from benchsuite.results.record import Cell, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Status
 from benchsuite.scenario.gate_settings import Gate, MissingPolicy
 
 if TYPE_CHECKING:

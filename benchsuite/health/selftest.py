@@ -21,8 +21,8 @@ from benchsuite.measurement.machine_cache import (
     fingerprint,
     selftest_log_means,
 )
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell
 from benchsuite.results.round_timings import round_medians
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchsuite.errors import Unsupported, UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.runner import plan as planning
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.workers import InlineWorkers

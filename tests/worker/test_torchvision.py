@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import Unsupported, UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.validate import problems
 from benchsuite.worker import torchvision
 from benchsuite.worker.build import backbone_builder, build

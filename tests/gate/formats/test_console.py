@@ -12,7 +12,7 @@ from benchsuite.gate.formats.console import conclusion, gate_rows, noise_rows, r
 from benchsuite.gate.noise import CellNoise, GateNoise
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
 
