@@ -121,7 +121,6 @@ def measure(
     verbose: bool = False,
 ) -> None:
     """Carry out a request until it ends or is asked to stop, and say how it ended."""
-    from benchsuite import terminal
     from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.progress import planning
@@ -129,20 +128,21 @@ def measure(
     from benchsuite.runner.executors.table import open_executor
     from benchsuite.runner.prepare import prepare
     from benchsuite.runner.sweep import run_sweep
+    from benchsuite.terminal import observer, print_notes
 
     folder = request.resume or out
     try:
         with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
             with contextlib.nullcontext() if quiet else planning():
                 prepared = prepare(request, opened.planner)
-            terminal.print_notes(() if quiet else prepared.notes)
+            print_notes(() if quiet else prepared.notes)
             if dry_run:
                 _print_dry_run(prepared, opened.planner)
                 return
             folder = folder or new_folder(prepared.scenario.name)
-            observer = terminal.observer(quiet=quiet, verbose=verbose)
+            shown = observer(quiet=quiet, verbose=verbose)
             with asked_to_stop() as stopping:
-                sweep = run_sweep(prepared, folder, opened, observer, stopping)
+                sweep = run_sweep(prepared, folder, opened, shown, stopping)
         _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
         begun = folder is not None and (folder / SCENARIO).is_file()
@@ -170,15 +170,15 @@ def _going_on(folder: Path, executor: str) -> str:
 
 def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
-    from benchsuite import terminal
     from benchsuite.results.store import RECORDS, REPORT
+    from benchsuite.terminal import print_summary
 
     page = sweep.folder / REPORT
     if sweep.measured or figures or not _up_to_date(page, sweep.folder / RECORDS):
         _render(sweep.folder, page, figures, style)
     if not quiet:
         if sweep.measured:
-            terminal.print_summary(sweep.records)
+            print_summary(sweep.records)
         else:
             print(f"nothing to measure: all {len(sweep.records)} cells have a record")
         print(f"records  {sweep.folder / RECORDS}")

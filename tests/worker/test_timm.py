@@ -21,7 +21,7 @@ from benchsuite.scenario.validate import problems
 from benchsuite.worker import timm as timm_networks
 from benchsuite.worker.build import backbone_builder, build
 from benchsuite.zoo.catalogue import known_parameters
-from benchsuite.zoo.names import library_names
+from benchsuite.zoo.outside_names import library_names
 from tests.builders import make_cell
 from tests.plans import plans_of
 
