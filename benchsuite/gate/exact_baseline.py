@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Change, changes_of
+from benchsuite.findings.count_changes import Change, changes_of
 from benchsuite.gate.accept import Accepted, accepted_of, unused
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.plugins import require_folders

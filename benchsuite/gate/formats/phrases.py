@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
 from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names

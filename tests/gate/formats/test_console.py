@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.formats.console import conclusion, gate_rows, noise_rows, rule_words, summary
 from benchsuite.gate.noise import CellNoise, GateNoise
