@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.runner import workers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile

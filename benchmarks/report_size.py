@@ -31,7 +31,8 @@ _KERNELS = ("math", "sdpa")
 
 def synthetic(cells: int) -> Any:
     """A run of so many cells; the same one every time."""
-    from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+    from benchsuite.results.cell import Cell
+    from benchsuite.results.record import Cost, Failure, Memory, Record, Timing
     from benchsuite.results.store import Run
 
     chance = random.Random(1)

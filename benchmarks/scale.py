@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Cell, Check, Conditions, Cost, Memory, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Check, Conditions, Cost, Memory, Record, Timing
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 from benchsuite.scenario.validate import check

@@ -42,7 +42,7 @@ from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.device import Device, Step, open_device, resolve
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import measure_memory
-from benchsuite.results.record import Cell, Kernel, Mode
+from benchsuite.results.cell import Cell, Kernel, Mode
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.build import Subject, build, mixer_class
 from benchsuite.worker.steps import step_of

@@ -8,7 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.2.0"
+from benchsuite.version import __version__
+
 __all__ = [
     "__version__",
     "UsageError",
@@ -23,18 +24,18 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from benchsuite.api.comparison import compare
     from benchsuite.api.gates import load_gate
     from benchsuite.api.mixers import create_mixer
     from benchsuite.api.modules import count, measure
     from benchsuite.api.results import load
+    from benchsuite.api.run_comparison import compare
     from benchsuite.api.runs import run
     from benchsuite.errors import UsageError
     from benchsuite.measurement.op_table import count_operator
 
 _PLACES = {
     "UsageError": "benchsuite.errors",
-    "compare": "benchsuite.api.comparison",
+    "compare": "benchsuite.api.run_comparison",
     "count": "benchsuite.api.modules",
     "count_operator": "benchsuite.measurement.op_table",
     "create_mixer": "benchsuite.api.mixers",

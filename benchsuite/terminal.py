@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import si, significant
 from benchsuite.labels import describe_cell
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.streams import beneath
 from benchsuite.text import printable

@@ -13,7 +13,8 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.gate.baseline import read, write
 from benchsuite.gate.result import COUNTED, GateCell, GateResult
-from benchsuite.results.record import Cell, Cost
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost
 
 _AXES = ("dim", "num_heads", "stride", "kernel")
 _FAILING = ("failed", "no longer counted")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Status, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Failure, Memory, Record, Status, Timing
 
 
 def make_cell(**changes: Any) -> Cell:

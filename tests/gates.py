@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.scenario.gate_settings import Gate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.worker import calls
 from benchsuite.worker.worker_reply import Plan, WorkerReply

@@ -115,7 +115,7 @@ class Mean(nn.Module):
     assert "scratch" in scratch.run("-m", "benchsuite", "list", "mixers")
     macs = scratch.run(
         "-c",
-        "from benchsuite.results.record import Cell\n"
+        "from benchsuite.results.cell import Cell\n"
         "from benchsuite.worker.calls import count\n"
         "cell = Cell(name='scratch', target='scratch', resolution=(64, 64), stride=16, batch=2, dim=32)\n"
         "print(count(cell).value.macs)",
@@ -146,7 +146,7 @@ def scratch_net(*, num_classes=1000, resolution=224, kernel="math", mixer=None) 
     )
     macs = scratch.run(
         "-c",
-        "from benchsuite.results.record import Cell\n"
+        "from benchsuite.results.cell import Cell\n"
         "from benchsuite.worker.calls import count\n"
         "at = {'resolution': (32, 32), 'stride': 1, 'batch': 1}\n"
         "cell = Cell(subject='backbone', name='scratch', target='scratch_net', **at)\n"
@@ -186,7 +186,8 @@ from benchsuite.measurement.macs import count_cost
 from benchsuite.report.columns import MEASURES
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.scenario.claim_model import Claim
 
 cost = count_cost(torch.nn.Linear(8, 4), (torch.ones(1, 8),))

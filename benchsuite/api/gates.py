@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from benchsuite.gate.result import GateResult
 
 
-class Gate:
+class LoadedGate:
     """Result of a gate.
 
     Attributes:
@@ -38,7 +38,7 @@ class Gate:
         return fragment(page.title, [page.headline, *facts], filter(None, (page.notable, page.others)))
 
 
-def load_gate(path: str | Path) -> Gate:
+def load_gate(path: str | Path) -> LoadedGate:
     """Read what `benchsuite gate` wrote: its folder, or the file result.json in it.
 
     Raises:
@@ -46,4 +46,4 @@ def load_gate(path: str | Path) -> Gate:
     """
     from benchsuite.gate.result import read
 
-    return Gate(read(Path(path)))
+    return LoadedGate(read(Path(path)))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from benchsuite import terminal
 from benchsuite.api.places import measure_in_fresh_processes, measure_in_this_process
 from benchsuite.api.results import Results
 from benchsuite.api.runs import interactive
@@ -25,6 +24,7 @@ from benchsuite.results.store import Run, check_free, read_run
 from benchsuite.scenario.shorthand import MEASURE
 from benchsuite.scenario.subjects import OBJECT
 from benchsuite.stats.evidence import Decision
+from benchsuite.terminal import describe_result
 from benchsuite.worker.objects import ModuleCall, dtype_of, file_name
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Measurement(Results):
         return relative(self.records, self.run.environment, self.name)
 
     def __repr__(self) -> str:
-        lines = [f"{record.cell.name}  {terminal.describe_result(record)}" for record in self.records]
+        lines = [f"{record.cell.name}  {describe_result(record)}" for record in self.records]
         return "\n".join([*lines, *self.sentences()])
 
     def _repr_html_(self) -> str:

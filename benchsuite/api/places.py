@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchsuite import terminal
 from benchsuite.errors import UsageError
 from benchsuite.measurement.precision import tf32
 from benchsuite.runner.executors.table import open_executor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
+from benchsuite.terminal import observer
 from benchsuite.worker.objects import ModuleCall, NotLoadable, in_process
 
 _ADVICE = "give a function in a module that can be imported, which makes it"
@@ -51,7 +51,7 @@ def measure_in_fresh_processes(
         lost = next((one.message for one in failures if one.kind == NotLoadable.__name__), None)
         if lost is not None:
             return f"{cannot} it cannot be handed to another one ({lost.partition(': ')[2]}); {_ADVICE}"
-        run_sweep(prepared, out, opened, terminal.observer(quiet=quiet, verbose=False))
+        run_sweep(prepared, out, opened, observer(quiet=quiet, verbose=False))
     return ""
 
 
@@ -75,7 +75,7 @@ def measure_in_this_process(
         contextlib.closing(open_executor("inline", ())) as opened,
     ):
         prepared = prepare(Request(reference=document), opened.planner)
-        run_sweep(prepared, out, opened, terminal.observer(quiet=quiet, verbose=False))
+        run_sweep(prepared, out, opened, observer(quiet=quiet, verbose=False))
 
 
 def _save(call: ModuleCall, folder: Path, name: str) -> None:

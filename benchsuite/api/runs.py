@@ -11,7 +11,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchsuite import terminal
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.plugins import require_folders
 from benchsuite.results.record import STATUSES
@@ -20,6 +19,7 @@ from benchsuite.runner.executors.table import open_executor, require_executor
 from benchsuite.runner.prepare import Request, prepare, with_stored_pythonpath
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.shards import parse_shard
+from benchsuite.terminal import observer, print_notes
 
 if TYPE_CHECKING:
     from benchsuite.api.results import Results
@@ -94,9 +94,9 @@ def run(
     with contextlib.closing(open_executor(executor, request.pythonpath, executor_options)) as opened:
         prepared = prepare(request, opened.planner)
         if shown:
-            terminal.print_notes(prepared.notes)
+            print_notes(prepared.notes)
         folder = request.resume or _path(out) or new_folder(prepared.scenario.name)
-        run_sweep(prepared, folder, opened, terminal.observer(quiet=not shown, verbose=False))
+        run_sweep(prepared, folder, opened, observer(quiet=not shown, verbose=False))
     return load(folder)
 
 

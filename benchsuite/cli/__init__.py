@@ -45,7 +45,7 @@ def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        from benchsuite import __version__
+        from benchsuite.version import __version__
 
         print(f"benchsuite {__version__}")
         raise typer.Exit

@@ -113,7 +113,7 @@ def compare(
     mixer of the same run. Runs that were not taken in turns are no evidence of code, so the exit code is 0
     whatever is found; 4 where a cell was timed with other threads or another allocator.
     """
-    from benchsuite.api.comparison import compare as compared
+    from benchsuite.api.run_comparison import compare as compared
 
     require_word("--format", format, COMPARE_FORMATS)
     found = compared(*runs)

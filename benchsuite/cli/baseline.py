@@ -129,7 +129,7 @@ def noise(
     from benchsuite.gate.formats.console import noise_page
     from benchsuite.gate.measure import measure_noise
     from benchsuite.gate.noise import write_noise
-    from benchsuite.gate.progress import GateProgress
+    from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import GateRequest, plan
 
     if pairs < 3:

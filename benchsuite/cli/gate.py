@@ -249,7 +249,7 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
     from benchsuite.gate.formats.console import measured_page
     from benchsuite.gate.measure import measure_gate
     from benchsuite.gate.noise import read_noise, require_fitting
-    from benchsuite.gate.progress import GateProgress
+    from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import plan
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result

@@ -51,11 +51,11 @@ def profile(
 
     A profiled step is slower, so nothing is timed meanwhile.
     """
-    from benchsuite import terminal
     from benchsuite.api.runs import completed
     from benchsuite.runner.prepare import Request
     from benchsuite.runner.profile import ProfileSettings
     from benchsuite.runner.workers import WORKERS
+    from benchsuite.terminal import observer
 
     if executor not in WORKERS:
         raise UsageError(f"no executor {executor!r}; allowed: {', '.join(WORKERS)}")
@@ -81,7 +81,7 @@ def profile(
             out,
             workers,
             ProfileSettings(steps, top),
-            terminal.observer(quiet=quiet, verbose=verbose),
+            observer(quiet=quiet, verbose=verbose),
             quiet,
         )
     except KeyboardInterrupt:
@@ -101,12 +101,12 @@ def _profile(
     quiet: bool,
 ) -> Profiled:
     """Profile a run's cells, or else a scenario's."""
-    from benchsuite import terminal
     from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.progress import planning
     from benchsuite.runner.prepare import prepare
     from benchsuite.runner.profile import profile_run, profile_scenario
+    from benchsuite.terminal import print_notes
 
     if request.resume is not None:
         with asked_to_stop() as stopping:
@@ -121,7 +121,7 @@ def _profile(
             )
     with contextlib.nullcontext() if quiet else planning():
         prepared = prepare(request, workers, every=True)
-    terminal.print_notes(() if quiet else prepared.notes)
+    print_notes(() if quiet else prepared.notes)
     folder = out or new_folder(f"{prepared.scenario.name}-profile")
     with asked_to_stop() as stopping:
         return profile_scenario(prepared, folder, workers, observer, wanted, stopping)

@@ -121,7 +121,6 @@ def measure(
     verbose: bool = False,
 ) -> None:
     """Carry out a request until it ends or is asked to stop, and say how it ended."""
-    from benchsuite import terminal
     from benchsuite.api.runs import new_folder
     from benchsuite.cli.interrupts import asked_to_stop
     from benchsuite.progress import planning
@@ -129,20 +128,21 @@ def measure(
     from benchsuite.runner.executors.table import open_executor
     from benchsuite.runner.prepare import prepare
     from benchsuite.runner.sweep import run_sweep
+    from benchsuite.terminal import observer, print_notes
 
     folder = request.resume or out
     try:
         with contextlib.closing(open_executor(executor, request.pythonpath, options)) as opened:
             with contextlib.nullcontext() if quiet else planning():
                 prepared = prepare(request, opened.planner)
-            terminal.print_notes(() if quiet else prepared.notes)
+            print_notes(() if quiet else prepared.notes)
             if dry_run:
                 _print_dry_run(prepared, opened.planner)
                 return
             folder = folder or new_folder(prepared.scenario.name)
-            observer = terminal.observer(quiet=quiet, verbose=verbose)
+            shown = observer(quiet=quiet, verbose=verbose)
             with asked_to_stop() as stopping:
-                sweep = run_sweep(prepared, folder, opened, observer, stopping)
+                sweep = run_sweep(prepared, folder, opened, shown, stopping)
         _conclude(sweep, figures, look, executor, quiet=quiet)
     except KeyboardInterrupt:
         begun = folder is not None and (folder / SCENARIO).is_file()

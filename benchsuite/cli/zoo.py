@@ -15,7 +15,7 @@ from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 if TYPE_CHECKING:
     from benchsuite.analyse.data import Analyses
     from benchsuite.parity.compare import ParityRow
-    from benchsuite.results.record import Cell
+    from benchsuite.results.cell import Cell
 
 LISTS = ("text", "markdown", "csv", "json")
 """Formats of `benchsuite list`."""

@@ -17,11 +17,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import Manner, apart
 from benchsuite.results.devices import kind_of
 from benchsuite.results.kernels import is_fused
 from benchsuite.results.metrics import METRICS
-from benchsuite.results.record import Cell
 from benchsuite.scenario.claim_model import Claim, ClaimPair, Pairing, distinct, on_device, pairing
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 

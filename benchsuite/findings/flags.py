@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from benchsuite.results.cell import Cell
 from benchsuite.results.machine import launch_bound
-from benchsuite.results.record import Cell, Conditions, Timing
+from benchsuite.results.record import Conditions, Timing
 from benchsuite.results.round_timings import round_medians, within_rounds
 from benchsuite.stats.evidence import LEAST_ROUNDS
 from benchsuite.stats.intervals import median_interval, quantile

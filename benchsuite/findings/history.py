@@ -13,12 +13,13 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-from benchsuite.findings import exact, fingerprint
-from benchsuite.findings.exact import Change
+from benchsuite.findings import count_changes, fingerprint
+from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding
+from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import Manner, manner, words
 from benchsuite.results.machine import machine_name
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import Run
 from benchsuite.stats.trend import Step, Trend, trend
@@ -116,7 +117,7 @@ class Series:
         return tuple(
             (before, after, change)
             for before, after in pairwise(self.points)
-            for change in exact.changes([before.record], [after.record])
+            for change in count_changes.changes([before.record], [after.record])
         )
 
     def _shift(self, step: Step) -> Shift:
@@ -127,7 +128,7 @@ class Series:
             before=before,
             after=after,
             differences=tuple(one for one in differences if one.path != "git.commit"),
-            counted=tuple(exact.changes([before.record], [after.record])),
+            counted=tuple(count_changes.changes([before.record], [after.record])),
         )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.labels import cell_names, setting_names
+from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.machine import noise_of
-from benchsuite.results.record import SETTINGS, Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.evidence import Decision, Question, decide, paired
 from benchsuite.stats.intervals import quantile

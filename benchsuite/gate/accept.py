@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchsuite.errors import UsageError, did_you_mean
-from benchsuite.findings.exact import GROUPS, Change
+from benchsuite.findings.count_changes import GROUPS, Change
 from benchsuite.scenario.gate_settings import ExactPolicy
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import changes_of
+from benchsuite.findings.count_changes import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
 from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from benchsuite.gate.baseline import (

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Counts, counts_of
+from benchsuite.findings.count_changes import Counts, counts_of
 from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
 from benchsuite.gate.decide import ENOUGH, log_median
 from benchsuite.io import parse, write_whole
-from benchsuite.results.record import Cell, Record, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record, Status
 from benchsuite.results.shapes import require_environment
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate_settings import Gate
@@ -39,7 +40,7 @@ class BaselineCell:
 
     Attributes:
         log_medians: of each process, the logarithm of the median of its samples in seconds.
-        numbers, ways: exact numbers, as `findings.exact.Counts` says.
+        numbers, ways: exact numbers, as `findings.count_changes.Counts` says.
         reason: why there are no numbers; empty if there are. With status "ok" only counting failed.
     """
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Change, changes_of
+from benchsuite.findings.count_changes import Change, changes_of
 from benchsuite.gate.accept import Accepted, accepted_of, unused
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.plugins import require_folders
-from benchsuite.results.record import Cell, Cost, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Record
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load, resolve

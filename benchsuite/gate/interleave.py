@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from benchsuite.gate.verdicts import ProcessPair, Records, to_decide
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.gate_settings import Gate
 
 SideName = Literal["base", "candidate"]

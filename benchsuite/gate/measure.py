@@ -29,9 +29,10 @@ from benchsuite.gate.result import GateResult
 from benchsuite.gate.verdicts import ProcessPair, Records, judge_pairs
 from benchsuite.labels import cell_names
 from benchsuite.plugins import plugins, search_path
+from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import require_alike
 from benchsuite.results.machine import machine_words
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.subjects import LIBRARIES

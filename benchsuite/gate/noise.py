@@ -15,7 +15,7 @@ from benchsuite.findings.fingerprint import findings
 from benchsuite.gate.decide import aa_noise
 from benchsuite.gate.verdicts import ProcessPair, log_ratios_of
 from benchsuite.io import parse
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.gate_settings import Gate
 

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import benchsuite
 from benchsuite.errors import SideFailed, UsageError
-from benchsuite.results.record import SETTINGS, Cell, Record
+from benchsuite.results.cell import SETTINGS, Cell
+from benchsuite.results.record import Record
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario
 
-_ROOT = Path(benchsuite.__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 """Where this benchsuite can be imported from."""
 _LAST_LINES = 12
 """Of what a side printed, in the message when it failed."""

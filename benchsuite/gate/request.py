@@ -10,7 +10,7 @@ from typing import Any
 from benchsuite.errors import UsageError
 from benchsuite.gate.accept import Accepted
 from benchsuite.gate.verdicts import require_enough
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.runner.prepare import busy, profile_for, profile_note
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.gate_settings import Gate

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, UsageError
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
 from benchsuite.io import parse, write_whole
-from benchsuite.results.record import Cell, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Status
 from benchsuite.scenario.gate_settings import Gate, MissingPolicy
 
 if TYPE_CHECKING:

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Change, changes
+from benchsuite.findings.count_changes import Change, changes
 from benchsuite.gate.accept import Accepted, accepted_of, regressions
 from benchsuite.gate.decide import CellDecision, Evidence, decide_all, flagged, log_median
 from benchsuite.gate.result import CellVerdict, GateCell, of_changes
-from benchsuite.results.record import Cell, Record, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record, Status
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.stats.intervals import t_quantile
 

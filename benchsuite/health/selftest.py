@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from benchsuite import __version__
 from benchsuite.health.aa import MachineNoise, Trial, noise_of, verdicts
 from benchsuite.health.verdict import Verdict, passed
 from benchsuite.measurement.machine_cache import (
@@ -21,11 +20,12 @@ from benchsuite.measurement.machine_cache import (
     fingerprint,
     selftest_log_means,
 )
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell
 from benchsuite.results.round_timings import round_medians
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure
+from benchsuite.version import __version__
 
 if TYPE_CHECKING:
     from benchsuite.health.checks import Effort

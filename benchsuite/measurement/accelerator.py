@@ -17,7 +17,7 @@ import torch
 from benchsuite.measurement.cpu import MOST_FLUSH_BYTES
 from benchsuite.measurement.device import Step, StepPeak, flusher
 from benchsuite.measurement.nvml import Nvml
-from benchsuite.results.record import DType
+from benchsuite.results.cell import DType
 
 LEAST_S = 2e-4
 """Two events cost one to two microseconds: a hundredth of so long."""

@@ -17,7 +17,7 @@ from benchsuite.measurement import allocator
 from benchsuite.measurement.device import Step, StepPeak, flusher
 from benchsuite.measurement.host import ROOT, read
 from benchsuite.measurement.nvml import Nvml
-from benchsuite.results.record import DType
+from benchsuite.results.cell import DType
 
 MIB = 1 << 20
 FLUSH_FACTOR = 2

@@ -19,7 +19,7 @@ from benchsuite.measurement.accelerator import AcceleratorDevice
 from benchsuite.measurement.cpu import FLUSH_FACTOR
 from benchsuite.measurement.device import Step, StepPeak
 from benchsuite.measurement.torch_errors import loses_context
-from benchsuite.results.record import DType
+from benchsuite.results.cell import DType
 
 LEAST_DELAY_S, MOST_DELAY_S = 1e-4, 0.05
 """Bounds of the time that the GPU is kept waiting while the host hands it a step. Beyond about a thousand

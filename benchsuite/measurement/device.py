@@ -14,8 +14,8 @@ import torch
 
 from benchsuite.errors import DeviceError
 from benchsuite.measurement.nvml import Nvml
+from benchsuite.results.cell import DType
 from benchsuite.results.devices import DEVICES
-from benchsuite.results.record import DType
 
 Step = Callable[[], object]
 

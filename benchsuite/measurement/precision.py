@@ -20,7 +20,7 @@ import torch
 
 from benchsuite.errors import Unsupported
 from benchsuite.measurement.device import open_device
-from benchsuite.results.record import DType
+from benchsuite.results.cell import DType
 
 _CUDA: Any = torch.backends.cuda
 _CUDNN: Any = torch.backends.cudnn  # torch's types do not tell all that it has

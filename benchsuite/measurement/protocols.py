@@ -13,8 +13,9 @@ from typing import get_args
 
 from benchsuite.measurement.device import Device, Step
 from benchsuite.measurement.timing import SamplingPlan, measure_time
+from benchsuite.results.cell import Protocol
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Protocol, Timing
+from benchsuite.results.record import Timing
 
 HOST_CLOCK = "host_clock"
 """Method of a timing whose samples were read on the host, the device idle before and after."""

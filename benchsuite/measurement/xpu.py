@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from benchsuite.measurement.accelerator import AcceleratorDevice
-from benchsuite.results.record import DType
+from benchsuite.results.cell import DType
 
 
 class XpuDevice(AcceleratorDevice):

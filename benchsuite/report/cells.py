@@ -15,8 +15,9 @@ from benchsuite.report.comparable_groups import ComparableGroup, split
 from benchsuite.report.points import MISSING, Point, Value, names_of, points
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
 from benchsuite.report.words import counted
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key

@@ -16,8 +16,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchsuite.findings import exact, fingerprint
-from benchsuite.findings.exact import Change
+from benchsuite.findings import count_changes, fingerprint
+from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import as_data, differences_of, machines_of
@@ -318,6 +318,6 @@ def _run(
         commit=str((environment.get("git") or {}).get("commit") or "")[:7],
         date=str(environment.get("started_at") or "")[:10],
         findings=() if run is first else differences_of(first, run, before, after),
-        changes=() if run is first else tuple(exact.changes(before, after)),
+        changes=() if run is first else tuple(count_changes.changes(before, after)),
         alone=tuple(alone),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchsuite.findings import fingerprint
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.format import byte_size, significant
 from benchsuite.report.points import Value
@@ -32,7 +32,7 @@ COUNTED = {
     "recompiles": "Recompilations",
     "peak_allocated_bytes": "Peak memory, allocated (B)",
 }
-"""Metric of `findings/exact.py` → how the table says it."""
+"""Metric of `findings/count_changes.py` → how the table says it."""
 
 
 def differences_of(

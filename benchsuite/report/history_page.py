@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
 from benchsuite.format import significant
 from benchsuite.report.comparable_groups import settings_of

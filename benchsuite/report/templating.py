@@ -7,9 +7,9 @@ from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from benchsuite import __version__
 from benchsuite.io import write_whole
 from benchsuite.report import theme
+from benchsuite.version import __version__
 
 
 def filled(template: str, *, packages: Sequence[str] = ("benchsuite.report",), **values: object) -> str:

@@ -33,7 +33,7 @@ _OPEN_FILES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """Where the record of a cell stands.
 
     Attributes:
@@ -63,8 +63,8 @@ class Conflict:
     """A cell with two results."""
 
     id: str
-    one: Entry
-    other: Entry
+    one: JournalEntry
+    other: JournalEntry
 
 
 class Sessions:
@@ -90,7 +90,7 @@ class Sessions:
 
 def index(
     path: Path, run: int, sessions: Mapping[int, int], machines: Mapping[int, str], *, named: bool = False
-) -> tuple[dict[str, Entry], list[str]]:
+) -> tuple[dict[str, JournalEntry], list[str]]:
     """Cell → its record in a run folder, where the later line counts, and what is wrong with lines.
 
     Args:
@@ -102,7 +102,7 @@ def index(
     Raises:
         RecordVersionError: a newer benchsuite wrote a record.
     """
-    entries: dict[str, Entry] = {}
+    entries: dict[str, JournalEntry] = {}
     wrong: list[str] = []
     for line, record in each_line(path / RECORDS, wrong):
         session = sessions.get(record.session, record.session)
@@ -112,7 +112,7 @@ def index(
             record = on_machine(record, machine)
         raw = rewritten(line.raw, session, record if renamed else None)
         entries.pop(record.id, None)
-        entries[record.id] = Entry(
+        entries[record.id] = JournalEntry(
             run=run,
             offset=line.offset,
             size=len(line.raw),
@@ -166,7 +166,7 @@ def same_result(one: Record, other: Record) -> bool:
     return replace(one, **beside) == replace(other, **beside)
 
 
-def chosen(one: Entry, other: Entry, how: str) -> Entry | None:
+def chosen(one: JournalEntry, other: JournalEntry, how: str) -> JournalEntry | None:
     """Which of two different results counts; None if `how` does not say. `one` is of the run named first."""
     if how == "first":
         return one
@@ -186,7 +186,7 @@ class Journals:
         self._paths = paths
         self._open: dict[int, IO[bytes]] = {}
 
-    def raw(self, entry: Entry) -> bytes:
+    def raw(self, entry: JournalEntry) -> bytes:
         """The line of a record, as its run has it."""
         file = self._open.get(entry.run)
         if file is None:
@@ -196,10 +196,10 @@ class Journals:
         file.seek(entry.offset)
         return file.read(entry.size)
 
-    def record(self, entry: Entry) -> Record:
+    def record(self, entry: JournalEntry) -> Record:
         return decode(self.raw(entry).decode("utf-8", errors="replace"))
 
-    def lines(self, entries: Sequence[Entry]) -> Iterator[bytes]:
+    def lines(self, entries: Sequence[JournalEntry]) -> Iterator[bytes]:
         """The lines of these records with the session numbers, and machines, that they have over all runs."""
         for entry in entries:
             record = on_machine(self.record(entry), entry.machine) if entry.named else None
@@ -212,8 +212,8 @@ class Journals:
 
 
 def join(
-    indexes: Sequence[Mapping[str, Entry]], journals: Journals, how: str
-) -> tuple[dict[str, Entry], int, list[Conflict]]:
+    indexes: Sequence[Mapping[str, JournalEntry]], journals: Journals, how: str
+) -> tuple[dict[str, JournalEntry], int, list[Conflict]]:
     """One record a cell.
 
     Args:
@@ -223,7 +223,7 @@ def join(
         Cell → its record, how many records stood twice with the same result, and the cells with two results
         that `how` does not decide.
     """
-    joined: dict[str, Entry] = {}
+    joined: dict[str, JournalEntry] = {}
     twice = 0
     conflicts: list[Conflict] = []
     for entries in indexes:
@@ -240,9 +240,9 @@ def join(
     return joined, twice, conflicts
 
 
-def overlap(indexes: Sequence[Mapping[str, Entry]]) -> bool:
+def overlap(indexes: Sequence[Mapping[str, JournalEntry]]) -> bool:
     """True if two machines have results of one cell, of which one at least is a success."""
-    before: dict[str, Entry] = {}
+    before: dict[str, JournalEntry] = {}
     for id, entry in (item for entries in indexes for item in entries.items()):
         other = before.setdefault(id, entry)
         if other.machine != entry.machine and "ok" in (other.status, entry.status):
@@ -250,7 +250,7 @@ def overlap(indexes: Sequence[Mapping[str, Entry]]) -> bool:
     return False
 
 
-def mixed(entries: Mapping[str, Entry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
+def mixed(entries: Mapping[str, JournalEntry], groups: Iterable[Sequence[str]]) -> list[tuple[str, str, str]]:
     """Two cells of each group that one machine timed with other threads or another allocator, and how.
 
     Args:

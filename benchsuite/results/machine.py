@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Cost, Memory
+from benchsuite.results.record import Cost, Memory
 
 FLOPS_PER_MAC = 2
 LAUNCH_BOUND = 1.2

@@ -11,54 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal, get_args
 
-from benchsuite.results.cell import (
-    SETTINGS,
-    SUBJECTS,
-    Allocator,
-    Cache,
-    Cell,
-    Compile,
-    DType,
-    Kernel,
-    MemoryFormat,
-    Mode,
-    Protocol,
-    Subject,
-)
+from benchsuite.results.cell import Cell
 from benchsuite.text import bounded, storable
-
-__all__ = [
-    "INTERRUPTED",
-    "RECORD_VERSION",
-    "SETTINGS",
-    "STATUSES",
-    "SUBJECTS",
-    "Allocator",
-    "AttentionBackend",
-    "Busy",
-    "Cache",
-    "Cell",
-    "Check",
-    "Compilation",
-    "Compile",
-    "Conditions",
-    "Cost",
-    "DType",
-    "Energy",
-    "Failure",
-    "Kernel",
-    "Memory",
-    "MemoryFormat",
-    "Mode",
-    "OpShare",
-    "Protocol",
-    "Record",
-    "Status",
-    "Subject",
-    "Timing",
-    "Usage",
-    "now",
-]
 
 RECORD_VERSION = 3
 INTERRUPTED = "interrupted"
@@ -68,13 +22,9 @@ Status = Literal["ok", "oom", "timeout", "unsupported", "mismatch", "error", "cr
 STATUSES: tuple[Status, ...] = get_args(Status)
 """`timeout`: took longer than it was given. `mismatch`: computed something else than the reference, so it was
 not timed. `crash`: its process died. `skipped`: a rule of the scenario excludes it."""
-
-
 AttentionBackend = Literal["flash", "efficient", "cudnn", "math", "flex"]
 """What torch's attention ran on. `efficient` is the memory-efficient kernel; `math` forms the matrix of all
 pairs, which is what torch falls back to."""
-
-
 _MOST_CHARACTERS = {"stage": 200, "kind": 200, "message": 2_000, "traceback": 10_000}
 """Of the texts of a failure."""
 
@@ -279,7 +229,7 @@ class Energy:
 
     Attributes:
         joules: per step, the idle draw included.
-        idle_w: power drawn before the cell ran, in watts; None if not read.
+        idle_w: watts drawn before the cell ran; None if not read.
         seconds: how long the counter was watched.
         method: "nvml_energy_counter".
     """

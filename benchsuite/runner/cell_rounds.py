@@ -7,17 +7,8 @@ from typing import Any
 
 from benchsuite.findings.flags import flags
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import (
-    INTERRUPTED,
-    Cell,
-    Check,
-    Conditions,
-    Failure,
-    Record,
-    Status,
-    Timing,
-    now,
-)
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import INTERRUPTED, Check, Conditions, Failure, Record, Status, Timing, now
 from benchsuite.results.round_timings import combined
 from benchsuite.runner.plan import NOT_YET
 from benchsuite.scenario.measure_settings import Measure

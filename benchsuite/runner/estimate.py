@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchsuite.format import byte_size
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.worker_reply import Plan, WorkerReply

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, StorageError
 from benchsuite.io import LOCK, write_json
-from benchsuite.results.join import Conflict, Entry, Journals, Sessions, index, join, mixed, overlap
+from benchsuite.results.join import Conflict, JournalEntry, Journals, Sessions, index, join, mixed, overlap
 from benchsuite.results.store import (
     RECORDS,
     SCENARIO,
@@ -131,7 +131,7 @@ def _sessions(paths: Sequence[Path]) -> tuple[Sessions, list[dict[int, int]]]:
 
 def _indexes(
     paths: Sequence[Path], sessions: Sessions, numbers: Sequence[Mapping[int, int]], *, named: bool = False
-) -> tuple[list[dict[str, Entry]], list[str]]:
+) -> tuple[list[dict[str, JournalEntry]], list[str]]:
     """What each run holds, and what is wrong with lines."""
     indexes, wrong = [], []
     for i, (path, own) in enumerate(zip(paths, numbers, strict=True)):
@@ -171,7 +171,7 @@ def _require_one_version(environments: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def _require_alike(document: Mapping[str, Any], entries: Mapping[str, Entry]) -> None:
+def _require_alike(document: Mapping[str, Any], entries: Mapping[str, JournalEntry]) -> None:
     measured, _ = cells(document)
     sets = [[measured[i].id for i in places] for places in groups(measured)]
     if wrong := mixed(entries, sets):
@@ -207,8 +207,8 @@ def _shards(runs: Sequence[Stored]) -> Iterable[str]:
 
 
 def _in_order(
-    document: Mapping[str, Any], entries: Mapping[str, Entry]
-) -> tuple[list[Entry], tuple[str, ...], list[str]]:
+    document: Mapping[str, Any], entries: Mapping[str, JournalEntry]
+) -> tuple[list[JournalEntry], tuple[str, ...], list[str]]:
     """Records in the order of the scenario, the cells that have none, and what is odd about the whole."""
     measured, excluded = cells(document)
     ids = [cell.id for cell in measured]
@@ -261,7 +261,7 @@ def _write(
     document: Mapping[str, Any],
     environments: Sequence[Mapping[str, Any]],
     journals: Journals,
-    ordered: Sequence[Entry],
+    ordered: Sequence[JournalEntry],
 ) -> None:
     """Write the run beside `out` and move it there."""
     half = out.absolute().with_name(f".{out.name}.{os.getpid()}.tmp")

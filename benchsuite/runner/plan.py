@@ -15,7 +15,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell, Cost
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost
 from benchsuite.scenario.subjects import LIBRARIES, SCALED
 from benchsuite.worker.worker_reply import Plan, WorkerReply
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from benchsuite.errors import ExecutorError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
 from benchsuite.scenario.measure_settings import Threads

@@ -10,9 +10,10 @@ from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
 from benchsuite.plugins import plugins, search_path
+from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import manner
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.store import Run, read_run
 from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
 from benchsuite.runner.requirements import require_allocator, require_room, require_threads

@@ -14,7 +14,8 @@ from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.measurement.operator_profile import Reading
-from benchsuite.results.record import Cell, Record, now
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record, now
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
 from benchsuite.runner.prepare import Prepared
 from benchsuite.runner.recorder import Observer

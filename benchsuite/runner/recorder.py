@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchsuite.io import Journal, lines, parse, write_whole
+from benchsuite.results.cell import Cell
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.machine import device_identity
-from benchsuite.results.record import Cell, Failure, Record, now
+from benchsuite.results.record import Failure, Record, now
 from benchsuite.results.store import RECORDS, RunWriter, check_free
 from benchsuite.results.stored_records import StoredRecords
 from benchsuite.runner.prepare import Prepared

@@ -7,8 +7,8 @@ from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.format import byte_size
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell
 from benchsuite.scenario.model import Scenario
 from benchsuite.worker.worker_reply import Plan, WorkerReply
 

@@ -14,8 +14,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchsuite.errors import UsageError
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Failure, Record, now
+from benchsuite.results.record import Failure, Record, now
 from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.groups import key

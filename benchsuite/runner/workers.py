@@ -15,7 +15,8 @@ from benchsuite.errors import WorkerDied
 from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
 from benchsuite.plugins import search_path
-from benchsuite.results.record import Allocator, Cell, Cost, Record
+from benchsuite.results.cell import Allocator, Cell
+from benchsuite.results.record import Cost, Record
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
 from benchsuite.scenario.measure_settings import Measure, Threads

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import benchsuite
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.page import render
@@ -88,7 +87,7 @@ def _shown(name: str, run: Run) -> dict[str, bytes]:
 @functools.cache
 def _code() -> bytes:
     """Digest of all that makes a report: the code of this package, and the libraries that draw and format."""
-    package = Path(benchsuite.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*")):
         if path.is_file() and path.suffix != ".pyc":

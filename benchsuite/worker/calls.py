@@ -22,8 +22,9 @@ from benchsuite.measurement.device import open_device, release_memory, resolve
 from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.precision import set_tf32
 from benchsuite.measurement.stopping import Visit
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Cost, Failure, Record
+from benchsuite.results.record import Cost, Failure, Record
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, build, mixer_class

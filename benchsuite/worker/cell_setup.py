@@ -12,7 +12,8 @@ import torch
 from benchsuite.errors import Unsupported
 from benchsuite.measurement.device import Step
 from benchsuite.measurement.torch_errors import is_unsupported
-from benchsuite.results.record import Cell, Compilation
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Compilation
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import Subject, build
 from benchsuite.worker.compiling import Watch, compiled

@@ -21,8 +21,9 @@ from torch import nn
 
 from benchsuite.errors import Recompiled, Unsupported
 from benchsuite.measurement.device import Step, open_device
+from benchsuite.results.cell import Compile
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Compilation, Compile
+from benchsuite.results.record import Compilation
 from benchsuite.worker.build import Subject
 
 T = TypeVar("T")

@@ -17,8 +17,9 @@ from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measurement.macs import count_cost
 from benchsuite.measurement.memory import module_bytes
 from benchsuite.measurement.memory_estimate import estimate_memory
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Cost
+from benchsuite.results.record import Cost
 from benchsuite.scenario.subjects import OBJECT
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.failures import is_out_of_memory, is_refusal

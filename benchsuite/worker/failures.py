@@ -16,7 +16,8 @@ import torch
 from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measurement.device import release_memory
 from benchsuite.measurement.torch_errors import OUT_OF_MEMORY, is_unsupported, loses_context
-from benchsuite.results.record import Cell, Check, Failure, Status
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Check, Failure, Status
 from benchsuite.worker.build import plugin_packages
 from benchsuite.worker.worker_reply import WorkerReply
 

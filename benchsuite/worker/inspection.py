@@ -13,8 +13,8 @@ from benchsuite.measurement.operator_profile import Reading, attention_backends,
 from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.protocols import PROTOCOLS
 from benchsuite.measurement.timing import WarmUp, measure_busy, warm
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.cell_setup import set_up_cell
 from benchsuite.worker.compiling import GRAPHED, original

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from benchsuite.errors import Mismatch, Unsupported
 from benchsuite.measurement.precision import FORMATS, precision_of
-from benchsuite.results.record import Cell, Check
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Check
 from benchsuite.worker.build import Subject, build
 from benchsuite.worker.compiling import original
 from benchsuite.worker.steps import step_of

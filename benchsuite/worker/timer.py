@@ -13,8 +13,9 @@ from benchsuite.measurement.precision import precision_of
 from benchsuite.measurement.protocols import PROTOCOLS, Sampling
 from benchsuite.measurement.stopping import Visit, stopping_rule
 from benchsuite.measurement.timing import SamplingPlan, WarmUp, keep_at_work
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Conditions, Record
+from benchsuite.results.record import Conditions, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
 from benchsuite.worker.build import build

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from benchsuite import mixers
 from benchsuite.backbones import BACKBONES, sizes_of
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
-from benchsuite.zoo.names import absent, parameters
+from benchsuite.zoo.outside_names import absent, parameters
 from benchsuite.zoo.source import Class, Parameter, Unreadable, read
 
 AXES = frozenset({"dim", "grid", "kernel"})
@@ -25,7 +24,7 @@ OF_A_BACKBONE: Mapping[str, tuple[str, ...]] = {name: ("num_classes", *sizes_of(
 """Network → what `params` may name."""
 SEE_SOURCE: Final = "see source"
 """Stands for what is computed where the source is, and cannot be read without running it."""
-_ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
+_ZOO = (str(Path(__file__).resolve().parents[2]),)
 _FIELDS = {
     "Paper": "paper",
     "Papers": "paper",

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.worker.build import mixer_class
 from tests.doubles.fake_device import FakeDevice
 

@@ -19,7 +19,8 @@ from typing import Any
 from benchsuite.errors import DeviceError
 from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Failure, Memory, Record, Timing
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from benchsuite.measurement.operator_profile import TRACE_PARSER, Reading
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell, Cost, Failure, Memory, OpShare, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Failure, Memory, OpShare, Record, Timing
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import SweepResult, run_sweep

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from benchsuite.findings.flags import FLAGS, LEAST, THERMAL, far_out, flags, two_modes
 from benchsuite.measurement.nvml import REASONS
+from benchsuite.results.cell import Cell
 from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
-from benchsuite.results.record import Busy, Cell, Conditions, Timing, Usage
+from benchsuite.results.record import Busy, Conditions, Timing, Usage
 
 CELL = Cell(name="msa", target="msa", resolution=(224, 224), stride=16, batch=1)
 STEADY = tuple(0.01 * (1 + 0.001 * (i * 7 % 11 - 5)) for i in range(60))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
 from tests.builders import make_cell
 

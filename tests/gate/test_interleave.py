@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from benchsuite.gate.interleave import ProcessRun, interleaved
 from benchsuite.gate.verdicts import ProcessPair, Records, judge_pairs
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell, make_record
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchsuite.gate.processes import process_scenario
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario

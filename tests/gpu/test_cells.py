@@ -15,7 +15,8 @@ from benchsuite.measurement.accelerator import LEAST_S
 from benchsuite.measurement.nvml import for_device
 from benchsuite.measurement.stopping import Visit
 from benchsuite.measurement.timing import VISIT_S
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile

@@ -29,7 +29,8 @@ from benchsuite.health.selftest import (
 )
 from benchsuite.health.verdict import Verdict
 from benchsuite.measurement.device import Step
-from benchsuite.results.record import Cell, Failure, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Failure, Record, Timing
 from benchsuite.runner.workers import InlineWorkers, Workers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.worker_reply import WorkerReply

@@ -31,7 +31,7 @@ from benchsuite.measurement.operator_profile import (
 )
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers._attention import attend
-from benchsuite.results.record import Mode
+from benchsuite.results.cell import Mode
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import build, mixer_class
 from benchsuite.worker.inspection import inspect

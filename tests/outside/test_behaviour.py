@@ -15,7 +15,8 @@ from benchsuite.errors import UsageError
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.measurement.stopping import Visit
 from benchsuite.report.page import render
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare

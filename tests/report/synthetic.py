@@ -11,7 +11,8 @@ from typing import Any
 
 from benchsuite.report.points import points
 from benchsuite.report.ranking import Ranking, among, rankings
-from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Failure, Memory, Record, Timing
 from benchsuite.results.store import Run
 
 KINDS = {"oom": "OutOfMemoryError", "unsupported": "Unsupported", "error": "RuntimeError", "crash": "SIGSEGV"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.findings.exact import GROUPS
+from benchsuite.findings.count_changes import GROUPS
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.report import theme
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, compare, plain

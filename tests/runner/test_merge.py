@@ -28,8 +28,9 @@ from benchsuite.io import lock, unlock
 from benchsuite.report.answer import answer
 from benchsuite.report.cells import missing
 from benchsuite.report.cells import read as read_cells
+from benchsuite.results.cell import Cell
 from benchsuite.results.codec import encode
-from benchsuite.results.record import Cell, Conditions, Record
+from benchsuite.results.record import Conditions, Record
 from benchsuite.results.store import RECORDS, RunWriter, read_run
 from benchsuite.runner.merge import merge
 from benchsuite.runner.prepare import Request, prepare

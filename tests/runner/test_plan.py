@@ -10,7 +10,8 @@ import pytest
 
 from benchsuite.cli.run import _print_dry_run
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell, Cost, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import read_run
 from benchsuite.runner import estimate as estimates
 from benchsuite.runner import plan as planning

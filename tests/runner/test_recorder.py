@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchsuite.errors import StorageError
-from benchsuite.results.record import Cell, Record, Timing
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record, Timing
 from benchsuite.runner.recorder import ROUNDS, RoundJournal, read_rounds, remove_rounds
 
 

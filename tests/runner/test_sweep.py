@@ -13,7 +13,8 @@ import pytest
 
 from benchsuite.errors import NotComparableError, RunFolderError, UsageError
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import INTERRUPTED, Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import INTERRUPTED, Record
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.executors.local import LocalExecutor

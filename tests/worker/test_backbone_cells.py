@@ -13,8 +13,8 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError
 from benchsuite.measurement.stopping import Visit
 from benchsuite.mixers import BLOCKS, MIXERS
+from benchsuite.results.cell import Cell
 from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.subjects import STAGES, named
 from benchsuite.worker import calls

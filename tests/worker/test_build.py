@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchsuite.errors import Unsupported, UsageError
 from benchsuite.measurement import cuda
 from benchsuite.measurement.precision import FORMATS, precision_of, require_dtype
-from benchsuite.results.record import Cell, DType
+from benchsuite.results.cell import Cell, DType
 from benchsuite.worker.build import build
 from benchsuite.worker.steps import step_of
 from tests.builders import make_cell

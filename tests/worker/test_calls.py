@@ -13,8 +13,9 @@ from benchsuite.errors import UsageError
 from benchsuite.measurement import cuda, machine_cache
 from benchsuite.measurement.stopping import Visit
 from benchsuite.mixers import MIXERS
+from benchsuite.results.cell import Cell
 from benchsuite.results.machine import Ceilings, ceilings_of
-from benchsuite.results.record import Cell, Cost, Timing
+from benchsuite.results.record import Cost, Timing
 from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.mixers import BLOCKS, MIXERS
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.worker.build import Subject, build, mixer_class
 
 pytestmark = pytest.mark.slow

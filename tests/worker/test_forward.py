@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls
 from benchsuite.worker.build import build

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.measurement.memory import measure_memory
-from benchsuite.results.record import Cell, Cost, Failure
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Cost, Failure
 from benchsuite.runner.estimate import estimate
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.measure_settings import Measure

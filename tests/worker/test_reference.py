@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from benchsuite.errors import Mismatch, Unsupported
 from benchsuite.mixers import MIXERS
-from benchsuite.results.record import Cell, Check
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Check
 from benchsuite.worker import reference
 from benchsuite.worker.build import Subject, build, mixer_class
 from benchsuite.worker.reference import FACTOR, FULL, LEAST, MOST, MOST_IN_TRAINING, compare, relative_error

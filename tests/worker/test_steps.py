@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.worker.build import Subject, build
 from benchsuite.worker.steps import EPSILON, LEARNING_RATE, steps_of
 from tests.builders import make_cell

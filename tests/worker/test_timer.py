@@ -15,7 +15,8 @@ from benchsuite.errors import Mismatch
 from benchsuite.measurement.allocator import can_retain, in_use
 from benchsuite.measurement.cpu import CpuDevice
 from benchsuite.measurement.stopping import Visit
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker

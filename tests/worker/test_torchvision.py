@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import Unsupported, UsageError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.validate import problems
 from benchsuite.worker import torchvision
 from benchsuite.worker.build import backbone_builder, build
 from benchsuite.worker.steps import step_of
 from benchsuite.zoo.catalogue import known_parameters
-from benchsuite.zoo.names import library_names
+from benchsuite.zoo.outside_names import library_names
 from tests.builders import make_cell
 from tests.plans import plans_of
 

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
 from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
 from benchsuite.report.words import scale_of
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.text import in_xml
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {

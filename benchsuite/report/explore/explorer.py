@@ -11,7 +11,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchsuite import __version__
 from benchsuite.findings.flags import FLAGS
 from benchsuite.labels import noun
 from benchsuite.report import numbers
@@ -21,6 +20,7 @@ from benchsuite.report.explore.browser_table import looks_of, to_table
 from benchsuite.report.explore.embed import Block, Embedded
 from benchsuite.report.tables import to_latex, to_markdown
 from benchsuite.report.words import counted
+from benchsuite.version import __version__
 
 SCRIPTS = ("numbers", "dom", "strip", "data", "state", "chart", "detail", "cells", "download", "app")
 """Scripts, in the order in which they build on each other."""

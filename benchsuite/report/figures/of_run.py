@@ -50,7 +50,7 @@ def drawings(
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class FigureSubject:
     """Cells that a figure is drawn of, with what tells them from others; empty for the only ones."""
 
     of: str
@@ -58,16 +58,18 @@ class Subject:
     options: Options
 
 
-def subjects(cells: Cells, figure: FigureKind, options: Options) -> Iterator[Subject]:
+def subjects(cells: Cells, figure: FigureKind, options: Options) -> Iterator[FigureSubject]:
     """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
     if figure.of == "sweeps":
         for sweep in sweeps(cells.points):
-            yield Subject(f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep))
+            yield FigureSubject(
+                f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep)
+            )
     elif figure.of == "run":
-        yield Subject("", cells.points, options)
+        yield FigureSubject("", cells.points, options)
     else:
         for group in cells.groups:
-            yield Subject(group.title if len(cells.groups) > 1 else "", group.cells, options)
+            yield FigureSubject(group.title if len(cells.groups) > 1 else "", group.cells, options)
 
 
 def write_all(runs: Sequence[Cells], folder: Path, style: str) -> list[Path]:

@@ -16,7 +16,7 @@ from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.figures import FIGURES, KINDS, FigureKind
 from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
-from benchsuite.report.figures.of_run import Subject, subjects
+from benchsuite.report.figures.of_run import FigureSubject, subjects
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
 from benchsuite.report.sweeps import sweeps
@@ -146,7 +146,7 @@ class FigureWriter:
                 yield FigurePart(key, kind.kind, title, tuple(views), by)
 
     def _views(
-        self, kind: FigureKind, subject: Subject, layout: Layout, key: str, tips: Mapping[str, str], *,
+        self, kind: FigureKind, subject: FigureSubject, layout: Layout, key: str, tips: Mapping[str, str], *,
         phone: bool, switch: bool,
     ) -> Iterator[View]:  # fmt: skip
         """The pictures of a figure, the first also for a phone; none where there is nothing to show."""

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.errors import ExecutorError
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import WorkerSettings
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.runner.workers import ProcessWorkers, Workers

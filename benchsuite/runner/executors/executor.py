@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.results.cell import Cell
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.runner.workers import WORKERS, Workers

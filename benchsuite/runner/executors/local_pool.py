@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchsuite.errors import ExecutorError
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.runner.executors.device_workers import CoreSetWorkers, core_sets
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool

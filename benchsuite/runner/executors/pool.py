@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchsuite.errors import ExecutorFailed, WorkerLost
+from benchsuite.results.cell import Cell
 from benchsuite.results.machine import device_identity
-from benchsuite.results.record import Cell, Failure, Record, now
+from benchsuite.results.record import Failure, Record, now
 from benchsuite.runner.estimate import longest_first
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 

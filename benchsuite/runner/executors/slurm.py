@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, did_you_mean
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.results.store import (
     RECORDS,
     each_record,

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from benchsuite.findings.exact import Change
+from benchsuite.findings.count_changes import Change
 from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.formats.console import conclusion, gate_rows, noise_rows, rule_words, summary
 from benchsuite.gate.noise import CellNoise, GateNoise
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import DeviceError, ExecutorFailed, WorkerLost
+from benchsuite.results.cell import Cell
 from benchsuite.results.machine import device_identity
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import GroupQueue, WorkerPool
 from benchsuite.scenario.measure_settings import Measure

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchsuite.gate.interleave import ProcessRun
 from benchsuite.labels import cell_names
-from benchsuite.results.record import Cell
+from benchsuite.results.cell import Cell
 
 
 class GateProgress:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchsuite.findings.exact import changes
+from benchsuite.findings.count_changes import changes
 from benchsuite.results.record import Compilation, Cost, Record
 from tests.builders import make_cell, make_record
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.cell import Cell
+from benchsuite.results.record import Record
 
 _BY_CALLS = ("other_ops", "uncounted")
 """Groups with a number for each operator: one that is not there is called 0 times."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.zoo.names import absent
+from benchsuite.zoo.outside_names import absent
 
 OWN = """
 import torch as t
