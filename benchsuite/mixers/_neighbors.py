@@ -135,7 +135,8 @@ def _products(g: Tensor, x: Tensor, windows: _Windows) -> Tensor:
     """(..., H, W) and (..., Hp, Wp) → (..., k², H, W), of length 1 where weights are shared."""
     side, shared, size = windows.kernel_size, list(windows.shared), g.shape[-2:]
     leading = [1 if axis in shared else length for axis, length in enumerate(g.shape[:-2])]
-    out = torch.empty((*leading, side, side, *size), dtype=torch.result_type(g, x), device=g.device)
+    dtype = torch.promote_types(g.dtype, x.dtype)
+    out = torch.empty((*leading, side, side, *size), dtype=dtype, device=g.device)
     for row in range(side):
         product = g.unsqueeze(-3) * _row(x, row, size[0], windows)
         out[..., row, :, :, :] = product.sum(shared, keepdim=True) if shared else product
@@ -153,7 +154,11 @@ def _spread(weights: Tensor, g: Tensor, windows: _Windows) -> Tensor:
     products = skewed.as_strided((*leading, side, *g.shape[-2:]), strides)
     weights = torch.unflatten(weights, -3, (side, side))
     for row in range(side):
-        torch.mul(weights[..., row, :, :, :], g.unsqueeze(-3), out=products)
+        factors = weights[..., row, :, :, :], g.unsqueeze(-3)
+        if torch.compiler.is_compiling():  # which knows no output with gaps, and makes one loop of both steps
+            products.copy_(torch.mul(*factors))
+        else:
+            torch.mul(*factors, out=products)
         first = row * dilation
         out[..., first : first + stride * (height - 1) + 1 : stride, :] += skewed.sum(-3)
     return out

@@ -99,7 +99,8 @@ class HiLo(nn.Module):
         return out
 
     def _hifi(self, x: Tensor, grid: tuple[int, int]) -> Tensor:
-        qkv = self.h_qkv(partition(x, grid, self.window_size))
+        # Projected before it is cut: else a cut copy of the input is kept for the backward pass.
+        qkv = partition(self.h_qkv(x), grid, self.window_size)
         dropout = self.attn_drop if self.training else 0.0
         x = attend_in_windows(qkv, grid, self.window_size, self.h_heads, kernel=self.kernel, dropout=dropout)
         out: Tensor = self.h_proj(x)  # B, H, W, h_dim
