@@ -21,7 +21,7 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.runner import workers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 PINGS = 200
 

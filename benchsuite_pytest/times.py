@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from benchsuite.errors import FAILED, FINE, BenchsuiteError
+from benchsuite import run
+from benchsuite.errors import BenchsuiteError
 from benchsuite.gate.against_baseline import against_baseline
 from benchsuite.gate.baseline import file_name, of_machine, write
 from benchsuite.gate.checkout import WORKTREE, require_revisions
@@ -77,7 +76,9 @@ class ScenarioGate:
             pytest.skip(
                 f"{file} is not there: pytest --benchsuite-update writes the baseline of this machine"
             )
-        folders = [_run(request, request.out / str(number)) for number in range(1, runs + 1)]
+        folders = [request.out / str(number) for number in range(1, runs + 1)]
+        for folder in folders:
+            run(request.reference, out=folder, profile=request.profiles, pythonpath=request.pythonpath)
         if self._update:
             write(of_machine([read_run(folder) for folder in folders]), file)
             pytest.skip(f"{file} was written anew")
@@ -89,18 +90,6 @@ def _revisions(request: GateRequest) -> GateResult:
     require_revisions(request)
     planned = plan(request)
     return measure_gate(request, planned, GateProgress(planned.cells, print), {})
-
-
-def _run(request: GateRequest, folder: Path) -> Path:
-    """The folder of a new run of a scenario, in processes of its own."""
-    words = ["--out", str(folder), "--quiet"]
-    words += [word for profile in request.profiles for word in ("--profile", profile)]
-    words += [word for path in request.pythonpath for word in ("--pythonpath", path)]
-    command = [sys.executable, "-m", "benchsuite", "run", request.reference, *words]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode not in (FINE, FAILED):
-        raise BenchsuiteError(f"benchsuite run exited with {done.returncode}\n{done.stderr}")
-    return folder
 
 
 def _words(result: GateResult) -> str:

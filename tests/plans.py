@@ -8,7 +8,7 @@ from typing import Any
 from benchsuite.results.record import Cell
 from benchsuite.runner.plan import CellPlanner
 from benchsuite.worker import calls
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 
 def plans_of(cells: Sequence[Cell]) -> list[WorkerReply[Plan]]:

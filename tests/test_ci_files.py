@@ -121,6 +121,31 @@ def test_the_action_offers_every_option_of_the_command() -> None:
     assert [word for word in options - left_out if f"--{word} " not in text] == []
 
 
+def test_the_action_hands_every_input_on(tmp_path: Path) -> None:
+    own = ("scenario", "summary", "install", "cache", "python", "out")
+    options = [word for word in read(ACTION)["inputs"] if word not in own]
+    flags, several = {"submodules", "allow-dirty", "strict"}, {"profile", "set", "pythonpath", "accept"}
+    given = {word: "true" if word in flags else f"the {word}" for word in options}
+    given |= {word: f"one {word}\nanother; $(false)\n" for word in several}
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\" > words\n", encoding="utf-8")
+    python.chmod(0o755)
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    known = {f"inputs.{word}": value for word, value in given.items()}
+    known |= {"inputs.python": str(python), "inputs.scenario": "a b.yaml\nc.yaml", "inputs.out": "g"}
+    done = run_step(gate_step(ACTION), folder, os.environ, known)
+    assert done is not None
+    assert done.returncode == 0, done.stderr
+    words = (folder / "words").read_text(encoding="utf-8").splitlines()
+    assert words[:5] == ["-m", "benchsuite", "gate", "a b.yaml", "c.yaml"]
+    for option in options:
+        places = [place for place, word in enumerate(words) if word == f"--{option}"]
+        values = [words[place + 1] for place in places]
+        assert option in flags or values == given[option].splitlines()
+        assert len(places) == (2 if option in several else 1)
+
+
 def gate_step(path: Path) -> dict[str, Any]:
     (step,) = (step for step in steps(path) if step.get("name") == "Gate")
     return step

@@ -20,7 +20,7 @@ from benchsuite.runner.process import Worker
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.validate import problems
 from benchsuite.worker.build import mixer_class
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import entry, known_parameters
 from tests.builders import make_cell
 from tests.commands import Cli
@@ -126,8 +126,8 @@ def test_a_mixer_without_kernels_runs_on_math_only_and_says_why(write: Write) ->
     assert plan.status == "unsupported"
     assert plan.failure is not None
     assert plan.failure.message == (
-        f"{target} has no flash kernel: it names no `kernels` and its __init__ takes no `kernel`, so it runs "
-        "as it is, which counts as math"
+        f"{target} has no flash kernel: it names no `kernels` and takes no argument `kernel`, so it runs as "
+        "it is, which counts as math"
     )
 
 
@@ -177,13 +177,13 @@ def test_a_name_that_stands_for_nothing_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("result", "kind"), [("(x, x)", "tuple"), ("None", "NoneType"), ("{'x': x}", "dict")]
+    ("result", "kind"), [("(1, [])", "tuple"), ("None", "NoneType"), ("{'x': 1}", "dict")]
 )
-def test_an_output_that_is_no_tensor_is_an_error_that_says_so(write: Write, result: str, kind: str) -> None:
+def test_an_output_without_a_tensor_is_an_error_that_says_so(write: Write, result: str, kind: str) -> None:
     plan = planned(f"{write(TOKENS.replace('self.linear(x)', result))}:Mine")
     assert plan.status == "error"
     assert plan.failure is not None
-    assert plan.failure.message == f"forward returned a {kind}, not a tensor"
+    assert plan.failure.message == f"forward returned a {kind}, and no tensor in it"
 
 
 def test_wrong_arguments_of_an_own_mixer_are_bad_input(write: Write) -> None:
@@ -299,24 +299,55 @@ def test_check_says_what_clashes(cli: Cli, searched: Path) -> None:
 
 
 def test_check_build_names_each_mixer_that_cannot_be_had_once(cli: Cli, write: Write, searched: Path) -> None:
-    good, bad = write(TOKENS), write("import no_such_thing")
+    good, bad = write(TOKENS), write(f"import no_such_thing\n{TOKENS}")
     scenario = SCENARIO.format(mixers=f"msa, '{good}:Mine', {{name: '{bad}:Mine', label: Bad}}")
     path = searched / "mine.yaml"
     path.write_text(scenario.replace("resolution: 64", "resolution: [64, 32]") + "measure: {threads: 1}\n")
     code, out, _ = cli("check", "--build", path, "--pythonpath", searched)
-    assert code == 3
+    assert code == 2
     assert out.splitlines() == [
-        f"{path}: ok, 4 of 6 cells build",
+        f"{path}: 4 of 6 cells build",
+        f"{path}:3:{scenario.splitlines()[2].index(bad)}  sweep.mixer[2].name",
         f"  Bad  error: {bad}:Mine cannot be loaded: No module named 'no_such_thing'  (2 cells)",
+        "1 problem",
     ]
+
+
+def test_one_error_of_a_module_at_many_sizes_is_told_once_with_its_place(
+    cli: Cli, write: Write, searched: Path
+) -> None:
+    source = TOKENS.replace("self.linear(x)", "self.linear(x.unflatten(1, size)[:, :, :, 1:])")
+    entry = f"{{name: '{write(source)}:Mine', vary: {{width: [1, 2]}}}}"
+    path = searched / "mine.yaml"
+    path.write_text(SCENARIO.format(mixers=entry).replace("resolution: 64", "resolution: [64, 32]"))
+    code, out, _ = cli("check", "--build", path, "--pythonpath", searched)
+    assert code == 2
+    head, place, message, end = out.splitlines()
+    assert head == f"{path}: 0 of 4 cells build"
+    assert place.startswith(f"{path}:3:")
+    assert place.endswith("  sweep.mixer[0].name")
+    assert message.startswith("  Mine width=1 and 1 more  error: mat1 and mat2 shapes cannot be multiplied")
+    assert message.endswith("inputs: {x: [B, 3, 64]}  (4 cells)")
+    assert end == "1 problem"
+
+
+@pytest.mark.parametrize("command", [["check"], ["run", "--dry-run"]])
+def test_a_name_that_is_nowhere_is_bad_input_with_its_place_and_the_nearest(
+    cli: Cli, write: Write, searched: Path, command: list[str]
+) -> None:
+    path = searched / "mine.yaml"
+    path.write_text(SCENARIO.format(mixers=f"msa, '{write(TOKENS)}:Mime'"))
+    code, out, err = cli(*command, path)
+    assert code == 2
+    assert f"{path}:3:" in out + err
+    assert 'has no "Mime"; did you mean "Mine"?' in out + err
 
 
 def test_an_expected_error_is_no_failure_of_check(cli: Cli, write: Write, searched: Path) -> None:
     path = searched / "mine.yaml"
     rule = "expect: [{where: mixer=Bad, status: error, reason: planted}]\n"
-    path.write_text(
-        SCENARIO.format(mixers=f"{{name: '{write('import no_such_thing')}:Mine', label: Bad}}") + rule
-    )
+    bad = write(f"import no_such_thing\n{TOKENS}")
+    path.write_text(SCENARIO.format(mixers=f"{{name: '{bad}:Mine', label: Bad}}") + rule)
     assert cli("check", "--build", path, "--pythonpath", searched)[0] == 0
 
 
@@ -377,7 +408,7 @@ def test_the_class_that_the_docs_show_is_the_one_of_the_example(
 
 def test_a_run_goes_on_past_a_mixer_that_cannot_be_had(cli: Cli, write: Write, searched: Path) -> None:
     path = searched / "mine.yaml"
-    module = write("raise OSError(5, 'no licence')")
+    module = write(f"raise OSError(5, 'no licence')\n{TOKENS}")
     bad = f"{module}:Mine"
     measure = "measure: {warmup_s: 0, min_samples: 2, max_samples: 2, rounds: 1, ceilings: false}\n"
     path.write_text(SCENARIO.format(mixers=f"{{name: '{bad}', label: Bad}}, msa") + measure)

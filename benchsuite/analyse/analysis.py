@@ -21,8 +21,8 @@ from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.mixers.context_broadcast import ScaledContextBroadcast
 from benchsuite.results.cell import Cell
 from benchsuite.results.store import Run
-from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker.build import build, plugin_packages
+from benchsuite.scenario.subjects import LIBRARIES
+from benchsuite.worker.build import Subject, build, plugin_packages
 from benchsuite.worker.failures import is_refusal
 
 STRIDE, DIM, NUM_HEADS = 16, 384, 12
@@ -67,7 +67,7 @@ def cell_of(name: str, settings: AnalysisSettings) -> Cell:
             f'no run folder, mixer or network is called "{name}"{hint}\n'
             "  `benchsuite list mixers` and `benchsuite count backbones` show the names"
         )
-    network = name in BACKBONES or name.startswith(TIMM)
+    network = name in BACKBONES or name.startswith(LIBRARIES)
     if not network and (settings.resolution[0] % settings.stride or settings.resolution[1] % settings.stride):
         height, width = settings.resolution
         raise UsageError(f"stride {settings.stride} does not divide {height} × {width} pixels")
@@ -107,6 +107,7 @@ def cells_of(run: Run, settings: AnalysisSettings) -> list[Cell]:
             name=cell.name,
             target=cell.target,
             config=cell.config,
+            forward=cell.forward,
             resolution=cell.resolution,
             stride=cell.stride,
             batch=settings.images,
@@ -165,19 +166,21 @@ def analyse(cell: Cell, settings: AnalysisSettings) -> SubjectAnalysis:
         spectra=tuple(spectra.spectra),
         paths=tuple(path_weights(module)),
         scales=tuple(scale_statistics(module)),
-        field=_field(module, (tensor, *rest), images=built.images, notes=notes),
+        field=_field(built, (tensor, *rest), cell.grid, notes),
         notes=tuple(notes),
     )
 
 
 def _field(
-    module: nn.Module, inputs: Sequence[Any], *, images: bool, notes: list[str]
+    built: Subject, inputs: Sequence[Any], grid: tuple[int, int], notes: list[str]
 ) -> ReceptiveField | None:
     """The receptive field; None, with a note, where it cannot be had."""
     try:
-        if not images:
-            return of_mixer(module, inputs, str(getattr(module, "layout", "BNC")))
-        result = of_network(module, inputs[0])
+        if built.layout is None:
+            raise RuntimeError("its inputs are neither tokens nor maps")
+        if not built.images:
+            return of_mixer(built.module, inputs, built.layout, grid)
+        result = of_network(built.module, inputs[0])
     except RuntimeError as error:
         notes.append(f"No receptive field: {str(error).splitlines()[0]}")
         return None

@@ -16,18 +16,24 @@ from torch import Tensor, nn
 
 from benchsuite.analyse.attention import unrolled
 from benchsuite.analyse.data import ReceptiveField
+from benchsuite.worker.forward import output_of
 
 SIDE = 56
 """Most positions of a stored map along a side."""
 HELD = 0.95
 
 
-def of_mixer(module: nn.Module, inputs: Sequence[Any], layout: str) -> ReceptiveField:
-    """That of a mixer on its own, in tokens."""
-    size = (int(inputs[1][0]), int(inputs[1][1])) if len(inputs) > 1 else None
+def of_mixer(
+    module: nn.Module, inputs: Sequence[Any], layout: str, size: tuple[int, int] | None = None
+) -> ReceptiveField:
+    """That of a mixer on its own, in tokens.
+
+    Args:
+        size: height and width of the grid, if the mixer is one of tokens.
+    """
     x = inputs[0].detach().clone().requires_grad_()
     with torch.enable_grad():
-        output = module(x, *inputs[1:])
+        output = output_of(module(x, *inputs[1:]))
         gradient = _gradient(_as_map(output, layout, size), x)
     strength = _as_map(gradient.abs(), layout, size).sum(dim=1).mean(dim=0)
     return _summarised(

@@ -52,9 +52,7 @@ class RunComparison:
         from benchsuite.api.notebook import fragment
 
         page = self.page
-        tables = [table for section in page.sections for table in section.tables]
-        sentences = [sentence for section in page.sections for sentence in section.sentences]
-        return fragment(page.title, [page.answer, page.summary, page.caveat, *sentences], tables)
+        return fragment(page.title, [page.answer, page.summary, page.caveat], sections=page.sections)
 
 
 def compare(*runs: str | Path | Results) -> RunComparison:

@@ -23,8 +23,9 @@ from benchsuite.measurement.precision import FORMATS
 from benchsuite.results.record import Cost
 from benchsuite.results.store import Run, check_free, read_run
 from benchsuite.scenario.shorthand import MEASURE
+from benchsuite.scenario.subjects import OBJECT
 from benchsuite.stats.evidence import Decision
-from benchsuite.worker.objects import OBJECT, ModuleCall, dtype_of, file_name
+from benchsuite.worker.objects import ModuleCall, dtype_of, file_name
 
 if TYPE_CHECKING:
     from benchsuite.report.cells import Cells

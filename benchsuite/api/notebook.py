@@ -19,19 +19,23 @@ from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.layout import PAGE, Layout
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.numbers import all_cells
-from benchsuite.report.tables import Table
+from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled
 from benchsuite.results.store import Run
 from benchsuite.scenario.titles import fitted
 
 
 def fragment(
-    title: str, sentences: Iterable[str], tables: Iterable[Table] = (), figure: Markup | None = None
+    title: str,
+    sentences: Iterable[str],
+    tables: Iterable[Table] = (),
+    figure: Markup | None = None,
+    sections: Iterable[Section] = (),
 ) -> str:
-    """Sentences, tables and a figure under a title."""
+    """Sentences, tables and a figure under a title, then sections with titles of their own."""
     return filled(
-        "notebook.html.j2", title=title, sentences=list(filter(None, sentences)), tables=list(tables),
-        figure=figure,
+        "notebook.html.j2", title=title, sentences=[text for text in sentences if text],
+        tables=list(tables), figure=figure, sections=list(sections),
     )  # fmt: skip
 
 

@@ -1,9 +1,10 @@
 """The papers' networks, exact to the parameter, with the mixer of a stage as an argument.
 
-A row names a function `(*, num_classes=1000, resolution=224, kernel="math", mixer=None) → nn.Module` whose
-`forward` makes logits (B, num_classes) of images (B, 3, H, W). `mixer` says what mixes in a stage in place of
-what the paper has: {"stage3": "sra"}, {"all": {"name": "hilo", "params": {"alpha": 0.5}}}. Stochastic depth,
-which does nothing in inference, is left out everywhere.
+A row names a function `(*, num_classes=1000, resolution=224, kernel="math", mixer=None, **sizes) → nn.Module`
+whose `forward` makes logits (B, num_classes) of images (B, 3, H, W). `mixer` says what mixes in a stage in
+place of what the paper has: {"stage3": "sra"}, {"all": {"name": "hilo", "params": {"alpha": 0.5}}}; `sizes`,
+which depths, widths and heads are not the paper's (`sizes_of`). Stochastic depth, which does nothing in
+inference, is left out everywhere.
 
 A network's file has its builders, and, where its authors released code, `PORTS`: class of theirs →
 `NetworkPort`. Networks of stages are configurations (`_stage.py`) that `_hierarchy.py` builds. To add one,
@@ -118,3 +119,18 @@ BACKBONES: dict[str, str] = {
     "volo_d4": "benchsuite.backbones.volo:volo_d4",
     "volo_d5": "benchsuite.backbones.volo:volo_d5",
 }
+
+SIZES = {"depth": "depths", "dim": "dims", "num_heads": "num_heads"}
+"""Size of a stage → what its values in all stages are called."""
+_SIZES_OF: dict[str, tuple[str, ...]] = {
+    "vit": ("depth", "dim", "num_heads"),
+    "mixer": ("depth", "dim"),
+    "resnet": ("depths", *(f"stage{number}.depth" for number in range(1, 5))),
+}
+"""Files of networks that have no stages, or fixed widths → sizes that can be said of them."""
+_OF_STAGES = (*SIZES.values(), *(f"stage{number}.{size}" for number in range(1, 5) for size in SIZES))
+
+
+def sizes_of(name: str) -> tuple[str, ...]:
+    """Sizes that the builder of a network takes."""
+    return _SIZES_OF.get(BACKBONES[name].partition(":")[0].rpartition(".")[2], _OF_STAGES)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from torch import Tensor, nn
 
 from benchsuite.backbones._choice import Choices, Size
+from benchsuite.backbones._sizes import resized
 from benchsuite.mixers._port import Arguments, State
 
 Config_contra = TypeVar("Config_contra", contravariant=True)
@@ -25,8 +26,14 @@ class Builder(Protocol):
         resolution: int | Size = 224,
         kernel: str = "math",
         mixer: Choices | None = None,
+        **sizes: Any,
     ) -> nn.Module:
-        """Build the network; raises ValueError for what it cannot be."""
+        """Build the network, with other `sizes` than the paper's (`_sizes.py`).
+
+        Raises:
+            SizeError: it has no such size.
+            ValueError: it cannot be so.
+        """
 
 
 class NetworkClass(Protocol[Config_contra]):
@@ -53,8 +60,10 @@ def network(cls: NetworkClass[Config_contra], config: Config_contra) -> Builder:
         resolution: int | Size = 224,
         kernel: str = "math",
         mixer: Choices | None = None,
+        **sizes: Any,
     ) -> nn.Module:
-        return cls(config, num_classes=num_classes, resolution=resolution, kernel=kernel, mixer=mixer)
+        ours = resized(config, sizes)
+        return cls(ours, num_classes=num_classes, resolution=resolution, kernel=kernel, mixer=mixer)
 
     return build
 

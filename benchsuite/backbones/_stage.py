@@ -158,6 +158,7 @@ class HierarchyConfig:
         name: of the family, for messages.
         norm: before the head, of the last stage's tokens (or map); None for none.
         norm_after_mean: whether that norm is of their mean.
+        blocks_a_layer: blocks that the paper's depths count as one.
         fixed_resolution: refuse images of another size than the network was built for, as weights are tied
             to it.
     """
@@ -166,4 +167,5 @@ class HierarchyConfig:
     stages: tuple[Stage, ...]
     norm: MakeModule | None = NORM
     norm_after_mean: bool = False
+    blocks_a_layer: int = 1
     fixed_resolution: bool = False

@@ -44,6 +44,10 @@ class DaViTBlock(nn.Module):
         return x + feed_forward(self.mlp, self.norm2(x), size)
 
 
+_PAIR = 2
+"""Blocks of a layer, one of windows and one of channels."""
+
+
 def config(
     dims: tuple[int, ...],
     depths: tuple[int, ...],
@@ -64,7 +68,7 @@ def config(
     stages = (
         Stage(
             dim=dim,
-            depth=2 * pairs,
+            depth=_PAIR * pairs,
             num_heads=heads,
             embed=merging if i else partial(PatchEmbedding, stride=patch_size, kernel_size=7),
             mixers=(
@@ -76,7 +80,7 @@ def config(
         )
         for i, (dim, pairs, heads) in enumerate(zip(dims, depths, num_heads, strict=True))
     )
-    return HierarchyConfig(name="DaViT", stages=tuple(stages), norm_after_mean=True)
+    return HierarchyConfig(name="DaViT", stages=tuple(stages), norm_after_mean=True, blocks_a_layer=_PAIR)
 
 
 _H = ((256, 512, 1024, 2048), (1, 1, 9, 1), (8, 16, 32, 64))

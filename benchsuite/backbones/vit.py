@@ -41,12 +41,12 @@ STAGES = ("all",)
 
 @dataclass(frozen=True, slots=True)
 class Broadcasting:
-    """Place of CB in a block, or of CBS if scaled, and the first layer that has it."""
+    """Place of CB in a block, or of CBS if scaled; in all blocks, or in the deeper half of them."""
 
     place: str = "mlp"
     position: str = "end"
     scaled: bool = False
-    first_layer: int = 0
+    deeper_half: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class ViT(nn.Module):
 
 def _block(config: ViTConfig, layer: int, kernel: str, make: Callable[[], nn.Module] | None) -> PreNormBlock:
     dim, broadcasting = config.dim, config.broadcasting
-    if broadcasting is not None and layer < broadcasting.first_layer:
+    if broadcasting is not None and broadcasting.deeper_half and layer < config.depth // 2:
         broadcasting = None
     hidden_dim = int(dim * config.mlp_ratio)
     mlp: nn.Module = MLP(dim, hidden_dim=hidden_dim)
@@ -154,10 +154,6 @@ def _block(config: ViTConfig, layer: int, kernel: str, make: Callable[[], nn.Mod
     return PreNormBlock(dim, mixer=mixer, ffn=mlp, norm=NORM_1E6)
 
 
-def _deeper(config: ViTConfig, *, scaled: bool) -> Broadcasting:
-    return Broadcasting(scaled=scaled, first_layer=config.depth // 2)
-
-
 def _with(config: ViTConfig, broadcasting: Broadcasting) -> Builder:
     return network(ViT, replace(config, broadcasting=broadcasting))
 
@@ -169,8 +165,8 @@ _B = ViTConfig(dim=768, num_heads=12)
 deit_ti = network(ViT, _TI)
 deit_ti_cb = _with(_TI, Broadcasting())
 deit_ti_cbs = _with(_TI, Broadcasting(scaled=True))
-deit_ti_cb_deep = _with(_TI, _deeper(_TI, scaled=False))
-deit_ti_cbs_deep = _with(_TI, _deeper(_TI, scaled=True))
+deit_ti_cb_deep = _with(_TI, Broadcasting(deeper_half=True))
+deit_ti_cbs_deep = _with(_TI, Broadcasting(scaled=True, deeper_half=True))
 
 deit_s = network(ViT, _S)
 deit_s_cb = _with(_S, Broadcasting())
@@ -183,14 +179,14 @@ deit_s_cb_msa = _with(_S, Broadcasting(place="msa"))
 deit_s_cbs_msa = _with(_S, Broadcasting(place="msa", scaled=True))
 deit_s_cb_both = _with(_S, Broadcasting(place="both"))
 deit_s_cbs_both = _with(_S, Broadcasting(place="both", scaled=True))
-deit_s_cb_deep = _with(_S, _deeper(_S, scaled=False))
-deit_s_cbs_deep = _with(_S, _deeper(_S, scaled=True))
+deit_s_cb_deep = _with(_S, Broadcasting(deeper_half=True))
+deit_s_cbs_deep = _with(_S, Broadcasting(scaled=True, deeper_half=True))
 
 deit_b = network(ViT, _B)
 deit_b_cb = _with(_B, Broadcasting())
 deit_b_cbs = _with(_B, Broadcasting(scaled=True))
-deit_b_cb_deep = _with(_B, _deeper(_B, scaled=False))
-deit_b_cbs_deep = _with(_B, _deeper(_B, scaled=True))
+deit_b_cb_deep = _with(_B, Broadcasting(deeper_half=True))
+deit_b_cbs_deep = _with(_B, Broadcasting(scaled=True, deeper_half=True))
 
 
 def _arguments(authors: Arguments) -> dict[str, Any]:

@@ -86,6 +86,9 @@ class VOLO(nn.Module):
     ) -> None:
         super().__init__()
         dim = config.dims[-1]
+        joined = zip(config.dims, config.dims[1:], config.downsample, strict=False)
+        if any(width != further and not halved for width, further, halved in joined):
+            raise ValueError(f"VOLO: stages of one grid have one width, not {config.dims}")
         self.size = image_size(resolution, config.patch_size, "VOLO")
         self.readout = config.readout
         self.patch_embed = Stem(config.stem_dim, config.dims[0], config.patch_size)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import Runs, print_sections, warn, wrapped, write
-from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean
+from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean, require_word
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def status(
     from benchsuite.runner.status import absent_shards, run_folders, summed
     from benchsuite.runner.status import status as status_of
 
-    if format not in STATUS_FORMATS:
-        hint = did_you_mean(format, STATUS_FORMATS)
-        raise UsageError(f"--format: unknown format {format!r}{hint}\n  allowed: {', '.join(STATUS_FORMATS)}")
+    require_word("--format", format, STATUS_FORMATS)
     folders = run_folders(path)
     statuses = [status_of(folder) for folder in folders]
     whole = summed(statuses, path) if folders != [path] else None
@@ -112,14 +110,12 @@ def compare(
     """Compare runs: whether they are comparable, times with confidence intervals, exact numbers.
 
     Each run is compared with the first. Across machines look at each mixer's speed relative to a reference
-    mixer of the same run. Runs that were not taken in turns are no evidence of code, so the exit code is 0 whatever is found; 4 where a cell was timed with other threads or another
-    allocator.
+    mixer of the same run. Runs that were not taken in turns are no evidence of code, so the exit code is 0
+    whatever is found; 4 where a cell was timed with other threads or another allocator.
     """
     from benchsuite.api.comparison import compare as compared
 
-    if format not in COMPARE_FORMATS:
-        hint = did_you_mean(format, COMPARE_FORMATS, "'")
-        raise UsageError(f"no format {format!r}{hint}; allowed: {', '.join(COMPARE_FORMATS)}")
+    require_word("--format", format, COMPARE_FORMATS)
     found = compared(*runs)
     page = found.page
     if format == "json":
@@ -153,9 +149,7 @@ def history(
     """
     from benchsuite.report.history_page import FORMATS, plain, to_csv, to_otava
 
-    if format not in FORMATS:
-        hint = did_you_mean(format, FORMATS, "'")
-        raise UsageError(f"no format {format!r}{hint}\n  allowed: {', '.join(FORMATS)}")
+    require_word("--format", format, FORMATS)
     series = _series(folder, scenario)
     if format == "otava":
         _write_otava(to_otava(series), out)

@@ -148,8 +148,7 @@ def claims(
     from benchsuite.results.frame import frame_of
     from benchsuite.results.store import read_run
 
-    if format not in ("text", "json"):
-        raise UsageError(f"no format {format!r}; allowed: text, json")
+    require_word("--format", format, ("text", "json"))
     loaded = read_run(run)
     warn(loaded.warnings)
     frame = frame_of(loaded)

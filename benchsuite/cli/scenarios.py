@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchsuite.cli.options import Overrides, Profiles, PythonPath, warn, write
-from benchsuite.errors import BAD_INPUT, FAILED, Problem, UsageError
+from benchsuite.errors import BAD_INPUT, Problem, UsageError
+
+if TYPE_CHECKING:
+    from benchsuite.results.cell import Cell
+    from benchsuite.scenario.validate import Checked
+
+_NUMBER = re.compile(r"\d+")
+"""Errors of one module that differ in numbers, as in the sizes of tensors, are one."""
+_OF_A_SUBJECT = re.compile(r".+ \((?P<target>[^()]+)\): ")
+"""Beginning of what a worker says of a subject: its name, and what it stands for."""
 
 
 def init(
@@ -52,9 +62,8 @@ def check(
     folders = tuple(pythonpath or ())
     require_folders(folders)
     warn(plugins(search_path(folders)).warnings)
-    known = known_parameters(folders)
+    known = known_parameters(folders, own=True)
     problems: list[Problem] = []
-    unbuilt = False
     for reference in files:
         path = resolve(reference)
         text = read(path)
@@ -65,14 +74,12 @@ def check(
         if not here and not build:
             print(f"{path}: ok")
         elif not here:
-            unbuilt |= _print_built(path, profile or [], set_ or [], folders)
+            problems += _print_built(path, profile or [], set_ or [], folders, result)
     for problem in problems:
         print(problem)
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}")
         raise typer.Exit(BAD_INPUT)
-    if unbuilt:
-        raise typer.Exit(FAILED)
 
 
 def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of stdout.")] = None) -> None:
@@ -87,13 +94,18 @@ def schema(out: Annotated[Path | None, typer.Option(help="Write here instead of 
     write(text + "\n", out)
 
 
-def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...]) -> bool:
-    """Build the cells of a file without mistakes and name what is not built, once for each mixer and reason.
+def _print_built(
+    path: Path, profiles: list[str], overrides: list[str], pythonpath: tuple[str, ...], checked: Checked
+) -> list[Problem]:
+    """Build the cells of a file without mistakes; print how many build, and why others are not measured.
 
-    Returns whether any cell ended in an error that the scenario does not expect. Raises UsageError.
+    Returns:
+        Arguments that a subject does not take, or else the errors that the scenario does not expect, each
+        once for all cells of a subject.
+
+    Raises:
+        UsageError: anything else that keeps the scenario from being run.
     """
-    from collections import Counter
-
     from benchsuite.progress import planning
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
@@ -102,15 +114,54 @@ def _print_built(path: Path, profiles: list[str], overrides: list[str], pythonpa
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
     )
-    with closing(ProcessWorkers(pythonpath)) as workers, planning():
-        prepared = prepare(request, workers, every=True)
-    unbuilt = [(c, p) for c, p in zip(prepared.cells, prepared.plans, strict=True) if p.failure]
-    print(f"{path}: ok, {len(prepared.cells) - len(unbuilt)} of {len(prepared.cells)} cells build")
-    reasons = Counter((c.name, p.status, p.failure.message) for c, p in unbuilt if p.failure)
-    for (name, status, message), count in reasons.items():
-        print(f"  {name}  {status}: {message}  ({count} cell{'s' if count > 1 else ''})")
-    bad = ("error", "crash", "timeout")
-    return any(
-        p.status in bad and not expected(prepared.scenario, c, p.status, prepared.environment)
-        for c, p in unbuilt
-    )
+    try:
+        with closing(ProcessWorkers(pythonpath)) as workers, planning():
+            prepared = prepare(request, workers, every=True)
+    except UsageError as error:
+        return _placed(str(error).splitlines(), checked, error)
+    scenario, cells = prepared.scenario, prepared.cells
+    alike: dict[tuple[str, str, bool], list[tuple[Cell, str]]] = {}
+    for cell, plan in zip(cells, prepared.plans, strict=True):
+        if plan.failure:
+            wrong = plan.status in ("error", "crash", "timeout")
+            wrong = wrong and not expected(scenario, cell, plan.status, prepared.environment)
+            text = f"{plan.status}: {plan.failure.message}"
+            alike.setdefault((cell.target, _NUMBER.sub("0", text), wrong), []).append((cell, text))
+    unbuilt = sum(map(len, alike.values()))
+    good = "" if any(wrong for _, _, wrong in alike) else "ok, "
+    print(f"{path}: {good}{len(cells) - unbuilt} of {len(cells)} cells build")
+    problems = []
+    for (target, _, wrong), those in alike.items():
+        names = list(dict.fromkeys(cell.name for cell, _ in those))
+        who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        text = f"{who}  {those[0][1]}  ({len(those)} cell{'s' if len(those) > 1 else ''})"
+        if wrong:
+            problems.append(_problem_of(target, text, checked))
+        else:
+            print(f"  {text}")
+    return problems
+
+
+def _placed(lines: list[str], checked: Checked, error: UsageError) -> list[Problem]:
+    """Lines that begin with the name and target of a subject, each with the place of its entry.
+
+    Raises:
+        UsageError: the error itself, if one of them speaks of something else.
+    """
+    placed = [(match, line) for line in lines if (match := _OF_A_SUBJECT.match(line))]
+    if len(placed) < len(lines):
+        raise error
+    return [_problem_of(match["target"], line, checked) for match, line in placed]
+
+
+def _problem_of(target: str, message: str, checked: Checked) -> Problem:
+    """A problem at the first entry of a subject."""
+    from benchsuite.scenario.messages import problem_at
+    from benchsuite.scenario.subjects import axis_of
+
+    assert checked.scenario is not None
+    assert checked.root is not None
+    entries = [entry.name for entry in checked.scenario.sweep.entries]
+    number = entries.index(target) if target in entries else 0  # a profile of the device may have brought it
+    place = ("sweep", axis_of(checked.scenario.subject), number, "name")
+    return problem_at(checked.root.deepest(place)[0], message)

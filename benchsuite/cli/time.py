@@ -10,13 +10,15 @@ import typer
 
 from benchsuite.cli.options import PythonPath, write
 from benchsuite.cli.run import measure
+from benchsuite.errors import UsageError
 
 
 def time(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="NAME...", help="Mixers or networks: hilo, litv2_s, timm:resnet50, package.module:Class."
+            metavar="NAME...",
+            help="Mixers or networks: hilo, litv2_s, timm:NAME, torchvision:NAME, package.module:Class.",
         ),
     ],
     resolution: Annotated[str, typer.Option(help="Image sides in pixels: 224,448.")] = "224",
@@ -55,7 +57,11 @@ def time(
     axes = {"resolution": resolution, "batch": batch, "dim": dim, "num_heads": heads}
     axes |= {"kernel": kernel, "dtype": dtype, "mode": mode}
     line = ShellLine(names, axes, params or (), network)
-    document = scenario(line, known_parameters(tuple(pythonpath or ())), BACKBONES)
+    known = known_parameters(tuple(pythonpath or ()), own=True)
+    document = scenario(line, known, BACKBONES)
+    for name in names:
+        if (why := known.absent(name)) is not None:
+            raise UsageError(why)
     if write_scenario is not None:
         write(to_yaml(document), write_scenario)
     request = completed(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchsuite.cli.options import warn
-from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError
+from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 
 if TYPE_CHECKING:
     from benchsuite.analyse.data import Analyses
@@ -31,12 +31,9 @@ def list_(
 ) -> None:
     """List the shipped scenarios, the mixers, the networks, or the blocks around and inside of mixers."""
     lists = {"scenarios": _scenarios, "mixers": _mixers, "backbones": _backbones, "blocks": _blocks}
-    listed = lists.get(what)
-    if listed is None:
-        raise UsageError(f"cannot list {what!r}; allowed: {', '.join(lists)}")
-    if format not in LISTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(LISTS)}")
-    rows, full = listed()
+    require_word("list", what, tuple(lists))
+    require_word("--format", format, LISTS)
+    rows, full = lists[what]()
     _print_list(rows, full, format)
 
 
@@ -49,8 +46,7 @@ def show(
     from benchsuite.zoo.catalogue import entry
     from benchsuite.zoo.listing import PAGE_WIDTH, backbone_page, page
 
-    if what not in ("mixer", "block", "backbone"):
-        raise UsageError(f"cannot show {what!r}; allowed: mixer, block, backbone")
+    require_word("show", what, ("mixer", "block", "backbone"))
     columns = min(PAGE_WIDTH, width())
     print(backbone_page(name, columns) if what == "backbone" else page(entry(name), columns))
 
@@ -64,10 +60,8 @@ def count(
     resolution: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 224,
 ) -> None:
     """Count parameters and multiply–adds of networks, beside what was published. Nothing is run."""
-    if what != "backbones":
-        raise UsageError(f"cannot count {what!r}; allowed: backbones")
-    if format not in COUNTS:
-        raise UsageError(f"no format {format!r}; allowed: {', '.join(COUNTS)}")
+    require_word("count", what, ("backbones",))
+    require_word("--format", format, COUNTS)
     from benchsuite.backbones import BACKBONES
 
     _print_counts(names or tuple(BACKBONES), resolution, format)
@@ -168,11 +162,11 @@ def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs. Warns of packages' mixers that cannot be used."""
     from benchsuite.plugins import plugins, search_path
     from benchsuite.zoo.catalogue import mixer_entries
-    from benchsuite.zoo.listing import facts, row
+    from benchsuite.zoo.listing import entry_data, row
 
     warn(plugins(search_path()).warnings)
     entries = mixer_entries()
-    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+    return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
 
 
 def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
@@ -186,10 +180,10 @@ def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]
 def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
     """Rows for people, and for programs."""
     from benchsuite.zoo.catalogue import block_entries
-    from benchsuite.zoo.listing import facts, row
+    from benchsuite.zoo.listing import entry_data, row
 
     entries = block_entries()
-    return [row(entry) for entry in entries], [facts(entry) for entry in entries]
+    return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
 
 
 def _print_list(
@@ -232,7 +226,7 @@ def _print_counts(names: Sequence[str], resolution: int, format: str) -> None:
             done.append(one)
             show(len(done), len(names))
     if format == "json":
-        print(json.dumps(count.facts(done), indent=2, ensure_ascii=False))
+        print(json.dumps(count.as_data(done), indent=2, ensure_ascii=False))
     else:
         print(listing.markdown(list(count.rows(done))))
 

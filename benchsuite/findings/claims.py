@@ -319,7 +319,7 @@ def _word(metric: str) -> str:
 
 def _cell(row: _Row) -> Cell:
     """The cell that a row of the frame is of."""
-    own = {"config": json.loads(row["config"]), "resolution": (row["height"], row["width"])}
+    own = {"config": json.loads(row["config"]), "forward": {}, "resolution": (row["height"], row["width"])}
     # A backbone has no width and no heads of its own, which the frame holds as NA.
     same: dict[str, Any] = {
         one.name: None if row[one.name] is pd.NA else row[one.name]

@@ -297,7 +297,12 @@ def _line(value: object) -> str:
 
 def _plain(cell: BaselineCell) -> dict[str, Any]:
     data = {key: value for key, value in asdict(cell).items() if value not in ("", {}, (), "ok")}
-    defaults = {f.name: f.default for f in fields(Cell) if f.default is not MISSING} | {"config": {}}
+    empty: dict[str, Any] = {"config": {}, "forward": {}}
+    defaults = (
+        {f.name: f.default for f in fields(Cell) if f.default is not MISSING}
+        | empty
+        | {"config": {}, "forward": {}}
+    )
     data["cell"] = {key: value for key, value in asdict(cell.cell).items() if defaults.get(key, ...) != value}
     return data
 

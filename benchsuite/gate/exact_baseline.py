@@ -17,7 +17,7 @@ from benchsuite.results.record import Cell, Cost, Record
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.expand import expand_detailed
 from benchsuite.scenario.load import load, resolve
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
 _DEVICE = "cpu"

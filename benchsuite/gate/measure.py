@@ -34,7 +34,7 @@ from benchsuite.results.machine import machine_words
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate
-from benchsuite.scenario.subjects import TIMM
+from benchsuite.scenario.subjects import LIBRARIES
 
 PROCESSES = "processes"
 """Folder of a gate that holds a run folder for every process."""
@@ -121,7 +121,7 @@ def modules_of(cells: Sequence[Cell]) -> tuple[str, ...]:
     targets = dict.fromkeys(
         brought[cell.target].target if cell.target in brought else cell.target
         for cell in cells
-        if not cell.target.startswith(TIMM)
+        if not cell.target.startswith(LIBRARIES)
     )
     return tuple(
         dict.fromkeys(target.partition(":")[0].partition(".")[0] for target in targets if ":" in target)

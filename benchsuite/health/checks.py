@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchsuite.health.verdict import Verdict, agreement, broken, close, exact
+from benchsuite.health.verdict import Verdict, agreement, broken, close, equal_count
 from benchsuite.measurement.cuda import kernel_seconds
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.macs import count_cost
@@ -150,7 +150,7 @@ def _made(name: str, check: Check, bench: Bench) -> Verdict:
 def _product_macs(name: str, bench: Bench) -> Verdict:
     product = KnownProduct(192, 320)
     counted = count_cost(product, (torch.randn(49, 192),))
-    return exact(name, counted.macs, product.macs(49), "MACs", "the counter counts a product exactly")
+    return equal_count(name, counted.macs, product.macs(49), "MACs", "the counter counts a product exactly")
 
 
 def _attention_macs(name: str, bench: Bench) -> Verdict:
@@ -158,7 +158,7 @@ def _attention_macs(name: str, bench: Bench) -> Verdict:
     counted = count_cost(KnownFusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
     known = KnownFusedAttention.macs(heads, tokens, head_dim)
     found = counted.macs if counted.complete else None
-    return exact(name, found, known, "MACs", "the counter sees into fused attention")
+    return equal_count(name, found, known, "MACs", "the counter sees into fused attention")
 
 
 def _known_wait(name: str, bench: Bench) -> Verdict:
@@ -175,7 +175,9 @@ def _copied_bytes(name: str, bench: Bench) -> Verdict:
     size = 4 << 20
     memory = _memory(KnownCopy(), torch.zeros(size, dtype=torch.uint8, device=bench.name))
     moved = memory.weights_bytes + memory.input_bytes + (memory.output_bytes or 0)
-    return exact(name, moved, 2 * size, "B", "the least that a copy must move is what it reads and writes")
+    return equal_count(
+        name, moved, 2 * size, "B", "the least that a copy must move is what it reads and writes"
+    )
 
 
 def _linear_memory(name: str, bench: Bench) -> Verdict:
@@ -185,7 +187,7 @@ def _linear_memory(name: str, bench: Bench) -> Verdict:
     known = 4 * (inner * outer + rows * inner + rows * outer)
     slack = 0 if bench.on_host else ROUNDING
     means = "the peak of a linear layer is weights, input and output"
-    return exact(name, memory.peak_allocated_bytes, known, "B", means, slack=slack)
+    return equal_count(name, memory.peak_allocated_bytes, known, "B", means, slack=slack)
 
 
 def _memory(module: nn.Module, x: Tensor) -> Memory:

@@ -40,7 +40,9 @@ class Verdict:
     numbers: tuple[float, ...] = ()
 
 
-def exact(name: str, counted: int | None, expected: int, unit: str, means: str, *, slack: int = 0) -> Verdict:
+def equal_count(
+    name: str, counted: int | None, expected: int, unit: str, means: str, *, slack: int = 0
+) -> Verdict:
     """A count that is known: `counted` lies in [expected, expected + slack], or the instrument is wrong."""
     right = counted is not None and expected <= counted <= expected + slack
     limit = f"{expected:,} {unit}" + (f" + {slack}" if slack else "")

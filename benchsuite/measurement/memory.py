@@ -6,6 +6,7 @@ caching allocator held for them; and what the whole process had, libraries and a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,6 +43,7 @@ def measure_memory(
     module: nn.Module,
     inputs: torch.Tensor,
     *,
+    others: Sequence[torch.Tensor] = (),
     optimizer: Optimizer | None = None,
     backward: bool = False,
 ) -> Memory:
@@ -52,6 +54,7 @@ def measure_memory(
     the device.
 
     Args:
+        others: inputs beside the first.
         optimizer: what the step trains with, for its state.
         backward: whether the step goes back from a gradient of its output that is made once and kept, as all
             that comes after the module would give it. It counts; it is as large as the output.
@@ -61,7 +64,7 @@ def measure_memory(
     del output
     gradients, kind = gradient_bytes(module), inputs.device.type
     state = optimizer_bytes(optimizer, kind) if optimizer is not None else 0
-    weights, given = module_bytes(module), tensor_bytes(inputs)
+    weights, given = module_bytes(module), tensor_bytes(inputs, *others)
     held = weights + given + state + (given_back if backward else 0)
     _drop_gradients(module, inputs)
     device = open_device(inputs.device)

@@ -36,6 +36,7 @@ def estimate_memory(
     module: nn.Module,
     inputs: torch.Tensor,
     *,
+    others: Sequence[torch.Tensor] = (),
     optimizer: Optimizer | None = None,
     autocast: torch.dtype | None = None,
     device: str = "cpu",
@@ -46,6 +47,7 @@ def estimate_memory(
         step: on "meta", and without the optimizer, which runs after it. Called once, and for the first time:
             so what a module makes at its first call and keeps counts too. In inference under `no_grad`: in
             inference mode what composite operators make for themselves is not seen.
+        others: inputs beside the first.
         autocast: what `torch.autocast` turns to within the step on the device; on "meta" it does nothing.
         device: where the step will run; a GPU allocates otherwise than a CPU here and there.
     """
@@ -65,7 +67,7 @@ def estimate_memory(
             # From the second step on its state is there from the start.
             peak = max(peak + optimizer_bytes(optimizer, "meta", torch.device(device).type), live.peak)
         del output  # it lives as long as the step
-    return module_bytes(module) + tensor_bytes(inputs) + peak
+    return module_bytes(module) + tensor_bytes(inputs, *others) + peak
 
 
 def peak_bytes(step: Callable[[], object], device: str = "cpu") -> int:

@@ -57,13 +57,7 @@ def attend(
         RuntimeError: torch cannot run the forced kernel on these tensors.
     """
     if kernel == "math":
-        scale = q.shape[-1] ** -0.5
-        kt = k.transpose(-2, -1)
-        weights = (q * scale) @ kt if scale_q else (q @ kt) * scale  # ..., heads, N, M
-        if bias is not None:
-            weights = weights + bias
-        weights = weights.softmax(dim=-1)  # the same name, so that the logits' memory is free for the output
-        return F.dropout(weights, dropout) @ v
+        return _weights(q, k, bias, dropout, scale_q) @ v
     if bias is not None:
         bias = bias.to(q.dtype)
     # A fused kernel takes channels that are beside each other in memory; for others torch forms the matrix.
@@ -72,6 +66,17 @@ def attend(
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+
+
+def _weights(q: Tensor, k: Tensor, bias: Tensor | None, dropout: float, scale_q: bool) -> Tensor:
+    """The attention matrix: (..., heads, N, M)."""
+    scale, kt = q.shape[-1] ** -0.5, k.transpose(-2, -1)
+    # In place where that is the same: the backward pass of a product does not need what it has put out.
+    weights = (q * scale) @ kt if scale_q else (q @ kt).mul_(scale)
+    if bias is not None:
+        weights = weights.add_(bias) if bias.dtype == weights.dtype else weights + bias
+    weights = weights.softmax(dim=-1)  # the same name, so that the logits' memory is free for the output
+    return F.dropout(weights, dropout)
 
 
 def attend_maps(
@@ -93,8 +98,10 @@ def attend_maps(
     Returns:
         (B, heads × width, N).
     """
-    q, k, v = (t.transpose(-2, -1) for t in (q, k, v))
-    out = attend(q, k, v, kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
+    q, k = q.transpose(-2, -1), k.transpose(-2, -1)
+    if kernel == "math":  # mixes maps into maps, so that none is copied
+        return (v @ _weights(q, k, bias, dropout, scale_q).transpose(-2, -1)).flatten(1, 2)
+    out = attend(q, k, v.transpose(-2, -1), kernel=kernel, bias=bias, dropout=dropout)
     return out.transpose(-2, -1).flatten(1, 2)
 
 

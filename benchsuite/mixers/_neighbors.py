@@ -1,15 +1,20 @@
 """The k × k neighbours of each position of a map, without a copy of the map for each neighbour.
 
-What ACmix, SAN and involution share. Their authors unfold the map into k² copies; here the neighbours are
-strided views of the padded map, of which one row of a window at a time meets the queries or the weights, so
-that neither the forward nor the backward pass holds more than a k-th of those copies.
+What ACmix, SAN, involution and the inhomogeneous dynamic convolution share. Their authors unfold the map into
+k² copies; here the neighbours are strided views of the padded map, of which one row of a window at a time
+meets the queries or the weights, so that neither the forward nor the backward pass holds more than a k-th of
+those copies.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
 
 
 def check_stride(stride: int, size: tuple[int, int]) -> tuple[int, int]:
@@ -42,13 +47,6 @@ def neighbors(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -
     return windows.movedim((-2, -1), (-4, -3))
 
 
-def _row(x: Tensor, row: int, rows: int, kernel_size: int, stride: int, dilation: int) -> Tensor:
-    """The windows' row number `row`: (..., Hp, Wp) → (..., k, rows, W), a view."""
-    first = row * dilation
-    x = x[..., first : first + stride * (rows - 1) + 1 : stride, :]
-    return x.unfold(-1, dilation * (kernel_size - 1) + 1, stride)[..., ::dilation].movedim(-1, -3)
-
-
 def correlate(q: Tensor, k: Tensor, kernel_size: int, *, stride: int = 1) -> Tensor:
     """Product of each query with the keys of its window.
 
@@ -59,33 +57,153 @@ def correlate(q: Tensor, k: Tensor, kernel_size: int, *, stride: int = 1) -> Ten
     Returns:
         (..., kernel_size², H, W).
     """
-    rows = q.shape[-2]
-    products = [
-        (q.unsqueeze(-3) * _row(k, row, rows, kernel_size, stride, 1)).sum(-4) for row in range(kernel_size)
-    ]
-    return torch.cat(products, dim=-3)
+    windows = _Windows(kernel_size, stride, 1, (q.dim() - 3,), (k.shape[-2], k.shape[-1]))
+    return _contract(_Products, q, k, windows).squeeze(-4)
 
 
 def aggregate(weights: Tensor, x: Tensor, kernel_size: int, *, stride: int = 1, dilation: int = 1) -> Tensor:
     """Sum of the values of each window, weighted.
 
     Args:
-        weights: (..., kernel_size², H, W).
-        x: (..., Hp, Wp), padded; its leading axes broadcast with those of the weights.
+        weights: (..., kernel_size², H, W); a leading axis of 1 is shared by what x has there.
+        x: (..., Hp, Wp), padded.
 
     Returns:
         (..., H, W).
     """
-    rows = weights.shape[-2]
-    weights = torch.unflatten(weights, -3, (kernel_size, kernel_size))
-    parts = [
-        (weights[..., row, :, :, :] * _row(x, row, rows, kernel_size, stride, dilation)).sum(-3)
-        for row in range(kernel_size)
-    ]
-    out = parts[0]
-    for part in parts[1:]:
-        out = out + part
+    lengths = zip(weights.shape[:-3], x.shape[:-2], strict=True)
+    shared = tuple(axis for axis, (one, other) in enumerate(lengths) if one != other)
+    windows = _Windows(kernel_size, stride, dilation, shared, (x.shape[-2], x.shape[-1]))
+    return _contract(_Sums, weights, x, windows)
+
+
+def position_wise_conv(x: Tensor, weights: Tensor, kernel_size: int, *, stride: int = 1) -> Tensor:
+    """Convolve with another kernel at each position, around zero padding.
+
+    Args:
+        x: (B, C, H, W).
+        weights: (B, groups, kernel_size², H', W'); each group has C / groups consecutive channels.
+
+    Returns:
+        (B, C, H', W').
+    """
+    # Factors that lie in unlike order in memory would double the time; what convolutions put out may.
+    padded = torch.unflatten(F.pad(x.contiguous(), (kernel_size // 2,) * 4), 1, (weights.shape[1], -1))
+    return aggregate(weights.contiguous().unsqueeze(2), padded, kernel_size, stride=stride).flatten(1, 2)
+
+
+# Of Σ w[j, p] x[p + j] g[p] over positions p and offsets j of a window, the derivative by g sums the values
+# of each window, that by w multiplies g with each of them, and that by x spreads w g over the map: each of
+# the three has the two others as its derivatives. Left to itself, torch would go back through products, sums
+# and views one by one, each in a pass of its own over k maps.
+
+
+class _Windows(NamedTuple):
+    """Windows of a padded map.
+
+    Attributes:
+        shared: leading axes of the map that one weight serves.
+        padded: height and width of the map.
+    """
+
+    kernel_size: int
+    stride: int
+    dilation: int
+    shared: tuple[int, ...]
+    padded: tuple[int, int]
+
+
+def _row(x: Tensor, row: int, rows: int, windows: _Windows) -> Tensor:
+    """The windows' row number `row`: (..., Hp, Wp) → (..., k, rows, W), a view."""
+    kernel_size, stride, dilation, _, _ = windows
+    first = row * dilation
+    x = x[..., first : first + stride * (rows - 1) + 1 : stride, :]
+    return x.unfold(-1, dilation * (kernel_size - 1) + 1, stride)[..., ::dilation].movedim(-1, -3)
+
+
+def _sums(weights: Tensor, x: Tensor, windows: _Windows) -> Tensor:
+    """(..., k², H, W) and (..., Hp, Wp) → (..., H, W)."""
+    side, rows = windows.kernel_size, weights.shape[-2]
+    weights = torch.unflatten(weights, -3, (side, side))
+    out = (weights[..., 0, :, :, :] * _row(x, 0, rows, windows)).sum(-3)
+    for row in range(1, side):
+        out = out + (weights[..., row, :, :, :] * _row(x, row, rows, windows)).sum(-3)
     return out
+
+
+def _products(g: Tensor, x: Tensor, windows: _Windows) -> Tensor:
+    """(..., H, W) and (..., Hp, Wp) → (..., k², H, W), of length 1 where weights are shared."""
+    side, shared, size = windows.kernel_size, list(windows.shared), g.shape[-2:]
+    leading = [1 if axis in shared else length for axis, length in enumerate(g.shape[:-2])]
+    out = torch.empty((*leading, side, side, *size), dtype=torch.result_type(g, x), device=g.device)
+    for row in range(side):
+        product = g.unsqueeze(-3) * _row(x, row, size[0], windows)
+        out[..., row, :, :, :] = product.sum(shared, keepdim=True) if shared else product
+    return out.flatten(-4, -3)
+
+
+def _spread(weights: Tensor, g: Tensor, windows: _Windows) -> Tensor:
+    """(..., k², H, W) and (..., H, W) → (..., Hp, Wp)."""
+    side, stride, dilation, _, (_, width) = windows
+    height, leading = g.shape[-2], g.shape[:-2]
+    out = g.new_zeros((*leading, *windows.padded))
+    # Products of a row of the window, each written as far to the right as its key lies: the sum is in place.
+    skewed = g.new_zeros((*leading, side, height, width))
+    strides = (*skewed.stride()[:-3], height * width + dilation, width, stride)
+    products = skewed.as_strided((*leading, side, *g.shape[-2:]), strides)
+    weights = torch.unflatten(weights, -3, (side, side))
+    for row in range(side):
+        torch.mul(weights[..., row, :, :, :], g.unsqueeze(-3), out=products)
+        first = row * dilation
+        out[..., first : first + stride * (height - 1) + 1 : stride, :] += skewed.sum(-3)
+    return out
+
+
+class _Contraction(Function):
+    """A formula of two tensors whose derivatives are such formulas."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs[:2])
+        ctx.windows = inputs[2]
+
+
+def _contract(kind: type[_Contraction], one: Tensor, other: Tensor, windows: _Windows) -> Tensor:
+    """Without gradients the formula alone: a tracer that counts sees operators, and no function of ours."""
+    called: Callable[..., Tensor] = kind.apply if torch.is_grad_enabled() else kind.forward
+    return called(one, other, windows)
+
+
+class _Sums(_Contraction):
+    forward = staticmethod(_sums)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        (weights, x), windows = ctx.saved_tensors, ctx.windows
+        by_weights = _contract(_Products, grads[0], x, windows)
+        return by_weights, _contract(_Spread, weights, grads[0], windows), None
+
+
+class _Products(_Contraction):
+    forward = staticmethod(_products)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        (g, x), windows = ctx.saved_tensors, ctx.windows
+        by_g = _contract(_Sums, grads[0], x, windows)
+        return by_g, _contract(_Spread, grads[0], g, windows), None
+
+
+class _Spread(_Contraction):
+    forward = staticmethod(_spread)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None]:
+        (weights, g), windows = ctx.saved_tensors, ctx.windows
+        by_weights = _contract(_Products, g, grads[0], windows)
+        return by_weights, _contract(_Sums, weights, grads[0], windows), None
 
 
 class GridEmbedding(nn.Conv2d):

@@ -177,6 +177,17 @@ def relative_position_index(window: int | Size, table: int | Size, device: torch
     return dy * (2 * width - 1) + dx
 
 
+def look_up(tables: Tensor, index: Tensor) -> Tensor:
+    """Biases of all pairs of tokens: (1, heads, queries, keys), contiguous, as fused kernels want them.
+
+    Args:
+        tables: (heads, rows). Swin's table is turned for it: along the last axis torch looks up several times
+            as fast as it gathers rows, and adds up gradients so.
+        index: (queries, keys), of rows.
+    """
+    return tables.contiguous().index_select(1, index.flatten()).view(1, -1, *index.shape)
+
+
 def shift_regions(size: Size, window_size: int, shift_size: int, device: torch.device) -> Tensor:
     """Regions of the unshifted grid that the cyclic shift brings into one window.
 
@@ -252,19 +263,16 @@ class RelativePositionBias(nn.Module):
         self._index: Tensor | None = None
 
     def forward(self) -> Tensor:
-        table, tokens = self.relative_position_bias_table, self.window[0] * self.window[1]
-        index = self._index_on(table.device)
-        if self.kind == "bias":
-            return table[index].view(1, tokens, tokens, self.num_heads).permute(0, 3, 1, 2)
-        return table.flatten(1)[:, index].view(1, self.num_heads, tokens, tokens)
+        table = self.relative_position_bias_table
+        return look_up(table.t() if self.kind == "bias" else table.flatten(1), self._index_on(table.device))
 
     def _index_on(self, device: torch.device) -> Tensor:
-        """Place in the table of each pair, flattened; made once a device and, as it follows, no buffer."""
+        """Place in the table of each pair; made once a device and, as it follows, no buffer."""
         if self._index is None or self._index.device != device:
             with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
                 dy, dx = offset_index(self.window, device)
                 rows, columns = 2 * self.window[0] - 1, 2 * self.window[1] - 1
-                index = (dy * columns + dx).view(-1)
+                index = dy * columns + dx
                 # Reading the table from its end turns key − query into query − key.
                 self._index = rows * columns - 1 - index if self.kind == "bias" else index
         return self._index

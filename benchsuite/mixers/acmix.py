@@ -183,7 +183,11 @@ class ShiftedConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        maps = self.fc(x.flatten(3)).transpose(1, 2)  # B, head_dim, k², H·W
+        x = x.flatten(3)
+        if x.stride(2) == 1:  # channels innermost: there are fewer of them to be moved behind the layer
+            maps = self.fc(x.transpose(2, 3)).permute(0, 3, 1, 2)
+        else:
+            maps = self.fc(x).transpose(1, 2)  # B, head_dim, k², H·W
         if self.shift == "group_conv":
             out: Tensor = self.dep_conv(maps.flatten(1, 2).unflatten(2, (height, width)))
             return out

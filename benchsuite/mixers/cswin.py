@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
 from benchsuite.mixers._checks import check_kernel, check_one_of, check_positive, head_dim_of
+from benchsuite.mixers._grid import as_map, as_tokens
 from benchsuite.mixers._port import Port, arguments
 
 Size = tuple[int, int]
@@ -76,7 +77,8 @@ class StripeAttention(nn.Module):
         self.get_v = nn.Conv2d(dim, dim, 3, padding=1, groups=dim)
 
     def forward(self, qkv: Tensor, size: Size) -> Tensor:
-        (height, width), (rows, columns) = self._geometry(size)
+        (height, width), stripe = self._geometry(size)
+        rows, columns = stripe
         batch = qkv.shape[1]
         x = qkv.reshape(3, batch, *size, self.dim)
         top, left = (height - size[0]) // 2, (width - size[1]) // 2
@@ -84,18 +86,18 @@ class StripeAttention(nn.Module):
             bottom, right = height - size[0] - top, width - size[1] - left
             x = F.pad(x, (0, 0, left, right, top, bottom))
         tiles = (height // rows, width // columns)
-        x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.dim).transpose(3, 4)
-        heads = (-1, rows * columns, self.num_heads, self.head_dim)
-        q, k = (t.reshape(heads).transpose(1, 2) for t in x[:2])  # each B × stripes, heads, tokens, head_dim
-        v = x[2].permute(0, 1, 2, 5, 3, 4).reshape(-1, self.dim, rows, columns)
-        lepe = self.get_v(v)
-        v, lepe = (
-            t.reshape(q.shape[0], self.num_heads, self.head_dim, -1).transpose(-2, -1) for t in (v, lepe)
-        )
+        x = x.reshape(3, batch, tiles[0], rows, tiles[1], columns, self.num_heads, self.head_dim)
+        heads = (2, -1, self.num_heads, rows * columns, self.head_dim)
+        q, k = (
+            x[:2].permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(heads)
+        )  # each B × stripes, heads, tokens, head_dim
+        v = x[2].transpose(2, 3).reshape(-1, rows * columns, self.dim)  # B × stripes, tokens, dim
+        lepe = as_tokens(self.get_v(as_map(v, stripe)))
+        v, lepe = (torch.unflatten(t, 2, (self.num_heads, self.head_dim)) for t in (v, lepe))
         dropout = self.attn_drop if self.training else 0.0
-        x = attend(q, k, v, kernel=self.kernel, dropout=dropout, scale_q=True)
-        x = (x + lepe).reshape(batch, *tiles, self.num_heads, rows, columns, self.head_dim)
-        x = x.permute(0, 1, 4, 2, 5, 3, 6).reshape(batch, height, width, self.dim)
+        x = attend(q, k, v.transpose(1, 2), kernel=self.kernel, dropout=dropout, scale_q=True)
+        x = (x.transpose(1, 2) + lepe).reshape(batch, *tiles, rows, columns, self.dim)
+        x = x.transpose(2, 3).reshape(batch, height, width, self.dim)
         x = x[:, top : top + size[0], left : left + size[1]]
         return x.reshape(batch, size[0] * size[1], self.dim)
 

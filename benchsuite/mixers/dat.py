@@ -146,7 +146,7 @@ class DeformableAttention(nn.Module):
         if self.offsets:
             where = self._positions(q, samples)  # B × groups, h, w, 2
             of_groups = x.reshape(where.shape[0], -1, *size)
-            sampled = _sample(of_groups, where).reshape(x.shape[0], self.dim, *samples)
+            sampled = _sample(of_groups, where.flip(-1)).reshape(x.shape[0], self.dim, *samples)
             bias = self._bias(where, x.shape[0], size)
         else:
             sampled, bias = F.avg_pool2d(x, self.stride), None
@@ -178,6 +178,8 @@ class DeformableAttention(nn.Module):
         if self.position not in {"rpe", "log_cpb"}:
             return None
         _, queries, _ = self._prepare(size, (where.shape[1], where.shape[2]), where)
+        if self.position == "rpe":  # what is sampled is told columns first: here while it is small
+            queries, where = queries.flip(-1), where.flip(-1)
         # B × groups, N, samples, 2
         apart = queries.reshape(1, -1, 1, 2) - where.reshape(where.shape[0], 1, -1, 2)
         if self.position == "log_cpb":
@@ -189,7 +191,7 @@ class DeformableAttention(nn.Module):
         else:
             of_groups = self.rpe_table.view(self.num_groups, -1, *self.rpe_table.shape[1:])
             tables = of_groups.expand(batch, -1, -1, -1, -1).flatten(0, 1)
-            bias = _sample(tables, apart * 0.5)
+            bias = _sample(tables, apart.mul_(0.5))
         return bias.reshape(batch, self.num_heads, *bias.shape[2:])
 
     def _prepare(self, size: Size, samples: Size, like: Tensor) -> tuple[Tensor, ...]:
@@ -243,8 +245,8 @@ def _grid_of(size: Size, first: float, less: int, like: Tensor) -> Tensor:
 
 
 def _sample(maps: Tensor, where: Tensor) -> Tensor:
-    """(B, C, H, W) maps between their pixels, at (B, h, w, 2) rows and columns: (B, C, h, w)."""
-    return F.grid_sample(maps, where.flip(-1), mode="bilinear", padding_mode="zeros", align_corners=True)
+    """(B, C, H, W) maps between their pixels, at (B, h, w, 2) columns and rows: (B, C, h, w)."""
+    return F.grid_sample(maps, where, mode="bilinear", padding_mode="zeros", align_corners=True)
 
 
 _DAT = arguments(

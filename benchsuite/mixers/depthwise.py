@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_odd, check_positive
+from benchsuite.mixers._neighbors import position_wise_conv
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
 
 
@@ -157,35 +158,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.conv2(F.relu(self.bn(self.conv1(x))))
-        weight = weight.reshape(x.shape[0], self.groups, self.kernel_size, self.kernel_size, *x.shape[2:])
-        return position_wise_conv(x, weight)
-
-
-def position_wise_conv(x: Tensor, weight: Tensor) -> Tensor:
-    """Convolve with another kernel at each position, around zero padding.
-
-    Args:
-        x: (B, C, H, W).
-        weight: (B, groups, k, k, H, W), k odd; each group has C / groups consecutive channels.
-
-    Returns:
-        (B, C, H, W).
-    """
-    batch, channels, height, width = x.shape
-    groups, side = weight.shape[1:3]
-    # Factors that lie in unlike order in memory would double the time; what convolutions put out may.
-    weight, padded = weight.contiguous(), F.pad(x.contiguous(), (side // 2,) * 4)
-    padded = padded.reshape(batch, groups, channels // groups, *padded.shape[2:])
-    # Row by row of the kernel, on views: what is made is k maps at a time, where unfolding all of it copies
-    # k² of them, writes as many products, and keeps both for the backward pass.
-    rows = []
-    for i, row in enumerate(weight.unsqueeze(2).unbind(3)):  # B, groups, 1, k, H, W
-        shifted = padded[..., i : i + height, :].unfold(-1, width, 1).transpose(-2, -3)
-        rows.append((row * shifted).sum(dim=3))  # of B, groups, channels, k, H, W
-    out = rows[0]
-    for other in rows[1:]:
-        out = out + other
-    return out.reshape(batch, channels, height, width)
+        return position_wise_conv(x, weight.unflatten(1, (self.groups, -1)), self.kernel_size)
 
 
 def _check_groups(groups: int, dim: int) -> int:

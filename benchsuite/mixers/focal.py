@@ -33,6 +33,7 @@ from benchsuite.mixers._focal_keys import (
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._windows import (
+    look_up,
     merge,
     on_shifted_grid,
     partition,
@@ -206,13 +207,11 @@ class FocalAttention(nn.Module):
 
     def _bias(self) -> Tensor:
         """Position bias of the logits: (heads, window², keys)."""
-        area = self.window_size**2
-        own = self.relative_position_bias_table[self._indices[0].flatten()]
-        parts = [own.view(area, area, self.num_heads).permute(2, 0, 1)]
+        parts = [look_up(self.relative_position_bias_table.t(), self._indices[0])[0]]
         if self.expand_size:
             parts.append(self.relative_position_bias_table_to_neighbors[0])
         for table, index in zip(self.relative_position_bias_table_to_windows, self._indices[1:], strict=True):
-            parts.append(table[:, index.flatten()].view(self.num_heads, area, -1))
+            parts.append(look_up(table, index)[0])
         return torch.cat(parts, dim=-1)
 
     def _prepare(self, grid: Size, x: Tensor) -> tuple[Tensor, Tensor]:

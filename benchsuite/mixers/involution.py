@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel, check_odd
-from benchsuite.mixers._neighbors import aggregate, check_stride
+from benchsuite.mixers._neighbors import check_stride, position_wise_conv
 from benchsuite.mixers._port import Port, arguments, renamed
 
 
@@ -73,9 +72,8 @@ class Involution(nn.Module):
         check_stride(self.stride, (x.shape[2], x.shape[3]))
         source = x if self.stride == 1 else F.avg_pool2d(x, self.stride)
         weights = self.span(self.norm(self.reduce(source)).relu())
-        weights = weights.unflatten(1, (self.groups, 1, self.kernel_size**2))  # B, groups, 1, k², H', W'
-        padded = torch.unflatten(F.pad(x, (self.kernel_size // 2,) * 4), 1, (self.groups, -1))
-        return aggregate(weights, padded, self.kernel_size, stride=self.stride).flatten(1, 2)
+        weights = weights.unflatten(1, (self.groups, -1))  # B, groups, k², H', W'
+        return position_wise_conv(x, weights, self.kernel_size, stride=self.stride)
 
 
 PORTS = {

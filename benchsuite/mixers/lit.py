@@ -23,7 +23,7 @@ from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, spli
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
-from benchsuite.mixers._windows import relative_position_index
+from benchsuite.mixers._windows import look_up, relative_position_index
 
 
 class RelPosMSA(nn.Module):
@@ -84,8 +84,7 @@ class RelPosMSA(nn.Module):
         if self._index is None or self._index.device != table.device:
             with torch.inference_mode(False):
                 self._index = relative_position_index(self.grid, self.grid, table.device)
-        tokens = self.grid[0] * self.grid[1]
-        return table[self._index.view(-1)].view(1, tokens, tokens, -1).permute(0, 3, 1, 2)
+        return look_up(table.t(), self._index)
 
     def _check(self, size: Size) -> None:
         if tuple(size) != self.grid:

@@ -3,8 +3,8 @@
 Paper: Tang et al., "Sparse MLP for Image Recognition: Is Self-Attention Really Necessary?", AAAI 2022,
     arXiv:2109.05422.
 Reference: microsoft/SPACH @ dcede1e, models/smlp.py, sMLPBlock.
-Differs: H and W need not be equal; the matrices are linear layers along an axis, where the authors permute
-    and convolve. The authors' proj_h mixes along the width and their proh_w along the height: ours are
+Differs: H and W need not be equal; the matrices are those of linear layers, where the authors have 1 × 1
+    convolutions. The authors' proj_h mixes along the width and their proh_w along the height: ours are
     proj_w and proj_h.
 Names: proj_h and proj_w are the paper's mixing along H and along W; fuse, its FC over 3C channels.
 """
@@ -54,10 +54,15 @@ class SparseMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         check_grid((x.shape[2], x.shape[3]), self.grid, "smlp")
         x = F.gelu(self.norm(x))
-        along_w = self.proj_w(x)
-        along_h = self.proj_h(x.transpose(2, 3)).transpose(2, 3)
+        along_w = _mixed(self.proj_w, x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        along_h = _mixed(self.proj_h, x.transpose(1, 2)).transpose(1, 2)
         out: Tensor = self.fuse(torch.cat([x, along_w, along_h], dim=1))
         return out
+
+
+def _mixed(layer: nn.Linear, x: Tensor) -> Tensor:
+    """(B, L, …) with its second axis mixed by the layer, as a 1 × 1 convolution."""
+    return F.conv2d(x, layer.weight[:, :, None, None], layer.bias)
 
 
 _named = arguments(renamed={"channels": "dim", "H": "height", "W": "width"})

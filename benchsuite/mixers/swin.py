@@ -26,6 +26,7 @@ from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
 from benchsuite.mixers._windows import (
     attend_in_windows,
     check_divides,
+    look_up,
     on_shifted_grid,
     partition,
     relative_position_index,
@@ -144,8 +145,7 @@ class WindowAttention(nn.Module):
         self._prepare(grid, window, shift, x)
         bias = None
         if self._index is not None:
-            flat = self.relative_position_bias_table[self._index.view(-1)]  # window⁴, heads
-            bias = flat.view(1, window**2, window**2, self.num_heads).permute(0, 3, 1, 2).contiguous()
+            bias = look_up(self.relative_position_bias_table.t(), self._index)
         if self._mask is None:
             return bias
         return self._mask if bias is None else bias + self._mask

@@ -28,6 +28,7 @@ from benchsuite.mixers._windows import (
     as_pair,
     attend_in_groups,
     check_divides,
+    look_up,
     merge,
     offset_index,
     on_shifted_grid,
@@ -141,9 +142,8 @@ class SwinV2WindowAttention(nn.Module):
         self._prepare(grid, window, shift, x)
         assert self._offsets is not None
         assert self._index is not None
-        tokens = window[0] * window[1]
         table = 16 * self.cpb_mlp(self._offsets).sigmoid()  # offsets, heads
-        bias: Tensor = table[self._index].view(1, tokens, tokens, self.num_heads).permute(0, 3, 1, 2)
+        bias = look_up(table.t(), self._index)
         return bias if self._mask is None else bias + self._mask
 
     def _prepare(self, grid: Size, window: Size, shift: int, x: Tensor) -> None:
@@ -155,7 +155,7 @@ class SwinV2WindowAttention(nn.Module):
             self._offsets = log_offsets(window, self.pretrained, x)
             dy, dx = offset_index(window, x.device)
             # The table runs over query − key: the same places, from its other end.
-            self._index = len(self._offsets) - 1 - (dy * (2 * window[1] - 1) + dx).view(-1)
+            self._index = len(self._offsets) - 1 - (dy * (2 * window[1] - 1) + dx)
             self._mask = shift_mask(grid, window[0], shift, x) if shift else None
         self._made_for = made_for
 

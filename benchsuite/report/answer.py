@@ -7,7 +7,7 @@ be so, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchsuite.format import si, significant
 from benchsuite.labels import noun
@@ -39,8 +39,20 @@ def answer(cells: Cells) -> list[str]:
     largest group."""
     if not cells.points:
         return ["The run holds no records."]
+    machines = {point.settings["machine"] for point in cells.points}
+    if len(machines) > 1:
+        return _on_one_machine(cells)
     found = of_protocols(cells) or of_parameter(cells)
     return found or of_group(main_group(cells), cells.order, cells.named_reference)
+
+
+def _on_one_machine(cells: Cells) -> list[str]:
+    """The answer of the machine that most cells were timed on, which it names."""
+    name = main_group(cells)[0].settings["machine"]
+    points = tuple(point for point in cells.points if point.settings["machine"] == name)
+    groups = tuple(group for group in cells.groups if group.cells[0].settings["machine"] == name)
+    own = answer(replace(cells, points=points, groups=groups))
+    return [f"This is of {name}; the other machines stand under More figures.", *own]
 
 
 def main_group(cells: Cells) -> Sequence[Point]:

@@ -41,7 +41,7 @@ def page(runs: Sequence[Run]) -> ComparisonPage:
     """The page of two runs or more."""
     found = compare(runs)
     several = len(runs) > 2
-    names = "; ".join(f"{run.letter} is {run.name}" for run in found.runs)
+    names = "; ".join(f"{run.letter} is {run.name}, on {run.machine}" for run in found.runs)
     title = (
         f"{len(runs)} runs compared"
         if several

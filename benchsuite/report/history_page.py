@@ -58,11 +58,12 @@ def reasons(shift: Shift) -> str:
 
 def _overview(history: Sequence[Series]) -> Section:
     runs = {(point.run, point.time) for series in history for point in series.points}
-    machines = {series.machine for series in history}
+    machines = list(dict.fromkeys(series.machine for series in history))
     telling = [series for series in history if len(series.timed) >= LEAST]
     texts = [
         f"{counted(len(history), 'series', 'series')} from {counted(len(runs), 'run')} on "
-        f"{counted(len(machines), 'machine')}; a series is one cell of one scenario on one machine."
+        f"{counted(len(machines), 'machine')} ({some(machines)}); a series is one cell of a scenario on "
+        "one machine."
     ]
     short = len(history) - len(telling)
     if short:

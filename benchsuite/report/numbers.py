@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.errors import UsageError, require_word
 from benchsuite.findings.flags import FLAGS
 from benchsuite.labels import noun
 from benchsuite.report import strips
@@ -140,9 +140,7 @@ def _usual(cells: Cells, blocks: Sequence[Sequence[Point]], runs: Mapping[str, s
 
 
 def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, str]) -> _Shown:
-    if key not in COLUMNS:
-        hint = did_you_mean(key, COLUMNS)
-        raise UsageError(f'--columns: no "{key}"{hint}\n  allowed: {", ".join(COLUMNS)}')
+    require_word("--columns", key, COLUMNS)
     if key in CONDITIONS:
         return _condition(key)
     if key in MEASURES:

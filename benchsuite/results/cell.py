@@ -30,6 +30,11 @@ tensors anew."""
 Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
 is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
+Call = Literal["forward(x)", "forward(x, size)", "forward(x, H, W)"]
+"""Arguments that a module is called with: its input, and for most mixers of tokens the height and width of
+their grid, as a pair or one by one."""
+Layout = Literal["BNC", "NCHW", "NHWC"]
+"""Layout of the input `x`: tokens (B, N, dim), or maps with the channels first or last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class Cell:
         target: the subject's key in `MIXERS`, `BLOCKS` or `BACKBONES`, or "package.module:Name".
         config: keyword arguments of the subject beyond its axes; a backbone's `mixer` says what mixes in a
             stage in place of what the paper has.
+        forward: how it is called, as far as its entry says so: `call` (a `Call`), `layout` (a `Layout`), or
+            `inputs`, argument → shape and dtype.
         resolution: image height and width in pixels.
         stride: pixels per token side; the token grid is resolution / stride. 1 for a backbone, which is given
             pixels and makes tokens of them itself.
@@ -56,6 +63,7 @@ class Cell:
     name: str
     target: str
     config: Mapping[str, Any] = field(default_factory=dict)
+    forward: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int]
     stride: int
     batch: int
@@ -104,6 +112,7 @@ class Cell:
 _FIELDS: tuple[str, ...] = tuple(one.name for one in fields(Cell))
 _NEVER = object()
 _LATER: Mapping[str, Any] = {
+    "forward": {},
     "memory_format": "contiguous",
     "compile": "eager",
     "cache": "warm",
@@ -112,7 +121,7 @@ _LATER: Mapping[str, Any] = {
     "allocator": "retain",
     "machine": "",
 }
-"""Axes that the first records did not have → the value that does not show in an id."""
+"""Fields that the first records did not have → the value that does not show in an id."""
 
 SETTINGS: tuple[str, ...] = (
     "device",

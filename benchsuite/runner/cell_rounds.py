@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,12 +20,11 @@ from benchsuite.results.record import (
 )
 from benchsuite.results.round_timings import combined
 from benchsuite.runner.plan import NOT_YET
-from benchsuite.runner.workers import Workers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.evidence import half_width
 from benchsuite.stats.intervals import quantile
 from benchsuite.stats.variance_components import samples_wanted, variance_components
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 
 @dataclass(eq=False)
@@ -97,50 +94,39 @@ class CellRounds:
             flags=flags(self.cell, timing, conditions, {word for one in self.visits for word in one.flags}),
         )
 
-    def visit(
-        self,
-        number: int,
-        measure: Measure,
-        workers: Workers,
-        visited: Callable[[int, Record], None],
-    ) -> None:
-        """Visit the cell in a round, again where a retry is due."""
+    def next_visit(self, number: int, measure: Measure) -> Visit:
+        """Its visit in a round, which begins now."""
         self.started_at = self.started_at or now()
         # As its first round has chosen it, so that a cell has one number.
         calls = self.timings[0].calls_per_sample if self.visits else None
-        while True:
-            start = time.monotonic()
-            visit = Visit(number, measure.rounds, self._samples_wanted(), calls)
-            reply = workers.visit(self.cell, measure, visit, self._left_s(measure))
-            seconds = time.monotonic() - start
-            self.spent_s += seconds
-            if reply.failure is None:
-                assert reply.value is not None
-                timing = reply.value.timing
-                assert timing is not None
-                self.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
-                record = replace(reply.value, cell=self.cell, started_at=now(), seconds=round(seconds, 6))
-                self.visits.append(record)
-                visited(number, record)
-                return
-            if self._fails(reply, measure):
-                self.visits.clear()
-                self.mismatch = reply.check
-                return
+        return Visit(number, measure.rounds, self._samples_wanted(), calls)
 
-    def inspect(self, measure: Measure, workers: Workers) -> None:
-        """Look at the cell in the pass that times nothing, again where a retry is due."""
-        self.started_at = self.started_at or now()
-        while True:
-            start = time.monotonic()
-            reply = workers.inspect(self.cell, measure, self._left_s(measure))
-            self.spent_s += time.monotonic() - start
-            if reply.failure is None:
-                self.inspection = reply.value or Inspection()
-            if reply.failure is None or self._fails(reply, measure):
-                return
+    def take_visit(self, reply: WorkerReply[Record], seconds: float, measure: Measure) -> bool:
+        """Add a visit that took so many seconds; False where it failed and is to be tried again."""
+        self.spent_s += seconds
+        if reply.failure is not None:
+            if not self._fails(reply, measure):
+                return False
+            self.visits.clear()
+            self.mismatch = reply.check
+            return True
+        assert reply.value is not None
+        timing = reply.value.timing
+        assert timing is not None
+        self.overhead_s = max(0.0, seconds - timing.calls_per_sample * sum(timing.samples_s))
+        record = replace(reply.value, cell=self.cell, started_at=now(), seconds=round(seconds, 6))
+        self.visits.append(record)
+        return True
 
-    def _left_s(self, measure: Measure) -> float:
+    def take_inspection(self, reply: WorkerReply[Inspection], seconds: float, measure: Measure) -> bool:
+        """Add what the pass that times nothing saw; False where it failed and is to be tried again."""
+        self.spent_s += seconds
+        if reply.failure is None:
+            self.inspection = reply.value or Inspection()
+            return True
+        return self._fails(reply, measure)
+
+    def left_s(self, measure: Measure) -> float:
         """Seconds until the cell has taken longer than it is given."""
         return max(0.001, measure.timeout_s - self.spent_s)
 

@@ -15,7 +15,7 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Record
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 if TYPE_CHECKING:
     from benchsuite.runner.prepare import Prepared

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cell, Cost
-from benchsuite.scenario.subjects import SCALED, TIMM
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.scenario.subjects import LIBRARIES, SCALED
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class CellPlanner:
                 yield WorkerReply(status=loaded.status, failure=loaded.failure)
                 continue
             axes = (cell.grid, cell.dim, cell.num_heads, cell.kernel)
-            key = repr((source, sorted(cell.config.items()), axes))
+            key = repr((source, sorted(cell.config.items()), cell.forward, axes))
             if key not in counted:
                 try:
                     counted[key] = self._ask("count", cell, timeout_s=timeout_s)
@@ -148,13 +148,13 @@ def plan_cells(
 
 def _one_of_each(cells: Sequence[Cell]) -> list[Cell]:
     """The smallest cell of every subject as configured, on `math` where it has that: there its arguments are
-    looked at, and not only whether it has the kernel. Of a network of timm one of each size."""
+    looked at, and not only whether it has the kernel. Of a network of another library one of each size."""
     smallest: dict[tuple[Any, ...], Cell] = {}
     configs: dict[int, str] = {}  # cells of one variant share the object
     for cell in cells:
         config = configs.get(id(cell.config)) or configs.setdefault(id(cell.config), repr(cell.config))
         training = cell.mode == "training_step"
-        size = cell.resolution if cell.target.startswith(TIMM) else None
+        size = cell.resolution if cell.target.startswith(LIBRARIES) else None
         kind = (cell.subject, cell.name, cell.target, config, size, cell.dim, cell.num_heads, training)
         other = smallest.get(kind)
         if other is None or _size(cell) < _size(other):

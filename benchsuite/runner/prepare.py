@@ -25,7 +25,7 @@ from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
 BUSY_SHARE = 0.5
@@ -265,9 +265,9 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    reference = request.reference
+    reference, known = request.reference, known_parameters(request.pythonpath, own=True)
     source = resolve(reference) if isinstance(reference, str) else reference
-    return load(source, known_parameters(request.pythonpath), profiles=request.profiles, overrides=overrides)
+    return load(source, known, profiles=request.profiles, overrides=overrides)
 
 
 def _describe(workers: Workers, scenario: Scenario, request: Request) -> tuple[str, dict[str, Any]]:

@@ -23,7 +23,7 @@ from benchsuite.errors import WorkerDied, WorkerTimeout
 from benchsuite.plugins import search_path, worker_environment
 from benchsuite.results.record import Failure
 from benchsuite.worker.pipe import STOPS, receive, send
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 
 _LAST_WORDS = 400
 """Bytes of a dead worker's stderr that go into the message."""

@@ -23,7 +23,7 @@ from benchsuite.scenario.expand import expected
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.model import Scenario
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 TRACES = "traces"
 """Folder of a run folder that holds one folder a cell, which TensorBoard shows as its run, with its trace."""

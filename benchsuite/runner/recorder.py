@@ -22,7 +22,8 @@ from benchsuite.io import Journal, lines, parse, write_whole
 from benchsuite.results.codec import decode, encode
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Cell, Failure, Record, now
-from benchsuite.results.store import RECORDS, RunWriter, StoredRecords, check_free
+from benchsuite.results.store import RECORDS, RunWriter, check_free
+from benchsuite.results.stored_records import StoredRecords
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.expand import expected
 
@@ -150,9 +151,14 @@ class RunRecorder:
             self._observer.workers(doing)
             self._progress.write(doing)
 
-    def keep(self, record: Record, session: int) -> None:
+    def keep(self, record: Record, session: int | None = None) -> None:
         """Keep the record of a cell that has ended, with what only the scenario knows; it is on disk when
-        this returns."""
+        this returns.
+
+        Args:
+            session: of the machine that measured it; None for the one that was described last.
+        """
+        session = self.session if session is None else session
         scenario, plan = self._prepared.scenario, self._plans[record.id].value
         cost, not_counted = record.cost, record.not_counted
         if cost is None and plan:
@@ -192,7 +198,7 @@ class RunRecorder:
             cell, plan = prepared.cells[position], prepared.plans[position]
             if plan.failure is not None:
                 self.cell_begins(cell)
-                self.keep(_untried(cell, plan.status, plan.failure), self.session)
+                self.keep(_untried(cell, plan.status, plan.failure))
 
     def require_there(self) -> None:
         """Raise StorageError if the folder was removed, moved or replaced since it was opened."""

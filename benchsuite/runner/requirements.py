@@ -10,7 +10,7 @@ from benchsuite.format import byte_size
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell
 from benchsuite.scenario.model import Scenario
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 
 def require_threads(scenario: Scenario, cells: Sequence[Cell], environment: Mapping[str, Any]) -> None:

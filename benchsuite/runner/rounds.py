@@ -9,17 +9,18 @@ at once. Of a large sweep, cells are planned right before their first round.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell, Failure, Record
+from benchsuite.results.record import Cell, Failure, Record, now
 from benchsuite.runner.cell_rounds import CellRounds
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.groups import key
 from benchsuite.scenario.measure_settings import Measure, Order
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 
 COSTLY_S = 5.0
 """Seconds of a visit without its samples (building, compiling, warming up) above which a group has no more
@@ -56,12 +57,7 @@ def measure_in_rounds(
     if not planned:
         if stopping():
             return
-        for entry, plan in zip(pending, _plans_of(cells, workers, measure.timeout_s), strict=True):
-            entry.plan, entry.status, entry.failure = plan, plan.status, plan.failure
-        for entry in [entry for entry in pending if entry.failure is not None]:
-            begins(entry.cell)
-            pending.remove(entry)
-            yield entry.record(measure)
+        yield from _refused(pending, measure, workers, begins)
     if "latency" not in measure.metrics:
         yield from _inspected(pending, measure, workers, begins, stopping)
         return
@@ -72,10 +68,16 @@ def measure_in_rounds(
             if stopping():
                 break
             begins(entry.cell)
-            entry.visit(number, measure, workers, visited)
-            if entry.failure is not None:
-                pending.remove(entry)
-                yield entry.record(measure)
+            over = False
+            while not over:
+                visit, start = entry.next_visit(number, measure), time.monotonic()
+                reply = workers.visit(entry.cell, measure, visit, entry.left_s(measure))
+                over = entry.take_visit(reply, time.monotonic() - start, measure)
+            if entry.failure is None:
+                visited(number, entry.visits[-1])
+                continue
+            pending.remove(entry)
+            yield entry.record(measure)
     _cut_short(pending, measure)
     yield from _inspected([entry for entry in pending if entry.visits], measure, workers, begins, stopping)
 
@@ -96,12 +98,30 @@ def _inspected(
             if not stopping():
                 if not timed:
                     begins(entry.cell)
-                entry.inspect(measure, workers)
+                entry.started_at = entry.started_at or now()
+                over = False
+                while not over:
+                    start = time.monotonic()
+                    reply = workers.inspect(entry.cell, measure, entry.left_s(measure))
+                    over = entry.take_inspection(reply, time.monotonic() - start, measure)
             elif timed:
                 entry.interrupted = True
             else:
                 return
         yield entry.record(measure)
+
+
+def _refused(
+    pending: list[CellRounds], measure: Measure, workers: Workers, begins: Callable[[Cell], None]
+) -> Iterator[Record]:
+    """Plan the cells; the records of those that cannot be built or are too large, which are left out."""
+    plans = _plans_of([entry.cell for entry in pending], workers, measure.timeout_s)
+    for entry, plan in zip(list(pending), plans, strict=True):
+        entry.plan, entry.status, entry.failure = plan, plan.status, plan.failure
+        if plan.failure is not None:
+            begins(entry.cell)
+            pending.remove(entry)
+            yield entry.record(measure)
 
 
 def _plans_of(cells: Sequence[Cell], workers: Workers, timeout_s: float) -> list[WorkerReply[Plan]]:

@@ -10,7 +10,7 @@ from typing import Any
 from benchsuite.results.devices import kind_of
 from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Record
-from benchsuite.results.store import RecordsInOrder
+from benchsuite.results.stored_records import RecordsInOrder
 from benchsuite.runner.estimate import expected_s
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.prepare import Prepared
@@ -65,7 +65,12 @@ def run_sweep(
         if executor.one_place:
             recorder.keep_untried()
         executor.recover([prepared.cells[position] for position in todo], recorder)
-        executor.run(_groups(prepared, recorder), _settings(prepared, ceilings), recorder, stopping)
+        executor.run(
+            _groups(prepared, recorder, sized=not executor.one_place),
+            _settings(prepared, ceilings),
+            recorder,
+            stopping,
+        )
         if not recorder.session:  # nothing was tried, so no worker has described its machine
             recorder.open_session(prepared.environment)
         recorder.require_there()
@@ -78,11 +83,16 @@ def run_sweep(
     return SweepResult(folder, records, recorder.measured, missing=missing, stopped=unfinished)
 
 
-def _groups(prepared: Prepared, recorder: RunRecorder) -> list[ComparisonGroup]:
-    """The comparison groups that miss cells; what cannot be built on "meta", or is too large, is left out."""
+def _groups(prepared: Prepared, recorder: RunRecorder, *, sized: bool) -> list[ComparisonGroup]:
+    """The comparison groups that miss cells; what cannot be built on "meta", or is too large, is left out.
+
+    Args:
+        sized: estimate how long each takes, for executors that begin with the longest.
+    """
     records = recorder.records
-    measure = prepared.scenario.measure
-    seconds = expected_s(prepared.cells, prepared.plans, measure, prepared.stored)
+    seconds = [0.0] * len(prepared.cells)
+    if sized:
+        seconds = expected_s(prepared.cells, prepared.plans, prepared.scenario.measure, prepared.stored)
     due_groups = []
     for group in groups(prepared.cells):
         tried = [i for i in group if prepared.plans[i].failure is None]

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    model_validator,
+)
 from pydantic_core import CoreSchema, core_schema
 
+from benchsuite.scenario.entry import Entry
 from benchsuite.scenario.types import (
     AllocatorWord,
     CacheWord,
@@ -64,18 +72,16 @@ def _stage_mixer(value: Any) -> Any:
     return {"name": value["name"], "params": dict(sorted(params.items()))} if params else value["name"]
 
 
-class Mixer(Part):
+class Mixer(Entry):
     """One mixer of a sweep, with the parameters it is measured with.
 
     Attributes:
         name: a key of `MIXERS`, or "package.module:Class".
-        label: how it is called in tables and figures; the name, or the class of a "module:Class".
         params: keyword arguments; `num_heads` replaces the axis, `dim` and `kernel` are axes only.
         vary: parameter → values; every combination is a mixer of its own, over `params`.
     """
 
     name: Label = Field(description="A mixer of benchsuite, or package.module:Class.")
-    label: Label = Field(default="", description="Name in tables and figures; the mixer's name if absent.")
     params: Annotated[dict[str, Any], AfterValidator(_positive_heads)] = Field(
         default_factory=dict, description="Keyword arguments of the mixer; num_heads replaces the axis."
     )
@@ -89,20 +95,20 @@ class Mixer(Part):
         return {**self.params, **varied}
 
 
-class Backbone(Part):
+class Backbone(Entry):
     """One network of a sweep, with the mixers that are put into it.
 
     Attributes:
-        name: a key of `BACKBONES`, or "package.module:function".
-        label: how it is called in tables and figures; the name, or the function of a "module:function".
+        name: a key of `BACKBONES`, "package.module:function" or ":Class", "timm:name", "torchvision:name".
         params: keyword arguments; `kernel` and `resolution` are axes only.
         vary: parameter → values; every combination is a network of its own, over `params`.
         mixer: stage → what mixes there in place of what the paper has: a name, {"name": …, "params": {…}} or
             {"alternate": […]} of such, one block after the other.
     """
 
-    name: Label = Field(description="A network of benchsuite, or package.module:function.")
-    label: Label = Field(default="", description="Name in tables and figures; the network's name if absent.")
+    name: Label = Field(
+        description="A network of benchsuite, package.module:function or :Class, timm:NAME, torchvision:NAME."
+    )
     params: dict[str, Any] = Field(default_factory=dict, description="Keyword arguments of the network.")
     vary: dict[str, OneOrMore[Any]] = Field(
         default_factory=dict,
@@ -114,12 +120,18 @@ class Backbone(Part):
         "mapping with name and params, or {alternate: [...]} of such.",
     )
 
+    @model_validator(mode="after")
+    def _of_images(self) -> Backbone:
+        if self.layout == "BNC":
+            raise wrong_kind("NCHW or NHWC, as a network takes images; `inputs` say what else", at="layout")
+        return self
+
     def arguments(self, varied: Mapping[str, Any]) -> dict[str, Any]:
         """Keyword arguments of one combination of `vary`."""
         return {**self.params, **varied, **({"mixer": self.mixer} if self.mixer else {})}
 
 
-class _Entry:
+class _BareWord:
     """Lets a bare word stand for an entry without label and parameters; `kind` is what the word names."""
 
     def __init__(self, kind: str) -> None:
@@ -147,14 +159,14 @@ class _Entry:
 class Sweep(Part):
     """The axes; the cells are every combination of their values."""
 
-    mixer: OneOrMore[Annotated[Mixer, _Entry("mixer")]] | None = Field(
+    mixer: OneOrMore[Annotated[Mixer, _BareWord("mixer")]] | None = Field(
         default=None,
-        description="What is compared: names, or mappings with name, label, params and vary.",
+        description="What is compared: names, or mappings with name, label, params, vary, and call and such.",
     )
-    backbone: OneOrMore[Annotated[Backbone, _Entry("backbone")]] | None = Field(
+    backbone: OneOrMore[Annotated[Backbone, _BareWord("backbone")]] | None = Field(
         default=None,
         description="With `subject: backbone`, instead of mixer: names, or mappings with name, label, "
-        "params, vary and mixer.",
+        "params, vary, mixer and how it is called.",
     )
     resolution: OneOrMore[Resolution] = Field(
         default=((224, 224),),

@@ -38,7 +38,9 @@ class Variant:
     Attributes:
         entry: position of its entry in `sweep.mixer` or `sweep.backbone`.
         config: keyword arguments, without num_heads; of a backbone with the mixers that are put into it.
-        num_heads: what the entry says instead of the axis; None if it says nothing.
+        num_heads: what the entry says instead of the axis;num_heads: int | None
+    forward: Mapping[str, Any] if it says nothing.
+        forward: how it is called, as far as the entry says it.
     """
 
     entry: int
@@ -46,6 +48,7 @@ class Variant:
     target: str
     config: Mapping[str, Any]
     num_heads: int | None
+    forward: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,8 @@ def variants(sweep: Sweep) -> tuple[Variant, ...]:
         for label, varied in labelled(entry.label, entry.vary):
             config = entry.arguments(varied)
             heads = config.pop("num_heads", None) if sweep.mixer else None
-            combinations.append(Variant(index, label, entry.name, dict(sorted(config.items())), heads))
+            arguments = dict(sorted(config.items()))
+            combinations.append(Variant(index, label, entry.name, arguments, heads, entry.forward))
     return tuple(combinations)
 
 
@@ -217,6 +221,7 @@ def _cell(scenario: Document, mixer: Variant, fields: Mapping[str, Any]) -> Cell
         name=mixer.label,
         target=mixer.target,
         config=mixer.config,
+        forward=mixer.forward,
         **{**fields, "num_heads": heads},
     )
 

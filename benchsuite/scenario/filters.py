@@ -202,7 +202,7 @@ def _read(text: str) -> tuple[tuple[Term, ...], tuple[Mistake, ...]]:
 def _mistakes_of(term: Term, chunk: str, *, well_formed: bool) -> Iterator[Mistake]:
     axis, values = term.axis, term.values
     param = axis.removeprefix("params.") if axis.startswith("params.") else None
-    if axis not in (*AXES[:-1], *_OTHER_WORDS) and not (param and param.isidentifier()):
+    if axis not in (*AXES[:-1], *_OTHER_WORDS) and not (param and param.replace(".", "_").isidentifier()):
         yield Mistake(f'unknown axis "{axis}" in "{chunk}"', nearest(axis, AXES[:-1]), AXES)
     elif param in _AXES_NOT_PARAMS:
         yield Mistake(f'{param} is an axis; write "{chunk.removeprefix("params.")}" instead of "{chunk}"')

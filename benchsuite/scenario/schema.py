@@ -28,14 +28,14 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     mixer = definitions["Mixer"]
     mixer["properties"]["name"] = {**mixer["properties"]["name"], **names}
     del mixer["properties"]["label"]["default"]  # it is made from the name
-    mixer["allOf"] = [_parameters(name, params) for name, params in known.items()]
+    mixer["allOf"] = _parameters(known, ("dim", "kernel"))
     definitions["MixerName"] = {**names, "description": "A mixer of benchsuite, or package.module:Class."}
     backbones = named(known, "backbone")
     networks = {"anyOf": [{"enum": list(backbones)}, {"type": "string", "pattern": ":"}]}
     backbone = definitions["Backbone"]
     backbone["properties"]["name"] = {**backbone["properties"]["name"], **networks}
     del backbone["properties"]["label"]["default"]
-    backbone["allOf"] = [_parameters(name, params) for name, params in backbones.items()]
+    backbone["allOf"] = _parameters(backbones, ())
     definitions["BackboneName"] = {**networks, "description": backbone["properties"]["name"]["description"]}
     axes = definitions["Sweep"]["properties"]
     for axis, word in (("mixer", "MixerName"), ("backbone", "BackboneName")):
@@ -64,13 +64,18 @@ def json_schema(known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": "benchsuite scenario", **schema}
 
 
-def _parameters(name: str, params: Sequence[str]) -> dict[str, Any]:
-    """If the mixer is called so, only its own parameters may be given."""
-    allowed = {"propertyNames": {"enum": sorted(set(params) - {"dim", "kernel"})}}
-    return {
-        "if": {"properties": {"name": {"const": name}}, "required": ["name"]},
-        "then": {"properties": {"params": allowed, "vary": allowed}},
-    }
+def _parameters(known: Mapping[str, Sequence[str]], axes: Sequence[str]) -> list[dict[str, Any]]:
+    """If a subject is called so, only its own parameters may be given, and no axes; those that take the same
+    are told together."""
+    takers: dict[tuple[str, ...], list[str]] = {}
+    for name, params in known.items():
+        takers.setdefault(tuple(sorted(set(params) - set(axes))), []).append(name)
+    rules = []
+    for params, names in takers.items():
+        allowed = {"propertyNames": {"enum": list(params)}}
+        called = {"properties": {"name": {"enum": names}}, "required": ["name"]}
+        rules.append({"if": called, "then": {"properties": {"params": allowed, "vary": allowed}}})
+    return rules
 
 
 def _name_the_words(axis: dict[str, Any], names: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from benchsuite.errors import UsageError, did_you_mean
+from benchsuite.scenario.subjects import LIBRARIES
 
 MIXER = """\
 # Check this file:  benchsuite check {file}
@@ -22,6 +23,7 @@ sweep:
   mixer:
     # Yours, as package.module:Class. It is built as Class(dim, num_heads=..., **params); its module is looked
     # for where you start benchsuite, and in the folders of --pythonpath.
+    # Called with (x, size), (x, H, W) or (x), as its signature says; call: and layout: say it otherwise.
     - {{name: "{target}", label: {label}, params: {{}}}}
     # What it is held against: `benchsuite list mixers` names all, `benchsuite show mixer hilo` one.
     - {{name: msa, label: MSA}}
@@ -57,9 +59,10 @@ subject: backbone
 sweep:
   backbone:
     # Yours, as package.module:function or package.module:Class; its module is looked for where you start
-    # benchsuite, and in the folders of --pythonpath.
+    # benchsuite, and in the folders of --pythonpath. One that takes no images names what it takes, as in
+    # inputs: {{x: [B, 3, 64]}}.
     - {{name: "{target}", label: {label}, params: {{}}}}
-    # What it is held against: `benchsuite count backbones` names all. timm:NAME takes a network of timm.
+    # What it is held against: `benchsuite list backbones` names all; timm:NAME, torchvision:NAME.
     - litv2_s
     - swin_t
   resolution: [224]       # pixels
@@ -89,8 +92,6 @@ def starter(target: str, file: str, *, network: bool) -> str:
     return text.format(target=target, label=label, name=label.lower().replace(".", "_"), file=file)
 
 
-PREFIXES = ("timm:", "torchvision:")
-"""Beginnings of the names of other libraries' networks."""
 MEASURE: Mapping[str, Any] = {
     "precision": "auto",
     "warmup_s": 0.3,
@@ -151,7 +152,7 @@ def to_yaml(document: Mapping[str, Any]) -> str:
 
 
 def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collection[str]) -> str:
-    if name in backbones or name.startswith(PREFIXES):
+    if name in backbones or name.startswith(LIBRARIES):
         return "network"
     if name in mixers:
         return "mixer"

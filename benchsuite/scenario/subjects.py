@@ -28,8 +28,10 @@ Words = Mapping[str, Sequence[str]]
 
 OF_LAYERS = ("stride", "dim", "num_heads")
 """Axes of a mixer and of a block that the stages of a backbone fix."""
-TIMM = "timm:"
-"""Begins the name of a network of timm."""
+TIMM, TORCHVISION = LIBRARIES = ("timm:", "torchvision:")
+"""Begin the names of networks of other libraries."""
+OBJECT = "object:"
+"""Begins the target of a module that a Python caller has as an object."""
 SCALED = ", windows "
 """Stands in a cell's name, before the windows that timm has scaled with the image."""
 STAGES = ("all", "stage1", "stage2", "stage3", "stage4")
@@ -62,9 +64,13 @@ class Catalogue(Mapping[str, Sequence[str]]):
     def backbones(self) -> Words:
         """Networks that `subject: backbone` may name."""
 
-    def like_timms(self, name: str) -> tuple[str, ...] | None:
-        """The names of timm's networks that are most like `name`; None if there is such a network, or nobody
-        knows which there are, as where timm is not installed."""
+    def absent(self, target: str) -> str | None:
+        """Why there is no network of a library, or no "module:Name", of this name, with the nearest that
+        there are; None if there is one, or nobody knows, as where the library is not installed."""
+        return None
+
+    def parameters(self, target: str) -> Sequence[str] | None:
+        """Parameters of a "module:Name", with `ANY_OTHER` if it takes others, too; None if nobody knows."""
         return None
 
 
@@ -149,11 +155,9 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
     subject = subject_of(root)
     names = named(known, subject)
     for entry in _entries(root):
-        if subject == "backbone" and (_name(entry) or "").startswith(TIMM):
-            yield from _unknown_of_timm(entry, known)
-        else:
-            yield from _unknown_name(entry, names, subject)
-        yield from _unknown_params(entry, names, subject)
+        yield from _unknown_name(entry, names, subject)
+        yield from _absent(entry, known)
+        yield from _unknown_params(entry, _with_own(entry, names, known), subject)
         if subject == "backbone":
             yield from _unknown_swaps(entry, names, known)
     yield from _unknown_in_filters(root, vocabulary, subject)
@@ -174,7 +178,13 @@ def name_node(entry: Node) -> Node | None:
 
 def _unknown_name(entry: Node, known: Mapping[str, Sequence[str]], subject: Subject) -> Iterator[Problem]:
     node, name = name_node(entry), _name(entry)
-    if node is None or not is_label(name) or name in known or _DOTTED.fullmatch(name):
+    if node is None or not is_label(name) or name in known:
+        return
+    if name.startswith(LIBRARIES):
+        if subject != "backbone":
+            yield problem_at(node, f'"{name}" is a network; write subject: backbone, and sweep.backbone')
+        return
+    if _DOTTED.fullmatch(name):
         return
     if ":" in name:
         what = "function" if subject == "backbone" else "Class"
@@ -183,12 +193,14 @@ def _unknown_name(entry: Node, known: Mapping[str, Sequence[str]], subject: Subj
         yield problem_at(node, f'unknown {subject} "{name}"', nearest(name, known), tuple(known))
 
 
-def _unknown_of_timm(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    node, name = name_node(entry), (_name(entry) or "").removeprefix(TIMM)
-    like = known.like_timms(name) if isinstance(known, Catalogue) else None
-    if node is not None and like is not None:
-        nearest_ones = f"; the nearest are {', '.join(like)}" if like else ""
-        yield problem_at(node, f'timm has no network "{name}"{nearest_ones}')
+def _absent(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """A name with a colon that stands for nothing."""
+    node, name = name_node(entry), _name(entry)
+    if node is None or name is None or not isinstance(known, Catalogue):
+        return
+    named = _DOTTED.fullmatch(name) or name.startswith(LIBRARIES)
+    if named and (why := known.absent(name)) is not None:
+        yield problem_at(node, why)
 
 
 def _unknown_params(
@@ -221,7 +233,17 @@ def _unknown_swaps(
         alternate = choice.child("alternate")
         for mixer in alternate.items if alternate else (choice,):
             yield from _unknown_name(mixer, mixers, "mixer")
-            yield from _unknown_params(mixer, mixers, "mixer", swapped=True)
+            yield from _absent(mixer, mixers)
+            yield from _unknown_params(mixer, _with_own(mixer, mixers, mixers), "mixer", swapped=True)
+
+
+def _with_own(entry: Node, names: Words, known: Words) -> Words:
+    """The names, and the entry's own if it is a "module:Name" whose parameters are known."""
+    name = _name(entry) or ""
+    if not _DOTTED.fullmatch(name) or not isinstance(known, Catalogue):
+        return names
+    own = known.parameters(name)
+    return names if own is None else {name: own}
 
 
 def _unknown_in_filters(root: Node, vocabulary: Vocabulary, subject: Subject) -> Iterator[Problem]:

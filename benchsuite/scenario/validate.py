@@ -29,11 +29,16 @@ _PLACEHOLDERS = {("name",): grown("name", ""), ("title",): grown("title", "")}
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """Outcome of checking a text: the scenario, or its mistakes; `warnings` are none."""
+    """Outcome of checking a text: the scenario, or its mistakes; `warnings` are none.
+
+    Attributes:
+        root: the tree that the scenario was made of, which knows the places of its values.
+    """
 
     scenario: Scenario | None
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
+    root: Node | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +114,7 @@ def check_tree(
     used = {"profiles": list(partial), "applied": list(profiles), "overrides": list(overrides)}
     scenario = Scenario.model_validate({**last.plain(), **used})
     return Checked(
-        scenario, (), tuple(dict.fromkeys(problem for form in forms for problem in _misworded(form)))
+        scenario, (), tuple(dict.fromkeys(problem for form in forms for problem in _misworded(form))), last
     )
 
 

@@ -13,15 +13,18 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchsuite.backbones import BACKBONES
+from benchsuite.backbones._sizes import SizeError
 from benchsuite.errors import Unsupported, UsageError, did_you_mean
 from benchsuite.measurement.precision import FORMATS, require_dtype
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.plugins import plugins, search_path
-from benchsuite.results.record import Cell
-from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker import objects, timm
+from benchsuite.results.cell import Cell, Layout
+from benchsuite.scenario.subjects import LIBRARIES, OBJECT, TIMM, TORCHVISION
+from benchsuite.worker import objects, timm, torchvision
+from benchsuite.worker.forward import LAYOUTS, inputs_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,29 +32,46 @@ class Subject:
     """What is measured: `module(*inputs)`.
 
     Attributes:
-        inputs: the tensor first, then the grid size for a mixer of tokens.
+        inputs: the tensor first, then what else it is called with: the grid size for most mixers of tokens.
         autocast: what `torch.autocast` turns to in a forward pass; None if it is off.
         images: whether the input is images, which nobody wants the gradient of in training.
+        layout: of the input; None for inputs that the scenario names.
     """
 
     module: nn.Module
     inputs: tuple[Any, ...]
     autocast: torch.dtype | None = None
     images: bool = False
+    layout: Layout | None = None
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """The input tensors."""
+        return tuple(value for value in tree_leaves(self.inputs) if isinstance(value, Tensor))
 
     @property
     def tensor(self) -> Tensor:
-        """The input tensor."""
-        tensor: Tensor = self.inputs[0]
-        return tensor
+        """The input tensor, the first of several."""
+        return self.tensors[0]
 
     def renewed(self, images: int | None = None) -> Subject:
         """The same module on a copy of the input, of which it may do what it likes to; of the first images
         only, if so many are named."""
-        return replace(self, inputs=(self.tensor.detach()[:images].clone(), *self.inputs[1:]))
+        batch = len(self.tensor) if self.tensor.ndim else 1
+
+        def copy(tensor: Tensor) -> Tensor:
+            per_image = tensor.ndim and len(tensor) == batch
+            return (tensor.detach()[:images] if per_image else tensor.detach()).clone()
+
+        return self.on(copy)
+
+    def on(self, change: Callable[[Tensor], Tensor]) -> Subject:
+        """The same module with each of its input tensors changed."""
+        return replace(self, inputs=tree_map_only(Tensor, change, self.inputs))
 
 
-LAYOUTS = ("BNC", "NCHW", "NHWC")
+_BUILDERS = {TIMM: timm.builder, TORCHVISION: torchvision.builder}
+"""Beginning of a name → what builds the networks of that library."""
 
 
 @functools.cache
@@ -69,8 +89,8 @@ def mixer_class(target: str) -> type[nn.Module]:
     if not (isinstance(cls, type) and issubclass(cls, nn.Module)):
         what = f"class {name}" if isinstance(cls, type) else type(cls).__name__
         raise TypeError(f"it is a {what}, not a subclass of torch.nn.Module")
-    layout = _layout(cls)
-    if layout not in LAYOUTS:
+    layout = getattr(cls, "layout", None)
+    if layout is not None and layout not in LAYOUTS:
         raise ValueError(f"its layout {layout!r} is none of {', '.join(LAYOUTS)}")
     return cls
 
@@ -94,16 +114,16 @@ def _found(dotted: str, what: str) -> Any:
 
 @functools.cache
 def backbone_builder(target: str) -> Callable[..., nn.Module]:
-    """The function that a name of `BACKBONES`, a "timm:name", or a "module:function", stands for.
+    """The function that a name of `BACKBONES`, of a library ("timm:name"), or a "module:function" stands for.
 
     Raises:
         LookupError: the name stands for nothing.
         AttributeError, TypeError: the module has no such function, or it cannot be called.
         Exception: whatever importing the module raises.
     """
-    if target.startswith(TIMM):
-        return timm.builder(target)
-    if target.startswith(objects.OBJECT):
+    if target.startswith(LIBRARIES):
+        return _BUILDERS[f"{target.partition(':')[0]}:"](target)
+    if target.startswith(OBJECT):
         objects.load(target)  # raises here what would be raised later
         return lambda: objects.load(target).module()
     if target not in BACKBONES and ":" not in target:
@@ -126,33 +146,31 @@ def build(cell: Cell, device: torch.device | str, *, batch: int | None = None, s
     Raises:
         UsageError: the mixer, the network or what is put into it does not take these arguments, or there is
             nothing to train in a training step.
-        Unsupported: the mixer has no such kernel, the network is not told of size or kernel, the device
-            lacks the dtype, or the memory format has no meaning for such an input.
+        Unsupported: the mixer or network has no such kernel, the device lacks the dtype, or the memory format
+            has no meaning for such an input.
         Exception: whatever building the module raises.
     """
     _require_protocol(cell)
     require_dtype(cell.dtype, cell.device if torch.device(device).type == "meta" else device)
     form = FORMATS[cell.dtype]
-    if cell.target.startswith(objects.OBJECT):
+    if cell.target.startswith(OBJECT):
         _seed(device, seed)
-        module, inputs = objects.load(cell.target, device).built(
+        module, given = objects.load(cell.target, device).built(
             device, form.tensors, batch=batch, of=cell.batch
         )
-        return Subject(module.train(False), inputs, autocast=form.autocast)
-    images = cell.subject == "backbone"
-    layout = "NCHW" if images else _layout(mixer_class(cell.target))
+        return Subject(module.train(False), given, autocast=form.autocast)
+    network = cell.subject == "backbone"
     _seed(device, seed)
-    module = (_network if images else _mixer)(cell, device).to(dtype=form.tensors).train(False)
+    module = (_network if network else _mixer)(cell, device).to(dtype=form.tensors).train(False)
     if cell.mode == "training_step":
         _require_parameters(cell, module)
-    shape = _input_shape(cell, layout, batch or cell.batch)
-    tensor = torch.randn(shape, device=device, dtype=form.tensors)
+    inputs, layout = inputs_of(cell, module, batch or cell.batch, device)
+    subject = Subject(module, inputs, form.autocast, images=network and layout is not None, layout=layout)
     if cell.memory_format == "channels_last":
         _require_maps(cell, layout)
-        module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        tensor = tensor.contiguous(memory_format=torch.channels_last)
-    inputs = (tensor, cell.grid) if layout == "BNC" else (tensor,)
-    return Subject(module, inputs, autocast=form.autocast, images=images)
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return subject.on(lambda tensor: tensor.contiguous(memory_format=torch.channels_last))
+    return subject
 
 
 def _seed(device: torch.device | str, seed: int) -> None:
@@ -184,9 +202,10 @@ def _require_parameters(cell: Cell, module: nn.Module) -> None:
         raise UsageError(f"{what}; measure it with mode forward_backward or inference")
 
 
-def _require_maps(cell: Cell, layout: str) -> None:
+def _require_maps(cell: Cell, layout: Layout | None) -> None:
     if layout != "NCHW":
-        what = "tokens (B, N, dim)" if layout == "BNC" else "maps (B, H, W, dim), channels last already"
+        already = {"BNC": "tokens (B, N, dim)", "NHWC": "maps (B, H, W, dim), channels last already"}
+        what = already[layout] if layout else "named in the scenario"
         raise Unsupported(
             f"channels_last means nothing to {cell.target}: its input is {what}; "
             "it is for mixers of (B, dim, H, W) maps and for backbones"
@@ -213,7 +232,7 @@ def _network(cell: Cell, device: torch.device | str) -> nn.Module:
 
     Raises:
         UsageError: it, or a mixer that is put into it, does not take the arguments of the scenario.
-        Unsupported: it is not told of the resolution or of the kernel.
+        Unsupported: it has no such kernel.
         Exception: whatever building it raises.
     """
     builder = backbone_builder(cell.target)
@@ -223,15 +242,16 @@ def _network(cell: Cell, device: torch.device | str) -> nn.Module:
             with suppress(LookupError, AttributeError, ImportError):  # whoever puts it in says what is wrong
                 _require_taken(cell, mixer_class(name), params, partly=True)
         arguments["mixer"] = {stage: _resolved(choice) for stage, choice in swaps.items()}
+    accepted = inspect.signature(builder).parameters
+    _check_kernel(cell, builder, accepted)
     axes = {"resolution": _side(cell.resolution), "kernel": cell.kernel}
-    _require_taken(cell, builder, arguments, partly=True)
-    parameters = inspect.signature(builder).parameters
-    untold = [name for name in axes if name not in parameters]
-    if untold and not any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-        raise Unsupported(f"{cell.name} ({cell.target}): it takes no {' and no '.join(untold)}")
-    _require_taken(cell, builder, arguments | axes)
-    with _on(device):
-        network: object = builder(**arguments, **axes)
+    arguments = {name: value for name, value in axes.items() if name in accepted} | arguments
+    _require_taken(cell, builder, arguments)
+    try:
+        with _on(device):
+            network: object = builder(**arguments)
+    except SizeError as error:
+        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
     if not isinstance(network, nn.Module):
         raise TypeError(f"it builds a {type(network).__name__}, not a torch.nn.Module")
     return network
@@ -261,8 +281,8 @@ def plugin_packages(cell: Cell) -> frozenset[str]:
     """
     packages = set()
     for target in (cell.target, *(name for name, _ in _swapped_in(cell.config.get("mixer") or {}))):
-        if target.startswith(TIMM):
-            packages.add("timm")
+        if target.startswith(LIBRARIES):
+            packages.add(target.partition(":")[0])
         elif target not in BACKBONES and target not in MIXERS and target not in BLOCKS:
             plugin = plugins(search_path()).mixers.get(target)
             module, _, name = (plugin.target if plugin else target).partition(":")
@@ -295,21 +315,16 @@ def _arguments(cell: Cell, cls: type[nn.Module]) -> dict[str, Any]:
     return {name: value for name, value in axes.items() if name in accepted} | dict(cell.config)
 
 
-def _check_kernel(cell: Cell, cls: type[nn.Module], accepted: Mapping[str, object]) -> None:
-    """Raise Unsupported unless the class runs on the cell's kernel, or takes whatever kernel it is given."""
-    kernels = getattr(cls, "kernels", None)
+def _check_kernel(cell: Cell, made: Callable[..., nn.Module], accepted: Mapping[str, object]) -> None:
+    """Raise Unsupported unless the class or network runs on the cell's kernel, or takes any."""
+    kernels = getattr(made, "kernels", None)
     if kernels is not None and cell.kernel not in kernels:
         raise Unsupported(f"{cell.target} has no {cell.kernel} kernel; it runs on {', '.join(kernels)}")
     if kernels is None and "kernel" not in accepted and cell.kernel != "math":
         raise Unsupported(
-            f"{cell.target} has no {cell.kernel} kernel: it names no `kernels` and its __init__ takes no "
+            f"{cell.target} has no {cell.kernel} kernel: it names no `kernels` and takes no argument "
             "`kernel`, so it runs as it is, which counts as math"
         )
-
-
-def _layout(cls: type[nn.Module]) -> str:
-    """What kind of input the class takes; tokens if it does not say."""
-    return str(getattr(cls, "layout", "BNC"))
 
 
 def _dotted(target: str) -> str:
@@ -321,16 +336,3 @@ def _dotted(target: str) -> str:
     if plugin is None:
         raise LookupError("no mixer and no installed package's mixer is called so")
     return plugin.target
-
-
-def _input_shape(cell: Cell, layout: str, batch: int) -> tuple[int, ...]:
-    if cell.subject == "backbone":
-        return (batch, 3, *cell.resolution)
-    height, width = cell.grid
-    assert cell.dim is not None  # only a backbone has none
-    shapes = {
-        "BNC": (batch, height * width, cell.dim),
-        "NHWC": (batch, height, width, cell.dim),
-        "NCHW": (batch, cell.dim, height, width),
-    }
-    return shapes[layout]

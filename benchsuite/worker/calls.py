@@ -26,13 +26,14 @@ from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost, Failure, Record
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.scenario.subjects import TIMM
-from benchsuite.worker.build import backbone_builder, mixer_class
+from benchsuite.worker.build import backbone_builder, build, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.failures import Attempt, failure_of
+from benchsuite.worker.forward import NotATensor, guessed
 from benchsuite.worker.inspection import inspect, profile
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 FREE_SHARE = 0.95
 """Of a GPU's free memory that a cell may need to be tried: the process that times needs some for itself."""
@@ -101,7 +102,18 @@ def count(cell: Cell) -> WorkerReply[Cost]:
         except NotCounted as error:
             not_counted = Failure(stage="count", kind=type(error).__name__, message=str(error))
     reply = attempt.reply()
-    return WorkerReply(failure=not_counted) if not_counted else reply
+    return WorkerReply(failure=not_counted) if not_counted else _with_call(reply, cell)
+
+
+def _with_call(reply: WorkerReply[Cost], cell: Cell) -> WorkerReply[Cost]:
+    """The reply; an error of a module that does build with how it was called, where that was a guess."""
+    failure = reply.failure
+    if reply.status != "error" or failure is None or failure.kind == NotATensor.__name__:
+        return reply
+    with Attempt[str]("build", cell) as attempt:
+        attempt.value = guessed(cell, build(replace(cell, memory_format="contiguous"), "meta").module)
+    hint = attempt.reply().value
+    return replace(reply, failure=replace(failure, message=f"{failure.message}; {hint}")) if hint else reply
 
 
 def estimate(cell: Cell, cost: WorkerReply[Cost]) -> WorkerReply[Plan]:

@@ -19,9 +19,10 @@ from benchsuite.measurement.memory import module_bytes
 from benchsuite.measurement.memory_estimate import estimate_memory
 from benchsuite.results.devices import kind_of
 from benchsuite.results.record import Cell, Cost
+from benchsuite.scenario.subjects import OBJECT
 from benchsuite.worker.build import Subject, backbone_builder, build, mixer_class
 from benchsuite.worker.failures import is_out_of_memory, is_refusal
-from benchsuite.worker.objects import OBJECT
+from benchsuite.worker.forward import NotATensor, output_of
 from benchsuite.worker.steps import steps_of
 
 MOST_BYTES = 2 << 30
@@ -33,10 +34,6 @@ _MESSAGE = 200
 
 class NotCounted(Exception):  # noqa: N818  no fault of the cell, which may be measured all the same
     """The cell cannot be counted, on "meta" or on real tensors; says why."""
-
-
-class NotATensor(TypeError):  # noqa: N818  as above
-    """A forward pass returned something else than one tensor."""
 
 
 def cost_of(cell: Cell) -> Cost:
@@ -65,7 +62,8 @@ def cost_of(cell: Cell) -> Cost:
         except NotATensor:
             raise
         except Exception as error:
-            if kind_of(cell.device).on_host and _said(error) == _said(on_meta) == _said(_raised_by(subject)):
+            same = _said(error) == _said(on_meta) or not is_out_of_memory(error)  # for want of the bound
+            if kind_of(cell.device).on_host and same and _said(error) == _said(_raised_by(subject)):
                 raise  # counting has nothing to do with it
             raise NotCounted(reason(on_meta, error)) from error
 
@@ -109,18 +107,13 @@ def _images(cell: Cell) -> int:
 
 
 def _counted(plain: Cell, subject: Subject, limit_s: float | None = None) -> Cost:
-    _require_tensor(subject.module)
+    _take_tensor(subject.module)
     return count_cost(subject.module, subject.inputs, images=_images(plain), limit_s=limit_s)
 
 
-def _require_tensor(module: nn.Module) -> None:
-    """Let `module` raise NotATensor where its forward pass returns something else."""
-
-    def check(module: nn.Module, inputs: object, output: object) -> None:
-        if not isinstance(output, Tensor):
-            raise NotATensor(f"forward returned a {type(output).__name__}, not a tensor")
-
-    module.register_forward_hook(check)
+def _take_tensor(module: nn.Module) -> None:
+    """Let `module` return the tensor that counts, or raise NotATensor where there is none."""
+    module.register_forward_hook(lambda module, given, returned: output_of(returned))
 
 
 def _raised_by(subject: Subject) -> Exception | None:
@@ -200,6 +193,7 @@ def peak_bytes_of(cell: Cell, subject: Subject) -> int:
             steps.first,
             subject.module,
             subject.tensor,
+            others=subject.tensors[1:],
             optimizer=steps.optimizer,
             autocast=subject.autocast,
             device=cell.device,
@@ -213,11 +207,17 @@ def _of_forward_pass(cell: Cell, subject: Subject) -> int:
 
     def forward() -> Tensor:
         with torch.no_grad():
-            output: Tensor = subject.module(*subject.inputs)
-        return output
+            return output_of(subject.module(*subject.inputs))
 
     def peak(autocast: torch.dtype | None) -> int:
-        return estimate_memory(forward, subject.module, subject.tensor, autocast=autocast, device=cell.device)
+        return estimate_memory(
+            forward,
+            subject.module,
+            subject.tensor,
+            others=subject.tensors[1:],
+            autocast=autocast,
+            device=cell.device,
+        )
 
     try:
         return peak(subject.autocast)

@@ -18,7 +18,7 @@ from benchsuite.measurement.device import release_memory
 from benchsuite.measurement.torch_errors import OUT_OF_MEMORY, is_unsupported, loses_context
 from benchsuite.results.record import Cell, Check, Failure, Status
 from benchsuite.worker.build import plugin_packages
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from benchsuite.results.record import Cell
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.cell_setup import set_up_cell
 from benchsuite.worker.compiling import GRAPHED, original
-from benchsuite.worker.reply import Inspection
+from benchsuite.worker.worker_reply import Inspection
 
 
 def inspect(cell: Cell, measure: Measure) -> Inspection:
@@ -40,6 +40,7 @@ def inspect(cell: Cell, measure: Measure) -> Inspection:
                 steps.whole,
                 original(subject.module),
                 subject.tensor,
+                others=subject.tensors[1:],
                 optimizer=steps.optimizer,
                 backward=cell.mode != "inference",
             )

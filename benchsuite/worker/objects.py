@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchsuite.errors import UsageError
+from benchsuite.scenario.subjects import OBJECT
 
-OBJECT = "object:"
-"""Begins the target of a cell whose module is an object of the caller."""
 IN_PROCESS: dict[str, ModuleCall] = {}
 """Name → the call, while this process measures for itself."""
 _SUFFIX = ".object.pt"

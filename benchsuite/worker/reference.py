@@ -158,10 +158,8 @@ def _compared(cell: Cell, subject: Subject, output: Tensor, reference: Tensor, s
     return Check(reference=NAME, error=error, tolerance=tolerance, images=images)
 
 
-def _not_comparable(cell: Cell, subject: Subject, output: object) -> str:
+def _not_comparable(cell: Cell, subject: Subject, output: Tensor) -> str:
     """Why it makes no sense to compare; empty if it does."""
-    if not isinstance(output, Tensor):
-        return f"its output is a {type(output).__name__}, not a tensor"
     if output.ndim == 0 or len(output) != cell.batch:
         return f"its output, {tuple(output.shape)}, is not one row an image"
     if _unit_roundoff(cell) and any(
@@ -219,7 +217,8 @@ def _twin(cell: Cell, subject: Subject, images: int, seed: int) -> Subject:
     twin = build(cell, subject.tensor.device, batch=images, seed=seed)
     with torch.no_grad():
         _copy_state(original(subject.module), twin.module)
-        twin.tensor.copy_(subject.tensor[:images])
+        for theirs, ours in zip(twin.tensors, subject.renewed(images).tensors, strict=True):
+            theirs.copy_(ours)
     twin.module.train(subject.module.training)
     return twin
 

@@ -13,6 +13,7 @@ from torch.optim import AdamW, Optimizer
 from benchsuite.errors import UsageError
 from benchsuite.measurement.device import Step
 from benchsuite.worker.build import Subject
+from benchsuite.worker.forward import output_of
 
 LEARNING_RATE = 1e-6
 """Of AdamW in a training step. The loss of a fixed cotangent has no minimum, so the weights must not
@@ -79,8 +80,7 @@ def _inference(subject: Subject) -> Step:
 
     def infer() -> Tensor:
         with torch.inference_mode(), cast():
-            output: Tensor = module(*inputs)
-        return output
+            return output_of(module(*inputs))
 
     return infer
 
@@ -90,8 +90,7 @@ def _recording(subject: Subject) -> Step:
 
     def run() -> Tensor:
         with cast():
-            output: Tensor = module(*inputs)
-        return output
+            return output_of(module(*inputs))
 
     return run
 
@@ -139,15 +138,14 @@ def _training(subject: Subject) -> Steps:
 def _forward(subject: Subject, *, needs_input: bool) -> Callable[[], Tensor]:
     """Drop the gradients there are, then run the forward pass."""
     module, cast = subject.module, cast_of(subject)
-    tensor = subject.tensor.requires_grad_(needs_input)
-    given = (tensor, *subject.inputs[1:])
+    tensor = subject.tensor
+    tensor.requires_grad_(needs_input and tensor.is_floating_point())
 
     def forward() -> Tensor:
         module.zero_grad(set_to_none=True)
         tensor.grad = None
         with cast():
-            output: Tensor = module(*given)
-        return output
+            return output_of(module(*subject.inputs))
 
     return forward
 

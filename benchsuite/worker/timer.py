@@ -129,11 +129,14 @@ def _plan(cell: Cell, measure: Measure, visit: Visit, setup: CellSetup) -> Sampl
 
 def _cold_steps(cell: Cell, setup: CellSetup) -> tuple[Step, ...]:
     """The whole step on several inputs of one module."""
-    subject, others = setup.subject, []
-    for _ in range(_COLD_INPUTS - 1):
-        tensor = torch.randn_like(subject.tensor.detach())
-        other = replace(subject, inputs=(tensor, *subject.inputs[1:]))
-        others.append(steps_of(other, cell.mode).whole)
+    subject = setup.subject
+    others = [steps_of(subject.on(_another), cell.mode).whole for _ in range(_COLD_INPUTS - 1)]
     for step in others:
         first_call(step)
     return (setup.steps.whole, *others)
+
+
+def _another(tensor: torch.Tensor) -> torch.Tensor:
+    """Another input of the same kind; of whole numbers the same ones elsewhere in memory."""
+    tensor = tensor.detach()
+    return torch.randn_like(tensor) if tensor.is_floating_point() else tensor.clone()

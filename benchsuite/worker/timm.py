@@ -55,14 +55,8 @@ def builder(target: str) -> Callable[..., nn.Module]:
 
         def create(images: Sequence[int]) -> nn.Module:
             size = {"img_size": tuple(images)} if listed["fixed_input_size"] and images != own else {}
-            try:
-                network: nn.Module = timm.create_model(name, num_classes=num_classes, **(size | arguments))
-            except TypeError as error:  # timm hands arguments on, so that no signature says which it takes
-                wrong = _UNEXPECTED.search(str(error))
-                if wrong and wrong[1] in arguments:
-                    raise UsageError(f"{target}: {error}") from error
-                raise
-            return network
+            make = functools.partial(timm.create_model, name, num_classes=num_classes)
+            return handed_on(make, size | arguments, target)
 
         before = timm.layers.use_fused_attn()
         timm.layers.set_fused_attn(kernel == "sdpa")
@@ -77,6 +71,21 @@ def builder(target: str) -> Callable[..., nn.Module]:
             timm.layers.set_fused_attn(before)
 
     return build
+
+
+def handed_on(make: Callable[..., nn.Module], arguments: Mapping[str, Any], target: str) -> nn.Module:
+    """The network of a library, which hands arguments on, so that no signature says which it takes.
+
+    Raises:
+        UsageError: it does not take one of the arguments.
+    """
+    try:
+        return make(**arguments)
+    except TypeError as error:
+        wrong = _UNEXPECTED.search(str(error))
+        if wrong and wrong[1] in arguments:
+            raise UsageError(f"{target}: {error}") from error
+        raise
 
 
 def other_windows(target: str, config: Mapping[str, Any], resolution: tuple[int, int]) -> str:

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from benchsuite import mixers
-from benchsuite.backbones import BACKBONES
+from benchsuite.backbones import BACKBONES, sizes_of
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
-from benchsuite.scenario.subjects import ANY_OTHER, Catalogue
-from benchsuite.zoo.source import Class, Parameter, Unreadable, read, timm_names
+from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
+from benchsuite.zoo.names import absent, parameters
+from benchsuite.zoo.source import Class, Parameter, Unreadable, read
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
-OF_A_BACKBONE: Mapping[str, tuple[str, ...]] = dict.fromkeys(BACKBONES, ("num_classes",))
-"""Network → what `params` may name: the builders of all take the same, of which the others are axes."""
+OF_A_BACKBONE: Mapping[str, tuple[str, ...]] = {name: ("num_classes", *sizes_of(name)) for name in BACKBONES}
+"""Network → what `params` may name."""
 SEE_SOURCE: Final = "see source"
 """Stands for what is computed where the source is, and cannot be read without running it."""
 _ZOO = (str(Path(mixers.__file__).resolve().parents[2]),)
@@ -83,8 +84,11 @@ class ZooEntry:
         """Words that `params` may use, sorted; with `ANY_OTHER` if more is taken than is known."""
         if self.parameters is None:
             return (ANY_OTHER,)
-        names = {ANY_OTHER if p.name.startswith("**") else p.name for p in self.parameters}
-        return tuple(sorted(names - AXES))
+        return tuple(sorted(_names(self.parameters) - AXES))
+
+
+def _names(parameters: Sequence[Parameter]) -> set[str]:
+    return {ANY_OTHER if p.name.startswith("**") else p.name for p in parameters}
 
 
 class Known(Catalogue):
@@ -95,10 +99,13 @@ class Known(Catalogue):
         targets: Mapping[str, tuple[str, str]],
         search: tuple[str, ...],
         backbones: Mapping[str, tuple[str, ...]] = OF_A_BACKBONE,
+        *,
+        own: bool = False,
     ) -> None:
         self._targets = targets
         self._search = search
         self._backbones = backbones
+        self._own = own
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
         return _entry(name, *self._targets[name], self._search).words
@@ -122,10 +129,15 @@ class Known(Catalogue):
         """The networks."""
         return self._backbones
 
-    def like_timms(self, name: str) -> tuple[str, ...] | None:
-        """The names of timm's networks that are most like `name`; None if it is one, or there is no timm."""
-        names = timm_names(self._search)
-        return names.nearest(name) if names else None
+    def absent(self, target: str) -> str | None:
+        """Why there is no network of a library, or, if own modules are looked up, no such name in one."""
+        looked_up = self._own and not target.startswith(OBJECT)
+        return absent(target, self._search) if looked_up or target.startswith(LIBRARIES) else None
+
+    def parameters(self, target: str) -> tuple[str, ...] | None:
+        """Arguments of an own class or function, if own modules are looked up; None if unreadable."""
+        found = parameters(target, self._search) if self._own else None
+        return None if found is None else tuple(_names(found))
 
     def only(self, mixers: Sequence[str], backbones: Sequence[str]) -> Known:
         """Some of the mixers and networks, in the order given. Raises KeyError for one that is not there."""
@@ -133,15 +145,16 @@ class Known(Catalogue):
         return Known(targets, self._search, {name: self._backbones[name] for name in backbones})
 
 
-def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True) -> Known:
+def known_parameters(pythonpath: Sequence[str] = (), *, installed: bool = True, own: bool = False) -> Known:
     """Mixer or block → the words that its `params` may use, sorted.
 
     Args:
         pythonpath: folders to look in for packages before those of this process.
         installed: with the mixers that packages bring.
+        own: look up own modules as well: for scenarios that are run here, with this Python.
     """
     search = search_path(pythonpath)
-    return Known(_ours() | (_installed(search) if installed else {}), search)
+    return Known(_ours() | (_installed(search) if installed else {}), search, own=own)
 
 
 def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:

@@ -121,7 +121,7 @@ def columns(names: Sequence[str], resolution: int) -> dict[str, int]:
     }
 
 
-def facts(counts: Sequence[Count]) -> list[dict[str, Any]]:
+def as_data(counts: Sequence[Count]) -> list[dict[str, Any]]:
     """The same for programs."""
     return [asdict(count) for count in counts]
 

@@ -49,7 +49,7 @@ def row(entry: ZooEntry) -> dict[str, str]:
     }
 
 
-def facts(entry: ZooEntry) -> dict[str, str | list[str]]:
+def entry_data(entry: ZooEntry) -> dict[str, str | list[str]]:
     """A mixer as a row for programs: everything unabridged, lists as lists, unknown things empty."""
     relation = entry.relation
     return {

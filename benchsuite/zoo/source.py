@@ -1,4 +1,4 @@
-"""Sources, read and not imported, so that no torch is needed: what a class says of itself, and timm's names.
+"""Sources, read and not imported, so that no torch is needed: what a class says of itself.
 
 Only what is plain in the source is read: a class variable that is computed, or a base class that cannot be
 found, raises `Unreadable` where a guess could be wrong.
@@ -7,15 +7,13 @@ found, raises `Unreadable` where a guess could be wrong.
 from __future__ import annotations
 
 import ast
-import difflib
 import functools
 import importlib.machinery
 import importlib.util
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchsuite.mixers import Relation
@@ -26,11 +24,6 @@ _WITHOUT_INIT = ("Module", "ABC", "object")
 """Base classes whose constructor takes nothing, and which have none of our class variables."""
 _MACS = re.compile(r"\n\nMACs:(.*(?:\n\n? +.*)*)")
 """The section of a class's docstring that says its multiply–adds; what goes on with it is indented."""
-# timm registers each network with a decorator, and the weights of a network as "network.tag".
-_TIMM_NETWORK = re.compile(r"^@register_model\s*\n(?:@.*\n)*def (\w+)\(", re.MULTILINE)
-_TIMM_KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
-_TIMM_RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
-_NEAREST_NAMES = 3
 
 
 class Unreadable(Exception):  # noqa: N818  a state of a source, not a fault
@@ -178,7 +171,7 @@ class Class:
                 raise Unreadable(f"{cls.node.name} is decorated")
             init = cls._own_function("__init__")
             if init is not None:
-                return _arguments(init.args)
+                return arguments(init.args)[1:]
         return ()
 
     def variable(self, name: str) -> Any:
@@ -249,9 +242,9 @@ def _bindings(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
                 yield name, value
 
 
-def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
-    positional = [*args.posonlyargs, *args.args][1:]
-    # `self` has no default, so a default always belongs to one of the others.
+def arguments(args: ast.arguments) -> tuple[Parameter, ...]:
+    """Arguments of a function, `self` among them, in order."""
+    positional = [*args.posonlyargs, *args.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(args.defaults)) + list(args.defaults)
     pairs = [*zip(positional, defaults, strict=True), *zip(args.kwonlyargs, args.kw_defaults, strict=True)]
     parameters = [
@@ -265,50 +258,3 @@ def _arguments(args: ast.arguments) -> tuple[Parameter, ...]:
     if args.kwarg:
         parameters.append(Parameter(name=f"**{args.kwarg.arg}", annotation="", default=None))
     return tuple(parameters)
-
-
-@dataclass(frozen=True, slots=True)
-class TimmNames:
-    """Names in an installed timm.
-
-    Attributes:
-        networks: those with an old name, which timm still takes, included.
-        tagged: "network.tag" of all weights, but for networks whose tags are computed.
-    """
-
-    networks: frozenset[str]
-    tagged: frozenset[str]
-
-    def nearest(self, name: str) -> tuple[str, ...] | None:
-        """None if there is such a network, else the names that are most like `name`."""
-        network, dot, _ = name.partition(".")
-        if network not in self.networks:  # its weights, of which one network has many, are not compared
-            return tuple(difflib.get_close_matches(name, sorted(self.networks), n=_NEAREST_NAMES))
-        tags = [tagged for tagged in self.tagged if tagged.startswith(f"{network}.")]
-        if not dot or name in tags or not tags:
-            return None
-        return tuple(difflib.get_close_matches(name, sorted(tags), n=_NEAREST_NAMES, cutoff=0.0))
-
-
-@functools.cache
-def timm_names(search: Sequence[str]) -> TimmNames | None:
-    """The names of the timm that is found in these folders; None if there is none, or none that can be read.
-
-    Args:
-        search: folders to look in, as `sys.path`.
-    """
-    spec = importlib.machinery.PathFinder.find_spec("timm", list(search))
-    if spec is None or spec.origin is None:
-        return None
-    root = Path(spec.origin).parent
-    try:
-        texts = [file.read_text(encoding="utf-8") for file in sorted(root.glob("models/**/*.py"))]
-    except (OSError, UnicodeDecodeError):
-        return None
-    networks = {name for text in texts for name in _TIMM_NETWORK.findall(text)}
-    keys = [match for text in texts for match in _TIMM_KEY.findall(text)]
-    tagged = frozenset(f"{name}.{tag}" for name, tag in keys if tag and name in networks)
-    renamed = {
-        name for text in texts for name, _ in _TIMM_KEY.findall("".join(_TIMM_RENAMED.split(text)[1:]))
-    }
-    return TimmNames(frozenset(networks | renamed), tagged) if networks else None

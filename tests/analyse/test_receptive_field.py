@@ -32,7 +32,7 @@ def test_the_field_of_the_identity_is_one_token() -> None:
         def forward(self, x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
             return x
 
-    field = of_mixer(Same(), (torch.randn(2, 15, 4), (3, 5)), "BNC")
+    field = of_mixer(Same(), (torch.randn(2, 15, 4), (3, 5)), "BNC", (3, 5))
     assert [(y, x) for y in range(3) for x in range(5) if field.map[y][x]] == [(1, 2)]
     assert field.side_95 == pytest.approx(1 / 3)
 

@@ -135,7 +135,7 @@ def test_what_is_broadcast_stands_where_it_is_said_to(where: str, scaled: bool) 
     torch.manual_seed(0)
     place = where if where in {"msa", "both"} else "mlp"
     position = where if where in {"front", "mid"} else "end"
-    broadcasting = Broadcasting(place, position, scaled, first_layer=1 if where == "deep" else 0)
+    broadcasting = Broadcasting(place, position, scaled, deeper_half=where == "deep")
     plain = ViT(SMALL, resolution=16, num_classes=5).eval()
     network = ViT(
         ViTConfig(32, 4, depth=2, patch_size=8, broadcasting=broadcasting), resolution=16, num_classes=5

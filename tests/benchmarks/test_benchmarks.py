@@ -7,6 +7,7 @@ import itertools
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,31 @@ from tests.doubles.fake_device import FakeDevice
 HERE = Path(__file__).resolve().parents[2] / "benchmarks"
 
 SMALL: dict[str, dict[str, Any]] = {
+    "global": {"target": "msa"},
+    "global, relative": {"target": "relpos_msa"},
+    "reduced": {"target": "sra"},
+    "reduced by 1": {"target": "sra", "config": {"sr_ratio": 1}},
+    "pooled": {"target": "linear_sra", "config": {"pool_size": 3}},
+    "pyramid": {"target": "dat_pyramid", "config": {"sr_ratio": 2}},
+    "pyramid of 1": {"target": "dat_pyramid", "config": {"sr_ratio": 1}},
+    "non-local": {"target": "non_local"},
+    "deformable": {"target": "dat"},
+    "deformable, strided": {"target": "dat", "config": {"stride": 2, "kernel_size": 3, "num_groups": 1}},
+    "HiLo": {"target": "hilo"},
+    "Hi-Fi": {"target": "hilo", "config": {"alpha": 0.0, "window_size": 4}},
+    "Lo-Fi": {"target": "hilo", "config": {"alpha": 1.0}},
+    "windows": {"target": "window", "config": {"window_size": 4}},
+    "windows without bias": {"target": "davit_window", "config": {"window_size": 4}},
+    "grouped windows": {"target": "lsa", "config": {"window_size": 4}},
+    "stripes": {"target": "cswin", "config": {"split_size": 2}},
+    "acmix on windows": {"target": "acmix_swin", "config": {"window_size": 4}},
+    "dynamic block": {"target": "dynamic_dw_block"},
+    "channels": {"target": "davit_channel"},
+    "cross-covariance": {"target": "xca"},
+    "token MLP": {"target": "token_mlp"},
+    "sparse MLP": {"target": "smlp"},
+    "position": {"target": "davit_cpe"},
+    "feed-forward": {"target": "convffn"},
     "tree of one level, A": {"target": "quadtree", "config": {"variant": "A", "levels": 1, "topk": 5}},
     "tree of three levels, A": {"target": "quadtree", "config": {"variant": "A", "levels": 3, "topk": 3}},
     "tree of one level, B": {"target": "quadtree", "config": {"variant": "B", "levels": 1, "topk": 5}},
@@ -82,13 +108,8 @@ def paired(scripts: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def zoo_unfold(scripts: Path) -> ModuleType:
-    return importlib.import_module("zoo_unfold")
-
-
-@pytest.fixture(scope="module")
-def zoo_kernels(scripts: Path) -> ModuleType:
-    return importlib.import_module("zoo_kernels")
+def zoo_speed(scripts: Path) -> ModuleType:
+    return importlib.import_module("zoo_speed")
 
 
 def small_cell(**changes: Any) -> Cell:
@@ -97,95 +118,101 @@ def small_cell(**changes: Any) -> Cell:
 
 
 @pytest.mark.parametrize(("case", "kernel"), KERNELS)
-def test_unfolding_gives_the_output_and_gradient_of_our_mixer(
-    zoo_unfold: ModuleType, case: str, kernel: str
+def test_plain_code_gives_the_output_and_gradient_of_our_mixer(
+    zoo_speed: ModuleType, case: str, kernel: str
 ) -> None:
     cell = small_cell(**SMALL[case], kernel=kernel)
-    assert zoo_unfold.difference(cell, "cpu") < 1e-12
+    assert zoo_speed.difference(cell, "cpu") < 1e-12
 
 
-def test_each_formulation_and_each_row_is_proved(zoo_unfold: ModuleType) -> None:
-    from unfolded import UNFOLDED
+def test_each_formulation_and_each_row_is_proved(zoo_speed: ModuleType) -> None:
+    from plain import PLAIN
 
     proved = {case["target"] for case in SMALL.values()}
-    assert set(UNFOLDED) == {row.mixer for row in zoo_unfold.ROWS} == proved
+    assert set(PLAIN) == {row.mixer for row in zoo_speed.ROWS} == proved
 
 
 @pytest.mark.parametrize("target", sorted({case["target"] for case in SMALL.values()} - {"quadtree"}))
-def test_unfolding_agrees_in_single_precision_too(zoo_unfold: ModuleType, target: str) -> None:
+def test_plain_code_agrees_in_single_precision_too(zoo_speed: ModuleType, target: str) -> None:
     # Without the tree, which may choose another region where rounding makes a near tie.
     config = next(case.get("config", {}) for case in SMALL.values() if case["target"] == target)
-    ours, unfolding = zoo_unfold.both(small_cell(target=target, config=config), "cpu")
+    ours, plain = zoo_speed.both(small_cell(target=target, config=config), "cpu")
     with torch.inference_mode():
         torch.testing.assert_close(
-            unfolding.module(*unfolding.inputs), ours.module(*ours.inputs), rtol=1e-4, atol=1e-5
+            plain.module(*plain.inputs), ours.module(*ours.inputs), rtol=1e-4, atol=1e-5
         )
 
 
-def test_the_unfolding_module_has_the_weights_of_ours_and_no_others(zoo_unfold: ModuleType) -> None:
-    ours, unfolding = zoo_unfold.both(small_cell(target="involution"), "cpu")
-    assert {id(p) for p in unfolding.module.parameters()} == {id(p) for p in ours.module.parameters()}
-    assert unfolding.tensor is ours.tensor
+def test_the_plain_module_has_the_weights_of_ours_and_no_others(zoo_speed: ModuleType) -> None:
+    ours, plain = zoo_speed.both(small_cell(target="involution"), "cpu")
+    assert {id(p) for p in plain.module.parameters()} == {id(p) for p in ours.module.parameters()}
+    assert plain.tensor is ours.tensor
 
 
-def small_row(zoo_unfold: ModuleType) -> Any:
-    return zoo_unfold.Row("involution", "involution", (8, 12), 16)
+def small_row(zoo_speed: ModuleType) -> Any:
+    return zoo_speed.Row("involution", dim=16)
 
 
-def run_involution(zoo_unfold: ModuleType, *more: str) -> None:
-    assert (
-        zoo_unfold.main(["--only", "involution", "--rounds", "1", "--batch", "1", "--device", "cpu", *more])
-        == 0
-    )
+def run_involution(zoo_speed: ModuleType, *more: str) -> None:
+    threads = str(torch.get_num_threads())
+    command = ["--grids", "8x12", "--rounds", "1", "--device", "cpu", "--no-peak", "--threads", threads]
+    assert zoo_speed.main([*command, *more]) == 0
 
 
 def test_a_row_that_differs_is_refused_and_not_timed(
-    zoo_unfold: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    zoo_speed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from unfolded import UNFOLDED
+    from plain import PLAIN
 
-    right = UNFOLDED["involution"]
-    monkeypatch.setitem(UNFOLDED, "involution", lambda mixer, x: right(mixer, x) * 1.001)
-    monkeypatch.setattr(zoo_unfold, "measured", lambda *_: pytest.fail("timed"))
-    monkeypatch.setattr(zoo_unfold, "ROWS", (small_row(zoo_unfold),))
-    run_involution(zoo_unfold, "--modes", "inference")
+    right = PLAIN["involution"]
+    monkeypatch.setitem(PLAIN, "involution", lambda mixer, x: right(mixer, x) * 1.001)
+    monkeypatch.setattr(zoo_speed, "measured", lambda *_: pytest.fail("timed"))
+    monkeypatch.setattr(zoo_speed, "ROWS", (small_row(zoo_speed),))
+    run_involution(zoo_speed, "--modes", "inference")
     assert "refused: they differ by 1.0e-03 of the largest value" in capsys.readouterr().out
 
 
 def test_a_wrong_gradient_alone_is_a_difference(
-    zoo_unfold: ModuleType, monkeypatch: pytest.MonkeyPatch
+    zoo_speed: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unfolded import UNFOLDED
+    from plain import PLAIN
 
-    right = UNFOLDED["outlook"]
+    right = PLAIN["outlook"]
     # The same values; half of them are taken out of the graph.
     monkeypatch.setitem(
-        UNFOLDED, "outlook", lambda mixer, x: (right(mixer, x) + right(mixer, x.detach())) / 2 + 0 * x
+        PLAIN, "outlook", lambda mixer, x: (right(mixer, x) + right(mixer, x.detach())) / 2 + 0 * x
     )
-    assert zoo_unfold.difference(small_cell(target="outlook"), "cpu") > 0.1
+    assert zoo_speed.difference(small_cell(target="outlook"), "cpu") > 0.1
 
 
 def test_the_markdown_table_has_a_full_row_for_each_mode(
-    zoo_unfold: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    zoo_speed: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(zoo_unfold, "ROWS", (small_row(zoo_unfold),))
-    run_involution(zoo_unfold, "--format", "markdown")
+    monkeypatch.setattr(zoo_speed, "ROWS", (small_row(zoo_speed),))
+    run_involution(zoo_speed, "--format", "markdown")
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in table}) == 1
-    assert [line.split("|")[4].strip() for line in table] == ["step", "---", "inference", "forward_backward"]
+    assert [line.split("|")[3].strip() for line in table] == ["step", "---", "inference", "forward_backward"]
 
 
-def test_kernels_are_shown_against_math_and_a_mixer_without_another_alone(
-    zoo_kernels: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sizes = ["--grids", "4x6", "--dim", "16", "--heads", "2", "--batch", "1", "--rounds", "1"]
-    command = ["--mixers", "msa", "pooling", "--format", "markdown", "--device", "cpu"]
-    assert zoo_kernels.main([*command, *sizes]) == 0
-    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
-    assert [(row[0].strip("| "), row[2], row[4] == "–") for row in rows[1:]] == [
-        ("msa", "sdpa", False),
-        ("pooling", "math", True),
+def test_the_summary_takes_the_faster_kernel_of_each_cell(zoo_speed: ModuleType, paired: ModuleType) -> None:
+    def found(kernel: str, speed: float, **cell: Any) -> tuple[Cell, Any]:
+        pair = paired.Pair(base_s=speed, other_s=1.0, ratios=(speed,))
+        return small_cell(target="msa", kernel=kernel, **cell), zoo_speed.Measured(pair, None, 1, 1)
+
+    cells = [found("math", 1.0), found("sdpa", 4.0), found("math", 1.0, name="other")]
+    assert list(zoo_speed.summary(cells)) == [
+        "inference: 1.00 on math, 2.00 on the best, over 2 cells; slowest best 1.00"
     ]
+
+
+def test_cpu_times_are_read_off_the_clock_of_the_process(
+    zoo_speed: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        time, "process_time_ns", iter([0, 2_000_000_000, 5_000_000_000, 6_000_000_000]).__next__
+    )
+    assert zoo_speed.CpuClock().time_calls(lambda: None, 2) == [2.0, 1.0]
 
 
 def test_the_turns_of_a_round_stand_so_that_a_drift_cancels(paired: ModuleType) -> None:
@@ -226,8 +253,8 @@ def test_a_remark_stands_in_the_last_cell_of_a_short_row(
 
 
 @pytest.mark.gpu
-def test_unfolding_gives_the_same_on_cuda(zoo_unfold: ModuleType) -> None:
-    apart = {case: zoo_unfold.difference(small_cell(**given), "cuda:0") for case, given in SMALL.items()}
+def test_plain_code_gives_the_same_on_cuda(zoo_speed: ModuleType) -> None:
+    apart = {case: zoo_speed.difference(small_cell(**given), "cuda:0") for case, given in SMALL.items()}
     assert max(apart.values()) < 1e-9, apart
 
 

@@ -135,7 +135,7 @@ def test_a_number_that_grew_fails_until_it_is_accepted(cli: Cli, baseline: Path)
     grown = runs("grown", 0.010, macs=1200)
     code, out, err = cli("gate", *grown, "--baseline", baseline)
     assert code == 1
-    assert "macs 1 000 → 1 200 (+20.0 %)" in out
+    assert "macs 1,000 → 1,200 (+20 %)" in out
     assert f"--accept {make_cell().id}:macs" in err
     code, out, _ = cli("gate", *grown, "--baseline", baseline, "--accept", "MSA:macs", "--accept", "params")
     assert code == 0

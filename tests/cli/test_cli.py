@@ -213,7 +213,7 @@ def test_what_a_mixer_refuses_is_a_record_of_its_cells_and_no_mistake_of_the_sce
         (["run", "--resume", "nowhere"], "nowhere: no such folder"),
         (["report", "nowhere"], "nowhere: no such folder"),
         (["export", "nowhere"], "nowhere: no such folder"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers"),
+        (["list", "mixer"], 'list: no "mixer"; did you mean "mixers"?'),
         (["parity", "nowhere"], "nowhere: no such folder"),
         (["check", "nowhere"], "no shipped scenario"),
     ],

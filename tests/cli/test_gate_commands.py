@@ -109,7 +109,7 @@ def test_bad_input_exits_with_2(cli: Cli, runs: tuple[Path, Path], tmp_path: Pat
     for words, message in (
         ((runs[0], tmp_path / "none"), "no such folder"),
         ((tmp_path, runs[1]), "not a run folder"),
-        ((*runs, "--format", "pdf"), "no format 'pdf'; allowed: text, markdown, json"),
+        ((*runs, "--format", "pdf"), '--format: no "pdf"\n  allowed: text, markdown, json'),
         ((*runs, "--out", runs[0] / "records.jsonl" / "x.html"), "cannot be written"),
     ):
         code, _, err = cli("compare", *words)

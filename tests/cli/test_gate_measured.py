@@ -136,7 +136,7 @@ def test_more_multiply_adds_fail_without_any_timing_unless_accepted(
     pretended.macs["A"] = 1500
     code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
     assert code == 1
-    assert "macs 1 000 → 1 500 (+50.0 %)" in out
+    assert "macs 1,000 → 1,500 (+50 %)" in out
     assert cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h", "--accept", "A:macs")[0] == 0
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--accept", "B:macs", "--accept", "macs")
     code, out, _ = cli(*words, "--out", "i")

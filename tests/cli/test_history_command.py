@@ -44,7 +44,7 @@ def test_a_run_that_cannot_be_read_is_named_and_left_out(cli: Cli, folder: Path)
     [
         (["nowhere"], "nowhere: no such folder"),
         (["{folder}/week0/run1/records.jsonl"], "no such folder"),
-        (["{folder}", "--format", "jsn"], "no format 'jsn'; did you mean 'json'?"),
+        (["{folder}", "--format", "jsn"], '--format: no "jsn"; did you mean "json"?'),
         (
             ["{folder}", "--scenario", "hlo"],
             'no run of a scenario "hlo"; did you mean "hilo"?\n  there are: hilo',

@@ -13,7 +13,7 @@ from benchsuite import terminal
 from benchsuite.cli.zoo import _print_list
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.zoo.catalogue import SEE_SOURCE, ZooEntry, mixer_entries
-from benchsuite.zoo.listing import compact, facts, page, row
+from benchsuite.zoo.listing import compact, entry_data, page, row
 from benchsuite.zoo.source import Parameter
 from tests.commands import Cli
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_said_and_not_guessed() -> None:
         "parameters", "  see source",
     ]  # fmt: skip
     assert list(row(bare).values()) == ["mine", "–", "–", SEE_SOURCE, "–", "", "–"]
-    assert facts(bare)["kernels"] == [SEE_SOURCE]
+    assert entry_data(bare)["kernels"] == [SEE_SOURCE]
 
 
 def test_a_row_is_short_and_the_facts_are_whole() -> None:
@@ -83,7 +83,7 @@ def test_a_row_is_short_and_the_facts_are_whole() -> None:
         "summary": "Mine: a mixer.",
         "cost": FULL.cost.removesuffix("."),
     }
-    whole = facts(FULL)
+    whole = entry_data(FULL)
     assert whole["cost"] == FULL.cost
     assert whole["sharing"] == ["positions", "channels"]
     assert whole["weights"] == "dynamic per image"
@@ -140,9 +140,9 @@ def test_a_class_of_ones_own_is_shown(cli: Cli) -> None:
         (["show", "mixer", "qqqqqq"], 'unknown mixer "qqqqqq"\n  allowed: msa, hilo, '),
         (["show", "mixer", "own_nowhere:Mine"], "own_nowhere:Mine cannot be read: no source of own_nowhere"),
         (["show", "mixer", "tests.planted:Mine"], "tests.planted does not say what Mine is"),
-        (["show", "scenario", "hilo"], "cannot show 'scenario'; allowed: mixer, block, backbone"),
-        (["list", "mixer"], "cannot list 'mixer'; allowed: scenarios, mixers, backbones, blocks"),
-        (["list", "mixers", "--format", "xml"], "no format 'xml'; allowed: text, markdown, csv, json"),
+        (["show", "scenario", "hilo"], 'show: no "scenario"\n  allowed: mixer, block, backbone'),
+        (["list", "mixer"], 'list: no "mixer"; did you mean "mixers"?'),
+        (["list", "mixers", "--format", "xml"], '--format: no "xml"\n  allowed: text, markdown, csv, json'),
     ],
 )
 def test_what_is_not_there_exits_with_2_and_says_what_is(cli: Cli, words: list[str], message: str) -> None:

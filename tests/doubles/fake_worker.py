@@ -21,7 +21,7 @@ from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.record import Cell, Cost, Failure, Memory, Record, Timing
 from benchsuite.scenario.measure_settings import Measure, Threads
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 ABSENT = "cuda:9"
 SAMPLES = 12

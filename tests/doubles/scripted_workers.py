@@ -13,7 +13,7 @@ from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import SweepResult, run_sweep
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Inspection, Plan, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 SCENARIO = """
 name: tiny

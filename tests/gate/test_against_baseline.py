@@ -46,6 +46,7 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
     new = [
         cell("both", *CALM),
         cell("new"),
+        cell("new, and fails", **oom),
         cell("breaks", **oom),
         cell("never", **oom),
         cell("works", *CALM),
@@ -54,6 +55,7 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
         "both": "same",
         "gone": "removed",
         "new": "new",
+        "new, and fails": "failed",
         "breaks": "broken",
         "never": "equal",
         "works": "failed",

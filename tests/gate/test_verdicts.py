@@ -165,6 +165,9 @@ def test_a_side_that_does_not_have_the_subject_does_not_have_the_cell(message: s
     added = one(judge_pairs([CELL], [ProcessPair(base=of(gone), candidate=of(there), fresh=False)], RULE))
     assert (removed.verdict, removed.reason) == ("removed", "only the base has it")
     assert (added.verdict, added.reason) == ("new", "only the candidate has it")
+    fails = make_record(CELL, status="oom")
+    both = one(judge_pairs([CELL], [ProcessPair(base=of(gone), candidate=of(fails), fresh=False)], RULE))
+    assert (both.verdict, both.reason) == ("failed", "only the candidate has it: oom: a planted oom")
 
 
 def test_a_module_that_cannot_import_what_it_needs_is_broken_and_not_removed() -> None:

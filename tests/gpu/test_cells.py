@@ -19,7 +19,7 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Inspection
+from benchsuite.worker.worker_reply import Inspection
 from tests.builders import make_cell
 
 pytestmark = pytest.mark.gpu

@@ -32,7 +32,7 @@ from benchsuite.measurement.device import Step
 from benchsuite.results.record import Cell, Failure, Record, Timing
 from benchsuite.runner.workers import InlineWorkers, Workers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 from tests.doubles.fake_device import FakeDevice
 
 LITTLE = Effort(turns=2, turn_s=0.001, waits=3)

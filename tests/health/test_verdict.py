@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.health.verdict import Verdict, agreement, broken, close, exact, passed, share, signed
+from benchsuite.health.verdict import Verdict, agreement, broken, close, equal_count, passed, share, signed
 
 
 def test_a_known_count_must_be_met_exactly() -> None:
-    assert exact("n", 42, 42, "MACs", "m").level == "ok"
+    assert equal_count("n", 42, 42, "MACs", "m").level == "ok"
     for found in (41, 43, None):
-        assert exact("n", found, 42, "MACs", "m").level == "fail"
+        assert equal_count("n", found, 42, "MACs", "m").level == "fail"
 
 
 @pytest.mark.parametrize(("found", "level"), [(99, "fail"), (100, "ok"), (612, "ok"), (613, "fail")])
 def test_what_an_allocator_rounds_up_may_be_more_but_never_less(found: int, level: str) -> None:
-    verdict = exact("n", found, 100, "B", "m", slack=512)
+    verdict = equal_count("n", found, 100, "B", "m", slack=512)
     assert (verdict.level, verdict.limit) == (level, "100 B + 512")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain, repeat
+from itertools import repeat
 
 import pytest
 
@@ -52,18 +52,6 @@ def test_every_sample_is_kept_however_far_out() -> None:
     assert list(timing.samples_s) == script
 
 
-def test_warm_up_lasts_for_its_seconds_when_its_calls_are_over_sooner() -> None:
-    device = FakeDevice(repeat(0.25))
-    timing = measure_time(nothing, device, SamplingPlan(WarmUp(calls=2, seconds=1.0), fixed(1), threads=1))
-    assert timing.warmup_calls == 4
-
-
-def test_warm_up_makes_its_calls_when_its_seconds_are_over_sooner() -> None:
-    device = FakeDevice(repeat(10.0))
-    timing = measure_time(nothing, device, SamplingPlan(WarmUp(calls=3, seconds=1.0), fixed(1), threads=1))
-    assert timing.warmup_calls == 3
-
-
 def test_the_device_is_waited_for_before_and_after_the_warm_up() -> None:
     device = FakeDevice(repeat(1.0))
     measure_time(nothing, device, SamplingPlan(WarmUp(calls=1, seconds=0.0), fixed(1), threads=1))
@@ -105,24 +93,6 @@ def test_sampling_stops_when_the_interval_is_narrow_enough() -> None:
     assert timing.stopped_by == "precision"
     assert len(timing.samples_s) == 6  # below six samples there is no interval of the median
     assert timing.precision is None  # which is a matter of rounds
-
-
-def test_noisy_samples_use_up_the_budget() -> None:
-    device = FakeDevice(chain.from_iterable(repeat([0.5, 1.0])))
-    rule = RelativeInterval(min_samples=2, max_samples=40, max_s=1e9, precision=0.01)
-    timing = measure_time(nothing, device, SamplingPlan(NO_WARM_UP, rule, threads=1))
-    assert timing.stopped_by == "samples"
-    assert len(timing.samples_s) == 40
-
-
-def test_a_round_ends_where_another_one_says_more() -> None:
-    device = FakeDevice(chain.from_iterable(repeat([0.5, 1.0])))
-    rule = RelativeInterval(min_samples=9, max_samples=300, max_s=1e9, precision=0.01)
-    timing = measure_time(
-        nothing, device, SamplingPlan(NO_WARM_UP, rule, threads=1, visit=Visit(2, 3, wanted=5))
-    )
-    assert len(timing.samples_s) == 5
-    assert timing.stopped_by == "precision"
 
 
 def test_every_round_has_an_equal_part_of_the_samples_the_seconds_and_the_warm_up() -> None:

@@ -13,7 +13,6 @@ from benchsuite.mixers.depthwise import (
     DepthwiseConv,
     DynamicDepthwiseConv,
     InhomogeneousDepthwiseConv,
-    position_wise_conv,
 )
 from tests.mixers.counting import counted
 
@@ -123,41 +122,6 @@ def test_kernels_of_a_position_come_from_the_position(groups: int, side: int) ->
         shared = DIM // groups
         expected = tap_by_tap(x, lambda image, c, y, z: kernels[image, y, z, c // shared], side)
         torch.testing.assert_close(module(x), expected)
-
-
-@pytest.mark.parametrize("channels_last", [False, True])
-def test_a_convolution_by_position_equals_the_unfolded_one_with_its_gradients(channels_last: bool) -> None:
-    x, weight = maps((5, 7)), torch.randn(2, 4, 3, 3, 5, 7, dtype=torch.float64)
-    if channels_last:
-        x = x.contiguous(memory_format=torch.channels_last)
-    x, weight = x.requires_grad_(), weight.requires_grad_()
-    columns = nn.functional.unfold(x, 3, padding=1).reshape(2, 4, 2, 9, 5, 7)
-    unfolded = (columns * weight.reshape(2, 4, 1, 9, 5, 7)).sum(3).reshape(2, DIM, 5, 7)
-    ours = position_wise_conv(x, weight)
-    torch.testing.assert_close(ours, unfolded)
-    cotangent = torch.randn_like(ours)
-    for a, b in zip(
-        torch.autograd.grad(ours, (x, weight), cotangent),
-        torch.autograd.grad(unfolded, (x, weight), cotangent),
-        strict=True,
-    ):
-        torch.testing.assert_close(a, b)
-
-
-def test_a_convolution_by_position_keeps_no_unfolded_copy_for_the_backward_pass() -> None:
-    """All that autograd keeps are views of the padded input and of the weights, which are there anyway."""
-    x, weight = maps((14, 14)).requires_grad_(), torch.randn(2, 4, 7, 7, 14, 14, dtype=torch.float64)
-    weight.requires_grad_()
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        position_wise_conv(x, weight)
-    assert sum(kept.values()) <= 8 * (2 * DIM * 20 * 20 + weight.numel())
 
 
 @pytest.mark.parametrize(

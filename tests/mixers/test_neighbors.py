@@ -9,7 +9,14 @@ from torch import Tensor
 
 from benchsuite.mixers import _neighbors
 from benchsuite.mixers._checks import check_odd
-from benchsuite.mixers._neighbors import GridEmbedding, aggregate, correlate, neighbors, reflect
+from benchsuite.mixers._neighbors import (
+    GridEmbedding,
+    aggregate,
+    correlate,
+    neighbors,
+    position_wise_conv,
+    reflect,
+)
 
 GEOMETRY = pytest.mark.parametrize(
     ("kernel_size", "stride", "dilation"), [(3, 1, 1), (3, 2, 1), (5, 1, 1), (3, 1, 2), (3, 2, 2), (1, 2, 1)]
@@ -69,6 +76,60 @@ def test_correlation_is_the_product_with_each_key_of_the_window(kernel_size: int
                 key = k[..., row * stride + i, column * stride + j]
                 expected = (q[..., row, column] * key).sum(-1)
                 torch.testing.assert_close(logits[:, :, number, row, column], expected)
+
+
+@GEOMETRY
+def test_derivatives_of_both_are_right_and_have_derivatives(
+    kernel_size: int, stride: int, dilation: int
+) -> None:
+    x = random(2, 2, 5, 6).requires_grad_()
+    size = outputs((5, 6), kernel_size, stride, dilation)
+    for leading in ((2, 2), (1, 2)):
+        weights = random(*leading, kernel_size**2, *size, seed=1).requires_grad_()
+
+        def sums(weights: Tensor, x: Tensor) -> Tensor:
+            return aggregate(weights, x, kernel_size, stride=stride, dilation=dilation)
+
+        assert torch.autograd.gradcheck(sums, (weights, x))
+        assert torch.autograd.gradgradcheck(sums, (weights, x))
+    if dilation == 1:
+        q = random(2, 2, *size, seed=1).requires_grad_()
+        assert torch.autograd.gradgradcheck(lambda q, x: correlate(q, x, kernel_size, stride=stride), (q, x))
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_convolution_by_position_equals_the_unfolded_one_with_its_gradients(channels_last: bool) -> None:
+    x, weight = random(2, 8, 5, 7), random(2, 4, 9, 5, 7, seed=1)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    x, weight = x.requires_grad_(), weight.requires_grad_()
+    columns = F.unfold(x, 3, padding=1).reshape(2, 4, 2, 9, 5, 7)
+    unfolded = (columns * weight.reshape(2, 4, 1, 9, 5, 7)).sum(3).reshape(2, 8, 5, 7)
+    ours = position_wise_conv(x, weight, 3)
+    torch.testing.assert_close(ours, unfolded)
+    cotangent = torch.randn_like(ours)
+    for a, b in zip(
+        torch.autograd.grad(ours, (x, weight), cotangent),
+        torch.autograd.grad(unfolded, (x, weight), cotangent),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_convolution_by_position_keeps_no_unfolded_copy_for_the_backward_pass() -> None:
+    """All that autograd keeps are views of the padded input and of the weights, which are there anyway."""
+    x, weight = random(2, 8, 14, 14).requires_grad_(), random(2, 4, 49, 14, 14, seed=1)
+    weight.requires_grad_()
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        position_wise_conv(x, weight, 7)
+    assert sum(kept.values()) <= 8 * (2 * 8 * 20 * 20 + weight.numel())
 
 
 def test_reflection_leaves_out_the_edge_itself() -> None:

@@ -24,7 +24,7 @@ from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.terminal import print_summary
 from benchsuite.worker import calls
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 from tests.builders import make_cell
 from tests.doubles.scripted_workers import Watching
 from tests.plans import plans_of

@@ -324,7 +324,7 @@ def test_the_command_says_when_there_are_no_claims_and_when_a_format_is_unknown(
     assert printed(monkeypatch, capfd, folder)[:2] == (0, "the scenario of this run makes no claims\n")
     assert printed(monkeypatch, capfd, folder, "--format", "json")[:2] == (0, "[]\n")
     code, _, err = printed(monkeypatch, capfd, folder, "--format", "xml")
-    assert (code, err) == (2, "no format 'xml'; allowed: text, json\n")
+    assert (code, err) == (2, '--format: no "xml"\n  allowed: text, json\n')
 
 
 def launch_bound(hilo_s: float, msa_s: float) -> list[Record]:

@@ -181,6 +181,7 @@ def test_empty_runs_can_be_compared() -> None:
 
 def test_another_machine_is_the_first_thing_that_is_said() -> None:
     runs = machines(HERE, THERE, HERE)
+    assert page(runs).summary.startswith("A is runs/1, on GPU 1; B is runs/2, on GPU 2; C is ")
     first = page(runs).sections[0]
     assert first.sentences[0] == "Times of B and C are not comparable with those of A: they differ in GPU."
     table, differences = map(texts, first.tables)

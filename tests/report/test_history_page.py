@@ -52,7 +52,7 @@ def test_a_steady_history_has_no_steps() -> None:
 def test_a_short_history_says_that_it_can_show_nothing() -> None:
     (section,) = sections(over(WIGGLE[:5]))
     assert section.sentences == (
-        "1 series from 5 runs on 1 machine; a series is one cell of one scenario on one machine.",
+        "1 series from 5 runs on 1 machine (NVIDIA H200); a series is one cell of a scenario on one machine.",
         "1 series has fewer than 6 timed runs and can show no step.",
     )
 

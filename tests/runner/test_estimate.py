@@ -18,7 +18,7 @@ from benchsuite.runner.estimate import (
 from benchsuite.runner.plan import NOT_YET
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
 from tests.doubles.scripted_workers import Scripted
 

@@ -25,6 +25,7 @@ from benchsuite.errors import (
     UsageError,
 )
 from benchsuite.io import lock, unlock
+from benchsuite.report.answer import answer
 from benchsuite.report.cells import missing
 from benchsuite.report.cells import read as read_cells
 from benchsuite.results.codec import encode
@@ -371,6 +372,7 @@ def test_what_two_machines_measured_is_kept_under_both_names_and_never_pooled(tm
         {"Xeon"},
     ]
     assert [value.value for value in page.relative.values()] == pytest.approx([1.0] * 24)
+    assert answer(page)[0] == "This is of EPYC; the other machines stand under More figures."
 
 
 def test_what_one_of_two_machines_lacks_is_missing_for_status_report_and_merge(tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell
 from tests.doubles.scripted_workers import SCENARIO, Scripted, Watching, sweep
+from tests.planted import Fine
 
 
 @pytest.fixture
@@ -79,15 +80,23 @@ def test_every_cell_of_a_large_sweep_is_built_where_that_is_asked_for(scenario: 
     assert len(workers.planned) == 7
 
 
+class Takes(Fine):
+    """Takes whatever parameters there are, so that `check` finds nothing wrong."""
+
+    def __init__(self, dim: int, **options: object) -> None:
+        super().__init__(dim)
+
+
 @pytest.mark.usefixtures("small_limit")
-def test_a_mixer_that_does_not_take_its_arguments_is_refused_before_a_large_sweep_begins(
+def test_a_mixer_that_does_not_take_its_inputs_is_refused_before_a_large_sweep_begins(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "wrong.yaml"
-    path.write_text(SCENARIO.replace("name: hilo", "name: 'tests.planted:Fine'"))
+    own = "name: 'tests.runner.test_plan:Takes', inputs: {y: [B, N, C]}"
+    path.write_text(SCENARIO.replace("name: hilo", own))
     workers = InlineWorkers()
     try:
-        with pytest.raises(UsageError, match=r"HiLo \(tests.planted:Fine\): .* keyword argument 'alpha'"):
+        with pytest.raises(UsageError, match=r"HiLo \(tests.runner.test_plan:Takes\): inputs do not fit"):
             prepare(Request(reference=str(path), device="cpu"), workers)
     finally:
         workers.close()

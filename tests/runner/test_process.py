@@ -20,7 +20,7 @@ from benchsuite.runner import process
 from benchsuite.runner.process import Worker
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker.reply import WorkerReply
+from benchsuite.worker.worker_reply import WorkerReply
 from tests.builders import make_cell
 
 QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=2, max_samples=2, max_s=60.0, precision=None)

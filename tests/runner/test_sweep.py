@@ -23,7 +23,7 @@ from benchsuite.runner.rounds import order
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.stats.intervals import quantile
-from benchsuite.worker.reply import Inspection, WorkerReply
+from benchsuite.worker.worker_reply import Inspection, WorkerReply
 from tests.builders import make_cell
 from tests.doubles.scripted_workers import SCENARIO, Scripted, Watching, sweep
 

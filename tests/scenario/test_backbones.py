@@ -227,7 +227,7 @@ MISTAKES = {
     "an unknown key of an entry": (
         "sweep: {backbone: [{name: lit_s, mixr: {}}]}",
         'f.yaml:4:34  sweep.backbone[0].mixr\n  unknown key "mixr"; did you mean "mixer"?\n'
-        "  allowed: name, label, params, vary, mixer",
+        "  allowed: name, label, call, layout, inputs, params, vary, mixer",
     ),
     "two of one name": (
         "sweep: {backbone: [lit_s, {name: lit_s, mixer: {all: msa}}]}",

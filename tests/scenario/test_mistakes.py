@@ -28,7 +28,7 @@ MISTAKES = {
     "an unknown key of a mixer": (
         "sweep: {mixer: [{name: msa, lable: M}]}",
         'f.yaml:3:29  sweep.mixer[0].lable\n  unknown key "lable"; did you mean "label"?\n'
-        "  allowed: name, label, params, vary",
+        "  allowed: name, label, call, layout, inputs, params, vary",
     ),
     "a missing section": ("question: why?", "f.yaml:1:1  sweep\n  sweep is missing"),
     "a missing key of a section": ("sweep: {batch: 1}", "f.yaml:3:1  sweep.mixer\n  mixer is missing"),

@@ -118,13 +118,32 @@ def test_weights_and_input_come_from_the_seed() -> None:
     assert not torch.equal(one.module(*one.inputs), other.module(*other.inputs))
 
 
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 2, 4), nn.Flatten())
+
+
+@pytest.mark.parametrize("name", ["plain", "square", "Bare"])
+def test_a_function_or_a_class_need_not_ask_for_resolution_kernel_or_classes(name: str) -> None:
+    (plan,) = plans_of([cell_of(name)])
+    assert plan.status == "ok"
+
+
+class Bare(nn.Conv2d):
+    def __init__(self, width: int = 2) -> None:
+        super().__init__(3, width, 4)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"kernel": "flash"}, "tiny has no mixer that runs on kernel 'flash'; it runs on math, sdpa"),
         ({"resolution": (30, 32)}, "tiny: patches of 4 pixels do not divide (30, 32)"),
         ({"config": {"mixer": {"stage9": "msa"}}}, "unknown stage 'stage9'. Allowed: stage1"),
-        ({"target": f"{HERE}:square"}, f"tiny ({HERE}:square): it takes no kernel"),
+        (
+            {"target": f"{HERE}:square", "kernel": "sdpa"},
+            f"{HERE}:square has no sdpa kernel: it names no `kernels` and takes no argument `kernel`, so it "
+            "runs as it is, which counts as math",
+        ),
     ],
 )
 def test_what_a_builder_refuses_is_unsupported_and_the_run_goes_on(

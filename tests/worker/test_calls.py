@@ -19,9 +19,9 @@ from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls
 from benchsuite.worker.build import build, mixer_class
-from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.steps import step_of
 from benchsuite.worker.timer import Timer
+from benchsuite.worker.worker_reply import WorkerReply
 from tests.builders import make_cell
 from tests.plans import plans_of
 

@@ -14,7 +14,7 @@ from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.worker import calls, cost
-from benchsuite.worker.reply import Plan, WorkerReply
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell
 from tests.doubles.scripted_workers import Watching
 from tests.plans import plans_of

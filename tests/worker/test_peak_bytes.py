@@ -16,8 +16,8 @@ from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.build import build
 from benchsuite.worker.cost import peak_bytes_of
-from benchsuite.worker.reply import Plan, WorkerReply
 from benchsuite.worker.steps import steps_of
+from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell
 
 

@@ -21,8 +21,8 @@ from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls as worker
 from benchsuite.worker import cell_setup, inspection
 from benchsuite.worker import timer as timed
-from benchsuite.worker.reply import WorkerReply
 from benchsuite.worker.timer import Timer
+from benchsuite.worker.worker_reply import WorkerReply
 from tests.builders import make_cell, make_record
 from tests.doubles.fake_device import FakeDevice
 from tests.doubles.fake_nvml import FakeNvml

@@ -21,7 +21,7 @@ from benchsuite.scenario.validate import problems
 from benchsuite.worker import timm as timm_networks
 from benchsuite.worker.build import backbone_builder, build
 from benchsuite.zoo.catalogue import known_parameters
-from benchsuite.zoo.source import timm_names
+from benchsuite.zoo.names import library_names
 from tests.builders import make_cell
 from tests.plans import plans_of
 
@@ -51,7 +51,7 @@ def timm(monkeypatch: pytest.MonkeyPatch, repository: Path) -> Iterator[Any]:
 
 
 def forget() -> None:
-    for cached in (backbone_builder, timm_networks.builder, timm_names):
+    for cached in (backbone_builder, timm_networks.builder, library_names):
         cached.cache_clear()
 
 
@@ -114,7 +114,7 @@ def test_a_misspelt_name_is_a_mistake_of_the_scenario_with_the_nearest_names(nam
 
 
 def test_the_names_are_those_that_timm_registers(timm: Any) -> None:
-    names = timm_names(tuple(sys.path))
+    names = library_names("timm", tuple(sys.path))
     assert names is not None
     listed = set(timm.list_models())
     assert listed <= names.networks

@@ -13,7 +13,7 @@ from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError
 from benchsuite.results.record import Cost
 from benchsuite.zoo import count
-from benchsuite.zoo.count import PublishedCount, count_backbones, facts, rows
+from benchsuite.zoo.count import PublishedCount, as_data, count_backbones, rows
 
 DATA = count._published()
 
@@ -96,7 +96,7 @@ def test_a_row_of_the_table_is_a_published_number_and_the_network_is_named_once(
 
 
 def test_json_has_one_object_a_network() -> None:
-    (found,) = json.loads(json.dumps(facts(list(count_backbones(["resnet50"])))))
+    (found,) = json.loads(json.dumps(as_data(list(count_backbones(["resnet50"])))))
     assert {"name", "params", "macs", "resolution", "published"} <= set(found)
     assert (found["name"], found["params"], found["resolution"]) == ("resnet50", 25_557_032, 224)
     assert {one["source"] for one in found["published"]} >= {"ziplab/LITv2: README.md"}
@@ -143,9 +143,9 @@ def test_the_command_prints_json_and_refuses_what_it_does_not_know() -> None:
     listed: list[dict[str, Any]] = json.loads(done.stdout)
     assert [(one["name"], one["params"]) for one in listed] == [("deit_ti", 5_717_416)]
     wrong = command("mixers")
-    assert (wrong.returncode, wrong.stderr) == (2, "cannot count 'mixers'; allowed: backbones\n")
+    assert (wrong.returncode, wrong.stderr) == (2, 'count: no "mixers"\n  allowed: backbones\n')
     wrong = command("backbones", "--format", "csv")
-    assert (wrong.returncode, wrong.stderr) == (2, "no format 'csv'; allowed: text, json, markdown\n")
+    assert (wrong.returncode, wrong.stderr) == (2, '--format: no "csv"\n  allowed: text, json, markdown\n')
 
 
 def test_the_command_prints_markdown() -> None:

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchsuite.errors import INCONCLUSIVE
-from benchsuite.findings.exact import Change
-from benchsuite.format import byte_size, si
+from benchsuite.format import si
 from benchsuite.gate.baseline import Baseline, BaselineCell
-from benchsuite.gate.formats.phrases import headline, labels, ordered
+from benchsuite.gate.formats.phrases import headline, labels, ordered, why
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, GateCell, GateResult
 from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 
-_MOST_CHANGES = 4
-"""Exact numbers named in a row; the file has all."""
 _BLIND = 0.10
 """Limit above which a gate sees little of what people do to code by accident."""
 
@@ -84,16 +81,14 @@ def baseline_page(baseline: Baseline) -> ConsolePage:
 def gate_rows(result: GateResult) -> list[dict[str, str]]:
     """The table: regressions, improvements, then the others."""
     names = labels(result)
-    limits = {cell.decision.delta for cell in result.cells if cell.decision}
-    return [_gate_row(cell, names[cell.id], limit=len(limits) > 1) for cell in ordered(result)]
+    return [_gate_row(cell, names[cell.id]) for cell in ordered(result)]
 
 
-def _gate_row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
-    """Args: limit: with the cell's own limit, since not all have the same."""
+def _gate_row(cell: GateCell, name: str) -> dict[str, str]:
     decision = cell.decision
-    change, own = "–", "–"
+    change = "–"
     if decision is not None and not math.isnan(decision.ratio):
-        change, own = _percent(decision.ratio), f"±{100 * decision.delta:.2g} %"
+        change = _percent(decision.ratio)
         if not math.isnan(decision.lo):
             change += f" [{100 * (decision.lo - 1):+.1f}, {100 * (decision.hi - 1):+.1f}]"
     return {
@@ -102,24 +97,8 @@ def _gate_row(cell: GateCell, name: str, *, limit: bool) -> dict[str, str]:
         "base": "–" if cell.base_s is None else si(cell.base_s, "s"),
         "candidate": "–" if cell.candidate_s is None else si(cell.candidate_s, "s"),
         "change": change,
-        **({"limit": own} if limit else {}),
-        "why": "; ".join(filter(None, [cell.reason, _changes(cell)])),
+        "why": why(cell),
     }
-
-
-def _changes(cell: GateCell) -> str:
-    """The exact numbers that changed, those that nobody has accepted first."""
-    ordered = sorted(cell.changes, key=lambda change: change in cell.accepted)
-    texts = [_change_words(one) + (" (accepted)" if one in cell.accepted else "") for one in ordered]
-    more = len(texts) - _MOST_CHANGES
-    return ", ".join([*texts[:_MOST_CHANGES], *([f"{more} more numbers"] if more > 0 else [])])
-
-
-def _change_words(change: Change) -> str:
-    """ "macs 1000 → 1200 (+20 %)"."""
-    show = byte_size if change.metric.endswith("_bytes") else lambda number: f"{number:,}".replace(",", " ")
-    share = f" ({_percent(change.new / change.old)})" if change.old else ""
-    return f"{change.metric} {show(change.old)} → {show(change.new)}{share}"
 
 
 def rule_words(rule: Gate) -> str:

@@ -3,7 +3,7 @@
 A regression is a failure; a cell that nobody could measure, or that nobody can tell, is skipped with its
 reason. The first test case is the gate as a whole: an error where it refused, had no cell, or left one
 unmeasured. So a file of skipped cells does not read as a pass.
-A test case has the cell's label as its name, and its id as the last part of its classname.
+A test case has the cell's label as its name, and the scenario's name as its classname.
 Layout: testsuites, testsuite, properties, testcase, as Jenkins's xunit plugin has it (junit-10).
 """
 
@@ -59,8 +59,7 @@ def _whole(suite: ET.Element, result: GateResult) -> None:
 
 
 def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> None:
-    classname = one_line(f"{result.scenario}.{cell.id}")
-    case = ET.SubElement(suite, "testcase", {"classname": classname, "name": one_line(name)})
+    case = ET.SubElement(suite, "testcase", {"classname": one_line(result.scenario), "name": name})
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
     if cell.verdict in result.failing:
         ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})

@@ -109,7 +109,7 @@ def why(cell: GateCell) -> str:
     changed = change_words([change for change in cell.changes if change not in cell.accepted])
     accepted = f"accepted: {change_words(cell.accepted)}" if cell.accepted else ""
     limit = ""
-    if cell.decision is not None and cell.verdict in ("slower", "faster"):
+    if cell.decision is not None and cell.verdict in ("slower", "faster", "inconclusive"):
         limit = f"limit {100 * cell.decision.delta:.3g} %"
     return "; ".join(filter(None, (limit, changed, one_line(cell.reason), accepted)))
 

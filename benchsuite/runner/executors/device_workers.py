@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from typing import Any
 
 from benchsuite.errors import ExecutorError
@@ -35,7 +34,7 @@ class DeviceWorkers:
 
     def measure(self, cells: Sequence[Cell], stopping: Callable[[], bool]) -> Iterator[Record]:
         """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
-        records = measure_in_rounds(
+        return measure_in_rounds(
             cells,
             self._settings.measure,
             self._workers,
@@ -43,8 +42,6 @@ class DeviceWorkers:
             stopping=stopping,
             planned=self._settings.planned,
         )
-        with closing(records):
-            yield from records
 
     def close(self) -> None:
         self._workers.close()

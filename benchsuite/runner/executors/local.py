@@ -5,13 +5,14 @@ Never are two cells timed on one device. A CPU is the host of all GPUs, so its c
 
 from __future__ import annotations
 
+import functools
+import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.results.devices import kind_of
-from benchsuite.results.record import Cell
+from benchsuite.results.record import Cell, Record
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
 from benchsuite.runner.rounds import measure_in_rounds
 from benchsuite.runner.workers import WORKERS, Workers
@@ -61,35 +62,31 @@ class LocalExecutor:
         recorder: RunRecorder,
         stopping: Callable[[], bool],
     ) -> None:
-        session = recorder.session
         by_device: dict[str, list[ComparisonGroup]] = {}
         for group in groups:
             by_device.setdefault(group.device, []).append(group)
 
-        def measure(device: str, workers: Workers) -> None:
-            for cells in _together(by_device[device]):
-                if stopping() or recorder.broken.is_set():
-                    return
-                records = measure_in_rounds(
-                    cells,
-                    settings[device].measure,
-                    workers,
-                    begins=recorder.cell_begins,
-                    stopping=stopping,
-                    round_begins=recorder.round_begins,
-                    earlier=recorder.earlier,
-                    visited=recorder.keep_round,
-                    planned=settings[device].planned,
-                )
-                with closing(records):  # not whenever it is collected: the workers may be gone by then
-                    for record in records:
-                        recorder.keep(record, session)
+        def records(device: str, workers: Workers) -> Iterator[Record]:
+            measure = functools.partial(
+                measure_in_rounds,
+                measure=settings[device].measure,
+                workers=workers,
+                begins=recorder.cell_begins,
+                stopping=stopping,
+                round_begins=recorder.round_begins,
+                earlier=recorder.earlier,
+                visited=recorder.keep_round,
+                planned=settings[device].planned,
+            )
+            due = itertools.takewhile(lambda _: not stopping(), _together(by_device[device]))
+            return itertools.chain.from_iterable(map(measure, due))
 
         for wave in waves(list(by_device)):
             if len(wave) == 1:
-                measure(wave[0], self.planner)
+                for record in records(wave[0], self.planner):
+                    recorder.keep(record)
             else:
-                side_by_side(wave, self.planner, measure, recorder.broken)
+                side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
 
     def close(self) -> None:
         self.planner.close()
@@ -117,14 +114,16 @@ def waves(devices: Sequence[str]) -> list[list[str]]:
 def side_by_side(
     devices: Sequence[str],
     workers: Workers,
-    measure: Callable[[str, Workers], None],
+    records: Callable[[str, Workers], Iterable[Record]],
+    keep: Callable[[Record], None],
     broken: threading.Event,
 ) -> None:
     """Measure on several devices at once, each in a thread of its own.
 
     Args:
         workers: are used by the first device; the others get some of their own.
-        measure: does all the work of a device.
+        records: of a device, as these workers measure them.
+        keep: is given each record; called from any thread.
         broken: is set as soon as a device fails or the wait is interrupted; what the others still bring after
             that is worth nothing.
     """
@@ -133,7 +132,10 @@ def side_by_side(
 
     def work(device: str, own: Workers) -> None:
         try:
-            measure(device, own)
+            for record in records(device, own):
+                keep(record)
+                if broken.is_set():
+                    return
         except BaseException as error:  # noqa: BLE001  raised again in the thread that waits
             errors.append(error)
             broken.set()

@@ -22,8 +22,9 @@ from benchsuite.results.record import Cell, Record
 from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets, one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
+from benchsuite.runner.planning_workers import PlanningWorkers
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import PlanningWorkers, Workers
+from benchsuite.runner.workers import Workers
 from benchsuite.search_path import move_to
 
 if TYPE_CHECKING:

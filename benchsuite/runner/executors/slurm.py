@@ -23,19 +23,20 @@ from benchsuite.errors import ExecutorError, ExecutorFailed, WorkerLost, did_you
 from benchsuite.results.record import Cell
 from benchsuite.results.store import (
     RECORDS,
-    RecordTail,
     each_record,
     environment_file,
     read_environments,
     read_scenario,
 )
+from benchsuite.results.stored_records import RecordTail
 from benchsuite.runner.estimate import bundles
 from benchsuite.runner.executors.device_workers import one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import lost
 from benchsuite.runner.executors.slurm_job import STOP, Task, is_written, read_state, remaining, shard_of
+from benchsuite.runner.planning_workers import PlanningWorkers
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import PlanningWorkers, Workers
+from benchsuite.runner.workers import Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,14 +34,14 @@ def test_gpus_work_together_and_a_cpu_works_alone() -> None:
 def test_devices_are_measured_at_the_same_time_each_by_workers_of_its_own() -> None:
     workers: Any = Siblings()
     both = threading.Barrier(2, timeout=20)  # breaks if one device waits for the other to end
-    done: dict[str, Any] = {}
+    done: list[Any] = []
 
-    def measure(device: str, own: Any) -> None:
+    def records(device: str, own: Any) -> Iterator[Any]:
         both.wait()
-        done[device] = own
+        yield device, own
 
-    side_by_side(["cuda:0", "cuda:1"], workers, measure, threading.Event())
-    assert done == {"cuda:0": workers, "cuda:1": workers.siblings[0]}
+    side_by_side(["cuda:0", "cuda:1"], workers, records, done.append, threading.Event())
+    assert dict(done) == {"cuda:0": workers, "cuda:1": workers.siblings[0]}
     assert [sibling.closed for sibling in workers.siblings] == [True]
     assert not workers.closed
 
@@ -48,14 +49,15 @@ def test_devices_are_measured_at_the_same_time_each_by_workers_of_its_own() -> N
 def test_a_device_that_fails_tells_the_others_and_its_error_is_raised() -> None:
     workers: Any = Siblings()
     broken = threading.Event()
-    told: list[bool] = []
+    told: list[Any] = []
 
-    def measure(device: str, own: Any) -> None:
+    def records(device: str, own: Any) -> Iterator[Any]:
         if device == "cuda:0":
             raise RuntimeError("planted")
-        told.append(broken.wait(20))
+        yield broken.wait(20)
+        yield "too late"
 
     with pytest.raises(RuntimeError, match="planted"):
-        side_by_side(["cuda:0", "cuda:1"], workers, measure, broken)
+        side_by_side(["cuda:0", "cuda:1"], workers, records, told.append, broken)
     assert broken.is_set()
     assert told == [True]

@@ -17,7 +17,8 @@ import pytest
 from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.io import write_json
 from benchsuite.results.record import Record
-from benchsuite.results.store import RECORDS, RecordTail, RunWriter, read_run
+from benchsuite.results.store import RECORDS, RunWriter, read_run
+from benchsuite.results.stored_records import RecordTail
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.executors.slurm_job import (

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.results.store import RECORDS, RecordsInOrder, RunWriter, StoredRecords
+from benchsuite.results.store import RECORDS, RunWriter
+from benchsuite.results.stored_records import RecordsInOrder, StoredRecords
 from tests.builders import make_cell, make_record
 
 

@@ -12,7 +12,7 @@ from benchsuite.mixers._windows import merge, partition
 from benchsuite.mixers.acmix import ACmix
 from benchsuite.mixers.focal import FocalAttention
 from benchsuite.mixers.nat import NeighborhoodAttention
-from unfolded._copies import reflected
+from plain._copies import reflected
 
 
 def acmix(mixer: ACmix, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchsuite.mixers.san import PairwiseAttention, PatchwiseAttention
-from unfolded._copies import reflected
+from plain._copies import reflected
 
 
 def pairwise(mixer: PairwiseAttention, x: Tensor) -> Tensor:

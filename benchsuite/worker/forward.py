@@ -1,0 +1,167 @@
+"""The forward pass of a cell: how its module is called, with what, and which tensor of its output counts.
+
+A module is called as its entry says (`call`, `layout`, `inputs`), and else as its class says (`layout`), its
+signature and its layers: a module that has to be told the grid names the arguments for it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from benchsuite.backbones import BACKBONES
+from benchsuite.errors import UsageError
+from benchsuite.measurement.precision import FORMATS
+from benchsuite.results.cell import Call, Cell, Layout
+from benchsuite.scenario.subjects import LIBRARIES, OBJECT
+
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
+CALLS: tuple[Call, ...] = get_args(Call)
+_SIDES = (("h", "w"), ("height", "width"))
+_SIZES = ("size", "hw", "grid", "grid_size", "feat_size", "input_size", "hw_shape", "x_size")
+"""What an argument for height and width is called, where it has a default."""
+_AXES: Mapping[Layout, str] = {"BNC": "(B, N, dim)", "NCHW": "(B, dim, H, W)", "NHWC": "(B, H, W, dim)"}
+_OTHERWISE = f"call: {' | '.join(CALLS)}, layout: {' | '.join(LAYOUTS)}, or inputs: {{x: [B, 3, 64]}}"
+
+
+def layout_of(cell: Cell, module: nn.Module) -> Layout:
+    """Layout of the input: what the entry says, or the class; else images for a network, and for a mixer maps
+    if it has two-dimensional layers (`Conv2d`, `BatchNorm2d`, …) and is not told the grid, or tokens."""
+    said: Layout | None = cell.forward.get("layout")
+    if cell.subject == "backbone":
+        return said or "NCHW"
+    said = said or getattr(module, "layout", None)
+    if said is not None:
+        return said
+    flat = not any(type(part).__name__.endswith("2d") for part in module.modules())
+    return "BNC" if flat or call_of(cell, module) != "forward(x)" else "NCHW"
+
+
+def call_of(cell: Cell, module: nn.Module) -> Call:
+    """Arguments of the call: what the entry says, or the signature of `forward`.
+
+    Raises:
+        UsageError: it takes more than an input and its size.
+    """
+    said: Call | None = cell.forward.get("call")
+    if said is not None:
+        return said
+    parameters = inspect.signature(module.forward).parameters.values()
+    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
+        layout = getattr(module, "layout", "BNC")
+        return "forward(x, size)" if layout == "BNC" and cell.subject != "backbone" else "forward(x)"
+    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    names = [one.name.lower() for one in positional[1:]]
+    required = sum(one.default is one.empty for one in positional)
+    if cell.subject == "backbone" and required < 2:
+        return "forward(x)"
+    if tuple(names[:2]) in _SIDES and required <= 3:
+        return "forward(x, H, W)"
+    if required == 2 or (required < 2 and names and names[0] in _SIZES):
+        return "forward(x, size)"
+    if required < 2:
+        return "forward(x)"
+    taken = ", ".join(one.name for one in positional[:required])
+    raise UsageError(
+        f"{cell.name} ({cell.target}): forward takes {taken}, and benchsuite knows of x and its size; say "
+        f"beside its name: inputs: {{{', '.join(f'{one.name}: [B, …]' for one in positional[:required])}}}"
+    )
+
+
+def inputs_of(
+    cell: Cell, module: nn.Module, batch: int, device: torch.device | str
+) -> tuple[tuple[Any, ...], Layout | None]:
+    """Arguments of `module(...)`, tensors drawn from torch's generator, and the layout of the first.
+
+    Raises:
+        UsageError: `forward` does not take the inputs that the entry names.
+    """
+    dtype = FORMATS[cell.dtype].tensors
+    sizes = _sizes(cell, batch)
+    if "inputs" in cell.forward:
+        given = {
+            name: _tensor([sizes.get(size, size) for size in one["shape"]], dtype, one, device)
+            for name, one in cell.forward["inputs"].items()
+        }
+        return _in_order(cell, module, given), None
+    layout = layout_of(cell, module)
+    letters = {"BNC": "BNC", "NCHW": "BCHW", "NHWC": "BHWC"}[layout]
+    tensor = torch.randn([sizes[letter] for letter in letters], device=device, dtype=dtype)
+    height, width = sizes["H"], sizes["W"]
+    size: tuple[Any, ...] = {
+        "forward(x)": (),
+        "forward(x, size)": ((height, width),),
+        "forward(x, H, W)": (height, width),
+    }[call_of(cell, module)]
+    return (tensor, *size), layout
+
+
+def _sizes(cell: Cell, batch: int) -> dict[str, int]:
+    """Letter of a shape → size; of a network's image, and of a mixer's grid."""
+    height, width = cell.grid
+    channels = 3 if cell.dim is None else cell.dim
+    return {"B": batch, "H": height, "W": width, "N": height * width, "C": channels}
+
+
+def _tensor(
+    shape: list[int], dtype: torch.dtype, one: Mapping[str, Any], device: torch.device | str
+) -> Tensor:
+    if one.get("dtype") == "bool":
+        return torch.ones(shape, dtype=torch.bool, device=device)  # a mask that masks nothing
+    if "dtype" in one:
+        return torch.randint(one["high"], shape, dtype=getattr(torch, one["dtype"]), device=device)
+    return torch.randn(shape, dtype=dtype, device=device)
+
+
+def _in_order(cell: Cell, module: nn.Module, given: Mapping[str, Tensor]) -> tuple[Any, ...]:
+    """The inputs as positional arguments, which is what counters and compilers want."""
+    signature = inspect.signature(module.forward)
+    what = f"{cell.name} ({cell.target}): inputs do not fit forward({', '.join(signature.parameters)})"
+    try:
+        bound = signature.bind(**given)
+    except TypeError as error:
+        raise UsageError(f"{what}: {error}") from error
+    bound.apply_defaults()
+    if any(isinstance(value, Tensor) for value in bound.kwargs.values()):
+        raise UsageError(f"{what}: it takes one of them by keyword only")
+    return bound.args
+
+
+def guessed(cell: Cell, module: nn.Module) -> str:
+    """How a module of one's own is called and how to say otherwise, where neither its entry nor its class
+    says it; empty where they do."""
+    ours = cell.target in BACKBONES or cell.target.startswith((*LIBRARIES, OBJECT))
+    if ours or cell.forward or getattr(module, "layout", None) is not None:
+        return ""
+    layout = layout_of(cell, module)
+    what = "images (B, 3, H, W)" if cell.subject == "backbone" else _AXES[layout]
+    return f"benchsuite calls {call_of(cell, module)} with x {what}; if that is wrong, say {_OTHERWISE}"
+
+
+class NotATensor(TypeError):  # noqa: N818  no fault of whoever calls it
+    """A forward pass returned something that holds no tensor."""
+
+
+def output_of(returned: object) -> Tensor:
+    """What a forward pass returned, or the first tensor in its tuple, list or dictionary.
+
+    Raises:
+        NotATensor: it holds none.
+    """
+    tensor = _first_tensor(returned)
+    if tensor is None:
+        raise NotATensor(f"forward returned a {type(returned).__name__}, and no tensor in it")
+    return tensor
+
+
+def _first_tensor(value: object) -> Tensor | None:
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, Mapping | tuple | list):
+        return None
+    values = value.values() if isinstance(value, Mapping) else value
+    return next((found for one in values if (found := _first_tensor(one)) is not None), None)

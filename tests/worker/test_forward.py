@@ -1,0 +1,216 @@
+"""How modules of one's own are called: found from the signature and the layers, or said by the scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchsuite.errors import UsageError
+from benchsuite.measurement.stopping import Visit
+from benchsuite.results.record import Cell
+from benchsuite.scenario.measure_settings import Measure
+from benchsuite.worker import calls
+from benchsuite.worker.build import build
+from benchsuite.worker.reference import compare
+from benchsuite.worker.steps import step_of
+from tests.builders import make_cell
+from tests.plans import plans_of
+
+HERE = "tests.worker.test_forward"
+QUICK = Measure(warmup_calls=1, warmup_s=0.0, min_samples=3, max_samples=3, max_s=60.0, precision=None)
+
+
+class Linear(nn.Module):
+    """What the modules here have in common: a product of channels, which stand last."""
+
+    def __init__(self, dim: int = 3) -> None:
+        super().__init__()
+        self.linear = nn.Linear(dim, dim)
+
+
+class Alone(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(x)  # type: ignore[no-any-return]
+
+
+class Sized(Linear):
+    def forward(self, x: Tensor, hw_shape: tuple[int, int]) -> Tensor:
+        return self.linear(x.unflatten(1, hw_shape)).flatten(1, 2)  # type: ignore[no-any-return]
+
+
+class SizedByDefault(Linear):
+    def forward(self, x: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        assert size is not None
+        return self.linear(x.unflatten(1, size)).flatten(1, 2)  # type: ignore[no-any-return]
+
+
+class Sides(Linear):
+    def forward(self, x: Tensor, H: int, W: int) -> Tensor:  # noqa: N803
+        return self.linear(x.unflatten(1, (H, W))).flatten(1, 2)  # type: ignore[no-any-return]
+
+
+class Masked(Linear):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert mask is None
+        return self.linear(x)  # type: ignore[no-any-return]
+
+
+class Conv(nn.Module):
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x)  # type: ignore[no-any-return]
+
+
+class LastMaps(Linear):
+    def forward(self, x: Tensor) -> Tensor:
+        _, height, width, _ = x.shape
+        return self.linear(x).view(-1, height, width, x.shape[-1])  # type: ignore[no-any-return]
+
+
+class Either(Linear):
+    def forward(self, x: Tensor, *sides: Any) -> Tensor:
+        return self.linear(x) + len(sides)  # type: ignore[no-any-return]
+
+
+class Cross(Linear):
+    def forward(self, q: Tensor, kv: Tensor, scale: float = 0.5, mask: Tensor | None = None) -> Tensor:
+        attn = scale * q @ self.linear(kv).transpose(1, 2)
+        if mask is not None:
+            attn = attn.masked_fill(~mask[:, None], -1e9)
+        return attn.softmax(-1) @ kv
+
+
+class Encoder(nn.Module):
+    """A network that takes no image."""
+
+    def __init__(self, num_classes: int = 5) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, 8)
+        self.head = nn.Linear(8, num_classes)
+
+    def forward(self, ids: Tensor, mask: Tensor) -> dict[str, Any]:
+        pooled = (self.embed(ids) * mask[..., None]).mean(1)
+        return {"states": [], "logits": (self.head(pooled), pooled)}
+
+
+def cell(name: str, **changes: Any) -> Cell:
+    return make_cell(name=name, target=f"{HERE}:{name}", resolution=(64, 32), **changes)
+
+
+def network(name: str, **changes: Any) -> Cell:
+    return cell(name, subject="backbone", stride=1, dim=None, num_heads=None, **changes)
+
+
+TOKENS, MAPS = (2, 8, 32), (2, 32, 4, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "shape", "rest"),
+    [
+        ("Alone", {}, TOKENS, ()),
+        ("Masked", {}, TOKENS, ()),
+        ("Sized", {}, TOKENS, ((4, 2),)),
+        ("SizedByDefault", {}, TOKENS, ((4, 2),)),
+        ("Sides", {}, TOKENS, (4, 2)),
+        ("Conv", {}, MAPS, ()),
+        ("Either", {}, TOKENS, ((4, 2),)),
+        ("Either", {"call": "forward(x)"}, TOKENS, ()),
+        ("Either", {"call": "forward(x, H, W)"}, TOKENS, (4, 2)),
+        ("LastMaps", {"layout": "NHWC"}, (2, 4, 2, 32), ()),
+    ],
+)
+def test_a_module_is_called_as_its_signature_or_the_scenario_says(
+    name: str, forward: dict[str, str], shape: tuple[int, ...], rest: tuple[Any, ...]
+) -> None:
+    subject = build(cell(name, forward=forward), "cpu")
+    assert (tuple(subject.tensor.shape), subject.inputs[1:]) == (shape, rest)
+    assert step_of(subject, "inference")().shape == shape  # type: ignore[attr-defined]
+    (plan,) = plans_of([cell(name, forward=forward)])
+    assert plan.status == "ok"
+
+
+def test_images_of_a_network_may_have_their_channels_last() -> None:
+    assert build(network("Alone"), "meta").tensor.shape == (2, 3, 64, 32)
+    assert build(network("Alone", forward={"layout": "NHWC"}), "meta").tensor.shape == (2, 64, 32, 3)
+
+
+@pytest.mark.parametrize("mode", ["inference", "forward_backward", "training_step"])
+def test_named_inputs_have_their_shapes_and_formats_and_the_first_tensor_of_the_output_counts(
+    mode: str,
+) -> None:
+    ids = {"shape": ["B", 16], "dtype": "int64", "high": 50}
+    forward = {"inputs": {"ids": ids, "mask": {"shape": ["B", 16], "dtype": "bool"}}}
+    encoder = network("Encoder", forward=forward, batch=4, mode=mode)
+    subject = build(encoder, "cpu")
+    ids_of, mask = subject.inputs
+    assert (ids_of.dtype, ids_of.shape, mask.dtype) == (torch.int64, (4, 16), torch.bool)
+    assert 0 <= ids_of.min() < ids_of.max() < 50
+    assert step_of(subject, mode)().shape == (4, 5)  # type: ignore[attr-defined]
+    (plan,) = plans_of([encoder])
+    assert plan.value is not None
+    assert plan.value.cost.macs == 8 * 5
+    assert calls.visit(encoder, QUICK, Visit()).status == "ok"
+    inspected = calls.inspect_cell(encoder, QUICK).value
+    assert inspected is not None
+    assert inspected.memory is not None
+    assert inspected.memory.input_bytes == 4 * 16 * (8 + 1)
+
+
+def test_letters_of_a_mixers_inputs_are_its_grid_and_what_lies_between_is_left_at_its_default() -> None:
+    mask = {"shape": ["B", 7], "dtype": "bool"}
+    forward = {"inputs": {"q": {"shape": ["B", "N", "C"]}, "kv": {"shape": ["B", 7, 32]}, "mask": mask}}
+    subject = build(cell("Cross", forward=forward), "cpu")
+    assert [getattr(value, "shape", value) for value in subject.inputs] == [TOKENS, (2, 7, 32), 0.5, (2, 7)]
+    low = cell("Cross", forward=forward, dtype="bf16", batch=3)
+    subject = build(low, "cpu")
+    output = step_of(subject.renewed(), "inference")()
+    assert isinstance(output, Tensor)
+    check = compare(low, subject, output).check  # all inputs are those of the reference, too
+    assert check is not None
+    assert check.error is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "words"),
+    [
+        (
+            "Cross",
+            {"inputs": {"q": {"shape": ["B", 3]}}},
+            "inputs do not fit forward(q, kv, scale, mask): missing",
+        ),
+        ("Alone", {"inputs": {"y": {"shape": ["B", 3]}}}, "inputs do not fit forward(x)"),
+    ],
+)
+def test_inputs_that_forward_does_not_take_are_a_mistake(name: str, forward: Any, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        plans_of([cell(name, forward=forward)])
+    assert words in str(caught.value)
+
+
+class Three(Linear):
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return q
+
+
+def test_a_signature_that_cannot_be_guessed_is_a_mistake_that_says_what_to_write() -> None:
+    with pytest.raises(UsageError, match=r"forward takes q, k, v, .*inputs: \{q: \[B, …\], k: \[B, …\]"):
+        plans_of([cell("Three")])
+
+
+def test_a_wrong_guess_says_how_benchsuite_calls_it_and_how_to_say_otherwise() -> None:
+    plans = plans_of([cell("LastMaps"), cell("LastMaps", forward={"layout": "NHWC"})])
+    assert [plan.status for plan in plans] == ["error", "ok"]
+    assert plans[0].failure is not None
+    message = plans[0].failure.message
+    assert message.startswith("not enough values to unpack")
+    assert "benchsuite calls forward(x) with x (B, N, dim); if that is wrong, say call: " in message
+    assert "layout: BNC | NCHW | NHWC" in message
+    (told,) = plans_of([cell("LastMaps", forward={"layout": "BNC"})])  # who says it is wrong is not advised
+    assert told.failure is not None
+    assert "benchsuite calls" not in told.failure.message
