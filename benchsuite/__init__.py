@@ -23,9 +23,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from benchsuite.api.comparison import compare, load_gate
-    from benchsuite.api.measurement import count, measure
+    from benchsuite.api.comparison import compare
+    from benchsuite.api.gates import load_gate
     from benchsuite.api.mixers import create_mixer
+    from benchsuite.api.modules import count, measure
     from benchsuite.api.results import load
     from benchsuite.api.runs import run
     from benchsuite.errors import UsageError
@@ -34,12 +35,12 @@ if TYPE_CHECKING:
 _PLACES = {
     "UsageError": "benchsuite.errors",
     "compare": "benchsuite.api.comparison",
-    "count": "benchsuite.api.measurement",
+    "count": "benchsuite.api.modules",
     "count_operator": "benchsuite.measurement.op_table",
     "create_mixer": "benchsuite.api.mixers",
     "load": "benchsuite.api.results",
-    "load_gate": "benchsuite.api.comparison",
-    "measure": "benchsuite.api.measurement",
+    "load_gate": "benchsuite.api.gates",
+    "measure": "benchsuite.api.modules",
     "run": "benchsuite.api.runs",
 }
 """Name → the module that has it."""

@@ -47,10 +47,11 @@ NOT_RUN = {
 }
 """Beginning of a command → why it is only checked word by word."""
 
-_QUICK = "--profile quick --filter 'mixer=hilo,msa resolution=224 kernel=math'"
+_QUICK = "--profile quick --filter 'mixer=hilo,msa resolution<=448 kernel=math'"
 APPENDED = {
     "benchsuite time hilo msa --resolution 224,448": "--dry-run",
-    "benchsuite run hilo": "--dry-run",
+    "benchsuite run hilo": "--dry-run --filter 'mixer=hilo resolution=224'",
+    "benchsuite run hilo --filter": "--dry-run",
     "benchsuite run hilo --out r1": _QUICK,
     "benchsuite run hilo --profile quick --out": _QUICK,
     "benchsuite run hilo --shard": "--profile quick --filter 'mixer=hilo' --executor inline",

@@ -393,6 +393,16 @@ def test_the_example_of_the_docs_runs_and_resumes_with_the_folder_it_began_with(
     assert after.scenario["run"]["pythonpath"] == ["examples/own_mixer"]
 
 
+@pytest.mark.slow
+def test_the_example_of_networks_builds(cli: Cli, repository: Path) -> None:
+    folder = repository / "examples" / "own_network"
+    page = (repository / "docs" / "adding-a-mixer.md").read_text()
+    for line in (folder / "own_network.yaml").read_text().splitlines():
+        assert line in page or not line.startswith("    - ")
+    code, out, _ = cli("check", "--build", folder / "own_network.yaml", "--pythonpath", folder)
+    assert (code, out) == (0, f"{folder}/own_network.yaml: ok, 10 of 10 cells build\n")
+
+
 def test_the_class_that_the_docs_show_is_the_one_of_the_example(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

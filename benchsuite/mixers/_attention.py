@@ -99,9 +99,10 @@ def attend_maps(
         (B, heads × width, N).
     """
     q, k = q.transpose(-2, -1), k.transpose(-2, -1)
-    if kernel == "math":  # mixes maps into maps, so that none is copied
+    if kernel == "math" and not torch.is_grad_enabled():
+        # Maps into maps, so that none is copied; on the way back it would be the attention matrix that is.
         return (v @ _weights(q, k, bias, dropout, scale_q).transpose(-2, -1)).flatten(1, 2)
-    out = attend(q, k, v.transpose(-2, -1), kernel=kernel, bias=bias, dropout=dropout)
+    out = attend(q, k, v.transpose(-2, -1), kernel=kernel, bias=bias, dropout=dropout, scale_q=scale_q)
     return out.transpose(-2, -1).flatten(1, 2)
 
 

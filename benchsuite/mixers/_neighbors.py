@@ -171,9 +171,11 @@ class _Contraction(Function):
 
 
 def _contract(kind: type[_Contraction], one: Tensor, other: Tensor, windows: _Windows) -> Tensor:
-    """Without gradients the formula alone: a tracer that counts sees operators, and no function of ours."""
-    called: Callable[..., Tensor] = kind.apply if torch.is_grad_enabled() else kind.forward
-    return called(one, other, windows)
+    """Without gradients, or traced, the formula alone: a counter sees operators, and no function of ours."""
+    traced = torch.jit.is_tracing()  # type: ignore[attr-defined,no-untyped-call]
+    trains = torch.is_grad_enabled() and not traced
+    call: Callable[..., Tensor] = kind.apply if trains else kind.forward
+    return call(one, other, windows)
 
 
 class _Sums(_Contraction):

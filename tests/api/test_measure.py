@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 import benchsuite
-from benchsuite.api.measurement import Measurement
+from benchsuite.api.modules import Measurement
 
 BRIEF = {"rounds": 3, "max_rounds": 3, "min_samples": 3, "max_samples": 3, "max_s": 0.1, "warmup_s": 0}
 X = torch.randn(2, 16, 8)
@@ -48,7 +48,7 @@ def fresh() -> Measurement:
 
 @pytest.fixture(scope="module")
 def here() -> Measurement:
-    return benchsuite.measure(made_here(), {"x": X, "by": 2.0}, settings=BRIEF)
+    return benchsuite.measure(made_here(), {"by": 2.0, "x": X}, settings=BRIEF)
 
 
 pytestmark = pytest.mark.xdist_group("measure")  # one measurement for several tests
@@ -113,14 +113,27 @@ class TestThisProcess:
 
     def test_positional_inputs_come_in_their_order(self) -> None:
         class Concatenated(nn.Module):
-            def forward(self, x: Tensor, size: int, y: Tensor) -> Tensor:
+            def forward(self, size: int, x: Tensor, y: Tensor) -> Tensor:
                 return torch.cat([x, y.float()], dim=-1)[:, :size]
 
         found = benchsuite.measure(
-            Concatenated(), (X, 4, torch.ones(2, 16, 1, dtype=torch.long)), settings=BRIEF
+            Concatenated(), (4, X, torch.ones(2, 16, 1, dtype=torch.long)), settings=BRIEF
         )
         assert [record.status for record in found.records] == ["ok"]
         assert found.name == "Concatenated"
+
+    @pytest.mark.parametrize("mode", ["inference", "training_step"])
+    def test_whole_numbers_may_come_in_and_a_mapping_out(self, mode: str) -> None:
+        class Embedded(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.table = nn.Embedding(10, 4)
+
+            def forward(self, tokens: Tensor) -> dict[str, Tensor]:
+                return {"embedded": self.table(tokens)}
+
+        found = benchsuite.measure(Embedded(), torch.randint(10, (2, 5)), mode=mode, settings=BRIEF)
+        assert [record.status for record in found.records] == ["ok"]
 
     def test_it_leaves_module_and_process_as_they_were(self) -> None:
         module = made_here().train()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchsuite.errors import ExecutorError
@@ -59,6 +61,47 @@ class DeviceWorkers:
         if settings.ceilings:
             environment["ceilings"] = [self._workers.ceilings(settings.device, settings.ceilings)]
         return environment
+
+
+class CoreSetWorkers:
+    """Device workers on one of several sets of this machine's cores, which another thread may ask to stop.
+
+    Args:
+        share: which of how many sets of cores to use; (0, 1) for all.
+        groups: how many groups are measured on this machine at a time.
+    """
+
+    def __init__(self, share: tuple[int, int], groups: int, name: str = "") -> None:
+        self.name = name
+        self._share, self._groups = share, groups
+        self._stop = threading.Event()
+        self._workers: DeviceWorkers | None = None
+
+    def open(self, settings: WorkerSettings) -> dict[str, Any]:
+        """Start the workers; the machine as they see it.
+
+        Raises:
+            DeviceError: the device is not there.
+            ValueError: there are fewer cores than sets.
+        """
+        number, count = self._share
+        cores = core_sets(count)[number] if count > 1 else None
+        self._workers = DeviceWorkers(replace(settings, cores=cores))
+        return {**self._workers.environment, "groups_on_host": self._groups}
+
+    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
+        """Measure a group; records as they come."""
+        assert self._workers is not None
+        yield from self._workers.measure(cells, self._stop.is_set)
+
+    def stop(self) -> None:
+        """End soon what is under way."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._workers is not None:
+            self._workers.close()
 
 
 def core_sets(count: int, cores: Sequence[int] | None = None) -> list[tuple[int, ...]]:

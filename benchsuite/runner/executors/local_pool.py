@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchsuite.errors import ExecutorError
-from benchsuite.results.record import Cell, Record
-from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
+from benchsuite.results.record import Cell
+from benchsuite.runner.executors.device_workers import CoreSetWorkers, core_sets
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.planning_workers import PlanningWorkers
@@ -51,11 +50,16 @@ class LocalPoolExecutor:
         recorder: RunRecorder,
         stopping: Callable[[], bool],
     ) -> None:
+        count = len(self._cores)
+
+        def start(number: int) -> CoreSetWorkers:
+            own = self._cores[number]
+            return CoreSetWorkers((number, count), count, f"cores {own[0]}–{own[-1]}")
+
         for device, chosen in settings.items():
             due = [group for group in groups if group.device == device]
             if due:
-                pool = WorkerPool(lambda number: _CoreSetWorker(number, self._cores), len(self._cores))
-                pool.run(due, replace(chosen, answers=self._answers), recorder, stopping)
+                WorkerPool(start, count).run(due, replace(chosen, answers=self._answers), recorder, stopping)
 
     def close(self) -> None:
         self.planner.close()
@@ -67,28 +71,3 @@ class LocalPoolExecutor:
                 "GPUs work side by side without it"
             )
         return "cpu"
-
-
-class _CoreSetWorker:
-    """A worker of a pool on this machine."""
-
-    def __init__(self, number: int, cores: Sequence[tuple[int, ...]]) -> None:
-        self.name = f"cores {cores[number][0]}–{cores[number][-1]}"
-        self._cores, self._count = cores[number], len(cores)
-        self._workers: DeviceWorkers | None = None
-        self._stop = threading.Event()
-
-    def open(self, settings: WorkerSettings) -> Mapping[str, Any]:
-        self._workers = DeviceWorkers(replace(settings, cores=self._cores))
-        return {**self._workers.environment, "groups_on_host": self._count}
-
-    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        assert self._workers is not None
-        return self._workers.measure(cells, self._stop.is_set)
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def close(self) -> None:
-        if self._workers is not None:
-            self._workers.close()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
 from benchsuite.results.record import Cell, Record
-from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets, one_device
+from benchsuite.runner.executors.device_workers import CoreSetWorkers, one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.planning_workers import PlanningWorkers
@@ -202,7 +202,7 @@ class _Actor:
                     f"no worker on {self._slot.host} within {self._timeout_s:g} s: what it needs "
                     f"({self._slot.cpus:g} CPUs, {self._slot.gpus} GPUs) is in use"
                 ) from None
-            opened, reply = self._ray.get(self._actor.open.remote(settings))
+            opened, reply = self._ray.get(self._actor.opened.remote(settings))
         if opened:
             environment: Mapping[str, Any] = reply
             return environment
@@ -238,52 +238,31 @@ class _Actor:
             raise WorkerLost(f"the worker on {self.name} was lost ({type(error).__name__})") from error
 
 
-class ActorWorkers:
+class ActorWorkers(CoreSetWorkers):
     """Measures groups on the device that Ray has given to this process.
 
     Args:
-        share: which of how many sets of this machine's cores to use; (0, 1) for all.
-        groups: how many groups are measured on this machine at a time.
         threads: what the driver has in OMP_NUM_THREADS. Ray puts a number of its own there, and records would
             differ from those of other executors.
     """
 
     def __init__(self, share: tuple[int, int], groups: int, threads: str | None) -> None:
-        self._share, self._groups = share, groups
-        self._stop = threading.Event()
-        self._workers: DeviceWorkers | None = None
+        super().__init__(share, groups)
         os.environ.pop(THREADS, None)
         if threads is not None:
             os.environ[THREADS] = threads
 
-    def open(self, settings: WorkerSettings) -> tuple[bool, Any]:
-        """Start the workers: (True, environment), or (False, what is wrong with the input)."""
+    def opened(self, settings: WorkerSettings) -> tuple[bool, Any]:
+        """(True, environment) of workers that were started, or (False, what is wrong with the input)."""
         move_to(settings.folder)
-        number, count = self._share
         try:
-            cores = core_sets(count)[number] if count > 1 else None
-            self._workers = DeviceWorkers(replace(settings, cores=cores))
+            return True, self.open(settings)
         except (BenchsuiteError, ValueError) as error:
             return False, error if isinstance(error, BenchsuiteError) else str(error)
-        return True, {**self._workers.environment, "groups_on_host": self._groups}
-
-    def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        """Measure a group; records as they come."""
-        assert self._workers is not None
-        yield from self._workers.measure(cells, self._stop.is_set)
-
-    def stop(self) -> None:
-        """End soon what is under way."""
-        self._stop.set()
 
     def process_info(self) -> Mapping[str, int]:
         """Its process id, for those who want to disturb it."""
         return {"pid": os.getpid()}
-
-    def close(self) -> None:
-        """End the workers."""
-        if self._workers is not None:
-            self._workers.close()
 
 
 def _connected(address: object, timeout_s: float) -> Any:

@@ -66,12 +66,12 @@ def test_a_run_in_which_nothing_can_be_tried_describes_the_machine_that_planned(
 name: large
 title: What does not fit
 sweep:
-  {mixer: [{name: 'tests.nowhere:Absent', label: gone}], resolution: 32, dim: 16, num_heads: 4, device: cpu}
+  {mixer: hilo, resolution: 48, dim: 16, num_heads: 4, device: cpu}  # its grid is of 3
 """
     executor = Refusing(1)
     sweep(executor, tmp_path / "run", text)
     run = read_run(tmp_path / "run")
-    assert [(record.status, record.session) for record in run.records] == [("error", 1)]
+    assert [(record.status, record.session) for record in run.records] == [("unsupported", 1)]
     assert list(run.environments) == [1]
 
 
