@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 ESCAPE = "benchsuite.escape"
@@ -83,3 +84,19 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(ESCAPE, _escape)
+
+
+def slug(text: str) -> str:
+    """Letters, digits and hyphens, for names of files and addresses; "x" if nothing is left."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """The names, all different: one that repeats is followed by "-2", "-3"."""
+    found: dict[str, None] = {}
+    for base in names:
+        name, number = base, 2
+        while name in found:
+            name, number = f"{base}-{number}", number + 1
+        found[name] = None
+    return list(found)

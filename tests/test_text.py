@@ -17,6 +17,7 @@ from benchsuite.text import (
     escaped,
     in_markdown,
     in_spreadsheet,
+    numbered,
     printable,
     storable,
 )
@@ -79,3 +80,7 @@ def test_a_spreadsheet_computes_nothing() -> None:
 
 def test_markdown_shows_html_and_keeps_a_text_in_its_cell() -> None:
     assert in_markdown("<img src=x onerror=alert(1)>\n& |") == "&lt;img src=x onerror=alert(1)&gt; &amp; \\|"
+
+
+def test_names_that_repeat_are_numbered_in_order() -> None:
+    assert numbered(["a", "b", "a", "a", "a-2"]) == ["a", "b", "a-2", "a-3", "a-2-2"]

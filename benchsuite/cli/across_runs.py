@@ -147,7 +147,8 @@ def history(
 
     Verdicts are findings: the exit code is 0 whatever is found.
     """
-    from benchsuite.report.history_page import FORMATS, plain, to_csv, to_otava
+    from benchsuite.findings.history_files import to_csv, to_otava
+    from benchsuite.report.history_page import FORMATS, plain
 
     require_word("--format", format, FORMATS)
     series = _series(folder, scenario)

@@ -18,7 +18,8 @@ from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import fixed, joined, pixels, slug
+from benchsuite.report.words import fixed, joined, pixels
+from benchsuite.text import numbered, slug
 
 RANDOM = (
     "These weights are random. What is shown is what the architecture does before any training, and nothing "
@@ -103,18 +104,15 @@ def save_all(folders: Sequence[Path], out: Path) -> None:
 
     Call it with `theme.applied()`.
     """
-    taken: set[str] = set()
+    figures = []
     for number, folder in enumerate(folders, start=1):
         found = read_analyses(folder / ANALYSES)
         run = f"run{number}" if len(folders) > 1 else ""
         for subject in found.subjects if found else ():
             for title, drawing in _drawings(subject):
-                name = base = slug(f"analysis {title} {run} {subject.name}")
-                again = 2
-                while name in taken:
-                    name, again = f"{base}-{again}", again + 1
-                taken.add(name)
-                save(drawing.figure, out, name)
+                figures.append((slug(f"analysis {title} {run} {subject.name}"), drawing.figure))
+    for name, (_, figure) in zip(numbered(name for name, _ in figures), figures, strict=True):
+        save(figure, out, name)
 
 
 def _drawings(subject: SubjectAnalysis) -> Iterator[tuple[str, Drawing]]:

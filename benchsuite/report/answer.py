@@ -7,7 +7,7 @@ be so, with the reason.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from benchsuite.format import si, significant
 from benchsuite.labels import noun
@@ -154,47 +154,6 @@ def range_of(ratios: Sequence[float]) -> str:
     return " to ".join(dict.fromkeys(f"{end:.2f}" if end >= 0.1 else significant(end, 2) for end in ends))
 
 
-@dataclass(frozen=True, slots=True)
-class _Least:
-    """The cells of a ranking with the fewest MACs.
-
-    Attributes:
-        verdict: "fastest", "perhaps" or "slower"; "among" where several need the fewest, and one of them is
-            the fastest; "all" where every cell needs the same.
-        behind: speed of the fastest of them as a multiple of the leader's.
-        doubt: who may need fewer.
-    """
-
-    ranking: Ranking
-    names: tuple[str, ...]
-    verdict: str
-    behind: float
-    doubt: str
-
-
-def _least(ranking: Ranking) -> _Least | None:
-    known = ranking.countable
-    if len(known) < 2:
-        return None
-    least = min(point.macs for point in known)
-    cheapest = [point for point in known if point.macs == least]
-    # A lower bound above the least cannot be the least; one below it can.
-    open_ = names_of(p for p in ranking.cells if not p.exact and p.macs < least)
-    doubt = f" (unless it is {joined(open_, 'or')}, with a lower bound only)" if open_ else ""
-    leaders = ranking.leaders
-    ahead = [point for point in leaders if point in cheapest]
-    if len(cheapest) == len(ranking.cells):
-        verdict = "all"
-    elif not ahead:
-        verdict = "slower"
-    elif len(ahead) < len(leaders) and ranking.open:
-        verdict = "perhaps"
-    else:
-        verdict = "fastest" if len(cheapest) == 1 else "among"
-    behind = 1.0 if ahead else ranking.order.between(cheapest[0], leaders[0]).ratio
-    return _Least(ranking, tuple(p.name for p in cheapest), verdict, behind, doubt)
-
-
 _MEANT: Mapping[str, str] = {
     "fastest": "the fewest MACs meant fastest",
     "among": "the fastest is among those with the fewest MACs",
@@ -204,52 +163,71 @@ _MEANT: Mapping[str, str] = {
 }
 
 
+def _meaning(ranking: Ranking) -> str:
+    """Whether those with the fewest MACs are fastest, as a key of `_MEANT`."""
+    cheapest, leaders = _cheapest(ranking), ranking.leaders
+    ahead = [point for point in leaders if point in cheapest]
+    if len(cheapest) == len(ranking.cells):
+        return "all"
+    if not ahead:
+        return "slower"
+    if len(ahead) < len(leaders) and ranking.open:
+        return "perhaps"
+    return "fastest" if len(cheapest) == 1 else "among"
+
+
+def _cheapest(ranking: Ranking) -> list[Point]:
+    """The cells with the fewest MACs of those with an exact count."""
+    least = min(point.macs for point in ranking.countable)
+    return [point for point in ranking.countable if point.macs == least]
+
+
 def fewest(fields: Sequence[Ranking]) -> str:
     """Sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
-    least_of = [least for ranking in fields if (least := _least(ranking)) is not None]
+    judged = [ranking for ranking in fields if len(ranking.countable) > 1]
+    alike = grouped(judged, _meaning)
     parts = []
-    for verdict, words in _MEANT.items():
-        same = [one for one in least_of if one.verdict == verdict]
-        if not same:
-            continue
-        every = (
-            ""
-            if len(least_of) == 1
-            else " at any resolution"
-            if verdict == "slower"
-            else " at every resolution"
-        )
-        text = words + (every if len(same) == len(least_of) else f" at {_where(same)}")
-        if verdict != "all":
-            text += f": {_who(same)}"
-        if verdict == "slower":
-            first = {one.ranking.leaders[0].name for one in same}
-            ahead = first.pop() if len(first) == 1 else "the fastest"
-            reaches = "reaches" if all(len(one.names) == 1 for one in same) else "reach at most"
-            text += f" and {reaches} {range_of([one.behind for one in same])} times the speed of {ahead}"
-        parts.append(text)
+    for meaning in (key for key in _MEANT if key in alike):
+        same = alike[meaning]
+        text = _MEANT[meaning]
+        if len(judged) > 1:
+            every = "any" if meaning == "slower" else "every"
+            text += f" at {every} resolution" if len(alike) == 1 else f" at {_where(same)}"
+        text += "" if meaning == "all" else f": {_who(same)}"
+        parts.append(text + (_behind(same) if meaning == "slower" else ""))
     parts += [text for text in [_correlation(fields)] if text]
     text = "; ".join(parts)
     return sentence(f"{text[:1].upper()}{text[1:]}")
 
 
-def _where(found: Sequence[_Least]) -> str:
-    return places([one.ranking.resolution for one in found])
+def _where(shared: Sequence[Ranking]) -> str:
+    return places([ranking.resolution for ranking in shared])
 
 
-def _who(found: Sequence[_Least]) -> str:
+def _who(shared: Sequence[Ranking]) -> str:
     """Clause: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
-    alike = grouped(found, lambda one: (one.names, one.doubt))
+    alike = grouped(shared, lambda one: (tuple(p.name for p in _cheapest(one)), _doubt(one)))
     if len(alike) == 1:
-        one = found[0]
-        least = min(point.macs for point in one.ranking.countable)
-        size = f" ({si(least)} per image)" if len(found) == 1 else ""
-        return (
-            f"{some(one.names, 3)} {'needs' if len(one.names) == 1 else 'need'} the fewest{size}{one.doubt}"
-        )
-    return joined(
-        [f"{some(names, 3)} at {_where(shared)}{doubt}" for (names, doubt), shared in alike.items()]
-    )
+        ((names, doubt),) = alike
+        size = f" ({si(_cheapest(shared[0])[0].macs)} per image)" if len(shared) == 1 else ""
+        return f"{some(names, 3)} {'needs' if len(names) == 1 else 'need'} the fewest{size}{doubt}"
+    return joined([f"{some(names, 3)} at {_where(same)}{doubt}" for (names, doubt), same in alike.items()])
+
+
+def _doubt(ranking: Ranking) -> str:
+    """Who may need fewer: a lower bound above the least cannot be the least, one below it can."""
+    least = _cheapest(ranking)[0].macs
+    may_be = names_of(point for point in ranking.cells if not point.exact and point.macs < least)
+    return f" (unless it is {joined(may_be, 'or')}, with a lower bound only)" if may_be else ""
+
+
+def _behind(shared: Sequence[Ranking]) -> str:
+    """Clause on the speed of those with the fewest MACs: " and reaches 0.50 times the speed of b"."""
+    ratios = [one.order.between(_cheapest(one)[0], one.leaders[0]).ratio for one in shared]
+    first = names_of(one.leaders[0] for one in shared)
+    reaches = "reaches" if all(len(_cheapest(one)) == 1 for one in shared) else "reach at most"
+    ahead = first[0] if len(first) == 1 else "the fastest"
+    return f" and {reaches} {range_of(ratios)} times the speed of {ahead}"
 
 
 def _correlation(fields: Sequence[Ranking]) -> str:

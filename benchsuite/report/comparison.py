@@ -34,6 +34,8 @@ CAVEAT = (
     "confidence intervals as far as the self-test measured it; without a self-test no cell is called slower "
     "or faster. To test whether code became slower, use benchsuite gate, which measures both sides in turns."
 )
+_MACHINE = ("device", "threads", "machine")
+"""Conditions that are a machine's rather than a cell's, but where one run varies them."""
 Setting = tuple[Any, ...]
 Tables = Mapping[str, Mapping[str, Point]]
 """Letter of a run → cell, whatever machine it ran on → the cell there."""
@@ -129,9 +131,9 @@ def compare(runs: Sequence[Run]) -> Comparison:
     tables: dict[str, dict[str, Point]] = {}
     for i, (run, records) in enumerate(zip(runs, kept, strict=True)):
         found = zip(records, points(records, run.environments), strict=True)
-        tables[_letter(i)] = {record.id if several else _anywhere(record): point for record, point in found}
+        tables[_letter(i)] = {_key(record, point if several else None): point for record, point in found}
     every = [point for table in tables.values() for point in table.values()]
-    settings = settings_of(every, besides=() if several else ("device", "threads", "machine"))
+    settings = settings_of(every, besides=() if several else _MACHINE)
     words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(every, settings, strict=True)}
     shared = _shared(tables)
     reference, wanted = _reference(runs, tables, shared)
@@ -208,6 +210,12 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
 
 def _letter(place: int) -> str:
     return chr(ord("A") + place) if place < 26 else f"R{place + 1}"
+
+
+def _key(record: Record, point: Point | None) -> str:
+    """What a cell has in common with that of another run; with its machine, where a point is given."""
+    machine = [str(point.settings[key]) for key in _MACHINE] if point else []
+    return " ".join([_anywhere(record), *machine])
 
 
 def _anywhere(record: Record) -> str:

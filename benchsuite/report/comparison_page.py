@@ -127,11 +127,10 @@ def _about_comparability(found: Comparison) -> Iterator[str]:
     yield from found.warnings
 
 
-def _times(found: Comparison) -> Section:
+def _times(found: Comparison) -> Section | None:
     shown = [cell for cell in found.cells if any(point.latency.known for point in cell.points.values())]
-    sentences = tuple(_about_times(found))
     if not shown:
-        return Section("times", "Times", sentences)
+        return None
     factor, unit = scale_of((p.latency.value for cell in shown for p in cell.points.values()), "s")
     letters = [run.letter for run in found.runs]
     numbers = [f"{letter} ({unit})" for letter in letters] + [f"{letter} / A" for letter in letters[1:]]
@@ -153,7 +152,10 @@ def _times(found: Comparison) -> Section:
     )
     heads = ("Cell", *numbers, _judged(found), "Remarks")
     return Section(
-        "times", "Times", sentences, (trimmed(table(caption, heads, rows, numeric=numbers, sortable=True)),)
+        "times",
+        "Times",
+        tuple(_about_times(found)),
+        (trimmed(table(caption, heads, rows, numeric=numbers, sortable=True)),),
     )
 
 
@@ -243,7 +245,9 @@ def _relative(found: Comparison) -> Section | None:
     return Section("relative", title, (about, wish) if found.wanted else (about,), (ratios,))
 
 
-def _exact(found: Comparison) -> Section:
+def _exact(found: Comparison) -> Section | None:
+    if not found.cells:
+        return None
     rows = [
         (
             found.words[change.cell.id],
@@ -261,7 +265,7 @@ def _exact(found: Comparison) -> Section:
         same = (
             "Parameters, MACs, operators, graphs and peak memory are the same wherever both sides have them."
         )
-        return Section("exact", "Exact numbers", (same if found.cells else "There is nothing to compare.",))
+        return Section("exact", "Exact numbers", (same,))
     there = "B" if len(found.runs) == 2 else "There"
     numbers = ("A", there, f"{there} / A")
     cells = len({row[0] for row in rows})

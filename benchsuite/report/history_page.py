@@ -1,11 +1,9 @@
-"""A history in words, tables and files: which cells stepped or drift, where and by how much."""
+"""A history in words and tables: which cells stepped or drift, where and by how much."""
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchsuite.findings.count_changes import Change
@@ -13,11 +11,10 @@ from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_ra
 from benchsuite.format import significant
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import metric_words
-from benchsuite.report.points import grouped, points
+from benchsuite.report.points import points
 from benchsuite.report.tables import Section, TableCell, table, trimmed
-from benchsuite.report.words import counted, fixed, slug, some
+from benchsuite.report.words import counted, fixed, some
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
-from benchsuite.text import in_spreadsheet
 
 FORMATS = ("text", "json", "csv", "otava")
 LEAST = 2 * SHORTEST
@@ -216,83 +213,6 @@ def _plain(series: Series, words: str) -> dict[str, Any]:
             for before, after, change in series.changes
         ],
     }
-
-
-def to_csv(history: Sequence[Series]) -> str:
-    """A row for each run of each series, in SI base units; empty where there is no number."""
-    heads = (
-        "scenario machine cell name resolution kernel batch dtype run time commit dirty status "
-        "latency_s level step params macs peak_allocated_bytes"
-    ).split()
-    return _csv([heads, *(row for series in history for row in _rows(series))])
-
-
-def _rows(series: Series) -> Iterator[list[Any]]:
-    cell = series.cell
-    size = "x".join(str(side) for side in dict.fromkeys(cell.resolution))
-    starts = {id(shift.after): shift.step for shift in series.shifts}
-    level = 0
-    for point in series.points:
-        step = starts.get(id(point))
-        level += step is not None
-        cost, memory = point.record.cost, point.record.memory
-        yield [
-            series.scenario, series.machine, cell.id, cell.name, size, cell.kernel,
-            cell.batch, cell.dtype, point.run, point.time, point.commit or "", str(point.dirty).lower(),
-            point.record.status, "" if point.latency_s is None else point.latency_s, level,
-            "" if step is None else step.ratio, cost.params if cost else "", cost.macs if cost else "",
-            memory.peak_allocated_bytes if memory else "",
-        ]  # fmt: skip
-
-
-def to_otava(history: Sequence[Series]) -> dict[str, str]:
-    """Files that apache-otava reads: name → text, `otava.yaml` with the tests and a CSV for each.
-
-    The layout is that of its CSV importer: a column `time`, attributes, and one column of numbers for each
-    metric. It takes no empty numbers, so cells that were timed in the same runs share a file, and those that
-    miss a run have another.
-    """
-    files: dict[str, str] = {}
-    config = ["tests:"]
-
-    def place(series: Series) -> tuple[str, str, tuple[tuple[str, str], ...]]:
-        return series.scenario, series.machine, tuple((p.time, p.run) for p in series.timed)
-
-    groups = grouped((series for series in history if series.timed), place)
-    seen: dict[str, int] = {}
-    for (scenario, machine, _), alike in groups.items():
-        name = slug(f"{scenario} {machine}")
-        seen[name] = seen.get(name, 0) + 1
-        if seen[name] > 1:
-            name += f"-{seen[name]}"
-        cells = [series.cell.id for series in alike]
-        timed = list(zip(*(series.timed for series in alike), strict=True))
-        rows = [
-            [row[0].time, row[0].commit or "", row[0].run, *(_second(one) for one in row)] for row in timed
-        ]
-        files[f"{name}.csv"] = _csv([["time", "commit", "run", *cells], *rows])
-        config += [
-            f"  {name}:",
-            "    type: csv",
-            f"    file: {name}.csv",
-            "    time_column: time",
-            "    attributes: [commit, run]",
-            "    metrics:",
-            *(line for id in cells for line in (f"      {id}:", "        direction: -1")),
-        ]
-    return {"otava.yaml": "\n".join(config) + "\n", **files} if files else {}
-
-
-def _second(point: HistoryPoint) -> float:
-    assert point.latency_s is not None  # it is of `Series.timed`
-    return point.latency_s
-
-
-def _csv(rows: Sequence[Sequence[Any]]) -> str:
-    out = io.StringIO()
-    inert = ([in_spreadsheet(one) if isinstance(one, str) else one for one in row] for row in rows)
-    csv.writer(out, lineterminator="\n").writerows(inert)
-    return out.getvalue()
 
 
 def _known(value: Any) -> str:

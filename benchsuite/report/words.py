@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 
 from benchsuite.format import significant
@@ -76,11 +75,6 @@ def places(resolutions: Sequence[int | str]) -> str:
 def argument(key: str) -> str:
     """Name of an argument in figures and sentences: α as the papers print it."""
     return "α" if key == "alpha" else key
-
-
-def slug(text: str) -> str:
-    """Letters, digits and hyphens, for names of files and addresses; "x" if nothing is left."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "x"
 
 
 def signed(value: float) -> str:

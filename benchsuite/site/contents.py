@@ -8,9 +8,10 @@ from typing import Any
 
 from benchsuite.findings.history import Series, history
 from benchsuite.report.points import Point, points
-from benchsuite.report.words import counted, joined, slug
+from benchsuite.report.words import counted, joined
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
+from benchsuite.text import numbered, slug
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +129,4 @@ def _cells(name: str, run: Run) -> Iterator[SiteCell]:
 
 def addresses(words: list[str]) -> dict[str, str]:
     """Words → names of files, all different: words that would share one are numbered in order."""
-    names: dict[str, str] = {}
-    taken: set[str] = set()
-    for word in words:
-        base = name = slug(word)
-        number = 2
-        while name in taken:
-            name, number = f"{base}-{number}", number + 1
-        taken.add(name)
-        names[word] = name
-    return names
+    return dict(zip(words, numbered(map(slug, words)), strict=True))

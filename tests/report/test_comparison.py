@@ -167,11 +167,16 @@ def test_threads_tell_cells_apart_where_a_run_varies_them() -> None:
     assert len(compare([on(cells), on(cells)]).cells) == 2
 
 
+def test_cells_of_a_merged_run_are_compared_by_the_name_of_their_machine() -> None:
+    merged = on([make_record("a", machine=name) for name in ("NVIDIA H200", "NVIDIA A100")])
+    (cell,) = compare([merged, on([make_record("a")], gpu="NVIDIA A100")]).cells
+    assert cell.points["A"].settings["machine"] == cell.points["B"].settings["machine"] == "NVIDIA A100"
+
+
 def test_runs_without_a_common_cell_say_so() -> None:
     runs = two([make_record(batch=64)], [make_record(batch=8)])
     assert "No cell is in two of the runs" in said(runs)
-    assert "There is nothing to compare." in said(runs)
-    assert "Times are" not in said(runs)
+    assert list(titled(runs)) == ["comparable", "missing"]
 
 
 def test_empty_runs_can_be_compared() -> None:

@@ -8,9 +8,10 @@ import io
 import yaml
 
 from benchsuite.findings.history import Series, history
-from benchsuite.report.history_page import named, percent, plain, sections, to_csv, to_otava
+from benchsuite.findings.history_files import to_csv, to_otava
+from benchsuite.report.history_page import named, percent, plain, sections
 from benchsuite.report.tables import Section, texts
-from benchsuite.report.words import slug
+from benchsuite.text import slug
 from tests.report.runs import on
 from tests.report.synthetic import make_record
 

@@ -16,7 +16,7 @@ from benchsuite.report.points import Point
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import sweeps
 from benchsuite.report.theme import common_start_note, looks
-from benchsuite.report.words import slug
+from benchsuite.text import slug
 
 
 @dataclass(frozen=True, slots=True)
