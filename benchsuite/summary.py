@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import byte_size, si, significant
 from benchsuite.labels import USUAL, noun, pixels, unusual_axes
+from benchsuite.results.cell import Cell
 from benchsuite.results.kernels import backends_of, kernel_ran
-from benchsuite.results.record import Cell, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.terminal import console, print_table
 
