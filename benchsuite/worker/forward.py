@@ -137,9 +137,12 @@ def guessed(cell: Cell, module: nn.Module) -> str:
     ours = cell.target in BACKBONES or cell.target.startswith((*LIBRARIES, OBJECT))
     if ours or cell.forward or getattr(type(module), "layout", None) is not None:
         return ""
-    layout = layout_of(cell, module)
-    what = "images (B, 3, H, W)" if cell.subject == "backbone" else _AXES[layout]
-    return f"benchsuite calls {call_of(cell, module)} with x {what}; if that is wrong, say {_OTHERWISE}"
+    call = call_of(cell, module)
+    if cell.subject == "backbone":
+        return f"benchsuite calls {call} with x images (B, 3, H, W); if that is wrong, say {_OTHERWISE}"
+    x = _AXES[layout_of(cell, module)]
+    network = "a whole network is subject: backbone (time: --network)"
+    return f"benchsuite calls {call} with x {x}; if that is wrong, say {_OTHERWISE}; {network}"
 
 
 class NotATensor(TypeError):  # noqa: N818  no fault of whoever calls it
