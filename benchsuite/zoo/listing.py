@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from benchsuite.backbones import BACKBONES
 from benchsuite.mixers import MIXERS
 from benchsuite.text import in_markdown, in_spreadsheet
-from benchsuite.zoo.catalogue import AXES, SEE_SOURCE, ZooEntry, backbone_entry
+from benchsuite.zoo.catalogue import AXES, OF_A_BACKBONE, SEE_SOURCE, ZooEntry, backbone_entry
 from benchsuite.zoo.count import Count, count_backbones, published
 from benchsuite.zoo.source import Parameter
 
@@ -199,7 +199,8 @@ def backbone_page(name: str, width: int = PAGE_WIDTH) -> str:
     """
     entry = backbone_entry(name)
     (count,) = count_backbones([name])
-    return "\n".join([*_head(entry, width), "", *_counts(count, width), "", *_stages(entry, width)])
+    params = _wrapped(f"{'params':<10}", ", ".join(OF_A_BACKBONE[name]), width)
+    return "\n".join([*_head(entry, width), *params, "", *_counts(count, width), "", *_stages(entry, width)])
 
 
 def _counts(count: Count, width: int) -> Iterator[str]:
