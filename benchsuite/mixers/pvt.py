@@ -53,8 +53,9 @@ class _ReducedAttention(nn.Module, ABC):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         batch, tokens, _ = x.shape
-        q = self.q(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
+        # Keys first: what reducing takes is free before there are queries.
         k, v = split_heads(self.kv(self._reduce(x, size)), self.num_heads, 2)  # each B, heads, M, head_dim
+        q = self.q(x).reshape(batch, tokens, self.num_heads, self.head_dim).transpose(1, 2)
         x = attend(q, k, v, kernel=self.kernel, dropout=self.attn_drop if self.training else 0.0)
         x = x.transpose(1, 2).flatten(2)  # the same name, so that the heads' memory is free
         out: Tensor = self.proj_drop(self.proj(x))
