@@ -327,7 +327,7 @@ def test_one_error_of_a_module_at_many_sizes_is_told_once_with_its_place(
     assert place.startswith(f"{path}:3:")
     assert place.endswith("  sweep.mixer[0].name")
     assert message.startswith("  Mine width=1 and 1 more  error: mat1 and mat2 shapes cannot be multiplied")
-    assert message.endswith("inputs: {x: [B, 3, 64]}  (4 cells)")
+    assert message.endswith("a whole network is subject: backbone (time: --network)  (4 cells)")
     assert end == "1 problem"
 
 

@@ -131,6 +131,10 @@ _SIZES_OF: dict[str, tuple[str, ...]] = {
 _OF_STAGES = (*SIZES.values(), *(f"stage{number}.{size}" for number in range(1, 5) for size in SIZES))
 
 
+class SizeError(ValueError):
+    """The network has no such size, or not with this value; says which it has."""
+
+
 def sizes_of(name: str) -> tuple[str, ...]:
     """Sizes that the builder of a network takes."""
     return _SIZES_OF.get(BACKBONES[name].partition(":")[0].rpartition(".")[2], _OF_STAGES)

@@ -6,14 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
-from benchsuite.backbones import SIZES
+from benchsuite.backbones import SIZES, SizeError
 from benchsuite.backbones._stage import HierarchyConfig
 
 Config = TypeVar("Config")
-
-
-class SizeError(ValueError):
-    """The network has no such size, or not with this value; says which it has."""
 
 
 def resized(config: Config, sizes: Mapping[str, Any]) -> Config:

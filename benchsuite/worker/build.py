@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from benchsuite.backbones import BACKBONES
-from benchsuite.backbones._sizes import SizeError
+from benchsuite.backbones import BACKBONES, SizeError
 from benchsuite.errors import Unsupported, UsageError, did_you_mean
 from benchsuite.measurement.precision import FORMATS, require_dtype
 from benchsuite.mixers import BLOCKS, MIXERS

@@ -34,7 +34,7 @@ def layout_of(cell: Cell, module: nn.Module) -> Layout:
     said: Layout | None = cell.forward.get("layout")
     if cell.subject == "backbone":
         return said or "NCHW"
-    said = said or getattr(module, "layout", None)
+    said = said or getattr(type(module), "layout", None)
     if said is not None:
         return said
     flat = not any(type(part).__name__.endswith("2d") for part in module.modules())
@@ -52,7 +52,7 @@ def call_of(cell: Cell, module: nn.Module) -> Call:
         return said
     parameters = inspect.signature(module.forward).parameters.values()
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        layout = getattr(module, "layout", "BNC")
+        layout = getattr(type(module), "layout", "BNC")
         return "forward(x, size)" if layout == "BNC" and cell.subject != "backbone" else "forward(x)"
     positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     names = [one.name.lower() for one in positional[1:]]
@@ -135,11 +135,14 @@ def guessed(cell: Cell, module: nn.Module) -> str:
     """How a module of one's own is called and how to say otherwise, where neither its entry nor its class
     says it; empty where they do."""
     ours = cell.target in BACKBONES or cell.target.startswith((*LIBRARIES, OBJECT))
-    if ours or cell.forward or getattr(module, "layout", None) is not None:
+    if ours or cell.forward or getattr(type(module), "layout", None) is not None:
         return ""
-    layout = layout_of(cell, module)
-    what = "images (B, 3, H, W)" if cell.subject == "backbone" else _AXES[layout]
-    return f"benchsuite calls {call_of(cell, module)} with x {what}; if that is wrong, say {_OTHERWISE}"
+    call = call_of(cell, module)
+    if cell.subject == "backbone":
+        return f"benchsuite calls {call} with x images (B, 3, H, W); if that is wrong, say {_OTHERWISE}"
+    x = _AXES[layout_of(cell, module)]
+    network = "a whole network is subject: backbone (time: --network)"
+    return f"benchsuite calls {call} with x {x}; if that is wrong, say {_OTHERWISE}; {network}"
 
 
 class NotATensor(TypeError):  # noqa: N818  no fault of whoever calls it

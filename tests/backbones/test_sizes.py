@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchsuite.backbones import BACKBONES, sizes_of
-from benchsuite.backbones._sizes import SizeError
+from benchsuite.backbones import BACKBONES, SizeError, sizes_of
 from benchsuite.worker.build import backbone_builder
 
 ONE_OF_EACH = {target.partition(":")[0]: name for name, target in BACKBONES.items()}

@@ -73,6 +73,17 @@ class LastMaps(Linear):
         return self.linear(x).view(-1, height, width, x.shape[-1])  # type: ignore[no-any-return]
 
 
+class HoldsALayout(Linear):
+    """Has something else of that name, which says nothing of its input."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+        self.layout = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layout(self.linear(x))  # type: ignore[no-any-return]
+
+
 class Either(Linear):
     def forward(self, x: Tensor, *sides: Any) -> Tensor:
         return self.linear(x) + len(sides)  # type: ignore[no-any-return]
@@ -115,6 +126,7 @@ TOKENS, MAPS = (2, 8, 32), (2, 32, 4, 2)
     [
         ("Alone", {}, TOKENS, ()),
         ("Masked", {}, TOKENS, ()),
+        ("HoldsALayout", {}, TOKENS, ()),
         ("Sized", {}, TOKENS, ((4, 2),)),
         ("SizedByDefault", {}, TOKENS, ((4, 2),)),
         ("Sides", {}, TOKENS, (4, 2)),
