@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend_maps
+from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, attend_maps
 from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
 from benchsuite.mixers._timm import round_width
@@ -63,11 +64,22 @@ class NonLocal(nn.Module):
         self.norm = nn.BatchNorm2d(dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        t, p, g = (project(x).flatten(2)[:, None] for project in (self.t, self.p, self.g))  # B, 1, width, N
-        t = t * (self.scale * math.sqrt(self.width))  # attention divides by √width
-        mixed = attend_maps(t, p, g, kernel=self.kernel).view(x.shape[0], self.width, *x.shape[2:])
-        out: Tensor = x + self.norm(self.z(mixed))
+        scale = self.scale * math.sqrt(self.width)  # attention divides by √width
+        if self.kernel == "math":
+            t, p, g = (project(x).flatten(2)[:, None] for project in (self.t, self.p, self.g))
+            mixed = attend_maps(t * scale, p, g, kernel=self.kernel)  # from B, 1, width, N
+        else:
+            t, p, g = (_tokens(project, x)[:, None] for project in (self.t, self.p, self.g))
+            mixed = attend(t * scale, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
+        out: Tensor = x + self.norm(self.z(mixed.reshape(x.shape[0], self.width, *x.shape[2:])))
         return out
+
+
+def _tokens(project: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1 × 1 convolution of (B, C, H, W) maps as (B, N, width) tokens, as fused kernels take them."""
+    assert project.bias is not None
+    weight = project.weight.flatten(1).t().expand(x.shape[0], -1, -1)
+    return torch.baddbmm(project.bias, x.flatten(2).transpose(1, 2), weight)
 
 
 PORTS = {
