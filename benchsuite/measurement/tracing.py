@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -170,8 +170,17 @@ class _Constant(nn.Module):
         for number, buffer in enumerate(module.buffers()):
             self.register_buffer(f"buffer{number}", buffer)
 
-    def forward(self, *tensors: Tensor) -> Tensor:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         given = iter(tensors)
         (module,) = self.hidden
-        out: Tensor = module(*(next(given) if isinstance(value, Tensor) else value for value in self.inputs))
-        return out
+        returned = module(*(next(given) if isinstance(value, Tensor) else value for value in self.inputs))
+        return tuple(tensors_in(returned))  # all of them: a graph holds only what its outputs need
+
+
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """The tensors of what a forward pass returned: itself, or those in its tuples, lists and mappings."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping | tuple | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from tensors_in(one)

@@ -108,13 +108,17 @@ def _images(cell: Cell) -> int:
 
 
 def _counted(plain: Cell, subject: Subject, limit_s: float | None = None) -> Cost:
-    _take_tensor(subject.module)
+    _require_tensor(subject.module)
     return count_cost(subject.module, subject.inputs, images=_images(plain), limit_s=limit_s)
 
 
-def _take_tensor(module: nn.Module) -> None:
-    """Let `module` return the tensor that counts, or raise NotATensor where there is none."""
-    module.register_forward_hook(lambda module, given, returned: output_of(returned))
+def _require_tensor(module: nn.Module) -> None:
+    """Let `module` raise NotATensor where it returns no tensor."""
+
+    def check(module: nn.Module, given: object, returned: object) -> None:
+        output_of(returned)
+
+    module.register_forward_hook(check)
 
 
 def _raised_by(subject: Subject) -> Exception | None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from benchsuite.backbones import BACKBONES
 from benchsuite.errors import UsageError
 from benchsuite.measurement.precision import FORMATS
+from benchsuite.measurement.tracing import tensors_in
 from benchsuite.results.cell import Call, Cell, Layout
 from benchsuite.scenario.subjects import LIBRARIES, OBJECT
 
@@ -155,16 +156,7 @@ def output_of(returned: object) -> Tensor:
     Raises:
         NotATensor: it holds none.
     """
-    tensor = _first_tensor(returned)
+    tensor = next(tensors_in(returned), None)
     if tensor is None:
         raise NotATensor(f"forward returned a {type(returned).__name__}, and no tensor in it")
     return tensor
-
-
-def _first_tensor(value: object) -> Tensor | None:
-    if isinstance(value, Tensor):
-        return value
-    if not isinstance(value, Mapping | tuple | list):
-        return None
-    values = value.values() if isinstance(value, Mapping) else value
-    return next((found for one in values if (found := _first_tensor(one)) is not None), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -173,6 +174,16 @@ def test_both_counters_say_what_they_found_and_only_exact_ones_are_held_together
     assert exact.cross_check_macs == exact.macs == 30
     open_ended = count_cost(Formula(torch.cdist), (torch.empty(4, 3), torch.empty(5, 3)))
     assert open_ended.cross_check_macs is None
+
+
+@pytest.mark.parametrize(
+    "made", [lambda a, b: (a, b), lambda a, b: {"out": a, "aux": b}, lambda a, b: [None, {"deep": (a, b)}]]
+)
+def test_multiply_adds_of_every_output_count(made: Callable[[Tensor, Tensor], object]) -> None:
+    both = Formula(lambda x, w: made(x + 1, x @ w))
+    cost = count_cost(both, (torch.zeros(3, 4, device="meta"), torch.zeros(4, 5, device="meta")))
+    assert (cost.macs, cost.cross_check_macs) == (3 * 4 * 5, 3 * 4 * 5)
+    assert "traced graph" in cost.counter
 
 
 def test_norms_softmax_and_elementwise_work_stand_apart_from_macs() -> None:

@@ -48,6 +48,7 @@ def planned(name: str, module: str = "uncountable") -> Plan:
         ("MultiQuery", LINEAR + 64 * 32 * 16 + 2 * 4 * 64 * 64 * 8),
         ("Dot", 64 * 32),
         ("Parts", LINEAR),
+        ("TwoHeads", LINEAR),
         ("Scripted", LINEAR),
         ("ScriptedFunction", LINEAR + 64 * 64 * 32),
         ("Compiled", LINEAR),

@@ -264,3 +264,10 @@ class Heavy(Linear):
 
     def forward(self, x: Tensor, size: Size) -> Tensor:
         return self.p(x)
+
+
+class TwoHeads(Linear):
+    """Returns two tensors, of which the second is the costly one."""
+
+    def forward(self, x: Tensor, size: Size) -> dict[str, Tensor]:  # type: ignore[override]
+        return {"out": x + 1, "aux": self.p(x)}
