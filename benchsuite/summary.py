@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from benchsuite.findings.disputed_macs import disputed_macs
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import byte_size, si, significant
 from benchsuite.labels import USUAL, noun, pixels, unusual_axes
@@ -35,6 +36,8 @@ def print_summary(records: Sequence[Record]) -> None:
     for name, why in {record.cell.name: record.not_counted for record in records}.items():
         if why:
             print(f"not counted  {name}: {why}")
+    for text in disputed_macs(records):
+        print(f"counters differ  {text}")
     for word, meaning in BEHAVIOUR.items():
         if names := dict.fromkeys(record.cell.name for record in records if word in record.flags):
             print(f"{word.replace('_', ' ')}  {', '.join(names)}: {meaning}")

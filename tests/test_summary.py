@@ -33,6 +33,19 @@ def test_below_the_table_stands_why_a_cell_that_was_timed_has_no_count(
     assert lines[-2].split()[2] == "–"
 
 
+def test_a_cell_that_the_counters_differ_on_is_named_once_with_both_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cost = Cost(params=1, macs=432_128, cross_check_macs=471_040)
+    print_summary([make_record(make_cell(name="Own", batch=batch), cost=cost) for batch in (1, 2)])
+    told = [line for line in capsys.readouterr().out.splitlines() if "differ" in line]
+    assert told == [
+        "counters differ  Own, 64 px: 432,128 MACs counted, 471,040 by the other counter",
+    ]
+    print_summary([make_record(cost=dataclasses.replace(cost, macs=471_040))])
+    assert "differ" not in capsys.readouterr().out
+
+
 def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) -> None:
     lower_bound = Cost(params=1, macs=2_500_000, uncounted={"aten::cdist": 1}, counter="test")
     print_summary(

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchsuite.findings.disputed_macs import disputed_macs
 from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
 from benchsuite.report.points import grouped
-from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined
+from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined, some
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -171,9 +172,8 @@ def _counting(records: Sequence[Record]) -> Iterator[Fact]:
     missed = sorted({operator for cost in costs for operator in cost.uncounted})
     if missed:
         text += f"; without a rule, so not counted: {joined(missed)}"
-    disputed = sum(cost.cross_check_macs not in (None, cost.macs) for cost in costs)
-    if disputed:
-        text += f"; another counter finds another number in {counted(disputed, 'cell')}"
+    if disputed := disputed_macs(records):
+        text += f"; two counters differ ({some(disputed)})"
     yield Fact("MACs", f"{text}.")
 
 
