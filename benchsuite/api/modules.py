@@ -83,7 +83,7 @@ def measure(
     inputs: Any,
     *,
     name: str | None = None,
-    against: Mapping[str, Source] | None = None,
+    against: Mapping[str, Source | tuple[Source, Any]] | None = None,
     mode: str = "inference",
     batch: int | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -101,7 +101,7 @@ def measure(
         inputs: a tensor, a tuple of positional arguments, or a mapping of keyword
             arguments, a tensor among them. They are moved to the device of the module's parameters.
         name: of the module; that of its class, or of the function, if None.
-        against: name → another module, which is given the same inputs.
+        against: name → another module, which is given the same inputs, or (module, inputs) with its own.
         mode: "inference", "forward_backward" or "training_step".
         batch: images in the inputs, which counts and throughput are for; the first tensor's length if None.
         settings: of the section `measure` of a scenario: {"rounds": 3, "max_s": 2}.
@@ -115,8 +115,13 @@ def measure(
     label = name or _called(module)
     if label in (against or {}):
         raise UsageError(f'against: "{label}" is what the module itself is called; say name="…"')
-    sources = {label: module, **(against or {})}
-    calls = {one: ModuleCall.of(source, inputs) for one, source in sources.items()}
+    sources: dict[str, Any] = {label: (module, inputs), **(against or {})}
+    calls = {
+        one: ModuleCall.of(*source)
+        if isinstance(source, tuple) and len(source) == 2
+        else ModuleCall.of(source, inputs)
+        for one, source in sources.items()
+    }
     document = _document(calls, mode, batch, settings or {})
     quiet = not (interactive() if progress is None else progress)
     if out is not None:

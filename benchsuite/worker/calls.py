@@ -30,7 +30,7 @@ from benchsuite.scenario.subjects import TIMM
 from benchsuite.worker.build import backbone_builder, build, mixer_class
 from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_of
 from benchsuite.worker.failures import Attempt, failure_of
-from benchsuite.worker.forward import NotATensor, guessed
+from benchsuite.worker.forward import NotATensor, how_called
 from benchsuite.worker.inspection import inspect, profile
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
@@ -107,12 +107,13 @@ def count(cell: Cell) -> WorkerReply[Cost]:
 
 
 def _with_call(reply: WorkerReply[Cost], cell: Cell) -> WorkerReply[Cost]:
-    """The reply; an error of a module that does build with how it was called, where that was a guess."""
+    """The reply; an error of a module that does build with how it was called, unless the zoo says that."""
     failure = reply.failure
     if reply.status != "error" or failure is None or failure.kind == NotATensor.__name__:
         return reply
     with Attempt[str]("build", cell) as attempt:
-        attempt.value = guessed(cell, build(replace(cell, memory_format="contiguous"), "meta").module)
+        built = build(replace(cell, memory_format="contiguous"), "meta")
+        attempt.value = how_called(cell, built.module, built.inputs)
     hint = attempt.reply().value
     return replace(reply, failure=replace(failure, message=f"{failure.message}; {hint}")) if hint else reply
 

@@ -132,18 +132,26 @@ def _in_order(cell: Cell, module: nn.Module, given: Mapping[str, Tensor]) -> tup
     return bound.args
 
 
-def guessed(cell: Cell, module: nn.Module) -> str:
-    """How a module of one's own is called and how to say otherwise, where neither its entry nor its class
-    says it; empty where they do."""
-    ours = cell.target in BACKBONES or cell.target.startswith((*LIBRARIES, OBJECT))
-    if ours or cell.forward or getattr(type(module), "layout", None) is not None:
+def how_called(cell: Cell, module: nn.Module, inputs: tuple[Any, ...]) -> str:
+    """How a module of one's own is called and how to say otherwise; empty where the zoo, a library or its
+    class says it."""
+    if cell.target.startswith(OBJECT):
+        given = ", ".join(str(tuple(one.shape)) if isinstance(one, Tensor) else repr(one) for one in inputs)
+        return f"benchsuite calls it with {given}; for inputs of its own, against={{name: (module, inputs)}}"
+    if cell.target in BACKBONES or cell.target.startswith(LIBRARIES):
         return ""
-    call = call_of(cell, module)
-    if cell.subject == "backbone":
-        return f"benchsuite calls {call} with x images (B, 3, H, W); if that is wrong, say {_OTHERWISE}"
-    x = _AXES[layout_of(cell, module)]
-    network = "a whole network is subject: backbone (time: --network)"
-    return f"benchsuite calls {call} with x {x}; if that is wrong, say {_OTHERWISE}; {network}"
+    if "inputs" in cell.forward:
+        return f"benchsuite calls it with the inputs of its entry: {', '.join(cell.forward['inputs'])}"
+    if not cell.forward and getattr(type(module), "layout", None) is not None:
+        return ""
+    network = cell.subject == "backbone"
+    axes = _AXES[layout_of(cell, module)]
+    x = f"images {axes.replace('dim', '3')}" if network else axes
+    how = f"benchsuite calls {call_of(cell, module)} with x {x}"
+    if cell.forward:
+        return f"{how}, as its entry says"
+    advice = f"{how}; if that is wrong, say {_OTHERWISE}"
+    return advice if network else f"{advice}; a whole network is subject: backbone (time: --network)"
 
 
 class NotATensor(TypeError):  # noqa: N818  no fault of whoever calls it

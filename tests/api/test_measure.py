@@ -172,6 +172,7 @@ def _measured(**changes: Any) -> Callable[[], object]:
         (_measured(module=random.Random(0)), "an instance of Random is no torch.nn.Module"),
         (_measured(module=lambda: 1), "the function makes a int"),
         (_measured(inputs=(1, 2)), "no tensor among them, but int, int"),
+        (_measured(against={"a": (nn.Linear(8, 8),)}), "an instance of tuple is no torch.nn.Module"),
         (_measured(inputs={}), "no tensor among them, but nothing"),
         (_measured(module=nn.Linear(8, 8, device="meta")), 'it is on "meta"'),
         (_measured(module=nn.Linear(8, 8).to(torch.float8_e4m3fn)), "torch.float8_e4m3fn; allowed: "),
@@ -185,6 +186,14 @@ def test_wrong_input_is_refused_at_once(wrong: Callable[[], object], said: str) 
     with pytest.raises(benchsuite.UsageError) as raised:
         wrong()
     assert said in str(raised.value)
+
+
+def test_another_module_may_have_inputs_of_its_own_and_says_what_it_failed_on() -> None:
+    others = {"named": (made_here(), {"x": X, "y": X}), "wrong": (made_here(), (X, X))}
+    found = benchsuite.measure(made_here(), X, against=others, settings=BRIEF)
+    status = {record.cell.name: record.status for record in found.records}
+    assert status == {"Scaled": "ok", "named": "ok", "wrong": "error"}
+    assert "benchsuite calls it with (2, 16, 8), (2, 16, 8); for inputs of its own, against=" in repr(found)
 
 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_measured(tmp_path: Path) -> None:

@@ -223,6 +223,17 @@ def test_a_wrong_guess_says_how_benchsuite_calls_it_and_how_to_say_otherwise() -
     assert message.startswith("not enough values to unpack")
     assert "benchsuite calls forward(x) with x (B, N, dim); if that is wrong, say call: " in message
     assert "layout: BNC | NCHW | NHWC" in message
-    (told,) = plans_of([cell("LastMaps", forward={"layout": "BNC"})])  # who says it is wrong is not advised
-    assert told.failure is not None
-    assert "benchsuite calls" not in told.failure.message
+
+
+@pytest.mark.parametrize(
+    ("forward", "words"),
+    [
+        ({"layout": "BNC"}, "benchsuite calls forward(x) with x (B, N, dim), as its entry says"),
+        ({"inputs": {"x": {"shape": ["B", 3]}}}, "calls it with the inputs of its entry: x"),
+    ],
+)
+def test_a_call_that_the_entry_says_is_named_where_it_fails(forward: Any, words: str) -> None:
+    (plan,) = plans_of([cell("LastMaps", forward=forward)])
+    assert plan.failure is not None
+    assert plan.failure.message.startswith("not enough values to unpack")
+    assert plan.failure.message.endswith(words)
