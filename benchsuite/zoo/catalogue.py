@@ -44,6 +44,8 @@ class ZooEntry:
         package: name and version of the distribution that brings it; empty for the zoo.
         summary: first line of its file's docstring, or of its own where the file has none.
         paper, reference, differs, names: the lines of the file's docstring that begin so; empty if absent.
+        layout: of its input, as the class says it.
+        forward: its call, "forward(x, size=None)"; empty if it cannot be read.
         kernels: what it can run on; "any" if it takes whatever kernel it is given.
         relation: None if it does not state one.
         parameters: None if they cannot be read.
@@ -60,6 +62,7 @@ class ZooEntry:
     differs: str = ""
     names: str = ""
     layout: str = SEE_SOURCE
+    forward: str = ""
     kernels: tuple[str, ...] | Literal["any", "see source"] = SEE_SOURCE
     relation: Relation | None = None
     parameters: tuple[Parameter, ...] | None = None
@@ -243,6 +246,7 @@ def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> Zoo
         summary=next(iter((source.docstring or cls.docstring).splitlines()), ""),
         **_fields(source.docstring),
         layout=_layout(cls),
+        forward=_forward(cls),
         kernels=_kernels(cls),
         relation=_relation(cls),
         parameters=_parameters(cls),
@@ -269,9 +273,16 @@ def _fields(docstring: str) -> dict[str, str]:
 
 def _layout(cls: Class) -> str:
     try:
-        return str(cls.variable("layout") or "BNC")
+        return str(cls.variable("layout") or SEE_SOURCE)
     except Unreadable:
         return SEE_SOURCE
+
+
+def _forward(cls: Class) -> str:
+    try:
+        return cls.forward
+    except Unreadable:
+        return ""
 
 
 def _kernels(cls: Class) -> tuple[str, ...] | Literal["any", "see source"]:

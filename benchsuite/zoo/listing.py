@@ -25,11 +25,7 @@ FUSED = ("sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels that are torch's fused attention; a mixer that has all of them is said to run "fused"."""
 PAGE_WIDTH = 100
 """Characters of a line of a page at most."""
-_FORWARD = {
-    "BNC": "tokens (B, N, dim), forward(x, size)",
-    "NCHW": "maps (B, dim, H, W), forward(x)",
-    "NHWC": "maps (B, H, W, dim), forward(x)",
-}
+_AXES = {"BNC": "tokens (B, N, dim)", "NCHW": "maps (B, dim, H, W)", "NHWC": "maps (B, H, W, dim)"}
 _NONE = "–"
 
 
@@ -128,8 +124,9 @@ def _about(entry: ZooEntry) -> Iterator[tuple[str, str]]:
             yield label, text
     if entry.name in BACKBONES:
         return
-    forward = _FORWARD.get(entry.layout)
-    yield "layout", f"{entry.layout}: {forward}" if forward else entry.layout
+    axes = _AXES.get(entry.layout)
+    layout = f"{entry.layout}: {axes}" if axes else "told by its layers" if entry.forward else entry.layout
+    yield "layout", f"{layout}, {entry.forward}" if entry.forward else layout
     yield "kernels", ", ".join(entry.kernels) if isinstance(entry.kernels, tuple) else entry.kernels
     if relation:
         shared = " and ".join(relation.sharing)

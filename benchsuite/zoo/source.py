@@ -174,6 +174,20 @@ class Class:
                 return arguments(init.args)[1:]
         return ()
 
+    @property
+    def forward(self) -> str:
+        """Its forward pass as a call, "forward(x, size=None)", of the nearest class that has one; or empty.
+
+        Raises:
+            Unreadable: a base class is not found.
+        """
+        method = next(filter(None, (cls._own_function("forward") for cls in self._lineage())), None)
+        if method is None:
+            return ""
+        given = arguments(method.args)[1:]
+        words = [one.name if one.default is None else f"{one.name}={one.default}" for one in given]
+        return f"forward({', '.join(words)})"
+
     def variable(self, name: str) -> Any:
         """Value of a class variable, of the nearest class that has it, or None. Raises Unreadable."""
         for cls in self._lineage():

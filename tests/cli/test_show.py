@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,7 @@ FULL = ZooEntry(
     differs="nothing.",
     names="s is window_size.",
     layout="NCHW",
+    forward="forward(x)",
     kernels=("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"),
     relation=Relation("low rank", ("positions", "channels"), "dynamic per image"),
     parameters=(Parameter("dim", "int", None), Parameter("width", "float | None", "0.5")),
@@ -125,6 +127,21 @@ def test_every_mixer_and_block_has_a_page(cli: Cli, name: str) -> None:
     assert code == 0
     assert out.startswith(f"{name}\n")
     assert "macs      " in out
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [("", "told by its layers, forward(x)"), ('layout = "BNC"', "BNC: tokens (B, N, dim), forward(x)")],
+)
+def test_the_call_of_a_class_of_ones_own_is_read_from_its_forward(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, shown: str
+) -> None:
+    source = f"from torch import nn\nclass Gate(nn.Module):\n    {said}\n    def forward(self, x): return x\n"
+    (tmp_path / "own_gate.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    code, out, _ = cli("show", "mixer", "own_gate:Gate")
+    assert code == 0
+    assert f"layout    {shown}" in out.splitlines()
 
 
 def test_a_class_of_ones_own_is_shown(cli: Cli) -> None:
