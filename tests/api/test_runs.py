@@ -33,6 +33,8 @@ def test_a_document_is_run_into_a_folder(tmp_path: Path) -> None:
     assert run.frame()["batch"].tolist() == [1, 2]
     assert set(run.frame()["status"]) == {"ok"}
     assert benchsuite.load(tmp_path / "run").records == run.records
+    assert [line.partition(" ")[0] for line in str(run).splitlines()[1:]] == ["msa", "msa"]
+    assert "stopped by" in str(run)
     assert run.report() == tmp_path / "run" / "report.html"
     html = run._repr_html_()
     assert "Two &lt;b&gt;mixers" in html
