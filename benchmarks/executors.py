@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ class _Watch(QuietProgress):
         self._over = threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         if self.first_s is None:
             self.first_s = time.perf_counter()
 

@@ -67,7 +67,7 @@ def times(one: Mapping[str, Record], other: Mapping[str, Record]) -> tuple[int, 
         here, there = one[cell].timing, other[cell].timing
         if here is None or there is None:
             continue
-        a, b = latency_of(here), latency_of(there)
+        a, b = latency_of(here, {}), latency_of(there, {})
         if math.isnan(a.lo) or math.isnan(b.lo):
             continue
         overlapping += a.lo <= b.hi and b.lo <= a.hi

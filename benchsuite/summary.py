@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchsuite.findings.disputed_macs import disputed_macs
 from benchsuite.findings.flags import BEHAVIOUR
@@ -16,8 +17,12 @@ from benchsuite.results.round_timings import latency_of
 from benchsuite.terminal import console, print_table
 
 
-def print_summary(records: Sequence[Record]) -> None:
-    """Table of all cells: cost, latency with its interval, throughput, memory, or why there is none."""
+def print_summary(records: Sequence[Record], environments: Mapping[int, Mapping[str, Any]]) -> None:
+    """Table of all cells: cost, latency with its interval, throughput, memory, or why there is none.
+
+    Args:
+        environments: session → its machine.
+    """
     axes = [
         axes_of(record.cell) | {"kernel": kernel_ran(record.cell.kernel, backends_of(record))}
         for record in records
@@ -26,7 +31,7 @@ def print_summary(records: Sequence[Record]) -> None:
     device = ["device"] if any(busy) else []
     rows = []
     for record, works in zip(records, busy, strict=True):
-        numbers = _numbers(record)
+        numbers = _numbers(record, environments.get(record.session, {}))
         if device:
             numbers.insert(3, si(works.seconds, "s") if works else "–")
         style = "red" if record.failed else "dim" if record.status != "ok" else None
@@ -81,7 +86,7 @@ def axes_of(cell: Cell) -> dict[str, str]:
     }
 
 
-def _numbers(record: Record) -> list[str]:
+def _numbers(record: Record, environment: Mapping[str, Any]) -> list[str]:
     macs = si(record.cost.macs) if record.cost else "–"
     if record.cost and not record.cost.complete:
         macs = f"≥ {macs}"
@@ -90,7 +95,7 @@ def _numbers(record: Record) -> list[str]:
         return [macs, mark, "–", "–", "–"]
     latency = interval = throughput = "–"
     if record.timing:
-        estimate = latency_of(record.timing)
+        estimate = latency_of(record.timing, environment)
         latency, throughput = si(estimate.value, "s"), significant(record.cell.batch / estimate.value, 4)
         if not math.isnan(estimate.lo):
             interval = f"±{significant(50 * (estimate.hi - estimate.lo) / estimate.value, 2)} %"

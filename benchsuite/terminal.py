@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import si, significant
@@ -63,12 +63,16 @@ def print_notes(notes: Iterable[str]) -> None:
         print(note)
 
 
-def describe_result(record: Record) -> str:
-    """A record in a few words: median with its interval, or the reason why there is none."""
+def describe_result(record: Record, environment: Mapping[str, Any]) -> str:
+    """A record in a few words: median with its interval, or the reason why there is none.
+
+    Args:
+        environment: the machine that it was measured on.
+    """
     if record.timing is None or record.status != "ok":
         mark = f"{record.status} (expected)" if record.expected else record.status
         return mark if record.status == "ok" else f"{mark}: {record.reason}"
-    latency, stopped = latency_of(record.timing), record.timing.stopped_by
+    latency, stopped = latency_of(record.timing, environment), record.timing.stopped_by
     spread = "" if math.isnan(latency.lo) else f" [{si(latency.lo, 's')}, {si(latency.hi, 's')}]"
     seen = "".join(f", {word.replace('_', ' ')}" for word in BEHAVIOUR if word in record.flags)
     return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}{seen}"
@@ -86,7 +90,7 @@ class QuietProgress:
     def cell_begins(self, cell: Cell) -> None:
         """Nothing to show."""
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         """Nothing to show."""
 
     def workers(self, doing: Mapping[str, str]) -> None:
@@ -115,10 +119,10 @@ class PlainProgress(QuietProgress):
         if self._verbose:
             print(f"{describe_cell(cell)} …", flush=True)
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         self._position += 1
-        line = f"[{self._position}/{self._total}] {describe_cell(record.cell)}  {describe_result(record)}"
-        print(line, flush=True)
+        result = describe_result(record, environment)
+        print(f"[{self._position}/{self._total}] {describe_cell(record.cell)}  {result}", flush=True)
         if self._verbose and record.failure and record.failure.traceback:
             print(record.failure.traceback, flush=True)
 
@@ -178,11 +182,11 @@ class LiveProgress(QuietProgress):
             self._visits[cell.id] = self._visits.get(cell.id, 0) + 1
             self._progress.update(self._task, description=describe_cell(cell), completed=self._completed())
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         if self._progress is None:
             return
         if record.failed or self._verbose:
-            line = f"{describe_cell(record.cell)}  {describe_result(record)}"
+            line = f"{describe_cell(record.cell)}  {describe_result(record, environment)}"
             self._progress.console.print(line, markup=False, style="red" if record.failed else None)
         self._visits.pop(record.id, None)
         self._ended += 1

@@ -71,9 +71,9 @@ def test_no_table_and_no_line_of_progress_holds_a_control_character_of_a_record(
             display.begin(total=2, done=0)
             display.cell_begins(record.cell)
             display.workers({EVIL: EVIL})
-            display.cell_ends(record)
+            display.cell_ends(record, {})
             display.end()
-        print_summary([record, make_record()])
+        print_summary([record, make_record()], {})
     shown = capsys.readouterr().out
     assert "owned" in shown
     assert not any(character in shown for character in "\x07\x9b\r")

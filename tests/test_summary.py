@@ -6,16 +6,19 @@ import dataclasses
 
 import pytest
 
+from benchsuite.format import si, significant
+from benchsuite.results.frame import to_frame
 from benchsuite.results.record import Busy, Cost
 from benchsuite.summary import print_summary
+from benchsuite.terminal import describe_result
 from tests.builders import make_cell, make_record
 
 
 def test_the_table_is_headed_by_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     network = make_cell(subject="backbone", name="LITv2-S", stride=1, dim=None, num_heads=None)
-    print_summary([make_record(network), make_record(make_cell(subject="backbone", name="Swin-T"))])
+    print_summary([make_record(network), make_record(make_cell(subject="backbone", name="Swin-T"))], {})
     assert capsys.readouterr().out.splitlines()[1].startswith("network ")
-    print_summary([make_record(), make_record(network)])
+    print_summary([make_record(), make_record(network)], {})
     _, header, mixer, lit = capsys.readouterr().out.splitlines()
     assert header.split()[:5] == ["mixer", "or", "network", "dim", "heads"]
     assert mixer.split()[:3] == ["MSA", "32", "4"]
@@ -26,7 +29,7 @@ def test_below_the_table_stands_why_a_cell_that_was_timed_has_no_count(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cells = [make_cell(name="Own", batch=batch) for batch in (1, 2)]
-    print_summary([make_record(cell, cost=None, not_counted="a") for cell in cells])
+    print_summary([make_record(cell, cost=None, not_counted="a") for cell in cells], {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "not counted  Own: a"
     assert sum("not counted" in line for line in lines) == 1
@@ -53,7 +56,8 @@ def test_the_table_has_numbers_or_reasons(capsys: pytest.CaptureFixture[str]) ->
             make_record(samples=[0.0095, 0.01, 0.0105], rounds=[1, 1, 1], cost=lower_bound),
             make_record(make_cell(name="[red]HiLo"), status="oom", expected=True),
             make_record(make_cell(name="W-MSA", kernel="sdpa"), timing=None, memory=None),
-        ]
+        ],
+        {},
     )
     fixed, header, ok, oom, untimed = capsys.readouterr().out.splitlines()
     assert fixed == "px 64 · batch 2 · dim 32 · heads 4 · dtype fp32 · mode inference · device cpu"
@@ -67,9 +71,20 @@ def test_device_time_and_what_attention_ran_on_stand_in_the_table(capsys: pytest
     busy = make_record(make_cell(name="HiLo", kernel="sdpa"), attention_backend=("flash",))
     assert busy.timing is not None
     works = dataclasses.replace(busy.timing, busy=Busy(seconds=0.002, method="cuda_graph"))
-    print_summary([dataclasses.replace(busy, timing=works), make_record()])
+    print_summary([dataclasses.replace(busy, timing=works), make_record()], {})
     _, header, hilo, msa = capsys.readouterr().out.splitlines()
     assert header.split()[-6:] == ["latency", "95", "%", "device", "images/s", "memory"]
     assert hilo.split()[:3] == ["HiLo", "sdpa", "(flash)"]
     assert hilo.split()[-5:-2] == ["2", "ms", "181.8"]
     assert msa.split()[-4] == "–"
+
+
+def test_the_terminal_states_the_interval_of_the_frame(capsys: pytest.CaptureFixture[str]) -> None:
+    record = make_record(samples=[0.0095, 0.01, 0.0105], rounds=[1, 1, 1])
+    machine = {"selftest": {"drift_percent": 30.0}}
+    row = to_frame([record], {record.session: machine}).iloc[0]
+    print_summary([record], {record.session: machine})
+    half = 50 * (row["latency_hi_s"] - row["latency_lo_s"]) / row["latency_s"]
+    assert f"±{significant(half, 2)} %" in capsys.readouterr().out
+    ends = f"[{si(row['latency_lo_s'], 's')}, {si(row['latency_hi_s'], 's')}]"
+    assert ends in describe_result(record, machine)

@@ -25,17 +25,17 @@ ROWS = [
 def test_a_record_in_words_has_its_median_interval_and_count() -> None:
     record = make_record(samples=[0.010, 0.010, 0.011, 0.010, 0.012], rounds=[1, 2, 2])
     # Medians of 10, 10.5 and 11 ms: the mean of their logarithms ± 4.303 standard errors.
-    assert terminal.describe_result(record) == "10.5 ms [9.321 ms, 11.81 ms]  n=5, stopped by samples"
+    assert terminal.describe_result(record, {}) == "10.5 ms [9.321 ms, 11.81 ms]  n=5, stopped by samples"
 
 
 def test_below_three_rounds_there_is_no_interval() -> None:
-    assert terminal.describe_result(make_record()) == "11 ms  n=3, stopped by samples"
+    assert terminal.describe_result(make_record(), {}) == "11 ms  n=3, stopped by samples"
 
 
 def test_a_failure_in_words_has_its_reason() -> None:
-    assert terminal.describe_result(make_record(status="oom")) == "oom: a planted oom"
+    assert terminal.describe_result(make_record(status="oom"), {}) == "oom: a planted oom"
     expected = make_record(status="oom", expected=True)
-    assert terminal.describe_result(expected) == "oom (expected): a planted oom"
+    assert terminal.describe_result(expected, {}) == "oom (expected): a planted oom"
 
 
 def test_a_cell_in_words_names_every_axis_that_people_sweep() -> None:
@@ -58,7 +58,7 @@ def test_plain_lines_count_what_was_measured_earlier(capsys: pytest.CaptureFixtu
     failure = Failure(stage="time", kind="KeyError", message="planted", traceback="the frames")
     display.begin(total=3, done=1)
     display.cell_begins(make_cell())
-    display.cell_ends(make_record(status="error", failure=failure))
+    display.cell_ends(make_record(status="error", failure=failure), {})
     display.end()
     assert capsys.readouterr().out.splitlines() == [
         "3 cells, 1 of them measured earlier",
@@ -72,8 +72,8 @@ def test_the_bar_shows_the_cell_and_keeps_failures(capsys: pytest.CaptureFixture
     display = terminal.LiveProgress(verbose=False)
     display.begin(total=2, done=0)
     display.cell_begins(make_cell(name="[bold]MSA"))
-    display.cell_ends(make_record())
-    display.cell_ends(make_record(make_cell(name="HiLo"), status="oom"))
+    display.cell_ends(make_record(), {})
+    display.cell_ends(make_record(make_cell(name="HiLo"), status="oom"), {})
     assert display._completed() == 2
     display.end()
     out = capsys.readouterr().out
@@ -89,7 +89,7 @@ def test_the_live_view_shows_what_workers_do_how_fast_and_how_many_failed(
     display.begin(total=9, done=4)
     doing = {f"node-{i}": f"3 cells [red]{i}" for i in range(terminal.MOST_WORKERS + 2)}
     display.workers(doing)
-    display.cell_ends(make_record(status="crash"))
+    display.cell_ends(make_record(status="crash"), {})
     pace = display._pace()
     display.end()
     out = capsys.readouterr().out
@@ -110,7 +110,7 @@ def test_visits_move_the_bar_and_never_beyond_their_cell() -> None:
             display.cell_begins(cell)
             completed.append(display._completed())
     for cell in cells:
-        display.cell_ends(make_record(cell))
+        display.cell_ends(make_record(cell), {})
         completed.append(display._completed())
     display.end()
     assert completed == sorted(completed)

@@ -24,7 +24,6 @@ from benchsuite.results.store import Run, check_free, read_run
 from benchsuite.scenario.shorthand import MEASURE
 from benchsuite.scenario.subjects import OBJECT
 from benchsuite.stats.evidence import Decision
-from benchsuite.terminal import describe_result
 from benchsuite.worker.objects import ModuleCall, dtype_of, file_name
 
 if TYPE_CHECKING:
@@ -66,8 +65,7 @@ class Measurement(Results):
         return relative(self.records, self.run.environment, self.name)
 
     def __repr__(self) -> str:
-        lines = [f"{record.cell.name}  {describe_result(record)}" for record in self.records]
-        return "\n".join([*lines, *self.sentences()])
+        return "\n".join([*self.lines(lambda cell: cell.name), *self.sentences()])
 
     def _repr_html_(self) -> str:
         from benchsuite.api.notebook import of_run

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from benchsuite.errors import UsageError
+from benchsuite.labels import describe_cell
 from benchsuite.results.frame import frame_of
 from benchsuite.results.store import REPORT, Run, read_run
+from benchsuite.terminal import describe_result
 
 if TYPE_CHECKING:
     from benchsuite.api.figures import RunDrawing
+    from benchsuite.results.cell import Cell
     from benchsuite.results.record import Record
 
 
@@ -118,8 +121,16 @@ class Results:
         ]
         return pd.DataFrame(rows, columns=["id", "verdict", "says", "measured", "published", "source"])
 
+    def lines(self, named: Callable[[Cell], str] = describe_cell) -> list[str]:
+        """One a cell: its latency with the 95 % interval, or why there is none."""
+        machines = self.run.environments or {1: self.run.environment}
+        return [
+            f"{named(record.cell)}  {describe_result(record, machines.get(record.session, {}))}"
+            for record in self.records
+        ]
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self.path)!r}, {len(self.records)} records)"
+        return "\n".join([f"{self.path}: {len(self.records)} records", *self.lines()])
 
     def _repr_html_(self) -> str:
         from benchsuite.api.notebook import of_run

@@ -45,7 +45,14 @@ class RunComparison:
         return out
 
     def __repr__(self) -> str:
-        return " ".join(filter(None, (f"{self.page.title}.", self.page.answer, self.page.summary)))
+        from benchsuite.report.tables import texts
+        from benchsuite.terminal import fitted, width
+
+        lines = [" ".join(filter(None, (f"{self.page.title}.", self.page.answer, self.page.summary)))]
+        for section in self.page.sections:
+            if section.key == "times":
+                lines += [*section.sentences, *(fitted(texts(table), width()) for table in section.tables)]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         from benchsuite.api.notebook import fragment

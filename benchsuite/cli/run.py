@@ -178,7 +178,7 @@ def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: st
         _render(sweep.folder, page, figures, style)
     if not quiet:
         if sweep.measured:
-            print_summary(sweep.records)
+            print_summary(sweep.records, sweep.environments)
         else:
             print(f"nothing to measure: all {len(sweep.records)} cells have a record")
         print(f"records  {sweep.folder / RECORDS}")

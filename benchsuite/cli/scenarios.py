@@ -31,12 +31,14 @@ def init(
 ) -> None:
     """Write a commented scenario for a mixer or network of your own, beside known ones."""
     from benchsuite.scenario.shorthand import starter
+    from benchsuite.zoo.catalogue import runs_on_sdpa
 
     if ":" not in target:
         raise UsageError(f'{target}: write your own as package.module:Class, such as "my_layers:MyAttention"')
+    text = starter(target, str(out), network=network, sdpa=runs_on_sdpa(target))
     try:
         with out.open("x", encoding="utf-8") as file:
-            file.write(starter(target, str(out), network=network))
+            file.write(text)
     except FileExistsError:
         raise UsageError(f"{out}: is there already; name another with --out") from None
     except OSError as error:

@@ -148,7 +148,7 @@ def points_of(run: Run) -> Iterator[tuple[str, str, HistoryPoint]]:
         environment = run.environments.get(record.session, run.environment)
         git = environment.get("git") or {}
         timed = record.timing is not None and bool(record.timing.samples_s)
-        latency_s = latency_of(record.timing).value if record.timing and timed else 0.0
+        latency_s = latency_of(record.timing, {}).value if record.timing and timed else 0.0
         cell = replace(record.cell, machine="")  # which its series says
         yield (
             scenario,

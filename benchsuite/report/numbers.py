@@ -105,7 +105,7 @@ def of_settings(
 
     Args:
         columns: of `COLUMNS`; if none, what tells the rows apart and the main metrics.
-        runs: cell → its run.
+        runs: cell → its run, which has a column first, or where `columns` has it, if there are several.
 
     Raises:
         UsageError: there is no such column.
@@ -115,7 +115,10 @@ def of_settings(
         for setting in chosen
     ]
     points = [point for block in blocks for point in block]
-    shown = [_column(cells, key, points, runs or {}) for key in columns or _usual(cells, blocks, runs or {})]
+    runs = runs or {}
+    several = ["run"] if len(set(runs.values())) > 1 and "run" not in columns else []
+    keys = [*several, *(columns or _usual(cells, blocks))]
+    shown = [_column(cells, key, points, runs) for key in keys]
     said = {_conditions(cells.groups, setting) for setting in chosen}
     conditions = said.pop() if len(said) == 1 else describe(shared(points))
     sizes = resolutions_of(points)
@@ -128,10 +131,10 @@ def of_settings(
     return replace(table, rows=tuple(rows))
 
 
-def _usual(cells: Cells, blocks: Sequence[Sequence[Point]], runs: Mapping[str, str]) -> list[str]:
+def _usual(cells: Cells, blocks: Sequence[Sequence[Point]]) -> list[str]:
     """The columns that nobody has to ask for."""
     points = [point for block in blocks for point in block]
-    keys = ["run", "name"] if len(set(runs.values())) > 1 else ["name"]
+    keys = ["name"]
     keys += ["resolution"] if len(resolutions_of(points)) > 1 else []
     keys += ["kernel"] if len(kernels_of(points)) > 1 else []
     keys += varying(points) if len(blocks) > 1 else []

@@ -139,8 +139,9 @@ def to_latex(table: Table) -> str:
             body += "    \\midrule\n"
         cells = [_in_latex(cell.text, places.get((number, i))) for i, cell in enumerate(row.cells)]
         body += f"    {' & '.join(cells)} \\\\\n"
+    second = ["Underlined: the second."] if 2 in places.values() else []
     return (
-        f"% {' '.join(table.caption.split())}\n"
+        f"% {' '.join([*table.caption.split(), *second])}\n"
         "\\begin{tabular}{" + "".join("r" if header.numeric else "l" for header in table.headers) + "}\n"
         f"    \\toprule\n    {' & '.join(heads)} \\\\\n    \\midrule\n"
         f"{body}    \\bottomrule\n\\end{{tabular}}\n"

@@ -9,7 +9,6 @@ claims and those of figures are made from these rows. To add a metric, write wha
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,8 +46,7 @@ class MeasuredCell:
     @cached_property
     def latency(self) -> Estimate | None:
         """Seconds per step, with the drift of the machine where that is known."""
-        drift = drift_of(self.environment)
-        return latency_of(self.timing, 0.0 if math.isnan(drift) else drift) if self.timing else None
+        return latency_of(self.timing, self.environment) if self.timing else None
 
     @cached_property
     def sorted_samples(self) -> list[float]:

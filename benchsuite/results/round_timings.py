@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
+from typing import Any
 
+from benchsuite.results.machine import drift_of
 from benchsuite.results.record import Timing
 from benchsuite.stats.evidence import Estimate, confidence_of, estimate, half_width
 from benchsuite.stats.intervals import quantile
@@ -77,10 +80,12 @@ def _samples_of_rounds(timing: Timing) -> Iterator[Sequence[float]]:
             yield samples[begin:end]
 
 
-def latency_of(timing: Timing, drift: float = 0.0) -> Estimate:
-    """Seconds per step with their 95 % interval.
+def latency_of(timing: Timing, environment: Mapping[str, Any]) -> Estimate:
+    """Seconds per step with their 95 % interval, which is the one that every table, figure and line shows.
 
     Args:
-        drift: of the machine, as a share (`results/machine.py`); the interval of 0 is one of this run alone.
+        environment: the machine; its drift is in the interval where a self-test knows it.
     """
-    return estimate(round_medians(timing), drift, confidence_of(timing.stopped_by))
+    drift = drift_of(environment)
+    known = 0.0 if math.isnan(drift) else drift
+    return estimate(round_medians(timing), known, confidence_of(timing.stopped_by))

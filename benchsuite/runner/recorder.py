@@ -49,8 +49,8 @@ class Observer(Protocol):
         """A cell is about to be measured, or visited once more."""
         ...
 
-    def cell_ends(self, record: Record) -> None:
-        """A record is on disk."""
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
+        """A record is on disk, measured on this machine."""
         ...
 
     def workers(self, doing: Mapping[str, str]) -> None:
@@ -185,7 +185,7 @@ class RunRecorder:
             if not again:
                 self.measured += 1
                 self._progress.cell_ends(record)
-                self._observer.cell_ends(record)
+                self._observer.cell_ends(record, environment)
 
     def keep_untried(self) -> None:
         """Keep records of cells that need no device: excluded by a rule, not to be built, or too large."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class SweepResult:
             now are read from disk when they are asked for.
         missing: cells without a record, because the sweep was asked to stop.
         stopped: whether it was, and left something to do.
+        environments: session → its machine.
     """
 
     folder: Path
@@ -34,6 +35,7 @@ class SweepResult:
     measured: int
     missing: int = 0
     stopped: bool = False
+    environments: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def run_sweep(
@@ -80,7 +82,10 @@ def run_sweep(
     finally:
         observer.end()
         recorder.close(unfinished=unfinished)
-    return SweepResult(folder, records, recorder.measured, missing=missing, stopped=unfinished)
+    return SweepResult(
+        folder, records, recorder.measured, missing=missing, stopped=unfinished,
+        environments=recorder.environments,
+    )  # fmt: skip
 
 
 def _groups(prepared: Prepared, recorder: RunRecorder, *, sized: bool) -> list[ComparisonGroup]:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from benchsuite.errors import UsageError, did_you_mean
-from benchsuite.scenario.subjects import LIBRARIES
+from benchsuite.scenario.subjects import LIBRARIES, own_with_colon
 
 MIXER = """\
 # Check this file:  benchsuite check {file}
@@ -27,6 +27,7 @@ sweep:
     - {{name: "{target}", label: {label}, params: {{}}}}
     # What it is held against: `benchsuite list mixers` names all, `benchsuite show mixer hilo` one.
     - {{name: msa, label: MSA}}
+    # A window_size must divide the tokens of a side.
     - {{name: window, label: W-MSA, params: {{window_size: 7}}}}
     - {{name: hilo, label: HiLo, params: {{alpha: 0.9, window_size: 2}}}}
   resolution: [224, 448]  # pixels; tokens are resolution / stride on each side
@@ -35,7 +36,7 @@ sweep:
   dim: 384                # channels of a token
   num_heads: 12           # must divide dim
   dtype: fp32             # or [fp32, bf16]
-  kernel: [math, sdpa]    # the attention matrix as papers form it, and torch's fused kernel
+  {kernel}
   # mode: training_step   # default: inference
 
 measure:
@@ -68,7 +69,7 @@ sweep:
   resolution: [224]       # pixels
   batch: 1                # images a step; a GPU wants more, such as 64
   dtype: fp32             # or [fp32, bf16]
-  kernel: [math, sdpa]    # the attention matrix as papers form it, and torch's fused kernel
+  {kernel}
 
 measure:
   precision: auto         # half width of the 95 % interval that rounds are added for
@@ -80,16 +81,24 @@ report:
 """
 
 
-def starter(target: str, file: str, *, network: bool) -> str:
+_SDPA = "kernel: [math, sdpa]    # the attention matrix as papers form it, and torch's fused kernel"
+_MATH = "kernel: math            # for [math, sdpa] yours must take an argument kernel, or name its kernels"
+
+
+def starter(target: str, file: str, *, network: bool, sdpa: bool) -> str:
     """A scenario for one's own mixer or network.
 
     Args:
         target: "package.module:Class".
         file: how the file will be called, for the comments.
+        sdpa: whether it runs on torch's fused kernel as well.
     """
     label = target.rpartition(":")[2] or target
     text = NETWORK if network else MIXER
-    return text.format(target=target, label=label, name=label.lower().replace(".", "_"), file=file)
+    return text.format(
+        target=target, label=label, name=label.lower().replace(".", "_"), file=file,
+        kernel=_SDPA if sdpa else _MATH,
+    )  # fmt: skip
 
 
 MEASURE: Mapping[str, Any] = {
@@ -158,7 +167,7 @@ def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collect
         return "mixer"
     if ":" in name:
         return "network" if networks else "mixer"
-    hint = did_you_mean(name, [*mixers, *backbones])
+    hint = own_with_colon(name) or did_you_mean(name, [*mixers, *backbones])
     raise UsageError(
         f'no mixer and no network is called "{name}"{hint}\n'
         "  `benchsuite list mixers` and `benchsuite count backbones` name all; yours is package.module:Class"

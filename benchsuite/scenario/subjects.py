@@ -190,7 +190,15 @@ def _unknown_name(entry: Node, known: Mapping[str, Sequence[str]], subject: Subj
         what = "function" if subject == "backbone" else "Class"
         yield problem_at(node, f'"{name}" is not of the form package.module:{what}')
     else:
-        yield problem_at(node, f'unknown {subject} "{name}"', nearest(name, known), tuple(known))
+        hint = own_with_colon(name)
+        yield problem_at(node, f'unknown {subject} "{name}"{hint}', nearest(name, known), tuple(known))
+
+
+def own_with_colon(name: str) -> str:
+    """The end of a message about "my_layers.MyAttention", which wants a colon; empty for other names."""
+    module, _, last = name.rpartition(".")
+    colon = f"{module}:{last}"
+    return f'; for one of your own write "{colon}"' if _DOTTED.fullmatch(colon) else ""
 
 
 def _absent(entry: Node, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:

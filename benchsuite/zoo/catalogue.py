@@ -15,7 +15,7 @@ from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
-from benchsuite.zoo.outside_names import absent, parameters
+from benchsuite.zoo.outside_names import absent, parameters, unbound
 from benchsuite.zoo.source import Class, Parameter, Unreadable, read
 
 AXES = frozenset({"dim", "grid", "kernel"})
@@ -181,6 +181,22 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
     except Unreadable as error:
         raise UsageError(f"{name} cannot be read: {error}") from error
     return _entry(name, name, "", search)
+
+
+def runs_on_sdpa(target: str) -> bool:
+    """Whether an own "package.module:Name" says that it runs on torch's fused kernel as well as on math.
+
+    Raises:
+        UsageError: its module is there and has no such name; names the nearest.
+    """
+    search = search_path()
+    module, _, name = target.partition(":")
+    if (why := unbound(module, name, search)) is not None:
+        raise UsageError(why)
+    kernels = _entry(target, target, "", search).kernels
+    if kernels == SEE_SOURCE:  # no class that can be read
+        return any(one.name == "kernel" for one in parameters(target, search) or ())
+    return kernels == "any" or {"math", "sdpa"} <= set(kernels)
 
 
 def mixer_entries() -> list[ZooEntry]:

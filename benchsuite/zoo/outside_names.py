@@ -46,7 +46,7 @@ def absent(target: str, search: tuple[str, ...]) -> str | None:
         like = names.nearest(name) if names else None
         ending = f"; the nearest are {', '.join(like)}" if like else ""
         return None if like is None else f'{first} has no network "{name}"{ending}'
-    return _no_module(first, search) or _no_name(first, name, search)
+    return _no_module(first, search) or unbound(first, name, search)
 
 
 def parameters(target: str, search: tuple[str, ...]) -> tuple[Parameter, ...] | None:
@@ -85,7 +85,8 @@ def _no_module(module: str, search: tuple[str, ...]) -> str | None:
     return None
 
 
-def _no_name(module: str, name: str, search: tuple[str, ...]) -> str | None:
+def unbound(module: str, name: str, search: tuple[str, ...]) -> str | None:
+    """Why a module that can be read has no such name, with the nearest; None if it may have it."""
     try:
         tree = read(module, search).tree
     except Unreadable:

@@ -33,6 +33,8 @@ def test_a_document_is_run_into_a_folder(tmp_path: Path) -> None:
     assert run.frame()["batch"].tolist() == [1, 2]
     assert set(run.frame()["status"]) == {"ok"}
     assert benchsuite.load(tmp_path / "run").records == run.records
+    assert [line.partition(" ")[0] for line in str(run).splitlines()[1:]] == ["msa", "msa"]
+    assert "stopped by" in str(run)
     assert run.report() == tmp_path / "run" / "report.html"
     html = run._repr_html_()
     assert "Two &lt;b&gt;mixers" in html
@@ -125,6 +127,8 @@ class TestStoredRuns:
     def test_a_comparison_says_what_differs(self, folders: list[Path], tmp_path: Path) -> None:
         found = benchsuite.compare(benchsuite.load(folders[0]), folders[1])
         assert "two compared with" in repr(found).replace(str(tmp_path), "")
+        assert [line.split(maxsplit=1)[0] for line in str(found).splitlines()[-2:]] == ["<i>msa,", "hilo,"]
+        assert "Undecided: " in str(found) or "called slower" in str(found)
         html = found._repr_html_()
         assert "&lt;i&gt;msa" in html
         assert "<i>msa" not in html

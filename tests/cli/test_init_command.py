@@ -13,7 +13,7 @@ import torch
 
 
 class Mine(torch.nn.Module):
-    layout = "tokens"
+    layout = "BNC"
 
     def __init__(self, dim: int, num_heads: int = 1) -> None:
         super().__init__()
@@ -23,12 +23,19 @@ class Mine(torch.nn.Module):
         return self.project(x)
 
 
+class Fused(Mine):
+    def __init__(self, dim: int, num_heads: int = 1, kernel: str = "math") -> None:
+        super().__init__(dim)
+
+
 def net(num_classes: int = 10):
     return torch.nn.Sequential(torch.nn.Flatten(1), torch.nn.LazyLinear(num_classes))
 """
 
 
-@pytest.mark.parametrize("words", [("own_layers:Mine",), ("own_layers:net", "--network")])
+@pytest.mark.parametrize(
+    "words", [("own_layers:Mine",), ("own_layers:Fused",), ("own_layers:net", "--network")]
+)
 def test_what_it_writes_has_no_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
@@ -37,6 +44,9 @@ def test_what_it_writes_has_no_mistake(
     assert called("init", *words).code == 0
     answer = called("check", "scenario.yaml")
     assert (answer.code, answer.out) == (0, "scenario.yaml: ok\n")
+    answer = called("check", "scenario.yaml", "--build")
+    assert answer.code == 0, answer.out + answer.err
+    assert "unsupported" not in answer.out + answer.err
 
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
@@ -52,3 +62,34 @@ def test_a_name_without_a_class_is_refused(tmp_path: Path) -> None:
     answer = called("init", "hilo", "--out", tmp_path / "mine.yaml")
     assert answer.code == 2
     assert "package.module:Class" in answer.err
+
+
+def test_both_kernels_stand_in_the_file_of_a_class_that_takes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    for name, kernel in {"Mine": "kernel: math ", "Fused": "kernel: [math, sdpa]"}.items():
+        assert called("init", f"own_layers:{name}", "--out", f"{name}.yaml").code == 0
+        assert f"\n  {kernel}" in Path(f"{name}.yaml").read_text()
+
+
+def test_a_name_that_its_module_has_not_is_refused_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    answer = called("init", "own_layers:Fusd")
+    assert answer.code == 2
+    assert 'module own_layers has no "Fusd"; did you mean "Fused"?' in answer.err
+    assert not Path("scenario.yaml").exists()
+
+
+def test_a_dot_in_place_of_the_colon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wants = 'for one of your own write "own_layers:Mine"'
+    assert wants in called("time", "own_layers.Mine").err
+    Path("one.yaml").write_text("name: a\nsweep: {mixer: [own_layers.Mine], resolution: 64, dim: 8}\n")
+    answer = called("check", "one.yaml")
+    assert answer.code == 2
+    assert wants in answer.out + answer.err

@@ -162,7 +162,7 @@ class Watching:
     def cell_begins(self, cell: Cell) -> None:
         self.events.append(f"cell {cell.name}")
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         self.events.append(record.status)
 
     def workers(self, doing: Mapping[str, str]) -> None:

@@ -278,7 +278,7 @@ def test_record_terminal_and_report_show_what_a_module_does(
     found = swept(tmp_path, workers, bad)
     assert "not_finite" in found["Logarithm math"].flags
     assert not set(BEHAVIOUR) & set(found["Linear math"].flags)
-    print_summary(list(found.values()))
+    print_summary(list(found.values()), {})
     assert f"not finite  Logarithm: {BEHAVIOUR['not_finite']}" in capsys.readouterr().out
     page = tmp_path / "page.html"
     render([read_run(tmp_path / "run")], out=page)

@@ -39,6 +39,7 @@ def test_the_best_of_each_setting_is_marked_in_scaled_units() -> None:
     assert [line.startswith("| a | **10.") for line in markdown[2:]] == [True, False, False, False]
     assert [line.startswith("| b | **40.") for line in markdown[2:]] == [False, False, True, False]
     latex = to_latex(table).splitlines()
+    assert latex[0].endswith("Underlined: the second.")
     assert [line.strip().partition("{")[0] for line in latex[3:]] == [
         "Mixer & Latency per step (ms) $\\downarrow$ \\\\", "\\midrule", "a & \\textbf", "b & \\underline",
         "\\midrule", "b & \\textbf", "a & \\underline", "\\bottomrule", "\\end",
@@ -52,6 +53,7 @@ def test_runs_of_one_machine_share_blocks_and_those_of_two_do_not() -> None:
     )
     table = exported([slow, fast])
     assert column(table, "Run") == ["r1", "r2"]
+    assert column(exported([slow, fast], ["name", "latency_s"]), "Run") == ["r1", "r2"]
     assert [row.block for row in table.rows] == [0, 0]
     other = on([make_record("a", latency=0.02)], path="r2", gpu="NVIDIA A100")
     table = exported([fast, other])

@@ -77,7 +77,9 @@ def test_rounds_are_found_again_in_the_timing_of_all() -> None:
     found = combined(visits, "precision")
     assert round_medians(found) == pytest.approx((1.1, 1.2, 0.95))
     assert round_medians(visits[0]) == (1.1,)
-    assert latency_of(found, drift=0.02) == estimate(round_medians(found), 0.02, confidence_of("precision"))
+    assert latency_of(found, {"selftest": {"drift_percent": 2.0}}) == estimate(
+        round_medians(found), 0.02, confidence_of("precision")
+    )
 
 
 def test_rounds_that_do_not_add_up_are_not_believed() -> None:

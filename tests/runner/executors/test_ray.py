@@ -70,7 +70,7 @@ class Disturbs(QuietProgress):
         self._what = what
         self.done = False
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         if not self.done:
             self.done = True
             self._what()

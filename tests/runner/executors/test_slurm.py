@@ -60,7 +60,7 @@ class Disturbs(QuietProgress):
         self._folder, self._number = folder, number
         self.done = threading.Event()
 
-    def cell_ends(self, record: Record) -> None:
+    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
         if not self.done.is_set():
             self.done.set()
             (shard, *_) = sorted((self._folder / ".slurm" / "1").glob("job-*"))
@@ -122,7 +122,7 @@ def test_a_driver_that_is_killed_loses_nothing_that_its_jobs_have_measured(
     noted: list[str] = []
 
     class Watch(QuietProgress):
-        def cell_ends(self, record: Record) -> None:
+        def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             noted.append(record.id)
 
     result = sweep(executor(), folder, None, observer=Watch())
@@ -138,7 +138,7 @@ def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: P
     records: list[Record] = []
 
     class Watch(QuietProgress):
-        def cell_ends(self, record: Record) -> None:
+        def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             records.append(record)
 
     stopped = sweep(executor(), folder, SLOW, stopping=lambda: bool(records), observer=Watch())
@@ -153,7 +153,7 @@ def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again
     folder = tmp_path / "run"
 
     class Interrupts(QuietProgress):
-        def cell_ends(self, record: Record) -> None:
+        def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
