@@ -26,6 +26,7 @@ from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
+from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
@@ -252,7 +253,7 @@ def run_result(
     known = _known(old, machines)
     own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
-    processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
+    processes = counted(len(runs), "process", "processes")
     unread = tuple(text for run in runs for text in run.warnings)
     refused = [one for one in differences if one.level == "refuse"]
     verdicts = Verdicts((), 0, 0.0)

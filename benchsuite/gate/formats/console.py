@@ -12,9 +12,10 @@ from pathlib import Path
 from benchsuite.errors import INCONCLUSIVE
 from benchsuite.format import si
 from benchsuite.gate.baseline import Baseline, BaselineCell
-from benchsuite.gate.formats.phrases import headline, labels, ordered, why
+from benchsuite.gate.formats.phrases import chance_words, headline, labels, ordered, why
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, GateCell, GateResult
+from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 
@@ -112,14 +113,11 @@ def summary(result: GateResult) -> str:
     """The sentence that says it all: "1 slower, 9 not flagged of 10 cells; …"."""
     counts = [(verdict, len(result.of(verdict))) for verdict in CELL_VERDICTS]
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
-    cells = "1 cell" if len(result.cells) == 1 else f"{len(result.cells)} cells"
-    text = f"{verdicts} of {cells}, in {result.seconds:.0f} s"
+    text = f"{verdicts} of {counted(len(result.cells), 'cell')}, in {result.seconds:.0f} s"
     if not result.tested:
         return text
     tested = "1 was" if result.tested == 1 else f"{result.tested} were"
-    return (
-        f"{text}; {tested} tested with fresh pairs, of which chance alone would flag {result.by_chance:.2g}"
-    )
+    return f"{text}; {tested} tested with fresh pairs: {chance_words(result)}"
 
 
 def conclusion(result: GateResult, *, strict: bool) -> str:
@@ -165,7 +163,8 @@ def how_to_accept(result: GateResult, file: Path, pythonpath: Sequence[str]) -> 
         if len(names) > 10:
             text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
     if exact and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
-        text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
+        cell = counted(len(cells), "cell came or went or changed its", "cells came or went or changed their")
+        text += f"{cell} status; if that is meant:\n"
         text += f"  benchsuite baseline accept {file} --cells{search}\n"
     return text
 

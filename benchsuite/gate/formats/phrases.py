@@ -11,7 +11,7 @@ from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
 from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
-from benchsuite.report.words import scale_of
+from benchsuite.report.words import counted, scale_of
 from benchsuite.results.cell import Cell
 from benchsuite.text import in_xml
 
@@ -154,7 +154,7 @@ def headline(result: GateResult) -> str:
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
-    outcome = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    outcome = f"{bad} of {counted(len(result.cells), 'cell')} regressed" if bad else "No regression found"
     return f"{outcome}: {counts(result.cells)}.{unmeasured}"
 
 
@@ -178,13 +178,17 @@ def notes(result: GateResult) -> list[str]:
 
 
 def _chance(result: GateResult) -> str:
-    """How many cells would be called slower by chance; empty where none was tested."""
+    """How often an interval errs; empty where none decided."""
     if not result.tested:
         return ""
-    return (
-        f"{result.tested} cells were decided by an interval; at most {result.by_chance:.2g} of them would be "
-        "called slower by chance, on average."
-    )
+    were = "was" if result.tested == 1 else "were"
+    return f"{counted(result.tested, 'cell')} {were} decided by an interval; {chance_words(result)}."
+
+
+def chance_words(result: GateResult) -> str:
+    """How often chance alone makes a cell slower that is not, where cells were tested."""
+    share = 100 * result.by_chance / result.tested
+    return f"chance alone calls a cell slower that is not in at most {share:.2g} % of such decisions"
 
 
 def _change(change: Change) -> str:
