@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import Runs, print_sections, warn, wrapped, write
+from benchsuite.cli.options import Runs, missing_words, print_sections, warn, wrapped, write
 from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean, require_word
 from benchsuite.text import in_markdown
 
@@ -189,17 +189,18 @@ def _status_facts(one: RunStatus) -> dict[str, object]:
 def _status_lines(one: RunStatus, resume: str = "") -> list[str]:
     """A run in a few lines; `resume` is said where nobody writes to it."""
     from benchsuite.format import duration
+    from benchsuite.report.words import counted
 
     shard = f"  shard {one.shard}" if one.shard else ""
-    of = f" of {one.total}" if one.total is not None else ""
-    counts = [f"{one.done}{of} cells done"]
+    cells = f"{one.done} cells" if one.total is None else f"{one.done} of {counted(one.total, 'cell')}"
+    counts = [f"{cells} done"]
     if one.failures:
         words = ", ".join(f"{count} {word}" for word, count in sorted(one.failures.items()))
         counts.append(f"{one.failed} failed ({words})")
     if one.excluded:
         counts.append(f"{one.excluded} excluded")
     if one.missing is not None:
-        counts.append(f"{one.missing} missing" if one.missing else "none missing")
+        counts.append(missing_words(one.missing, one.partial))
     lines = [f"{one.path}  {one.name}{shard}", f"  {', '.join(counts)}"]
     pace = [] if one.per_minute is None else [f"{one.per_minute:.3g} cells/min"]
     if one.left_s is not None and one.missing:
