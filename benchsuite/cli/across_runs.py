@@ -79,6 +79,7 @@ def merge(
     Every record keeps the machine that it was measured on; where several have measured the same cells, these
     are told apart by its name. Cells that no run has are named; with --complete they are refused.
     """
+    from benchsuite.report.words import counted
     from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
 
@@ -88,16 +89,14 @@ def merge(
         raise UsageError(f'--on-conflict: unknown choice "{on_conflict}"{hint}\n  allowed:\n{meaning}')
     merged = merge_runs(runs, out, on_conflict=on_conflict, complete=complete, mixed_versions=mixed_versions)
     warn(merged.notes)
-    twice = f", {merged.twice} of them in more than one run with the same result" if merged.twice else ""
-    sessions = f"{merged.sessions} session{'' if merged.sessions == 1 else 's'}"
-    print(
-        f"records  {merged.records} of {sessions} from {len(runs)} run{'' if len(runs) == 1 else 's'}{twice}"
-    )
+    twice = f"; {merged.twice} of them in more than one run with the same result" if merged.twice else ""
+    print(f"records  {merged.records} from {counted(len(runs), 'run')}{twice}")
     if merged.machines:
         print(f"machines {'; '.join(merged.machines)}: every cell is named by its machine")
     if merged.missing:
         print(f"missing  {len(merged.missing)}; measure them with: {merged.go_on}")
     print(f"merged   {out}")
+    print(f"report   benchsuite report {out} makes it")
 
 
 def compare(
@@ -174,12 +173,13 @@ def publish(
     The site holds the data of its runs, so that later calls add to it, and a call without runs builds it
     again. Records and environments are published with it: machine names, paths and GPU numbers included.
     """
+    from benchsuite.report.words import counted
     from benchsuite.results.store import read_run
     from benchsuite.site.publish import publish as build
 
     warn(tuple(text for path in runs or () for text in read_run(path).warnings))
     names = build(runs or (), site, remove or ())
-    print(f"site     {site / 'index.html'} ({len(names)} run{'' if len(names) == 1 else 's'})")
+    print(f"site     {site / 'index.html'} ({counted(len(names), 'run')})")
 
 
 def _status_facts(one: RunStatus) -> dict[str, object]:
