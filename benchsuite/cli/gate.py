@@ -226,7 +226,8 @@ def _compare(
 ) -> NoReturn:
     """Compare runs, or counts, with a baseline, print what was found, and exit with what that means."""
     from benchsuite.gate.against_baseline import against_baseline
-    from benchsuite.gate.formats.console import compared_page, how_to_accept
+    from benchsuite.gate.formats.console import compared_page
+    from benchsuite.gate.formats.phrases import how_to_accept
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
 
@@ -239,7 +240,8 @@ def _compare(
         write_result(result, out / RESULT)
     _write_formats(result, files)
     print_page(compared_page(result, strict=strict))
-    print(how_to_accept(result, file, pythonpath), end="", file=sys.stderr)
+    if accept_lines := how_to_accept(result):
+        print(accept_lines, file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 

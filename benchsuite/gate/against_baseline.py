@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -65,7 +66,11 @@ def against_baseline(
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
-        return exact_result(baseline, now, accepted=accepted, missing=policy, command=command, base=str(file))
+        found = exact_result(
+            baseline, now, accepted=accepted, missing=policy, command=command, base=str(file)
+        )
+        search = (word for folder in pythonpath for word in ("--pythonpath", folder))
+        return replace(found, accept=shlex.join(["benchsuite", "baseline", "accept", str(file), *search]))
     if not names:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     return run_result(

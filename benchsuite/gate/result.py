@@ -112,6 +112,7 @@ class GateResult:
         differences: how the machines of the two sides differ; empty where both sides ran in one job.
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
         command: what repeats it.
+        accept: the command to which names are added that accept changes; empty where none stores them.
         seconds: wall time of the measurement.
         missing: which cells of one side fail the gate.
         unread: lines of run folders that are no records, each with its place and its reason.
@@ -129,6 +130,7 @@ class GateResult:
     refused: str = ""
     notes: tuple[str, ...] = ()
     command: str = ""
+    accept: str = ""
     seconds: float = 0.0
     missing: MissingPolicy = "fail"
     unread: tuple[str, ...] = ()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
-from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
+from benchsuite.gate.result import CELL_VERDICTS, COUNTED, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
 from benchsuite.report.words import counted, scale_of
 from benchsuite.results.cell import Cell
@@ -175,6 +176,28 @@ def notes(result: GateResult) -> list[str]:
         f"{one.level}: {one.label}: {one.old} → {one.new} ({one.why})" for one in result.differences[:20]
     ]
     return [one_line(text) for text in (*differences, *result.notes[:20], _chance(result)) if text]
+
+
+def how_to_accept(result: GateResult) -> str:
+    """How to accept what changed, by name, in lines; empty if there is nothing to accept."""
+    names = [
+        f"{cell.id}:{change.metric}"
+        for cell in result.of(*COUNTED)
+        for change in cell.changes
+        if change not in cell.accepted
+    ]
+    lines = []
+    if names:
+        also = " and commit the file" if result.accept else ""
+        verb = result.accept or "benchsuite gate … --accept"
+        lines = [f"If these changes are meant, accept each by name{also}:"]
+        lines += [f"  {verb} {shlex.quote(name)}" for name in names[:10]]
+        if len(names) > 10:
+            lines.append(f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell")
+    if result.accept and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
+        came = counted(len(cells), "cell came or went or changed its", "cells came or went or changed their")
+        lines += [f"{came} status; if that is meant:", f"  {result.accept} --cells"]
+    return "\n".join(in_xml(line) for line in lines)
 
 
 def _chance(result: GateResult) -> str:
