@@ -149,6 +149,8 @@ def headline(result: GateResult) -> str:
     """What the gate came to, in a sentence; a refusal or an empty gate never reads as a pass."""
     if result.refused:
         return f"Not comparable: {one_line(result.refused)}"
+    if result.unmeasured:
+        return f"Not measured: {one_line(result.unmeasured)}"
     if not result.cells:
         return f"Nothing compared: {NO_CELLS}"
     bad = len(result.of(*result.failing))
