@@ -266,7 +266,7 @@ def _load(request: Request) -> Scenario:
     overrides = request.overrides
     if request.device is not None:
         overrides = (*overrides, f"sweep.device={request.device}")
-    reference, known = request.reference, known_parameters(request.pythonpath, own=True)
+    reference, known = request.reference, known_parameters(request.pythonpath)
     source = resolve(reference) if isinstance(reference, str) else reference
     return load(source, known, profiles=request.profiles, overrides=overrides)
 

@@ -25,8 +25,8 @@ _NETWORK = re.compile(
 _TIMM_KEY = re.compile(r"""^\s*['"](\w+)(?:\.([\w.-]+))?\*?['"]\s*:""", re.MULTILINE)
 _TIMM_RENAMED = re.compile(r"register_model_deprecations\(\s*__name__")
 _NEAREST_NAMES = 3
-_MADE_AT_RUN_TIME = frozenset({"__getattr__", "globals", "exec", "setattr", "*"})
-"""Names in a module that may bind others as it runs."""
+_MADE_AT_RUN_TIME = frozenset({"__getattr__", "globals", "exec", "setattr", "*", "exit", "_exit", "abort"})
+"""Names in a module that may bind others as it runs, or end it before it binds its own."""
 
 
 def absent(target: str, search: tuple[str, ...]) -> str | None:
@@ -105,7 +105,7 @@ def _bound(node: ast.AST) -> Sequence[str]:
             return (name,)
         case ast.Name(id=name, ctx=ast.Store()):
             return (name,)
-        case ast.Name(id=name) if name in _MADE_AT_RUN_TIME:
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in _MADE_AT_RUN_TIME:
             return (name,)
         case ast.alias(name=name, asname=asname):
             return (asname or name.partition(".")[0],)
