@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.findings.flags import BEHAVIOUR
 from benchsuite.format import si, significant
 from benchsuite.labels import describe_cell
+from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
@@ -110,10 +111,10 @@ class PlainProgress(QuietProgress):
     def begin(self, total: int, done: int) -> None:
         self._total, self._position = total, done
         already = f", {done} of them measured earlier" if done else ""
-        print(f"{total} cells{already}", flush=True)
+        print(f"{counted(total, 'cell')}{already}", flush=True)
 
     def round_begins(self, number: int, cells: int) -> None:
-        print(f"round {number}: {cells} cells", flush=True)
+        print(f"round {number}: {counted(cells, 'cell')}", flush=True)
 
     def cell_begins(self, cell: Cell) -> None:
         if self._verbose:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from benchsuite.results.record import Cost
     from benchsuite_pytest.times import ScenarioGate
 
+REWRITTEN = "benchsuite_rewritten"
+"""Property of a test that wrote a baseline anew; its value says what changed."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("benchsuite", "benchsuite: has a change made mixers slower or larger?")
@@ -55,8 +58,15 @@ def pytest_collection_modifyitems(
         items.extend(tests_of(session, Path(file), pythonpath, update=update))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, text in report.user_properties:
+            if name == REWRITTEN:
+                terminalreporter.write_line(f"benchsuite: written anew: {text}")
+
+
 @pytest.fixture
-def bench_cell() -> Callable[..., Cost]:
+def bench_cell(pytestconfig: pytest.Config) -> Callable[..., Cost]:
     """Count one mixer on "meta": `bench_cell("pkg.mixers:Mine", dim=64, resolution=224).macs`.
 
     Arguments are those of a mixer in a scenario: `dim`, `num_heads`, `resolution` in pixels, `stride`,
@@ -64,8 +74,10 @@ def bench_cell() -> Callable[..., Cost]:
     """
     from benchsuite_pytest.counts import counted
 
+    pythonpath, _ = _options(pytestconfig)
+
     def count(target: str, **arguments: Any) -> Cost:
-        return counted(target, arguments)
+        return counted(target, arguments, pythonpath)
 
     return count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.gate.baseline import read, write
+from benchsuite.gate.baseline import Baseline, read, write
 from benchsuite.gate.result import COUNTED, GateCell, GateResult
+from benchsuite.plugins import importable_from
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost
+from benchsuite_pytest import REWRITTEN
 
 _AXES = ("dim", "num_heads", "stride", "kernel")
 _FAILING = ("failed", "no longer counted")
@@ -119,6 +122,18 @@ class Update(BaselineTest):
         old = read(self.path)
         new = count_scenarios(old.sources, beside=self.path.parent, pythonpath=self.baseline.pythonpath)
         write(replace(old, cells=new.cells), self.path)
+        self.user_properties.append((REWRITTEN, f"{os.path.relpath(self.path)}: {rewritten(old, new)}"))
+
+
+def rewritten(old: Baseline, new: Baseline) -> str:
+    """How the cells of two baselines differ: "1 changed, 2 new"."""
+    before, now = ({cell.id: cell for cell in one.cells} for one in (old, new))
+    numbers = {
+        "changed": sum(before[key] != now[key] for key in before.keys() & now.keys()),
+        "new": len(now.keys() - before.keys()),
+        "removed": len(before.keys() - now.keys()),
+    }
+    return ", ".join(f"{number} {word}" for word, number in numbers.items() if number) or "nothing changed"
 
 
 def tests_of(
@@ -144,7 +159,7 @@ def tests_of(
     return list(collector.collect())
 
 
-def counted(target: str, arguments: Mapping[str, Any]) -> Cost:
+def counted(target: str, arguments: Mapping[str, Any], pythonpath: Sequence[str] = ()) -> Cost:
     """What a mixer costs; fails the test that asks if it cannot be counted."""
     from benchsuite.worker import calls
 
@@ -160,7 +175,8 @@ def counted(target: str, arguments: Mapping[str, Any]) -> Cost:
         **axes,
     )
     try:
-        answer = calls.count(cell)
+        with importable_from(pythonpath):
+            answer = calls.count(cell)
     except UsageError as error:
         pytest.fail(str(error), pytrace=False)
     if answer.value is None:

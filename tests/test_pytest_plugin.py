@@ -101,6 +101,16 @@ def scenario(mixers: str) -> str:
     )
 
 
+def test_the_mixer_of_bench_cell_is_looked_for_where_the_option_says(pytester: pytest.Pytester) -> None:
+    (pytester.mkdir("src") / "plugin_far.py").write_text(OWN)
+    pytester.makepyfile(
+        "def test_it(bench_cell):\n"
+        "    assert bench_cell('plugin_far:Once', dim=8, resolution=32).macs == 4 * 8 * 8\n"
+    )
+    words = ("-p", "no:xdist", "--benchsuite-pythonpath", "src")
+    pytester.runpytest_subprocess(*words).assert_outcomes(passed=1)
+
+
 @pytest.fixture
 def counted_once(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project with a baseline of its two mixers."""
@@ -135,7 +145,9 @@ def test_an_update_takes_over_numbers_and_cells_that_are_new(counted_once: pytes
     result = counted_once.runpytest_subprocess("-rs", *GATED)
     result.assert_outcomes(failed=1, skipped=2)
     result.stdout.fnmatch_lines(["*Once: macs 256 → 512 (+100 %)*", "*new, and not in the baseline: New*"])
-    counted_once.runpytest_subprocess("--benchsuite-update", *GATED).assert_outcomes(passed=1)
+    update = counted_once.runpytest_subprocess("--benchsuite-update", *GATED)
+    update.assert_outcomes(passed=1)
+    update.stdout.fnmatch_lines(["benchsuite: written anew: b.json: 1 changed, 1 new"])
     counted_once.runpytest_subprocess(*GATED).assert_outcomes(passed=3, skipped=1)
 
 

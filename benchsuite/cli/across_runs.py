@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import Runs, print_sections, warn, wrapped, write
+from benchsuite.cli.options import Runs, missing_words, print_sections, warn, wrapped, write
 from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean, require_word
 from benchsuite.text import in_markdown
 
@@ -79,6 +79,7 @@ def merge(
     Every record keeps the machine that it was measured on; where several have measured the same cells, these
     are told apart by its name. Cells that no run has are named; with --complete they are refused.
     """
+    from benchsuite.report.words import counted
     from benchsuite.results.join import CHOICES
     from benchsuite.runner.merge import merge as merge_runs
 
@@ -88,16 +89,14 @@ def merge(
         raise UsageError(f'--on-conflict: unknown choice "{on_conflict}"{hint}\n  allowed:\n{meaning}')
     merged = merge_runs(runs, out, on_conflict=on_conflict, complete=complete, mixed_versions=mixed_versions)
     warn(merged.notes)
-    twice = f", {merged.twice} of them in more than one run with the same result" if merged.twice else ""
-    sessions = f"{merged.sessions} session{'' if merged.sessions == 1 else 's'}"
-    print(
-        f"records  {merged.records} of {sessions} from {len(runs)} run{'' if len(runs) == 1 else 's'}{twice}"
-    )
+    twice = f"; {merged.twice} of them in more than one run with the same result" if merged.twice else ""
+    print(f"records  {merged.records} from {counted(len(runs), 'run')}{twice}")
     if merged.machines:
         print(f"machines {'; '.join(merged.machines)}: every cell is named by its machine")
     if merged.missing:
         print(f"missing  {len(merged.missing)}; measure them with: {merged.go_on}")
     print(f"merged   {out}")
+    print(f"report   benchsuite report {out} makes it")
 
 
 def compare(
@@ -174,12 +173,13 @@ def publish(
     The site holds the data of its runs, so that later calls add to it, and a call without runs builds it
     again. Records and environments are published with it: machine names, paths and GPU numbers included.
     """
+    from benchsuite.report.words import counted
     from benchsuite.results.store import read_run
     from benchsuite.site.publish import publish as build
 
     warn(tuple(text for path in runs or () for text in read_run(path).warnings))
     names = build(runs or (), site, remove or ())
-    print(f"site     {site / 'index.html'} ({len(names)} run{'' if len(names) == 1 else 's'})")
+    print(f"site     {site / 'index.html'} ({counted(len(names), 'run')})")
 
 
 def _status_facts(one: RunStatus) -> dict[str, object]:
@@ -189,17 +189,18 @@ def _status_facts(one: RunStatus) -> dict[str, object]:
 def _status_lines(one: RunStatus, resume: str = "") -> list[str]:
     """A run in a few lines; `resume` is said where nobody writes to it."""
     from benchsuite.format import duration
+    from benchsuite.report.words import counted
 
     shard = f"  shard {one.shard}" if one.shard else ""
-    of = f" of {one.total}" if one.total is not None else ""
-    counts = [f"{one.done}{of} cells done"]
+    cells = f"{one.done} cells" if one.total is None else f"{one.done} of {counted(one.total, 'cell')}"
+    counts = [f"{cells} done"]
     if one.failures:
         words = ", ".join(f"{count} {word}" for word, count in sorted(one.failures.items()))
         counts.append(f"{one.failed} failed ({words})")
     if one.excluded:
         counts.append(f"{one.excluded} excluded")
     if one.missing is not None:
-        counts.append(f"{one.missing} missing" if one.missing else "none missing")
+        counts.append(missing_words(one.missing, one.partial))
     lines = [f"{one.path}  {one.name}{shard}", f"  {', '.join(counts)}"]
     pace = [] if one.per_minute is None else [f"{one.per_minute:.3g} cells/min"]
     if one.left_s is not None and one.missing:

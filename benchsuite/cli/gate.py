@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from benchsuite.cli.options import Overrides, Profiles, print_page, say, write
-from benchsuite.errors import INTERRUPTED, UsageError
+from benchsuite.errors import INTERRUPTED, NotComparableError, SideFailed, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.gate.request import GateRequest
@@ -226,7 +226,8 @@ def _compare(
 ) -> NoReturn:
     """Compare runs, or counts, with a baseline, print what was found, and exit with what that means."""
     from benchsuite.gate.against_baseline import against_baseline
-    from benchsuite.gate.formats.console import compared_page, how_to_accept
+    from benchsuite.gate.formats.console import compared_page
+    from benchsuite.gate.formats.phrases import how_to_accept
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
 
@@ -239,7 +240,8 @@ def _compare(
         write_result(result, out / RESULT)
     _write_formats(result, files)
     print_page(compared_page(result, strict=strict))
-    print(how_to_accept(result, file, pythonpath), end="", file=sys.stderr)
+    if accept_lines := how_to_accept(result):
+        print(accept_lines, file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
@@ -247,7 +249,7 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
     """Measure a gate, say what it found, and exit with what that means."""
     from benchsuite.gate.checkout import require_revisions
     from benchsuite.gate.formats.console import measured_page
-    from benchsuite.gate.measure import measure_gate
+    from benchsuite.gate.measure import measure_gate, without_cells
     from benchsuite.gate.noise import read_noise, require_fitting
     from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import plan
@@ -267,7 +269,11 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
         for note in (*planned.notes, *notes):
             say(note)
         shares = known.shares if known else {}
-        result = measure_gate(request, planned, GateProgress(planned.cells, say), shares)
+        try:
+            result = measure_gate(request, planned, GateProgress(planned.cells, say), shares)
+        except (SideFailed, NotComparableError) as error:
+            _write_formats(without_cells(request, planned, error), files)
+            raise
     request.out.mkdir(parents=True, exist_ok=True)
     write_result(result, request.out / RESULT)
     _write_formats(result, files)

@@ -86,6 +86,17 @@ def print_page(page: ConsolePage) -> None:
         print(*page.below, sep="\n")
 
 
+def missing_words(missing: int, partial: int) -> str:
+    """ "3 missing, 1 of them with some of their rounds".
+
+    Args:
+        partial: how many of the missing cells have a record, of rounds that were cut short.
+    """
+    if not missing:
+        return "none missing"
+    return f"{missing} missing" + (f", {partial} of them with some of their rounds" if partial else "")
+
+
 def print_sections(sections: Iterable[Section], *, plain: bool) -> None:
     """Print them, as text that fits the terminal or else as Markdown."""
     from benchsuite.report.tables import texts, to_markdown

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style
+from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style, missing_words
 from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError
 from benchsuite.report.figures.styles import DEFAULT
 
@@ -170,6 +170,7 @@ def _going_on(folder: Path, executor: str) -> str:
 
 def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
+    from benchsuite.report.words import counted
     from benchsuite.results.store import RECORDS, REPORT
     from benchsuite.summary import print_summary
 
@@ -189,8 +190,11 @@ def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: st
         for record in failed:
             print(f"  {record.id}  {record.status}: {record.reason}", file=sys.stderr)
     if sweep.stopped:
+        partial = sum(record.interrupted for record in sweep.records)
+        total = len(sweep.records) - partial + sweep.missing
         print(
-            f"stopped, {sweep.missing} cells are missing; go on with: {_going_on(sweep.folder, executor)}",
+            f"stopped, {total - sweep.missing} of {counted(total, 'cell')} done, "
+            f"{missing_words(sweep.missing, partial)}; go on with: {_going_on(sweep.folder, executor)}",
             file=sys.stderr,
         )
         raise typer.Exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +27,7 @@ from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import Verdicts
+from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
@@ -64,7 +66,11 @@ def against_baseline(
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
-        return exact_result(baseline, now, accepted=accepted, missing=policy, command=command, base=str(file))
+        found = exact_result(
+            baseline, now, accepted=accepted, missing=policy, command=command, base=str(file)
+        )
+        search = (word for folder in pythonpath for word in ("--pythonpath", folder))
+        return replace(found, accept=shlex.join(["benchsuite", "baseline", "accept", str(file), *search]))
     if not names:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     return run_result(
@@ -252,7 +258,7 @@ def run_result(
     known = _known(old, machines)
     own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
-    processes = "1 process" if len(runs) == 1 else f"{len(runs)} processes"
+    processes = counted(len(runs), "process", "processes")
     unread = tuple(text for run in runs for text in run.warnings)
     refused = [one for one in differences if one.level == "refuse"]
     verdicts = Verdicts((), 0, 0.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from benchsuite.errors import UsageError
+from benchsuite.errors import NotComparableError, SideFailed, UsageError
 from benchsuite.findings.fingerprint import Finding, findings
 from benchsuite.gate.accept import unused
 from benchsuite.gate.checkout import open_sides
@@ -77,6 +77,23 @@ def measure_gate(
             noise=noise,
         )
     return _result(request, plan, sides, measured, pairs, noise, notes, time.monotonic() - began)
+
+
+def without_cells(request: GateRequest, plan: GatePlan, error: SideFailed | NotComparableError) -> GateResult:
+    """The result of a gate that ended with this error, so that a job's files say why."""
+    refused = isinstance(error, NotComparableError)
+    return GateResult(
+        scenario=plan.scenario.name,
+        base=request.base or request.base_python or "",
+        candidate=request.candidate or request.candidate_python or "HEAD",
+        machine=machine_words(plan.environment),
+        cells=(),
+        rule=plan.scenario.gate,
+        refused=str(error) if refused else "",
+        unmeasured="" if refused else str(error),
+        notes=plan.notes,
+        command=request.command,
+    )
 
 
 def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, pairs: int) -> GateNoise:

@@ -168,7 +168,7 @@ def require_fitting(
             raise UsageError(f"{path}: noise of another machine: {one.label} {was}, here {now}; {again}")
     known = [cell for cell in cells if cell.id in noise.shares]
     if not known:
-        raise UsageError(f"{path}: knows none of the {len(cells)} cells; {again}")
+        raise UsageError(f"{path}: knows none of the scenario's cells; {again}")
     notes = []
     if len(known) < len(cells):
         notes.append(

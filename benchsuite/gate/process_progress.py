@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchsuite.gate.interleave import ProcessRun
 from benchsuite.labels import cell_names
+from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 
 
@@ -26,15 +27,15 @@ class GateProgress:
     def begins(self, process: ProcessRun) -> None:
         if not self._began:
             more = "" if process.fresh else ", and more for what they flag"
-            pairs = "1 pair" if process.pairs == 1 else f"{process.pairs} pairs"
-            self._say(f"measuring {_cells(len(self._names))} in {pairs} of processes{more}")
+            cells, pairs = counted(len(self._names), "cell"), counted(process.pairs, "pair")
+            self._say(f"measuring {cells} in {pairs} of processes{more}")
         self._began = time.monotonic()
 
     def ends(self, process: ProcessRun) -> None:
         stage = "fresh pair" if self._screened else "pair"
         took = time.monotonic() - self._began
         place = f"{stage} {process.pair}/{process.pairs}"
-        self._say(f"{place}  {process.side:<9}  {_cells(len(process.cells))}  {took:.1f} s")
+        self._say(f"{place}  {process.side:<9}  {counted(len(process.cells), 'cell')}  {took:.1f} s")
 
     def flagged(self, cells: Sequence[Cell], of: int) -> None:
         self._screened = True
@@ -43,7 +44,3 @@ class GateProgress:
             return
         names = "; ".join(self._names[cell.id] for cell in cells)
         self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
-
-
-def _cells(number: int) -> str:
-    return "1 cell" if number == 1 else f"{number} cells"

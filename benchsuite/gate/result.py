@@ -111,7 +111,9 @@ class GateResult:
         tested, by_chance: as in `decide.Decisions`.
         differences: how the machines of the two sides differ; empty where both sides ran in one job.
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
+        unmeasured: why a side could not be measured at all; empty if both could. There are no cells then.
         command: what repeats it.
+        accept: the command to which names are added that accept changes; empty where none stores them.
         seconds: wall time of the measurement.
         missing: which cells of one side fail the gate.
         unread: lines of run folders that are no records, each with its place and its reason.
@@ -127,8 +129,10 @@ class GateResult:
     by_chance: float = 0.0
     differences: tuple[Finding, ...] = ()
     refused: str = ""
+    unmeasured: str = ""
     notes: tuple[str, ...] = ()
     command: str = ""
+    accept: str = ""
     seconds: float = 0.0
     missing: MissingPolicy = "fail"
     unread: tuple[str, ...] = ()
@@ -151,6 +155,8 @@ class GateResult:
         """
         if self.refused:
             return NOT_COMPARABLE
+        if self.unmeasured:
+            return FAILED
         if self.of(*self.failing):
             return REGRESSION
         if self.of("no longer counted"):

@@ -41,7 +41,6 @@ class Merged:
     Attributes:
         records: in the new folder.
         twice: records that stood in more than one run with the same result.
-        sessions: descriptions of machines that its records refer to.
         machines: their names, where cells are told apart by machine.
         missing: cells of the scenario that no run has.
         go_on: what measures them.
@@ -50,7 +49,6 @@ class Merged:
 
     folder: Path
     records: int
-    sessions: int
     machines: tuple[str, ...]
     twice: int
     missing: tuple[str, ...]
@@ -110,7 +108,6 @@ def merge(
     return Merged(
         folder=out,
         records=len(ordered),
-        sessions=len({entry.session for entry in ordered}),
         machines=machines(document),
         twice=twice,
         missing=missing,

@@ -30,6 +30,7 @@ class RunStatus:
         failed: those that failed unexpectedly.
         excluded: cells that a rule of the scenario drops.
         missing: cells that are still to be measured, as the report counts them; None where nobody can tell.
+        partial: those of them that have a record, of rounds that were cut short.
         go_on: what measures them.
         per_minute: cells a minute in the session that measures, or measured last; None before the second.
         writer: the process that writes, "4711 on host"; empty if none does.
@@ -44,6 +45,7 @@ class RunStatus:
     failed: int = 0
     excluded: int = 0
     missing: int | None = None
+    partial: int = 0
     go_on: str = ""
     per_minute: float | None = None
     writer: str = ""
@@ -110,6 +112,7 @@ def status(path: Path) -> RunStatus:
         failed=sum(failures.values()),
         excluded=len(ended) - len(measured),
         missing=left,
+        partial=len(cells) - len(ended),
         go_on=how_to_go_on(document, path),
         per_minute=_per_minute(measured, running=bool(holder)),
         writer=f"{holder} on {progress['host']}" if holder and progress.get("host") else holder,
@@ -133,6 +136,7 @@ def summed(shards: Sequence[RunStatus], path: Path) -> RunStatus:
         done=sum(shard.done for shard in shards),
         failed=sum(shard.failed for shard in shards),
         excluded=sum(shard.excluded for shard in shards),
+        partial=sum(shard.partial for shard in shards),
         missing=None if None in left else sum(number for number in left if number is not None),
         per_minute=sum(rates) if rates else None,
         writer=", ".join(shard.writer for shard in shards if shard.writer),

@@ -25,7 +25,8 @@ class SweepResult:
     Attributes:
         records: one for every cell that was measured, now or earlier, in the order of the scenario; those of
             now are read from disk when they are asked for.
-        missing: cells without a record, because the sweep was asked to stop.
+        missing: cells that are not done, because the sweep was asked to stop; some may have a record of a few
+            rounds.
         stopped: whether it was, and left something to do.
         environments: session → its machine.
     """
@@ -77,8 +78,8 @@ def run_sweep(
             recorder.open_session(prepared.environment)
         recorder.require_there()
         records = _in_order(prepared, recorder.records)
-        missing = len(prepared.cells) - len(records)
-        unfinished = bool(missing or any(record.interrupted for record in records))
+        missing = len(prepared.cells) - sum(not record.interrupted for record in records)
+        unfinished = bool(missing)
     finally:
         observer.end()
         recorder.close(unfinished=unfinished)

@@ -109,7 +109,7 @@ def test_a_slower_mixer_fails_and_is_named(cli: Cli, own: Path, pretended: Prete
     assert "+15.0 %" in row
     assert "which get fresh pairs: B" in err
     assert "regression: 1 slower, 1 not flagged of 2 cells" in out
-    assert "1 was tested with fresh pairs, of which chance alone would flag 0.005" in out
+    assert "1 was tested with fresh pairs: chance alone calls a cell slower that is not in at most" in out
 
 
 @pytest.mark.parametrize(
@@ -308,9 +308,13 @@ def test_a_side_that_cannot_start_exits_with_3_and_its_words(
     cli: Cli, own: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code, _, err = cli(
-        "gate", "own.yaml", "--base", "HEAD~1", "--out", "g", "--setup", "echo no room; exit 4"
-    )
+        "gate", "own.yaml", "--base", "HEAD~1", "--out", "g", "--setup", "echo no room; exit 4",
+        "--junit", "j.xml", "--markdown", "m.md", "--html", "h.html", "--comment", "c.md",
+    )  # fmt: skip
     assert code == 3
+    for file in ("j.xml", "m.md", "h.html", "c.md"):
+        assert "Not measured: the base" in Path(file).read_text(encoding="utf-8")
+    assert '<error type="NotMeasured"' in Path("j.xml").read_text(encoding="utf-8")
     assert "the base, HEAD~1 (" in err
     assert "could not be measured: --setup exited with 4\n  no room" in err
     assert not list(own.glob(".git/worktrees/*"))

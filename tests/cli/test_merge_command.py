@@ -56,7 +56,11 @@ def test_shards_are_run_merged_reported_and_exported(
     capsys.readouterr()
     assert cli("merge", "s1", "s2", "--out", "all", "--complete") == 0
     printed = capsys.readouterr()
-    assert printed.out.splitlines() == ["records  8 of 2 sessions from 2 runs", "merged   all"]
+    assert printed.out.splitlines() == [
+        "records  8 from 2 runs",
+        "merged   all",
+        "report   benchsuite report all makes it",
+    ]
     assert printed.err == ""
     merged = read_run(Path("all"))
     assert [record.status for record in merged.records] == ["ok"] * 6 + ["skipped"] * 2

@@ -105,7 +105,7 @@ def test_noise_of_another_machine_is_refused_with_what_differs(noise: GateNoise)
 def test_noise_that_knows_none_of_the_cells_is_refused_and_one_that_knows_some_says_so(
     noise: GateNoise,
 ) -> None:
-    with pytest.raises(UsageError, match="knows none of the 1 cells"):
+    with pytest.raises(UsageError, match="knows none of the scenario's cells"):
         fitting(noise, HERE, BROKEN)
     (note,) = fitting(noise, HERE, CALM, BROKEN)
     assert "knows 1 of 2 cells" in note

@@ -16,6 +16,7 @@ import pytest
 
 from benchsuite.io import LOCK
 from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.runner.status import status
 from tests.real_command import RealRun, finished, runs, visits, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for the workers in /proc")
@@ -90,11 +91,11 @@ def test_what_timeout_sends_twice_leaves_a_report_and_says_how_to_go_on(
         run.signal(number, group=True)  # to its workers, too
         run.signal(number)
         code, _, err = run.finish()
-    missing = 16 - len(read_run(folder).records)
+    found = status(folder)
     assert code == 130
-    assert err.splitlines()[-1] == (
-        f"stopped, {missing} cells are missing; go on with: benchsuite run --resume {folder}"
-    )
+    last = err.splitlines()[-1]
+    assert last.startswith(f"stopped, {found.done} of 16 cells done, {found.missing} missing")
+    assert last.endswith(f"; go on with: benchsuite run --resume {folder}")
     assert {record.status for record in read_run(folder).records} <= {"ok"}
     assert (folder / REPORT).is_file()
     assert not (folder / LOCK).exists()

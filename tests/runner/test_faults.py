@@ -17,6 +17,7 @@ from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.process import Worker
+from benchsuite.runner.status import status
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
@@ -224,10 +225,11 @@ def test_the_first_signal_ends_the_visit_writes_the_report_and_says_how_to_go_on
             run.signal(number, group=True)  # to the workers too, as Ctrl-C in a terminal
             code, _, err = run.finish()
         records = read_run(folder).records
-        missing = CELLS - len(records)
+        found = status(folder)
         assert code == 130
         assert "ending the cell that is under way; once more stops at once" in err
-        assert f"stopped, {missing} cells are missing; go on with: benchsuite run --resume {folder}" in err
+        assert f"stopped, {found.done} of {CELLS} cells done, {found.missing} missing" in err
+        assert f"; go on with: benchsuite run --resume {folder}" in err
         assert before < len(records) < CELLS
         assert {record.status for record in records} == {"ok"}
         assert (folder / REPORT).stat().st_mtime_ns >= (folder / RECORDS).stat().st_mtime_ns

@@ -515,9 +515,10 @@ def test_the_command_says_what_came_together_and_what_is_missing(
     out = tmp_path / "out"
     printed, warned = say(lambda: merge_command([a, b], out), capsys)
     assert printed.splitlines() == [
-        "records  11 of 2 sessions from 2 runs, 1 of them in more than one run with the same result",
+        "records  11 from 2 runs; 1 of them in more than one run with the same result",
         f"missing  1; measure them with: benchsuite run --resume {out}",
         f"merged   {out}",
+        f"report   benchsuite report {out} makes it",
     ]
     assert warned.startswith(f"cells of the scenario that no run has: 1 ({records[11].id})\n")
 

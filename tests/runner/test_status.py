@@ -43,7 +43,7 @@ def test_what_was_cut_short_counts_as_missing(scenario: str, tmp_path: Path) -> 
     workers = Scripted()
     swept(scenario, tmp_path / "run", workers, stop_at=8)  # in the second round
     found = status(tmp_path / "run")
-    assert (found.done, found.missing) == (0, 7)
+    assert (found.done, found.missing, found.partial) == (0, 7, 7)
 
 
 def test_shards_are_added_up_and_the_absent_one_is_named(scenario: str, tmp_path: Path) -> None:

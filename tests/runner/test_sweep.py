@@ -280,6 +280,7 @@ def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_th
     result = sweep(workers, folder, scenario, stopping=lambda: len(workers.visits) >= 8)
     assert len(workers.visits) == 8  # every cell was visited once, and one of them twice
     assert result.stopped
+    assert result.missing == 7  # as `status` says
     assert [r.timing and r.timing.stopped_by for r in result.records] == [INTERRUPTED] * 7
     again = Scripted()
     finished = sweep(again, folder, resume=folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from pathlib import Path
 from benchsuite.errors import INCONCLUSIVE
 from benchsuite.format import si
 from benchsuite.gate.baseline import Baseline, BaselineCell
-from benchsuite.gate.formats.phrases import headline, labels, ordered, why
+from benchsuite.gate.formats.phrases import chance_words, headline, labels, ordered, why
 from benchsuite.gate.noise import GateNoise
-from benchsuite.gate.result import CELL_VERDICTS, COUNTED, GateCell, GateResult
+from benchsuite.gate.result import CELL_VERDICTS, GateCell, GateResult
+from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.scenario.gate_settings import Gate
 
@@ -112,14 +112,11 @@ def summary(result: GateResult) -> str:
     """The sentence that says it all: "1 slower, 9 not flagged of 10 cells; …"."""
     counts = [(verdict, len(result.of(verdict))) for verdict in CELL_VERDICTS]
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
-    cells = "1 cell" if len(result.cells) == 1 else f"{len(result.cells)} cells"
-    text = f"{verdicts} of {cells}, in {result.seconds:.0f} s"
+    text = f"{verdicts} of {counted(len(result.cells), 'cell')}, in {result.seconds:.0f} s"
     if not result.tested:
         return text
     tested = "1 was" if result.tested == 1 else f"{result.tested} were"
-    return (
-        f"{text}; {tested} tested with fresh pairs, of which chance alone would flag {result.by_chance:.2g}"
-    )
+    return f"{text}; {tested} tested with fresh pairs: {chance_words(result)}"
 
 
 def conclusion(result: GateResult, *, strict: bool) -> str:
@@ -145,29 +142,6 @@ def noise_rows(noise: GateNoise) -> list[dict[str, str]]:
         }
         for cell in sorted(noise.cells, key=lambda one: -one.noise)
     ]
-
-
-def how_to_accept(result: GateResult, file: Path, pythonpath: Sequence[str]) -> str:
-    """How to accept what changed, by name; empty if there is nothing to accept."""
-    names = [
-        f"{cell.id}:{change.metric}"
-        for cell in result.of(*COUNTED)
-        for change in cell.changes
-        if change not in cell.accepted
-    ]
-    exact = result.rule is None
-    search = "".join(f" --pythonpath {shlex.quote(one)}" for one in pythonpath)
-    text = ""
-    if names:
-        text = "If these changes are meant, accept each by name and commit the file:\n"
-        verb = f"benchsuite baseline accept {file}" if exact else "benchsuite gate … --accept"
-        text += "".join(f"  {verb} {name}{search if exact else ''}\n" for name in names[:10])
-        if len(names) > 10:
-            text += f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell\n"
-    if exact and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
-        text += f"If the {len(cells)} cells that came, went or changed their status are meant:\n"
-        text += f"  benchsuite baseline accept {file} --cells{search}\n"
-    return text
 
 
 def _facts(result: GateResult, limit: Sequence[str], old: str, new: str) -> list[str]:

@@ -14,6 +14,7 @@ from benchsuite.gate.formats.phrases import (
     counts,
     facts,
     headline,
+    how_to_accept,
     notable,
     notes,
     one_line,
@@ -45,6 +46,7 @@ class GatePage:
     timed: bool
     counts: str
     notes: Sequence[str]
+    accept: str
     command: str
     styles: str = ""
 
@@ -69,6 +71,7 @@ def page_of(result: GateResult) -> GatePage:
         timed=any(one.numeric for one in columns(result)),
         counts=counts(others),
         notes=notes(result),
+        accept=how_to_accept(result),
         command=one_line(result.command),
     )
 

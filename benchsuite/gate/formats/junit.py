@@ -10,8 +10,17 @@ Layout: testsuites, testsuite, properties, testcase, as Jenkins's xunit plugin h
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET  # writes only
+from dataclasses import replace
 
-from benchsuite.gate.formats.phrases import NO_CELLS, VERDICT_WORDS, detail, headline, labels, one_line
+from benchsuite.gate.formats.phrases import (
+    NO_CELLS,
+    VERDICT_WORDS,
+    detail,
+    headline,
+    how_to_accept,
+    labels,
+    one_line,
+)
 from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.text import in_xml
 
@@ -62,7 +71,8 @@ def _case(suite: ET.Element, cell: GateCell, name: str, result: GateResult) -> N
     case = ET.SubElement(suite, "testcase", {"classname": one_line(result.scenario), "name": name})
     message = one_line(f"{VERDICT_WORDS[cell.verdict]}: {detail(cell)}".rstrip(": "))
     if cell.verdict in result.failing:
-        ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
+        failure = ET.SubElement(case, "failure", {"type": cell.verdict, "message": message})
+        failure.text = how_to_accept(replace(result, cells=(cell,))) or None
     elif cell.verdict == "no longer counted":
         ET.SubElement(case, "error", {"type": "NoLongerCounted", "message": message})
     elif cell.verdict in _NOTHING_TO_SAY or cell.candidate != "ok":

@@ -15,6 +15,7 @@ from benchsuite.gate.formats.phrases import (
     counts,
     facts,
     headline,
+    how_to_accept,
     notable,
     notes,
     one_line,
@@ -108,11 +109,16 @@ def _head(result: GateResult) -> list[str]:
 
 def _foot(result: GateResult) -> list[str]:
     lines = [f"- {escaped(line, _LONGEST_LINE)}" for line in notes(result)]
+    if accept := how_to_accept(result):
+        lines += ["", *_fenced(accept)]
     if result.command:
-        fence = "~~~~"
-        command = in_xml(result.command).replace(fence, "").replace("\n", " ")[:2000]
-        lines += ["", "To repeat:", "", fence, command, fence]
+        lines += ["", "To repeat:", "", *_fenced(in_xml(result.command).replace("\n", " ")[:2000])]
     return lines
+
+
+def _fenced(text: str) -> list[str]:
+    fence = "~~~~"
+    return [fence, text.replace(fence, ""), fence]
 
 
 def _address(link: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
-from benchsuite.gate.result import CELL_VERDICTS, CellVerdict, GateCell, GateResult
+from benchsuite.gate.result import CELL_VERDICTS, COUNTED, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
-from benchsuite.report.words import scale_of
+from benchsuite.report.words import counted, scale_of
 from benchsuite.results.cell import Cell
 from benchsuite.text import in_xml
 
@@ -148,13 +149,15 @@ def headline(result: GateResult) -> str:
     """What the gate came to, in a sentence; a refusal or an empty gate never reads as a pass."""
     if result.refused:
         return f"Not comparable: {one_line(result.refused)}"
+    if result.unmeasured:
+        return f"Not measured: {one_line(result.unmeasured)}"
     if not result.cells:
         return f"Nothing compared: {NO_CELLS}"
     bad = len(result.of(*result.failing))
     unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
     if result.unread:
         unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
-    outcome = f"{bad} of {len(result.cells)} cells regressed" if bad else "No regression found"
+    outcome = f"{bad} of {counted(len(result.cells), 'cell')} regressed" if bad else "No regression found"
     return f"{outcome}: {counts(result.cells)}.{unmeasured}"
 
 
@@ -177,14 +180,40 @@ def notes(result: GateResult) -> list[str]:
     return [one_line(text) for text in (*differences, *result.notes[:20], _chance(result)) if text]
 
 
+def how_to_accept(result: GateResult) -> str:
+    """How to accept what changed, by name, in lines; empty if there is nothing to accept."""
+    names = [
+        f"{cell.id}:{change.metric}"
+        for cell in result.of(*COUNTED)
+        for change in cell.changes
+        if change not in cell.accepted
+    ]
+    lines = []
+    if names:
+        also = " and commit the file" if result.accept else ""
+        verb = result.accept or "benchsuite gate … --accept"
+        lines = [f"If these changes are meant, accept each by name{also}:"]
+        lines += [f"  {verb} {shlex.quote(name)}" for name in names[:10]]
+        if len(names) > 10:
+            lines.append(f"  and {len(names) - 10} more; a metric alone, as `macs`, accepts it in every cell")
+    if result.accept and (cells := result.of("removed", "new", "broken", "failed", "no longer counted")):
+        came = counted(len(cells), "cell came or went or changed its", "cells came or went or changed their")
+        lines += [f"{came} status; if that is meant:", f"  {result.accept} --cells"]
+    return "\n".join(in_xml(line) for line in lines)
+
+
 def _chance(result: GateResult) -> str:
-    """How many cells would be called slower by chance; empty where none was tested."""
+    """How often an interval errs; empty where none decided."""
     if not result.tested:
         return ""
-    return (
-        f"{result.tested} cells were decided by an interval; at most {result.by_chance:.2g} of them would be "
-        "called slower by chance, on average."
-    )
+    were = "was" if result.tested == 1 else "were"
+    return f"{counted(result.tested, 'cell')} {were} decided by an interval; {chance_words(result)}."
+
+
+def chance_words(result: GateResult) -> str:
+    """How often chance alone makes a cell slower that is not, where cells were tested."""
+    share = 100 * result.by_chance / result.tested
+    return f"chance alone calls a cell slower that is not in at most {share:.2g} % of such decisions"
 
 
 def _change(change: Change) -> str:

@@ -80,8 +80,8 @@ def test_the_summary_counts_verdicts_and_says_what_chance_would_flag() -> None:
     cells = (a_cell("A", "slower", 1.1), a_cell("B", "not flagged", 1.0), a_cell("C", "not flagged", 1.0))
     result = a_result(*cells, seconds=61.4, tested=1, by_chance=0.005)
     assert summary(result) == (
-        "1 slower, 2 not flagged of 3 cells, in 61 s; 1 was tested with fresh pairs, of which chance alone "
-        "would flag 0.005"
+        "1 slower, 2 not flagged of 3 cells, in 61 s; 1 was tested with fresh pairs: chance alone calls a "
+        "cell slower that is not in at most 0.5 % of such decisions"
     )
     assert summary(a_result(cells[1], seconds=3.0)) == "1 not flagged of 1 cell, in 3 s"
 

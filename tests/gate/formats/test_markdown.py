@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
+from benchsuite.gate.formats.html_page import to_html
+from benchsuite.gate.formats.junit import to_junit
 from benchsuite.gate.formats.markdown import escaped, to_comment, to_markdown
-from benchsuite.gate.result import CELL_VERDICTS
+from benchsuite.gate.result import CELL_VERDICTS, GateResult
 from tests.builders import make_cell
 from tests.gates import EVERY, make_gate, make_gate_cell
 
@@ -97,3 +103,14 @@ def test_neither_a_refusal_nor_an_empty_gate_looks_like_a_pass() -> None:
 
 def test_a_long_text_is_cut() -> None:
     assert escaped("x" * 1000) == "x" * 299 + "…"
+
+
+@pytest.mark.parametrize("text_of", [to_markdown, to_comment, to_junit, to_html])
+def test_a_failure_of_counts_says_in_every_page_how_it_is_accepted(
+    text_of: Callable[[GateResult], str],
+) -> None:
+    command = "benchsuite baseline accept exact.json --pythonpath src"
+    result = make_gate("larger", "removed", accept=command)
+    text = text_of(result)
+    assert f"{command} {result.cells[0].id}:macs" in text
+    assert f"{command} --cells" in text
