@@ -40,12 +40,12 @@ def test_a_cell_that_the_counters_differ_on_is_named_once_with_both_numbers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     cost = Cost(params=1, macs=432_128, cross_check_macs=471_040)
-    print_summary([make_record(make_cell(name="Own", batch=batch), cost=cost) for batch in (1, 2)])
+    print_summary([make_record(make_cell(name="Own", batch=batch), cost=cost) for batch in (1, 2)], {})
     told = [line for line in capsys.readouterr().out.splitlines() if "differ" in line]
     assert told == [
         "counters differ  Own, 64 px: 432,128 MACs counted, 471,040 by the other counter",
     ]
-    print_summary([make_record(cost=dataclasses.replace(cost, macs=471_040))])
+    print_summary([make_record(cost=dataclasses.replace(cost, macs=471_040))], {})
     assert "differ" not in capsys.readouterr().out
 
 
