@@ -156,33 +156,29 @@ def runnable(block: Block) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize(
-    "block",
-    [
-        pytest.param(one, marks=pytest.mark.xdist_group(one.document), id=named(one))
-        for one in BLOCKS
-        if runnable(one)
-    ],
-)
-def test_a_block_does_what_it_says(block: Block, home: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("document", list(dict.fromkeys(one.document for one in BLOCKS if runnable(one))))
+def test_the_blocks_of_a_document_do_what_it_says(
+    document: str, home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Blocks of one document run in order in one folder: a later one finds what an earlier one made."""
-    folder, names = home(block.document)
+    folder, names = home(document)
     monkeypatch.chdir(folder)
-    if block.language == "python":
-        exec(compile(block.text, named(block), "exec"), names)
-        return
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script(block)],
-        env={
-            **os.environ,
-            "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(ROOT),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{script(block)}\n{done.stdout}\n{done.stderr}"
+    for block in (one for one in BLOCKS if one.document == document and runnable(one)):
+        if block.language == "python":
+            exec(compile(block.text, named(block), "exec"), names)
+            continue
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script(block)],
+            env={
+                **os.environ,
+                "PATH": f"{folder / '.bin'}{os.pathsep}{os.environ['PATH']}",
+                "PYTHONPATH": str(ROOT),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{named(block)}\n{script(block)}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

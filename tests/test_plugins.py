@@ -254,7 +254,7 @@ def test_a_packages_mixer_is_known_by_name_and_parameters_without_importing_it(s
     assert "acme_mixer" not in known_parameters(installed=False)
     found = entry("acme_mixer")
     assert (found.target, found.package) == ("own_acme.attention:Mine", "own_acme 1.2")
-    assert (found.layout, found.kernels, found.relation) == ("BNC", ("math",), None)
+    assert (found.layout, found.kernels, found.relation) == ("see source", ("math",), None)
     text = SCENARIO.format(mixers="{name: acme_mixer, params: {wdith: 3}}")
     (problem,) = problems(text, "mine.yaml", known_parameters())
     assert problem.message == 'unknown parameter of mixer "acme_mixer"'

@@ -130,7 +130,8 @@ class Results:
         ]
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.path}: {len(self.records)} records", *self.lines()])
+        count = len(self.records)
+        return "\n".join([f"{self.path}: {count} record{'' if count == 1 else 's'}", *self.lines()])
 
     def _repr_html_(self) -> str:
         from benchsuite.api.notebook import of_run

@@ -237,7 +237,9 @@ def test_a_run_folder_is_loaded_into_a_frame(tmp_path: Path) -> None:
     loaded = benchsuite.load(tmp_path / "run")
     assert loaded.frame()["name"].tolist() == ["MSA"]
     assert loaded.run.scenario == {"name": "test"}
-    assert repr(loaded).endswith("1 records)")
+    first, row = repr(loaded).splitlines()
+    assert first == f"{tmp_path / 'run'}: 1 record"
+    assert row.startswith("MSA ")
 
 
 def test_importing_benchsuite_imports_neither_pandas_nor_matplotlib_nor_torch() -> None:
