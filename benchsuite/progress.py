@@ -57,14 +57,14 @@ def planning() -> Iterator[None]:
     from benchsuite.runner.plan import logger
 
     with counting("planning cells") as show:
-        handler, level = _Shown(show), logger.level
+        handler, level, propagate = _Shown(show), logger.level, logger.propagate
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
         try:
             yield
         finally:
-            logger.propagate = True
+            logger.propagate = propagate
             logger.setLevel(level)
             logger.removeHandler(handler)
 

@@ -30,7 +30,7 @@ def time(
     mode: Annotated[str, typer.Option(help="inference, forward_backward or training_step.")] = "",
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.")] = None,
     params: Annotated[
-        list[str] | None, typer.Option(metavar="NAME.KEY=VALUE", help="hilo.alpha=0.9; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME.KEY=VALUE", help="hilo.alpha=0.5,0.9; repeatable.")
     ] = None,
     network: Annotated[bool, typer.Option("--network", help="Own classes are whole networks.")] = False,
     write_scenario: Annotated[

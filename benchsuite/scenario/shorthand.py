@@ -119,7 +119,7 @@ class ShellLine:
     Attributes:
         names: mixers, or networks; an own one is "package.module:Class".
         axes: axis of a sweep → the word for its values, separated by commas; empty words are left out.
-        params: "name.parameter=value", which `params` of that entry takes.
+        params: "name.parameter=value", or several values with commas between them, which that entry varies.
         networks: whether own classes are networks; names of the zoo say it themselves.
     """
 
@@ -144,7 +144,7 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
         raise UsageError(f"mixers and networks cannot be measured side by side: {named}")
     subject = next(iter(kinds.values()))
     own = _parameters(line)
-    entries = [{"name": name, "params": own[name]} if name in own else name for name in kinds]
+    entries = [{"name": name, "vary": own[name]} if name in own else name for name in kinds]
     axes = {axis: _values(word) for axis, word in line.axes.items() if word}
     return {
         "name": "time",
@@ -170,7 +170,7 @@ def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collect
     hint = own_with_colon(name) or did_you_mean(name, [*mixers, *backbones])
     raise UsageError(
         f'no mixer and no network is called "{name}"{hint}\n'
-        "  `benchsuite list mixers` and `benchsuite count backbones` name all; yours is package.module:Class"
+        "  `benchsuite list mixers` and `benchsuite list backbones` name all; yours is package.module:Class"
     )
 
 
@@ -179,9 +179,9 @@ def _values(word: str) -> Any:
     return values if len(values) > 1 else values[0]
 
 
-def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
-    """Name → its keyword arguments."""
-    parameters: dict[str, dict[str, Any]] = {}
+def _parameters(line: ShellLine) -> dict[str, dict[str, list[Any]]]:
+    """Name → the values of its keyword arguments, which stand in the labels of its cells."""
+    parameters: dict[str, dict[str, list[Any]]] = {}
     for text in line.params:
         path, equals, value = text.partition("=")
         owner = max((name for name in line.names if path.startswith(f"{name}.")), key=len, default=None)
@@ -189,5 +189,5 @@ def _parameters(line: ShellLine) -> dict[str, dict[str, Any]]:
             raise UsageError(
                 f'--params {text}: write NAME.PARAMETER=VALUE with one of the names, as "{line.names[0]}.…=…"'
             )
-        parameters.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(value)
+        parameters.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(f"[{value}]")
     return parameters

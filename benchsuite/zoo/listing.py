@@ -243,10 +243,16 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
 
 
 def _takes(unfit: Sequence[str], width: int) -> list[str]:
-    """The mixers that fit, or those that do not, whichever are fewer."""
+    """The mixers that fit with their default parameters, or those that do not, whichever are fewer."""
     fit = [name for name in MIXERS if name not in unfit]
     fewer = ", ".join(fit if len(fit) < len(unfit) else unfit)
-    words = fewer if len(fit) < len(unfit) else f"every mixer but {fewer}" if unfit else "every mixer"
+    words = (
+        fewer
+        if len(fit) < len(unfit)
+        else f"with default parameters every mixer but {fewer}"
+        if unfit
+        else "every mixer"
+    )
     return _wrapped("    takes       ", words, width)
 
 

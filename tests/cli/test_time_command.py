@@ -33,20 +33,23 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
 def test_it_ends_with_who_is_how_many_times_as_fast(timed: tuple[str, Path]) -> None:
     last = timed[0].splitlines()[-1]
     assert "times as fast" in last
-    assert "hilo" in last
+    assert "hilo alpha=1.0" in last
     assert "msa" in last
 
 
 def test_the_run_folder_is_that_of_any_run(timed: tuple[str, Path]) -> None:
     run = read_run(timed[1] / "run")
-    assert [(record.cell.name, record.status) for record in run.records] == [("hilo", "ok"), ("msa", "ok")]
+    assert [(record.cell.name, record.status) for record in run.records] == [
+        ("hilo alpha=1.0", "ok"),
+        ("msa", "ok"),
+    ]
     assert all(len(record.timing.rounds) >= 5 for record in run.records if record.timing)
     assert (timed[1] / "run" / REPORT).is_file()
 
 
 def test_the_scenario_that_was_written_is_the_one_that_was_run(timed: tuple[str, Path]) -> None:
     document = yaml.safe_load((timed[1] / "mine.yaml").read_text())
-    assert document["sweep"]["mixer"] == [{"name": "hilo", "params": {"alpha": 1.0}}, "msa"]
+    assert document["sweep"]["mixer"] == [{"name": "hilo", "vary": {"alpha": [1.0]}}, "msa"]
     answer = called("run", timed[1] / "mine.yaml", "--device", "cpu", "--dry-run")
     assert answer.code == 0
     assert "2 cells" in answer.out

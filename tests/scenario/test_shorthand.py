@@ -19,10 +19,16 @@ def test_names_and_axes_are_those_of_the_line() -> None:
     )
     document = scenario(line, MIXERS, BACKBONES)
     assert document["sweep"] == {
-        "mixer": [{"name": "hilo", "params": {"alpha": 0.9}}, "msa"],
+        "mixer": [{"name": "hilo", "vary": {"alpha": [0.9]}}, "msa"],
         "resolution": [224, 448],
         "batch": 8,
     }
+
+
+def test_parameters_take_several_values_and_lists() -> None:
+    line = ShellLine(("litv2_s",), params=("litv2_s.depths=[2, 2, 6, 2]", "litv2_s.stage3.dim=192,384"))
+    (entry,) = scenario(line, MIXERS, BACKBONES)["sweep"]["backbone"]
+    assert entry["vary"] == {"depths": [[2, 2, 6, 2]], "stage3.dim": [192, 384]}
 
 
 @pytest.mark.parametrize(
