@@ -245,14 +245,12 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
 def _takes(unfit: Sequence[str], width: int) -> list[str]:
     """The mixers that fit with their default parameters, or those that do not, whichever are fewer."""
     fit = [name for name in MIXERS if name not in unfit]
-    fewer = ", ".join(fit if len(fit) < len(unfit) else unfit)
-    words = (
-        fewer
-        if len(fit) < len(unfit)
-        else f"with default parameters every mixer but {fewer}"
-        if unfit
-        else "every mixer"
-    )
+    if not unfit:
+        words = "every mixer"
+    elif len(fit) < len(unfit):
+        words = ", ".join(fit)
+    else:
+        words = f"with default parameters every mixer but {', '.join(unfit)}"
     return _wrapped("    takes       ", words, width)
 
 
