@@ -101,6 +101,8 @@ class RunRecorder:
         self.measured = 0
         self.session = self._writer.session
         self.environments = dict(prepared.earlier.environments) if prepared.earlier else {}
+        if environment is not None:
+            self.environments[self.session] = dict(environment)
         self.broken = threading.Event()
         self.earlier = _rounds_here(prepared, folder, self.environments) if prepared.earlier else {}
         self._prepared = prepared
@@ -166,7 +168,7 @@ class RunRecorder:
             cost, not_counted = plan.cost, plan.not_counted
         if "cost" not in scenario.measure.metrics:
             cost, not_counted = None, ""
-        environment = self.environments.get(session, self._prepared.environment)
+        environment = self.environments[session]
         failed = record.status not in ("ok", "skipped")
         if record.id in self.earlier:
             session = self.earlier[record.id][0].session

@@ -272,6 +272,16 @@ def test_resuming_can_measure_failures_anew(scenario: str, tmp_path: Path) -> No
     }
 
 
+def test_the_result_knows_the_machine_of_each_session(scenario: str, tmp_path: Path) -> None:
+    """Intervals that are printed at the end of a run take the drift of the machine from it."""
+    folder = tmp_path / "run"
+    first = sweep(Scripted({"HiLo": "timeout"}), folder, scenario)
+    assert first.environments == read_run(folder).environments != {}
+    again = sweep(Scripted(), folder, resume=folder, retry=("timeout",))
+    assert {record.session for record in again.records} == {1, 2}
+    assert again.environments == read_run(folder).environments
+
+
 def test_asked_to_stop_a_sweep_keeps_what_has_enough_samples_and_goes_on_with_the_rest(
     scenario: str, tmp_path: Path
 ) -> None:
