@@ -16,7 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, takewhile
 
-from benchsuite.labels import Noun, noun
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
 from benchsuite.report.words import joined, pixels, rate
@@ -160,6 +159,10 @@ class Ranking:
         """Those that may be fastest."""
         return candidates(self.cells, self.order)
 
+    def named(self, name: str | None) -> Point | None:
+        """The cell of this name; None if it was not timed."""
+        return next((point for point in self.cells if point.name == name), None)
+
     @property
     def open(self) -> str:
         """Reasons why no one leader is fastest; empty if there is one, or no difference."""
@@ -202,11 +205,6 @@ def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
             here = tuple(p for p in timed if p.resolution == resolution and p.cell in mine)
             every.append(Ranking(kernel, resolution, here, order))
     return [ranking for ranking in every if len(ranking.cells) > 1]
-
-
-def noun_of(fields: Sequence[Ranking]) -> Noun:
-    """Noun for the cells that are ranked."""
-    return noun(point.subject for ranking in fields for point in ranking.cells)
 
 
 def speed(point: Point) -> str:

@@ -48,7 +48,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def capitalised(text: str) -> str:
     """The sentence with a capital where it begins with a word of ours and not with a name."""
-    ours = text.startswith(("which ", "no ", "the fastest "))
+    ours = text.startswith(("which ", "no ", "the ", "at "))
     return f"{text[0].upper()}{text[1:]}" if ours else text
 
 
@@ -75,6 +75,18 @@ def places(resolutions: Sequence[int | str]) -> str:
 def argument(key: str) -> str:
     """Name of an argument in figures and sentences: α as the papers print it."""
     return "α" if key == "alpha" else key
+
+
+def times(ratio: float) -> str:
+    """A ratio in a sentence, with no more digits than are read: "1.19", "12", "270", "1,200"."""
+    if ratio < 10:
+        return f"{ratio:.2f}" if ratio >= 0.1 else significant(ratio, 2)
+    return f"{round(ratio, 1 - math.floor(math.log10(ratio))):,.0f}"
+
+
+def multiples(ratios: Sequence[float]) -> str:
+    """Ratios in a sentence: "1.19"; "1.45 to 1.67"."""
+    return " to ".join(dict.fromkeys(times(end) for end in (min(ratios), max(ratios))))
 
 
 def signed(value: float) -> str:
