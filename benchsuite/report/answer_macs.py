@@ -8,7 +8,7 @@ from benchsuite.format import si
 from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, multiples, places, sentence, signed, some
-from benchsuite.stats.fits import spearman
+from benchsuite.stats.rank_correlation import spearman
 
 RANKED = 4
 """Names below which a rank correlation says nothing."""

@@ -34,7 +34,6 @@ from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
-from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
@@ -44,13 +43,12 @@ from benchsuite.scenario.titles import fitted
 
 @dataclass(frozen=True)
 class Fold:
-    """Sentences, figures and tables that a page folds away under a title."""
+    """Sentences and figures that a page folds away under a title."""
 
     key: str
     title: str
     sentences: list[str] = field(default_factory=list)
     figures: list[FigurePart] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     wanted = sections(scenario)
     with_table = TABLE in wanted
     drawn = FigureWriter(cells, style, tips, sheet, key, prefix if with_table else None).write(wanted)
-    growth = growth_tables(points) if "scaling" in wanted else []
     others = [
         Fold(
             f"{key}-other-{i}",
@@ -191,7 +188,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
     machines = machines_of(run, cells.records)
     return RunPart(
         key=key,

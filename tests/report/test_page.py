@@ -92,7 +92,7 @@ def test_the_page_has_its_sections_in_order(usual: Page) -> None:
         "Method",
     ]
     assert usual.within("summary") == [
-        "Fused kernels against math", "Memory breakdown", "Exponents of growth",
+        "Fused kernels against math", "Memory breakdown",
         "5 cells without a number", "How it was measured", "Names and their arguments",
         "Machine and software",
         "Repeat it",
