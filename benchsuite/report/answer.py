@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchsuite.labels import noun
-from benchsuite.report.answer_costs import costs, growth, memory_of
+from benchsuite.report.answer_costs import costs, growth
 from benchsuite.report.answer_macs import fewest, predicted
 from benchsuite.report.answer_over_axis import of_parameter, of_protocols
 from benchsuite.report.answer_speed import LISTED, are_listed, changed, fastest, variants
@@ -68,16 +68,16 @@ def of_group(
         fused = [ranking for ranking in whole if ranking.kernel != whole[0].kernel]
         memory, grows = "memory" in question, "grow" in question
         few = max(len(one.cells) for one in own) <= LISTED
-        ends = costs(own, reference) if memory and not few and not grows else ""
+        cost = costs(own, reference) if memory and not grows else ""
         first, *rest = [
             text
             for text in (
-                ends,
+                "" if few else cost,
                 "" if are_listed(own, reference) else variants(own, reference),
                 fastest(own, reference),
-                predicted(own) if ends else fewest(own),
+                cost if few else "",
+                predicted(own) if cost else fewest(own),
                 growth(own, reference, memory=memory) if grows else "",
-                memory_of(own) if memory and few else "",
                 changed(own, fused, reference),
             )
             if text

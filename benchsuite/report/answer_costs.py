@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from benchsuite.format import byte_size, si, significant
+from benchsuite.report.answer_speed import LISTED
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, pixels, times
 
@@ -18,38 +19,37 @@ _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
 
 
 def costs(fields: Sequence[Ranking], reference: str | None) -> str:
-    """Sentence on the least and the most of each cost, and those of the reference, at the largest resolution
-    that most have."""
-    one = _fullest(fields)
+    """Sentence on what a step costs at the largest resolution that most have: of a few MACs and memory of
+    each, of many the least and the most of each cost, and those of the reference."""
+    one = max(reversed(fields), key=lambda ranking: len(ranking.cells))
+    measured = any(point.metrics["peak_memory_bytes"].known for point in one.cells)
+    missing = "" if measured else " Peak memory was not measured."
+    each = _of_each(one) if len(one.cells) <= LISTED else _of_many(one, reference)
+    return f"at {pixels(one.resolution)}, {each}.{missing}"
+
+
+def _of_each(one: Ranking) -> str:
+    """ "a needs 1 G MACs and 3 MiB, b 2 G MACs and 2 GiB", by MACs."""
+    told: list[str] = []
+    for point in sorted(one.cells, key=lambda point: point.macs):
+        memory = point.metrics["peak_memory_bytes"].value
+        words = [f"{si(point.macs, digits=3)} MACs"] if point in one.countable else []
+        words += [] if math.isnan(memory) else [byte_size(memory, 3)]
+        told += [f"{point.name}{'' if told else ' needs'} {' and '.join(words)}"] if words else []
+    return ", ".join(told)
+
+
+def _of_many(one: Ranking, reference: str | None) -> str:
     texts, own = [], []
     for metric, (noun, words) in _COSTS.items():
         cells = one.countable if metric == "macs" else one.cells
-        known = sorted(
-            (p for p in cells if p.metrics[metric].known), key=lambda point: point.metrics[metric].value
-        )
+        known = [(p.metrics[metric].value, p.name) for p in cells if p.metrics[metric].known]
         if known:
-            each = " to ".join(f"{words(p.metrics[metric].value)} ({p.name})" for p in (known[0], known[-1]))
-            texts.append(f"{noun} from {each}")
-            own += [words(p.metrics[metric].value) for p in known if p.name == reference]
-    missing = (
-        ""
-        if any(p.metrics["peak_memory_bytes"].known for p in one.cells)
-        else " Peak memory was not measured."
-    )
+            ends = " to ".join(f"{words(value)} ({name})" for value, name in (min(known), max(known)))
+            texts.append(f"{noun} from {ends}")
+            own += [words(value) for value, name in known if name == reference]
     base = f"; {reference} needs {joined(own)}" if own else ""
-    return f"at {pixels(one.resolution)} they need {', '.join(texts)}{base}.{missing}"
-
-
-def memory_of(fields: Sequence[Ranking]) -> str:
-    """Sentence on the peak memory of each, where few are compared."""
-    one = _fullest(fields)
-    known = [(p.metrics["peak_memory_bytes"].value, p.name) for p in one.cells]
-    each = [f"{name} {byte_size(value, 3)}" for value, name in sorted(known) if not math.isnan(value)]
-    return (
-        f"Peak memory at {pixels(one.resolution)}: {joined(each)}."
-        if each
-        else "Peak memory was not measured."
-    )
+    return f"they need {', '.join(texts)}{base}"
 
 
 def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = False) -> str:
@@ -80,8 +80,3 @@ def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = F
         f"From {pixels(fields[0].resolution)} to {pixels(fields[-1].resolution)}, "
         f"{significant(areas[1] / areas[0], 3)} times the pixels, {'; '.join(texts)}."
     )
-
-
-def _fullest(fields: Sequence[Ranking]) -> Ranking:
-    """The ranking of most cells; of several such, that of the largest resolution."""
-    return max(reversed(fields), key=lambda ranking: len(ranking.cells))

@@ -90,7 +90,7 @@ def of_parameter(cells: Cells) -> list[str]:
 
 def _fastest(title: str, own: Sequence[AxisLine], order: Order, start: str) -> str:
     """Sentence on the fastest value at every resolution, and which way it goes as images grow."""
-    apart = _apart(own)
+    apart, course = _apart(own), _course(title, own, order)
     clauses = []
     for name, mine in grouped(own, lambda line: line.name).items():
         found = [(line, leaders(line, order)) for line in mine]
@@ -101,11 +101,19 @@ def _fastest(title: str, own: Sequence[AxisLine], order: Order, start: str) -> s
         ]
         none = [line.resolution for line, first in found if len(first) == len(line.known)]
         where = f" with {apart[name]}" if apart[name] else ""
-        clause = [f"the fastest {title}{where} is {joined(told)}"] if told else []
+        clause = [f"{_of(title, apart[name], bool(course))} {joined(told)}"] if told else []
         clause += [f"no {title}{where} is significantly the fastest at {places(none)}"] if none else []
         clauses.append("; ".join(clause))
-    text = f"{start}{_course(title, own, order)}{'; '.join(clauses)}."
+    text = f"{start}{course}{'; '.join(clauses)}."
     return f"{text[0].upper()}{text[1:]}"
+
+
+def _of(title: str, apart: str, short: bool) -> str:
+    """What a list of fastest values begins with: "the fastest α with window size 2 is", or shorter after a
+    sentence that has said so."""
+    if short:
+        return f"with {apart} {title} =" if apart else f"{title} ="
+    return f"the fastest {title}{f' with {apart}' if apart else ''} is"
 
 
 def _place(line: AxisLine, mine: Sequence[AxisLine]) -> str:
@@ -119,17 +127,18 @@ def _course(title: str, own: Sequence[AxisLine], order: Order) -> str:
     """Start of the sentence where the fastest value of all steadily falls, or rises, with the image."""
     ways = {_way(mine, order) for mine in grouped(own, lambda line: line.name).values()}
     way = ways.pop() if len(ways) == 1 else ""
-    return f"the larger the image, the {way} the fastest {title}: " if way else ""
+    other = {"large": "small", "small": "large"}.get(way)
+    return f"a {way} {title} is fastest on small images, a {other} one on large images: " if way else ""
 
 
 def _way(mine: Sequence[AxisLine], order: Order) -> str:
-    """Where the fastest value moves as resolutions rise; empty where it goes up and down, or stays."""
+    """Which values are fastest on small images, where that moves steadily as they grow; else empty."""
     found = [[spot.at for spot in leaders(line, order)] for line in mine]
     steps = list(pairwise(found))
     if max(found[-1]) < min(found[0]) and all(min(b) <= min(a) and max(b) <= max(a) for a, b in steps):
-        return "smaller"
+        return "large"
     if max(found[0]) < min(found[-1]) and all(min(b) >= min(a) and max(b) >= max(a) for a, b in steps):
-        return "larger"
+        return "small"
     return ""
 
 
@@ -162,6 +171,8 @@ def _of_others(title: str, own: Sequence[AxisLine], order: Order) -> str:
         falls = bool(pairs) and all(max(after) < min(before) for before, after in pairs)
         ways.add("larger" if rises else "smaller" if falls else "")
     way = ways.pop() if len(ways) == 1 else ""
+    if way == "larger" and _course(title, own, order).startswith("a large"):
+        return f"A larger {keys.pop()} shifts that to larger images."
     return f"At one resolution, a larger {keys.pop()} goes with a {way} fastest {title}." if way else ""
 
 

@@ -257,7 +257,7 @@ def _remarks(outcome: Outcome) -> Iterator[str]:
 
 
 def _ratio(outcome: Outcome, claim: Claim) -> str:
-    """The ratio with its interval; of what is counted, with enough digits to tell it from the ends of the claim."""
+    """The ratio with its interval; of what is counted, with enough digits to tell it from what is claimed."""
     near = any(not math.isinf(end) and 0 < abs(end - 1) < _FINE for end in claim.expect.band)
     if near and METRICS[claim.metric].interval is None and not math.isnan(outcome.ratio):
         return fixed(outcome.ratio, 6)

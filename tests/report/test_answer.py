@@ -231,10 +231,12 @@ def asked(question: str, records: Sequence[Record], reference: str | None = None
 
 def test_memory_is_told_where_the_question_asks_for_it() -> None:
     few = [cell("a", 1, 10, memory=3 << 20), cell("b", 2, 20, memory=2 << 30)]
-    assert "Peak memory at 224 px: a 3 MiB and b 2 GiB." in asked("What does it cost in memory?", few)
+    told = "At 224 px, a needs 1 G MACs and 3 MiB, b 2 G MACs and 2 GiB."
+    assert told in asked("What does it cost in memory?", few)
     assert "emory" not in asked("What does it cost in time?", few)
     none = [cell("a", 1, 10, memory=None), cell("b", 2, 20, memory=None)]
-    assert "Peak memory was not measured." in asked("time and memory", none)
+    unmeasured = "At 224 px, a needs 1 G MACs, b 2 G MACs. Peak memory was not measured."
+    assert unmeasured in asked("time and memory", none)
 
 
 def test_of_many_the_least_and_the_most_of_each_cost_are_told() -> None:
@@ -242,7 +244,7 @@ def test_of_many_the_least_and_the_most_of_each_cost_are_told() -> None:
     records = [cell(n, i + 1, 10 * (i + 1), memory=sizes[i] << 20) for i, n in enumerate("abcdef")]
     text = asked("time and memory", records, "b")
     assert text.startswith(
-        "At 224 px they need MACs per image from 1 G (a) to 6 G (f), time per step from 10 ms (a) to 60 ms "
+        "At 224 px, they need MACs per image from 1 G (a) to 6 G (f), time per step from 10 ms (a) to 60 ms "
         "(f), peak memory from 2 MiB (c) to 7 MiB (f); b needs 2 G, 20 ms and 3 MiB. a is the fastest"
     )
     assert "needs the fewest" not in text  # it was said
@@ -461,7 +463,8 @@ def alphas(*latencies: float, macs: Sequence[int] = (4, 3, 2, 1), **changes: Any
 def test_of_a_parameter_the_fastest_value_is_named_at_every_resolution() -> None:
     text = of_run([*alphas(40, 30, 20, 10), *alphas(10, 20, 30, 40, resolution=448)])
     assert text == (
-        "The larger the image, the smaller the fastest α: the fastest α is 0.9 at 224 px and 0 at 448 px. "
+        "A large α is fastest on small images, a small one on large images: α = 0.9 at 224 px and 0 at "
+        "448 px. "
         "The α with the fewest MACs is the fastest in 1 of 2 settings; from one α to another MACs differ by "
         "up to 4.00 times, speed by up to 4.00."
     )
@@ -473,9 +476,9 @@ def test_a_fastest_value_that_goes_up_and_down_is_not_said_to_move() -> None:
         *alphas(40, 30, 20, 10, resolution=448),
         *alphas(40, 10, 20, 30, resolution=896),
     ]
-    assert "larger the image" not in of_run(sizes)
-    assert "The larger the image, the larger the fastest α: " in of_run(sizes[:8])
-    assert "larger the image" not in of_run(sizes[:4])
+    assert "on large images" not in of_run(sizes)
+    assert "A small α is fastest on small images, a large one on large images: " in of_run(sizes[:8])
+    assert "on large images" not in of_run(sizes[:4])
 
 
 def test_values_that_the_rounds_leave_open_are_all_named_or_none_is() -> None:
@@ -507,6 +510,13 @@ def test_a_larger_value_of_another_parameter_is_said_to_move_the_fastest_one() -
     assert text.startswith(
         "The fastest α with window size 2 is 0 at 448 px; the fastest α with window size 4 is 0.9 at 448 px. "
         "At one resolution, a larger window size goes with a larger fastest α."
+    )
+    sizes = [*windows(40, 30, 20, 10, window=2, resolution=224), *windows(30, 10, 30, 40, window=2)]
+    sizes += [*large, *windows(30, 10, 30, 40, window=4, resolution=896)]
+    assert of_run(sizes).startswith(
+        "A large α is fastest on small images, a small one on large images: with window size 2 α = 0.9 at "
+        "224 px and 0.3 at 448 px; with window size 4 α = 0.9 at 448 px and 0.3 at 896 px. A larger window size "
+        "shifts that to larger images. The α"
     )
     down = of_run([*windows(40, 30, 20, 10, window=2), *windows(10, 20, 30, 40, window=4)])
     assert "a larger window size goes with a smaller fastest α." in down
