@@ -76,7 +76,7 @@ def of_group(
                 "" if are_listed(own, reference) else variants(own, reference),
                 fastest(own, reference),
                 cost if few else "",
-                predicted(own) if cost else fewest(own),
+                (predicted(own) if cost else "") or fewest(own),
                 growth(own, reference, memory=memory) if grows else "",
                 changed(own, fused, reference),
             )

@@ -141,9 +141,7 @@ def _sureness(run: Run) -> Iterator[Fact]:
             f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", text)
-    wanted = (run.scenario.get("measure") or {}).get("precision")
-    precision = reliability.reached(run.records, wanted if isinstance(wanted, float) else None)
-    if precision:
+    if precision := reliability.reached(run.records):
         yield Fact("Precision", precision)
 
 

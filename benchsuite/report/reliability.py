@@ -48,26 +48,18 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     return [text for text in texts if text]
 
 
-def reached(records: Sequence[Record], wanted: float | None) -> str | None:
-    """Precision that was reached, beside what was wanted; None where no cell has an interval.
-
-    Args:
-        wanted: half width of the interval as a share of the median; None if the scenario asks for none.
-    """
+def reached(records: Sequence[Record]) -> str | None:
+    """Precision that was reached; None where no cell has an interval."""
     timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
     known = [timing.precision for timing in timed if timing.precision is not None]
     if not known:
         return None
-    text = (
-        f"The 95 % interval reaches ±{percentage(median(known))} of the median in the median cell and "
-        f"±{percentage(max(known))} in the worst"
-    )
-    if wanted is not None:
-        late = sum(one > wanted for one in known)
-        missed = f"{counted(late, 'cell')} missed it" if late else "every cell with an interval kept to it"
-        text += f"; ±{percentage(wanted)} was wanted, and {missed}"
     without = len(timed) - len(known)
-    return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
+    return (
+        f"The 95 % interval reaches ±{percentage(median(known))} of the median in the median cell and "
+        f"±{percentage(max(known))} in the worst."
+        + (f" {counted(without, 'cell')} without an interval." if without else "")
+    )
 
 
 def of_machine(environment: Mapping[str, Any]) -> str:

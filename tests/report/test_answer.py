@@ -515,8 +515,8 @@ def test_a_larger_value_of_another_parameter_is_said_to_move_the_fastest_one() -
     sizes += [*large, *windows(30, 10, 30, 40, window=4, resolution=896)]
     assert of_run(sizes).startswith(
         "A large α is fastest on small images, a small one on large images: with window size 2 α = 0.9 at "
-        "224 px and 0.3 at 448 px; with window size 4 α = 0.9 at 448 px and 0.3 at 896 px. A larger window size "
-        "shifts that to larger images. The α"
+        "224 px and 0.3 at 448 px; with window size 4 α = 0.9 at 448 px and 0.3 at 896 px. "
+        "A larger window size shifts that to larger images. The α"
     )
     down = of_run([*windows(40, 30, 20, 10, window=2), *windows(10, 20, 30, 40, window=4)])
     assert "a larger window size goes with a smaller fastest α." in down
