@@ -131,9 +131,8 @@ def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
         lines: dict[tuple[Any, ...], list[Spot]] = {}
         for point in group.cells:
             name, at, others = placed[point.cell]
-            size = None if axis == RESOLUTION else point.resolution
             shape = tuple(point.settings[key] for key in SHAPE if key != axis)
-            lines.setdefault((name, point.kernel, size, others, *shape), []).append(Spot(at, point))
+            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(Spot(at, point))
         kept = tuple(
             AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
             for (name, kernel, *_), spots in lines.items()
