@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from benchsuite.format import byte_size, si, significant
+from benchsuite.labels import noun
 from benchsuite.report.answer_speed import LISTED
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, pixels, times
@@ -41,15 +42,16 @@ def _of_each(one: Ranking) -> str:
 
 def _of_many(one: Ranking, reference: str | None) -> str:
     texts, own = [], []
-    for metric, (noun, words) in _COSTS.items():
+    for metric, (label, words) in _COSTS.items():
         cells = one.countable if metric == "macs" else one.cells
         known = [(p.metrics[metric].value, p.name) for p in cells if p.metrics[metric].known]
         if known:
             ends = " to ".join(f"{words(value)} ({name})" for value, name in (min(known), max(known)))
-            texts.append(f"{noun} from {ends}")
+            texts.append(f"{label} from {ends}")
             own += [words(value) for value, name in known if name == reference]
     base = f"; {reference} needs {joined(own)}" if own else ""
-    return f"they need {', '.join(texts)}{base}"
+    called = noun(point.subject for point in one.cells).plural
+    return f"the {called} need {', '.join(texts)}{base}"
 
 
 def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = False) -> str:

@@ -112,7 +112,7 @@ def _of(title: str, apart: str, short: bool) -> str:
     """What a list of fastest values begins with: "the fastest α with window size 2 is", or shorter after a
     sentence that has said so."""
     if short:
-        return f"with {apart} {title} =" if apart else f"{title} ="
+        return f"with {apart}, {title} =" if apart else f"{title} ="
     return f"the fastest {title}{f' with {apart}' if apart else ''} is"
 
 

@@ -68,7 +68,7 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
         f"from {base} ({multiples([ratio for _, ratio in alike])} times as fast)"
         for base, alike in level.items()
     ]
-    return sentence("; ".join([*(some(texts, MOST) for texts in told.values()), *same]))
+    return sentence(". ".join([*(some(texts, MOST) for texts in told.values()), *same]))
 
 
 def _variants(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:

@@ -132,7 +132,9 @@ def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
         for point in group.cells:
             name, at, others = placed[point.cell]
             shape = tuple(point.settings[key] for key in SHAPE if key != axis)
-            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(Spot(at, point))
+            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(
+                Spot(at, point)
+            )
         kept = tuple(
             AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
             for (name, kernel, *_), spots in lines.items()

@@ -191,7 +191,7 @@ def test_mixers_without_macs_are_left_out_of_a_catalogue() -> None:
 def test_a_name_with_an_addition_is_held_against_the_one_without() -> None:
     text = said([cell("x", 1, 10), cell("x + a", 2, 15), cell("x + a shifted", 2, 12), cell("y", 3, 90)])
     assert text.startswith(
-        "x + a takes 1.50 times as long as x; x + a shifted is 1.25 times as fast as x + a. x is the fastest"
+        "x + a takes 1.50 times as long as x. x + a shifted is 1.25 times as fast as x + a. x is the fastest"
     )
     assert said([cell("x", 1, 10), cell("xa", 2, 15), cell("xb", 2, 15)]).startswith("x is the fastest")
 
@@ -244,8 +244,8 @@ def test_of_many_the_least_and_the_most_of_each_cost_are_told() -> None:
     records = [cell(n, i + 1, 10 * (i + 1), memory=sizes[i] << 20) for i, n in enumerate("abcdef")]
     text = asked("time and memory", records, "b")
     assert text.startswith(
-        "At 224 px, they need MACs per image from 1 G (a) to 6 G (f), time per step from 10 ms (a) to 60 ms "
-        "(f), peak memory from 2 MiB (c) to 7 MiB (f); b needs 2 G, 20 ms and 3 MiB. a is the fastest"
+        "At 224 px, the mixers need MACs per image from 1 G (a) to 6 G (f), time per step from 10 ms (a) to "
+        "60 ms (f), peak memory from 2 MiB (c) to 7 MiB (f); b needs 2 G, 20 ms and 3 MiB. a is the fastest"
     )
     assert "needs the fewest" not in text  # it was said
     assert "MACs predict the order by speed exactly" in text
@@ -514,8 +514,8 @@ def test_a_larger_value_of_another_parameter_is_said_to_move_the_fastest_one() -
     sizes = [*windows(40, 30, 20, 10, window=2, resolution=224), *windows(30, 10, 30, 40, window=2)]
     sizes += [*large, *windows(30, 10, 30, 40, window=4, resolution=896)]
     assert of_run(sizes).startswith(
-        "A large α is fastest on small images, a small one on large images: with window size 2 α = 0.9 at "
-        "224 px and 0.3 at 448 px; with window size 4 α = 0.9 at 448 px and 0.3 at 896 px. "
+        "A large α is fastest on small images, a small one on large images: with window size 2, α = 0.9 at "
+        "224 px and 0.3 at 448 px; with window size 4, α = 0.9 at 448 px and 0.3 at 896 px. "
         "A larger window size shifts that to larger images. The α"
     )
     down = of_run([*windows(40, 30, 20, 10, window=2), *windows(10, 20, 30, 40, window=4)])
