@@ -77,15 +77,12 @@ def protocol(run: Run) -> list[Fact]:
         *_memory(run.records),
     ]
     settings = dict(flat(run.scenario.get("measure") or {}))
-    if settings:
-        facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
-    applied = run.scenario.get("applied") or ()
-    if applied:
-        facts.append(Fact("Profiles", joined([str(name) for name in applied])))
-    overrides = run.scenario.get("overrides") or ()
-    if overrides:
-        facts.append(Fact("Overrides", "; ".join(str(override) for override in overrides)))
-    return facts
+    told = {
+        "Settings": "; ".join(f"{key} {value}" for key, value in settings.items()),
+        "Profiles": joined([str(name) for name in run.scenario.get("applied") or ()]),
+        "Overrides": "; ".join(str(override) for override in run.scenario.get("overrides") or ()),
+    }
+    return [*facts, *(Fact(term, text) for term, text in told.items() if text)]
 
 
 def _timing(records: Sequence[Record]) -> Iterator[Fact]:
