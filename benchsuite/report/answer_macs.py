@@ -35,16 +35,12 @@ def fewest(fields: Sequence[Ranking]) -> str:
         text += "" if meaning == "all" else f": {_who(same)}"
         parts.append(text + (_behind(same) if meaning == "slower" else ""))
     parts += [text for text in [_correlation(fields)] if text]
-    return _capital("; ".join(parts))
+    return sentence("; ".join(parts))
 
 
 def predicted(fields: Sequence[Ranking]) -> str:
     """Sentence on how well MACs order all, without who needs the fewest."""
-    return _capital(_correlation(fields))
-
-
-def _capital(text: str) -> str:
-    return sentence(f"{text[:1].upper()}{text[1:]}")
+    return sentence(_correlation(fields))
 
 
 def _meaning(ranking: Ranking) -> str:

@@ -138,8 +138,6 @@ def _sureness(run: Run) -> Iterator[Fact]:
             f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", text)
-    if precision := reliability.reached(run.records):
-        yield Fact("Precision", precision)
 
 
 def _checks(records: Sequence[Record]) -> Iterator[Fact]:

@@ -64,10 +64,8 @@ class Order:
     def faster(self, one: Point, other: Point) -> bool:
         """True if one cell is faster than another, surely and by more than the noise; False for cells without
         times, for which nobody could ask."""
-        there, back = (one.cell, other.cell), (other.cell, one.cell)
-        if there in self.decisions:
-            return self.decisions[there].side == "above"
-        return back in self.decisions and self.decisions[back].side == "below"
+        asked = {(one.cell, other.cell), (other.cell, one.cell)} & self.decisions.keys()
+        return bool(asked) and self.side(one, other) == "above"
 
 
 def log_multiples(one: Point, other: Point) -> list[float]:

@@ -29,7 +29,12 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     counts = sorted({len(point.rounds_s) for point in timed})
     rounds = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
     halves = [(p.latency.hi - p.latency.lo) / 2 / p.latency.value for p in timed if p.latency.bounded]
-    agree = f", ±{percentage(median(halves))} in the median cell (95 % confidence interval)" if halves else ""
+    agree = (
+        f": ±{percentage(median(halves))} in the median cell, ±{percentage(max(halves))} in the worst (95 % "
+        "confidence intervals)"
+        if halves
+        else ""
+    )
     noise = max((noise_of(machine) for machine in machines), default=0.0)
     floor = percentage(noise) if noise else "unknown (benchsuite selftest finds it)"
     flagged = [point for point in timed if point.flags]
@@ -46,20 +51,6 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
         failures(cells.points),
     )
     return [text for text in texts if text]
-
-
-def reached(records: Sequence[Record]) -> str | None:
-    """Precision that was reached; None where no cell has an interval."""
-    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
-    known = [timing.precision for timing in timed if timing.precision is not None]
-    if not known:
-        return None
-    without = len(timed) - len(known)
-    return (
-        f"The 95 % interval reaches ±{percentage(median(known))} of the median in the median cell and "
-        f"±{percentage(max(known))} in the worst."
-        + (f" {counted(without, 'cell')} without an interval." if without else "")
-    )
 
 
 def of_machine(environment: Mapping[str, Any]) -> str:

@@ -12,26 +12,6 @@ from tests import builders
 from tests.report.synthetic import ENVIRONMENT, make_record, make_run, with_rounds
 
 
-def precise(share: float | None, stopped_by: str = "time") -> Record:
-    record = make_record("a")
-    assert record.timing is not None
-    return replace(record, timing=replace(record.timing, precision=share, stopped_by=stopped_by))
-
-
-def test_the_precision_is_that_of_the_median_cell_and_of_the_worst() -> None:
-    assert reliability.reached([precise(share) for share in (0.005, 0.008, 0.04)]) == (
-        "The 95 % interval reaches ±0.80 % of the median in the median cell and ±4.0 % in the worst."
-    )
-
-
-def test_cells_without_an_interval_are_counted_and_alone_say_nothing() -> None:
-    assert reliability.reached([precise(None)]) is None
-    assert reliability.reached([make_record("a", status="oom")]) is None
-    text = reliability.reached([precise(0.02), precise(None)])
-    assert text is not None
-    assert text.endswith("1 cell without an interval.")
-
-
 def test_the_self_test_says_what_a_difference_must_exceed() -> None:
     found = {"date": "2026-01-04T09:00:00Z", "noise_percent": 2.5, "passed": True, "age_days": 1.0}
     assert reliability.of_machine({"selftest": found}) == (
@@ -69,9 +49,9 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
         make_record("c", status="oom", macs=None),
     ]
     assert summed(records, selftest={"noise_percent": 1.0}) == (
-        "3 rounds a cell, in a fresh process each, ±30 % in the median cell (95 % confidence interval); "
-        "noise floor of the machine 1.0 %. Without warnings: 1 of 2 timed cells (“!” marks those with, see "
-        "Method); of these the answer rests on b. 1 of 3 cells gave no number: 1 OOM (c)."
+        "3 rounds a cell, in a fresh process each: ±30 % in the median cell, ±44 % in the worst (95 % "
+        "confidence intervals); noise floor of the machine 1.0 %. Without warnings: 1 of 2 timed cells (“!” "
+        "marks those with, see Method); of these the answer rests on b. 1 of 3 cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)], executor="inline")
     assert once == (
@@ -89,13 +69,11 @@ def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
 
 def test_both_stand_in_the_protocol_where_they_are_known() -> None:
     without = {fact.term: fact.text for fact in method.protocol(make_run([make_record()]))}
-    assert "Precision" not in without
     assert without["Noise floor"].startswith("No self-test of this machine is known")
     machine = ENVIRONMENT | {"selftest": {"noise_percent": 3.0, "passed": True}}
-    run = replace(make_run([precise(0.02)]), environment=machine, environments={1: machine})
+    run = replace(make_run([make_record()]), environment=machine, environments={1: machine})
     facts = {fact.term: fact.text for fact in method.protocol(run)}
     assert facts["Noise floor"].count("3.0 %") == 1
-    assert "±2.0 % of the median" in facts["Precision"]
 
 
 def test_the_comparison_names_the_cell_that_is_nearest_to_its_limit() -> None:
