@@ -77,8 +77,9 @@ def _variants(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:
     stems = {name.partition(" (")[0]: name for name in named if " (" in name}  # the fastest comes last
     pairs = []
     for name, point in named.items():
-        begun = [other for other in named if name.startswith(f"{other} ")]
-        base = max(begun, key=len, default=stems.get(name.partition(" (")[0], ""))
+        words = name.split(" ")
+        begun = (" ".join(words[:count]) for count in range(len(words) - 1, 0, -1))  # the longest first
+        base = next((one for one in begun if one in named), stems.get(name.partition(" (")[0], ""))
         base = reference or "" if name.startswith(("+ ", "− ")) else base
         if base in named and base != name and one.order.between(point, named[base]).reason not in UNTOLD:
             pairs.append((point, named[base]))

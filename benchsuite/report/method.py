@@ -13,7 +13,7 @@ from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
 from benchsuite.report.points import grouped
-from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined, some
+from benchsuite.report.words import STATUS_WORDS, counted, joined, some
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -92,11 +92,7 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     counts = [len(timing.samples_s) for timing in timed]
     few, many = min(counts), max(counts)
     number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
-    reasons = Counter(timing.stopped_by for timing in timed)
-    stops = [
-        f"{STOPPED_WORDS.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()
-    ]
-    yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
+    yield Fact("Samples", f"{number} a cell. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
     yield Fact(
         "Timing",

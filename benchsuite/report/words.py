@@ -11,17 +11,6 @@ from benchsuite.results.record import STATUSES
 STATUS_WORDS: dict[str, str] = {str(status): status for status in STATUSES} | {"oom": "OOM"}
 """Status of a record → how it is written in tables and figures."""
 
-STOPPED_WORDS: dict[str, str] = {
-    "precision": "the wanted precision was reached",
-    "samples": "the largest number of samples was taken",
-    "time": "the time was up",
-    "entropy": "new samples said nothing new",
-    "protocol": "the protocol says how many",
-    "rounds": "the largest number of rounds was taken",
-    "interrupted": "the run was asked to stop",
-}
-"""Reason why sampling of a cell ended → the words for it after "because"."""
-
 MODE_WORDS: dict[str, str] = {
     "inference": "inference",
     "forward_backward": "forward and backward",

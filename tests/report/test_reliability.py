@@ -50,8 +50,9 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
     ]
     assert summed(records, selftest={"noise_percent": 1.0}) == (
         "3 rounds a cell, in a fresh process each: ±30 % in the median cell, ±44 % in the worst (95 % "
-        "confidence intervals); noise floor of the machine 1.0 %. Without warnings: 1 of 2 timed cells (“!” "
-        "marks those with, see Method); of these the answer rests on b. 1 of 3 cells gave no number: 1 OOM (c)."
+        "confidence intervals); noise floor of the machine 1.0 %. Without warnings: 1 of 2 timed cells "
+        "(“!” marks those with, see Method); of these the answer rests on b. "
+        "1 of 3 cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)], executor="inline")
     assert once == (
