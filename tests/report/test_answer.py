@@ -143,6 +143,11 @@ def test_of_many_the_reference_is_placed_behind_leaders_that_tie() -> None:
     assert "; a is 2.00 to 9.00 times as fast as the other 4." in said(many(10, 10.02, 20, 40))
 
 
+def test_of_many_those_that_are_as_fast_as_the_reference_are_counted() -> None:
+    text = said(race(10, 12.5, 20, 20.02, 20.04, 90), "d")
+    assert "as fast as d (number 4 of 6 by median; 2 do not differ significantly from it)." in text
+
+
 def test_the_faster_comes_first_however_far_the_other_is_behind() -> None:
     """By hand: 2.7 s against 10 ms are 270 times, which nobody reads as 0.0037 times."""
     assert "and 270 times as fast as c (number 6 of 6 by median)" in said(many(10, 20, 2700), "c")
@@ -407,6 +412,18 @@ def test_a_fused_kernel_that_changes_no_winner_says_so() -> None:
 def test_a_fused_kernel_that_makes_another_the_fastest_names_it() -> None:
     text = said(both(1.001, 2))
     assert "With the fused kernel (flash), b is the fastest at 224 px, 1.67 [1.66, 1.67] times" in text
+
+
+def test_a_fused_kernel_under_which_a_few_rivals_do_otherwise_is_told_beside_the_reference() -> None:
+    text = said(both(1.001, 2), "a")
+    assert text.startswith("With the math kernel, a is 1.20 times as fast as b.")
+    assert text.endswith("With the fused kernel (flash), b is 1.67 times as fast as a.")
+
+
+def test_two_that_tie_under_both_kernels_in_another_order_are_no_change() -> None:
+    math = race(10, 10.02, 20)
+    fused = race(5.01, 5, 10, kernel="flash")
+    assert said([*math, *fused]).endswith("The fused kernel (flash) changes no winner.")
 
 
 def test_a_mixer_without_a_fused_kernel_competes_under_every_kernel() -> None:
