@@ -110,7 +110,7 @@ class RunRecorder:
         self._observer = observer
         self._lock = threading.RLock()
         self._round = 0
-        self._rounds: RoundJournal | None = None
+        self._rounds: Journal | None = None
         self._progress = ProgressFile(folder, executor, len(prepared.cells), len(self.records))
 
     def open_session(self, environment: Mapping[str, Any]) -> int:
@@ -145,8 +145,8 @@ class RunRecorder:
             if not self.broken.is_set():
                 if self._rounds is None:
                     self._writer.require_there()  # else the journal would begin in another folder
-                    self._rounds = RoundJournal(self.folder)
-                self._rounds.append(number, replace(visit, session=self.session))
+                    self._rounds = Journal(self.folder / ROUNDS)
+                append_round(self._rounds, number, replace(visit, session=self.session))
 
     def workers(self, doing: Mapping[str, str]) -> None:
         """What each worker is doing, in words; for people who watch."""
@@ -233,25 +233,13 @@ def _rounds_here(
     return {cell: visits for cell, visits in rounds.items() if visits}
 
 
-class RoundJournal:
-    """Appends the rounds of cells, each in the file before the next begins.
+def append_round(journal: Journal, number: int, visit: Record) -> None:
+    """Append the visit of a round, the first being 0, to the journal of rounds; raises StorageError.
 
     One line a visit: the number of its round, and a record of that round alone. Where a round of a cell
     stands twice, the later line counts. The file is there as long as cells have rounds and no record.
-
-    Args:
-        folder: of the run.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder / ROUNDS)
-
-    def append(self, number: int, visit: Record) -> None:
-        """Write the visit of a round, the first being 0; raises StorageError."""
-        self._journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
-
-    def close(self) -> None:
-        self._journal.close()
+    journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
 
 
 def read_rounds(folder: Path) -> Mapping[str, list[Record]]:
