@@ -284,8 +284,6 @@ def print_table(
     left: Sequence[str],
     right: Sequence[str],
     rows: Iterable[tuple[Sequence[str], str | None]],
-    *,
-    last: str = "",
 ) -> None:
     """Print a table whose cells stay on one line, in colour where stdout is a terminal.
 
@@ -293,7 +291,6 @@ def print_table(
         left: headings of columns that are aligned left.
         right: headings of the columns of numbers after them.
         rows: the texts of a row, and its style.
-        last: heading of a last column, whose text wraps; none if empty.
     """
     from rich.table import Table
     from rich.text import Text
@@ -303,8 +300,6 @@ def print_table(
         table.add_column(heading, no_wrap=True)
     for heading in right:
         table.add_column(heading, justify="right", no_wrap=True)
-    if last:
-        table.add_column(last)
     for texts, style in rows:
         table.add_row(*map(Text, texts), style=style)
     console().print(table)
