@@ -17,14 +17,13 @@ from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
+from benchsuite.runner.observer import Observer
 from benchsuite.streams import beneath
 from benchsuite.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
-
-    from benchsuite.runner.recorder import Observer
 
 _GAP = 2
 _INDENT = 4
@@ -54,7 +53,7 @@ def console(*, stderr: bool = False) -> Console:
 def observer(*, quiet: bool, verbose: bool) -> Observer:
     """The progress display that suits stdout and the flags."""
     if quiet:
-        return QuietProgress()
+        return Observer()
     return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
 
 
@@ -79,29 +78,7 @@ def describe_result(record: Record, environment: Mapping[str, Any]) -> str:
     return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}{seen}"
 
 
-class QuietProgress:
-    """Says nothing."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Nothing to show."""
-
-    def round_begins(self, number: int, cells: int) -> None:
-        """Nothing to show."""
-
-    def cell_begins(self, cell: Cell) -> None:
-        """Nothing to show."""
-
-    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
-        """Nothing to show."""
-
-    def workers(self, doing: Mapping[str, str]) -> None:
-        """Nothing to show."""
-
-    def end(self) -> None:
-        """Nothing to show."""
-
-
-class PlainProgress(QuietProgress):
+class PlainProgress(Observer):
     """One line a cell, for logs."""
 
     def __init__(self, *, verbose: bool) -> None:
@@ -132,7 +109,7 @@ MOST_WORKERS = 12
 """Lines of workers that the live view shows; more would leave no room for failures."""
 
 
-class LiveProgress(QuietProgress):
+class LiveProgress(Observer):
     """A bar with the cell in work, position, rate, failures so far, elapsed and remaining time, and a line
     for each worker where there are several; failures stay above it as lines.
 

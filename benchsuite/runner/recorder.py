@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchsuite.io import Journal, lines, parse, write_whole
 from benchsuite.results.cell import Cell
@@ -25,6 +25,7 @@ from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Failure, Record, now
 from benchsuite.results.store import RECORDS, RunWriter, check_free
 from benchsuite.results.stored_records import StoredRecords
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.expand import expected
 
@@ -32,34 +33,6 @@ ROUNDS = "rounds.jsonl"
 PROGRESS = ".progress.json"
 PROGRESS_EVERY_S = 1.0
 """How often it is written at most."""
-
-
-class Observer(Protocol):
-    """Is told how a sweep goes; draws it, or not."""
-
-    def begin(self, total: int, done: int) -> None:
-        """The sweep has `total` cells, of which `done` are there already."""
-        ...
-
-    def round_begins(self, number: int, cells: int) -> None:
-        """A round of so many cells begins, the first being 1."""
-        ...
-
-    def cell_begins(self, cell: Cell) -> None:
-        """A cell is about to be measured, or visited once more."""
-        ...
-
-    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
-        """A record is on disk, measured on this machine."""
-        ...
-
-    def workers(self, doing: Mapping[str, str]) -> None:
-        """What each of several workers is doing now, in words."""
-        ...
-
-    def end(self) -> None:
-        """The sweep is over, or was broken off."""
-        ...
 
 
 class RunRecorder:

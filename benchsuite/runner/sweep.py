@@ -13,8 +13,9 @@ from benchsuite.results.record import Record
 from benchsuite.results.stored_records import RecordsInOrder
 from benchsuite.runner.estimate import expected_s
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.recorder import Observer, RunRecorder
+from benchsuite.runner.recorder import RunRecorder
 from benchsuite.scenario.groups import groups
 
 

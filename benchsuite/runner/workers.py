@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchsuite.errors import ExecutorError, WorkerDied
 from benchsuite.measurement.operator_profile import Reading
@@ -24,12 +24,18 @@ from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 
-class Caller(Protocol):
-    """Calls functions of `worker/calls.py`, as `runner/process.py` says."""
+class ThisProcess:
+    """Calls of functions in this process, which may take for ever and raise what they like.
 
-    def call(
-        self, function: str, *arguments: object, timeout_s: float | None = None, stage: str = ""
-    ) -> Any: ...
+    Args:
+        answers: module whose functions answer; it is imported with the first call, and torch with it.
+    """
+
+    def __init__(self, answers: str) -> None:
+        self._answers = answers
+
+    def call(self, function: str, *arguments: object, timeout_s: float | None = None, stage: str = "") -> Any:
+        return getattr(importlib.import_module(self._answers), function)(*arguments)
 
 
 class Workers:
@@ -39,11 +45,11 @@ class Workers:
         inspector: what counts, estimates and profiles; `_timer` is what only times.
     """
 
-    def __init__(self, inspector: Caller) -> None:
+    def __init__(self, inspector: Worker | ThisProcess) -> None:
         self._inspector = inspector
         self._planner = CellPlanner(functools.partial(inspector.call, stage="build"))
 
-    def _timer(self, allocator: Allocator) -> Caller:
+    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
         """What times cells with this allocator, in this round."""
         raise NotImplementedError
 
@@ -116,20 +122,6 @@ class Workers:
         raise NotImplementedError
 
 
-class ThisProcess:
-    """Calls of functions in this process, which may take for ever and raise what they like.
-
-    Args:
-        answers: module whose functions answer; it is imported with the first call, and torch with it.
-    """
-
-    def __init__(self, answers: str) -> None:
-        self._answers = answers
-
-    def call(self, function: str, *arguments: object, timeout_s: float | None = None, stage: str = "") -> Any:
-        return getattr(importlib.import_module(self._answers), function)(*arguments)
-
-
 class InlineWorkers(Workers):
     """Everything in this process, for debuggers: no timeout, no memory limit, and a cell that crashes takes
     the run with it.
@@ -146,7 +138,7 @@ class InlineWorkers(Workers):
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
-    def _timer(self, allocator: Allocator) -> Caller:
+    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
         return self._inspector
 
     def describe(
