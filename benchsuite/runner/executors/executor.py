@@ -56,7 +56,6 @@ class WorkerSettings:
         ceilings: formats of which the device's ceilings belong into the environment.
         folder: where a worker on another machine is to run, if it is there too: where the driver runs.
         answers: module that answers calls about cells; `tests.doubles.fake_worker` measures nothing.
-        cores: CPU cores that it may use; None for all that its parent may.
         planned: whether cells are planned already; else whoever measures a group plans it first.
     """
 
@@ -67,7 +66,6 @@ class WorkerSettings:
     command: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
     answers: str = ANSWERS
-    cores: tuple[int, ...] | None = None
     planned: bool = True
 
 

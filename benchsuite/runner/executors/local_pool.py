@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchsuite.errors import ExecutorError
-from benchsuite.runner.executors.device_workers import CoreSetWorkers, core_sets
+from benchsuite.runner.executors.device_workers import DeviceWorkers, core_sets
 from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
@@ -43,9 +43,9 @@ class LocalPoolExecutor(RemoteExecutor):
     ) -> None:
         count = len(self._cores)
 
-        def start(number: int) -> CoreSetWorkers:
+        def start(number: int) -> DeviceWorkers:
             own = self._cores[number]
-            return CoreSetWorkers((number, count), count, f"cores {own[0]}–{own[-1]}")
+            return DeviceWorkers((number, count), count, f"cores {own[0]}–{own[-1]}")
 
         for _, due, chosen in self._by_device(groups, settings):
             WorkerPool(start, count).run(due, chosen, recorder, stopping)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
-from benchsuite.runner.executors.device_workers import CoreSetWorkers, one_device
+from benchsuite.runner.executors.device_workers import DeviceWorkers, one_device
 from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
 from benchsuite.runner.process import ANSWERS
@@ -223,7 +223,7 @@ class _Actor:
             raise WorkerLost(f"the worker on {self.name} was lost ({type(error).__name__})") from error
 
 
-class ActorWorkers(CoreSetWorkers):
+class ActorWorkers(DeviceWorkers):
     """Measures groups on the device that Ray has given to this process.
 
     Args:
