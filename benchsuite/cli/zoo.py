@@ -13,6 +13,7 @@ from benchsuite.cli.options import PythonPath, warn
 from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 
 if TYPE_CHECKING:
+    from benchsuite.analyse.analysis import AnalysisSettings
     from benchsuite.analyse.data import Analyses
     from benchsuite.parity.compare import ParityRow
     from benchsuite.results.cell import Cell
@@ -238,12 +239,13 @@ def _printed_parity(rows: Iterable[ParityRow]) -> list[ParityRow]:
     return done
 
 
-def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:
+def _cells_to_analyse(
+    what: list[str], only: list[str], settings: AnalysisSettings
+) -> tuple[Path | None, list[Cell]]:
     """The run folder, if one was named, and what is to be looked into."""
-    from benchsuite.analyse.analysis import AnalysisSettings, cell_of, cells_of
+    from benchsuite.analyse.analysis import cell_of, cells_of
     from benchsuite.results.store import read_run
 
-    assert isinstance(settings, AnalysisSettings)
     if not any(Path(name).is_dir() for name in what):
         if only:
             raise UsageError("--only chooses from a run folder, and none was named")

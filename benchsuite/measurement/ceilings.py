@@ -46,16 +46,13 @@ ROOM = 8 << 30
 """Bytes of a GPU's memory that the largest kernel takes at full size, in fp64 with what making it takes."""
 
 
-def ceilings(
-    device: str, dtypes: Sequence[str], *, threads: int | None = None, refresh: bool = False
-) -> dict[str, Any]:
+def ceilings(device: str, dtypes: Sequence[str], *, threads: int | None = None) -> dict[str, Any]:
     """The ceilings of a device that `resolve` has named, as this process would use it now.
 
     Args:
         dtypes: words of `results.cell.DType`; `autocast_*` stands for the format that it casts to. Those
             that the device lacks are left out of the answer.
         threads: of the CPU; as many as torch is set to if None.
-        refresh: measure anew whatever is kept.
 
     Returns:
         JSON-able: "device"; "threads" of the CPU; "macs_per_s", dtype → multiply–adds per second of the
@@ -69,7 +66,7 @@ def ceilings(
     opened = open_device(device)
     with _threads(threads):
         key = fingerprint(device)
-        measured = None if refresh else read_ceilings(key)
+        measured = read_ceilings(key)
         missing = [dtype for dtype in wanted if measured is None or dtype not in measured["macs_per_s"]]
         if missing or measured is None:
             host = StateReader() if kind_of(device).on_host else None

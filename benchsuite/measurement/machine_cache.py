@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -106,9 +106,7 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "benchsuite"
 
 
-def latest_selftest(
-    fingerprint: Mapping[str, Any], *, folder: Path | None = None, now: Callable[[], float] = time.time
-) -> dict[str, Any] | None:
+def latest_selftest(fingerprint: Mapping[str, Any]) -> dict[str, Any] | None:
     """The last self-test of a machine, in a line for the environment of a run; None if there was none.
 
     Args:
@@ -119,9 +117,9 @@ def latest_selftest(
         "drift_percent", half width of what a latency differs by from run to run, or None; "passed";
         "age_days".
     """
-    document = _read_selftest(fingerprint, folder)
+    document = _read_selftest(fingerprint)
     with suppress(ValueError, KeyError, TypeError):
-        age_s = now() - datetime.fromisoformat(document["date"]).timestamp()
+        age_s = time.time() - datetime.fromisoformat(document["date"]).timestamp()
         return {
             "date": str(document["date"]),
             "noise_percent": _number(document["noise_percent"]),
@@ -132,28 +130,28 @@ def latest_selftest(
     return None
 
 
-def selftest_log_means(fingerprint: Mapping[str, Any], *, folder: Path | None = None) -> tuple[float, ...]:
+def selftest_log_means(fingerprint: Mapping[str, Any]) -> tuple[float, ...]:
     """Logarithms of what the cell of former self-tests took in each of their runs, the oldest first."""
-    found = _read_selftest(fingerprint, folder)
+    found = _read_selftest(fingerprint)
     with suppress(ValueError, KeyError, TypeError):
         return tuple(float(value) for value in found["log_means"])
     return ()
 
 
-def keep_selftest(document: Mapping[str, Any], folder: Path | None = None) -> None:
+def keep_selftest(document: Mapping[str, Any]) -> None:
     """Keep a self-test as the last one of its machine: "form", "fingerprint", "date" and what it found."""
-    _write(selftest_file(document["fingerprint"], folder), document)
+    _write(selftest_file(document["fingerprint"]), document)
 
 
-def selftest_file(fingerprint: Mapping[str, Any], folder: Path | None = None) -> Path:
+def selftest_file(fingerprint: Mapping[str, Any]) -> Path:
     """File of the last self-test of a machine."""
-    return _file("selftest", fingerprint, folder)
+    return _file("selftest", fingerprint)
 
 
-def _read_selftest(fingerprint: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+def _read_selftest(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a machine's last self-test, empty if there is none of today's form."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(selftest_file(fingerprint, folder).read_text(encoding="utf-8"))
+        found = json.loads(selftest_file(fingerprint).read_text(encoding="utf-8"))
         if found["form"] == SELFTEST_FORM and found["fingerprint"] == dict(fingerprint):
             return dict(found)
     return {}
@@ -163,10 +161,10 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _file(what: str, key: Mapping[str, Any], folder: Path | None = None) -> Path:
+def _file(what: str, key: Mapping[str, Any]) -> Path:
     """File of something about a machine that depends on `key`."""
     digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
-    return (folder or cache_folder()) / f"{what}-{digest}.json"
+    return cache_folder() / f"{what}-{digest}.json"
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

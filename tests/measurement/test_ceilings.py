@@ -276,9 +276,9 @@ class Machine:
     def snapshot(self) -> dict[str, float | None]:
         return {"cpu_others": self.others}
 
-    def through(self, *dtypes: str, key: dict[str, Any] = KEY, refresh: bool = False) -> dict[str, Any]:
+    def through(self, *dtypes: str, key: dict[str, Any] = KEY) -> dict[str, Any]:
         self.key = key
-        return ceilings("cpu", dtypes, refresh=refresh)
+        return ceilings("cpu", dtypes)
 
 
 @pytest.fixture
@@ -325,12 +325,6 @@ def test_a_dtype_that_is_missing_is_added_and_makes_the_rest_no_younger(machine:
     machine.time += 3 * DAY
     machine.through("bf16")
     assert machine.asked[2:] == [("bf16",)]
-
-
-def test_what_is_kept_can_be_ignored_and_is_then_replaced(machine: Machine) -> None:
-    machine.through("fp32")
-    assert machine.through("fp32", refresh=True)["macs_per_s"] == {"fp32": 2.0}
-    assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
 
 
 def test_what_was_measured_on_a_busy_machine_is_not_kept(machine: Machine) -> None:
