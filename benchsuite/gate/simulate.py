@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchsuite.gate.decide import Evidence, Verdict, decide, expected_by_chance, flagged
 from benchsuite.gate.formats.console import ConsolePage
 from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.intervals import binomial_below
 
 Order = Literal["interleaved", "sequential"]
 """Of the processes: pairs next to each other with the first side alternating (ABBA), or all old before all
@@ -133,7 +134,7 @@ def at_most(count: int, trials: int, confidence: float = 0.95) -> float:
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (
-            (middle, high) if _binomial_below(count, trials, middle) > 1 - confidence else (low, middle)
+            (middle, high) if binomial_below(count, trials, middle) > 1 - confidence else (low, middle)
         )
     return high
 
@@ -186,21 +187,6 @@ def _slots(order: Order, pairs: int) -> tuple[NDArray[np.float64], NDArray[np.fl
         return places, places + pairs
     later = places % 2  # in every other pair the old process is the second
     return 2 * places + later, 2 * places + 1 - later
-
-
-def _binomial_below(count: int, trials: int, rate: float) -> float:
-    """Probability of at most `count` hits."""
-    whole = math.lgamma(trials + 1)
-    return math.fsum(
-        math.exp(
-            whole
-            - math.lgamma(k + 1)
-            - math.lgamma(trials - k + 1)
-            + k * math.log(rate)
-            + (trials - k) * math.log1p(-rate)
-        )
-        for k in range(count + 1)
-    )
 
 
 def _sentence(rule: Gate) -> str:
