@@ -11,10 +11,9 @@ from typing import Any
 
 from benchsuite.errors import NotComparableError, SideFailed, UsageError
 from benchsuite.findings.fingerprint import Finding, findings
-from benchsuite.gate.accept import unused
-from benchsuite.gate.checkout import open_sides
-from benchsuite.gate.environments import installed
-from benchsuite.gate.interleave import SIDES, GateObserver, ProcessRun, SideName, interleaved
+from benchsuite.gate.accept import notes_on_unused
+from benchsuite.gate.checkout import installed, open_sides
+from benchsuite.gate.interleave import SIDES, GateProgress, ProcessRun, SideName, interleaved
 from benchsuite.gate.noise import GateNoise, noise_of
 from benchsuite.gate.processes import (
     GateSide,
@@ -44,7 +43,7 @@ _OF_THE_MOMENT = ("cpu.load_1min", "gpu.nvidia_smi.", "git.", "selftest.")
 
 
 def measure_gate(
-    request: GateRequest, plan: GatePlan, observer: GateObserver, noise: Mapping[str, float]
+    request: GateRequest, plan: GatePlan, progress: GateProgress, noise: Mapping[str, float]
 ) -> GateResult:
     """Measure both sides and judge.
 
@@ -72,7 +71,7 @@ def measure_gate(
             has,
             plan.scenario.gate,
             measured,
-            observer,
+            progress,
             seed=plan.scenario.measure.seed,
             noise=noise,
         )
@@ -96,7 +95,7 @@ def without_cells(request: GateRequest, plan: GatePlan, error: SideFailed | NotC
     )
 
 
-def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, pairs: int) -> GateNoise:
+def measure_noise(request: GateRequest, plan: GatePlan, progress: GateProgress, pairs: int) -> GateNoise:
     """Compare a scenario's code with itself: so many pairs of all cells, both sides being this folder.
 
     Raises:
@@ -119,7 +118,7 @@ def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, 
             dict.fromkeys(SIDES, plan.cells),
             Gate(screen=0, pairs=pairs),
             SideMeasurer(Path(home), sides, plan),
-            observer,
+            progress,
             seed=plan.scenario.measure.seed,
         )
     return noise_of(
@@ -252,7 +251,7 @@ class SideMeasurer:
         )
         process = run_process(self.sides[run.side], document, self.home / run.name)
         self.environments.setdefault(run.side, process.environment)
-        self.unread += process.unread
+        self.unread += process.warnings
         if run.side not in self.seen:
             self.seen[run.side] = process.records
             require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
@@ -276,25 +275,16 @@ def _result(
     seconds: float,
 ) -> GateResult:
     rule = plan.scenario.gate
-    verdicts = judge_pairs(plan.cells, pairs, rule, accepted=request.accepted, noise=noise)
-    changes = [change for cell in verdicts.cells for change in cell.changes]
-    idle = unused(changes, request.accepted)
+    cells = judge_pairs(plan.cells, pairs, rule, accepted=request.accepted, noise=noise)
     return GateResult(
         scenario=plan.scenario.name,
         base=sides["base"].words,
         candidate=sides["candidate"].words,
         machine=machine_words(plan.environment),
-        cells=verdicts.cells,
+        cells=cells,
         rule=rule,
-        tested=verdicts.tested,
-        by_chance=verdicts.by_chance,
         differences=_differences(measured.environments),
-        notes=(
-            *plan.notes,
-            *notes,
-            *(f"--accept {one} accepts nothing: no such number changed" for one in idle),
-            *measured.unread,
-        ),
+        notes=(*plan.notes, *notes, *notes_on_unused(cells, request.accepted), *measured.unread),
         command=request.command,
         seconds=round(seconds, 3),
         missing=rule.missing,

@@ -13,7 +13,7 @@ import pytest
 from benchsuite.errors import UsageError
 from benchsuite.gate.accept import parse_accepted
 from benchsuite.gate.baseline import (
-    BASELINE_VERSION,
+    STORED,
     Baseline,
     BaselineCell,
     cell_of,
@@ -102,9 +102,12 @@ def test_a_file_does_not_depend_on_the_order_of_cells() -> None:
         ("{", "not a baseline"),
         ("[]", "not a baseline"),
         ('{"kind": "exact"}', "not a baseline"),
-        (f'{{"version": {BASELINE_VERSION}, "kind": "exact"}}', "not a baseline"),
-        ('{"version": 99}', "version 99 of a baseline, .* update with"),
-        ('{"version": 0}', "version 0 of a baseline, .* make it anew"),
+        (f'{{"version": {STORED.version}, "kind": "exact"}}', "not a baseline"),
+        ('{"version": 99}', "version 99 of a baseline is newer .* update with"),
+        (
+            '{"version": 0}',
+            "version 0 of a baseline is older .* make it anew with `benchsuite baseline update RUN`",
+        ),
     ],
 )
 def test_what_is_no_baseline_of_this_version_is_refused_with_what_to_do(text: str, said: str) -> None:

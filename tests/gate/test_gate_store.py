@@ -14,8 +14,8 @@ from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.result import (
-    GATE_VERSION,
     RESULT,
+    STORED,
     CellVerdict,
     GateCell,
     GateResult,
@@ -53,8 +53,6 @@ def a_result(**changes: object) -> GateResult:
         "machine": "a CPU",
         "cells": (cell,),
         "rule": Gate(pairs=5),
-        "tested": 1,
-        "by_chance": 0.005,
         "differences": (Finding("torch", "PyTorch", "warn", "2.1", None, "other kernels"),),
         "notes": ("a note",),
         "command": "benchsuite gate tiny",
@@ -71,13 +69,21 @@ def test_a_result_is_the_same_after_its_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [RESULT]
 
 
+def test_chance_is_that_of_the_cells_that_an_interval_decided() -> None:
+    (cell,) = a_result().cells
+    screened = replace(cell, decision=CellDecision("not flagged", 0.02, 1.001, pairs=3))
+    result = a_result(cells=(cell, screened))
+    assert (result.tested, result.by_chance) == (1, pytest.approx(0.005))
+    assert a_result(cells=(screened,)).by_chance == 0
+
+
 def test_a_number_that_is_not_known_is_null_in_the_file_and_nan_here() -> None:
     cell = replace(a_result().cells[0], decision=CellDecision("not flagged", 0.02, 1.001, pairs=3))
     text = dump(a_result(cells=(cell,)))
     stored = json.loads(text)
-    assert stored["version"] == GATE_VERSION
+    assert stored["version"] == STORED.version
     assert stored["cells"][0]["decision"]["lo"] is None
-    decision = load(text).cells[0].decision
+    decision = load(text, RESULT).cells[0].decision
     assert decision is not None
     assert math.isnan(decision.lo)
     assert math.isnan(decision.p)
@@ -85,7 +91,7 @@ def test_a_number_that_is_not_known_is_null_in_the_file_and_nan_here() -> None:
 
 
 def test_a_gate_of_exact_numbers_alone_has_no_rule() -> None:
-    assert load(dump(a_result(rule=None))).rule is None
+    assert load(dump(a_result(rule=None)), RESULT).rule is None
 
 
 @pytest.mark.parametrize(
@@ -94,8 +100,11 @@ def test_a_gate_of_exact_numbers_alone_has_no_rule() -> None:
         ("{", "not the result of a gate"),
         ("[]", "not the result of a gate"),
         ('{"version": 2}', "not the result of a gate"),
-        ('{"version": 99, "cells": []}', "version 99 of a gate's result is newer"),
-        ('{"version": 1, "cells": []}', "version 1 of a gate's result is older .* run the gate again"),
+        ('{"version": 99, "cells": []}', "version 99 of the result of a gate is newer"),
+        (
+            '{"version": 1, "cells": []}',
+            "version 1 of the result of a gate is older .* make it anew with `benchsuite gate`",
+        ),
         ('{"version": 2, "cells": [{"changes": 3}]}', "not the result of a gate"),
     ],
 )

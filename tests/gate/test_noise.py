@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.gate.decide import aa_noise
 from benchsuite.gate.noise import GateNoise, noise_of, read_noise, require_fitting, write_noise
 from benchsuite.gate.verdicts import ProcessPair
 from benchsuite.results.record import Record
 from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.evidence import aa_noise
 from tests.builders import make_cell, make_record
 
 CALM, NOISY, BROKEN = (make_cell(name=name) for name in ("Calm", "Noisy", "Broken"))
@@ -70,8 +70,8 @@ def test_noise_is_the_same_after_its_file(noise: GateNoise, tmp_path: Path) -> N
     ("text", "said"),
     [
         (None, "cannot be read"),
-        ("{}", "no noise file, which `benchsuite noise` writes"),
-        ('{"version": 1, "cells": 3}', "no noise file"),
+        ("{}", "not a noise file"),
+        ('{"version": 1, "cells": 3}', "not a noise file"),
         ('{"version": 99}', "version 99 of a noise file is newer"),
     ],
 )
