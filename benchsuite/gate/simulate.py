@@ -103,7 +103,7 @@ def simulate(
     return Rates(regime, order, effect, trials, counts)
 
 
-def table(rule: Gate, *, trials: int, seed: int = 0) -> list[Sequence[Rates]]:
+def table(rule: Gate, *, trials: int) -> list[Sequence[Rates]]:
     """Every regime with every effect, a row for a regime and an order; all at once only where it matters."""
     rows: list[tuple[Regime, Order]] = []
     for regime in REGIMES:
@@ -111,7 +111,7 @@ def table(rule: Gate, *, trials: int, seed: int = 0) -> list[Sequence[Rates]]:
         if regime.drift:
             rows.append((regime, "sequential"))
     return [
-        [simulate(regime, effect, rule, order=order, trials=trials, seed=seed) for effect in EFFECTS]
+        [simulate(regime, effect, rule, order=order, trials=trials) for effect in EFFECTS]
         for regime, order in rows
     ]
 
@@ -126,16 +126,17 @@ def simulation_page(rule: Gate, trials: int) -> ConsolePage:
     return ConsolePage([_sentence(rule)], [_row(rates) for rates in table(rule, trials=trials)], below)
 
 
-def at_most(count: int, trials: int, confidence: float = 0.95) -> float:
-    """The largest rate that so few hits leave possible: 0 of 300 leave 1 %. Clopper and Pearson's bound."""
+def at_most(count: int, trials: int) -> float:
+    """The largest rate that so few hits leave possible, with 95 % confidence: 0 of 300 leave 1 %.
+
+    Clopper and Pearson's bound.
+    """
     if count >= trials:
         return 1.0
     low, high = count / trials, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if binomial_below(count, trials, middle) > 1 - confidence else (low, middle)
-        )
+        low, high = (middle, high) if binomial_below(count, trials, middle) > 0.05 else (low, middle)
     return high
 
 
