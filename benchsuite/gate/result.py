@@ -141,8 +141,7 @@ class GateResult:
 
     @property
     def by_chance(self) -> float:
-        """How many of them intervals would call slower by chance, at most and on average, if none were slower
-        than its limit."""
+        """How many of them chance alone would call slower at most, on average."""
         return expected_by_chance(self.tested, self.rule.confidence) if self.rule else 0.0
 
     @property
