@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding
 from benchsuite.gate.decide import CellDecision
@@ -92,30 +91,6 @@ def test_a_number_that_is_not_known_is_null_in_the_file_and_nan_here() -> None:
 
 def test_a_gate_of_exact_numbers_alone_has_no_rule() -> None:
     assert load(dump(a_result(rule=None)), RESULT).rule is None
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("{", "not the result of a gate"),
-        ("[]", "not the result of a gate"),
-        ('{"version": 2}', "not the result of a gate"),
-        ('{"version": 99, "cells": []}', "version 99 of the result of a gate is newer"),
-        (
-            '{"version": 1, "cells": []}',
-            "version 1 of the result of a gate is older .* make it anew with `benchsuite gate`",
-        ),
-        ('{"version": 2, "cells": [{"changes": 3}]}', "not the result of a gate"),
-    ],
-)
-def test_what_is_no_result_is_refused_with_its_name(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=f"here.json: .*{said}"):
-        load(text, "here.json")
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"result\.json: cannot be read"):
-        read(tmp_path)
 
 
 @pytest.mark.parametrize(

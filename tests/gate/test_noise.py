@@ -66,28 +66,6 @@ def test_noise_is_the_same_after_its_file(noise: GateNoise, tmp_path: Path) -> N
     assert read_noise(path) == noise
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (None, "cannot be read"),
-        ("{}", "not a noise file"),
-        ('{"version": 1, "cells": 3}', "not a noise file"),
-        ('{"version": 99}', "version 99 of a noise file is newer"),
-    ],
-)
-def test_what_is_no_noise_file_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
-    path = tmp_path / "noise.json"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UsageError, match=f"noise.json: {said}"):
-        read_noise(path)
-
-
-def test_a_file_that_cannot_be_written_is_named(noise: GateNoise, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_noise(noise, tmp_path)
-
-
 def fitting(noise: GateNoise, environment: dict[str, Any], *cells: Any, pairs: int = 9) -> tuple[str, ...]:
     return require_fitting(noise, Path("n.json"), environment, cells, pairs)
 
