@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from benchsuite.errors import NotComparableError, SideFailed, UsageError
 from benchsuite.findings.fingerprint import Finding, findings
@@ -31,7 +30,7 @@ from benchsuite.plugins import plugins, search_path
 from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import require_alike
 from benchsuite.results.machine import machine_words
-from benchsuite.results.record import Record
+from benchsuite.results.store import Run
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.subjects import LIBRARIES
@@ -228,14 +227,13 @@ def _shared(plan: GatePlan, probes: Mapping[SideName, Probe]) -> dict[SideName, 
 
 @dataclass(slots=True)
 class SideMeasurer:
-    """Measures processes in run folders, and remembers the machine as each side saw it first."""
+    """Measures processes in run folders, and remembers the first of each side."""
 
     home: Path
     sides: Mapping[SideName, GateSide]
     plan: GatePlan
-    environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
+    first: dict[SideName, Run] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
-    seen: dict[SideName, Sequence[Record]] = field(default_factory=dict)
 
     def __call__(self, run: ProcessRun) -> Records:
         """Measure one process of one side.
@@ -250,11 +248,10 @@ class SideMeasurer:
             scenario, run.cells, device=self.plan.device, seed=run.seed, exact=run.exact
         )
         process = run_process(self.sides[run.side], document, self.home / run.name)
-        self.environments.setdefault(run.side, process.environment)
         self.unread += process.warnings
-        if run.side not in self.seen:
-            self.seen[run.side] = process.records
-            require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
+        if run.side not in self.first:
+            self.first[run.side] = process
+            require_alike([(f"the {side}", one.records) for side, one in sorted(self.first.items())])
         return {
             record.id: replace(
                 record, expected=expected(scenario, record.cell, record.status, process.environment)
@@ -283,7 +280,7 @@ def _result(
         machine=machine_words(plan.environment),
         cells=cells,
         rule=rule,
-        differences=_differences(measured.environments),
+        differences=_differences(measured.first),
         notes=(*plan.notes, *notes, *notes_on_unused(cells, request.accepted), *measured.unread),
         command=request.command,
         seconds=round(seconds, 3),
@@ -292,9 +289,9 @@ def _result(
     )
 
 
-def _differences(environments: Mapping[SideName, Mapping[str, Any]]) -> tuple[Finding, ...]:
+def _differences(first: Mapping[SideName, Run]) -> tuple[Finding, ...]:
     """How the two sides' surroundings differ although the machine is one: other versions of libraries."""
-    if len(environments) < 2:
+    if len(first) < 2:
         return ()
-    every = findings(environments["base"], environments["candidate"])
+    every = findings(first["base"].environment, first["candidate"].environment)
     return tuple(one for one in every if not one.path.startswith(_OF_THE_MOMENT))
