@@ -222,7 +222,7 @@ def _run_result(
         UsageError: the runs are of several scenarios.
     """
     one_scenario(runs)
-    machines = [one for run in runs for one in run.environments.values()] or [{}]
+    machines = [one for run in runs for one in run.environments.values()]
     differences = _differences(old, runs, machines)
     refused = [one for one in differences if one.level == "refuse"]
     known = max(

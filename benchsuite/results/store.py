@@ -47,7 +47,7 @@ class Run:
     Attributes:
         scenario: the resolved scenario as plain data.
         environment: the machine of the first session.
-        environments: session number → machine; more than one after a resume.
+        environments: session number → machine; more than one after a resume, and never none.
         records: in the order of measurement, one a cell: where a cell stands twice, the later line counts.
         warnings: what was wrong with the folder but did not prevent reading it.
     """
@@ -58,6 +58,10 @@ class Run:
     records: tuple[Record, ...]
     environments: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.environments:
+            object.__setattr__(self, "environments", {1: self.environment})
 
 
 def environment_file(session: int) -> str:
@@ -236,7 +240,7 @@ def write_run(run: Run, path: Path) -> None:
     with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / SCENARIO, run.scenario)
-        for session, environment in (run.environments or {1: run.environment}).items():
+        for session, environment in run.environments.items():
             write_json(path / environment_file(session), environment)
         lines = "".join(f"{encode(record)}\n" for record in run.records)
         (path / RECORDS).write_text(lines, encoding="utf-8")
