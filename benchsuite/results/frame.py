@@ -22,7 +22,7 @@ _TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "obj
 
 def frame_of(run: Run) -> pd.DataFrame:
     """One row a cell, in the order of the records; see `to_frame`."""
-    return to_frame(run.records, run.environments or {1: run.environment})
+    return to_frame(run.records, run.environments)
 
 
 def to_frame(

@@ -84,10 +84,13 @@ class Ratio:
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Ends of the interval of the ratio; NaN, NaN where there are too few rounds."""
-        if math.isnan(self.error):
-            return math.nan, math.nan
-        reach = t_quantile(confidence, self.freedom) * self.error
-        return math.exp(self.log_mean - reach), math.exp(self.log_mean + reach)
+        low, high = self.log_interval(confidence)
+        return math.exp(low), math.exp(high)
+
+    def log_interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Ends of the interval of its logarithm."""
+        reach = math.nan if math.isnan(self.error) else t_quantile(confidence, self.freedom) * self.error
+        return self.log_mean - reach, self.log_mean + reach
 
     @property
     def inverse(self) -> Ratio:
@@ -192,6 +195,23 @@ def ratio_of(logs: Sequence[float], least: int = LEAST_ROUNDS) -> Ratio:
     return Ratio(mean, math.sqrt(variance / count), count - 1, count)
 
 
+def aa_noise(log_ratios: Sequence[float], count: int, freedom: int | None = None) -> float:
+    """The share that 95 % of comparisons of a thing with itself stay below.
+
+    Args:
+        log_ratios: of pairs whose two sides are the same.
+        count: how many ratios the comparison is to be the mean of.
+        freedom: how many of `log_ratios` are independent; all of them if None.
+
+    Raises:
+        ValueError: there are no ratios.
+    """
+    if not log_ratios:
+        raise ValueError("noise needs a pair")
+    around = math.sqrt(math.fsum(log**2 for log in log_ratios) / len(log_ratios))  # around 1, which is true
+    return math.expm1(t_quantile(0.95, freedom or len(log_ratios)) * around / math.sqrt(count))
+
+
 def paired(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """A ÷ b from the medians of rounds, where round i of both was the same process.
 
@@ -263,12 +283,12 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     """The decision on one ratio by itself."""
     ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.margin)
     least = math.log1p(max(question.margin, question.noise))
-    lo, hi = ratio.interval(confidence)
+    low, high = ratio.log_interval(confidence)
+    lo, hi = math.exp(low), math.exp(high)
     if math.isnan(lo):
         reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
         return Decision("undecided", ratio.value, lo, hi, math.nan, reason)
-    reach = t_quantile(confidence, ratio.freedom) * ratio.error
-    low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
+    low, high = low - edge, high - edge
     side: Side = "undecided"
     reason = DISAGREE
     beyond = low > bound or high < -bound
