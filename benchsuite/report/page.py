@@ -23,7 +23,6 @@ from benchsuite.report import (
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
-from benchsuite.report.comparison import compare
 from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
@@ -35,7 +34,7 @@ from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.sweeps import growth_tables
-from benchsuite.report.tables import Section, Table
+from benchsuite.report.tables import Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
 from benchsuite.results.store import Run
@@ -121,14 +120,14 @@ class Page:
     Attributes:
         styles: the rules of all figures.
         explorer: what scripts make of it.
-        across: compares several runs; empty for one.
+        across: compares several runs; None for one.
     """
 
     title: str
     runs: list[RunPart]
     styles: Markup
     explorer: Explorer
-    across: list[Section] = field(default_factory=list)
+    across: comparison_page.ComparisonPage | None = None
 
 
 def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = DEFAULT) -> Path:
@@ -165,7 +164,7 @@ def build(runs: Sequence[Run]) -> Page:
         for number, run in enumerate(runs, start=1)
     ]  # fmt: skip
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    across = comparison_page.sections(compare(runs)) if len(runs) > 1 else []
+    across = comparison_page.page(runs) if len(runs) > 1 else None
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), across)
 
 
@@ -192,7 +191,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
     others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
-    machines = machines_of(run, cells.records)
+    machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,
         title=title,
