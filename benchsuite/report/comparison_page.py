@@ -11,7 +11,7 @@ from markupsafe import Markup
 from benchsuite.format import significant
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, changed_numbers, table_of
-from benchsuite.report.points import MISSING, Value, stated
+from benchsuite.report.points import MISSING, Value, grouped, stated
 from benchsuite.report.ranking import as_value
 from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, table, trimmed
 from benchsuite.report.templating import filled
@@ -181,9 +181,12 @@ def _verdict(decisions: Mapping[str, Decision], words: Mapping[Side, str], found
 
 
 def _remarks(cell: ComparedCell) -> str:
-    """Flags with the run that has them: "A: drift, busy host"."""
-    flags = {letter: point.flags for letter, point in cell.in_runs.items() if point.flags}
-    return "; ".join(f"{letter}: {', '.join(words).replace('_', ' ')}" for letter, words in flags.items())
+    """Flags with the runs that have them: "A and B: drift, busy host"."""
+    flagged = (letter for letter, point in cell.in_runs.items() if point.flags)
+    alike = grouped(flagged, lambda letter: cell.in_runs[letter].flags)
+    return "; ".join(
+        f"{joined(letters)}: {', '.join(flags).replace('_', ' ')}" for flags, letters in alike.items()
+    )
 
 
 def _about_times(found: Comparison) -> Iterator[str]:
