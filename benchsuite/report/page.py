@@ -36,7 +36,7 @@ from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
 from benchsuite.results.store import Run
 from benchsuite.scenario.titles import fitted
 
@@ -256,7 +256,7 @@ def tip(point: Point) -> str:
     if not point.latency.known:
         return f"{where}: {STATUS_WORDS[point.status]}"
     latency = point.latency
-    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e-3, "ms")) if latency.value >= f), (1e-6, "µs"))
+    factor, unit = scale_of([latency.value], "s")
     memory = point.metrics["peak_memory_bytes"].value
     texts = [
         spread(latency.value, latency.lo, latency.hi, factor, unit),
