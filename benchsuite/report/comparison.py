@@ -48,7 +48,7 @@ class ComparedRun:
         letter: A, B, C, by which tables name it.
         findings: in what machine, software and settings of shared cells differ from those of A, the gravest
             first.
-        changes: exact numbers of shared cells that are not those of A.
+        changes: exact numbers of shared cells that are not those of A, with the cell in words.
         alone: (id, words) of the cells that no other run has.
     """
 
@@ -59,7 +59,7 @@ class ComparedRun:
     commit: str
     date: str
     findings: tuple[Finding, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[tuple[str, Change], ...]
     alone: tuple[tuple[str, str], ...]
 
     @property
@@ -105,14 +105,12 @@ class Comparison:
         reference: name that speeds are multiples of; None if the runs have no timed name in common.
         wanted: the scenario's reference, where it could not be taken.
         cells: those that at least two runs have, setting by setting.
-        words: id → the cell in words, of all cells.
     """
 
     runs: tuple[ComparedRun, ...]
     reference: str | None
     wanted: str | None
     cells: tuple[ComparedCell, ...]
-    words: Mapping[str, str]
     warnings: tuple[str, ...]
 
     @property
@@ -131,17 +129,16 @@ def compare(runs: Sequence[Run]) -> Comparison:
     in_settings = grouped(every, lambda cell: setting_of(next(iter(cell.values())))).values()
     shared = [cell for part in in_settings for cell in part if len(cell) > 1]
     ids = {point.cell for cell in shared for point in cell.values()}
-    alone = {letter: [cell[letter].cell for cell in every if list(cell) == [letter]] for letter in letters}
+    alone = grouped((cell for cell in every if len(cell) == 1), lambda cell: next(iter(cell)))
     reference, wanted = _reference(runs, letters, every, shared)
     return Comparison(
         runs=tuple(
-            _run(letter, runs[0], run, ids, [(id, words[id]) for id in alone[letter]])
+            _run(letter, runs[0], run, ids, [cell[letter].cell for cell in alone.get(letter, ())], words)
             for letter, run in zip(letters, runs, strict=True)
         ),
         reference=reference,
         wanted=wanted,
         cells=_cells(shared, every, reference, words),
-        words=words,
         warnings=tuple(warning for run in runs for warning in run.warnings),
     )
 
@@ -243,14 +240,21 @@ def _by_cell(questions: Mapping[tuple[int, str], Question]) -> dict[int, dict[st
 
 
 def _run(
-    letter: str, first: Run, run: Run, shared: Collection[str], alone: Sequence[tuple[str, str]]
+    letter: str,
+    first: Run,
+    run: Run,
+    shared: Collection[str],
+    alone: Sequence[str],
+    words: Mapping[str, str],
 ) -> ComparedRun:
     """One of the runs.
 
     Args:
-        shared: ids of its cells and of those of A that are compared.
+        shared: ids of its cells and of those of A that are compared; `alone` are those that no other has.
+        words: id → the cell in words.
     """
     before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
+    changes = () if run is first else count_changes.changes(before, after)
     machine, torch, date = measured_on(run)
     return ComparedRun(
         letter=letter,
@@ -260,8 +264,8 @@ def _run(
         commit=str((run.environment.get("git") or {}).get("commit") or "")[:7],
         date=date,
         findings=() if run is first else differences_of(first, run, before, after),
-        changes=() if run is first else tuple(count_changes.changes(before, after)),
-        alone=tuple(alone),
+        changes=tuple((words[change.cell.id], change) for change in changes),
+        alone=tuple((id, words[id]) for id in alone),
     )
 
 
@@ -308,7 +312,7 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
                 "note": change.note,
             }
             for run in found.runs
-            for change in run.changes
+            for _, change in run.changes
         ],
         "warnings": list(found.warnings),
     }

@@ -246,9 +246,7 @@ def _exact(found: Comparison) -> Iterator[Section]:
         return
     letter = len(found.runs) > 2
     rows = [
-        (found.words[change.cell.id], run.letter if letter else "", change)
-        for run in found.others
-        for change in run.changes
+        (cell, run.letter if letter else "", change) for run in found.others for cell, change in run.changes
     ]
     if not rows:
         same = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
@@ -34,7 +34,7 @@ from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.sweeps import growth_tables
-from benchsuite.report.tables import Table
+from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
 from benchsuite.results.store import Run
@@ -42,14 +42,10 @@ from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Sentences, figures and tables that a page folds away under a title."""
+class Fold(Section):
+    """A section with figures that a page folds away."""
 
-    key: str
-    title: str
-    sentences: list[str] = field(default_factory=list)
-    figures: list[FigurePart] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    figures: Sequence[FigurePart] = ()
 
 
 @dataclass(frozen=True)
@@ -182,15 +178,15 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         Fold(
             f"{key}-other-{i}",
             group.title,
-            of_group(group.cells, cells.order, cells.named_reference),
-            figures,
+            tuple(of_group(group.cells, cells.order, cells.named_reference)),
+            figures=figures,
         )
         for i, (group, figures) in enumerate(drawn.groups, start=1)
     ]
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
+    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=tuple(growth))] if growth else []
     machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,

@@ -70,7 +70,7 @@ class Section:
 
     key: str
     title: str
-    sentences: tuple[str, ...]
+    sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
 
 
