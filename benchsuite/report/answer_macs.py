@@ -100,7 +100,7 @@ def _correlation(fields: Sequence[Ranking]) -> str:
         known = ranking.countable
         value = spearman([p.macs for p in known], [p.throughput.value for p in known])
         if len(known) >= RANKED and value is not None:
-            values.append(value)
+            values.append(round(value, 9))
     if not values:
         return ""
     numbers = dict.fromkeys((signed(min(values)), signed(max(values))))
@@ -118,5 +118,5 @@ def _verdict(low: float, high: float, order: str) -> str:
         return "more MACs tend to run faster"
     if high > -0.4:
         return f"MACs do not predict {order}" + (" everywhere" if low <= -0.4 else "")
-    degree = "exactly" if high < -1 + 1e-9 else "well" if high <= -0.8 else "only in part"
+    degree = "exactly" if high == -1 else "well" if high <= -0.8 else "only in part"
     return f"MACs predict {order} {degree}"
