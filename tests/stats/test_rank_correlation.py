@@ -1,4 +1,4 @@
-"""Spearman's correlation of ranks, worked by hand."""
+"""Correlation of ranks, worked by hand."""
 
 from __future__ import annotations
 
