@@ -13,9 +13,8 @@ from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import read
 from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.choose import Options
-from benchsuite.report.figures.layout import PAGE, Layout, parse
+from benchsuite.report.figures.layout import PAGE, Layout, parse, require_style
 from benchsuite.report.figures.of_run import drawings
-from benchsuite.report.figures.styles import require_style
 from benchsuite.report.svg import FORMATS, write
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.store import Run

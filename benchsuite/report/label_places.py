@@ -12,6 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Spot = tuple[float, float]
+"""A place in points, x and y."""
+DOTS, OWN = 12, 4
+"""Places of a leader line that are kept free, and how many of them lie in its own mark."""
+
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -31,13 +36,18 @@ class Box:
             and self.top <= other.top
         )
 
+    def nearest(self, point: Spot) -> Spot:
+        """Its place that is nearest to a point."""
+        x, y = point
+        return min(max(x, self.left), self.right), min(max(y, self.bottom), self.top)
+
 
 def around(x: float, y: float, radius: float) -> Box:
     """The square of a marker."""
     return Box(x - radius, y - radius, x + radius, y + radius)
 
 
-def segment(start: tuple[float, float], end: tuple[float, float]) -> Box:
+def segment(start: Spot, end: Spot) -> Box:
     """A line that runs along an axis, as a thin box; the bounding box of a slanted one."""
     (x0, y0), (x1, y1) = start, end
     return Box(min(x0, x1) - 0.5, min(y0, y1) - 0.5, max(x0, x1) + 0.5, max(y0, y1) + 0.5)
@@ -62,7 +72,7 @@ def candidates(x: float, y: float, width: float, height: float, gap: float) -> l
 
 
 def place(
-    anchors: Sequence[Sequence[tuple[float, float]]],
+    anchors: Sequence[Sequence[Spot]],
     sizes: Sequence[tuple[float, float]],
     bounds: Box,
     taken: Sequence[Box] = (),
@@ -70,12 +80,12 @@ def place(
     gaps: Sequence[float] = (6.0, 13.0, 22.0, 34.0, 48.0, 64.0),
     first: int = 0,
     far: int | None = None,
-) -> list[tuple[Box, tuple[float, float]] | None]:
+) -> list[tuple[Box, Spot] | None]:
     """A place for every label near one of its points, or None where there is none.
 
-    Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines) is
-    taken only before one two gaps farther; none covers what is in `taken` (markers), another label or its
-    leader line, and no leader line crosses a label.
+    Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines), or
+    whose leader line crosses a marker, is taken only before one two gaps farther; none covers what is in
+    `taken` (markers), another label or its leader line, and no leader line crosses a label.
 
     Args:
         anchors: for every label the points it may stand at, the preferred first.
@@ -98,43 +108,49 @@ def place(
         ]
         for i, (points, size) in enumerate(zip(anchors, sizes, strict=True))
     ]
-    edges = [_edges(box for _, box, _ in found) for found in spots]
-    covered = [_crossed(boxes, _edges(taken)) for boxes in edges]
-    costs = [
-        np.array([step for step, _, _ in found]) + 2.5 * _crossed(boxes, _edges(avoid))
-        for found, boxes in zip(spots, edges, strict=True)
-    ]
-    leaders = [_leaders(found) for found in spots]
-    result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
-    for i in sorted(range(len(anchors)), key=lambda i: (i >= first, int((~covered[i]).sum()), i)):
-        if not (~covered[i]).any():
+    boxes = [_edges(box for _, box, _ in found) for found in spots]
+    marks, lines, labels, leaders = _edges(taken), _edges(avoid), _edges([]), _edges([])
+    free = [~_crossed(found, marks) for found in boxes]
+    result: list[tuple[Box, Spot] | None] = [None] * len(anchors)
+    for i in sorted(range(len(anchors)), key=lambda i: (i >= first, int(free[i].sum()), i)):
+        dots = _leaders(spots[i])
+        crossing = _any_crossed(dots, labels)
+        usable = free[i] & ~_crossed(boxes[i], np.vstack([labels, leaders])) & ~crossing
+        if not usable.any():
             continue
-        best = int(np.where(covered[i], np.inf, costs[i]).argmin())
+        costs = np.array([step for step, _, _ in spots[i]]) + 2.5 * _crossed(boxes[i], lines)
+        costs += 2 * _any_crossed(dots[:, OWN:], marks)
+        best = int(np.where(usable, costs, np.inf).argmin())
         _, box, point = spots[i][best]
         result[i] = box, point
-        here = _edges([box])
-        around_line = np.hstack([leaders[i][best] - 1, leaders[i][best] + 1])
-        for j, boxes in enumerate(edges):
-            covered[j] |= _crossed(boxes, np.vstack([here, around_line]))
-            line = leaders[j]
-            covered[j] |= np.all((line > here[0, :2]) & (line < here[0, 2:]), axis=2).any(axis=1)
+        labels = np.vstack([labels, boxes[i][best : best + 1]])
+        leaders = np.vstack([leaders, dots[best] + [-1, -1, 1, 1]])
     return result
 
 
-def _leaders(found: Sequence[tuple[int, Box, tuple[float, float]]], dots: int = 12) -> NDArray[np.float64]:
-    """Places on the line from each point to its box; all at the box where it is too near for a line."""
+def _leaders(found: Sequence[tuple[int, Box, Spot]]) -> NDArray[np.float64]:
+    """Dots, as rows of left, bottom, right, top, on the line from each point to its box.
+
+    All lie at the box where it is too near for a line.
+    """
     points = np.array([point for _, _, point in found], dtype=float).reshape(-1, 2)
     boxes = _edges(box for _, box, _ in found)
     ends = np.clip(points, boxes[:, :2], boxes[:, 2:])
     near = np.array([step == 0 for step, _, _ in found], dtype=bool)
     starts = np.where(near[:, None], ends, points)
-    return np.asarray(starts[:, None] + np.linspace(0, 1, dots)[None, :, None] * (ends - starts)[:, None])
+    places = starts[:, None] + np.linspace(0, 1, DOTS)[None, :, None] * (ends - starts)[:, None]
+    return np.concatenate([places, places], axis=2)
 
 
 def _edges(boxes: Iterable[Box]) -> NDArray[np.float64]:
     """Boxes as rows of left, bottom, right, top."""
     rows = [(box.left, box.bottom, box.right, box.top) for box in boxes]
     return np.array(rows, dtype=float).reshape(-1, 4)
+
+
+def _any_crossed(dots: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """For each of the leader lines whether it crosses one of the boxes."""
+    return np.asarray(_crossed(dots.reshape(-1, 4), others).reshape(dots.shape[:2]).any(axis=1))
 
 
 def _crossed(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -13,10 +13,10 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 
+from benchsuite.report.figures.layout import STYLE_SHEETS
 from benchsuite.report.words import argument
 
 logger = logging.getLogger(__name__)
@@ -59,49 +59,6 @@ _SHORT = {"window_size": "window", "sr_ratio": "ratio"}
 _TWO = re.compile(r"((\S+) = \S+) ((\S+) = \S+)")
 """A label that is two arguments."""
 _FILLS = ("full", "left", "top", "bottom", "right")
-
-_RC: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: small, selectable, in the reader's font
-    "svg.hashsalt": "benchsuite",
-    "pdf.fonttype": 42,  # TrueType, which the publishers' checks ask for
-    "ps.fonttype": 42,
-    "text.parse_math": False,  # a "$" in a name is a dollar
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so a figure is the same on every machine
-    "font.size": 8.5,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # a place of its own saves measuring all that could be in the way
-    "axes.labelsize": 8.5,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.facecolor": "none",
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 6,
-    "figure.dpi": 72,  # so that a pixel is a point, in which text is measured
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +174,8 @@ def applied() -> Iterator[None]:
     Logs one line if a name has characters that the figures' font lacks. On the page the reader's own fonts
     show them; in PDF and PNG files they are boxes.
     """
-    with mpl.rc_context(), warnings.catch_warnings(record=True) as caught:
-        mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
+    page = style.context(STYLE_SHEETS / "page.mplstyle", after_reset=True)
+    with page, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
     missing = [warning for warning in caught if "missing from font" in str(warning.message)]

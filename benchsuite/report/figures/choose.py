@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
+from matplotlib.figure import Figure
+
 from benchsuite.labels import noun
-from benchsuite.report.canvas import Canvas, Drawing
+from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point, Value, counting, grouped, kernels_of, names_of, resolutions_of
 from benchsuite.report.sweeps import AxisSweep
@@ -48,20 +50,20 @@ class FigureRequest(NamedTuple):
     options: Options
 
 
-Drawn = tuple[Canvas, str]
+Drawn = tuple[Figure, str]
 """A figure and its caption."""
 
 
 def described(drawn: Drawn, title: str, cells: Sequence[Point], options: Options) -> Drawing:
     """A figure with its caption, and what it shows in words for those who do not see it."""
-    canvas, caption = drawn
+    figure, caption = drawn
     shown = [point for point in cells if not options.names or point.name in options.names]
     named = noun(point.subject for point in shown).counted(len(names_of(shown)))
     alt = f"{title}: {named} at {places(resolutions_of(shown))}."
     failed = sum(point.status != "ok" for point in shown)
     if failed:
         alt += f" {counted(failed, 'cell')} without a number."
-    return Drawing(canvas.figure, caption, alt)
+    return Drawing(figure, caption, alt)
 
 
 def chosen(cells: Sequence[Point], options: Options) -> list[Point]:

@@ -10,43 +10,12 @@ from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.cells import Cells
 from benchsuite.report.figures import FIGURES, FigureKind
 from benchsuite.report.figures.choose import Options
-from benchsuite.report.figures.layout import COLUMN, PAGE, TWO_COLUMNS, Layout, column
-from benchsuite.report.figures.styles import DEFAULT, LITV2
+from benchsuite.report.figures.layout import COLUMN, DEFAULT, LITV2, PAGE, TWO_COLUMNS, Layout, column
 from benchsuite.report.points import Point
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import sweeps
 from benchsuite.report.theme import common_start_note, looks
 from benchsuite.text import slug
-
-
-@dataclass(frozen=True, slots=True)
-class RunFigure:
-    """A figure with what it is of: the conditions of a group, or an axis; empty where there is one."""
-
-    figure: FigureKind
-    of: str
-    drawing: Drawing
-
-
-def drawings(
-    cells: Cells, layout: Layout, options: Options | None = None, figures: Sequence[FigureKind] = FIGURES
-) -> Iterator[RunFigure]:
-    """Every figure that a run has something for, in order, group by group. Call it with `theme.applied()`.
-
-    Cells with a flag are marked on the page's figures; a paper says so in its words.
-    """
-    options = options or Options()
-    options = replace(options, reference=options.reference or cells.reference)
-    style = looks(cells.names, cells.reference)
-    suspicious = {point.cell for point in cells.points if point.flags}
-    for figure in figures:
-        for subject in subjects(cells, figure, options):
-            drawing = figure.draw(subject.cells, style, layout, subject.options)
-            if drawing is not None:
-                drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
-                yield RunFigure(
-                    figure, subject.of, drawing if layout.style == LITV2 else flagged(drawing, suspicious)
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +31,49 @@ def subjects(cells: Cells, figure: FigureKind, options: Options) -> Iterator[Fig
     """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
     if figure.of == "sweeps":
         for sweep in sweeps(cells.points):
-            yield FigureSubject(
-                f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep)
-            )
+            of = f"{sweep.axis} {sweep.apart}".strip()
+            yield FigureSubject(of, sweep.cells, replace(options, sweep=sweep))
     elif figure.of == "run":
         yield FigureSubject("", cells.points, options)
     else:
         for group in cells.groups:
             yield FigureSubject(group.title if len(cells.groups) > 1 else "", group.cells, options)
+
+
+def draw(cells: Cells, figure: FigureKind, subject: FigureSubject, layout: Layout) -> Drawing | None:
+    """A figure of a run; None where there is nothing to show. Call it with `theme.applied()`.
+
+    Cells with a flag are marked on the page's figures; a paper says so in its words.
+    """
+    style = looks(cells.names, cells.reference)
+    drawing = figure.draw(subject.cells, style, layout, subject.options)
+    if drawing is None:
+        return None
+    drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
+    suspicious = {point.cell for point in cells.points if point.flags}
+    return drawing if layout.style == LITV2 else flagged(drawing, suspicious)
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigure:
+    """A figure with what it is of: the conditions of a group, or an axis; empty where there is one."""
+
+    figure: FigureKind
+    of: str
+    drawing: Drawing
+
+
+def drawings(
+    cells: Cells, layout: Layout, options: Options | None = None, figures: Sequence[FigureKind] = FIGURES
+) -> Iterator[RunFigure]:
+    """Every figure that a run has something for, in order, group by group. Call it with `theme.applied()`."""
+    options = options or Options()
+    options = replace(options, reference=options.reference or cells.reference)
+    for figure in figures:
+        for subject in subjects(cells, figure, options):
+            drawing = draw(cells, figure, subject, layout)
+            if drawing is not None:
+                yield RunFigure(figure, subject.of, drawing)
 
 
 def write_all(runs: Sequence[Cells], folder: Path, style: str) -> list[Path]:

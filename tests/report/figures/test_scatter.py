@@ -209,7 +209,7 @@ def test_no_macs_have_a_place_on_a_logarithmic_axis() -> None:
 
 
 def test_a_lower_bound_has_an_arrow_and_the_caption_says_why() -> None:
-    records = [make_record("a", exact=False), make_record("b")]
+    records = [make_record("a", exact=False), make_record("b", macs=3 * 10**9)]
     drawing = drawn("scatter", records)
     arrows = [t for t in drawing.figure.axes[0].texts if t.arrow_patch is not None]  # type: ignore[attr-defined]
     assert len(arrows) == 1
