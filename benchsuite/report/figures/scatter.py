@@ -42,8 +42,8 @@ and how far it reaches beyond them, as a ratio."""
 MOST_TEXT = 0.2
 """Share of a panel that the names of its marks may take; a legend has them where it is more."""
 MOST_SHARED, MOST_STACKED = 2.5, 1.5
-"""Length of an axis that panels share, in lengths of the longest that one of them needs; in a narrow column,
-where little room is."""
+"""Length of an axis that panels share, in lengths of the longest that one of them needs; and where panels
+stand on top of each other, as these are low."""
 
 
 def scatter(request: FigureRequest) -> Drawn | None:
@@ -63,47 +63,52 @@ def scatter(request: FigureRequest) -> Drawn | None:
     dense = _dense(views[0]) if len(views) == 1 else []
     views += [dense] if dense else []
     columns = layout.panels(len(views))
-    few = 5 if layout.narrow or columns > 1 else 6
-    most = 0.0 if dense else MOST_STACKED if layout.narrow else MOST_SHARED
-    xs = _scales([[p.macs for p in view] for view in views], "MAC", few, pad=0.1, most=most)
+    # Panels on top of each other are low, and in a narrow column they are small in both directions.
+    most = [0.0 if dense else MOST_STACKED if low else MOST_SHARED for low in (layout.narrow, columns == 1)]
+    ticks = (5 if layout.narrow or columns > 1 else 6, 6 if columns == 1 else 5)
     speeds = [ends(p.metrics[metric.key] for p in view) for view in views]
-    ys = _scales(speeds, metric.unit, 6 if columns == 1 else 5, pad=0.05, most=most)
-    shared = len(set(xs)) == len(set(ys)) == 1
+    xs = _scales([[p.macs for p in view] for view in views], "MAC", ticks[0], pad=0.1, most=most[0])
+    ys = _scales(speeds, metric.unit, ticks[1], pad=0.05, most=most[1])
+    one_x, one_y = len(set(xs)) == 1, len(set(ys)) == 1
     left = 8 + text_size() * 2 + measure("200 k", text_size())[0]
     height = _height(layout, len(views), columns, bool(dense))
+    filled = fills(kernels_of(cells))
     band = max(height * 2 * math.log10(1 + noise_of(drawn)) / y.span for y in ys)
-    handles = _handles(drawn, fills(kernels_of(cells)), band, layout)
-    own = {name: look for name, look in looks.items() if name in names}
-    area = sum(math.prod(measure(look.label, text_size())) for look in own.values())
-    crossed = bool(crossing([look.label for look in own.values()]))
-    fits = area <= MOST_TEXT * height * (layout.width / columns - left)
-    listed = crossed or (len(names) <= MANY and not fits)
+    listed = _names_listed([looks[name].label for name in names], height * (layout.width / columns - left))
     figure, panels = grid(
         layout,
         len(views),
         columns=columns,
         height=height,
-        handles=[*handles, *(draw.look_handles(own.values()) if listed else [])],
+        handles=[
+            *_handles(drawn, filled, band, layout),
+            *(draw.look_handles(look for name, look in looks.items() if name in names) if listed else []),
+        ],
         left=left,
-        gap=14.0 if shared else left - 8,
-        between=20.0 if shared else 32.0 if layout.narrow else 36.0,
+        gap=14.0 if one_y else left - 8,
+        between=20.0 if one_x else 32.0 if layout.narrow else 36.0,
     )
     unnamed: set[str] = set()
     for panel, here, x, y in zip(panels, views, xs, ys, strict=True):
         lowest = panel.row == panels[-1].row
-        apply(panel.ax, "x", x, "MAC", labels=lowest or not shared)
-        apply(panel.ax, "y", y, metric.unit, labels=panel.column == 0 or not shared)
+        apply(panel.ax, "x", x, "MAC", labels=lowest or not one_x)
+        apply(panel.ax, "y", y, metric.unit, labels=panel.column == 0 or not one_y)
         panel.ax.set_title(pixels(here[0].resolution) + (", enlarged" if here is dense else ""))
-        if lowest:
-            panel.ax.set_xlabel(title_of(METRICS["macs"]))
-        if panel.column == 0:
-            panel.ax.set_ylabel(title_of(metric))
-        plot = _Plot(panel, here, x, metric, looks, fills(kernels_of(cells)))
+        panel.ax.set_xlabel(title_of(METRICS["macs"]) if lowest else "")
+        panel.ax.set_ylabel(title_of(metric) if panel.column == 0 else "")
         frame = [_framed(panel, xs[1], ys[1])] if dense and here is not dense else []
         elsewhere = names if listed else [] if here is dense else names_of(dense)
         where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
+        plot = _Plot(panel, here, x, metric, looks, filled)
         unnamed |= {f"{name}{where}" for name in plot.draw(elsewhere, frame, many=too_many(drawn))}
-    return figure, _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
+    caption = _caption(drawn, resolutions, metric, unnamed, shared=one_x and one_y, enlarged=bool(dense))
+    return figure, caption + without_number([p for p in cells if p.resolution in resolutions])
+
+
+def _names_listed(labels: Sequence[str], room: float) -> bool:
+    """True if the legend has the names: they are two arguments, or would take too much of a panel's room."""
+    area = sum(math.prod(measure(label, text_size())) for label in labels)
+    return bool(crossing(labels)) or (len(labels) <= MANY and area > MOST_TEXT * room)
 
 
 def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
@@ -265,7 +270,6 @@ def _handles(drawn: Sequence[Point], filled: Mapping[str, str], band: float, lay
 
 
 def _caption(
-    cells: Sequence[Point],
     drawn: Sequence[Point],
     resolutions: Sequence[int | str],
     metric: Metric,
@@ -277,7 +281,6 @@ def _caption(
     """The caption of the figure.
 
     Args:
-        cells: all that were asked for; `drawn`, those with a place.
         unnamed: names for which there was no room.
         shared: whether all panels have the same axes.
         enlarged: whether the second panel enlarges a part of the first.
@@ -285,23 +288,22 @@ def _caption(
     several = len(kernels_of(drawn)) > 1
     zero = [point for point in drawn if point.macs == 0]
     bounds = "" if all(point.exact for point in zero) else ", also as a lower bound"
+    every = resolutions_of(drawn)
     beside = "; of two kernels they stand beside each other" if several else ""
-    sentences = {
-        "The Pareto front is that of the medians.": True,
-        "Logarithmic axes of one scale; their ranges differ.": len(resolutions) > 1 and not shared,
-        "The second panel enlarges the frame; its front is of these marks alone.": enlarged,
-        f"A dotted line joins the kernels of one {noun(p.subject for p in drawn).single}.": several,
-        f"Bars are 95 % confidence intervals, where larger than the mark{beside}.": any(
-            point.metrics[metric.key].bounded for point in drawn
+    bars = f"Bars are 95 % confidence intervals, where larger than the mark{beside}."
+    sentences = [
+        ("The Pareto front is that of the medians.", True),
+        ("Logarithmic axes of one scale; their ranges differ.", len(resolutions) > 1 and not shared),
+        ("The second panel enlarges the frame; its front is of these marks alone.", enlarged),
+        (f"A dotted line joins the kernels of one {noun(p.subject for p in drawn).single}.", several),
+        (bars, any(point.metrics[metric.key].bounded for point in drawn)),
+        (
+            "An arrow marks MACs that are a lower bound; such marks are not on the front.",
+            not all(point.exact for point in drawn),
         ),
-        "An arrow marks MACs that are a lower bound; such marks are not on the front.": not all(
-            point.exact for point in drawn
-        ),
-        f"Left of the dotted line stands 0{bounds}.": bool(zero),
-        "Coloured are the front, the extremes and the reference.": too_many(drawn),
-        f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.": bool(unnamed),
-        f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.": len(resolutions)
-        < len(resolutions_of(drawn)),
-    }
-    said = " ".join(sentence for sentence, true in sentences.items() if true)
-    return said + without_number([p for p in cells if p.resolution in resolutions])
+        (f"Left of the dotted line stands 0{bounds}.", bool(zero)),
+        ("Coloured are the front, the extremes and the reference.", too_many(drawn)),
+        (f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.", bool(unnamed)),
+        (f"{len(resolutions)} of {len(every)} resolutions.", len(resolutions) < len(every)),
+    ]
+    return " ".join(sentence for sentence, true in sentences if true)
