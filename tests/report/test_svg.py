@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchsuite.report import theme
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import PAGE
 from benchsuite.report.points import points
 from benchsuite.report.svg import StyleSheet, inline, save
@@ -30,7 +30,7 @@ def _settings() -> Iterator[None]:
 
 def figure(records: list[Record] = RECORDS) -> Figure:
     cells = points(records)
-    drawing = KINDS["scatter"].draw(cells, theme.looks(point.name for point in cells), PAGE, Options())
+    drawing = KINDS["scatter"].draw(FigureRequest(cells, theme.looks(point.name for point in cells), PAGE))
     assert drawing is not None
     return drawing.figure
 

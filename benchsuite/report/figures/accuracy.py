@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from benchsuite.format import si
 from benchsuite.report.canvas import NamedMarks, grid, handle, mark_size
-from benchsuite.report.figures.choose import Drawn, FigureRequest, Options, chosen, fullest, one_kernel
+from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest, one_kernel
 from benchsuite.report.figures.scales import apply, scale, title_of
 from benchsuite.report.points import names_of
 from benchsuite.report.words import joined, pixels
@@ -18,9 +19,9 @@ LARGEST = 2.2
 
 def accuracy(request: FigureRequest) -> Drawn | None:
     """Published top-1 over measured throughput on one kernel; None for fewer than two networks with both."""
-    cells, looks, layout, options = request
-    kernel = one_kernel(cells, options) if cells else ""
-    cells = fullest([p for p in chosen(cells, Options(kernel, names=options.names)) if p.throughput.known])
+    looks, layout = request.looks, request.layout
+    kernel = one_kernel(request.cells, request) if request.cells else ""
+    cells = fullest([p for p in replace(request, kernel=kernel).chosen if p.throughput.known])
     known = [point for point in cells if not math.isnan(point.top1)]
     if len(names_of(known)) < 2:
         return None

@@ -17,7 +17,6 @@ from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
     FigureRequest,
-    chosen,
     ends,
     evenly,
     without_number,
@@ -64,12 +63,11 @@ class Dot:
 
 def ratio(request: FigureRequest) -> Drawn | None:
     """Speed relative to the reference with its interval, a panel a resolution; None without a pair."""
-    cells, looks, _, options = request
-    shown = chosen(cells, options)
-    reference = options.reference or next(iter(names_of(cells)), "")
+    cells, looks = request.cells, request.looks
+    reference = request.reference or next(iter(names_of(cells)), "")
     bases = {
         (kernel, point.resolution): point
-        for kernel in ([options.kernel] if options.kernel else kernels_of(cells))
+        for kernel in ([request.kernel] if request.kernel else kernels_of(cells))
         for point in counting(cells, kernel)
         if point.name == reference and point.throughput.known
     }
@@ -78,7 +76,7 @@ def ratio(request: FigureRequest) -> Drawn | None:
     dots = [
         Dot(point, relative_speed(point, base), looks[point.name], filled[point.kernel], lane)
         for lane, kernel in enumerate(kernels)
-        for point in counting(shown, kernel)
+        for point in counting(request.chosen, kernel)
         if (base := bases.get((kernel, point.resolution))) and point.name != reference
     ]
     dots = [dot for dot in dots if dot.value.known]
@@ -96,14 +94,13 @@ def ratio(request: FigureRequest) -> Drawn | None:
 
 def kernel_speedup(request: FigureRequest) -> Drawn | None:
     """Speed of fused kernels relative to math; None where no mixer ran on both."""
-    cells, looks, _, options = request
-    cells = chosen(cells, replace(options, kernel=None))
+    cells, looks = replace(request, kernel=None).chosen, request.looks
     math_of = {(p.name, p.resolution): p for p in cells if p.kernel == "math"}
     found = [
         (point, value)
         for point in cells
         if is_fused(point.kernel, point.backends)
-        and options.kernel in (None, point.kernel)
+        and request.kernel in (None, point.kernel)
         and (point.name, point.resolution) in math_of
         and (value := relative_speed(point, math_of[point.name, point.resolution])).known
     ]
@@ -124,8 +121,7 @@ def kernel_speedup(request: FigureRequest) -> Drawn | None:
 
 def protocols(request: FigureRequest) -> Drawn | None:
     """Speed as each protocol reads it relative to adaptive sampling; None for one protocol."""
-    cells, options = request.cells, request.options
-    timed = [point for point in chosen(cells, options) if point.throughput.known]
+    timed = [point for point in request.chosen if point.throughput.known]
     bases = {besides_protocol(p): p for p in timed if p.settings["protocol"] == "adaptive"}
     others = [p for p in timed if p.settings["protocol"] != "adaptive" and besides_protocol(p) in bases]
     if not others:
@@ -185,7 +181,7 @@ def _rows(
     line: float,
 ) -> Figure:
     """Panels that share their scale and their rows, each `line` points high."""
-    _, looks, layout, _ = request
+    looks, layout = request.looks, request.layout
     lanes, across = 1 + max(dot.lane for dot in dots), layout.panels(len(sizes))
     noise, values = noise_of([dot.point for dot in dots]), [1.0, *ends(dot.value for dot in dots)]
     known = [value for value in values if not math.isnan(value)]

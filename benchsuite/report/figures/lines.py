@@ -16,8 +16,6 @@ from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
     FigureRequest,
-    Options,
-    chosen,
     evenly,
     faded,
     notable,
@@ -36,7 +34,7 @@ from benchsuite.report.figures.scales import (
 )
 from benchsuite.report.label_places import Spot as Place
 from benchsuite.report.label_places import stack
-from benchsuite.report.points import Point, grouped, resolutions_of
+from benchsuite.report.points import Point, counting, grouped, resolutions_of
 from benchsuite.report.sweeps import RESOLUTION, AxisLine, AxisSweep, Spot, over_resolution
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
@@ -54,16 +52,16 @@ def over_axis(request: FigureRequest) -> Drawn | None:
 
     A column a metric, a row a resolution, a line a name; None where nothing is known, and for one resolution.
     """
-    sweep = request.options.sweep or over_resolution(request.cells)
+    sweep = request.sweep or over_resolution(request.cells)
     if sweep is None:
         return None
-    layout, options = request.layout, request.options
-    kernel = one_kernel(sweep.cells, options)
-    kept = {point.cell for point in chosen(sweep.cells, Options(kernel))}
+    layout = request.layout
+    kernel = one_kernel(sweep.cells, request)
+    kept = {point.cell for point in counting(sweep.cells, kernel)}
     lines = [line for line in sweep.lines if any(spot.point.cell in kept for spot in line.spots)]
-    lines = [line for line in lines if not options.names or line.name in options.names]
+    lines = [line for line in lines if request.wants(line.name)]
     cells = [spot.point for line in lines for spot in line.spots]
-    metrics = [METRICS[key] for key in ((options.metric,) if options.metric else SHOWN)]
+    metrics = [METRICS[key] for key in ((request.metric,) if request.metric else SHOWN)]
     metrics = [metric for metric in metrics if any(point.metrics[metric.key].known for point in cells)]
     if not metrics:
         return None

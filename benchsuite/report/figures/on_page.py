@@ -13,9 +13,9 @@ from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.figures import FIGURES, KINDS, FigureKind
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
-from benchsuite.report.figures.of_run import FigureSubject, draw, subjects
+from benchsuite.report.figures.of_run import draw, request, subjects
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
 from benchsuite.report.sweeps import sweeps
@@ -110,23 +110,22 @@ class FigureWriter:
         """
         half = layout == HALF
         metric = "throughput" if half and kind.of == "sweeps" else None
-        options = Options(reference=self.cells.reference, metric=metric)
-        for i, subject in enumerate(subjects(self.cells, kind, options)):
+        for i, subject in enumerate(subjects(self.cells, kind, request(self.cells, layout, metric=metric))):
             if kind.of == "groups" and subject.cells is not group:
                 continue
             key = f"{self.key}-{kind.kind}" + (f"-{i}" if i else "") + ("-half" if half else "")
             # Tooltips are a fifth of a figure.
             tips = self.tips if switch and (kind.of != "sweeps" or half) else {}
-            views = tuple(self._views(kind, subject, layout, key, tips, phone=phone, switch=switch))
+            views = tuple(self._views(kind, subject, key, tips, phone=phone, switch=switch))
             by = ("Kernel" if kind.by_kernel else "Against") if len(views) > 1 else ""
-            sweep = subject.options.sweep
+            sweep = subject.sweep
             title = f"Over {sweep.title}{f': {sweep.apart}' if sweep.apart else ''}" if sweep else kind.title
             if views:
                 yield FigurePart(key, kind.kind, title, views, by)
 
     def _views(
-        self, kind: FigureKind, subject: FigureSubject, layout: Layout, key: str, tips: Mapping[str, str], *,
-        phone: bool, switch: bool,
+        self, kind: FigureKind, subject: FigureRequest, key: str, tips: Mapping[str, str], *, phone: bool,
+        switch: bool,
     ) -> Iterator[View]:  # fmt: skip
         """The pictures of a figure, the first also for a phone; none where there is nothing to show."""
         several = [("MACs", kind, subject)]
@@ -134,13 +133,13 @@ class FigureWriter:
             several.append(("Published accuracy", KINDS[kind.view], subject))
         if kind.by_kernel:
             kernels = kernels_of(subject.cells)[: None if switch else 1]
-            options = [replace(subject.options, kernel=kernel) for kernel in kernels]
-            several = [(str(one.kernel), kind, replace(subject, options=one)) for one in options]
+            several = [(kernel, kind, replace(subject, kernel=kernel)) for kernel in kernels]
         for number, (label, drawn, of) in enumerate(several):
-            drawing = draw(self.cells, drawn, of, layout)
+            drawing = draw(self.cells, drawn, of)
             if drawing is None:
                 continue
-            narrow = draw(self.cells, drawn, of, PHONE) if phone and not number else None
+            small = replace(of, layout=PHONE)
+            narrow = draw(self.cells, drawn, small) if phone and not number else None
             yield View(
                 label,
                 self._svg(drawing, f"{key}-{number}", {} if number else tips),

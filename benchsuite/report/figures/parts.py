@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from benchsuite.findings.operator_kinds import OTHER, kind_of_work
 from benchsuite.format import si
 from benchsuite.report.figures.bars import WAITS, Bar, stacked
-from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, fullest
+from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest
 from benchsuite.report.points import Point
 from benchsuite.report.words import joined, pixels
 from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
@@ -44,7 +44,7 @@ def device(request: FigureRequest) -> Drawn | None:
     Cells that wait longest for their wall time come first.
     """
     bars = []
-    for point in chosen(request.cells, request.options):
+    for point in request.chosen:
         wall, works = point.latency.value, _number(point, "busy_s")
         if works > 0 and point.latency.known:
             total = si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "")
@@ -63,7 +63,7 @@ def operators(request: FigureRequest) -> Drawn | None:
 
     Kernels are counted where there are any, on a GPU, and operators elsewhere.
     """
-    profiled = [point for point in chosen(request.cells, request.options) if point.profile]
+    profiled = [point for point in request.chosen if point.profile]
     what = "kernel" if any(op.kind == "kernel" for p in profiled for op in p.profile) else "operator"
     ops = [(p, [op for op in p.profile if op.kind == what and op.share > 0]) for p in profiled]
     members: dict[str, dict[str, float]] = {}
@@ -93,7 +93,7 @@ def _wholes(
     request: FigureRequest, parts_of: Callable[[Point], Parts], unit: str, axis: str, caption: str
 ) -> Drawn | None:
     """Bars of the resolution that most cells have one at, the longest first, each with its total."""
-    cells = [point for point in chosen(request.cells, request.options) if sum(parts_of(point).values()) > 0]
+    cells = [point for point in request.chosen if sum(parts_of(point).values()) > 0]
     memory = unit == "B"
     bars = [
         Bar(p, parts_of(p), _number(p, "peak_reserved_bytes", 0.0) if memory else 0.0) for p in fullest(cells)

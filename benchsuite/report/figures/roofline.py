@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof
 from benchsuite.format import si
 from benchsuite.report.canvas import NamedMarks, grid, kernel_handles
-from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, faded, too_many
+from benchsuite.report.figures.choose import Drawn, FigureRequest, faded, too_many
 from benchsuite.report.figures.scales import apply, scale
 from benchsuite.report.points import Point, kernels_of
 from benchsuite.report.theme import MUTED, fills
@@ -26,8 +26,8 @@ _Placed = Sequence[tuple[Point, Roof]]
 
 def roofline(request: FigureRequest) -> Drawn | None:
     """A mark a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
-    cells, looks, layout, options = request
-    placed = [(point, point.roof) for point in chosen(cells, options) if point.roof is not None]
+    looks, layout = request.looks, request.layout
+    placed = [(point, point.roof) for point in request.chosen if point.roof is not None]
     if not placed:
         return None
     placed.sort(key=lambda item: item[1].share)

@@ -18,7 +18,6 @@ from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
     FigureRequest,
-    chosen,
     ends,
     evenly,
     faded,
@@ -51,9 +50,8 @@ def scatter(request: FigureRequest) -> Drawn | None:
 
     Where most of many marks lie close to each other, a second panel enlarges that part.
     """
-    cells, looks, layout, options = request
-    metric = METRICS[options.metric or "throughput"]
-    cells = chosen(cells, options)
+    cells, looks, layout = request.chosen, request.looks, request.layout
+    metric = METRICS[request.metric or "throughput"]
     drawn = [p for p in cells if p.metrics[metric.key].known and not math.isnan(p.macs)]
     names = names_of(drawn)
     if len(names) < 2:

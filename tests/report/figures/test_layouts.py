@@ -105,7 +105,7 @@ def test_the_first_and_the_last_are_always_chosen() -> None:
 def test_groups_that_cannot_be_compared_have_figures_of_their_own() -> None:
     records = [make_record(name, batch=batch) for name in "ab" for batch in (1, 64)]
     with theme.applied():
-        found = list(drawings(cells_of(records), PAGE, None, [KINDS["scatter"]]))
+        found = list(drawings(cells_of(records), PAGE, [KINDS["scatter"]]))
     assert [one.of for one in found] == ["batch 1", "batch 64"]
 
 
