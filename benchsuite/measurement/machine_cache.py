@@ -84,7 +84,7 @@ def fingerprint(device: str) -> dict[str, Any]:
         "cpu": cpu["model"],
         "cores": cpu["usable_cores"],
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "driver": opened.driver(),
     }
 
