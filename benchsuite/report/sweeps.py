@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.labels import noun
+from benchsuite.labels import argument, noun
 from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point, grouped, resolutions_of
 from benchsuite.report.tables import Table, TableCell, table
-from benchsuite.report.words import argument, pixels
+from benchsuite.report.words import pixels
 from benchsuite.results.metrics import METRICS
 from benchsuite.stats.fits import Growth, growth
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from matplotlib import style
 
+from benchsuite.labels import short_names
 from benchsuite.report.figures.layout import STYLE_SHEETS
-from benchsuite.report.words import argument
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +54,6 @@ DARK: dict[str, str] = {
     **{f"--series-{number}": color for number, color in enumerate(SERIES_DARK, start=1)},
 }
 
-_SHORT = {"window_size": "window", "sr_ratio": "ratio"}
-"""Arguments whose names labels shorten."""
 _TWO = re.compile(r"((\S+) = \S+) ((\S+) = \S+)")
 """A label that is two arguments."""
 _FILLS = ("full", "left", "top", "bottom", "right")
@@ -80,7 +78,7 @@ def looks(names: Iterable[str], reference: str | None = None) -> dict[str, Look]
         reference: a name that the others are held against.
     """
     names = list(dict.fromkeys(names))
-    labels = shortened(names)
+    labels = short_names(names)
     crossed = crossing(list(labels.values()))
     colors = list(dict.fromkeys(color for color, _ in crossed.values()))
     markers = list(dict.fromkeys(marker for _, marker in crossed.values()))
@@ -108,57 +106,6 @@ def crossing(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     if len(pairs) < len(labels) or len(keys) > 1 or few < 2 or few > len(SERIES) or many > len(MARKERS):
         return {}
     return pairs if len(first) < len(second) else {label: (b, a) for label, (a, b) in pairs.items()}
-
-
-def common_start(names: Sequence[str]) -> str:
-    """The words that all of several names begin with, if a word follows them everywhere: "HiLo".
-
-    A number or a sign says nothing alone, so "α = 0.5" and "α = 0.9" have no common start.
-    """
-    words = [name.split() for name in dict.fromkeys(names)]
-    if len(words) < 2:
-        return ""
-    shared = 0
-    while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
-        shared += 1
-    while shared and not all(one[shared][:1].isalpha() for one in words):
-        shared -= 1
-    return " ".join(words[0][:shared])
-
-
-def common_start_note(names: Iterable[str]) -> str:
-    """A sentence for a caption, with a space before it, if figures leave out how all names begin."""
-    start = common_start(list(names))
-    return f" All names begin with “{start}”, which is left out." if start else ""
-
-
-def shortened(names: Sequence[str], limit: int = 32) -> dict[str, str]:
-    """Names on one line of at most `limit` characters, without their common start, and still distinct.
-
-    Names that are too long are cut in the middle. Arguments become equations, "alpha=0.5" is "α = 0.5".
-    Control characters, which SVG cannot hold, become spaces.
-    """
-    start = len(common_start(names).split())
-    result: dict[str, str] = {}
-    for name in names:
-        text = " ".join(
-            _equation(word) if start else word
-            for word in "".join(c if c.isprintable() else " " for c in name).split()[start:]
-        )
-        if len(text) > limit:
-            tail = (limit - 1) // 2
-            text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
-        taken, number = text, 2
-        while text in result.values():
-            suffix = f" ({number})"
-            text, number = f"{taken[: limit - len(suffix)]}{suffix}", number + 1
-        result[name] = text
-    return result
-
-
-def _equation(word: str) -> str:
-    key, equals, value = word.partition("=")
-    return f"{_SHORT.get(key) or argument(key)} = {value}" if equals and key and value else word
 
 
 def fills(kernels: Sequence[str]) -> dict[str, str]:

@@ -72,11 +72,6 @@ def places(resolutions: Sequence[int | str]) -> str:
     return joined([pixels(resolution).removesuffix(" px") for resolution in resolutions]) + " px"
 
 
-def argument(key: str) -> str:
-    """Name of an argument in figures and sentences: α as the papers print it."""
-    return "α" if key == "alpha" else key
-
-
 def signed(value: float) -> str:
     """A correlation: "−0.87", with a true minus sign."""
     return f"{value:+.2f}".replace("-", "−")

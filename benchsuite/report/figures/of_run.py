@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from benchsuite.labels import common_start_note
 from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.cells import Cells
 from benchsuite.report.figures import FIGURES, FigureKind
@@ -14,7 +15,7 @@ from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import COLUMN, DEFAULT, LITV2, PAGE, TWO_COLUMNS, Layout, column
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import sweeps
-from benchsuite.report.theme import common_start_note, looks
+from benchsuite.report.theme import looks
 from benchsuite.text import slug
 
 
