@@ -127,6 +127,7 @@ def short_names(names: Sequence[str], limit: int = 32) -> dict[str, str]:
     """
     start = len(common_start(names).split())
     result: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         text = " ".join(
             _equation(word) if start else word
@@ -135,10 +136,11 @@ def short_names(names: Sequence[str], limit: int = 32) -> dict[str, str]:
         if len(text) > limit:
             tail = (limit - 1) // 2
             text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
-        taken, number = text, 2
-        while text in result.values():
+        plain, number = text, 2
+        while text in taken:
             suffix = f" ({number})"
-            text, number = f"{taken[: limit - len(suffix)]}{suffix}", number + 1
+            text, number = f"{plain[: limit - len(suffix)]}{suffix}", number + 1
+        taken.add(text)
         result[name] = text
     return result
 
