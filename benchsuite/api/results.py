@@ -57,7 +57,7 @@ class Results:
         Raises:
             UsageError: there is no such style, or a file cannot be written.
         """
-        from benchsuite.report.figures.styles import require_style
+        from benchsuite.report.figures.layout import require_style
         from benchsuite.report.page import render
 
         folder = Path(figures) if figures is not None else None

@@ -11,7 +11,7 @@ import typer
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, require_word
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.styles import require_style
+from benchsuite.report.figures.layout import require_style
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from benchsuite.labels import noun
+from benchsuite.labels import argument, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
-from benchsuite.report.words import argument, counted, joined, multiples, pixels, places
+from benchsuite.report.words import counted, joined, multiples, pixels, places
 
 OURS = "adaptive"
 """The protocol that the others are compared with."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchsuite.labels import argument
 from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point, grouped, resolutions_of
-from benchsuite.report.words import argument
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""

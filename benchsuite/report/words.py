@@ -61,11 +61,6 @@ def places(resolutions: Sequence[int | str]) -> str:
     return joined([pixels(resolution).removesuffix(" px") for resolution in resolutions]) + " px"
 
 
-def argument(key: str) -> str:
-    """Name of an argument in figures and sentences: α as the papers print it."""
-    return "α" if key == "alpha" else key
-
-
 def times(ratio: float) -> str:
     """A ratio in a sentence, with no more digits than are read: "1.19", "12", "270", "1,200"."""
     if ratio < 10:
