@@ -89,7 +89,8 @@ def _revisions(request: GateRequest) -> GateResult:
     """The result of measuring the base and the files as they are in turns."""
     require_revisions(request)
     planned = plan(request)
-    return measure_gate(request, planned, GateProgress(planned.cells, print), {})
+    progress = GateProgress(planned.cells, planned.scenario.gate, print)
+    return measure_gate(request, planned, progress, {})
 
 
 def _words(result: GateResult) -> str:
