@@ -159,11 +159,10 @@ def _placed(lines: list[str], checked: Checked, error: UsageError) -> list[Probl
 def _problem_of(target: str, message: str, checked: Checked) -> Problem:
     """A problem at the first entry of a subject."""
     from benchsuite.scenario.messages import problem_at
-    from benchsuite.scenario.subjects import axis_of
 
     assert checked.scenario is not None
     assert checked.root is not None
     entries = [entry.name for entry in checked.scenario.sweep.entries]
     number = entries.index(target) if target in entries else 0  # a profile of the device may have brought it
-    place = ("sweep", axis_of(checked.scenario.subject), number, "name")
+    place = ("sweep", *checked.scenario.sweep.place(number), "name")
     return problem_at(checked.root.deepest(place)[0], message)
