@@ -12,9 +12,9 @@ from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.scenario.subjects import LIBRARIES, own_with_colon
 
 MIXER = """\
-# Check this file:  benchsuite check {file}
-# Count and plan:   benchsuite run {file} --dry-run
-# Measure:          benchsuite run {file}
+# Check this file:  benchsuite check {file}{where}
+# Count and plan:   benchsuite run {file}{where} --dry-run
+# Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known mixers
 question: Is {label} faster than window attention, and does it need fewer multiply–adds?
@@ -49,9 +49,9 @@ report:
 """
 
 NETWORK = """\
-# Check this file:  benchsuite check {file}
-# Count and plan:   benchsuite run {file} --dry-run
-# Measure:          benchsuite run {file}
+# Check this file:  benchsuite check {file}{where}
+# Count and plan:   benchsuite run {file}{where} --dry-run
+# Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known networks
 question: Which of these networks is the fastest, and is it the one with the fewest multiply–adds?
@@ -85,18 +85,19 @@ _SDPA = "kernel: [math, sdpa]    # the attention matrix as papers form it, and t
 _MATH = "kernel: math            # for [math, sdpa] yours must take an argument kernel, or name its kernels"
 
 
-def starter(target: str, file: str, *, network: bool, sdpa: bool) -> str:
+def starter(target: str, file: str, where: str = "", *, network: bool, sdpa: bool) -> str:
     """A scenario for one's own mixer or network.
 
     Args:
         target: "package.module:Class".
         file: how the file will be called, for the comments.
+        where: options that say where its module lies, for the comments.
         sdpa: whether it runs on torch's fused kernel as well.
     """
     label = target.rpartition(":")[2] or target
     text = NETWORK if network else MIXER
     return text.format(
-        target=target, label=label, name=label.lower().replace(".", "_"), file=file,
+        target=target, label=label, name=label.lower().replace(".", "_"), file=file, where=where,
         kernel=_SDPA if sdpa else _MATH,
     )  # fmt: skip
 
