@@ -49,9 +49,7 @@ def _told_apart(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, list[st
     def has(cell: Cell, axis: str) -> bool:
         return cell.subject != "backbone" or axis not in OF_LAYERS
 
-    varying = [
-        axis for axis in axes if len({getattr(cell, axis) for cell in cells if has(cell, axis)}) > 1
-    ]
+    varying = [axis for axis in axes if len({getattr(cell, axis) for cell in cells if has(cell, axis)}) > 1]
     return {cell.id: [_axis(cell, axis) for axis in varying if has(cell, axis)] for cell in cells}
 
 

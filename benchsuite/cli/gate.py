@@ -249,9 +249,7 @@ def _compare(
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
-def _measure(
-    request: GateRequest, *, noise: Path | None, strict: bool, files: _Files, dry_run: bool
-) -> None:
+def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files, dry_run: bool) -> None:
     """Measure a gate, say what it found, and exit with what that means; or say how long that takes."""
     from benchsuite.gate.checkout import require_revisions
     from benchsuite.gate.formats.console import measured_page

@@ -86,8 +86,8 @@ def _sentence(first: str, other: str, decision: Decision) -> str:
 
 
 def _of_a_setting(cells: Sequence[Cell]) -> list[str]:
-    """The axes on which compared cells agree: all but the kernel, which belongs to what is compared, and, where
-    networks stand beside mixers, those that only a mixer has."""
+    """The axes on which compared cells agree: all but the kernel, which belongs to what is compared, and all
+    that only a mixer has, where networks stand beside mixers."""
     mixed = len({cell.subject == "backbone" for cell in cells}) > 1
     return [axis for axis in SETTINGS if axis != "kernel" and not (mixed and axis in OF_LAYERS)]
 

@@ -74,7 +74,9 @@ class GateProgress:
             return
         names = "; ".join(self._names[cell.id] for cell in cells)
         about = duration(rough_seconds(len(cells), self._rule.pairs, self._rule))
-        self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}; about {about}")
+        self._say(
+            f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}; about {about}"
+        )
 
     def _about(self, pairs: int) -> str:
         return duration(rough_seconds(len(self._names), pairs, self._rule))

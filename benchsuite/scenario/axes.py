@@ -165,8 +165,8 @@ class Sweep(Part):
     )
     backbone: OneOrMore[Annotated[Backbone, _BareWord("backbone")]] | None = Field(
         default=None,
-        description="Networks: instead of mixer with `subject: backbone`, else beside it. Names, or mappings with "
-        "name, label, params, vary, mixer and how it is called.",
+        description="Networks: instead of mixer with `subject: backbone`, else beside it. Names, or mappings "
+        "with name, label, params, vary, mixer and how it is called.",
     )
     resolution: OneOrMore[Resolution] = Field(
         default=((224, 224),),

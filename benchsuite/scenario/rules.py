@@ -64,10 +64,7 @@ def clashes(
 def _repeats(document: Document, root: Node) -> Iterator[Problem]:
     lists: list[tuple[Path, BaseModel, tuple[str, ...]]] = [
         (("sweep",), document.sweep, SWEPT),
-        *(
-            (("include", i), extra, ("mixer", "backbone", *SWEPT))
-            for i, extra in enumerate(document.include)
-        ),
+        *((("include", i), extra, ("mixer", "backbone", *SWEPT)) for i, extra in enumerate(document.include)),
         *((("expect", i), rule, ("status",)) for i, rule in enumerate(document.expect)),
         (("measure",), document.measure, ("metrics",)),
         (("report",), document.report, ("sections",)),
