@@ -76,9 +76,10 @@ def in_words(comparisons: Sequence[Relative]) -> Iterator[str]:
 
 
 def _sentence(first: str, other: str, decision: Decision) -> str:
-    times = f"{decision.ratio:.2f}"
+    digits = 2 if decision.ratio < 100 else 0
+    times = f"{decision.ratio:.{digits}f}"
     if not math.isnan(decision.lo):
-        times += f" ± {(decision.hi - decision.lo) / 2:.2f}"
+        times += f" ± {(decision.hi - decision.lo) / 2:.{digits}f}"
     if decision.side in ("above", "below"):
         return f"{first} is {times} times as fast as {other}"
     why = "no significant difference" if decision.side == "same" else f"undecided: {decision.reason}"

@@ -53,6 +53,7 @@ class GateProgress:
         self._say = say
         self._began = 0.0
         self._screened = False
+        self._pace = 1.0
 
     def begins(self, process: ProcessRun) -> None:
         if not self._began:
@@ -64,6 +65,7 @@ class GateProgress:
     def ends(self, process: ProcessRun) -> None:
         stage = "fresh pair" if self._screened else "pair"
         took = time.monotonic() - self._began
+        self._pace = took / (rough_seconds(len(process.cells), 1, self._rule) / 2)
         place = f"{stage} {process.pair}/{process.pairs}"
         self._say(f"{place}  {process.side:<9}  {counted(len(process.cells), 'cell')}  {took:.1f} s")
 
@@ -73,7 +75,7 @@ class GateProgress:
             self._say("the screen flags no cell")
             return
         names = "; ".join(self._names[cell.id] for cell in cells)
-        about = duration(rough_seconds(len(cells), self._rule.pairs, self._rule))
+        about = duration(self._pace * rough_seconds(len(cells), self._rule.pairs, self._rule))
         self._say(
             f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}; about {about}"
         )
