@@ -26,7 +26,7 @@ from benchsuite.gate.decide import CellDecision, aa_noise, corrected, decide_unp
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
-from benchsuite.gate.verdicts import Verdicts
+from benchsuite.gate.verdicts import Verdicts, absent
 from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
@@ -165,7 +165,7 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == now:
         return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
     if old.status == "ok" != new.status:
-        return "broken", f"{now}: {new.reason}"
+        return "removed" if absent(new.reason) else "broken", f"{now}: {new.reason}"
     if was == "ok":
         return "no longer counted", f"{now}: {new.reason}"
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
@@ -317,7 +317,8 @@ def _require_common(cells: Sequence[GateCell], base: str) -> None:
         gone = next((cell.id for cell in cells if cell.candidate is None), "none")
         new = next((cell.id for cell in cells if cell.base is None), "none")
         raise UsageError(
-            f"{base}: has no cell in common with what it is compared with (there: {gone}, …; here: {new}, …)"
+            f"{base}: has no cell in common with what it is compared with "
+            f"(there: {gone}, …; here: {new}, …); if the scenario was changed on purpose, write the baseline anew"
         )
 
 
