@@ -318,7 +318,7 @@ def _require_common(cells: Sequence[GateCell], base: str) -> None:
         new = next((cell.id for cell in cells if cell.base is None), "none")
         raise UsageError(
             f"{base}: has no cell in common with what it is compared with "
-            f"(there: {gone}, …; here: {new}, …); if the scenario was changed on purpose, write the baseline anew"
+            f"(there: {gone}, …; here: {new}, …); if that is meant, write the baseline anew"
         )
 
 
