@@ -53,7 +53,9 @@ def inhomogeneous_block(mixer: InhomogeneousDWBlock, x: Tensor) -> Tensor:
     return _between_layers(mixer, x, inhomogeneous)
 
 
-def _between_layers(mixer: DWBlock | InhomogeneousDWBlock, x: Tensor, convolve: Callable[[Any, Tensor], Tensor]) -> Tensor:
+def _between_layers(
+    mixer: DWBlock | InhomogeneousDWBlock, x: Tensor, convolve: Callable[[Any, Tensor], Tensor]
+) -> Tensor:
     x = mixer.bn0(mixer.conv0(x.permute(0, 3, 1, 2))).relu()
     x = mixer.bn(convolve(mixer.conv, x)).relu()
     out: Tensor = mixer.bn2(mixer.conv2(x)).permute(0, 2, 3, 1)
@@ -91,7 +93,7 @@ def recursive_gates(mixer: GnConv, x: Tensor) -> Tensor:
 
 
 def modulation(mixer: FocalModulation, x: Tensor) -> Tensor:
-    """Queries times a layer of Σ gate × context, contexts from ever larger convolutions, the last the mean."""
+    """Queries times a layer of Σ gate × context: contexts of ever larger convolutions, and their mean."""
     x = mixer.f(x).permute(0, 3, 1, 2)
     q, context, gates = x.split((mixer.dim, mixer.dim, mixer.focal_level + 1), dim=1)
     gathered: Tensor | float = 0.0

@@ -48,7 +48,7 @@ def projected_tokens(mixer: Linformer, x: Tensor, size: Size) -> Tensor:
 
 
 def relu_attention(mixer: ReLULinearAttention, x: Tensor) -> Tensor:
-    """v relu(k)ᵀ relu(q) over Σ relu(k)ᵀ relu(q), heads of the projections and of their aggregates."""
+    """Divide v relu(k)ᵀ relu(q) by Σ relu(k)ᵀ relu(q), heads of the projections and of their aggregates."""
     qkv = mixer.qkv(x)
     qkv = torch.cat([qkv, *(aggregate(qkv) for aggregate in mixer.aggreg)], dim=1)
     q, k, v = qkv.flatten(2).unflatten(1, (-1, 3 * mixer.head_dim)).chunk(3, dim=2)  # B, heads, head_dim, N

@@ -33,7 +33,7 @@ def cross_patch(mixer: CrossPatch, x: Tensor, size: Size) -> Tensor:
 
 
 def permuted(mixer: WeightedPermuteMLP, x: Tensor) -> Tensor:
-    """ViP: layers along height × segment, width × segment and channels, weighted by a softmax of the three."""
+    """ViP: layers along height × segment, width × segment and channels, weighted by a softmax."""
     batch, height, width, dim = x.shape
     segments, along_h, along_w = mixer.segment_dim, height * mixer.segment, width * mixer.segment
     parts = x.reshape(batch, height, width, segments, mixer.segment)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchsuite.mixers.biformer import BiLevelRoutingAttention, BiLevelRoutingAttention2d
-from plain.windows import Size, cut, merged
+from plain.windows import cut, merged
 
 Mixer = BiLevelRoutingAttention | BiLevelRoutingAttention2d
 

@@ -46,8 +46,8 @@ def attend(
     Args:
         q: (..., heads, N, head_dim); k, v: (..., heads, M, head_dim).
         kernel: "math" forms the (N, M) attention matrix as the papers' code does; "sdpa" lets torch choose
-            among its fused kernels, and where there is none on a CPU, or it only costs, forms the matrix in fewer
-            passes than torch would; "flash", "mem_efficient" and "cudnn" force one of them.
+            among its fused kernels, and where a CPU has none, or one that only costs, forms the matrix in
+            fewer passes than torch would; "flash", "mem_efficient" and "cudnn" force one of them.
         bias: added to the logits; broadcastable to (..., heads, N, M).
         dropout: probability of dropping an attention weight; pass 0 outside training.
         scale_q: "math" scales q (as Swin's code does) and not the logits (as ViT's, PVT's and HiLo's do). The
@@ -74,9 +74,9 @@ def attend(
 def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout: float) -> bool:
     """Whether torch has no fused kernel for these tensors on a CPU, or one whose backward pass is slower.
 
-    It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. Few keys need no
-    more memory as a matrix than as keys, and computing their weights anew on the way back is then all that a fused
-    kernel does in addition. Half precision is left to torch, which sums in single.
+    It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. Weights of
+    few keys need no more memory than the keys, and on the way back a fused kernel computes them anew. Half
+    precision is left to torch, which sums in single.
     """
     if not q.is_cpu or q.dtype not in (torch.float32, torch.float64) or watched():
         return False

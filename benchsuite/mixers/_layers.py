@@ -142,8 +142,8 @@ class TokenLinear(nn.Linear):
     """(B, N, C) → (B, M, C): an M × N matrix and a bias for each of the M tokens, the same for every channel.
 
     Parameters are those of `nn.Linear(N, M)`. The matrix multiplies from the left, so that channels stay
-    where they are: the authors transpose, multiply, and transpose back. So it is with gradients: from the left,
-    each image would have a gradient of the whole matrix, and only then would they be summed.
+    where they are: the authors transpose, multiply, and transpose back. So it is with gradients: from the
+    left, each image would have a gradient of the whole matrix, and only then would they be summed.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ the k² offsets is one loop over all rows. What stands beyond a row's end is mul
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -19,8 +19,8 @@ from benchsuite.mixers._watched import watched
 def suit(one: Tensor, other: Tensor) -> bool:
     """Whether these tensors are for this file: in single or double precision on a CPU.
 
-    Sums of half-precision numbers would be rounded k² times, and a GPU would have k² launches. Whoever watches
-    is shown the products of the windows alone.
+    Sums of half-precision numbers would be rounded k² times, and a GPU would have k² launches. Whoever
+    watches is shown the products of the windows alone.
     """
     exact = one.dtype == other.dtype and one.dtype in (torch.float32, torch.float64)
     return exact and one.is_cpu and other.is_cpu and not watched()
@@ -41,7 +41,7 @@ def sums(weights: Tensor, x: Tensor, kernel_size: int, stride: int, dilation: in
 
 
 def products(
-    g: Tensor, x: Tensor, kernel_size: int, stride: int, dilation: int, shared: Sequence[int]
+    g: Tensor, x: Tensor, kernel_size: int, stride: int, dilation: int, shared: tuple[int, ...]
 ) -> Tensor:
     """(..., H, W) and (..., Hp, Wp) → (..., k², H, W), summed to length 1 over the axes `shared`."""
     height, columns = g.shape[-2:]

@@ -1,4 +1,4 @@
-"""Whether operators are looked at: those who count or compile a mixer see the formula, whatever runs fastest."""
+"""Whether operators are looked at: who counts or compiles a mixer sees its formula, whatever is fastest."""
 
 from __future__ import annotations
 

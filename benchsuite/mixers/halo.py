@@ -101,7 +101,7 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        k, v = self._windows(self.kv(x)).split([self.qk_dim, self.v_dim], dim=-1)
+        k, v = torch.split(self._windows(self.kv(x)), [self.qk_dim, self.v_dim], dim=-1)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))
         mixed = mixed.reshape(x.shape[0], self.num_heads, rows, columns, side, side, self.v_dim)
         mixed = mixed.permute(0, 1, 6, 2, 4, 3, 5)  # B, heads, d_v, rows, s, columns, s
@@ -138,8 +138,8 @@ class HaloAttention(nn.Module):
 def _by_key(logits: Tensor) -> Tensor:
     """Logits of relative positions, (…, s, 2w − 1) → of keys, (…, s, w).
 
-    Query i and key j stand at j − i + w − 1, flattened at i (2w − 2) + j + w − 1: rows that are one shorter, from
-    w − 1 on, of which the first w entries are the keys.
+    Query i and key j stand at j − i + w − 1, flattened at i (2w − 2) + j + w − 1: rows that are one shorter,
+    from w − 1 on, of which the first w entries are the keys.
     """
     side, relative = logits.shape[-2:]
     window, row = (relative + 1) // 2, relative - 1

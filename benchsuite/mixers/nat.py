@@ -135,7 +135,8 @@ class NeighborhoodAttention(nn.Module):
         assert self._keys is not None
         # One by one: the gradient of both together would be a copy of both of theirs.
         k, v = (t.flatten(2, 3).index_select(2, self._keys) for t in (qkv[1], qkv[2]))
-        k, v = (torch.unflatten(t, 2, (-1, self.kernel_size**2)) for t in (k, v))  # B, heads, H·W, k², head_dim
+        # B, heads, H·W, k², head_dim
+        k, v = (torch.unflatten(t, 2, (-1, self.kernel_size**2)) for t in (k, v))
         bias = None
         if self.rel_pos:
             assert self._offsets is not None

@@ -79,7 +79,8 @@ class WeightedPermuteMLP(nn.Module):
         w = self.mlp_w(w.flatten(3)).reshape(w.shape).permute(0, 1, 3, 2, 4).reshape(x.shape)
         c = self.mlp_c(x)
         summary = (h + w + c).mean(dim=(1, 2))  # B, dim
-        gate = self.reweight(summary).reshape(batch, 1, 1, self.dim, 3)  # the branch is the fastest of the axes
+        # The branch is the fastest of the axes: B, 1, 1, dim, 3.
+        gate = self.reweight(summary).reshape(batch, 1, 1, self.dim, 3)
         of_h, of_w, of_c = gate.permute(4, 0, 1, 2, 3).softmax(dim=0)
         out: Tensor = self.proj_drop(self.proj(h * of_h + w * of_w + c * of_c))
         return out
