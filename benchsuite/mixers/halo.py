@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._neighbors import unfolded
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._timm import round_width
-from benchsuite.mixers._watched import watched
 
 
 class HaloAttention(nn.Module):
@@ -101,23 +101,15 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        k, v = torch.split(self._windows(self.kv(x)), [self.qk_dim, self.v_dim], dim=-1)
+        kv = F.pad(self.kv(x), (self.halo_size,) * 4)
+        kv = torch.unflatten(unfolded(kv, self.window, self.block_size), 1, (self.num_heads, -1))
+        kv = kv.permute(0, 1, 5, 6, 3, 4, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
+        k, v = torch.split(kv, [self.qk_dim, self.v_dim], dim=-1)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))
         mixed = mixed.reshape(x.shape[0], self.num_heads, rows, columns, side, side, self.v_dim)
         mixed = mixed.permute(0, 1, 6, 2, 4, 3, 5)  # B, heads, d_v, rows, s, columns, s
         out = mixed.reshape(x.shape[0], self.dim_out, rows * side, columns * side)
         return F.avg_pool2d(out, 2) if self.pool else out
-
-    def _windows(self, kv: Tensor) -> Tensor:
-        """(B, heads · (d + d_v), H, W) → (B, heads · blocks, window², d + d_v), zeros around the map."""
-        if torch.is_grad_enabled() and kv.is_cpu and not watched():
-            # An additional copy here, and on the way back one sum in place of one for each axis.
-            windows = F.unfold(kv, self.window, padding=self.halo_size, stride=self.block_size)
-            windows = torch.unflatten(windows, 1, (self.num_heads, -1, self.window**2))
-            return windows.permute(0, 1, 4, 3, 2).flatten(1, 2)
-        kv = torch.unflatten(F.pad(kv, (self.halo_size,) * 4), 1, (self.num_heads, -1))
-        kv = kv.unfold(3, self.window, self.block_size).unfold(4, self.window, self.block_size)
-        return kv.permute(0, 1, 3, 4, 5, 6, 2).flatten(4, 5).flatten(1, 3)
 
     def _position_logits(self, q: Tensor) -> Tensor:
         """(B, blocks, s, s, d) unscaled queries → (B, blocks, s², window²)."""
