@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ def process_scenario(
     """
     whole = scenario.model_dump(mode="json", exclude_defaults=True)
     document = {key: whole[key] for key in _KEPT if key in whole}
-    _prune(document, scenario, {cell.name for cell in cells}, device)
+    _prune(document, scenario, cells, device)
     document["measure"] = _measure(scenario, seed=seed, exact=exact)
     rest = expand(Scenario.from_dict(document), device=device)
     wanted = {cell.id for cell in cells}
@@ -250,8 +251,10 @@ def failed(side: GateSide, what: str, printed: str) -> SideFailed:
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
 
 
-def _prune(document: dict[str, Any], scenario: Scenario, labels: Collection[str], device: str) -> None:
-    """Drop mixers or networks without a wanted cell: this side may not know them. "auto" becomes `device`."""
+def _prune(document: dict[str, Any], scenario: Scenario, cells: Sequence[Cell], device: str) -> None:
+    """Drop mixers or networks without a wanted cell: this side may not know them. The device "auto" becomes
+    `device`, the kernel "auto" those that the cells have, resolved once for both sides."""
+    labels = {cell.name for cell in cells}
     axis = "backbone" if scenario.subject == "backbone" else "mixer"
     kept = {variant.entry for variant in variants(scenario.sweep) if variant.label in labels}
     entries = [one for position, one in enumerate(document["sweep"][axis]) if position in kept]
@@ -262,16 +265,22 @@ def _prune(document: dict[str, Any], scenario: Scenario, labels: Collection[str]
         left = None if named is None else [word for word in named if word in words]
         if left != []:
             includes.append(one if left is None else one | {axis: left})
-    document["include"] = [_on(one, device) for one in includes]
+    meant: dict[str, Sequence[str]] = {
+        "device": [device],
+        "kernel": list(dict.fromkeys(cell.kernel for cell in cells)),
+    }
+    document["include"] = [_resolved(one, meant) for one in includes]
     devices = document["sweep"].get("device", ["auto"])
-    document["sweep"] = _on(document["sweep"] | {axis: entries, "device": devices}, device)
+    document["sweep"] = _resolved(document["sweep"] | {axis: entries, "device": devices}, meant)
 
 
-def _on(axes: dict[str, Any], device: str) -> dict[str, Any]:
-    if "device" not in axes:
-        return axes
-    resolved = dict.fromkeys(device if word == "auto" else word for word in axes["device"])
-    return axes | {"device": list(resolved)}
+def _resolved(axes: dict[str, Any], meant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The axes with the values that "auto" is meant to be, on the axes that know the word."""
+    resolved = dict(axes)
+    for axis in meant.keys() & axes.keys():
+        values = [meant[axis] if word == "auto" else [word] for word in axes[axis]]
+        resolved[axis] = list(dict.fromkeys(chain.from_iterable(values)))
+    return resolved
 
 
 def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:
