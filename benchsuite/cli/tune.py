@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,9 +76,7 @@ def tune(
         measure,
     )
     add(file := out or own_file(), rows, _about(environment))
-    print_rows(
-        [{**one, "grid": "×".join(map(str, one["grid"]))} for one in (row.model_dump() for row in rows)]
-    )
+    print_rows([{**one, "grid": "×".join(map(str, one["grid"]))} for one in (asdict(row) for row in rows)])
     print(f"kept in {file}")
 
 

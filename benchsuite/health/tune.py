@@ -8,7 +8,7 @@ a table only where the interval of their ratio is beyond `LEAST`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchsuite.errors import UsageError
@@ -100,9 +100,7 @@ def fastest(records: Iterable[Record]) -> tuple[KernelRow, ...]:
         times = settings.setdefault(_row(record.cell), {})
         if record.status == "ok" and record.timing is not None:
             times[record.cell.kernel] = round_medians(record.timing)
-    return tuple(
-        row.model_copy(update={"kernel": _fastest(times)}) for row, times in settings.items() if times
-    )
+    return tuple(replace(row, kernel=_fastest(times)) for row, times in settings.items() if times)
 
 
 def _row(cell: Cell) -> KernelRow:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from benchsuite.io import cache_folder, write_whole
 from benchsuite.results.cell import DType, Kernel, Mode
-from benchsuite.scenario.types import Part
 
 AUTO = "auto"
 OTHERWISE: Kernel = "sdpa"
@@ -28,7 +28,8 @@ Key = tuple[str, str, str, str, tuple[int, int]]
 """Mixer, kind of device, dtype, mode and grid."""
 
 
-class KernelRow(Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelRow:
     """The fastest kernel of a mixer in one setting.
 
     Attributes:
@@ -88,15 +89,22 @@ def _measurements(file: Path) -> list[tuple[Mapping[str, Any], list[KernelRow]]]
         content = json.loads(file.read_text(encoding="utf-8"))
         if content["form"] == _FORM:
             return [
-                (dict(one["about"]), [KernelRow.model_validate(row) for row in one["rows"]])
-                for one in content["measurements"]
+                (dict(one["about"]), [_row(row) for row in one["rows"]]) for one in content["measurements"]
             ]
     return []
 
 
+def _row(data: Mapping[str, Any]) -> KernelRow:
+    """A row as it is stored; raises ValueError or TypeError if it is none."""
+    height, width = data["grid"]
+    if data["kernel"] not in get_args(Kernel):
+        raise ValueError(f"no kernel is called {data['kernel']}")
+    return KernelRow(**{**data, "grid": (height, width)})
+
+
 def _text(about: Mapping[str, Any], rows: Iterable[KernelRow]) -> str:
     """A measurement as JSON, a row a line."""
-    lines = ",\n".join(f"    {json.dumps(row.model_dump(mode='json'))}" for row in rows)
+    lines = ",\n".join(f"    {json.dumps(asdict(row))}" for row in rows)
     return f'  {{"about": {json.dumps(about, ensure_ascii=False)},\n   "rows": [\n{lines}\n  ]}}'
 
 

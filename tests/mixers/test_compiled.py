@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -120,10 +118,6 @@ def test_other_kernels_and_what_is_only_counted_compile_nothing(monkeypatch: pyt
     monkeypatch.setattr(torch, "compile", never)
     assert by_kernel("math", double, torch.ones(1), factor=3) == 3
     assert by_kernel("compiled", double, torch.ones(1, device="meta")).is_meta
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the tracer that counts is deprecated
-        traced = torch.jit.trace(functools.partial(by_kernel, "compiled", double), torch.ones(1))
-    assert traced(torch.ones(1)) == 2
 
 
 @pytest.mark.parametrize("name", [*OFFERED, *OTHER_OPTIONS])
