@@ -58,7 +58,7 @@ def tune(
             done = run(document, device=device, out=Path(folder) / "run", progress=False)
         environment.update(done.run.environment)
         for record in done.records:
-            if record.failure is not None:
+            if record.failure is not None and record.status != "skipped":
                 say(f"{record.cell.target} {record.cell.kernel}: {record.status}: {record.failure.message}")
         return done.records
 
