@@ -15,6 +15,7 @@ RANKED = 4
 _MEANT: Mapping[str, str] = {
     "fastest": "the fewest MACs meant fastest",
     "among": "the fastest is among those with the fewest MACs",
+    "either": "the fewest MACs meant fastest, or among the fastest,",
     "perhaps": "the fewest MACs meant being among the fastest",
     "slower": "the fewest MACs did not mean fastest",
     "all": "all need the same number of MACs",
@@ -25,6 +26,8 @@ def fewest(fields: Sequence[Ranking]) -> str:
     """Sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
     judged = [ranking for ranking in fields if len(ranking.countable) > 1]
     alike = grouped(judged, _meaning)
+    if set(alike) == {"fastest", "perhaps"}:
+        alike = {"either": judged}
     parts = []
     for meaning in (key for key in _MEANT if key in alike):
         same = alike[meaning]

@@ -147,7 +147,8 @@ def _lead(shared: Sequence[Ranking], reference: str | None) -> str:
     where = places([ranking.resolution for ranking in shared])
     leaders = some([point.name for point in first.leaders])
     if len(first.leaders) == 1:
-        ahead = joined([_runner_up(shared), *_behind(shared, reference)])
+        seconds, behind = names_of(one.cells[1] for one in shared), _behind(shared, reference)
+        ahead = joined(behind if behind and len(seconds) > 1 else [_runner_up(shared), *behind])
         return f"{leaders} is the fastest at {where}, {ahead}"
     if TOO_FEW in first.open:
         return (

@@ -122,6 +122,10 @@ def test_resolutions_with_the_same_winner_share_a_clause() -> None:
     )
     thirds = [*race(10, 12, 15), *race(40, 70, 60, resolution=448)]
     assert "1.20 to 1.50 times as fast as the runner-up (b at 224 px and c at 448 px)" in said(thirds)
+    many = [*race(10, 12, 15, 90, 91, 92), *race(40, 70, 60, 360, 364, 368, resolution=448)]
+    assert said(many, "f").startswith(
+        "a is the fastest at 224 and 448 px, 9.20 times as fast as f (number 6 of 6 by median)."
+    )
 
 
 def many(*latencies: float) -> list[Record]:
@@ -298,6 +302,12 @@ def test_the_fewest_macs_are_the_fastest_or_not_or_perhaps() -> None:
     assert "The fewest MACs meant being among the fastest: a needs the fewest" in said(
         [cell("a", 1, 10.01), cell("b", 2, 10)]
     )
+    sizes = [cell("a", 1, 10), cell("b", 2, 20)]
+    sizes += [cell("a", 5, 40.01, resolution=448), cell("b", 4, 40, resolution=448)]
+    assert (
+        "The fewest MACs meant fastest, or among the fastest, at every resolution: a at 224 px and b at "
+        "448 px."
+    ) in said(sizes)
 
 
 def test_resolutions_that_agree_share_a_clause_and_others_have_their_own() -> None:
