@@ -110,12 +110,12 @@ class Results:
         judged = panel(judgements(self.run.scenario, frame), frame)
         rows = [
             {
-                "id": row.id,
+                "id": row.claim.id,
                 "verdict": row.words,
-                "says": row.says,
-                "measured": row.brief or row.summary,
+                "says": row.claim.says,
+                "measured": row.brief,
                 "published": ", ".join(one.ratio for one in row.printed),
-                "source": row.source,
+                "source": row.claim.source,
             }
             for row in (judged.rows if judged else ())
         ]

@@ -26,7 +26,6 @@ from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
-from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
@@ -170,7 +169,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     wanted = sections(scenario)
     with_table = TABLE in wanted
     drawn = FigureWriter(cells, tips, sheet, key, prefix if with_table else None).write(wanted)
-    growth = growth_tables(points) if "scaling" in wanted else []
     others = [
         Fold(
             f"{key}-other-{i}",
@@ -183,7 +181,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=tuple(growth))] if growth else []
     machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,
