@@ -182,8 +182,9 @@ class Sweep(Part):
     mode: OneOrMore[ModeWord] = Field(default=("inference",), description="What one step does.")
     kernel: OneOrMore[KernelWord] = Field(
         default=("math",),
-        description="How attention runs: math forms the matrix as the papers do, sdpa (or auto) lets torch "
-        "choose a fused kernel, the others force one.",
+        description="How a mixer runs: math forms the matrix as the papers do, sdpa lets torch choose a "
+        "fused kernel, compiled has torch compile what math does, the others force one; auto takes the "
+        "one that was measured as the fastest, and sdpa where none was.",
     )
     device: OneOrMore[Device] = Field(default=("auto",), description="auto takes a GPU if there is one.")
     memory_format: OneOrMore[MemoryFormatWord] = Field(

@@ -18,6 +18,7 @@ from benchsuite.errors import UsageError
 from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.machine import memory_of
 from benchsuite.scenario import filters
+from benchsuite.scenario.kernel_table import AUTO, KernelRow, Key, by_setting, kernel_of
 
 if TYPE_CHECKING:
     from benchsuite.scenario.axes import Include, Sweep
@@ -79,7 +80,10 @@ class Expansion:
 
 
 def expand(scenario: Document, *, device: str) -> tuple[Cell, ...]:
-    """The cells to measure; "auto" becomes `device`. A cell that occurs twice is kept once."""
+    """The cells to measure. A cell that occurs twice is kept once.
+
+    The device "auto" becomes `device`, the kernel "auto" what the scenario's table has.
+    """
     return expand_detailed(scenario, device=device).cells
 
 
@@ -178,6 +182,7 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
         {axis: values if axis in only else values[:1] for axis, values in block_axes.items()}
         for block_axes in (_values(block, scenario, device) for _, block, _ in blocks)
     ]
+    rows = by_setting(getattr(scenario, "kernel_rows", ()))  # a document that was not loaded yet has none
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
     ranked: list[tuple[tuple[int, ...], PlacedCell]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
@@ -185,7 +190,7 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
             fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
-                cell = _cell(scenario, mixers[position], fields)
+                cell = _cell(scenario, mixers[position], fields, rows)
                 ranked.append(((*order, position), PlacedCell(cell, mixers[position].entry, include)))
     ranked.sort(key=lambda pair: pair[0])  # stable: of two equal cells the sweep's comes first
     first: dict[tuple[Any, ...], PlacedCell] = {}
@@ -214,9 +219,13 @@ def _chosen(include: Include, mixers: Sequence[Variant]) -> list[int]:
     return [i for i, mixer in enumerate(mixers) if not names or {mixer.label, mixer.target} & names]
 
 
-def _cell(scenario: Document, mixer: Variant, fields: Mapping[str, Any]) -> Cell:
+def _cell(
+    scenario: Document, mixer: Variant, fields: Mapping[str, Any], rows: Mapping[Key, KernelRow]
+) -> Cell:
     heads = fields["num_heads"] if mixer.num_heads is None else mixer.num_heads
     own = _OF_A_BACKBONE if mixer.network else {"num_heads": heads}
+    if fields["kernel"] == AUTO:
+        fields = {**fields, "kernel": kernel_of(rows, mixer.target, fields)}
     return Cell(
         subject="backbone" if mixer.network else scenario.subject,
         name=mixer.label,

@@ -76,7 +76,7 @@ def _repeats(document: Document, root: Node) -> Iterator[Problem]:
 
 
 def _repeated(key: str, values: Sequence[Any], items: Sequence[Node]) -> Iterator[Problem]:
-    """Compares values, so that "auto" repeats "sdpa", and quotes what is written."""
+    """Compares values, so that [448, 448] repeats 448, and quotes what is written."""
     places: dict[Any, int] = {}
     for i, item in enumerate(items):
         first = places.setdefault(values[i], i)
@@ -169,6 +169,8 @@ def _of_cells(
             problems.update(dict.fromkeys(_indivisible_sides(placed, document, root)))
         if not lost & {"dim", "num_heads"} and _has_heads(placed, known):
             problems.update(dict.fromkeys(_indivisible_heads(placed, document, root)))
+        if not lost & {"kernel", "compile"}:
+            problems.update(dict.fromkeys(_compiled_twice(placed, document, root)))
     yield from problems
 
 
@@ -177,7 +179,8 @@ def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) ->
     if document.include:  # a cell of one may be a cell of the sweep, and that depends on all axes
         return SETTINGS
     spoken_of = {term.axis for rule in rules for term in rule.terms}
-    return _DIVIDED | (spoken_of & set(SETTINGS))
+    compiled = {"kernel", "compile"} if "compiled" in document.sweep.kernel else set()
+    return _DIVIDED | compiled | (spoken_of & set(SETTINGS))
 
 
 def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
@@ -189,6 +192,18 @@ def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> It
     node = _written(placed, document, root, "resolution") or _written(placed, document, root, "stride")
     assert node  # the defaults divide each other
     yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
+
+
+def _compiled_twice(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
+    if cell.kernel != "compiled" or cell.compile == "eager":
+        return
+    node = _written(placed, document, root, "compile")
+    assert node  # eager is the default
+    message = (
+        f'compile "{cell.compile}" compiles a whole module, kernel "compiled" a part of it: one of the two'
+    )
+    yield problem_at(node, f"{message}; exclude these cells, or measure the kernel with compile: eager")
 
 
 def _has_heads(placed: PlacedCell, known: Mapping[str, Sequence[str]]) -> bool:

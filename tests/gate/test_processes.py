@@ -111,3 +111,24 @@ def test_every_shipped_scenario_can_be_cut_down(name: str, tmp_path: Path) -> No
     scenario = load(shipped()[name], known_parameters())
     cells = expand(scenario, device="cpu")[::2]
     assert expand(side(scenario, cells, tmp_path), device="cpu") == cells
+
+
+def test_a_kernel_that_auto_became_is_named_to_both_sides(tmp_path: Path) -> None:
+    rows = [
+        {
+            "mixer": "msa",
+            "device": "cpu",
+            "dtype": "fp32",
+            "mode": "inference",
+            "grid": [14, 14],
+            "kernel": "math",
+        }
+    ]
+    text = {"name": "s", "title": "S", "sweep": {"mixer": ["msa", "hilo"], "kernel": "auto"}}
+    scenario = Scenario.from_dict({**text, "include": [{"batch": 2, "kernel": "auto"}], "kernel_rows": rows})
+    cells = expand(scenario, device="cpu")
+    assert [cell.kernel for cell in cells] == ["math", "sdpa"] * 2
+    document = process_scenario(scenario, cells, device="cpu", seed=0, exact=True)
+    assert "auto" not in json.dumps(document)
+    left = expand(reloaded(document, tmp_path), device="cpu")
+    assert {cell.id for cell in left} == {cell.id for cell in cells}
