@@ -67,10 +67,10 @@ class NonLocal(nn.Module):
         scale = self.scale * math.sqrt(self.width)  # attention divides by √width
         if self.kernel == "math":
             t, p, g = (project(x).flatten(2)[:, None] for project in (self.t, self.p, self.g))
-            mixed = attend_maps(t * scale, p, g, kernel=self.kernel)  # from B, 1, width, N
+            mixed = attend_maps(t.mul_(scale), p, g, kernel=self.kernel)  # from B, 1, width, N
         else:
             t, p, g = (_tokens(project, x)[:, None] for project in (self.t, self.p, self.g))
-            mixed = attend(t * scale, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
+            mixed = attend(t.mul_(scale), p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
         out: Tensor = x + self.norm(self.z(mixed.reshape(x.shape[0], self.width, *x.shape[2:])))
         return out
 
