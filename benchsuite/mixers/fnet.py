@@ -2,8 +2,8 @@
 
 Paper: Lee-Thorp et al., "FNet: Mixing Tokens with Fourier Transforms", NAACL 2022, arXiv:2105.03824.
 Reference: rishikksh20/FNet-pytorch @ 6288eca, fnet.py, FNetBlock; the authors' own code is in JAX.
-Differs: one two-dimensional transform to half of the channels, of which the others are the mirror image, where
-    the reference does one over channels and one over tokens; half precision is transformed in float32.
+Differs: one two-dimensional transform to half of the channels, of which the others are the mirror image,
+    where the reference does one over channels and one over tokens; half precision is transformed in float32.
 Names: the paper's F_seq and F_h are the transforms over tokens and over channels.
 """
 
