@@ -240,23 +240,29 @@ def _prune(document: dict[str, Any], scenario: Scenario, cells: Sequence[Cell], 
     """Drop mixers or networks without a wanted cell: this side may not know them. The device "auto" becomes
     `device`, the kernel "auto" those that the cells have, resolved once for both sides."""
     labels = {cell.name for cell in cells}
-    axis = "backbone" if scenario.subject == "backbone" else "mixer"
     kept = {variant.entry for variant in variants(scenario.sweep) if variant.label in labels}
-    entries = [one for position, one in enumerate(document["sweep"][axis]) if position in kept]
-    words = {one["name"] for one in entries} | set(labels)
+    lists: dict[str, list[Any]] = {"mixer": [], "backbone": []}
+    for entry in sorted(kept):
+        axis, number = scenario.sweep.place(entry)
+        lists[axis].append(document["sweep"][axis][number])
+    words = {one["name"] for entries in lists.values() for one in entries} | set(labels)
     includes = []
     for one in document.get("include", ()):
-        named = one.get(axis)
-        left = None if named is None else [word for word in named if word in words]
-        if left != []:
-            includes.append(one if left is None else one | {axis: left})
+        named = {axis: [word for word in one[axis] if word in words] for axis in lists if axis in one}
+        if not named or any(named.values()):
+            rest = {key: value for key, value in one.items() if key not in named}
+            includes.append(rest | {axis: left for axis, left in named.items() if left})
     meant: dict[str, Sequence[str]] = {
         "device": [device],
         "kernel": list(dict.fromkeys(cell.kernel for cell in cells)),
     }
     document["include"] = [_resolved(one, meant) for one in includes]
-    devices = document["sweep"].get("device", ["auto"])
-    document["sweep"] = _resolved(document["sweep"] | {axis: entries, "device": devices}, meant)
+    if not lists["mixer"]:
+        document["subject"] = "backbone"
+    sweep = {key: value for key, value in document["sweep"].items() if key not in lists}
+    sweep["device"] = sweep.get("device", ["auto"])
+    entries = {axis: found for axis, found in lists.items() if found}
+    document["sweep"] = _resolved(sweep | entries, meant)
 
 
 def _resolved(axes: dict[str, Any], meant: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -142,6 +142,8 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+OF_LAYERS: tuple[str, ...] = ("stride", "dim", "num_heads")
+"""Those of a mixer and of a block that the stages of a backbone fix."""
 TOLD_APART: tuple[str, ...] = (*SETTINGS, "machine")
 """The same with the machine, which no scenario sweeps: in what two cells of one subject may differ."""
 SWEPT: tuple[str, ...] = (

@@ -165,8 +165,8 @@ class Sweep(Part):
     )
     backbone: OneOrMore[Annotated[Backbone, _BareWord("backbone")]] | None = Field(
         default=None,
-        description="With `subject: backbone`, instead of mixer: names, or mappings with name, label, "
-        "params, vary, mixer and how it is called.",
+        description="Networks: instead of mixer with `subject: backbone`, else beside it. Names, or mappings "
+        "with name, label, params, vary, mixer and how it is called.",
     )
     resolution: OneOrMore[Resolution] = Field(
         default=((224, 224),),
@@ -212,8 +212,13 @@ class Sweep(Part):
 
     @property
     def entries(self) -> tuple[Mixer | Backbone, ...]:
-        """Mixers or backbones that are compared, in the order of the file."""
-        return self.mixer or self.backbone or ()
+        """Mixers and backbones that are compared, in the order of the file, mixers first."""
+        return (*(self.mixer or ()), *(self.backbone or ()))
+
+    def place(self, entry: int) -> tuple[str, int]:
+        """The axis that lists an entry, and its position there."""
+        layers = len(self.mixer or ())
+        return ("mixer", entry) if entry < layers else ("backbone", entry - layers)
 
 
 class Include(Part):

@@ -21,7 +21,7 @@ from benchsuite.scenario.claim_model import Claim, Pairing, distinct, pairing
 from benchsuite.scenario.expand import MAX_CELLS, PlacedCell, expand, placed_cells, size, too_many, variants
 from benchsuite.scenario.messages import problem_at, shown
 from benchsuite.scenario.model import Document
-from benchsuite.scenario.subjects import axis_of, named
+from benchsuite.scenario.subjects import named
 from benchsuite.scenario.yaml_tree import Node, Path
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
@@ -64,10 +64,7 @@ def clashes(
 def _repeats(document: Document, root: Node) -> Iterator[Problem]:
     lists: list[tuple[Path, BaseModel, tuple[str, ...]]] = [
         (("sweep",), document.sweep, SWEPT),
-        *(
-            (("include", i), extra, (axis_of(document.subject), *SWEPT))
-            for i, extra in enumerate(document.include)
-        ),
+        *((("include", i), extra, ("mixer", "backbone", *SWEPT)) for i, extra in enumerate(document.include)),
         *((("expect", i), rule, ("status",)) for i, rule in enumerate(document.expect)),
         (("measure",), document.measure, ("metrics",)),
         (("report",), document.report, ("sections",)),
@@ -93,8 +90,8 @@ def _repeated_labels(document: Document, root: Node) -> Iterator[Problem]:
     seen: set[str] = set()
     for variant in variants(document.sweep):
         if variant.label in seen:
-            axis = axis_of(document.subject)
-            entry, _ = root.deepest(("sweep", axis, variant.entry, "label"))
+            axis, number = document.sweep.place(variant.entry)
+            entry, _ = root.deepest(("sweep", axis, number, "label"))
             yield problem_at(
                 entry, f'two {axis}s are labelled "{variant.label}"; give one of them another label'
             )

@@ -79,6 +79,16 @@ def test_a_mixer_without_a_wanted_cell_is_not_even_named(scenario: Scenario, tmp
     assert expand(reloaded(document, tmp_path), device="cpu") == cells
 
 
+@pytest.mark.parametrize("kept", ["mixer", "backbone"])
+def test_of_mixers_beside_networks_either_kind_may_be_left_out(kept: str, tmp_path: Path) -> None:
+    sweep = {"mixer": ["msa", "hilo"], "backbone": ["litv2_s"], "resolution": [224]}
+    include = [{"mixer": ["hilo"], "backbone": ["litv2_s"], "resolution": [448]}]
+    data = {"name": "both", "title": "Both", "sweep": sweep, "include": include}
+    scenario = Scenario.model_validate(data)
+    cells = tuple(cell for cell in expand(scenario, device="cpu") if cell.subject == kept)
+    assert expand(side(scenario, cells, tmp_path), device="cpu") == cells
+
+
 def test_it_samples_as_the_gate_says(scenario: Scenario, tmp_path: Path) -> None:
     cells = expand(scenario, device="cpu")
     measure = side(scenario, cells, tmp_path).measure
