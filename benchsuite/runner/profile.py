@@ -17,8 +17,8 @@ from benchsuite.measurement.operator_profile import Reading
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record, now
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.recorder import Observer
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.filters import parse

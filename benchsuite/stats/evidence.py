@@ -268,15 +268,38 @@ def decide(
     Args:
         tested: "above" if that is the only news: p-values are then one-sided, and "below" is not corrected.
     """
-    decisions = {key: _alone(question, confidence, tested) for key, question in questions.items()}
-    family = [key for key, decision in decisions.items() if not math.isnan(decision.p)]
-    sure = discoveries([decisions[key].p for key in family], false_discovery)
-    for key, believed in zip(family, sure, strict=True):
-        side = decisions[key].side
-        if not believed and (side == "above" or (side == "below" and tested == "both")):
-            why = f"not sure enough among {len(family)} comparisons"
-            decisions[key] = replace(decisions[key], side="undecided", reason=why)
-    return decisions
+    alone = {key: _alone(question, confidence, tested) for key, question in questions.items()}
+    family = Family.of([one.p for one in alone.values() if not math.isnan(one.p)], false_discovery)
+    return {key: family.corrected(decision, tested) for key, decision in alone.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """Questions that are asked together, by what Benjamini and Hochberg's test makes of their p-values.
+
+    Attributes:
+        size: how many of them have an interval.
+        bound: p-values up to this are believed.
+    """
+
+    size: int
+    bound: float
+
+    @classmethod
+    def of(cls, p_values: Sequence[float], share: float = FALSE_DISCOVERY) -> Family:
+        """The family of these p-values."""
+        return cls(len(p_values), _bound(p_values, share))
+
+    def decide(self, question: Question) -> Decision:
+        """The decision on one of the questions, tested on both sides."""
+        return self.corrected(_alone(question, CONFIDENCE, "both"), "both")
+
+    def corrected(self, decision: Decision, tested: Literal["both", "above"]) -> Decision:
+        """A decision on one ratio by itself → that among all of them."""
+        news = ("above", "below") if tested == "both" else ("above",)
+        if decision.side not in news or decision.p <= self.bound:
+            return decision
+        return replace(decision, side="undecided", reason=f"not sure enough among {self.size} comparisons")
 
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:
@@ -307,7 +330,12 @@ def discoveries(p_values: Sequence[float], share: float) -> list[bool]:
 
     Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
     """
+    bound = _bound(p_values, share)
+    return [p <= bound for p in p_values]
+
+
+def _bound(p_values: Sequence[float], share: float) -> float:
+    """The bound `share` · k / m of the largest such k, which separates the k-th from the next; -1 if none."""
     ordered = sorted(p_values)
-    passing = [p for rank, p in enumerate(ordered, start=1) if p <= share * rank / len(ordered)]
-    largest = max(passing, default=-1.0)
-    return [p <= largest for p in p_values]
+    bounds = [share * rank / len(ordered) for rank in range(1, len(ordered) + 1)]
+    return max((bound for p, bound in zip(ordered, bounds, strict=True) if p <= bound), default=-1.0)

@@ -19,10 +19,10 @@ from benchsuite.results.codec import decode
 from benchsuite.results.record import RECORD_VERSION
 from benchsuite.results.store import RECORDS, REPORT, RunWriter, read_run
 from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import WORKERS
-from benchsuite.terminal import QuietProgress
 from tests.doubles.scripted_workers import Scripted, sweep
 from tests.real_command import finished, table
 
@@ -172,7 +172,7 @@ def test_a_broken_line_in_the_middle_is_said_and_only_its_cell_is_measured_anew(
     prepared = prepare(Request(resume=folder), workers)
     assert len(prepared.notes) == 1
     assert prepared.notes[0].startswith(f"{folder / RECORDS}:{position + 1}: skipped: ")
-    result = run_sweep(prepared, folder, LocalExecutor(workers), QuietProgress())
+    result = run_sweep(prepared, folder, LocalExecutor(workers), Observer())
     assert (result.measured, workers.measured) == (1, [lost.cell])
     assert table(folder) == whole
 
