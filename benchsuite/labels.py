@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.cell import SUBJECTS, TOLD_APART, Cell, Subject
+from benchsuite.results.cell import OF_LAYERS, SUBJECTS, TOLD_APART, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
 _SHORT = {"window_size": "window", "sr_ratio": "ratio"}
@@ -41,8 +41,18 @@ def noun(subjects: Iterable[str]) -> Noun:
 
 def cell_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → its label and the axes in which it differs from others: "HiLo, 448 px, sdpa"."""
-    varying = [axis for axis in TOLD_APART if len({getattr(cell, axis) for cell in cells}) > 1]
-    return {cell.id: ", ".join([cell.name, *(_axis(cell, axis) for axis in varying)]) for cell in cells}
+    told = _told_apart(cells, TOLD_APART)
+    return {cell.id: ", ".join([cell.name, *told[cell.id]]) for cell in cells}
+
+
+def _told_apart(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, list[str]]:
+    """Cell id → the axes in which these cells differ; those of layers say nothing of a network."""
+
+    def has(cell: Cell, axis: str) -> bool:
+        return cell.subject != "backbone" or axis not in OF_LAYERS
+
+    varying = [axis for axis in axes if len({getattr(cell, axis) for cell in cells if has(cell, axis)}) > 1]
+    return {cell.id: [_axis(cell, axis) for axis in varying if has(cell, axis)] for cell in cells}
 
 
 def _axis(cell: Cell, axis: str) -> str:
@@ -93,8 +103,8 @@ def describe_cell(cell: Cell) -> str:
 
 def setting_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → the axes, kernel aside, in which the settings of these cells differ: "448 px, batch 8"."""
-    varying = [axis for axis in TOLD_APART if axis != "kernel" and len({getattr(c, axis) for c in cells}) > 1]
-    return {cell.id: ", ".join(_axis(cell, axis) for axis in varying) for cell in cells}
+    told = _told_apart(cells, [axis for axis in TOLD_APART if axis != "kernel"])
+    return {id: ", ".join(words) for id, words in told.items()}
 
 
 def common_start(names: Sequence[str]) -> str:

@@ -238,7 +238,7 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     rough = "rough: from a matrix product timed now"
     if len(estimates) < count:
         rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
-    print(f"{count} cells, about {seconds:.0f} s ({rough})")
+    print(f"{count} cell{'s' if count > 1 else ''}, about {seconds:.0f} s ({rough})")
 
 
 def print_estimates(estimates: Sequence[CellEstimate]) -> None:
