@@ -14,8 +14,8 @@ from benchsuite.gate.against_baseline import against_baseline
 from benchsuite.gate.baseline import file_name, of_machine, write
 from benchsuite.gate.checkout import WORKTREE, require_revisions
 from benchsuite.gate.formats.phrases import detail, headline, labels, notable, notes, ordered
+from benchsuite.gate.interleave import GateProgress
 from benchsuite.gate.measure import measure_gate
-from benchsuite.gate.process_progress import GateProgress
 from benchsuite.gate.request import GateRequest, plan
 from benchsuite.gate.result import GateResult
 from benchsuite.results.store import read_run

@@ -123,7 +123,7 @@ class Results:
 
     def lines(self, named: Callable[[Cell], str] = describe_cell) -> list[str]:
         """One a cell: its latency with the 95 % interval, or why there is none."""
-        machines = self.run.environments or {1: self.run.environment}
+        machines = self.run.environments
         return [
             f"{named(record.cell)}  {describe_result(record, machines.get(record.session, {}))}"
             for record in self.records

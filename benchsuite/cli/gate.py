@@ -249,9 +249,9 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
     """Measure a gate, say what it found, and exit with what that means."""
     from benchsuite.gate.checkout import require_revisions
     from benchsuite.gate.formats.console import measured_page
+    from benchsuite.gate.interleave import GateProgress
     from benchsuite.gate.measure import measure_gate, without_cells
     from benchsuite.gate.noise import read_noise, require_fitting
-    from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import plan
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result

@@ -20,8 +20,7 @@ from typing import Any
 
 from benchsuite.errors import SideFailed, UsageError
 from benchsuite.results.cell import SETTINGS, Cell
-from benchsuite.results.record import Record
-from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.results.store import RECORDS, REPORT, Run, read_run
 from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario
 
@@ -187,20 +186,7 @@ def process_scenario(
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """Records that one run of a side left.
-
-    Attributes:
-        unread: lines that are no records, each with its place and its reason.
-    """
-
-    records: tuple[Record, ...]
-    environment: Mapping[str, Any]
-    unread: tuple[str, ...] = ()
-
-
-def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
+def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Run:
     """Measure a scenario on a side, in processes that begin and end with it.
 
     Args:
@@ -230,8 +216,7 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Pr
     (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
     if not log.stat().st_size:
         log.unlink()
-    run = read_run(folder)
-    return ProcessResult(run.records, run.environment, run.warnings)
+    return read_run(folder)
 
 
 def _wait(process: subprocess.Popen[bytes]) -> int:

@@ -21,7 +21,7 @@ from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, s
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
 from benchsuite.results.kernels import kernel_ran
-from benchsuite.results.metrics import METRICS, FrameColumn
+from benchsuite.results.metrics import FrameColumn
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
@@ -212,20 +212,19 @@ def _main_keys(cells: Cells, points: Sequence[Point]) -> list[str]:
     keys = list(MAIN)
     if _any(cells, "busy_s"):
         keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
-    known = cells.reference is not None and any(cells.relative[point.cell].known for point in points)
+    known = cells.reference is not None and any(point.relative.known for point in points)
     return [*keys, "relative"] if known else keys
 
 
 def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Shown:
     """A quantity in the one unit that suits it; latencies and ratios with their intervals."""
-    of_cell = _values(cells, column.key)
     unit = "" if column.unit == "MAC" else column.unit
     factor = 1.0
     if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
-        factor, unit = scale_of((of_cell[point.cell].value for point in points), unit)
+        factor, unit = scale_of((_value(point, column.key).value for point in points), unit)
 
     def show(point: Point) -> TableCell:
-        value = of_cell[point.cell]
+        value = _value(point, column.key)
         if not value.known:
             return TableCell("–")
         if column.key in ("latency_s", "relative"):
@@ -238,17 +237,13 @@ def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Sho
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
-def _values(cells: Cells, key: str) -> Mapping[str, Value]:
-    """Cell → a quantity, with its interval where that is shown."""
-    if key == "relative":
-        return cells.relative
-    if key in METRICS:
-        return {point.cell: point.metrics[key] for point in cells.points}
-    return dict(zip(cells.frame["cell"], map(Value, cells.frame[key].astype(float)), strict=True))
+def _value(point: Point, key: str) -> Value:
+    """A quantity of a cell, with its interval where that is shown."""
+    return point.relative if key == "relative" else point.metrics[key]
 
 
 def _any(cells: Cells, key: str) -> bool:
-    return any(value.known for value in _values(cells, key).values())
+    return any(_value(point, key).known for point in cells.points)
 
 
 def _name(points: Sequence[Point]) -> _Shown:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
@@ -23,7 +23,6 @@ from benchsuite.report import (
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
-from benchsuite.report.comparison import compare
 from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
@@ -37,20 +36,16 @@ from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
 from benchsuite.results.store import Run
 from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Sentences, figures and tables that a page folds away under a title."""
+class Fold(Section):
+    """A section with figures that a page folds away."""
 
-    key: str
-    title: str
-    sentences: list[str] = field(default_factory=list)
-    figures: list[FigurePart] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    figures: Sequence[FigurePart] = ()
 
 
 @dataclass(frozen=True)
@@ -121,14 +116,14 @@ class Page:
     Attributes:
         styles: the rules of all figures.
         explorer: what scripts make of it.
-        across: compares several runs; empty for one.
+        across: compares several runs; None for one.
     """
 
     title: str
     runs: list[RunPart]
     styles: Markup
     explorer: Explorer
-    across: list[Section] = field(default_factory=list)
+    across: comparison_page.ComparisonPage | None = None
 
 
 def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = DEFAULT) -> Path:
@@ -165,7 +160,7 @@ def build(runs: Sequence[Run]) -> Page:
         for number, run in enumerate(runs, start=1)
     ]  # fmt: skip
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    across = comparison_page.sections(compare(runs)) if len(runs) > 1 else []
+    across = comparison_page.page(runs) if len(runs) > 1 else None
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), across)
 
 
@@ -183,16 +178,16 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         Fold(
             f"{key}-other-{i}",
             group.title,
-            of_group(group.cells, cells.order, cells.named_reference),
-            figures,
+            tuple(of_group(group.cells, cells.order, cells.named_reference)),
+            figures=figures,
         )
         for i, (group, figures) in enumerate(drawn.groups, start=1)
     ]
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
-    machines = machines_of(run, cells.records)
+    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=tuple(growth))] if growth else []
+    machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,
         title=title,
@@ -257,7 +252,7 @@ def tip(point: Point) -> str:
     if not point.latency.known:
         return f"{where}: {STATUS_WORDS[point.status]}"
     latency = point.latency
-    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e-3, "ms")) if latency.value >= f), (1e-6, "µs"))
+    factor, unit = scale_of([latency.value], "s")
     memory = point.metrics["peak_memory_bytes"].value
     texts = [
         spread(latency.value, latency.lo, latency.hi, factor, unit),

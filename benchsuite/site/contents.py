@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from benchsuite.findings.history import Series, history
 from benchsuite.report.points import Point, points
@@ -97,7 +96,7 @@ def site_run(name: str, run: Run) -> SiteRun:
     records = [record for record in run.records if record.status != "skipped"]
     measured = sum(record.status == "ok" for record in records)
     environment = run.environment
-    machines = dict.fromkeys(machine_name(one) for one in _environments(run).values())
+    machines = dict.fromkeys(machine_name(one) for one in run.environments.values())
     cells = counted(len(records), "cell")
     return SiteRun(
         name=name,
@@ -117,13 +116,9 @@ def site_run(name: str, run: Run) -> SiteRun:
     )
 
 
-def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
-    return run.environments or {1: run.environment}
-
-
 def _cells(name: str, run: Run) -> Iterator[SiteCell]:
     records = [record for record in run.records if record.status != "skipped"]
-    for point in points(records, _environments(run)):
+    for point in points(records, run.environments):
         yield SiteCell(point, name, str(run.environment.get("started_at") or ""))
 
 

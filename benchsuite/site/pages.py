@@ -13,7 +13,6 @@ from benchsuite.format import byte_size, si
 from benchsuite.labels import noun
 from benchsuite.report import comparison_page, templating
 from benchsuite.report.comparable_groups import describe, settings_of, shared
-from benchsuite.report.comparison import compare
 from benchsuite.report.history_page import named, percent, reasons, sections
 from benchsuite.report.points import Point, grouped
 from benchsuite.report.svg import StyleSheet
@@ -166,10 +165,10 @@ def _bytes(point: Point) -> str:
     return byte_size(value.value) if value.known else "–"
 
 
-def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Link, list[Section]]]:
+def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Link, Sequence[Section]]]:
     """For each scenario that ran on several machines, the latest run of each beside the others."""
     names = addresses(sorted({run.scenario for run in contents.runs}))
-    links = []
+    links: list[tuple[Link, Sequence[Section]]] = []
     for scenario, name in names.items():
         latest: dict[str, SiteRun] = {}
         for run in contents.runs:  # the latest come first
@@ -178,7 +177,7 @@ def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Li
         if len(latest) > 1:
             link = Link(f"{scenario} on {len(latest)} machines", f"machines/{name}.html")
             chosen = [runs[run.name] for run in latest.values()]
-            links.append((link, comparison_page.sections(compare(chosen))))
+            links.append((link, comparison_page.page(chosen).sections))
     return links
 
 

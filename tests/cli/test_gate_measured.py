@@ -13,9 +13,10 @@ import pytest
 
 from benchsuite.errors import SideFailed
 from benchsuite.gate import measure, request
-from benchsuite.gate.processes import GateSide, ProcessResult, interpreter, probe, run_process, set_up
+from benchsuite.gate.processes import GateSide, interpreter, probe, run_process, set_up
 from benchsuite.gate.result import read
 from benchsuite.results.record import Cost
+from benchsuite.results.store import Run
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.model import Scenario
 from benchsuite_pytest.times import ScenarioGate
@@ -62,7 +63,7 @@ class Pretended:
         self.folders: list[str] = []
         self.environments: dict[str, Mapping[str, Any]] = {}
 
-    def __call__(self, side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
+    def __call__(self, side: GateSide, document: Mapping[str, Any], folder: Path) -> Run:
         self.folders.append(folder.name)
         new = side.name == "candidate"
         jitter = 1 + 0.001 * (len(self.folders) % 3)
@@ -76,7 +77,8 @@ class Pretended:
             record = make_record(cell, (seconds,), cost=Cost(params=1, macs=macs, counter="test"))
             assert record.timing is not None
             records.append(replace(record, timing=replace(record.timing, **(self.timed if new else {}))))
-        return ProcessResult(tuple(records), self.environments.get(side.name, MACHINE))
+        machine = dict(self.environments.get(side.name, MACHINE))
+        return Run(path=folder, scenario={}, environment=machine, records=tuple(records))
 
 
 @pytest.fixture
@@ -141,7 +143,7 @@ def test_more_multiply_adds_fail_without_any_timing_unless_accepted(
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--accept", "B:macs", "--accept", "macs")
     code, out, _ = cli(*words, "--out", "i")
     assert code == 0
-    assert "note       --accept B:macs accepts nothing: no such number changed" in out
+    assert "note       --accept B:macs: nothing of it changed" in out
     assert cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "j", "--set", "gate.exact=ignore")[0] == 0
 
 
@@ -155,7 +157,7 @@ def test_a_broken_mixer_fails_with_its_reason(cli: Cli, own: Path, pretended: Pr
 def test_only_strict_fails_where_nothing_can_be_told(
     cli: Cli, own: Path, pretended: Pretended, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def noisy(side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
+    def noisy(side: GateSide, document: Mapping[str, Any], folder: Path) -> Run:
         wild = 1.0 if side.name == "base" else 1.5 if len(pretended.folders) % 4 < 2 else 0.9
         pretended.seconds = dict.fromkeys("AB", wild)
         return pretended(side, document, folder)

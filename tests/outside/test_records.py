@@ -121,7 +121,7 @@ def test_the_line_is_skipped_and_named_with_its_reason(tmp_path: Path, how: str)
     assert "\n" not in warning
 
 
-@pytest.mark.parametrize("how", EDITS)
+@pytest.mark.parametrize("how", ["NaN", "none", "no cell"])
 def test_a_gate_that_meets_it_exits_with_3(tmp_path: Path, how: str) -> None:
     answer = gated(edited(tmp_path / "run", EDITS[how]), baseline(tmp_path), "--missing", "warn")
     assert answer.code == 3

@@ -31,7 +31,7 @@ def facts(run: Run) -> dict[str, str]:
 
 def test_the_environment_is_flat_and_readable() -> None:
     found = rows(make_run([make_record()]))
-    assert found["GPU name"] == ["NVIDIA H200"]
+    assert found["GPU"] == ["NVIDIA H200"]
     assert found["GPU memory"] == ["140.4 GiB"]
     assert found["TF32 matmul"] == ["no"]
     assert found["CPU cores"] == ["16"]

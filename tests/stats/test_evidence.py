@@ -13,6 +13,7 @@ from benchsuite.stats.evidence import (
     Decision,
     Question,
     Ratio,
+    aa_noise,
     decide,
     discoveries,
     estimate,
@@ -239,3 +240,14 @@ def test_discoveries_are_false_no_more_often_than_asked_for() -> None:
         found = discoveries([0.5 * math.erfc(one / math.sqrt(2)) for one in t], 0.1)
         shares.append(sum(found[20:]) / max(1, sum(found)))
     assert np.mean(shares) == pytest.approx(0.08, abs=0.02)
+
+
+def test_noise_bounds_19_of_20_comparisons_of_a_thing_with_itself() -> None:
+    chances = np.random.default_rng(1)
+    known = 0.03 * chances.standard_normal((2000, 9))
+    later = (0.03 * chances.standard_normal((2000, 9))).mean(axis=1)
+    below = [abs(b) < math.log1p(aa_noise(a, 9)) for a, b in zip(known.tolist(), later.tolist(), strict=True)]
+    assert np.mean(below) == pytest.approx(0.95, abs=0.02)
+    assert aa_noise([0.1] * 9, 9) < aa_noise([0.1] * 9, 9, freedom=3)
+    with pytest.raises(ValueError, match="a pair"):
+        aa_noise([], 9)

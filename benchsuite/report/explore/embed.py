@@ -106,11 +106,10 @@ def embed(run: Run, key: str, title: str, room: int = ROOM_BYTES) -> Embedded:
         for record in run.records
         if record.timing and _has_samples(record.timing)
     }
-    environments = run.environments or {1: run.environment}
     records = pack(
         {
             "scenario": run.scenario,
-            "environments": {str(session): found for session, found in environments.items()},
+            "environments": {str(session): found for session, found in run.environments.items()},
             "records": plain,
         }
     )
