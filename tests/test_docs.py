@@ -48,6 +48,7 @@ NOT_RUN = {
 """Beginning of a command → why it is only checked word by word."""
 
 _QUICK = "--profile quick --filter 'mixer=hilo,msa resolution<=448 kernel=math'"
+_SMALL = "--set sweep.resolution=224 --set sweep.dim=48 --set sweep.num_heads=4 --set measure.max_s=0.3"
 APPENDED = {
     "benchsuite time hilo msa --resolution 224,448": "--dry-run",
     "benchsuite run hilo": "--dry-run --filter 'mixer=hilo resolution=224'",
@@ -56,6 +57,8 @@ APPENDED = {
     "benchsuite run hilo --profile quick --out": _QUICK,
     "benchsuite run hilo --shard": "--profile quick --filter 'mixer=hilo' --executor inline",
     "benchsuite run examples/own_mixer/own_mixer.yaml": "--profile quick",
+    "benchsuite run mine.yaml": _SMALL,
+    "benchsuite time msa shift_mixer": "--dry-run",
     "benchsuite profile hilo": _QUICK,
 }
 """Beginning of a command that measures for minutes → what is added, so that it takes seconds."""

@@ -45,10 +45,11 @@ def relative_bias(table: Tensor, size: Size) -> Tensor:
     """Rows of a ((2H − 1)(2W − 1), heads) table for each pair of tokens: (heads, N, N)."""
     height, width = size
     if (size, table.device) not in _INDEX:
-        y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-        rows, columns = (t.flatten()[:, None] - t.flatten() for t in (y, x))
-        index = (rows + height - 1) * (2 * width - 1) + columns + width - 1
-        _INDEX[size, table.device] = index.flatten().to(table.device)
+        with torch.inference_mode(False):  # what inference mode makes, a later backward pass may not save
+            y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+            rows, columns = (t.flatten()[:, None] - t.flatten() for t in (y, x))
+            index = (rows + height - 1) * (2 * width - 1) + columns + width - 1
+            _INDEX[size, table.device] = index.flatten().to(table.device)
     tokens = height * width
     return table[_INDEX[size, table.device]].view(tokens, tokens, -1).permute(2, 0, 1)
 

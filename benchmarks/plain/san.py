@@ -14,7 +14,7 @@ def pairwise(mixer: PairwiseAttention, x: Tensor) -> Tensor:
     stride = mixer.stride
 
     def apart(center: Tensor, around: Tensor) -> Tensor:
-        return center[:, :, None, ::stride, ::stride] - _neighbors(mixer, around)
+        return center[:, :, None, ::stride, ::stride] - neighbors(mixer, around)
 
     features = apart(mixer.conv1(x), mixer.conv2(x))  # B, rel_dim, k², H', W'
     position = mixer.conv_p(x)
@@ -25,16 +25,16 @@ def pairwise(mixer: PairwiseAttention, x: Tensor) -> Tensor:
 
 def patchwise(mixer: PatchwiseAttention, x: Tensor) -> Tensor:
     """Weights from the centre and copies of all neighbours, concatenated."""
-    around = _neighbors(mixer, mixer.conv2(x)).flatten(1, 2)  # B, rel_dim · k², H, W
+    around = neighbors(mixer, mixer.conv2(x)).flatten(1, 2)  # B, rel_dim · k², H, W
     weights = mixer.conv_w(torch.cat((mixer.conv1(x), around), dim=1))
     return _weighed(mixer, torch.unflatten(weights, 1, (mixer.weight_dim, -1)), x)
 
 
-def _neighbors(mixer: PairwiseAttention | PatchwiseAttention, x: Tensor) -> Tensor:
+def neighbors(mixer: PairwiseAttention | PatchwiseAttention, x: Tensor) -> Tensor:
     return reflected(x, mixer.kernel_size, stride=mixer.stride, dilation=mixer.dilation)
 
 
 def _weighed(mixer: PairwiseAttention | PatchwiseAttention, weights: Tensor, x: Tensor) -> Tensor:
     """Channel c of the values takes channel c mod weight_dim of weights (B, weight_dim, k², H', W')."""
-    values = torch.unflatten(_neighbors(mixer, mixer.conv3(x)), 1, (mixer.share, mixer.weight_dim))
+    values = torch.unflatten(neighbors(mixer, mixer.conv3(x)), 1, (mixer.share, mixer.weight_dim))
     return (weights.unsqueeze(1) * values).sum(dim=3).flatten(1, 2)

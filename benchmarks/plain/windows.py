@@ -11,26 +11,26 @@ from benchsuite.mixers.cswin import CrossShapedWindowAttention, StripeAttention
 from benchsuite.mixers.davit import DaViTWindowAttention
 from benchsuite.mixers.hilo import HiLo
 from benchsuite.mixers.swin import WindowAttention
-from benchsuite.mixers.twins import LocallyGroupedAttention
-from plain.global_attention import heads_of, relative_bias
+from benchsuite.mixers.twins import LocallyGroupedAttention, TwinsAttention
+from plain.global_attention import heads_of, reduced, relative_bias
 
 Size = tuple[int, int]
 
 
 def windows(mixer: WindowAttention, x: Tensor, size: Size) -> Tensor:
     """W-MSA: attention of the tokens of a window, with a relative bias."""
-    cut = _cut(x.unflatten(1, size), (mixer.window_size, mixer.window_size))
-    mixed = _attend(mixer, mixer.qkv(cut))
-    return _merged(mixer.proj(mixed), size, (mixer.window_size, mixer.window_size)).flatten(1, 2)
+    tokens = cut(x.unflatten(1, size), (mixer.window_size, mixer.window_size))
+    mixed = _attend(mixer, mixer.qkv(tokens))
+    return merged(mixer.proj(mixed), size, (mixer.window_size, mixer.window_size)).flatten(1, 2)
 
 
 def unbiased_windows(mixer: DaViTWindowAttention | LocallyGroupedAttention, x: Tensor, size: Size) -> Tensor:
     """The same without a bias."""
     window = (mixer.window_size, mixer.window_size)
-    q, k, v = heads_of(mixer.qkv(_cut(x.unflatten(1, size), window)), mixer.num_heads, 3)
+    q, k, v = heads_of(mixer.qkv(cut(x.unflatten(1, size), window)), mixer.num_heads, 3)
     attn = (q * mixer.head_dim**-0.5) @ k.transpose(-2, -1)
     mixed = (attn.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
-    return _merged(mixer.proj(mixed), size, window).flatten(1, 2)
+    return merged(mixer.proj(mixed), size, window).flatten(1, 2)
 
 
 def _attend(mixer: WindowAttention, qkv: Tensor) -> Tensor:
@@ -41,15 +41,15 @@ def _attend(mixer: WindowAttention, qkv: Tensor) -> Tensor:
     return (attn.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
 
 
-def _cut(x: Tensor, window: Size) -> Tensor:
+def cut(x: Tensor, window: Size) -> Tensor:
     """(B, H, W, C) → (B · windows, tokens of a window, C)."""
     batch, height, width, channels = x.shape
     x = x.view(batch, height // window[0], window[0], width // window[1], window[1], channels)
     return x.transpose(2, 3).reshape(-1, window[0] * window[1], channels)
 
 
-def _merged(x: Tensor, size: Size, window: Size) -> Tensor:
-    """The inverse of `_cut`."""
+def merged(x: Tensor, size: Size, window: Size) -> Tensor:
+    """The inverse of `cut`."""
     x = x.view(-1, size[0] // window[0], size[1] // window[1], *window, x.shape[-1])
     return x.transpose(2, 3).reshape(x.shape[0], *size, -1)
 
@@ -61,7 +61,7 @@ def acmix_windows(mixer: ACmixWindowAttention, x: Tensor, size: Size) -> Tensor:
     maps = qkv.permute(0, 3, 1, 2).unflatten(1, (3 * mixer.num_heads, mixer.head_dim))
     mapped = mixer.conv.fc(maps.flatten(3))  # B, k², head_dim, H · W
     conv = mixer.conv.dep_conv(mapped.transpose(1, 2).flatten(1, 2).unflatten(2, size))
-    attended = mixer.proj(_merged(_attend(mixer, _cut(qkv, window)), size, window))
+    attended = mixer.proj(merged(_attend(mixer, cut(qkv, window)), size, window))
     return (mixer.rate1 * attended + mixer.rate2 * conv.permute(0, 2, 3, 1)).flatten(1, 2)
 
 
@@ -78,12 +78,12 @@ def _stripes(mixer: StripeAttention, qkv: list[Tensor], size: Size) -> Tensor:
     stripe = {"vertical": (size[0], mixer.split_size), "horizontal": (mixer.split_size, size[1])}[
         mixer.stripes
     ]
-    q, k, v = (_cut(t.unflatten(1, size), stripe) for t in qkv)  # B · stripes, tokens, dim
+    q, k, v = (cut(t.unflatten(1, size), stripe) for t in qkv)  # B · stripes, tokens, dim
     lepe = mixer.get_v(v.transpose(1, 2).reshape(-1, mixer.dim, *stripe)).flatten(2).transpose(1, 2)
     q, k, v, lepe = (heads_of(t, mixer.num_heads, 1)[0] for t in (q, k, v, lepe))
     attn = (q * mixer.head_dim**-0.5) @ k.transpose(-2, -1)
     mixed = attn.softmax(dim=-1) @ v + lepe
-    return _merged(mixed.transpose(1, 2).flatten(2), size, stripe).flatten(1, 2)
+    return merged(mixed.transpose(1, 2).flatten(2), size, stripe).flatten(1, 2)
 
 
 def hilo(mixer: HiLo, x: Tensor, size: Size) -> Tensor:
@@ -91,10 +91,10 @@ def hilo(mixer: HiLo, x: Tensor, size: Size) -> Tensor:
     maps, side, branches = x.unflatten(1, size), mixer.window_size, []
     if mixer.h_heads:
         qkv = mixer.h_qkv(maps)
-        q, k, v = heads_of(_cut(qkv, (side, side)), mixer.h_heads, 3)
+        q, k, v = heads_of(cut(qkv, (side, side)), mixer.h_heads, 3)
         attn = (q @ k.transpose(-2, -1)) * mixer.head_dim**-0.5
         mixed = (attn.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
-        branches.append(mixer.h_proj(_merged(mixed, size, (side, side))))
+        branches.append(mixer.h_proj(merged(mixed, size, (side, side))))
     if mixer.l_heads:
         few = F.avg_pool2d(maps.permute(0, 3, 1, 2), side).flatten(2).transpose(1, 2)
         (q,), (k, v) = heads_of(mixer.l_q(x), mixer.l_heads, 1), heads_of(mixer.l_kv(few), mixer.l_heads, 2)
@@ -102,3 +102,8 @@ def hilo(mixer: HiLo, x: Tensor, size: Size) -> Tensor:
         mixed = (attn.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
         branches.append(mixer.l_proj(mixed).unflatten(1, size))
     return torch.cat(branches, dim=-1).flatten(1, 2)
+
+
+def alternating(mixer: TwinsAttention, x: Tensor, size: Size) -> Tensor:
+    """Windows, and then keys and values of a reduced grid."""
+    return reduced(mixer.gsa, unbiased_windows(mixer.lsa, x, size), size)

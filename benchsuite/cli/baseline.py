@@ -147,7 +147,8 @@ def noise(
         planned = plan(request)
         for note in planned.notes:
             say(note)
-        measured = measure_noise(request, planned, GateProgress(planned.cells, say), pairs)
+        progress = GateProgress(planned.cells, planned.scenario.gate, say)
+        measured = measure_noise(request, planned, progress, pairs)
     file = out or Path(f"noise-{measured.scenario}.json")
     write_noise(measured, file)
     page = noise_page(measured, file)

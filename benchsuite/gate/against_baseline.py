@@ -26,6 +26,7 @@ from benchsuite.gate.decide import CellDecision, corrected, decide_unpaired
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
+from benchsuite.gate.verdicts import absent
 from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
@@ -157,7 +158,7 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == now:
         return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
     if old.status == "ok" != new.status:
-        return "broken", f"{now}: {new.reason}"
+        return "removed" if absent(new.reason) else "broken", f"{now}: {new.reason}"
     if was == "ok":
         return "no longer counted", f"{now}: {new.reason}"
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
@@ -277,5 +278,6 @@ def _require_common(cells: Sequence[GateCell], file: Path) -> None:
         gone = next((cell.id for cell in cells if cell.candidate is None), "none")
         new = next((cell.id for cell in cells if cell.base is None), "none")
         raise UsageError(
-            f"{file}: has no cell in common with what it is compared with (there: {gone}, …; here: {new}, …)"
+            f"{file}: has no cell in common with what it is compared with "
+            f"(there: {gone}, …; here: {new}, …); if that is meant, write the baseline anew"
         )

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from benchsuite.format import duration
+from benchsuite.gate.forecast import rough_seconds
 from benchsuite.gate.verdicts import ProcessPair, Records, to_decide
 from benchsuite.labels import cell_names
 from benchsuite.report.words import counted
@@ -50,27 +52,31 @@ class GateProgress:
     """Progress of a gate in lines of text.
 
     Args:
+        rule: the pairs, and how long a process samples a cell.
         say: takes a line.
     """
 
-    def __init__(self, cells: Sequence[Cell], say: Callable[[str], None]) -> None:
+    def __init__(self, cells: Sequence[Cell], rule: Gate, say: Callable[[str], None]) -> None:
         self._names = cell_names(cells)
+        self._rule = rule
         self._say = say
         self._began = 0.0
         self._screened = False
+        self._pace = 1.0
 
     def begins(self, process: ProcessRun) -> None:
         """A process is about to start."""
         if not self._began:
             more = "" if process.fresh else ", and more for what they flag"
             cells, pairs = counted(len(self._names), "cell"), counted(process.pairs, "pair")
-            self._say(f"measuring {cells} in {pairs} of processes{more}")
+            self._say(f"measuring {cells} in {pairs} of processes, about {self._about(process.pairs)}{more}")
         self._began = time.monotonic()
 
     def ends(self, process: ProcessRun) -> None:
         """It has left its records."""
         stage = "fresh pair" if self._screened else "pair"
         took = time.monotonic() - self._began
+        self._pace = took / (rough_seconds(len(process.cells), 1, self._rule) / 2)
         place = f"{stage} {process.pair}/{process.pairs}"
         self._say(f"{place}  {process.side:<9}  {counted(len(process.cells), 'cell')}  {took:.1f} s")
 
@@ -81,7 +87,13 @@ class GateProgress:
             self._say("the screen flags no cell")
             return
         names = "; ".join(self._names[cell.id] for cell in cells)
-        self._say(f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}")
+        about = duration(self._pace * rough_seconds(len(cells), self._rule.pairs, self._rule))
+        self._say(
+            f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}; about {about}"
+        )
+
+    def _about(self, pairs: int) -> str:
+        return duration(rough_seconds(len(self._names), pairs, self._rule))
 
 
 Measure = Callable[[ProcessRun], Records]

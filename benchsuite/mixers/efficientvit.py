@@ -100,18 +100,21 @@ class ReLULinearAttention(nn.Module):
         q, k, v = qkv.chunk(3, dim=2)
         attend = self._linear if height * width > self.head_dim else self._quadratic
         with exact:
-            out = attend(F.relu(q), F.relu(k), v).to(x.dtype)
+            out = attend(q, k, v).to(x.dtype)
         projected: Tensor = self.proj(out.reshape(batch, -1, height, width))
         return projected
 
     def _linear(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        context = v @ k.transpose(-2, -1)
-        context = torch.cat([context, k.sum(dim=-1)[:, :, None]], dim=2)  # B, heads, head_dim + 1, head_dim
-        out = context @ q  # the last row is the denominator
+        out = self._context(k, v) @ F.relu(q)  # the last row is the denominator
         return out[:, :, :-1] / (out[:, :, -1:] + self.eps)
 
+    def _context(self, k: Tensor, v: Tensor) -> Tensor:
+        """Values and ones, weighted by the keys: (B, heads, head_dim + 1, head_dim)."""
+        k = F.relu(k)
+        return torch.cat([v @ k.transpose(-2, -1), k.sum(dim=-1)[:, :, None]], dim=2)
+
     def _quadratic(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        weights = k.transpose(-2, -1) @ q  # B, heads, N keys, N queries
+        weights = F.relu(k).transpose(-2, -1) @ F.relu(q)  # B, heads, N keys, N queries
         weights = weights / (weights.sum(dim=2, keepdim=True) + self.eps)
         return v @ weights
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._neighbors import unfolded
 from benchsuite.mixers._port import Port, arguments, renamed
 from benchsuite.mixers._timm import round_width
 
@@ -100,9 +101,9 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        kv = torch.unflatten(F.pad(self.kv(x), (self.halo_size,) * 4), 1, (self.num_heads, -1))
-        kv = kv.unfold(3, self.window, self.block_size).unfold(4, self.window, self.block_size)
-        kv = kv.permute(0, 1, 3, 4, 5, 6, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
+        kv = F.pad(self.kv(x), (self.halo_size,) * 4)
+        kv = torch.unflatten(unfolded(kv, self.window, self.block_size), 1, (self.num_heads, -1))
+        kv = kv.permute(0, 1, 5, 6, 3, 4, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
         k, v = torch.split(kv, [self.qk_dim, self.v_dim], dim=-1)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))
         mixed = mixed.reshape(x.shape[0], self.num_heads, rows, columns, side, side, self.v_dim)
@@ -129,14 +130,16 @@ class HaloAttention(nn.Module):
 def _by_key(logits: Tensor) -> Tensor:
     """Logits of relative positions, (…, s, 2w − 1) → of keys, (…, s, w).
 
-    Query i and key j stand at j − i + w − 1. Rows one longer than they were, read at their old length, are
-    each shifted by one; no index is needed.
+    Query i and key j stand at j − i + w − 1, flattened at i (2w − 2) + j + w − 1: rows that are one shorter,
+    from w − 1 on, of which the first w entries are the keys.
     """
     side, relative = logits.shape[-2:]
-    window = (relative + 1) // 2
-    flat = F.pad(logits, (0, 1)).flatten(-2)
-    flat = F.pad(flat, (0, relative - side))
-    return torch.unflatten(flat, -1, (side + 1, relative))[..., :side, window - 1 :]
+    window, row = (relative + 1) // 2, relative - 1
+    if row == 0:
+        return logits
+    flat = logits.flatten(-2)
+    rows = F.pad(flat, (1 - window, side * row - flat.shape[-1] + window - 1))
+    return torch.unflatten(rows, -1, (side, row))[..., :window]
 
 
 PORTS = {

@@ -126,7 +126,8 @@ class GnConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         # dim / 2^(order − 1) and the widths of all gates add up to 2 dim.
         x, gates = self.proj_in(x).split((self.dims[0], sum(self.dims)), dim=1)
-        first, *others = (self.dwconv(gates) * self.scale).split(self.dims, dim=1)
+        gates = self.dwconv(gates) * self.scale  # the same name, so that the layer's output is freed
+        first, *others = gates.split(self.dims, dim=1)
         x = x * first
         for widen, gate in zip(self.pws, others, strict=True):
             x = widen(x) * gate

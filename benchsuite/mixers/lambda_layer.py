@@ -95,8 +95,8 @@ class LambdaLayer(nn.Module):
         values = v.flatten(2).transpose(1, 2)  # B, N, V
         content = k.flatten(2).softmax(dim=-1) @ values  # B, K, V: one lambda for all positions and heads
         lambdas = self._position_lambdas(values) if self.r is None else self._local_lambdas(v)
-        q = q.permute(0, 3, 1, 2)  # B, N, heads, K
-        out = q @ content[:, None] + q @ lambdas  # B, N, heads, V
+        q = q.permute(0, 3, 1, 2).contiguous()  # B, N, heads, K
+        out = (q.flatten(1, 2) @ content).view(*q.shape[:3], -1) + q @ lambdas  # B, N, heads, V
         pooled: Tensor = self.pool(out.permute(0, 2, 3, 1).reshape(x.shape[0], self.dim_out, *size))
         return pooled
 
@@ -105,7 +105,7 @@ class LambdaLayer(nn.Module):
         batch, _, height, width = v.shape
         lambdas = self.conv_lambda(v.reshape(batch * self.v_dim, 1, height, width))  # B·V, K, H, W
         out: Tensor = lambdas.view(batch, self.v_dim, self.head_dim, -1).permute(0, 3, 2, 1)
-        return out
+        return out.contiguous()  # once, and not matrix by matrix in the product
 
     def _position_lambdas(self, values: Tensor) -> Tensor:
         """(B, N, V) → (B, N, K, V), each from all values.

@@ -60,7 +60,7 @@ class TokenMixingMLP(nn.Module):
         check_positive("tokens_dim", tokens_dim)
         self.fc1 = TokenLinear(self.tokens, tokens_dim)
         self.fc2 = TokenLinear(tokens_dim, self.tokens)
-        self.proj_drop = nn.Dropout(proj_drop)
+        self.proj_drop = nn.Dropout(proj_drop) if proj_drop else nn.Identity()
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         check_tokens(size, self.tokens, "token_mlp")

@@ -72,17 +72,14 @@ class SeparableSelfAttention(nn.Module):
         batch, _, height, width = x.shape
         self._check((height, width), patch)
         rows, columns = height // patch[0], width // patch[1]
-        # B, 1 + 2 dim, rows, patch height, columns, patch width: a view in which a patch has axes of its own.
-        qkv = self.qkv_proj(x).reshape(batch, -1, rows, patch[0], columns, patch[1])
-        query, key, value = qkv.split([1, self.dim, self.dim], dim=1)
-        scores = (
-            query.transpose(3, 4).flatten(2, 3).softmax(dim=2)
-        )  # B, 1, patches, patch height, patch width
-        scores = self.attn_drop(scores).unflatten(2, (rows, columns)).transpose(3, 4)
-        context = (key * scores).sum(dim=(2, 4), keepdim=True)
-        mixed = (F.relu(value) * context).reshape(batch, self.dim, height, width)
-        out: Tensor = self.proj_drop(self.out_proj(mixed))
-        return out
+        # Pixels before patches, so that the sums over patches run along memory: B, dim, pixels, patches.
+        x = x.reshape(batch, self.dim, rows, patch[0], columns, patch[1]).permute(0, 1, 3, 5, 2, 4)
+        x = x.reshape(batch, self.dim, patch[0] * patch[1], rows * columns)
+        query, key, value = self.qkv_proj(x).split([1, self.dim, self.dim], dim=1)
+        context = (key * self.attn_drop(query.softmax(dim=-1))).sum(dim=-1, keepdim=True)
+        x = self.proj_drop(self.out_proj(F.relu(value) * context))
+        x = x.reshape(batch, self.dim, *patch, rows, columns).permute(0, 1, 4, 2, 5, 3)
+        return x.reshape(batch, self.dim, height, width)
 
     def _check(self, size: tuple[int, int], patch: tuple[int, int]) -> None:
         if size[0] % patch[0] or size[1] % patch[1]:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._attention import FLEX_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, check_odd, check_positive, head_dim_of
 from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
@@ -50,7 +50,7 @@ class NeighborhoodAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NHWC"
-    kernels: ClassVar[tuple[str, ...]] = ALL_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = FLEX_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -133,8 +133,10 @@ class NeighborhoodAttention(nn.Module):
     def _gathered(self, qkv: Tensor, dropout: float) -> Tensor:
         """Attention of each query to a copy of its own keys and values: (B, heads, H, W, head_dim)."""
         assert self._keys is not None
-        kv = qkv[1:].flatten(3, 4).index_select(3, self._keys)  # 2, B, heads, H·W·k², head_dim
-        k, v = torch.unflatten(kv, 3, (-1, self.kernel_size**2)).unbind(0)
+        # One by one: the gradient of both together would be a copy of both of theirs.
+        k, v = (t.flatten(2, 3).index_select(2, self._keys) for t in (qkv[1], qkv[2]))
+        # B, heads, H·W, k², head_dim
+        k, v = (torch.unflatten(t, 2, (-1, self.kernel_size**2)) for t in (k, v))
         bias = None
         if self.rel_pos:
             assert self._offsets is not None

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel, check_odd
-from benchsuite.mixers._neighbors import GridEmbedding, aggregate, neighbors, reflect
+from benchsuite.mixers._neighbors import GridEmbedding, aggregate, reflect, unfolded
 from benchsuite.mixers._port import Arguments, Port, arguments
 
 
@@ -83,8 +83,8 @@ class _NeighborhoodAttention(nn.Module, ABC):
         """(B, weight_dim, k², H', W')."""
 
     def _neighbors(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) → (B, C, k, k, H', W'), a view of the padded map."""
-        return neighbors(reflect(x, self.padding), self.kernel_size, self.stride, self.dilation)
+        """(B, C, H, W) → (B, C, k, k, H', W') of the padded map."""
+        return unfolded(reflect(x, self.padding), self.kernel_size, self.stride, self.dilation)
 
 
 class PairwiseAttention(_NeighborhoodAttention):

@@ -80,8 +80,8 @@ class WeightedPermuteMLP(nn.Module):
         c = self.mlp_c(x)
         summary = (h + w + c).mean(dim=(1, 2))  # B, dim
         # The branch is the fastest of the axes: B, 1, 1, dim, 3.
-        gate = self.reweight(summary).reshape(batch, 1, 1, self.dim, 3).softmax(dim=-1)
-        of_h, of_w, of_c = gate.unbind(-1)
+        gate = self.reweight(summary).reshape(batch, 1, 1, self.dim, 3)
+        of_h, of_w, of_c = gate.permute(4, 0, 1, 2, 3).softmax(dim=0)
         out: Tensor = self.proj_drop(self.proj(h * of_h + w * of_w + c * of_c))
         return out
 

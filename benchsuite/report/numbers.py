@@ -16,7 +16,7 @@ from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, relative
-from benchsuite.report.comparable_groups import ComparableGroup, describe, shared, varying
+from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
@@ -53,10 +53,12 @@ class Setting:
     Attributes:
         key: unique in the run.
         label: "672 px", and what tells its group from others.
+        conditions: what all cells of its group share.
     """
 
     key: str
     label: str
+    conditions: str
     cells: tuple[Point, ...]
 
 
@@ -88,6 +90,7 @@ def every_setting(cells: Cells) -> list[Setting]:
         Setting(
             f"{i}-{resolution}",
             pixels(resolution) + (f", {group.title}" if several else ""),
+            group.conditions,
             tuple(point for point in group.cells if point.resolution == resolution),
         )
         for i, group in enumerate(cells.groups, start=1)
@@ -119,7 +122,7 @@ def of_settings(
     several = ["run"] if len(set(runs.values())) > 1 and "run" not in columns else []
     keys = [*several, *(columns or _usual(cells, blocks))]
     shown = [_column(cells, key, points, runs) for key in keys]
-    said = {_conditions(cells.groups, setting) for setting in chosen}
+    said = {setting.conditions for setting in chosen}
     conditions = said.pop() if len(said) == 1 else describe(shared(points))
     sizes = resolutions_of(points)
     size = f"{pixels(sizes[0])}, " if len(sizes) == 1 else ""
@@ -304,11 +307,6 @@ _ROUNDS = _Shown(Header("Rounds", numeric=True), _rounds)
 _FLAGS = _Shown(Header("Flags"), _flags)
 _STATUS = _Shown(Header("Status"), _status)
 _WORD = _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status]))
-
-
-def _conditions(groups: Sequence[ComparableGroup], setting: Setting) -> str:
-    cell = setting.cells[0].cell
-    return next(group.conditions for group in groups if any(point.cell == cell for point in group.cells))
 
 
 def _speed(point: Point) -> float:

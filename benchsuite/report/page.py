@@ -5,35 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from markupsafe import Markup
 
 from benchsuite.format import byte_size, si
-from benchsuite.report import (
-    analyses_section,
-    claims_panel,
-    comparison_page,
-    method,
-    names,
-    numbers,
-    reliability,
-    theme,
-)
+from benchsuite.report import claims_panel, comparison_page, method, names, numbers, reliability, theme
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
 from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
+from benchsuite.report.figures.layout import DEFAULT
 from benchsuite.report.figures.of_run import write_all
 from benchsuite.report.figures.on_page import FigureWriter
-from benchsuite.report.figures.styles import DEFAULT
 from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
-from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
@@ -79,7 +71,7 @@ class RunPart:
     undrawn: str
     numbers: Table | None
     names: Table
-    analyses: analyses_section.AnalysesPart | None
+    analyses: Markup
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -141,9 +133,14 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         page = build(runs)
         if figures is not None:
             write_all([read(run) for run in runs], figures, style)
-            analyses_section.save_all([run.path for run in runs], figures)
+            analyses().save_all([run.path for run in runs], figures)
     write(to_html(page), out)
     return out
+
+
+def analyses() -> ModuleType:
+    """What draws the analyses in a run's folder: imported on use, as it stands above this package."""
+    return import_module("benchsuite.analyse.page")
 
 
 def to_html(page: Page) -> str:
@@ -168,12 +165,10 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     run, points = cells.run, cells.points
     scenario = run.scenario
     title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
-    style = theme.looks(list(cells.names), cells.reference)
     tips = {point.cell: tip(point) for point in points}
     wanted = sections(scenario)
     with_table = TABLE in wanted
-    drawn = FigureWriter(cells, style, tips, sheet, key, prefix if with_table else None).write(wanted)
-    growth = growth_tables(points) if "scaling" in wanted else []
+    drawn = FigureWriter(cells, tips, sheet, key, prefix if with_table else None).write(wanted)
     others = [
         Fold(
             f"{key}-other-{i}",
@@ -186,7 +181,6 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=tuple(growth))] if growth else []
     machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,
@@ -203,7 +197,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         undrawn=drawn.undrawn,
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
         names=names.names_table(points),
-        analyses=analyses_section.of_run(run.path, f"{key}-analyses", sheet),
+        analyses=analyses().section(run.path, f"{key}-analyses", sheet),
         environment=machine_table(run),
         protocol=method.protocol(run),
         command=method.command(run),

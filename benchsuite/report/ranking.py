@@ -18,7 +18,6 @@ from itertools import combinations, product, takewhile
 
 import numpy as np
 
-from benchsuite.labels import Noun, noun
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
 from benchsuite.report.words import joined, pixels, rate
@@ -176,6 +175,10 @@ class Ranking:
         """Those that may be fastest."""
         return candidates(self.cells, self.order)
 
+    def named(self, name: str | None) -> Point | None:
+        """The cell of this name; None if it was not timed."""
+        return next((point for point in self.cells if point.name == name), None)
+
     @property
     def open(self) -> str:
         """Reasons why no one leader is fastest; empty if there is one, or no difference."""
@@ -218,11 +221,6 @@ def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
             here = tuple(p for p in timed if p.resolution == resolution and p.cell in mine)
             every.append(Ranking(kernel, resolution, here, order))
     return [ranking for ranking in every if len(ranking.cells) > 1]
-
-
-def noun_of(fields: Sequence[Ranking]) -> Noun:
-    """Noun for the cells that are ranked."""
-    return noun(point.subject for ranking in fields for point in ranking.cells)
 
 
 def speed(point: Point) -> str:

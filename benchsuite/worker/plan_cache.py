@@ -23,8 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 import benchsuite
 from benchsuite.backbones import BACKBONES
-from benchsuite.io import write_whole
-from benchsuite.measurement.machine_cache import cache_folder
+from benchsuite.io import cache_folder, write_whole
 from benchsuite.measurement.op_table import has_own_rules
 from benchsuite.mixers import BLOCKS, MIXERS
 from benchsuite.plugins import plugins, search_path

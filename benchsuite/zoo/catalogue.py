@@ -183,13 +183,13 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
     return _entry(name, name, "", search)
 
 
-def runs_on_sdpa(target: str) -> bool:
+def runs_on_sdpa(target: str, pythonpath: Sequence[str] = ()) -> bool:
     """Whether an own "package.module:Name" says that it runs on torch's fused kernel as well as on math.
 
     Raises:
         UsageError: its module is there and has no such name; names the nearest.
     """
-    search = search_path()
+    search = search_path(pythonpath)
     module, _, name = target.partition(":")
     if (why := unbound(module, name, search)) is not None:
         raise UsageError(why)

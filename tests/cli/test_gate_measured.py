@@ -95,10 +95,26 @@ def test_an_unchanged_package_passes_and_the_result_stays(cli: Cli, own: Path, p
     assert "no regression: 2 not flagged of 2 cells" in out
     assert out.splitlines()[2] == "machine    A, torch 2.0"
     assert "again      benchsuite gate own.yaml --base 'HEAD~1' --candidate main\n" in out
+    assert "measuring 2 cells in 3 pairs of processes, about " in err
     assert "the screen flags no cell" in err
     result = read(own / "g")
     assert [cell.verdict for cell in result.cells] == ["not flagged", "not flagged"]
     assert (result.rule is not None, result.differences, result.notes) == (True, (), ())
+
+
+def test_a_dry_run_lists_the_cells_and_the_time_of_both_stages_and_measures_nothing(
+    cli: Cli, own: Path, pretended: Pretended
+) -> None:
+    words = ("gate", "own.yaml", "--base", "HEAD~1", "--out", "g", "--dry-run")
+    code, out, _ = cli(*words)
+    assert (code, pretended.folders, (own / "g").exists()) == (0, [], False)
+    *cells, screen, fresh = out.splitlines()
+    assert [line.split()[0] for line in cells] == ["A", "B"]
+    assert screen.startswith("2 cells in 3 pairs of processes: about ")
+    assert fresh.startswith("cells that seem slower get 9 fresh pairs: about ")
+    only = cli(*words, "--set", "gate.screen=0")[1].splitlines()[-1]
+    assert only.startswith("2 cells in 9 pairs of processes: about ")
+    assert cli("gate", "--baseline", "b.json", "--dry-run")[0] == 2
 
 
 def test_a_slower_mixer_fails_and_is_named(cli: Cli, own: Path, pretended: Pretended) -> None:
@@ -109,7 +125,7 @@ def test_a_slower_mixer_fails_and_is_named(cli: Cli, own: Path, pretended: Prete
     row = next(line for line in out.splitlines() if line.startswith("slower"))
     assert "B" in row
     assert "+15.0 %" in row
-    assert "which get fresh pairs: B" in err
+    assert "which get fresh pairs: B; about " in err
     assert "regression: 1 slower, 1 not flagged of 2 cells" in out
     assert "1 was tested with fresh pairs: chance alone calls a cell slower that is not in at most" in out
 

@@ -102,6 +102,9 @@ def test_many_cells_are_corrected_for() -> None:
     assert verdicts([*quiet, cell("edge", *CALM)], [*quiet, larger])["edge"] == "larger"
 
 
+GONE = 'm:C cannot be loaded: module m has no class "C"'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "verdict", "reason"),
     [
@@ -114,6 +117,12 @@ def test_many_cells_are_corrected_for() -> None:
         ),
         ({"numbers": {}, "reason": "so"}, {}, "failed", "in the baseline not counted: so; now ok"),
         ({}, {"numbers": {}, "status": "error", "reason": "no"}, "broken", "error: no"),
+        (
+            {},
+            {"numbers": {}, "status": "error", "reason": GONE},
+            "removed",
+            f"error: {GONE}",
+        ),
         ({"numbers": {}, "reason": "a"}, {"status": "error", "reason": "b"}, "broken", "error: b"),
         ({}, {}, "equal", ""),
     ],

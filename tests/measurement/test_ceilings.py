@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchsuite.io import cache_folder
 from benchsuite.measurement import ceilings as ceilings_module
 from benchsuite.measurement import machine_cache
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
@@ -400,7 +401,7 @@ def test_the_cache_lies_where_the_platform_has_caches(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
-    assert machine_cache.cache_folder().as_posix() == expected
+    assert cache_folder().as_posix() == expected
 
 
 @pytest.fixture

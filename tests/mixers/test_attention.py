@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchsuite.mixers._attention import ATTENTION_KERNELS, attend
 
@@ -22,6 +23,20 @@ def test_each_query_gets_the_softmax_weighted_mean_of_the_values(kernel: str, sc
             weights = [math.exp(logit + float(bias[0, head, n, m])) for m, logit in enumerate(logits)]
             mean = sum(weight * v[0, head, m] for m, weight in enumerate(weights)) / sum(weights)
             torch.testing.assert_close(out[0, head, n], mean)
+
+
+@pytest.mark.parametrize("learned", ["bias", "bias and few keys", "few keys"])
+def test_sdpa_forms_the_matrix_where_a_fused_kernel_is_missing_or_only_costs(learned: str) -> None:
+    """Then it is "math", bit by bit; a counter of operators is shown torch's kernel where there is one."""
+    tokens, generator = 3 if "few" in learned else 24, torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 2, tokens, 8, generator=generator, requires_grad=True) for _ in range(3))
+    bias = torch.randn(1, 2, tokens, tokens, generator=generator).requires_grad_("bias" in learned)
+    formed, chosen = (attend(q, k, v, kernel=kernel, bias=bias) for kernel in ("math", "sdpa"))
+    assert torch.equal(formed, chosen)
+    with FlopCounterMode(display=False):
+        watched = attend(q, k, v, kernel="sdpa", bias=bias.detach())
+    assert "ScaledDotProduct" in watched.grad_fn.name()
+    assert "ScaledDotProduct" not in chosen.grad_fn.name()
 
 
 @pytest.mark.parametrize("kernel", ATTENTION_KERNELS)

@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from benchsuite.mixers import _neighbors
+from benchsuite.mixers import _neighbors, _shifts
 from benchsuite.mixers._checks import check_odd
 from benchsuite.mixers._neighbors import (
     GridEmbedding,
@@ -95,6 +96,38 @@ def test_derivatives_of_both_are_right_and_have_derivatives(
     if dilation == 1:
         q = random(2, 2, *size, seed=1).requires_grad_()
         assert torch.autograd.gradgradcheck(lambda q, x: correlate(q, x, kernel_size, stride=stride), (q, x))
+
+
+@GEOMETRY
+def test_rows_of_windows_give_what_shifts_of_the_map_give(
+    kernel_size: int, stride: int, dilation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GPUs, half precision, compilers and counters take the rows; a CPU otherwise takes the shifts."""
+    x = random(2, 2, 8, 10).requires_grad_()
+    size = outputs((8, 10), kernel_size, stride, dilation)
+    for leading in ((2, 2), (1, 2)):
+        weights = random(*leading, kernel_size**2, *size, seed=1).requires_grad_()
+        cotangent = random(2, 2, *size, seed=2)
+
+        def results(weights: Tensor = weights, cotangent: Tensor = cotangent) -> tuple[Tensor, ...]:
+            out = aggregate(weights, x, kernel_size, stride=stride, dilation=dilation)
+            return out, *torch.autograd.grad(out, (weights, x), cotangent)
+
+        assert _shifts.suit(weights, x)
+        by_shifts = results()
+        with monkeypatch.context() as patched:
+            patched.setattr(_shifts, "suit", lambda one, other: False)
+            by_rows = results()
+        torch.testing.assert_close(by_shifts, by_rows)
+
+
+def test_a_counter_of_operators_sees_the_products_of_the_windows_alone() -> None:
+    """A shifted row is longer than the map's, and what stands beyond the map is no part of the formula."""
+    x, weights = torch.zeros(1, 2, 8, 10), torch.zeros(1, 2, 9, 6, 8)
+    with FlopCounterMode(display=False):
+        assert not _shifts.suit(weights, x)
+    assert not _shifts.suit(weights.bfloat16(), x.bfloat16())
+    assert not _shifts.suit(weights.to("meta"), x.to("meta"))
 
 
 @pytest.mark.parametrize("channels_last", [False, True])
