@@ -12,7 +12,7 @@ from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
-from benchsuite.report.words import counted, joined, pixels, places, times
+from benchsuite.report.words import joined, pixels, places, times
 
 OURS = "adaptive"
 """The protocol that the others are compared with."""
@@ -49,9 +49,10 @@ def of_protocols(cells: Cells) -> list[str]:
             f"The order of the {called} by median differs from that of {OURS} under {joined(other)}."
         )
     if bare := sum(not value.bounded for value, _ in ratios):
+        which = f"{bare} of the {len(ratios)} ratios have no" if bare < len(ratios) else "No ratio has a"
         texts.append(
-            f"For {bare} of {counted(len(ratios), 'ratio')} there is no confidence interval (a protocol that "
-            "times one block gives one number), so they may be chance."
+            f"{which} confidence interval (a protocol that times one block gives one number), so these may "
+            "be chance."
         )
     return texts
 
