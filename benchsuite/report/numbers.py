@@ -20,7 +20,7 @@ from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
-from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.metrics import FrameColumn
 
 MOST_ROWS = 500
@@ -259,7 +259,7 @@ def _resolution(point: Point) -> TableCell:
 
 
 def _kernel(point: Point) -> TableCell:
-    return TableCell(kernel_ran(point.kernel, point.backends))
+    return TableCell(kernel_ran(point.kernel, backends_of(point.measured.record)))
 
 
 def _condition(key: str) -> _Shown:
@@ -294,11 +294,11 @@ def _flags(point: Point) -> TableCell:
 
 
 def _status(point: Point) -> TableCell:
-    word = STATUS_WORDS[point.status]
-    reason = " ".join((point.reason or "").split())
+    record, word = point.measured.record, STATUS_WORDS[point.status]
+    reason = " ".join((record.reason or "").split())
     reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
     text = f"{word}: {reason}" if reason else word
-    return TableCell(f"{text} (expected)" if point.expected else text)
+    return TableCell(f"{text} (expected)" if record.expected else text)
 
 
 _RESOLUTION = _Shown(Header("Resolution (px)", numeric=True), _resolution)
