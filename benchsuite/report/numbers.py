@@ -20,7 +20,7 @@ from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
-from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.metrics import FrameColumn
 
 MOST_ROWS = 500
@@ -253,6 +253,10 @@ def _resolution(point: Point) -> TableCell:
     return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
 
 
+def _kernel(point: Point) -> TableCell:
+    return TableCell(kernel_ran(point.kernel, backends_of(point.measured.record)))
+
+
 def _condition(key: str) -> _Shown:
     row = CONDITIONS[key]
 
@@ -285,16 +289,19 @@ def _flags(point: Point) -> TableCell:
 
 
 def _status(point: Point) -> TableCell:
-    word = STATUS_WORDS[point.status]
-    reason = " ".join((point.reason or "").split())
+    record, word = point.measured.record, STATUS_WORDS[point.status]
+    reason = " ".join((record.reason or "").split())
     reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
     text = f"{word}: {reason}" if reason else word
-    return TableCell(f"{text} (expected)" if point.expected else text)
+    return TableCell(f"{text} (expected)" if record.expected else text)
 
 
 _OWN: Mapping[str, _Shown] = {
     "resolution": _Shown(Header("Resolution (px)", numeric=True), _resolution),
-    "kernel": _Shown(Header("Kernel"), lambda point: TableCell(kernel_ran(point.kernel, point.backends))),
+    "kernel": _Shown(
+        Header("Kernel"),
+        _kernel,
+    ),
     "strip": _Shown(Header("Rounds", numeric=True), _rounds),
     "flags": _Shown(Header("Flags"), _flags),
     "status": _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status])),

@@ -42,8 +42,8 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     leaning = names_of(point for point in flagged if point.cell in deciders)
     place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
     clean = f"Without warnings: {len(timed) - len(flagged)} of {counted(len(timed), 'timed cell')}"
-    clean += " (“!” marks those with, see Method)" if flagged else ""
-    clean += f"; of these the answer rests on {some(leaning, 2)}" if leaning else ""
+    clean += "; “!” marks the others, which Method explains" if flagged else ""
+    clean += f", and the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
     texts = (
         f"{rounds} {'round' if counts == [1] else 'rounds'} a cell, in {place} process each{agree}; "
         f"noise floor of the machine {floor}.",
