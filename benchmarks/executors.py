@@ -31,10 +31,10 @@ from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.executors.local_pool import LocalPoolExecutor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import InlineWorkers, ProcessWorkers
-from benchsuite.terminal import QuietProgress
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where workers find `tests.doubles`
 
@@ -94,7 +94,7 @@ def deterministic(record: Record) -> tuple[Any, ...]:
     )
 
 
-class _Watch(QuietProgress):
+class _Watch(Observer):
     """Notes when the first record was there, and how much memory the driver takes."""
 
     def __init__(self) -> None:

@@ -31,7 +31,8 @@ from benchsuite.gate.decide import log_median
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
 from benchsuite.results.store import read_run
-from benchsuite.stats.intervals import mean_interval, quantile
+from benchsuite.stats.evidence import ratio_of
+from benchsuite.stats.intervals import quantile
 
 EXECUTORS: Mapping[str, Sequence[str]] = {
     "process": (),
@@ -89,7 +90,7 @@ def over_rounds(
         logs = [log_median(b.samples_s) - log_median(a.samples_s) for a, b in pairs if a and b]
         if len(logs) < max(2, len(pairs)):
             continue
-        low, high = mean_interval(logs, 0.99)
+        low, high = ratio_of(logs, least=2).log_interval(0.99)
         agreeing += low <= 0 <= high
         ratios.append(math.exp(statistics.fmean(logs)))
     return agreeing, len(ratios), quantile(ratios, 0.5) if ratios else None

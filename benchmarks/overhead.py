@@ -34,9 +34,9 @@ from benchsuite.format import si
 from benchsuite.results.record import Record
 from benchsuite.results.store import RunWriter, read_run
 from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import run_sweep
-from benchsuite.terminal import QuietProgress
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -82,7 +82,7 @@ def tiny_cells(cells: int, rounds: int, folder: Path, style: str) -> None:
         began = time.perf_counter()
         prepared = prepare(Request(reference=str(folder / "tiny.yaml")), workers)
         ready = time.perf_counter()
-        sweep = run_sweep(prepared, folder / "run", LocalExecutor(workers), QuietProgress())
+        sweep = run_sweep(prepared, folder / "run", LocalExecutor(workers), Observer())
         ceilings = workers.seconds["ceilings"]
         wall = time.perf_counter() - ready - ceilings
         ping = workers.ping_s()

@@ -205,14 +205,14 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def suggested(word: str | None, quote: str = '"') -> str:
+def suggested(word: str | None) -> str:
     """The end of a message that suggests a word: '; did you mean "hilo"?'; empty if None."""
-    return f"; did you mean {quote}{word}{quote}?" if word else ""
+    return f'; did you mean "{word}"?' if word else ""
 
 
-def did_you_mean(word: str, allowed: Iterable[str], quote: str = '"') -> str:
+def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """The end of a message about a wrong word: the nearest allowed one; empty if none is near."""
-    return suggested(nearest(word, allowed), quote)
+    return suggested(nearest(word, allowed))
 
 
 def require_word(option: str, word: str | None, allowed: Sequence[str]) -> None:

@@ -47,6 +47,17 @@ def write_whole(path: Path, data: str | bytes, *, temporary: Path | None = None,
             temporary.unlink(missing_ok=True)
 
 
+def cache_folder() -> Path:
+    """The user's folder for what can be made again, as the platform has it."""
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given) / "benchsuite"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "benchsuite"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "benchsuite" / "cache"
+    return Path.home() / ".cache" / "benchsuite"
+
+
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
     """Write an object; it is on disk when this returns."""
     text = json.dumps(all_storable(data), indent=2, ensure_ascii=False) + "\n"

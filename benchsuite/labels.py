@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchsuite.results.cell import SUBJECTS, TOLD_APART, Cell, Subject
+from benchsuite.results.cell import OF_LAYERS, SUBJECTS, TOLD_APART, Cell, Subject
 
 _WORDS: Mapping[Subject, str] = {"mixer": "mixer", "block": "block", "backbone": "network"}
+_SHORT = {"window_size": "window", "sr_ratio": "ratio"}
+"""Arguments whose names short names shorten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,18 @@ def noun(subjects: Iterable[str]) -> Noun:
 
 def cell_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → its label and the axes in which it differs from others: "HiLo, 448 px, sdpa"."""
-    varying = [axis for axis in TOLD_APART if len({getattr(cell, axis) for cell in cells}) > 1]
-    return {cell.id: ", ".join([cell.name, *(_axis(cell, axis) for axis in varying)]) for cell in cells}
+    told = _told_apart(cells, TOLD_APART)
+    return {cell.id: ", ".join([cell.name, *told[cell.id]]) for cell in cells}
+
+
+def _told_apart(cells: Sequence[Cell], axes: Iterable[str]) -> dict[str, list[str]]:
+    """Cell id → the axes in which these cells differ; those of layers say nothing of a network."""
+
+    def has(cell: Cell, axis: str) -> bool:
+        return cell.subject != "backbone" or axis not in OF_LAYERS
+
+    varying = [axis for axis in axes if len({getattr(cell, axis) for cell in cells if has(cell, axis)}) > 1]
+    return {cell.id: [_axis(cell, axis) for axis in varying if has(cell, axis)] for cell in cells}
 
 
 def _axis(cell: Cell, axis: str) -> str:
@@ -91,5 +103,63 @@ def describe_cell(cell: Cell) -> str:
 
 def setting_names(cells: Sequence[Cell]) -> dict[str, str]:
     """Cell id → the axes, kernel aside, in which the settings of these cells differ: "448 px, batch 8"."""
-    varying = [axis for axis in TOLD_APART if axis != "kernel" and len({getattr(c, axis) for c in cells}) > 1]
-    return {cell.id: ", ".join(_axis(cell, axis) for axis in varying) for cell in cells}
+    told = _told_apart(cells, [axis for axis in TOLD_APART if axis != "kernel"])
+    return {id: ", ".join(words) for id, words in told.items()}
+
+
+def common_start(names: Sequence[str]) -> str:
+    """The words that all of several names begin with, if a word follows them everywhere: "HiLo".
+
+    A number or a sign says nothing alone, so "α = 0.5" and "α = 0.9" have no common start.
+    """
+    words = [name.split() for name in dict.fromkeys(names)]
+    if len(words) < 2:
+        return ""
+    shared = 0
+    while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
+        shared += 1
+    while shared and not all(one[shared][:1].isalpha() for one in words):
+        shared -= 1
+    return " ".join(words[0][:shared])
+
+
+def common_start_note(names: Iterable[str]) -> str:
+    """A sentence for a caption, with a space before it, if figures leave out how all names begin."""
+    start = common_start(list(names))
+    return f" All names begin with “{start}”, which is left out." if start else ""
+
+
+def short_names(names: Sequence[str], limit: int = 32) -> dict[str, str]:
+    """Names on one line of at most `limit` characters, without their common start, and still distinct.
+
+    Names that are too long are cut in the middle. Arguments become equations, "alpha=0.5" is "α = 0.5".
+    Control characters, which SVG cannot hold, become spaces.
+    """
+    start = len(common_start(names).split())
+    result: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        text = " ".join(
+            _equation(word) if start else word
+            for word in "".join(c if c.isprintable() else " " for c in name).split()[start:]
+        )
+        if len(text) > limit:
+            tail = (limit - 1) // 2
+            text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
+        plain, number = text, 2
+        while text in taken:
+            suffix = f" ({number})"
+            text, number = f"{plain[: limit - len(suffix)]}{suffix}", number + 1
+        taken.add(text)
+        result[name] = text
+    return result
+
+
+def _equation(word: str) -> str:
+    key, equals, value = word.partition("=")
+    return f"{_SHORT.get(key) or argument(key)} = {value}" if equals and key and value else word
+
+
+def argument(key: str) -> str:
+    """Name of an argument in figures and sentences: α as the papers print it."""
+    return "α" if key == "alpha" else key

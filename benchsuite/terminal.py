@@ -17,14 +17,13 @@ from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import latency_of
+from benchsuite.runner.observer import Observer
 from benchsuite.streams import beneath
 from benchsuite.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.progress import Progress
-
-    from benchsuite.runner.recorder import Observer
 
 _GAP = 2
 _INDENT = 4
@@ -54,7 +53,7 @@ def console(*, stderr: bool = False) -> Console:
 def observer(*, quiet: bool, verbose: bool) -> Observer:
     """The progress display that suits stdout and the flags."""
     if quiet:
-        return QuietProgress()
+        return Observer()
     return LiveProgress(verbose=verbose) if sys.stdout.isatty() else PlainProgress(verbose=verbose)
 
 
@@ -79,29 +78,7 @@ def describe_result(record: Record, environment: Mapping[str, Any]) -> str:
     return f"{si(latency.value, 's')}{spread}  n={len(record.timing.samples_s)}, stopped by {stopped}{seen}"
 
 
-class QuietProgress:
-    """Says nothing."""
-
-    def begin(self, total: int, done: int) -> None:
-        """Nothing to show."""
-
-    def round_begins(self, number: int, cells: int) -> None:
-        """Nothing to show."""
-
-    def cell_begins(self, cell: Cell) -> None:
-        """Nothing to show."""
-
-    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
-        """Nothing to show."""
-
-    def workers(self, doing: Mapping[str, str]) -> None:
-        """Nothing to show."""
-
-    def end(self) -> None:
-        """Nothing to show."""
-
-
-class PlainProgress(QuietProgress):
+class PlainProgress(Observer):
     """One line a cell, for logs."""
 
     def __init__(self, *, verbose: bool) -> None:
@@ -132,7 +109,7 @@ MOST_WORKERS = 12
 """Lines of workers that the live view shows; more would leave no room for failures."""
 
 
-class LiveProgress(QuietProgress):
+class LiveProgress(Observer):
     """A bar with the cell in work, position, rate, failures so far, elapsed and remaining time, and a line
     for each worker where there are several; failures stay above it as lines.
 
@@ -284,8 +261,6 @@ def print_table(
     left: Sequence[str],
     right: Sequence[str],
     rows: Iterable[tuple[Sequence[str], str | None]],
-    *,
-    last: str = "",
 ) -> None:
     """Print a table whose cells stay on one line, in colour where stdout is a terminal.
 
@@ -293,7 +268,6 @@ def print_table(
         left: headings of columns that are aligned left.
         right: headings of the columns of numbers after them.
         rows: the texts of a row, and its style.
-        last: heading of a last column, whose text wraps; none if empty.
     """
     from rich.table import Table
     from rich.text import Text
@@ -303,8 +277,6 @@ def print_table(
         table.add_column(heading, no_wrap=True)
     for heading in right:
         table.add_column(heading, justify="right", no_wrap=True)
-    if last:
-        table.add_column(last)
     for texts, style in rows:
         table.add_row(*map(Text, texts), style=style)
     console().print(table)

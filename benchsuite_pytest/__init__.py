@@ -92,7 +92,21 @@ def benchsuite_gate(pytestconfig: pytest.Config, tmp_path: Path) -> ScenarioGate
     from benchsuite_pytest.times import ScenarioGate
 
     pythonpath, update = _options(pytestconfig)
-    return ScenarioGate(tmp_path, pythonpath, update=update)
+    return ScenarioGate(tmp_path, pythonpath, _say_at_once(pytestconfig), update=update)
+
+
+def _say_at_once(config: pytest.Config) -> Callable[[str], None]:
+    """What prints a line now, though output is captured until a test ends: a gate takes minutes."""
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if reporter is None or capture is None:  # a process of pytest-xdist
+        return print
+
+    def say(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.write_line(f"benchsuite: {line}")
+
+    return say
 
 
 def _options(config: pytest.Config) -> tuple[tuple[str, ...], bool]:

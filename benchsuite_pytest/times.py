@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,8 @@ from benchsuite.gate.against_baseline import against_baseline
 from benchsuite.gate.baseline import file_name, of_machine, write
 from benchsuite.gate.checkout import WORKTREE, require_revisions
 from benchsuite.gate.formats.phrases import detail, headline, labels, notable, notes, ordered
+from benchsuite.gate.interleave import GateProgress
 from benchsuite.gate.measure import measure_gate
-from benchsuite.gate.process_progress import GateProgress
 from benchsuite.gate.request import GateRequest, plan
 from benchsuite.gate.result import GateResult
 from benchsuite.results.store import read_run
@@ -27,12 +27,16 @@ class ScenarioGate:
     Args:
         folder: where results and runs go.
         pythonpath: folders with the mixers' modules.
+        say: takes a line on how far it is.
         update: write baselines anew in place of comparing with them.
     """
 
-    def __init__(self, folder: Path, pythonpath: Sequence[str], *, update: bool) -> None:
+    def __init__(
+        self, folder: Path, pythonpath: Sequence[str], say: Callable[[str], None] = print, *, update: bool
+    ) -> None:
         self._folder = folder
         self._pythonpath = tuple(pythonpath)
+        self._say = say
         self._update = update
 
     def __call__(
@@ -61,7 +65,7 @@ class ScenarioGate:
             pythonpath=self._pythonpath,
         )
         try:
-            found = _revisions(request) if base else self._stored(request, runs, Path(baselines))
+            found = self._revisions(request) if base else self._stored(request, runs, Path(baselines))
         except BenchsuiteError as error:
             pytest.fail(str(error), pytrace=False)
         if found.exit_code:
@@ -77,19 +81,20 @@ class ScenarioGate:
                 f"{file} is not there: pytest --benchsuite-update writes the baseline of this machine"
             )
         folders = [request.out / str(number) for number in range(1, runs + 1)]
-        for folder in folders:
+        for number, folder in enumerate(folders, 1):
+            self._say(f"run {number} of {runs} of {planned.scenario.name}")
             run(request.reference, out=folder, profile=request.profiles, pythonpath=request.pythonpath)
         if self._update:
             write(of_machine([read_run(folder) for folder in folders]), file)
             pytest.skip(f"{file} was written anew")
         return against_baseline(file, [str(folder) for folder in folders])
 
-
-def _revisions(request: GateRequest) -> GateResult:
-    """The result of measuring the base and the files as they are in turns."""
-    require_revisions(request)
-    planned = plan(request)
-    return measure_gate(request, planned, GateProgress(planned.cells, print), {})
+    def _revisions(self, request: GateRequest) -> GateResult:
+        """The result of measuring the base and the files as they are in turns."""
+        require_revisions(request)
+        planned = plan(request)
+        progress = GateProgress(planned.cells, planned.scenario.gate, self._say)
+        return measure_gate(request, planned, progress, {})
 
 
 def _words(result: GateResult) -> str:

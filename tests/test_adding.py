@@ -345,10 +345,10 @@ def test_a_figure_is_a_function_and_a_row(scratch: Scratch) -> None:
         "-c",
         """
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import PAGE
 
-print(KINDS["scratch"].draw([], {}, PAGE, Options()).caption)
+print(KINDS["scratch"].draw(FigureRequest([], {}, PAGE)).caption)
 """,
     )
     assert printed.strip() == "Nothing is drawn."

@@ -42,12 +42,15 @@ NOT_RUN = {
     "benchsuite baseline update": "wants three runs: tests/cli/test_baseline_commands.py has them",
     "benchsuite baseline accept": "wants a change: tests/cli/test_baseline_commands.py plants one",
     "benchsuite selftest": "wants an idle machine for minutes: tests/health runs it",
+    "benchsuite tune": "measures for minutes: tests/health/test_tune.py plants what it finds",
+    "benchsuite parity tests/data/golden --kernel": "compiles for minutes: tests/mixers/test_compiled.py",
     "benchsuite merge s1 s2": "wants parts of a run: tests/cli/test_merge_command.py has them",
     "pytest": "the tests of the example: tests/test_gated_package.py runs them",
 }
 """Beginning of a command → why it is only checked word by word."""
 
 _QUICK = "--profile quick --filter 'mixer=hilo,msa resolution<=448 kernel=math'"
+_SMALL = "--set sweep.resolution=224 --set sweep.dim=48 --set sweep.num_heads=4 --set measure.max_s=0.3"
 APPENDED = {
     "benchsuite time hilo msa --resolution 224,448": "--dry-run",
     "benchsuite run hilo": "--dry-run --filter 'mixer=hilo resolution=224'",
@@ -56,6 +59,8 @@ APPENDED = {
     "benchsuite run hilo --profile quick --out": _QUICK,
     "benchsuite run hilo --shard": "--profile quick --filter 'mixer=hilo' --executor inline",
     "benchsuite run examples/own_mixer/own_mixer.yaml": "--profile quick",
+    "benchsuite run mine.yaml": _SMALL,
+    "benchsuite time msa shift_mixer": "--dry-run",
     "benchsuite profile hilo": _QUICK,
 }
 """Beginning of a command that measures for minutes → what is added, so that it takes seconds."""

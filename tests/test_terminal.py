@@ -11,6 +11,7 @@ from benchsuite import terminal
 from benchsuite.labels import describe_cell
 from benchsuite.mixers import MIXERS
 from benchsuite.results.record import Failure
+from benchsuite.runner.observer import Observer
 from benchsuite.terminal import fitted
 from benchsuite.zoo import listing
 from benchsuite.zoo.catalogue import mixer_entries
@@ -50,7 +51,7 @@ def test_the_display_fits_stdout_and_flags(monkeypatch: pytest.MonkeyPatch) -> N
     assert isinstance(terminal.observer(quiet=False, verbose=False), terminal.LiveProgress)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
     assert type(terminal.observer(quiet=False, verbose=False)) is terminal.PlainProgress
-    assert type(terminal.observer(quiet=True, verbose=True)) is terminal.QuietProgress
+    assert type(terminal.observer(quiet=True, verbose=True)) is Observer
 
 
 def test_plain_lines_count_what_was_measured_earlier(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,7 +98,7 @@ def test_the_live_view_shows_what_workers_do_how_fast_and_how_many_failed(
     assert "and 2 more" in out
     assert f"node-{terminal.MOST_WORKERS}" not in out
     assert pace.endswith("/min, 1 failed")
-    terminal.QuietProgress().workers(doing)
+    Observer().workers(doing)
 
 
 def test_visits_move_the_bar_and_never_beyond_their_cell() -> None:

@@ -12,10 +12,8 @@ from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import read
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.choose import Options
-from benchsuite.report.figures.layout import PAGE, Layout, parse
+from benchsuite.report.figures.layout import PAGE, Layout, parse, require_style
 from benchsuite.report.figures.of_run import drawings
-from benchsuite.report.figures.styles import require_style
 from benchsuite.report.svg import FORMATS, write
 from benchsuite.results.metrics import METRICS
 from benchsuite.results.store import Run
@@ -72,9 +70,9 @@ def draw(
     for name in (*names, *([reference] if reference else [])):
         require_word("--mixers" if name in names else "--reference", name, cells.names)
     require_word("--kernel", kernel, tuple(dict.fromkeys(point.kernel for point in cells.points)))
-    options = Options(kernel=kernel, reference=reference, metric=metric, names=tuple(names))
+    choices = {"kernel": kernel, "reference": reference, "metric": metric, "names": tuple(names)}
     with theme.applied():
-        figures = list(drawings(cells, layout, options, [KINDS[kind]]))
+        figures = list(drawings(cells, layout, [KINDS[kind]], **choices))
     if not figures:
         raise UsageError(f"{run.path} has nothing to show in a figure of the kind {kind}")
     require_word("--group", group, [one.of for one in figures])

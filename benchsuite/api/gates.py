@@ -34,8 +34,8 @@ class LoadedGate:
         from benchsuite.gate.formats.html_page import page_of
 
         page = page_of(self.result)
-        facts = [f"{term}: {text}" for term, text in page.facts]
-        return fragment(page.title, [page.headline, *facts], filter(None, (page.notable, page.others)))
+        provenance = [f"{term}: {text}" for term, text in page.provenance]
+        return fragment(page.title, [page.headline, *provenance], filter(None, (page.notable, page.others)))
 
 
 def load_gate(path: str | Path) -> LoadedGate:

@@ -57,7 +57,7 @@ class Results:
         Raises:
             UsageError: there is no such style, or a file cannot be written.
         """
-        from benchsuite.report.figures.styles import require_style
+        from benchsuite.report.figures.layout import require_style
         from benchsuite.report.page import render
 
         folder = Path(figures) if figures is not None else None
@@ -110,12 +110,12 @@ class Results:
         judged = panel(judgements(self.run.scenario, frame), frame)
         rows = [
             {
-                "id": row.id,
+                "id": row.claim.id,
                 "verdict": row.words,
-                "says": row.says,
-                "measured": row.brief or row.summary,
+                "says": row.claim.says,
+                "measured": row.brief,
                 "published": ", ".join(one.ratio for one in row.printed),
-                "source": row.source,
+                "source": row.claim.source,
             }
             for row in (judged.rows if judged else ())
         ]
@@ -123,7 +123,7 @@ class Results:
 
     def lines(self, named: Callable[[Cell], str] = describe_cell) -> list[str]:
         """One a cell: its latency with the 95 % interval, or why there is none."""
-        machines = self.run.environments or {1: self.run.environment}
+        machines = self.run.environments
         return [
             f"{named(record.cell)}  {describe_result(record, machines.get(record.session, {}))}"
             for record in self.records

@@ -11,7 +11,19 @@ from typing import Annotated, NoReturn, cast
 
 import typer
 
-from benchsuite.cli import across_runs, baseline, gate, health, profile, results, run, scenarios, time, zoo
+from benchsuite.cli import (
+    across_runs,
+    baseline,
+    gate,
+    health,
+    profile,
+    results,
+    run,
+    scenarios,
+    time,
+    tune,
+    zoo,
+)
 from benchsuite.cli.interrupts import stopped_at_once
 from benchsuite.errors import (
     BAD_INPUT,
@@ -78,6 +90,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "gate-report": gate.gate_report,
     "doctor": health.doctor,
     "selftest": health.selftest,
+    "tune": tune.tune,
 }
 """Name → function, in the order in which help shows them."""
 

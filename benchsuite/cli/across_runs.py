@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 STATUS_FORMATS = ("text", "json")
 COMPARE_FORMATS = ("text", "markdown", "json")
+HISTORY_FORMATS = ("text", "json", "csv", "otava")
 
 
 def status(
@@ -147,9 +148,9 @@ def history(
     Verdicts are findings: the exit code is 0 whatever is found.
     """
     from benchsuite.findings.history_files import to_csv, to_otava
-    from benchsuite.report.history_page import FORMATS, plain
+    from benchsuite.report.history_page import plain
 
-    require_word("--format", format, FORMATS)
+    require_word("--format", format, HISTORY_FORMATS)
     series = _series(folder, scenario)
     if format == "otava":
         _write_otava(to_otava(series), out)
@@ -218,7 +219,7 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
         UsageError: there are no runs, or none of this scenario.
     """
     from benchsuite.findings.history import history as series_of
-    from benchsuite.report.history_page import scenarios
+    from benchsuite.report.words import some
     from benchsuite.results.store import find_runs
 
     paths = find_runs(folder)
@@ -229,10 +230,9 @@ def _series(folder: Path, scenario: str | None = None) -> list[Series]:
         raise UsageError(f"{folder}: none of its {len(paths)} run folders holds a record")
     series = [one for one in everything if scenario is None or one.scenario == scenario]
     if not series:
-        hint = did_you_mean(str(scenario), {one.scenario for one in everything})
-        raise UsageError(
-            f'{folder}: no run of a scenario "{scenario}"{hint}\n  there are: {scenarios(everything)}'
-        )
+        names = sorted({one.scenario for one in everything})
+        hint = did_you_mean(str(scenario), names)
+        raise UsageError(f'{folder}: no run of a scenario "{scenario}"{hint}\n  there are: {some(names, 12)}')
     return series
 
 

@@ -127,9 +127,9 @@ def noise(
     The file goes to `benchsuite gate --noise FILE`: no cell is then called slower within its own noise.
     """
     from benchsuite.gate.formats.console import noise_page
+    from benchsuite.gate.interleave import GateProgress
     from benchsuite.gate.measure import measure_noise
     from benchsuite.gate.noise import write_noise
-    from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import GateRequest, plan
 
     if pairs < 3:
@@ -147,7 +147,8 @@ def noise(
         planned = plan(request)
         for note in planned.notes:
             say(note)
-        measured = measure_noise(request, planned, GateProgress(planned.cells, say), pairs)
+        progress = GateProgress(planned.cells, planned.scenario.gate, say)
+        measured = measure_noise(request, planned, progress, pairs)
     file = out or Path(f"noise-{measured.scenario}.json")
     write_noise(measured, file)
     page = noise_page(measured, file)

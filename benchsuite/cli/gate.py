@@ -100,6 +100,9 @@ def gate(
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Compare commits although files are not committed.")
     ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List cells and say how long it takes; measure nothing.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 5 if a cell is inconclusive.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the result and all records; default runs/gate-….")
@@ -138,7 +141,8 @@ def gate(
         "csv": csv,
     }
     if baseline is not None:
-        for option, value in (("--base", base), ("--candidate", candidate), ("--simulate", simulate)):
+        refused = {"--base": base, "--candidate": candidate, "--simulate": simulate, "--dry-run": dry_run}
+        for option, value in refused.items():
             if value:
                 raise UsageError(f"give --baseline or {option}, not both")
         _compare(
@@ -172,7 +176,7 @@ def gate(
         command=_command_line(),
     )
     require_two_sides(request)
-    _measure(request, noise=noise, strict=strict, files=files)
+    _measure(request, noise=noise, strict=strict, files=files, dry_run=dry_run)
 
 
 def gate_report(
@@ -245,13 +249,14 @@ def _compare(
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 
-def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files) -> NoReturn:
-    """Measure a gate, say what it found, and exit with what that means."""
+def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files, dry_run: bool) -> None:
+    """Measure a gate, say what it found, and exit with what that means; or say how long that takes."""
     from benchsuite.gate.checkout import require_revisions
+    from benchsuite.gate.forecast import outlook
     from benchsuite.gate.formats.console import measured_page
+    from benchsuite.gate.interleave import GateProgress
     from benchsuite.gate.measure import measure_gate, without_cells
     from benchsuite.gate.noise import read_noise, require_fitting
-    from benchsuite.gate.process_progress import GateProgress
     from benchsuite.gate.request import plan
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
@@ -268,9 +273,13 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
             notes = require_fitting(known, noise, planned.environment, planned.cells, pairs)
         for note in (*planned.notes, *notes):
             say(note)
+        if dry_run:
+            print(*outlook(planned.cells, planned.scenario.gate), sep="\n")
+            return
         shares = known.shares if known else {}
+        progress = GateProgress(planned.cells, planned.scenario.gate, say)
         try:
-            result = measure_gate(request, planned, GateProgress(planned.cells, say), shares)
+            result = measure_gate(request, planned, progress, shares)
         except (SideFailed, NotComparableError) as error:
             _write_formats(without_cells(request, planned, error), files)
             raise

@@ -14,9 +14,9 @@ from benchsuite.errors import FAILED, INTERRUPTED, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.results.record import Record
+    from benchsuite.runner.observer import Observer
     from benchsuite.runner.prepare import Request
     from benchsuite.runner.profile import Profiled, ProfileSettings
-    from benchsuite.runner.recorder import Observer
     from benchsuite.runner.workers import Workers
 
 SHOWN = 3

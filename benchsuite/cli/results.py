@@ -11,7 +11,7 @@ import typer
 from benchsuite.cli.options import Figures, Runs, Style, warn, write
 from benchsuite.errors import UsageError, require_word
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.styles import require_style
+from benchsuite.report.figures.layout import require_style
 from benchsuite.text import in_markdown
 
 if TYPE_CHECKING:
@@ -171,7 +171,9 @@ def _print_claims(panel: ClaimsPanel | None) -> None:
         return
     for row in panel.rows:
         style = {"holds": "green", "does not hold": "red", "mixed": "yellow"}.get(row.verdict, "dim")
-        console().print(Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.id}  {row.says}"))
+        console().print(
+            Text.assemble((f"{row.symbol} {row.words}", style), f"  {row.claim.id}  {row.claim.says}")
+        )
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(width=12)
         table.add_column(min_width=22, no_wrap=True)
@@ -181,8 +183,8 @@ def _print_claims(panel: ClaimsPanel | None) -> None:
         for one in row.measured:
             mark = f"{one.symbol} {one.ratio}" if len(row.measured) > 1 else one.ratio
             lines.append(("  here", mark, f"{one.where}: {one.reason}" if one.reason else one.where))
-        lines += [("  published", one.ratio.partition(" (")[0], one.conditions) for one in row.printed]
-        lines.append(("  source", "", row.source))
+        lines += [("  published", one.short, one.conditions) for one in row.printed]
+        lines.append(("  source", "", row.claim.source))
         before = ""
         for name, number, text in lines:
             table.add_row(*(Text(word) for word in ("" if name == before else name, number, text)))

@@ -12,7 +12,7 @@ import typer
 
 from benchsuite.cli.options import Figures, Overrides, Profiles, PythonPath, Style, missing_words
 from benchsuite.errors import FAILED, INTERRUPTED, ExecutorFailed, StorageError, UsageError
-from benchsuite.report.figures.styles import DEFAULT
+from benchsuite.report.figures.layout import DEFAULT
 
 EXCLUDED_SHOWN = 100
 """Excluded cells that `--dry-run` lists."""
@@ -81,7 +81,7 @@ def run(
     Ctrl-C, SIGTERM and SIGHUP end the cell that is under way and write the report; once more stops at once.
     """
     from benchsuite.api.runs import completed, words
-    from benchsuite.report.figures.styles import require_style
+    from benchsuite.report.figures.layout import require_style
     from benchsuite.runner.executors.table import require_executor
     from benchsuite.runner.prepare import Request
 
@@ -238,7 +238,7 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     rough = "rough: from a matrix product timed now"
     if len(estimates) < count:
         rough += f", and from the {len(estimates)} cells above, drawn from all; the others are not listed"
-    print(f"{count} cells, about {seconds:.0f} s ({rough})")
+    print(f"{count} cell{'s' if count > 1 else ''}, about {seconds:.0f} s ({rough})")
 
 
 def print_estimates(estimates: Sequence[CellEstimate]) -> None:

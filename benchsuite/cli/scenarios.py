@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,14 +29,20 @@ def init(
     ] = "my_package.my_module:MyAttention",
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("scenario.yaml"),
     network: Annotated[bool, typer.Option("--network", help="It is a whole network.")] = False,
+    pythonpath: PythonPath = None,
 ) -> None:
     """Write a commented scenario for a mixer or network of your own, beside known ones."""
+    from benchsuite.plugins import require_folders
     from benchsuite.scenario.shorthand import starter
     from benchsuite.zoo.catalogue import runs_on_sdpa
 
     if ":" not in target:
         raise UsageError(f'{target}: write your own as package.module:Class, such as "my_layers:MyAttention"')
-    text = starter(target, str(out), network=network, sdpa=runs_on_sdpa(target))
+    folders = tuple(pythonpath or ())
+    require_folders(folders)
+    where = "".join(f" --pythonpath {shlex.quote(folder)}" for folder in folders)
+    sdpa = runs_on_sdpa(target, folders)
+    text = starter(target, str(out), where, network=network, sdpa=sdpa)
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -43,7 +50,7 @@ def init(
         raise UsageError(f"{out}: is there already; name another with --out") from None
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
-    print(f"{out} is written; next: benchsuite check {out}")
+    print(f"{out} is written; next: benchsuite check {out}{where}")
 
 
 def check(
@@ -159,11 +166,10 @@ def _placed(lines: list[str], checked: Checked, error: UsageError) -> list[Probl
 def _problem_of(target: str, message: str, checked: Checked) -> Problem:
     """A problem at the first entry of a subject."""
     from benchsuite.scenario.messages import problem_at
-    from benchsuite.scenario.subjects import axis_of
 
     assert checked.scenario is not None
     assert checked.root is not None
     entries = [entry.name for entry in checked.scenario.sweep.entries]
     number = entries.index(target) if target in entries else 0  # a profile of the device may have brought it
-    place = ("sweep", axis_of(checked.scenario.subject), number, "name")
+    place = ("sweep", *checked.scenario.sweep.place(number), "name")
     return problem_at(checked.root.deepest(place)[0], message)

@@ -13,6 +13,7 @@ from benchsuite.cli.options import PythonPath, warn
 from benchsuite.errors import BAD_INPUT, MISMATCH, UsageError, require_word
 
 if TYPE_CHECKING:
+    from benchsuite.analyse.analysis import AnalysisSettings
     from benchsuite.analyse.data import Analyses
     from benchsuite.parity.compare import ParityRow
     from benchsuite.results.cell import Cell
@@ -30,11 +31,9 @@ def list_(
     ] = "text",
 ) -> None:
     """List the shipped scenarios, the mixers, the networks, or the blocks around and inside of mixers."""
-    lists = {"scenarios": _scenarios, "mixers": _mixers, "backbones": _backbones, "blocks": _blocks}
-    require_word("list", what, tuple(lists))
+    require_word("list", what, ("scenarios", "mixers", "backbones", "blocks"))
     require_word("--format", format, LISTS)
-    rows, full = lists[what]()
-    _print_list(rows, full, format)
+    _print_list(*_rows(what), format)
 
 
 def show(
@@ -158,39 +157,22 @@ def analyse(
     _write_analyses(Analyses(subjects=tuple(subjects)), folder, out)
 
 
-def _scenarios() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
-    """Rows for people, and for programs."""
-    from benchsuite.scenario.load import shipped, title
-
-    rows = [{"name": name, "title": title(path)} for name, path in sorted(shipped().items())]
-    return rows, [{**one} for one in rows]
-
-
-def _mixers() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
-    """Rows for people, and for programs. Warns of packages' mixers that cannot be used."""
+def _rows(what: str) -> tuple[Sequence[Mapping[str, str]], Sequence[Mapping[str, str | list[str]]]]:
+    """A list for people, and for programs. Warns of packages' mixers that cannot be used."""
     from benchsuite.plugins import plugins, search_path
-    from benchsuite.zoo.catalogue import mixer_entries
-    from benchsuite.zoo.listing import entry_data, row
+    from benchsuite.scenario.load import shipped, title
+    from benchsuite.zoo.catalogue import block_entries, mixer_entries
+    from benchsuite.zoo.listing import backbone_rows, entry_data, row
 
-    warn(plugins(search_path()).warnings)
-    entries = mixer_entries()
-    return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
-
-
-def _backbones() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
-    """Rows for people, and for programs."""
-    from benchsuite.zoo.listing import backbone_rows
-
-    backbones = backbone_rows()
-    return backbones, [{**one} for one in backbones]
-
-
-def _blocks() -> tuple[list[dict[str, str]], list[dict[str, str | list[str]]]]:
-    """Rows for people, and for programs."""
-    from benchsuite.zoo.catalogue import block_entries
-    from benchsuite.zoo.listing import entry_data, row
-
-    entries = block_entries()
+    if what == "scenarios":
+        rows = [{"name": name, "title": title(path)} for name, path in sorted(shipped().items())]
+        return rows, rows
+    if what == "backbones":
+        rows = backbone_rows()
+        return rows, rows
+    if what == "mixers":
+        warn(plugins(search_path()).warnings)
+    entries = mixer_entries() if what == "mixers" else block_entries()
     return [row(entry) for entry in entries], [entry_data(entry) for entry in entries]
 
 
@@ -257,12 +239,13 @@ def _printed_parity(rows: Iterable[ParityRow]) -> list[ParityRow]:
     return done
 
 
-def _cells_to_analyse(what: list[str], only: list[str], settings: object) -> tuple[Path | None, list[Cell]]:
+def _cells_to_analyse(
+    what: list[str], only: list[str], settings: AnalysisSettings
+) -> tuple[Path | None, list[Cell]]:
     """The run folder, if one was named, and what is to be looked into."""
-    from benchsuite.analyse.analysis import AnalysisSettings, cell_of, cells_of
+    from benchsuite.analyse.analysis import cell_of, cells_of
     from benchsuite.results.store import read_run
 
-    assert isinstance(settings, AnalysisSettings)
     if not any(Path(name).is_dir() for name in what):
         if only:
             raise UsageError("--only chooses from a run folder, and none was named")
@@ -299,10 +282,10 @@ def _analyse_params(given: list[str]) -> dict[str, object]:
 
 def _write_analyses(analyses: Analyses, folder: Path | None, out: Path | None) -> None:
     """Write numbers and page, and print where the page is."""
-    from benchsuite.analyse.data import ANALYSES, write_analyses
-    from benchsuite.report.analyses_section import render
+    from benchsuite.analyse.data import write_analyses
+    from benchsuite.analyse.page import render
     from benchsuite.report.page import render as render_report
-    from benchsuite.results.store import REPORT, read_run
+    from benchsuite.results.store import ANALYSES, REPORT, read_run
 
     try:
         if folder is not None and out is None:

@@ -97,7 +97,7 @@ class Judgement:
 
 def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
     """The verdict on every claim, in order, from the frame of one run (`results/frame.py`)."""
-    rows = frame.to_dict("records")
+    rows = frame.to_dict("records") if claims else []
     cells = [_cell(row) for row in rows]
     pairings = [pairing(claim, cells) for claim in claims]
     open_cases = [

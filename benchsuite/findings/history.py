@@ -26,7 +26,7 @@ from benchsuite.stats.trend import Step, Trend, trend
 
 SHORT = 7
 """Letters of a commit that are shown."""
-UNKNOWN = "unknown"
+UNKNOWN = "unknown revision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class HistoryPoint:
 
     @property
     def revision(self) -> str:
-        """ "abc1234"; "abc1234+" with uncommitted changes; "unknown"."""
+        """ "abc1234"; "abc1234+" with uncommitted changes; "unknown revision"."""
         return f"{self.commit[:SHORT]}{'+' if self.dirty else ''}" if self.commit else UNKNOWN
 
 
@@ -134,9 +134,8 @@ class Series:
 
 def revision_range(before: HistoryPoint, after: HistoryPoint) -> str:
     """ "abc1234..def5678"; the one revision if it is the same on both sides."""
-    if before.revision == after.revision != UNKNOWN:
-        return before.revision
-    return f"{before.revision}..{after.revision}"
+    same = before.revision == after.revision
+    return before.revision if same else f"{before.revision}..{after.revision}"
 
 
 def points_of(run: Run) -> Iterator[tuple[str, str, HistoryPoint]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchsuite.labels import cell_names, setting_names
-from benchsuite.results.cell import SETTINGS, Cell
+from benchsuite.results.cell import OF_LAYERS, SETTINGS, Cell
 from benchsuite.results.machine import noise_of
 from benchsuite.results.record import Record
 from benchsuite.results.round_timings import round_medians
@@ -40,10 +40,11 @@ def relative(
     Args:
         first: the name to hold the others against, where it was timed; the fastest if None.
     """
+    axes = _of_a_setting([record.cell for record in records])
     settings: dict[tuple[Any, ...], list[Record]] = {}
     for record in records:
         if record.timing is not None:
-            settings.setdefault(_setting(record.cell), []).append(record)
+            settings.setdefault(tuple(getattr(record.cell, axis) for axis in axes), []).append(record)
 
     def rank(record: Record) -> tuple[bool, float]:
         return record.cell.name != first, _seconds(record)
@@ -75,18 +76,21 @@ def in_words(comparisons: Sequence[Relative]) -> Iterator[str]:
 
 
 def _sentence(first: str, other: str, decision: Decision) -> str:
-    times = f"{decision.ratio:.2f}"
+    digits = 2 if decision.ratio < 100 else 0
+    times = f"{decision.ratio:.{digits}f}"
     if not math.isnan(decision.lo):
-        times += f" ± {(decision.hi - decision.lo) / 2:.2f}"
+        times += f" ± {(decision.hi - decision.lo) / 2:.{digits}f}"
     if decision.side in ("above", "below"):
         return f"{first} is {times} times as fast as {other}"
     why = "no significant difference" if decision.side == "same" else f"undecided: {decision.reason}"
     return f"{first} and {other}: {why} ({times} times as fast)"
 
 
-def _setting(cell: Cell) -> tuple[Any, ...]:
-    """All axes but the kernel, which belongs to what is compared."""
-    return tuple(getattr(cell, axis) for axis in SETTINGS if axis != "kernel")
+def _of_a_setting(cells: Sequence[Cell]) -> list[str]:
+    """The axes on which compared cells agree: all but the kernel, which belongs to what is compared, and all
+    that only a mixer has, where networks stand beside mixers."""
+    mixed = len({cell.subject == "backbone" for cell in cells}) > 1
+    return [axis for axis in SETTINGS if axis != "kernel" and not (mixed and axis in OF_LAYERS)]
 
 
 def _rounds(record: Record) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.findings.count_changes import GROUPS, Change
+from benchsuite.gate.result import GateCell
 from benchsuite.scenario.gate_settings import ExactPolicy
 
 
@@ -77,3 +78,9 @@ def regressions(
 def unused(changes: Sequence[Change], accepted: Iterable[Accepted]) -> tuple[Accepted, ...]:
     """What was accepted and is no change at all, so that it can be taken away again."""
     return tuple(one for one in accepted if not any(one.covers(change) for change in changes))
+
+
+def notes_on_unused(cells: Iterable[GateCell], accepted: Iterable[Accepted]) -> tuple[str, ...]:
+    """Notes on what was accepted and is no change of any of these cells."""
+    changes = [change for cell in cells for change in cell.changes]
+    return tuple(f"--accept {one}: nothing of it changed" for one in unused(changes, accepted))

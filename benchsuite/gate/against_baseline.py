@@ -13,7 +13,7 @@ from typing import Any
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
-from benchsuite.gate.accept import Accepted, accepted_of, parse_accepted, regressions, unused
+from benchsuite.gate.accept import Accepted, accepted_of, notes_on_unused, parse_accepted, regressions
 from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
@@ -22,15 +22,16 @@ from benchsuite.gate.baseline import (
     read,
     self_test_noise,
 )
-from benchsuite.gate.decide import CellDecision, aa_noise, corrected, decide_unpaired
+from benchsuite.gate.decide import CellDecision, corrected, decide_unpaired
 from benchsuite.gate.exact_baseline import count_scenarios
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
-from benchsuite.gate.verdicts import Verdicts
+from benchsuite.gate.verdicts import absent
 from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
+from benchsuite.stats.evidence import aa_noise
 
 _COUNTS = ("params", "macs")
 """Numbers that a cell without times stands for."""
@@ -66,22 +67,19 @@ def against_baseline(
     accepted = parse_accepted(accept)
     if baseline.kind == "exact":
         now = count_scenarios(names or baseline.sources, beside=file.parent, pythonpath=pythonpath)
-        found = exact_result(
-            baseline, now, accepted=accepted, missing=policy, command=command, base=str(file)
-        )
         search = (word for folder in pythonpath for word in ("--pythonpath", folder))
-        return replace(found, accept=shlex.join(["benchsuite", "baseline", "accept", str(file), *search]))
-    if not names:
+        found = replace(
+            _exact_result(baseline, now, accepted),
+            accept=shlex.join(["benchsuite", "baseline", "accept", str(file), *search]),
+        )
+    elif names:
+        runs = [read_run(Path(name)) for name in names]
+        found = _run_result(baseline, runs, accepted, read_noise(noise) if noise else None)
+    else:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
-    return run_result(
-        baseline,
-        [read_run(Path(name)) for name in names],
-        accepted=accepted,
-        noise=read_noise(noise) if noise else None,
-        missing=policy,
-        command=command,
-        base=str(file),
-    )
+    if not found.refused:
+        _require_common(found.cells, file)
+    return replace(found, base=f"baseline {file}", missing=policy, command=command)
 
 
 def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
@@ -91,37 +89,32 @@ def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
     raise UsageError(f"--missing {word}: allowed: {', '.join(MISSING_POLICIES)}")
 
 
-def exact_cells(
-    old: Sequence[BaselineCell], new: Sequence[BaselineCell], accepted: Sequence[Accepted] = ()
-) -> tuple[GateCell, ...]:
-    """Verdicts by exact numbers alone: any that differs, and that nobody has accepted, is a regression."""
-    return tuple(_exact(a, b, "any", accepted) for a, b in _beside(old, new))
-
-
-def timed_cells(
+def judge_cells(
     baseline: Baseline,
     new: Sequence[BaselineCell],
-    noise: float | None,
+    *,
+    noise: float | None = None,
     own_noise: Mapping[str, float] | None = None,
     accepted: Sequence[Accepted] = (),
-) -> Verdicts:
-    """Verdicts by times and exact numbers.
+) -> tuple[GateCell, ...]:
+    """Verdicts by exact numbers, and by times where both sides have some.
 
     Args:
         noise: by how much two processes differ on the machine, as a share; None if nobody knows.
         own_noise: the same of single cells, by id, where it was measured; it counts instead of `noise`.
     """
     rule = baseline.rule
+    policy: ExactPolicy = "any" if baseline.kind == "exact" else rule.exact
     pairs = _beside(baseline.cells, new)
     timed = {b.id: (a, b) for a, b in pairs if a and b and a.log_medians and b.log_medians}
     alone = {key: _decision(a, b, rule, (own_noise or {}).get(key, noise)) for key, (a, b) in timed.items()}
     decisions = corrected(alone, rule)
     cells = []
     for a, b in pairs:
-        exact = _exact(a, b, rule.exact, accepted)
-        decision = decisions.of.get(exact.id)
+        exact = _exact(a, b, policy, accepted)
+        decision = decisions.get(exact.id)
         cells.append(_timed(exact, *timed[exact.id], decision) if decision else _untimed(exact, a, b))
-    return Verdicts(tuple(cells), decisions.tested, decisions.by_chance)
+    return tuple(cells)
 
 
 def _beside(
@@ -165,7 +158,7 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == now:
         return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
     if old.status == "ok" != new.status:
-        return "broken", f"{now}: {new.reason}"
+        return "removed" if absent(new.reason) else "broken", f"{now}: {new.reason}"
     if was == "ok":
         return "no longer counted", f"{now}: {new.reason}"
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
@@ -193,56 +186,33 @@ def _decision(old: BaselineCell, new: BaselineCell, rule: Gate, noise: float | N
 
 
 def _timed(exact: GateCell, old: BaselineCell, new: BaselineCell, decision: CellDecision) -> GateCell:
-    verdict: CellVerdict = decision.verdict
-    if exact.verdict != "equal" and decision.verdict != "slower":
-        verdict = exact.verdict
+    """The cell by the gravest that applies: slower, what its counts say, what else its times say."""
+    by_times = exact.verdict == "equal" or decision.verdict == "slower"
     return replace(
         exact,
-        verdict=verdict,
-        reason=exact.reason or decision.reason,
+        verdict=decision.verdict if by_times else exact.verdict,
+        reason=decision.reason if by_times else exact.reason,
         base_s=math.exp(statistics.fmean(old.log_medians)),
         candidate_s=math.exp(statistics.fmean(new.log_medians)),
         decision=decision,
     )
 
 
-def exact_result(
-    old: Baseline,
-    new: Baseline,
-    *,
-    accepted: Sequence[Accepted] = (),
-    missing: MissingPolicy = "fail",
-    command: str = "",
-    base: str = "",
-) -> GateResult:
-    """Exact numbers alone; no machine matters.
-
-    Raises:
-        UsageError: the two have no cell in common.
-    """
-    cells = exact_cells(old.cells, new.cells, accepted)
-    _require_common(cells, base)
+def _exact_result(old: Baseline, new: Baseline, accepted: Sequence[Accepted]) -> GateResult:
+    """Exact numbers alone; no machine matters."""
+    cells = judge_cells(old, new.cells, accepted=accepted)
     return GateResult(
         scenario=new.name,
-        base=f"baseline {base}",
+        base="",
         candidate="this code",
         machine='any: counted on "meta"',
         cells=cells,
-        notes=_unused(cells, accepted),
-        missing=missing,
-        command=command,
+        notes=notes_on_unused(cells, accepted),
     )
 
 
-def run_result(
-    old: Baseline,
-    runs: Sequence[Run],
-    *,
-    accepted: Sequence[Accepted] = (),
-    noise: GateNoise | None = None,
-    missing: MissingPolicy = "fail",
-    command: str = "",
-    base: str = "",
+def _run_result(
+    old: Baseline, runs: Sequence[Run], accepted: Sequence[Accepted], noise: GateNoise | None
 ) -> GateResult:
     """Runs, each of which is one process of every cell, against a baseline of the same machine.
 
@@ -250,37 +220,34 @@ def run_result(
         noise: of cells of this machine; for others, what self-tests said to the baseline and the runs counts.
 
     Raises:
-        UsageError: the two have no cell in common, or the runs are of several scenarios.
+        UsageError: the runs are of several scenarios.
     """
     one_scenario(runs)
-    machines = [one for run in runs for one in run.environments.values()] or [{}]
+    machines = [one for run in runs for one in run.environments.values()]
     differences = _differences(old, runs, machines)
-    known = _known(old, machines)
+    refused = [one for one in differences if one.level == "refuse"]
+    known = max(
+        (one for one in (old.noise, *map(self_test_noise, machines)) if one is not None), default=None
+    )
     own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
-    processes = counted(len(runs), "process", "processes")
-    unread = tuple(text for run in runs for text in run.warnings)
-    refused = [one for one in differences if one.level == "refuse"]
-    verdicts = Verdicts((), 0, 0.0)
+    cells: tuple[GateCell, ...] = ()
     if not refused:
-        verdicts = timed_cells(old, new.cells, known, own, accepted)
-        _require_common(verdicts.cells, base)
-    if known is not None and any(cell.id not in own for cell in verdicts.cells):
+        cells = judge_cells(old, new.cells, noise=known, own_noise=own, accepted=accepted)
+    if known is not None and any(cell.id not in own for cell in cells):
         notes = (*notes, _NOISE.format(100 * known))
+    unread = tuple(text for run in runs for text in run.warnings)
+    processes = counted(len(runs), "process", "processes")
     return GateResult(
         scenario=new.name,
-        base=f"baseline {base}",
+        base="",
         candidate=f"{', '.join(str(run.path) for run in runs)} ({processes})",
         machine=machine_words(machines[0]),
-        cells=verdicts.cells,
+        cells=cells,
         rule=old.rule,
-        tested=verdicts.tested,
-        by_chance=verdicts.by_chance,
         differences=tuple(differences),
         refused="; ".join(f"{one.label} was {one.old}, now {one.new}: {one.why}" for one in refused),
-        notes=(*notes, *_unused(verdicts.cells, accepted), *unread),
-        missing=missing,
-        command=command,
+        notes=(*notes, *notes_on_unused(cells, accepted), *unread),
         unread=unread,
     )
 
@@ -295,12 +262,6 @@ def _differences(old: Baseline, runs: Sequence[Run], machines: Sequence[Mapping[
     return differences
 
 
-def _known(old: Baseline, machines: Sequence[Mapping[str, Any]]) -> float | None:
-    """The largest noise that self-tests have told; None if none has."""
-    noises = [old.noise, *map(self_test_noise, machines)]
-    return max([one for one in noises if one is not None], default=None)
-
-
 def _own_noise(
     noise: GateNoise | None, machine: Mapping[str, Any], runs: Sequence[Run]
 ) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -312,15 +273,11 @@ def _own_noise(
     return {cell.id: aa_noise(cell.log_ratios, 1) for cell in noise.cells}, notes
 
 
-def _require_common(cells: Sequence[GateCell], base: str) -> None:
+def _require_common(cells: Sequence[GateCell], file: Path) -> None:
     if all(cell.base is None or cell.candidate is None for cell in cells):
         gone = next((cell.id for cell in cells if cell.candidate is None), "none")
         new = next((cell.id for cell in cells if cell.base is None), "none")
         raise UsageError(
-            f"{base}: has no cell in common with what it is compared with (there: {gone}, …; here: {new}, …)"
+            f"{file}: has no cell in common with what it is compared with "
+            f"(there: {gone}, …; here: {new}, …); if that is meant, write the baseline anew"
         )
-
-
-def _unused(cells: Sequence[GateCell], accepted: Sequence[Accepted]) -> tuple[str, ...]:
-    changes = [change for cell in cells for change in cell.changes]
-    return tuple(f"--accept {one}: nothing of it changed" for one in unused(changes, accepted))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import math
@@ -10,7 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -18,16 +17,12 @@ from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import Counts, counts_of
 from benchsuite.findings.fingerprint import PROPERTIES, over_sessions
 from benchsuite.gate.decide import ENOUGH, log_median
-from benchsuite.io import parse, write_whole
+from benchsuite.gate.versioned_file import VersionedFile, write_file
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record, Status
-from benchsuite.results.shapes import require_environment
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.stats.intervals import t_quantile
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 Kind = Literal["exact", "run"]
 _LEFT_OUT = ("command", "started_at", "ceilings")
@@ -207,14 +202,20 @@ def file_name(name: str, machine: Mapping[str, Any]) -> str:
     return f"{name}-{machine_digest(machine)}.json"
 
 
-BASELINE_VERSION = 1
-"""Of the file; it counts up when a field changes its meaning."""
+STORED = VersionedFile(
+    holds=Baseline,
+    version=1,
+    noun="a baseline",
+    made_by="`benchsuite baseline update RUN` or `benchsuite baseline exact SCENARIO`",
+    machine=lambda baseline: baseline.machine,
+)
+load, read = STORED.load, STORED.read
 
 
 def dump(baseline: Baseline) -> str:
     """The file's text. What is at its default is left out."""
     head = {
-        "version": BASELINE_VERSION,
+        "version": STORED.version,
         "kind": baseline.kind,
         "name": baseline.name,
         "sources": list(baseline.sources),
@@ -230,66 +231,9 @@ def dump(baseline: Baseline) -> str:
     return "{\n" + ",\n".join([*lines, f'"cells": [\n{cells}\n]']) + "\n}\n"
 
 
-def load(text: str, name: str) -> Baseline:
-    """What `dump` wrote.
-
-    Args:
-        name: of the file, for messages.
-
-    Raises:
-        UsageError: it is no baseline, or another version of benchsuite wrote it.
-    """
-    try:
-        data: Any = parse(text)
-        version = data.pop("version")
-        if version != BASELINE_VERSION:
-            raise UsageError(_other_version(name, version))
-        baseline = _adapter().validate_python(data)
-        require_environment(baseline.machine)
-        return baseline
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{name}: not a baseline: {str(error).splitlines()[0]}") from error
-
-
-def read(path: Path) -> Baseline:
-    """The baseline in a file.
-
-    Raises:
-        UsageError: there is none, or it cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path}: cannot be read: {error.strerror}; make one with `benchsuite baseline update RUN` or "
-            f"`benchsuite baseline exact SCENARIO --out {path}`"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a baseline: {error}") from error
-    return load(text, str(path))
-
-
 def write(baseline: Baseline, path: Path) -> None:
-    """Write the file whole: a reader sees the old one or the new one.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, dump(baseline))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _other_version(name: str, version: object) -> str:
-    newer = isinstance(version, int) and version > BASELINE_VERSION
-    todo = (
-        "update with: pip install --upgrade benchsuite"
-        if newer
-        else "make it anew with `benchsuite baseline update RUN` or `benchsuite baseline exact SCENARIO`"
-    )
-    return f"{name}: version {version!r} of a baseline, this benchsuite reads {BASELINE_VERSION}; {todo}"
+    """Write the file whole; raises UsageError if it cannot be written."""
+    write_file(path, dump(baseline))
 
 
 def _line(value: object) -> str:
@@ -298,18 +242,7 @@ def _line(value: object) -> str:
 
 def _plain(cell: BaselineCell) -> dict[str, Any]:
     data = {key: value for key, value in asdict(cell).items() if value not in ("", {}, (), "ok")}
-    empty: dict[str, Any] = {"config": {}, "forward": {}}
-    defaults = (
-        {f.name: f.default for f in fields(Cell) if f.default is not MISSING}
-        | empty
-        | {"config": {}, "forward": {}}
-    )
+    defaults = {f.name: f.default for f in fields(Cell) if f.default is not MISSING}
+    defaults |= {"config": {}, "forward": {}}
     data["cell"] = {key: value for key, value in asdict(cell.cell).items() if defaults.get(key, ...) != value}
     return data
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[Baseline]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Baseline)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchsuite.errors import BenchsuiteError, UsageError
 from benchsuite.gate.interleave import SIDES, SideName
-from benchsuite.gate.processes import GateSide, interpreter
+from benchsuite.gate.layer import make_layer
+from benchsuite.gate.processes import GateSide, failed, interpreter, set_up
 from benchsuite.gate.request import GateRequest
 
 WORKTREE = "WORKTREE"
@@ -44,10 +45,7 @@ def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
     """Base and candidate; the worktrees that they needed are gone afterwards."""
     if request.base is None:
         folder = Path.cwd()
-        yield OpenedSides({
-            name: _side(request, name, folder, f"python {_python(request, name) or 'of this environment'}")
-            for name in SIDES
-        })  # fmt: skip
+        yield OpenedSides({name: _side(request, name, folder) for name in SIDES})
         return
     repository, revisions, notes = _compared(request, request.base)
     if revisions[0].commit == revisions[1].commit and _alike(request, revisions, repository):
@@ -61,6 +59,40 @@ def open_sides(request: GateRequest) -> Iterator[OpenedSides]:
             if not (revision.files or request.submodules) and (top / ".gitmodules").is_file():
                 notes += (f"the submodules of {revision.words} are empty: --submodules checks them out",)
         yield OpenedSides(sides, root=repository.root, notes=notes)
+
+
+@contextlib.contextmanager
+def installed(
+    sides: Mapping[SideName, GateSide], command: str | None, logs: Path
+) -> Iterator[Mapping[SideName, GateSide]]:
+    """The sides, each in an environment of its own in which the command has run; as they are without one.
+
+    An environment has all packages of the side's interpreter, and is gone afterwards. The paths of both are
+    of one length, since the size of the environment variables may move the stack of a process, and with it
+    its times.
+
+    Args:
+        command: of `--setup`; runs in the folder of each side, with `python` and `pip` of its environment.
+        logs: folder for what it prints.
+
+    Raises:
+        SideFailed: an environment cannot be made, or the command failed.
+    """
+    if command is None:
+        yield sides
+        return
+    logs.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="benchsuite-env-") as home:
+        ready = {}
+        for letter, (name, side) in zip("ab", sides.items(), strict=True):
+            folder = Path(home).resolve() / letter
+            try:
+                python = make_layer(side.python, folder)
+            except subprocess.CalledProcessError as error:
+                raise failed(side, "no environment can be made for --setup", error.stderr) from None
+            ready[name] = replace(side, python=str(python), env=folder)
+            set_up(ready[name], command, logs / f"setup-{name}.log")
+        yield ready
 
 
 def require_revisions(request: GateRequest) -> None:
@@ -258,11 +290,8 @@ def _alike(request: GateRequest, revisions: Sequence[Revision], repository: Repo
     return not files and request.base_python == request.candidate_python
 
 
-def _python(request: GateRequest, name: SideName) -> str | None:
-    return request.base_python if name == "base" else request.candidate_python
-
-
-def _side(request: GateRequest, name: SideName, folder: Path, words: str) -> GateSide:
+def _side(request: GateRequest, name: SideName, folder: Path, words: str = "") -> GateSide:
+    python = request.base_python if name == "base" else request.candidate_python
     for path in request.pythonpath:
         if Path(path).is_absolute():
             raise UsageError(
@@ -271,9 +300,9 @@ def _side(request: GateRequest, name: SideName, folder: Path, words: str) -> Gat
             )
     return GateSide(
         name=name,
-        words=words,
+        words=words or f"python {python or 'of this environment'}",
         folder=folder,
-        python=interpreter(_python(request, name), folder),
+        python=interpreter(python, folder),
         pythonpath=request.pythonpath,
     )
 

@@ -46,7 +46,7 @@ class Evidence:
     Attributes:
         screen, fresh: log ratios of the pairs, candidate over base, in order of measurement. With no screen,
             `fresh` decides at once.
-        noise: the cell's own A/A noise as a share (`aa_noise`); 0 if nobody knows.
+        noise: the cell's own A/A noise as a share (`stats.evidence.aa_noise`); 0 if nobody knows.
     """
 
     screen: tuple[float, ...] = ()
@@ -78,22 +78,6 @@ class CellDecision:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """The verdicts on the times of all cells.
-
-    Attributes:
-        of: cell → decision, in the order of the evidence.
-        tested: cells that were decided by an interval.
-        by_chance: how many of them the intervals would call slower by chance, at most and on average, if
-            none were slower than its limit.
-    """
-
-    of: Mapping[str, CellDecision]
-    tested: int
-    by_chance: float
-
-
 def log_median(samples: Sequence[float]) -> float:
     """The value of a process: the logarithm of the median of its samples.
 
@@ -103,53 +87,28 @@ def log_median(samples: Sequence[float]) -> float:
     return math.log(quantile(samples, 0.5))
 
 
-def aa_noise(ratios: Sequence[float], pairs: int) -> float:
-    """What a comparison of a cell with itself comes to by chance: a share that 95 % of them stay below.
-
-    Args:
-        ratios: log ratios of pairs in which both sides are the same code.
-        pairs: how many the comparison is to be the mean of.
-
-    Raises:
-        ValueError: there are no ratios.
-    """
-    if not ratios:
-        raise ValueError("noise needs a pair")
-    around = math.sqrt(statistics.fmean(ratio**2 for ratio in ratios))  # around 1, which is known to be true
-    return math.expm1(t_quantile(0.95, len(ratios)) * around / math.sqrt(pairs))
-
-
 def flagged(evidence: Evidence, rule: Gate) -> bool:
     """Whether the cell needs fresh pairs: it failed its screen, or has none."""
     return not evidence.screen or statistics.median(evidence.screen) > math.log1p(_limit(evidence, rule))
 
 
-def decide_all(cells: Mapping[str, Evidence], rule: Gate) -> Decisions:
-    """The verdict on every cell, from pairs of processes, corrected for how many were tested.
-
-    Tested are the cells with fresh pairs: those pairs know nothing of the screen, so that it need not be paid
-    for.
-    """
-    return corrected({cell: decide(evidence, rule) for cell, evidence in cells.items()}, rule)
-
-
-def corrected(decisions: Mapping[str, CellDecision], rule: Gate) -> Decisions:
-    """Verdicts on cells by themselves → verdicts on all of them.
+def corrected(decisions: Mapping[str, CellDecision], rule: Gate) -> dict[str, CellDecision]:
+    """Verdicts on cells by themselves → verdicts on all of them, corrected for how many were tested.
 
     Of a hundred unchanged cells some look slower. A cell that is slower by itself stays so only if its
     p-value passes Benjamini and Hochberg's test among all that were decided by an interval of their own
-    processes; else it is inconclusive.
+    processes, which the pairs of a screen are not; else it is inconclusive.
     """
-    tested = {cell: one.p for cell, one in decisions.items() if not math.isnan(one.p)}
-    believed = stats.discoveries(list(tested.values()), rule.false_discovery)
-    why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
-    doubtful = {
-        cell: replace(decisions[cell], verdict="inconclusive", reason=why)
-        for cell, sure in zip(tested, believed, strict=True)
-        if not sure and decisions[cell].verdict == "slower"
+    tested = stats.Family.of(
+        [one.p for one in decisions.values() if not math.isnan(one.p)], rule.false_discovery
+    )
+    why = f"slower by itself, but not surely enough among {tested.size} cells that were tested"
+    return {
+        cell: replace(one, verdict="inconclusive", reason=why)
+        if one.verdict == "slower" and one.p > tested.bound
+        else one
+        for cell, one in decisions.items()
     }
-    by_chance = expected_by_chance(len(tested), rule.confidence)
-    return Decisions({**decisions, **doubtful}, len(tested), by_chance)
 
 
 def decide(evidence: Evidence, rule: Gate) -> CellDecision:

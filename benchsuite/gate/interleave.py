@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal
 
+from benchsuite.format import duration
+from benchsuite.gate.forecast import rough_seconds
 from benchsuite.gate.verdicts import ProcessPair, Records, to_decide
+from benchsuite.labels import cell_names
+from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
 from benchsuite.scenario.gate_settings import Gate
 
@@ -43,20 +48,52 @@ class ProcessRun:
         return f"{'fresh' if self.fresh else 'screen'}-{self.pair}-{self.side}"
 
 
-class GateObserver(Protocol):
-    """Is told how a gate goes."""
+class GateProgress:
+    """Progress of a gate in lines of text.
+
+    Args:
+        rule: the pairs, and how long a process samples a cell.
+        say: takes a line.
+    """
+
+    def __init__(self, cells: Sequence[Cell], rule: Gate, say: Callable[[str], None]) -> None:
+        self._names = cell_names(cells)
+        self._rule = rule
+        self._say = say
+        self._began = 0.0
+        self._screened = False
+        self._pace = 1.0
 
     def begins(self, process: ProcessRun) -> None:
         """A process is about to start."""
-        ...
+        if not self._began:
+            more = "" if process.fresh else ", and more for what they flag"
+            cells, pairs = counted(len(self._names), "cell"), counted(process.pairs, "pair")
+            self._say(f"measuring {cells} in {pairs} of processes, about {self._about(process.pairs)}{more}")
+        self._began = time.monotonic()
 
     def ends(self, process: ProcessRun) -> None:
         """It has left its records."""
-        ...
+        stage = "fresh pair" if self._screened else "pair"
+        took = time.monotonic() - self._began
+        self._pace = took / (rough_seconds(len(process.cells), 1, self._rule) / 2)
+        place = f"{stage} {process.pair}/{process.pairs}"
+        self._say(f"{place}  {process.side:<9}  {counted(len(process.cells), 'cell')}  {took:.1f} s")
 
     def flagged(self, cells: Sequence[Cell], of: int) -> None:
         """The screen is over and has flagged these."""
-        ...
+        self._screened = True
+        if not cells:
+            self._say("the screen flags no cell")
+            return
+        names = "; ".join(self._names[cell.id] for cell in cells)
+        about = duration(self._pace * rough_seconds(len(cells), self._rule.pairs, self._rule))
+        self._say(
+            f"the screen flags {len(cells)} of {of} cells, which get fresh pairs: {names}; about {about}"
+        )
+
+    def _about(self, pairs: int) -> str:
+        return duration(rough_seconds(len(self._names), pairs, self._rule))
 
 
 Measure = Callable[[ProcessRun], Records]
@@ -66,7 +103,7 @@ def interleaved(
     has: Mapping[SideName, Sequence[Cell]],
     rule: Gate,
     measure: Measure,
-    observer: GateObserver,
+    progress: GateProgress,
     *,
     seed: int = 0,
     noise: Mapping[str, float] | None = None,
@@ -80,12 +117,12 @@ def interleaved(
         has: the cells of either side; a cell of one side only is measured in the first pair, for its status.
     """
     shared = [cell for cell in has["base"] if cell in has["candidate"]]
-    interleaver = _Interleaver(has, measure, observer, seed)
+    interleaver = _Interleaver(has, measure, progress, seed)
     due = shared
     if rule.screen:
         interleaver.stage(shared, rule.screen, fresh=False)
         due = to_decide(shared, interleaver.pairs, rule, noise or {})
-        observer.flagged(due, len(shared))
+        progress.flagged(due, len(shared))
     interleaver.stage(due, rule.pairs, fresh=True)
     return interleaver.pairs
 
@@ -94,12 +131,12 @@ class _Interleaver:
     """Runs stages and keeps their pairs."""
 
     def __init__(
-        self, has: Mapping[SideName, Sequence[Cell]], measure: Measure, observer: GateObserver, seed: int
+        self, has: Mapping[SideName, Sequence[Cell]], measure: Measure, progress: GateProgress, seed: int
     ) -> None:
         self.pairs: list[ProcessPair] = []
         self._has = has
         self._measure = measure
-        self._observer = observer
+        self._progress = progress
         self._seed = seed
         self._first = random.Random(seed).randrange(2)
 
@@ -125,9 +162,9 @@ class _Interleaver:
                 pair=number,
                 pairs=pairs,
             )
-            self._observer.begins(process)
+            self._progress.begins(process)
             records[side] = self._measure(process)
-            self._observer.ends(process)
+            self._progress.ends(process)
         self.pairs.append(ProcessPair(base=records["base"], candidate=records["candidate"], fresh=fresh))
 
     def _failures(self, cell: Cell) -> int:

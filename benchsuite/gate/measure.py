@@ -7,14 +7,12 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from benchsuite.errors import NotComparableError, SideFailed, UsageError
 from benchsuite.findings.fingerprint import Finding, findings
-from benchsuite.gate.accept import unused
-from benchsuite.gate.checkout import open_sides
-from benchsuite.gate.environments import installed
-from benchsuite.gate.interleave import SIDES, GateObserver, ProcessRun, SideName, interleaved
+from benchsuite.gate.accept import notes_on_unused
+from benchsuite.gate.checkout import installed, open_sides
+from benchsuite.gate.interleave import SIDES, GateProgress, ProcessRun, SideName, interleaved
 from benchsuite.gate.noise import GateNoise, noise_of
 from benchsuite.gate.processes import (
     GateSide,
@@ -32,7 +30,7 @@ from benchsuite.plugins import plugins, search_path
 from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import require_alike
 from benchsuite.results.machine import machine_words
-from benchsuite.results.record import Record
+from benchsuite.results.store import Run
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.scenario.subjects import LIBRARIES
@@ -44,7 +42,7 @@ _OF_THE_MOMENT = ("cpu.load_1min", "gpu.nvidia_smi.", "git.", "selftest.")
 
 
 def measure_gate(
-    request: GateRequest, plan: GatePlan, observer: GateObserver, noise: Mapping[str, float]
+    request: GateRequest, plan: GatePlan, progress: GateProgress, noise: Mapping[str, float]
 ) -> GateResult:
     """Measure both sides and judge.
 
@@ -72,7 +70,7 @@ def measure_gate(
             has,
             plan.scenario.gate,
             measured,
-            observer,
+            progress,
             seed=plan.scenario.measure.seed,
             noise=noise,
         )
@@ -96,7 +94,7 @@ def without_cells(request: GateRequest, plan: GatePlan, error: SideFailed | NotC
     )
 
 
-def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, pairs: int) -> GateNoise:
+def measure_noise(request: GateRequest, plan: GatePlan, progress: GateProgress, pairs: int) -> GateNoise:
     """Compare a scenario's code with itself: so many pairs of all cells, both sides being this folder.
 
     Raises:
@@ -119,7 +117,7 @@ def measure_noise(request: GateRequest, plan: GatePlan, observer: GateObserver, 
             dict.fromkeys(SIDES, plan.cells),
             Gate(screen=0, pairs=pairs),
             SideMeasurer(Path(home), sides, plan),
-            observer,
+            progress,
             seed=plan.scenario.measure.seed,
         )
     return noise_of(
@@ -229,14 +227,13 @@ def _shared(plan: GatePlan, probes: Mapping[SideName, Probe]) -> dict[SideName, 
 
 @dataclass(slots=True)
 class SideMeasurer:
-    """Measures processes in run folders, and remembers the machine as each side saw it first."""
+    """Measures processes in run folders, and remembers the first of each side."""
 
     home: Path
     sides: Mapping[SideName, GateSide]
     plan: GatePlan
-    environments: dict[SideName, Mapping[str, Any]] = field(default_factory=dict)
+    first: dict[SideName, Run] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
-    seen: dict[SideName, Sequence[Record]] = field(default_factory=dict)
 
     def __call__(self, run: ProcessRun) -> Records:
         """Measure one process of one side.
@@ -251,11 +248,10 @@ class SideMeasurer:
             scenario, run.cells, device=self.plan.device, seed=run.seed, exact=run.exact
         )
         process = run_process(self.sides[run.side], document, self.home / run.name)
-        self.environments.setdefault(run.side, process.environment)
-        self.unread += process.unread
-        if run.side not in self.seen:
-            self.seen[run.side] = process.records
-            require_alike([(f"the {side}", self.seen[side]) for side in SIDES if side in self.seen])
+        self.unread += process.warnings
+        if run.side not in self.first:
+            self.first[run.side] = process
+            require_alike([(f"the {side}", one.records) for side, one in sorted(self.first.items())])
         return {
             record.id: replace(
                 record, expected=expected(scenario, record.cell, record.status, process.environment)
@@ -276,25 +272,16 @@ def _result(
     seconds: float,
 ) -> GateResult:
     rule = plan.scenario.gate
-    verdicts = judge_pairs(plan.cells, pairs, rule, accepted=request.accepted, noise=noise)
-    changes = [change for cell in verdicts.cells for change in cell.changes]
-    idle = unused(changes, request.accepted)
+    cells = judge_pairs(plan.cells, pairs, rule, accepted=request.accepted, noise=noise)
     return GateResult(
         scenario=plan.scenario.name,
         base=sides["base"].words,
         candidate=sides["candidate"].words,
         machine=machine_words(plan.environment),
-        cells=verdicts.cells,
+        cells=cells,
         rule=rule,
-        tested=verdicts.tested,
-        by_chance=verdicts.by_chance,
-        differences=_differences(measured.environments),
-        notes=(
-            *plan.notes,
-            *notes,
-            *(f"--accept {one} accepts nothing: no such number changed" for one in idle),
-            *measured.unread,
-        ),
+        differences=_differences(measured.first),
+        notes=(*plan.notes, *notes, *notes_on_unused(cells, request.accepted), *measured.unread),
         command=request.command,
         seconds=round(seconds, 3),
         missing=rule.missing,
@@ -302,9 +289,9 @@ def _result(
     )
 
 
-def _differences(environments: Mapping[SideName, Mapping[str, Any]]) -> tuple[Finding, ...]:
+def _differences(first: Mapping[SideName, Run]) -> tuple[Finding, ...]:
     """How the two sides' surroundings differ although the machine is one: other versions of libraries."""
-    if len(environments) < 2:
+    if len(first) < 2:
         return ()
-    every = findings(environments["base"], environments["candidate"])
+    every = findings(first["base"].environment, first["candidate"].environment)
     return tuple(one for one in every if not one.path.startswith(_OF_THE_MOMENT))

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.fingerprint import findings
-from benchsuite.gate.decide import aa_noise
 from benchsuite.gate.verdicts import ProcessPair, log_ratios_of
-from benchsuite.io import parse
+from benchsuite.gate.versioned_file import VersionedFile, write_file
 from benchsuite.results.cell import Cell
-from benchsuite.results.shapes import require_environment
 from benchsuite.scenario.gate_settings import Gate
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-NOISE_VERSION = 1
-"""Of the file; it counts up when a field changes its meaning."""
+from benchsuite.stats.evidence import aa_noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,42 +107,20 @@ def noise_of(
     )
 
 
+STORED = VersionedFile(
+    holds=GateNoise,
+    version=1,
+    noun="a noise file",
+    made_by="`benchsuite noise`",
+    machine=lambda noise: noise.environment,
+)
+read_noise = STORED.read
+
+
 def write_noise(noise: GateNoise, path: Path) -> None:
-    """Write the file.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    data = {"version": NOISE_VERSION} | asdict(noise)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def read_noise(path: Path) -> GateNoise:
-    """What `write_noise` wrote.
-
-    Raises:
-        UsageError: it cannot be read, is something else, or a newer version of benchsuite wrote it.
-    """
-    try:
-        data: Any = parse(path.read_text(encoding="utf-8"))
-        version = data.pop("version")
-        if isinstance(version, int) and version > NOISE_VERSION:
-            raise UsageError(
-                f"{path}: version {version} of a noise file is newer than this benchsuite reads (up to "
-                f"{NOISE_VERSION}); update with: pip install --upgrade benchsuite"
-            )
-        noise = _adapter().validate_python(data)
-        require_environment(noise.environment)
-        return noise
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        said = str(error).splitlines()[0]
-        raise UsageError(f"{path}: no noise file, which `benchsuite noise` writes: {said}") from error
+    """Write the file whole; raises UsageError if it cannot be written."""
+    data = {"version": STORED.version} | asdict(noise)
+    write_file(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
 def require_fitting(
@@ -177,10 +147,3 @@ def require_fitting(
     if noise.pairs != pairs:
         notes.append(f"{path}: its noise is that of {noise.pairs} pairs, and the gate decides with {pairs}")
     return tuple(notes)
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[GateNoise]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(GateNoise)

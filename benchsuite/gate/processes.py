@@ -13,15 +13,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import SideFailed, UsageError
 from benchsuite.results.cell import SETTINGS, Cell
-from benchsuite.results.record import Record
-from benchsuite.results.store import RECORDS, REPORT, read_run
+from benchsuite.results.store import RECORDS, REPORT, Run, read_run
 from benchsuite.scenario.expand import expand, variants
 from benchsuite.scenario.model import Scenario
 
@@ -151,12 +151,7 @@ def set_up(side: GateSide, command: str, log: Path) -> None:
     Raises:
         SideFailed: it failed.
     """
-    with log.open("wb") as file:
-        code = _wait(subprocess.Popen(
-            command, shell=True, cwd=side.folder, env=side.environment,
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-        ))  # fmt: skip
-    if code:
+    if code := _run(side, command, log):
         raise failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
 
 
@@ -176,7 +171,7 @@ def process_scenario(
     """
     whole = scenario.model_dump(mode="json", exclude_defaults=True)
     document = {key: whole[key] for key in _KEPT if key in whole}
-    _prune(document, scenario, {cell.name for cell in cells}, device)
+    _prune(document, scenario, cells, device)
     document["measure"] = _measure(scenario, seed=seed, exact=exact)
     rest = expand(Scenario.from_dict(document), device=device)
     wanted = {cell.id for cell in cells}
@@ -187,20 +182,7 @@ def process_scenario(
     return document
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessResult:
-    """Records that one run of a side left.
-
-    Attributes:
-        unread: lines that are no records, each with its place and its reason.
-    """
-
-    records: tuple[Record, ...]
-    environment: Mapping[str, Any]
-    unread: tuple[str, ...] = ()
-
-
-def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> ProcessResult:
+def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Run:
     """Measure a scenario on a side, in processes that begin and end with it.
 
     Args:
@@ -217,11 +199,7 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Pr
         scenario = Path(home) / "scenario.json"
         scenario.write_text(json.dumps(document), encoding="utf-8")
         words = ("-m", "benchsuite", "run", str(scenario), "--out", str(folder.resolve()), "--quiet")
-        with log.open("wb") as file:
-            code = _wait(subprocess.Popen(
-                [side.python, *words], cwd=side.folder, env=side.environment,
-                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-            ))  # fmt: skip
+        code = _run(side, [side.python, *words], log)
     if code not in (0, 3) or not (folder / RECORDS).is_file():
         printed = log.read_text(encoding="utf-8", errors="replace")
         raise failed(
@@ -230,18 +208,27 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Pr
     (folder / REPORT).unlink(missing_ok=True)  # `benchsuite report` makes it again
     if not log.stat().st_size:
         log.unlink()
-    run = read_run(folder)
-    return ProcessResult(run.records, run.environment, run.warnings)
+    return read_run(folder)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """The exit code; a wait that is broken off ends the process and all that it started."""
-    try:
-        return process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+def _run(side: GateSide, command: str | Sequence[str], log: Path) -> int:
+    """Run a command, or a text for the shell, in a side's folder; its exit code.
+
+    A wait that is broken off ends the process and all that it started.
+    """
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            command, shell=isinstance(command, str), cwd=side.folder, env=side.environment,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
 
 def failed(side: GateSide, what: str, printed: str) -> SideFailed:
@@ -250,28 +237,42 @@ def failed(side: GateSide, what: str, printed: str) -> SideFailed:
     return SideFailed("\n".join([f"the {side.name}, {side.words}, could not be measured: {what}", *lines]))
 
 
-def _prune(document: dict[str, Any], scenario: Scenario, labels: Collection[str], device: str) -> None:
-    """Drop mixers or networks without a wanted cell: this side may not know them. "auto" becomes `device`."""
-    axis = "backbone" if scenario.subject == "backbone" else "mixer"
+def _prune(document: dict[str, Any], scenario: Scenario, cells: Sequence[Cell], device: str) -> None:
+    """Drop mixers or networks without a wanted cell: this side may not know them. The device "auto" becomes
+    `device`, the kernel "auto" those that the cells have, resolved once for both sides."""
+    labels = {cell.name for cell in cells}
     kept = {variant.entry for variant in variants(scenario.sweep) if variant.label in labels}
-    entries = [one for position, one in enumerate(document["sweep"][axis]) if position in kept]
-    words = {one["name"] for one in entries} | set(labels)
+    lists: dict[str, list[Any]] = {"mixer": [], "backbone": []}
+    for entry in sorted(kept):
+        axis, number = scenario.sweep.place(entry)
+        lists[axis].append(document["sweep"][axis][number])
+    words = {one["name"] for entries in lists.values() for one in entries} | set(labels)
     includes = []
     for one in document.get("include", ()):
-        named = one.get(axis)
-        left = None if named is None else [word for word in named if word in words]
-        if left != []:
-            includes.append(one if left is None else one | {axis: left})
-    document["include"] = [_on(one, device) for one in includes]
-    devices = document["sweep"].get("device", ["auto"])
-    document["sweep"] = _on(document["sweep"] | {axis: entries, "device": devices}, device)
+        named = {axis: [word for word in one[axis] if word in words] for axis in lists if axis in one}
+        if not named or any(named.values()):
+            rest = {key: value for key, value in one.items() if key not in named}
+            includes.append(rest | {axis: left for axis, left in named.items() if left})
+    meant: dict[str, Sequence[str]] = {
+        "device": [device],
+        "kernel": list(dict.fromkeys(cell.kernel for cell in cells)),
+    }
+    document["include"] = [_resolved(one, meant) for one in includes]
+    if not lists["mixer"]:
+        document["subject"] = "backbone"
+    sweep = {key: value for key, value in document["sweep"].items() if key not in lists}
+    sweep["device"] = sweep.get("device", ["auto"])
+    entries = {axis: found for axis, found in lists.items() if found}
+    document["sweep"] = _resolved(sweep | entries, meant)
 
 
-def _on(axes: dict[str, Any], device: str) -> dict[str, Any]:
-    if "device" not in axes:
-        return axes
-    resolved = dict.fromkeys(device if word == "auto" else word for word in axes["device"])
-    return axes | {"device": list(resolved)}
+def _resolved(axes: dict[str, Any], meant: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The axes with the values that "auto" is meant to be, on the axes that know the word."""
+    resolved = dict(axes)
+    for axis in meant.keys() & axes.keys():
+        values = [meant[axis] if word == "auto" else [word] for word in axes[axis]]
+        resolved[axis] = list(dict.fromkeys(chain.from_iterable(values)))
+    return resolved
 
 
 def _measure(scenario: Scenario, *, seed: int, exact: bool) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,14 +151,8 @@ def _load(request: GateRequest, profiles: tuple[str, ...]) -> Scenario:
 
 def _machine(scenario: Scenario) -> tuple[str, dict[str, Any]]:
     """The device that "auto" means, or else the first that the scenario names, and its machine."""
-    from benchsuite.runner.process import Worker
+    from benchsuite.runner.workers import ProcessWorkers
 
     words = list(scenario.sweep.device)
-    worker = Worker()
-    try:
-        describe: Callable[..., tuple[str, dict[str, Any]]] = worker.call
-        return describe(
-            "describe", "auto" if "auto" in words else words[0], scenario.measure.threads, [], None
-        )
-    finally:
-        worker.close()
+    with closing(ProcessWorkers()) as workers:
+        return workers.describe("auto" if "auto" in words else words[0], scenario.measure.threads, [])

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION, UsageError
+from benchsuite.errors import FAILED, FINE, INCONCLUSIVE, NOT_COMPARABLE, REGRESSION
 from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding
-from benchsuite.gate.decide import CellDecision
-from benchsuite.io import parse, write_whole
+from benchsuite.gate.decide import CellDecision, expected_by_chance
+from benchsuite.gate.versioned_file import VersionedFile, write_file
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Status
 from benchsuite.scenario.gate_settings import Gate, MissingPolicy
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 CellVerdict = Literal[
     "slower",
@@ -108,7 +104,6 @@ class GateResult:
         base, candidate: what was compared, in words a reader can act on: "main (a1b2c3d)".
         machine: in words: "NVIDIA H200, torch 2.11.0".
         rule: the numbers of the rule; None where only exact numbers were compared.
-        tested, by_chance: as in `decide.Decisions`.
         differences: how the machines of the two sides differ; empty where both sides ran in one job.
         refused: why the two cannot be compared at all; empty if they can. No cell then has a verdict.
         unmeasured: why a side could not be measured at all; empty if both could. There are no cells then.
@@ -125,8 +120,6 @@ class GateResult:
     machine: str
     cells: tuple[GateCell, ...]
     rule: Gate | None = None
-    tested: int = 0
-    by_chance: float = 0.0
     differences: tuple[Finding, ...] = ()
     refused: str = ""
     unmeasured: str = ""
@@ -140,6 +133,16 @@ class GateResult:
     def of(self, *verdicts: CellVerdict) -> tuple[GateCell, ...]:
         """The cells with one of these verdicts, in order."""
         return tuple(cell for cell in self.cells if cell.verdict in verdicts)
+
+    @property
+    def tested(self) -> int:
+        """Cells that were decided by an interval of their own processes."""
+        return sum(cell.decision is not None and not math.isnan(cell.decision.p) for cell in self.cells)
+
+    @property
+    def by_chance(self) -> float:
+        """How many of them chance alone would call slower at most, on average."""
+        return expected_by_chance(self.tested, self.rule.confidence) if self.rule else 0.0
 
     @property
     def failing(self) -> tuple[CellVerdict, ...]:
@@ -169,8 +172,6 @@ class GateResult:
         return self.exit_code or (INCONCLUSIVE if self.of("inconclusive") else FINE)
 
 
-GATE_VERSION = 2
-"""Of the file; it counts up when a field changes its meaning."""
 RESULT = "result.json"
 """Name of the file in the folder of a gate."""
 _MAY_BE_NAN = ("ratio", "lo", "hi", "p")
@@ -182,7 +183,11 @@ def dump(result: GateResult) -> str:
 
     A number that is not known is null. A change does not repeat the cell that it belongs to.
     """
-    data = asdict(result) | {"rule": result.rule.model_dump(mode="json") if result.rule else None}
+    data = asdict(result) | {
+        "rule": result.rule.model_dump(mode="json") if result.rule else None,
+        "tested": result.tested,
+        "by_chance": result.by_chance,
+    }
     for cell in data["cells"]:
         for change in (*cell["changes"], *cell["accepted"]):
             del change["cell"]
@@ -190,42 +195,28 @@ def dump(result: GateResult) -> str:
             for key in _MAY_BE_NAN:
                 if math.isnan(cell["decision"][key]):
                     cell["decision"][key] = None
-    whole = {"version": GATE_VERSION} | data
+    whole = {"version": STORED.version} | data
     return json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
-def load(text: str, name: str = RESULT) -> GateResult:
-    """What `dump` wrote.
+def _restore(data: dict[str, Any]) -> None:
+    """Give changes their cell again, and numbers that are not known NaN."""
+    for cell in data["cells"]:
+        for change in (*cell["changes"], *cell["accepted"]):
+            change["cell"] = cell["cell"]
+        if cell["decision"] is not None:
+            cell["decision"] |= {k: math.nan for k in _MAY_BE_NAN if cell["decision"][k] is None}
 
-    Args:
-        name: of the file, for messages.
 
-    Raises:
-        UsageError: it is no result of a gate, or another version of benchsuite wrote it.
-    """
-    try:
-        data: Any = parse(text)
-        version = data.pop("version")
-        if isinstance(version, int) and version != GATE_VERSION:
-            newer = version > GATE_VERSION
-            which, todo = ("newer", "update it") if newer else ("older", "run the gate again")
-            raise UsageError(
-                f"{name}: version {version} of a gate's result is {which} than what this benchsuite reads "
-                f"({GATE_VERSION}); {todo}"
-            )
-        for cell in data["cells"]:
-            for change in (*cell["changes"], *cell["accepted"]):
-                change["cell"] = cell["cell"]
-            if cell["decision"] is not None:
-                cell["decision"] |= {k: math.nan for k in _MAY_BE_NAN if cell["decision"][k] is None}
-        return _adapter().validate_python(data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{name}: not the result of a gate: {str(error).splitlines()[0]}") from error
+STORED = VersionedFile(
+    holds=GateResult, version=2, noun="the result of a gate", made_by="`benchsuite gate`", restore=_restore
+)
+load = STORED.load
 
 
 def write(result: GateResult, path: Path) -> None:
-    """Write the file whole: a reader sees the old one or the new one."""
-    write_whole(path, dump(result), temporary=path.with_suffix(".tmp"))
+    """Write the file whole; raises UsageError if it cannot be written."""
+    write_file(path, dump(result))
 
 
 def read(path: Path) -> GateResult:
@@ -234,16 +225,4 @@ def read(path: Path) -> GateResult:
     Raises:
         UsageError: there is none, or it cannot be read.
     """
-    file = path / RESULT if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from error
-    return load(text, str(file))
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[GateResult]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(GateResult)
+    return STORED.read(path / RESULT if path.is_dir() else path)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from benchsuite.gate.decide import Evidence, Verdict, decide, expected_by_chance, flagged
 from benchsuite.gate.formats.console import ConsolePage
 from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.intervals import binomial_below
 
 Order = Literal["interleaved", "sequential"]
 """Of the processes: pairs next to each other with the first side alternating (ABBA), or all old before all
@@ -102,7 +103,7 @@ def simulate(
     return Rates(regime, order, effect, trials, counts)
 
 
-def table(rule: Gate, *, trials: int, seed: int = 0) -> list[Sequence[Rates]]:
+def table(rule: Gate, *, trials: int) -> list[Sequence[Rates]]:
     """Every regime with every effect, a row for a regime and an order; all at once only where it matters."""
     rows: list[tuple[Regime, Order]] = []
     for regime in REGIMES:
@@ -110,7 +111,7 @@ def table(rule: Gate, *, trials: int, seed: int = 0) -> list[Sequence[Rates]]:
         if regime.drift:
             rows.append((regime, "sequential"))
     return [
-        [simulate(regime, effect, rule, order=order, trials=trials, seed=seed) for effect in EFFECTS]
+        [simulate(regime, effect, rule, order=order, trials=trials) for effect in EFFECTS]
         for regime, order in rows
     ]
 
@@ -125,16 +126,17 @@ def simulation_page(rule: Gate, trials: int) -> ConsolePage:
     return ConsolePage([_sentence(rule)], [_row(rates) for rates in table(rule, trials=trials)], below)
 
 
-def at_most(count: int, trials: int, confidence: float = 0.95) -> float:
-    """The largest rate that so few hits leave possible: 0 of 300 leave 1 %. Clopper and Pearson's bound."""
+def at_most(count: int, trials: int) -> float:
+    """The largest rate that so few hits leave possible, with 95 % confidence: 0 of 300 leave 1 %.
+
+    Clopper and Pearson's bound.
+    """
     if count >= trials:
         return 1.0
     low, high = count / trials, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high) if _binomial_below(count, trials, middle) > 1 - confidence else (low, middle)
-        )
+        low, high = (middle, high) if binomial_below(count, trials, middle) > 0.05 else (low, middle)
     return high
 
 
@@ -186,21 +188,6 @@ def _slots(order: Order, pairs: int) -> tuple[NDArray[np.float64], NDArray[np.fl
         return places, places + pairs
     later = places % 2  # in every other pair the old process is the second
     return 2 * places + later, 2 * places + 1 - later
-
-
-def _binomial_below(count: int, trials: int, rate: float) -> float:
-    """Probability of at most `count` hits."""
-    whole = math.lgamma(trials + 1)
-    return math.fsum(
-        math.exp(
-            whole
-            - math.lgamma(k + 1)
-            - math.lgamma(trials - k + 1)
-            + k * math.log(rate)
-            + (trials - k) * math.log1p(-rate)
-        )
-        for k in range(count + 1)
-    )
 
 
 def _sentence(rule: Gate) -> str:

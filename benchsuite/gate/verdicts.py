@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import Change, changes
 from benchsuite.gate.accept import Accepted, accepted_of, regressions
-from benchsuite.gate.decide import CellDecision, Evidence, decide_all, flagged, log_median
+from benchsuite.gate.decide import CellDecision, Evidence, corrected, decide, flagged, log_median
 from benchsuite.gate.result import CellVerdict, GateCell, of_changes
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record, Status
@@ -44,15 +44,6 @@ class ProcessPair:
     base: Records
     candidate: Records
     fresh: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The verdicts, and how far chance may have had a hand in them (`decide.Decisions`)."""
-
-    cells: tuple[GateCell, ...]
-    tested: int
-    by_chance: float
 
 
 def require_enough(rule: Gate) -> None:
@@ -96,20 +87,17 @@ def judge_pairs(
     *,
     accepted: Sequence[Accepted] = (),
     noise: Mapping[str, float] | None = None,
-) -> Verdicts:
+) -> tuple[GateCell, ...]:
     """The verdict on every cell.
 
     Args:
         noise: cell id → its own A/A noise as a share, where it is known.
     """
     evidence = {cell.id: _evidence(cell.id, pairs, noise or {}) for cell in cells}
-    decisions = decide_all({key: one for key, one in evidence.items() if one.screen or one.fresh}, rule)
+    alone = {key: decide(one, rule) for key, one in evidence.items() if one.screen or one.fresh}
+    decisions = corrected(alone, rule)
     exact = changes(pairs[0].base.values(), pairs[0].candidate.values()) if pairs else []
-    verdicts = []
-    for cell in cells:
-        own = tuple(change for change in exact if change.cell == cell)
-        verdicts.append(_judge(cell, pairs, decisions.of.get(cell.id), own, rule, accepted))
-    return Verdicts(tuple(verdicts), decisions.tested, decisions.by_chance)
+    return tuple(_judge(cell, pairs, decisions.get(cell.id), exact, rule, accepted) for cell in cells)
 
 
 def log_ratios_of(key: str, pairs: Sequence[ProcessPair]) -> tuple[float, ...]:
@@ -117,9 +105,9 @@ def log_ratios_of(key: str, pairs: Sequence[ProcessPair]) -> tuple[float, ...]:
     return tuple(new - old for old, new in filter(None, (_logs(key, pair) for pair in pairs)))
 
 
-def absent(record: Record) -> bool:
-    """Whether the process that wrote this does not have the cell's subject at all."""
-    return record.failure is not None and _ABSENT.search(record.failure.message) is not None
+def absent(reason: str) -> bool:
+    """Whether a process that gives this reason does not have the cell's subject at all."""
+    return _ABSENT.search(reason) is not None
 
 
 def _evidence(key: str, pairs: Sequence[ProcessPair], noise: Mapping[str, float]) -> Evidence:
@@ -144,22 +132,21 @@ def _timed(record: Record) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _SideRecords:
-    """Records of all processes of a side that could not measure a cell.
+    """What the processes of a side say of a cell that they were to measure."""
 
-    Attributes:
-        failures: records of processes that could not measure it, or have no subject for it.
-        seen: how many processes were to measure it.
-    """
+    seen: tuple[Record, ...]
 
-    failures: tuple[Record, ...]
-    seen: int
+    @property
+    def failures(self) -> tuple[Record, ...]:
+        """Of those that could not measure it, or have no subject for it."""
+        return tuple(record for record in self.seen if not _timed(record))
 
     @property
     def status(self) -> Status | None:
         """The status: ok if any process measured it, None if the side does not have the cell."""
-        if self.seen > len(self.failures):
+        if len(self.seen) > len(self.failures):
             return "ok"
-        if not self.failures or absent(self.failures[0]):
+        if not self.failures or absent(self.failures[0].reason or ""):
             return None
         return self.failures[0].status
 
@@ -177,12 +164,13 @@ def _judge(
     cell: Cell,
     pairs: Sequence[ProcessPair],
     decision: CellDecision | None,
-    own: tuple[Change, ...],
+    exact: Sequence[Change],
     rule: Gate,
     accepted: Sequence[Accepted],
 ) -> GateCell:
-    base = _side_records([pair.base.get(cell.id) for pair in pairs])
-    candidate = _side_records([pair.candidate.get(cell.id) for pair in pairs])
+    own = tuple(change for change in exact if change.cell == cell)
+    base = _SideRecords(tuple(filter(None, (pair.base.get(cell.id) for pair in pairs))))
+    candidate = _SideRecords(tuple(filter(None, (pair.candidate.get(cell.id) for pair in pairs))))
     wrong = regressions(own, rule.exact, accepted)
     verdict, reason = _verdict(base, candidate, decision, wrong)
     logs = [(both, pair.fresh) for pair in pairs if (both := _logs(cell.id, pair)) is not None]
@@ -202,11 +190,6 @@ def _judge(
         pairs_s=tuple((math.exp(old), math.exp(new)) for (old, new), _ in logs),
         screen_pairs=sum(not fresh for _, fresh in logs),
     )
-
-
-def _side_records(records: Sequence[Record | None]) -> _SideRecords:
-    seen = [record for record in records if record is not None]
-    return _SideRecords(tuple(record for record in seen if not _timed(record)), len(seen))
 
 
 def _verdict(
@@ -239,7 +222,7 @@ def _of_both(
     if decision is None:
         return "inconclusive", "no pair of processes measured it on both sides"
     if candidate.failures:
-        often = f"{len(candidate.failures)} of {candidate.seen}"
+        often = f"{len(candidate.failures)} of {len(candidate.seen)}"
         return "inconclusive", f"the candidate failed in {often} processes: {candidate.words()}"
     return decision.verdict, decision.reason
 

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchsuite.health.verdict import Level, Verdict, share, signed
-from benchsuite.stats.evidence import estimate, paired
-from benchsuite.stats.intervals import mean_interval, t_quantile
+from benchsuite.stats.evidence import aa_noise, estimate, paired, ratio_of
+from benchsuite.stats.intervals import binomial_below, t_quantile
 
 NOISY = 0.05
 """Noise of a ratio above which a machine deserves a warning: most differences worth telling are larger."""
@@ -97,7 +97,6 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineN
     rounds = len(trials[0].cells[0])
     pairs = [pair for trial in trials for pair in trial.pairs]
     logs = [math.log(b / a) for first, second in pairs for a, b in zip(first, second, strict=True)]
-    around = math.sqrt(statistics.fmean(log**2 for log in logs))  # around 1, which is known to be true
     independent = sum(len(trial.cells) - 1 for trial in trials) * rounds
     means = [*earlier, *(trial.log_mean for trial in trials)]
     drift = math.expm1(t_quantile(0.95, len(means) - 1) * statistics.stdev(means))
@@ -114,7 +113,7 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineN
     return MachineNoise(
         runs=len(trials),
         rounds=rounds,
-        ratio=math.expm1(t_quantile(0.95, independent) * around / math.sqrt(rounds)),
+        ratio=aa_noise(logs, rounds, independent),
         drift=drift,
         spread=math.sqrt(statistics.fmean(within)),
         reach=max(values) / min(values) - 1,
@@ -129,13 +128,8 @@ def noise_of(trials: Sequence[Trial], earlier: Sequence[float] = ()) -> MachineN
 def chance(count: int) -> int:
     """Number of so many comparisons of identical cells may see a difference at 95 % without anything being
     wrong."""
-    for allowed in range(count):
-        beyond = sum(
-            math.comb(count, k) * 0.05**k * 0.95 ** (count - k) for k in range(allowed + 1, count + 1)
-        )
-        if beyond < UNLIKELY:
-            return allowed
-    return count
+    sure = (k for k in range(count) if 1 - binomial_below(k, count, 0.05) < UNLIKELY)
+    return next(sure, count)
 
 
 def verdicts(trials: Sequence[Trial], noise: MachineNoise) -> list[Verdict]:
@@ -208,14 +202,15 @@ def _order(noise: MachineNoise, trials: Sequence[Trial]) -> Verdict:
     name = "A/A: second cell"
     logs = [math.log(b / a) for trial in trials for a, b in zip(*trial.cells[:2], strict=True)]
     value = signed(noise.bias)
-    low, high = mean_interval(logs)
+    mean = ratio_of(logs, least=2)
+    low, high = mean.log_interval()
     interval = f"{signed(low)} to {signed(high)}"
     numbers = tuple(map(math.exp, logs))
     limit = f"± {BIAS:.0%}"
     if abs(noise.bias) <= math.log1p(BIAS):
         means = f"the order of cells does not show ({interval})"
         return Verdict(name, "ok", value, limit, means, numbers)
-    low, high = mean_interval(logs, SURE)
+    low, high = mean.log_interval(SURE)
     if low > 0 or high < 0:
         means = f"one of two identical cells is always the slower ({interval}): their order shows in results"
         return Verdict(name, "fail", value, limit, means, numbers)

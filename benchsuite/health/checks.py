@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchsuite.health.verdict import Verdict, agreement, broken, close, equal_count
+from benchsuite.health.verdict import Effort, Verdict, agreement, broken, close, equal_count
 from benchsuite.measurement.cuda import kernel_seconds
 from benchsuite.measurement.device import Device, Step, open_device
 from benchsuite.measurement.macs import count_cost
@@ -38,21 +38,6 @@ shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """Duration of the comparisons.
-
-    Attributes:
-        turns: of ours and theirs, two at least.
-        turn_s: seconds of each.
-        waits: known waits that are read.
-    """
-
-    turns: int
-    turn_s: float
-    waits: int
-
-
-@dataclass(frozen=True, slots=True)
 class Bench:
     """Device that the checks run on.
 
@@ -71,34 +56,12 @@ class Bench:
         return kind_of(self.timer.kind).on_host
 
 
-class KnownProduct(nn.Module):
-    """(rows, inner) × (inner, outer): rows · inner · outer multiply–adds."""
-
-    def __init__(self, inner: int, outer: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(inner, outer))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x @ self.weight
-
-    def macs(self, rows: int) -> int:
-        inner, outer = self.weight.shape
-        return rows * inner * outer
-
-
 class KnownFusedAttention(nn.Module):
-    """Attention of x with itself by torch's fused operator, which many counters take to be free.
-
-    x is (B, heads, N, head_dim); scores and their product with the values are 2 · heads · N² · head_dim
-    multiply–adds an image.
-    """
+    """Attention of x (B, heads, N, head_dim) with itself by torch's fused operator, which many counters take
+    to be free."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(x, x, x)
-
-    @staticmethod
-    def macs(heads: int, tokens: int, head_dim: int) -> int:
-        return 2 * heads * tokens**2 * head_dim
 
 
 class KnownCopy(nn.Module):
@@ -127,6 +90,8 @@ class KnownWait:
 
 
 Check = Callable[[str, Bench], Verdict]
+Clock = Callable[[], float]
+"""Reads the seconds of a step."""
 
 
 def examine(device: str, noise: float, effort: Effort) -> Iterator[Verdict]:
@@ -148,15 +113,16 @@ def _made(name: str, check: Check, bench: Bench) -> Verdict:
 
 
 def _product_macs(name: str, bench: Bench) -> Verdict:
-    product = KnownProduct(192, 320)
-    counted = count_cost(product, (torch.randn(49, 192),))
-    return equal_count(name, counted.macs, product.macs(49), "MACs", "the counter counts a product exactly")
+    rows, inner, outer = 49, 192, 320
+    counted = count_cost(nn.Linear(inner, outer, bias=False), (torch.randn(rows, inner),))
+    means = "the counter counts a product exactly"
+    return equal_count(name, counted.macs, rows * inner * outer, "MACs", means)
 
 
 def _attention_macs(name: str, bench: Bench) -> Verdict:
     heads, tokens, head_dim = 3, 49, 32
     counted = count_cost(KnownFusedAttention(), (torch.randn(1, heads, tokens, head_dim),))
-    known = KnownFusedAttention.macs(heads, tokens, head_dim)
+    known = 2 * heads * tokens**2 * head_dim  # scores, and their product with the values
     found = counted.macs if counted.complete else None
     return equal_count(name, found, known, "MACs", "the counter sees into fused attention")
 
@@ -202,38 +168,38 @@ def _memory(module: nn.Module, x: Tensor) -> Memory:
 def _torch_timer(name: str, bench: Bench) -> Verdict:
     from torch.utils.benchmark import Timer
 
-    step = _square(bench)
-    # Timer would otherwise take one thread.
-    theirs = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
+    def theirs(step: Step) -> Clock:
+        # Timer would otherwise take one thread.
+        timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
+        return lambda: float(timer.blocked_autorange(min_run_time=bench.effort.turn_s).median)
 
-    def read() -> float:
-        return float(theirs.blocked_autorange(min_run_time=bench.effort.turn_s).median)
-
-    ratios = _in_turns(_ours(step, bench), read, bench.effort.turns)
-    means = "torch.utils.benchmark reads the same time"
-    return agreement(name, ratios, CLOCKS, means, noise=bench.noise)
+    return _clocks_agree(name, bench, theirs, "torch.utils.benchmark reads the same time")
 
 
 def _do_bench(name: str, bench: Bench) -> Verdict:
     if importlib.util.find_spec("triton") is None:
         return Verdict(name, "skip", "–", "–", "triton is not installed")
     do_bench = importlib.import_module("triton.testing").do_bench
-    step = _square(bench)
 
-    def read() -> float:
-        return float(do_bench(step, rep=round(bench.effort.turn_s * 1e3), return_mode="median")) * 1e-3
+    def theirs(step: Step) -> Clock:
+        rep = round(bench.effort.turn_s * 1e3)
+        return lambda: float(do_bench(step, rep=rep, return_mode="median")) * 1e-3
 
-    ratios = _in_turns(_ours(step, bench), read, bench.effort.turns)
-    return agreement(name, ratios, CLOCKS, "triton's do_bench reads the same time", noise=bench.noise)
+    return _clocks_agree(name, bench, theirs, "triton's do_bench reads the same time")
 
 
 def _events_and_wall(name: str, bench: Bench) -> Verdict:
+    def theirs(step: Step) -> Clock:
+        calls = _calls(step, bench)
+        return lambda: bench.timer.time_block(step, calls) / calls
+
+    return _clocks_agree(name, bench, theirs, "events and the host's clock agree on long kernels")
+
+
+def _clocks_agree(name: str, bench: Bench, theirs: Callable[[Step], Clock], means: str) -> Verdict:
+    """Verdict on a product of matrices that our clock and another read in turns."""
     step = _square(bench)
-    calls = _calls(step, bench)
-    ratios = _in_turns(
-        _ours(step, bench), lambda: bench.timer.time_block(step, calls) / calls, bench.effort.turns
-    )
-    means = "events and the host's clock agree on long kernels"
+    ratios = _in_turns(_ours(step, bench), theirs(step), bench.effort.turns)
     return agreement(name, ratios, CLOCKS, means, noise=bench.noise)
 
 
@@ -297,13 +263,13 @@ def _calls(step: Step, bench: Bench) -> int:
     return max(3, min(MOST_CALLS, int(bench.effort.turn_s / seconds) if seconds else MOST_CALLS))
 
 
-def _ours(step: Step, bench: Bench) -> Callable[[], float]:
+def _ours(step: Step, bench: Bench) -> Clock:
     """Median seconds of a call, the way that cells are timed."""
     calls = _calls(step, bench)
     return lambda: quantile(bench.timer.time_calls(step, calls), 0.5)
 
 
-def _in_turns(ours: Callable[[], float], theirs: Callable[[], float], turns: int) -> list[float]:
+def _in_turns(ours: Clock, theirs: Clock, turns: int) -> list[float]:
     """Ours ÷ theirs, turn by turn; who begins changes, so that a drift of the machine cancels."""
     ours(), theirs()
     ratios: list[float] = []

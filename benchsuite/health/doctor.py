@@ -9,6 +9,7 @@ from typing import Any, Literal
 from benchsuite.findings.flags import BUSY_HOST, THERMAL
 from benchsuite.format import byte_size, significant
 from benchsuite.health.system_info import OPTIONAL
+from benchsuite.report.words import counted
 from benchsuite.results.devices import kind_of
 
 Level = Literal["ok", "note", "warn"]
@@ -59,7 +60,7 @@ def _load(facts: Mapping[str, Any]) -> Iterator[Diagnosis]:
     load, cores = facts["cpu"]["load_1min"], facts["cpu"]["logical_cores"]
     if load is None or not cores:
         return
-    what = f"load {significant(round(load, 1), 3)} on {_counted(cores, 'core')}"
+    what = f"load {significant(round(load, 1), 3)} on {counted(cores, 'core')}"
     if load < NOTED_LOAD * cores:
         yield Diagnosis("ok", what)
         return
@@ -84,16 +85,16 @@ def _processes(facts: Mapping[str, Any]) -> Iterator[Diagnosis]:
 def _cores(cpu: Mapping[str, Any]) -> Iterator[Diagnosis]:
     usable, quota = cpu["usable_cores"], cpu["quota_cores"]
     if usable < cpu["logical_cores"]:
-        what = f"{usable} of {_counted(cpu['logical_cores'], 'core')} may be used"
+        what = f"{usable} of {counted(cpu['logical_cores'], 'core')} may be used"
         yield Diagnosis("note", what, "numbers hold for so many cores; others may be busy on the rest")
     if quota is not None and quota < usable:
-        what = f"CPU time is limited to {significant(quota, 3)} of {_counted(usable, 'core')}"
+        what = f"CPU time is limited to {significant(quota, 3)} of {counted(usable, 'core')}"
         effect = "threads beyond it are stopped every tenth of a second: samples jump by as much"
         yield Diagnosis(
             "warn", what, effect, f"lift the container's limit, or run with --threads {int(quota) or 1}"
         )
     if cpu["threads"] > usable:
-        what = f"torch runs {cpu['threads']} threads on {_counted(usable, 'core')}"
+        what = f"torch runs {cpu['threads']} threads on {counted(usable, 'core')}"
         effect = "threads wait for each other's cores"
         yield Diagnosis("warn", what, effect, f"unset OMP_NUM_THREADS, or run with --threads {usable}")
 
@@ -166,7 +167,7 @@ def _gpu(gpu: Mapping[str, Any]) -> Iterator[Diagnosis]:
         what = f"{name}: somebody has set its clocks"
         yield Diagnosis("note", what, "compare only with runs at the same clock", "nvidia-smi -rgc resets it")
     if gpu.get("other_processes"):
-        what = f"{name}: {_counted(gpu['other_processes'], 'process', 'processes')} of others on it"
+        what = f"{name}: {counted(gpu['other_processes'], 'process', 'processes')} of others on it"
         yield Diagnosis("warn", what, "they take turns with timed kernels, and hold memory", "stop them")
     if gpu.get("mig"):
         yield Diagnosis(
@@ -181,7 +182,3 @@ def _packages(facts: Mapping[str, Any]) -> Iterator[Diagnosis]:
     for package, version in facts["packages"].items():
         if version is None and not (package == "nvidia-ml-py" and not facts["gpus"]):
             yield Diagnosis("note", f"{package} is not installed; it would bring {OPTIONAL[package]}")
-
-
-def _counted(number: int, single: str, plural: str = "") -> str:
-    return f"{number} {single if number == 1 else plural or single + 's'}"

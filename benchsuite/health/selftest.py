@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.health.aa import MachineNoise, Trial, noise_of, verdicts
-from benchsuite.health.verdict import Verdict, passed
+from benchsuite.health.verdict import Effort, Verdict, passed
 from benchsuite.measurement.machine_cache import (
     KEPT_RUNS,
     SELFTEST_FORM,
@@ -28,7 +28,6 @@ from benchsuite.scenario.measure_settings import Measure
 from benchsuite.version import __version__
 
 if TYPE_CHECKING:
-    from benchsuite.health.checks import Effort
     from benchsuite.runner.workers import Workers
 
 
@@ -40,23 +39,15 @@ class Settings:
         runs: in which the same cell is measured `CELLS` times, two at least.
         pause_s: between them, so that the drift of the machine over minutes shows.
         measure: as in a scenario, for each of them.
-        turns, turn_s, waits: as in `health/checks.py`.
+        effort: of the comparisons with other clocks.
         kept: whether the result may stand for the machine afterwards.
     """
 
     runs: int
     pause_s: float
     measure: Measure
-    turns: int
-    turn_s: float
-    waits: int
+    effort: Effort
     kept: bool
-
-    @property
-    def effort(self) -> Effort:
-        from benchsuite.health.checks import Effort
-
-        return Effort(self.turns, self.turn_s, self.waits)
 
 
 CELLS = 3
@@ -66,18 +57,14 @@ FULL = Settings(
     runs=4,
     pause_s=20.0,
     measure=Measure(metrics=("latency",), precision=None, max_s=1.0),
-    turns=8,
-    turn_s=0.3,
-    waits=100,
+    effort=Effort(turns=8, turn_s=0.3, waits=100),
     kept=True,
 )
 QUICK = Settings(
     runs=2,
     pause_s=0.0,
     measure=Measure(metrics=("latency",), precision=None, rounds=3, warmup_s=0.1, max_s=0.3),
-    turns=4,
-    turn_s=0.05,
-    waits=20,
+    effort=Effort(turns=4, turn_s=0.05, waits=20),
     kept=False,
 )
 """Says whether the instrument is sound. Its noise figure rests on too little to be kept."""

@@ -12,13 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchsuite.stats.intervals import mean_interval
+from benchsuite.stats.evidence import ratio_of
 
 Level = Literal["ok", "warn", "fail", "skip"]
 SURE = 0.99
 """Confidence with which two clocks are said to differ."""
 DEAF = 0.25
 """Noise above which agreement within the noise is no agreement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Duration of the comparisons of a self-test.
+
+    Attributes:
+        turns: of ours and theirs, two at least.
+        turn_s: seconds of each.
+        waits: known waits that are read.
+    """
+
+    turns: int
+    turn_s: float
+    waits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ def agreement(name: str, ratios: Sequence[float], limit: float, means: str, *, n
     """
     logs = [math.log(ratio) for ratio in ratios]
     centre = statistics.median(logs)
-    low, high = mean_interval(logs, SURE)
+    low, high = ratio_of(logs, least=2).log_interval(SURE)
     value, numbers = signed(centre), tuple(ratios)
     plain = abs(centre) <= math.log1p(limit)
     text = f"± {limit:.0%}" if plain or noise <= limit else f"± {share(noise)}, the noise"

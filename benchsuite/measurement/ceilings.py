@@ -19,7 +19,7 @@ import torch
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
 from benchsuite.measurement.conditions import StateReader, clock
 from benchsuite.measurement.device import Device, Step, open_device
-from benchsuite.measurement.machine_cache import OF_A_DTYPE, fingerprint, kept_ceilings
+from benchsuite.measurement.machine_cache import OF_A_DTYPE, fingerprint, keep_ceilings, read_ceilings
 from benchsuite.measurement.precision import tf32
 from benchsuite.measurement.timing import keep_at_work
 from benchsuite.measurement.torch_errors import is_unsupported
@@ -46,16 +46,13 @@ ROOM = 8 << 30
 """Bytes of a GPU's memory that the largest kernel takes at full size, in fp64 with what making it takes."""
 
 
-def ceilings(
-    device: str, dtypes: Sequence[str], *, threads: int | None = None, refresh: bool = False
-) -> dict[str, Any]:
+def ceilings(device: str, dtypes: Sequence[str], *, threads: int | None = None) -> dict[str, Any]:
     """The ceilings of a device that `resolve` has named, as this process would use it now.
 
     Args:
         dtypes: words of `results.cell.DType`; `autocast_*` stands for the format that it casts to. Those
             that the device lacks are left out of the answer.
         threads: of the CPU; as many as torch is set to if None.
-        refresh: measure anew whatever is kept.
 
     Returns:
         JSON-able: "device"; "threads" of the CPU; "macs_per_s", dtype → multiply–adds per second of the
@@ -67,23 +64,20 @@ def ceilings(
     """
     wanted = tuple(dict.fromkeys(dtype.removeprefix("autocast_") for dtype in dtypes))
     opened = open_device(device)
-
-    def measure(missing: Sequence[str]) -> dict[str, Any]:
-        nvml, _ = opened.card()
-        look = None if nvml is None else functools.partial(clock, nvml)
-        measured = measure_ceilings(opened, device, missing, sizes_of(opened), look)
-        opened.release()
-        return measured
-
-    watch = StateReader() if kind_of(device).on_host else None
     with _threads(threads):
-        measured = kept_ceilings(
-            fingerprint(device),
-            wanted,
-            measure,
-            refresh=refresh,
-            others=lambda: watch.snapshot().get("cpu_others") if watch else None,
-        )
+        key = fingerprint(device)
+        measured = read_ceilings(key)
+        missing = [dtype for dtype in wanted if measured is None or dtype not in measured["macs_per_s"]]
+        if missing or measured is None:
+            host = StateReader() if kind_of(device).on_host else None
+            if host:
+                host.snapshot()  # from here on others are told from this process
+            nvml, _ = opened.card()
+            look = None if nvml is None else functools.partial(clock, nvml)
+            fresh = measure_ceilings(opened, device, missing, sizes_of(opened), look)
+            opened.release()
+            others = host.snapshot()["cpu_others"] if host else None
+            measured = keep_ceilings(key, fresh, measured, others)
         used = torch.get_num_threads()
     had = [dtype for dtype in wanted if measured["macs_per_s"].get(dtype) is not None]
     own = {key: {dtype: measured[key][dtype] for dtype in had} for key in OF_A_DTYPE}
@@ -116,33 +110,28 @@ def measure_ceilings(
         look: says what the clock of the device is, asked while it is at work.
     """
     failures: dict[str, str] = {}
-    clocks: dict[str, dict[str, dict[str, Any]]] = {dtype: {} for dtype in dtypes}
-    rates = {
-        dtype: kernel_rates(
-            timer, device, dtype, sizes, KERNELS, failures=failures, look=look, clocks=clocks[dtype]
+    exact: dict[str, dict[str, float]] = {}
+    counted: dict[str, dict[str, float]] = {}
+    clocks: dict[str, dict[str, Any]] = {}
+    for dtype in dtypes:
+        at_work: dict[str, dict[str, Any]] = {}
+        rates = kernel_rates(
+            timer, device, dtype, sizes, KERNELS, failures=failures, look=look, clocks=at_work
         )
-        for dtype in dtypes
-    }
+        exact[dtype] = {name: rate for name, rate in rates.items() if KERNELS[name].exact}
+        counted[dtype] = {name: rate for name, rate in rates.items() if not KERNELS[name].exact}
+        best = max(exact[dtype], key=exact[dtype].__getitem__, default="")
+        clocks[dtype] = at_work.get(best, {})
     copied = None
     try:
         copied = copy_rate(timer, device, sizes)
     except RuntimeError as error:
         failures["copy"] = _first_line(error)
-    exact, inexact = (
-        {
-            dtype: {name: rate for name, rate in own.items() if KERNELS[name].exact is kind}
-            for dtype, own in rates.items()
-        }
-        for kind in (True, False)
-    )
     return {
         "macs_per_s": {dtype: max(own.values(), default=None) for dtype, own in exact.items()},
         "kernels": exact,
-        "counted": inexact,
-        "clocks": {
-            dtype: clocks[dtype].get(max(own, key=own.__getitem__), {}) if own else {}
-            for dtype, own in exact.items()
-        },
+        "counted": counted,
+        "clocks": clocks,
         "copy_bytes_per_s": copied,
         "failures": failures,
         "method": (

@@ -36,7 +36,7 @@ def describe(device: str, command: list[str]) -> dict[str, Any]:
         "machine": platform.node(),
         "os": platform.platform(),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "packages": {name: version(name) for name in PACKAGES},
         "device": device,
         "cpu": cpu(),

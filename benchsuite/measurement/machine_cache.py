@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 
 import torch
 
-from benchsuite.io import write_whole
+from benchsuite.io import cache_folder, write_whole
 from benchsuite.measurement import environment
 from benchsuite.measurement.device import open_device
 
@@ -36,43 +35,49 @@ KEPT_RUNS = 20
 _DAY_S = 24 * 3600.0
 
 
-def kept_ceilings(
-    key: Mapping[str, Any],
-    dtypes: Sequence[str],
-    measure: Callable[[Sequence[str]], dict[str, Any]],
-    *,
-    refresh: bool = False,
-    folder: Path | None = None,
-    now: Callable[[], float] = time.time,
-    others: Callable[[], float | None] = lambda: None,
-) -> dict[str, Any]:
-    """The ceilings kept under `key`, with what `measure` finds for the dtypes that are missing in it.
-
-    What was measured while others used the machine, or only in part, is handed out but not kept.
+def read_ceilings(key: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The ceilings kept under `key`, if they are of today's form and not too old, or from the future.
 
     Args:
         key: what the ceilings depend on, JSON-able.
-        measure: dtypes → the keys of `OF_A_DTYPE` and more; called only if any are missing.
-        refresh: take nothing that is kept.
-        others: share of the cores that others used since the call before; None if nobody knows or it does
-            not matter.
     """
-    file = _file("ceilings", key, folder)
-    kept = None if refresh else _read_ceilings(file, now())
-    missing = [dtype for dtype in dtypes if kept is None or dtype not in kept["macs_per_s"]]
-    if kept is not None and not missing:
-        return kept
-    others()
-    fresh = measure(missing)
-    share, failures = others(), fresh.get("failures", {})
-    if kept is not None:  # as old as its oldest part
-        fresh = {**kept, **{key: {**kept[key], **fresh[key]} for key in OF_A_DTYPE}, "failures": failures}
+    try:
+        content = json.loads(_file("ceilings", key).read_text(encoding="utf-8"))
+        ceilings = content["ceilings"]
+        age = time.time() - datetime.fromisoformat(ceilings["measured_at"]).timestamp()
+        sound = content["form"] == _CEILINGS_FORM and all(
+            isinstance(ceilings[key], dict) for key in OF_A_DTYPE
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return dict(ceilings) if sound and -1 <= age <= MAX_AGE_S else None
+
+
+def keep_ceilings(
+    key: Mapping[str, Any],
+    fresh: Mapping[str, Any],
+    earlier: Mapping[str, Any] | None,
+    others: float | None,
+) -> dict[str, Any]:
+    """Keep ceilings under `key`, what was measured now beside what was kept; returns both as one.
+
+    What was measured while others used the machine, or only in part, is returned but not kept.
+
+    Args:
+        fresh: the keys of `OF_A_DTYPE` and more.
+        earlier: as `read_ceilings` gives it.
+        others: share of the cores that others used meanwhile; None if nobody knows or it does not matter.
+    """
+    failures = fresh.get("failures", {})
+    if earlier is not None:  # as old as its oldest part
+        joined = {key: {**earlier[key], **fresh[key]} for key in OF_A_DTYPE}
+        both = {**earlier, **joined, "failures": failures}
     else:
-        at = datetime.fromtimestamp(now(), timezone.utc)
-        fresh = {**fresh, "measured_at": at.isoformat(timespec="seconds")}
-    if (share is None or share <= BUSY_HOST) and not failures:
-        _write(file, {"form": _CEILINGS_FORM, "key": dict(key), "ceilings": fresh})
-    return fresh
+        at = datetime.fromtimestamp(time.time(), timezone.utc)
+        both = {**fresh, "measured_at": at.isoformat(timespec="seconds")}
+    if (others is None or others <= BUSY_HOST) and not failures:
+        _write(_file("ceilings", key), {"form": _CEILINGS_FORM, "key": dict(key), "ceilings": both})
+    return both
 
 
 def fingerprint(device: str) -> dict[str, Any]:
@@ -84,25 +89,12 @@ def fingerprint(device: str) -> dict[str, Any]:
         "cpu": cpu["model"],
         "cores": cpu["usable_cores"],
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "driver": opened.driver(),
     }
 
 
-def cache_folder() -> Path:
-    """The user's folder for what can be made again, as the platform has it."""
-    if given := os.environ.get("XDG_CACHE_HOME"):
-        return Path(given) / "benchsuite"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "benchsuite"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "benchsuite" / "cache"
-    return Path.home() / ".cache" / "benchsuite"
-
-
-def latest_selftest(
-    fingerprint: Mapping[str, Any], *, folder: Path | None = None, now: Callable[[], float] = time.time
-) -> dict[str, Any] | None:
+def latest_selftest(fingerprint: Mapping[str, Any]) -> dict[str, Any] | None:
     """The last self-test of a machine, in a line for the environment of a run; None if there was none.
 
     Args:
@@ -113,9 +105,9 @@ def latest_selftest(
         "drift_percent", half width of what a latency differs by from run to run, or None; "passed";
         "age_days".
     """
-    document = _read_selftest(fingerprint, folder)
+    document = _read_selftest(fingerprint)
     with suppress(ValueError, KeyError, TypeError):
-        age_s = now() - datetime.fromisoformat(document["date"]).timestamp()
+        age_s = time.time() - datetime.fromisoformat(document["date"]).timestamp()
         return {
             "date": str(document["date"]),
             "noise_percent": _number(document["noise_percent"]),
@@ -126,28 +118,28 @@ def latest_selftest(
     return None
 
 
-def selftest_log_means(fingerprint: Mapping[str, Any], *, folder: Path | None = None) -> tuple[float, ...]:
+def selftest_log_means(fingerprint: Mapping[str, Any]) -> tuple[float, ...]:
     """Logarithms of what the cell of former self-tests took in each of their runs, the oldest first."""
-    found = _read_selftest(fingerprint, folder)
+    found = _read_selftest(fingerprint)
     with suppress(ValueError, KeyError, TypeError):
         return tuple(float(value) for value in found["log_means"])
     return ()
 
 
-def keep_selftest(document: Mapping[str, Any], folder: Path | None = None) -> None:
+def keep_selftest(document: Mapping[str, Any]) -> None:
     """Keep a self-test as the last one of its machine: "form", "fingerprint", "date" and what it found."""
-    _write(selftest_file(document["fingerprint"], folder), document)
+    _write(selftest_file(document["fingerprint"]), document)
 
 
-def selftest_file(fingerprint: Mapping[str, Any], folder: Path | None = None) -> Path:
+def selftest_file(fingerprint: Mapping[str, Any]) -> Path:
     """File of the last self-test of a machine."""
-    return _file("selftest", fingerprint, folder)
+    return _file("selftest", fingerprint)
 
 
-def _read_selftest(fingerprint: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+def _read_selftest(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a machine's last self-test, empty if there is none of today's form."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        found = json.loads(selftest_file(fingerprint, folder).read_text(encoding="utf-8"))
+        found = json.loads(selftest_file(fingerprint).read_text(encoding="utf-8"))
         if found["form"] == SELFTEST_FORM and found["fingerprint"] == dict(fingerprint):
             return dict(found)
     return {}
@@ -157,24 +149,10 @@ def _number(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _file(what: str, key: Mapping[str, Any], folder: Path | None) -> Path:
+def _file(what: str, key: Mapping[str, Any]) -> Path:
     """File of something about a machine that depends on `key`."""
     digest = hashlib.sha256(json.dumps(dict(key), sort_keys=True).encode()).hexdigest()[:16]
-    return (folder or cache_folder()) / f"{what}-{digest}.json"
-
-
-def _read_ceilings(file: Path, now: float) -> dict[str, Any] | None:
-    """The ceilings in a file, if they are of today's form and not too old, or from the future."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        ceilings = content["ceilings"]
-        age = now - datetime.fromisoformat(ceilings["measured_at"]).timestamp()
-        sound = content["form"] == _CEILINGS_FORM and all(
-            isinstance(ceilings[key], dict) for key in OF_A_DTYPE
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return dict(ceilings) if sound and -1 <= age <= MAX_AGE_S else None
+    return cache_folder() / f"{what}-{digest}.json"
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:

@@ -48,6 +48,11 @@ def count_operator(name: str, rule: Rule) -> None:
     _OWN[name] = rule
 
 
+def has_own_rules() -> bool:
+    """Tell if somebody has changed in this process how operators are counted."""
+    return bool(_OWN)
+
+
 def rule_of(name: str) -> Rule | None:
     """The rule of an operator; None if nobody knows what it holds."""
     return _OWN.get(name) or _known(name)

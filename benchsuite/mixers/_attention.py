@@ -16,8 +16,10 @@ Layout = Literal["BNC", "NCHW", "NHWC"]
 
 ATTENTION_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn")
 """Kernels of `attend`."""
-ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
+FLEX_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
 """Those of the mixers that also attend by `flex_attend` of `_flex.py`."""
+ALL_KERNELS = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex", "compiled")
+"""All that a mixer may have; "compiled" is of `_compiled.py`."""
 
 _BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,

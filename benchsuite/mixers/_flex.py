@@ -7,15 +7,14 @@ shape, which takes seconds.
 
 from __future__ import annotations
 
-import functools
-import inspect
-import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from benchsuite.mixers._compiled import run_compiled, unavailable
 
 T = TypeVar("T")
 Modify = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -24,7 +23,6 @@ Inside = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """batch, head, query, key → whether the query sees the key, for a single pair, as torch's `mask_mod`."""
 
 BLOCK = 128  # torch's default
-_SHAPES = 1 << 16  # that a process may compile for; more than anybody has
 
 
 def flex_attend(
@@ -53,9 +51,9 @@ def flex_attend(
     if q.is_meta:
         return F.scaled_dot_product_attention(q, k, v)
     if dropout:
-        raise _unavailable("drops no attention weights")
+        raise unavailable("flex_attention drops no attention weights")
     if q.device.type == "cpu" and torch.is_grad_enabled() and any(t.requires_grad for t in (q, k, v)):
-        raise _unavailable("has no backward pass on a CPU")
+        raise unavailable("flex_attention has no backward pass on a CPU")
     return untraced(_run, q, k, v, modify, block_mask)
 
 
@@ -71,44 +69,9 @@ def untraced(function: Callable[..., T], *args: Any) -> T:
 
 
 def _run(q: Tensor, k: Tensor, v: Tensor, modify: Modify | None, block_mask: Any) -> Tensor:
-    """Call the kernel, which is compiled first where it has not seen such arguments."""
-    # Private, but what torch.compile raises has no public names.
-    from torch._dynamo import config, exc
+    from torch.nn.attention.flex_attention import flex_attention  # takes long, and few need it
 
-    attention = _compiled()
-    try:
-        try:
-            out: Tensor = attention(q, k, v, modify, block_mask)
-        except exc.FailOnRecompileLimitHit:
-            # Unless told otherwise, torch compiles a function for eight shapes, and a sweep has more. Only a
-            # new shape comes here: those that are compiled are found above.
-            with config.patch(recompile_limit=_SHAPES, accumulated_recompile_limit=_SHAPES):
-                out = attention(q, k, v, modify, block_mask)
-    except (exc.ShortenTraceback, exc.Unsupported) as error:  # what a compiler behind torch.compile may raise
-        cause = getattr(error, "inner_exception", error)
-        raise _unavailable(f"cannot be compiled here: {str(cause).splitlines()[0]}") from error
-    return out
-
-
-@functools.cache
-def _compiled() -> Callable[..., Tensor]:
-    """The function of torch, for whatever shapes it is called with.
-
-    Every shape has a kernel of its own: one for all shapes would depend on what was called before.
-    """
-    with warnings.catch_warnings():  # recent torch's compiler is deprecated by torch, in parts
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import torch._inductor.compile_fx
-    from torch.nn.attention.flex_attention import flex_attention
-
-    known = inspect.signature(torch.compile).parameters
-    limit: dict[str, Any] = {"recompile_limit": _SHAPES} if "recompile_limit" in known else {}
-    compiled: Callable[..., Tensor] = torch.compile(flex_attention, dynamic=False, fullgraph=True, **limit)
-    return compiled
-
-
-def _unavailable(why: str) -> RuntimeError:
-    return RuntimeError(f"No available kernel: flex_attention {why}")
+    return run_compiled(flex_attention, "flex_attention", q, k, v, modify, block_mask)
 
 
 def block_mask_of(keys: Tensor, inside: Inside) -> Any:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, check_odd, check_one_of, head_dim_of
+from benchsuite.mixers._compiled import by_kernel
 from benchsuite.mixers._neighbors import GridEmbedding, aggregate, check_stride, correlate, reflect
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
 from benchsuite.mixers._tiles import Tiles, Windows
@@ -45,7 +46,8 @@ class ACmix(nn.Module):
         conv_kernel_size: side of the convolution.
         stride: of the output's positions, for both paths.
         shift: how the convolution path shifts, "group_conv" or "tensor".
-        kernel: "math" multiplies exactly the pairs of the windows; the others attend by tiles.
+        kernel: "math" multiplies exactly the pairs of the windows; so does "compiled", in loops that torch
+            compiles; the others attend by tiles.
 
     Raises:
         ValueError: num_heads does not divide dim_out, a kernel size is not odd, or shift or kernel is
@@ -54,7 +56,7 @@ class ACmix(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NCHW"
-    kernels: ClassVar[tuple[str, ...]] = ATTENTION_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = (*ATTENTION_KERNELS, "compiled")
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -105,10 +107,8 @@ class ACmix(nn.Module):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Each query with the window of padded keys and values around it: (B, heads, head_dim, H', W')."""
-        if self.kernel == "math":
-            q = q * self.head_dim**-0.5
-            weights = correlate(q, k, self.kernel_size, stride=self.stride).softmax(dim=-3)
-            return aggregate(weights.unsqueeze(2), v, self.kernel_size, stride=self.stride)
+        if self.kernel in ("math", "compiled"):
+            return by_kernel(self.kernel, _attend_windows, q, k, v, self.kernel_size, self.stride)
         made_for = (q.shape[-2:], q.device, q.dtype)
         if made_for != self._made_for:
             rows, columns = self._windows((int(q.shape[3]), int(q.shape[4])))
@@ -127,6 +127,13 @@ class ACmix(nn.Module):
             for side in size
         )
         return rows, columns
+
+
+def _attend_windows(q: Tensor, k: Tensor, v: Tensor, kernel_size: int, stride: int) -> Tensor:
+    """(B, heads, head_dim, H', W') queries with the windows of padded keys and values; the same shape."""
+    q = q * q.shape[2] ** -0.5
+    weights = correlate(q, k, kernel_size, stride=stride).softmax(dim=-3)
+    return aggregate(weights.unsqueeze(2), v, kernel_size, stride=stride)
 
 
 class ShiftedConvolution(nn.Module):

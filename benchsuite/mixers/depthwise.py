@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._checks import check_odd, check_positive
+from benchsuite.mixers._checks import check_kernel, check_odd, check_positive
+from benchsuite.mixers._compiled import by_kernel
 from benchsuite.mixers._neighbors import position_wise_conv
 from benchsuite.mixers._port import Arguments, Port, arguments, renamed
 
@@ -136,6 +137,7 @@ class InhomogeneousDepthwiseConv(nn.Module):
         kernel_size: side of the kernel, odd.
         groups: kernels at a position; the networks of the paper have 32 in every stage.
         reduction: dim / reduction channels lie between the two layers.
+        kernel: "math", or "compiled": padding, products and sums as one loop that torch compiles.
 
     Raises:
         ValueError: kernel_size is not odd and positive, groups does not divide dim, or reduction is not
@@ -143,11 +145,20 @@ class InhomogeneousDepthwiseConv(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NCHW"
-    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    kernels: ClassVar[tuple[str, ...]] = ("math", "compiled")
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
-    def __init__(self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        kernel_size: int = 7,
+        groups: int = 32,
+        reduction: int = 4,
+        kernel: str = "math",
+    ) -> None:
         super().__init__()
+        self.kernel = check_kernel(kernel, self.kernels, "idynamic_dwconv")
         self.dim = dim
         self.kernel_size = check_odd("kernel_size", kernel_size)
         self.groups = _check_groups(groups, dim)
@@ -157,8 +168,8 @@ class InhomogeneousDepthwiseConv(nn.Module):
         self.conv2 = nn.Conv2d(hidden, self.groups * kernel_size**2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        weight = self.conv2(F.relu(self.bn(self.conv1(x))))
-        return position_wise_conv(x, weight.unflatten(1, (self.groups, -1)), self.kernel_size)
+        weight = self.conv2(F.relu(self.bn(self.conv1(x)))).unflatten(1, (self.groups, -1))
+        return by_kernel(self.kernel, position_wise_conv, x, weight, self.kernel_size)
 
 
 def _check_groups(groups: int, dim: int) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
-from benchsuite.mixers._checks import check_one_of
+from benchsuite.mixers._checks import check_kernel, check_one_of
 from benchsuite.mixers._grid import Size, as_map, as_tokens
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import Arguments, Port, State, arguments, renamed
@@ -103,17 +103,29 @@ class InhomogeneousDWBlock(_DWBlock):
     Args:
         dim: channels of input and output.
         kernel_size: side of the kernel, odd.
-        groups, reduction: as for `InhomogeneousDepthwiseConv`.
+        groups, reduction, kernel: as for `InhomogeneousDepthwiseConv`.
 
     Raises:
         ValueError: as `InhomogeneousDepthwiseConv` does.
     """
 
+    kernels: ClassVar[tuple[str, ...]] = InhomogeneousDepthwiseConv.kernels
     relation: ClassVar[Relation] = InhomogeneousDepthwiseConv.relation
 
-    def __init__(self, dim: int, *, kernel_size: int = 7, groups: int = 32, reduction: int = 4) -> None:
+    def __init__(
+        self,
+        dim: int,
+        *,
+        kernel_size: int = 7,
+        groups: int = 32,
+        reduction: int = 4,
+        kernel: str = "math",
+    ) -> None:
+        check_kernel(kernel, self.kernels, "idynamic_dw_block")
         super().__init__(
-            InhomogeneousDepthwiseConv(dim, kernel_size=kernel_size, groups=groups, reduction=reduction)
+            InhomogeneousDepthwiseConv(
+                dim, kernel_size=kernel_size, groups=groups, reduction=reduction, kernel=kernel
+            )
         )
 
 

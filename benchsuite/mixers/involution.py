@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._checks import check_kernel, check_odd
+from benchsuite.mixers._compiled import by_kernel
 from benchsuite.mixers._neighbors import check_stride, position_wise_conv
 from benchsuite.mixers._port import Port, arguments, renamed
 
@@ -29,11 +30,12 @@ class Involution(nn.Module):
     MACs: MC²/r + M(C/r)K²G + MCK².
 
     Args:
-        dim, kernel: as for `MSA`.
+        dim: as for `MSA`.
         kernel_size: side of the kernel, odd.
         stride: of the output's positions.
         group_channels: channels that share a kernel.
         reduction: by which the features that a kernel is predicted from are narrower than the map.
+        kernel: "math", or "compiled": padding, products and sums as one loop that torch compiles.
 
     Raises:
         ValueError: group_channels or reduction does not divide dim, kernel_size is not odd, or the kernel is
@@ -41,7 +43,7 @@ class Involution(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NCHW"
-    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    kernels: ClassVar[tuple[str, ...]] = ("math", "compiled")
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -73,7 +75,7 @@ class Involution(nn.Module):
         source = x if self.stride == 1 else F.avg_pool2d(x, self.stride)
         weights = self.span(self.norm(self.reduce(source)).relu())
         weights = weights.unflatten(1, (self.groups, -1))  # B, groups, k², H', W'
-        return position_wise_conv(x, weights, self.kernel_size, stride=self.stride)
+        return by_kernel(self.kernel, position_wise_conv, x, weights, self.kernel_size, stride=self.stride)
 
 
 PORTS = {

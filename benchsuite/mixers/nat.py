@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout, attend, split_heads
+from benchsuite.mixers._attention import FLEX_KERNELS, Layout, attend, split_heads
 from benchsuite.mixers._checks import check_kernel, check_odd, check_positive, head_dim_of
 from benchsuite.mixers._flex import Inside, Modify, block_mask_of, flex_attend, untraced
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
@@ -50,7 +50,7 @@ class NeighborhoodAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NHWC"
-    kernels: ClassVar[tuple[str, ...]] = ALL_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = FLEX_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(

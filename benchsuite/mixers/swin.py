@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
-from benchsuite.mixers._attention import ALL_KERNELS, Layout
+from benchsuite.mixers._attention import FLEX_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, check_positive, head_dim_of
 from benchsuite.mixers._grid import Size, padded_size
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
@@ -59,7 +59,7 @@ class WindowAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "BNC"
-    kernels: ClassVar[tuple[str, ...]] = ALL_KERNELS
+    kernels: ClassVar[tuple[str, ...]] = FLEX_KERNELS
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(

@@ -7,6 +7,8 @@ Names: kernel_size is the paper's K; L, the positions of the (strided) grid that
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +19,7 @@ from torch.autograd import Function
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout
 from benchsuite.mixers._checks import check_kernel, head_dim_of
+from benchsuite.mixers._compiled import by_kernel
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments
 from benchsuite.mixers.cait import attend_from_one
@@ -31,10 +34,11 @@ class OutlookAttention(nn.Module):
     MACs: 2NC² + LChK⁴ + LK⁴C: values and projection, weights, weights times values; h heads.
 
     Args:
-        dim, num_heads, qkv_bias, attn_drop, proj_drop, kernel: as for `MSA`.
+        dim, num_heads, qkv_bias, attn_drop, proj_drop: as for `MSA`.
         kernel_size: side of the window that a position writes to.
         padding: of the windows; those of a grid of ⌈H / stride⌉ × ⌈W / stride⌉ must fit.
         stride: of the positions that make weights.
+        kernel: "math" multiplies small matrices; "compiled" sums in loops that torch compiles.
 
     Raises:
         ValueError: num_heads does not divide dim, or the kernel is unknown; in `forward`, padding gives
@@ -42,7 +46,7 @@ class OutlookAttention(nn.Module):
     """
 
     layout: ClassVar[Layout] = "NHWC"
-    kernels: ClassVar[tuple[str, ...]] = ("math",)
+    kernels: ClassVar[tuple[str, ...]] = ("math", "compiled")
     relation: ClassVar[Relation] = Relation("local", ("heads",), "dynamic per position")
 
     def __init__(
@@ -68,7 +72,7 @@ class OutlookAttention(nn.Module):
         self.stride = stride
         self.v = nn.Linear(dim, dim, bias=qkv_bias)
         self.attn = nn.Linear(dim, num_heads * kernel_size**4)
-        self.attn_drop = nn.Dropout(attn_drop)
+        self.attn_drop = attn_drop
         self.proj = nn.Linear(dim, dim)
         self.proj_drop = nn.Dropout(proj_drop)
 
@@ -76,14 +80,19 @@ class OutlookAttention(nn.Module):
         batch, height, width, _ = x.shape
         rows, columns = self._positions((height, width))
         squared = self.kernel_size**2
-        weights = self.attn(self._pooled(x)).reshape(batch, rows, columns, self.num_heads, squared, squared)
-        weights = self.attn_drop((weights * self.head_dim**-0.5).softmax(dim=-1))
-        values = F.pad(self.v(x), (0, 0, *(self.padding,) * 4))
-        windows = cut(values, self.num_heads, self.kernel_size, self.stride)
-        mixed = weights @ windows.flatten(4, 5)  # B, rows, columns, heads, K², head_dim
-        folded = lay(mixed.view(windows.shape), values.shape, self.stride)
-        folded = folded[:, self.padding : self.padding + height, self.padding : self.padding + width]
-        out: Tensor = self.proj_drop(self.proj(folded))
+        logits = self.attn(self._pooled(x)).reshape(batch, rows, columns, self.num_heads, squared, squared)
+        dropout = self.attn_drop if self.training else 0.0
+        mixed = by_kernel(
+            self.kernel,
+            _outlook,
+            logits,
+            self.v(x),
+            self.padding,
+            self.stride,
+            dropout,
+            fused=_outlook_by_sums if self.stride == 1 else None,
+        )
+        out: Tensor = self.proj_drop(self.proj(mixed))
         return out
 
     def _pooled(self, x: Tensor) -> Tensor:
@@ -103,6 +112,44 @@ class OutlookAttention(nn.Module):
                 f"{windows[0]} × {windows[1]} windows for {pooled[0]} × {pooled[1]} positions"
             )
         return pooled[0], pooled[1]
+
+
+def _outlook(logits: Tensor, values: Tensor, padding: int, stride: int, dropout: float) -> Tensor:
+    """Softmax of the logits times the windows of values, and the sum of what falls on each position.
+
+    Args:
+        logits: (B, rows, columns, heads, K², K²); values: (B, H, W, dim).
+
+    Returns:
+        (B, H, W, dim).
+    """
+    _, height, width, dim = values.shape
+    num_heads, kernel_size = logits.shape[3], math.isqrt(logits.shape[5])
+    weights = F.dropout((logits * (dim // num_heads) ** -0.5).softmax(dim=-1), dropout)
+    padded = F.pad(values, (0, 0, *(padding,) * 4))
+    windows = cut(padded, num_heads, kernel_size, stride)
+    mixed = weights @ windows.flatten(4, 5)  # B, rows, columns, heads, K², head_dim
+    laid = lay(mixed.view(windows.shape), padded.shape, stride)
+    return laid[:, padding : padding + height, padding : padding + width]
+
+
+def _outlook_by_sums(logits: Tensor, values: Tensor, padding: int, stride: int, dropout: float) -> Tensor:
+    """The same for a stride of 1 without products of matrices: no window is copied, and each position of the
+    output gathers what falls on it."""
+    _, height, width, dim = values.shape
+    num_heads, kernel_size = logits.shape[3], math.isqrt(logits.shape[5])
+    weights = F.dropout((logits * (dim // num_heads) ** -0.5).softmax(dim=-1), dropout)
+    windows = _cut(F.pad(values, (0, 0, *(padding,) * 4)), num_heads, kernel_size, stride)
+    mixed = (weights.unsqueeze(-1) * windows.flatten(4, 5).unsqueeze(4)).sum(5)
+    places = F.pad(
+        mixed.permute(4, 0, 1, 2, 3, 5).flatten(4), (0, 0, *(padding,) * 4)
+    )  # K², B, rows, columns, dim
+    last = 2 * padding
+    parts = [
+        places[i, :, last - y : last - y + height, last - x : last - x + width]
+        for i, (y, x) in enumerate(product(range(kernel_size), repeat=2))
+    ]
+    return torch.stack(parts).sum(0)
 
 
 class Outlooker(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from benchsuite.errors import DeviceError, UsageError
 from benchsuite.measurement.precision import tf32
 from benchsuite.mixers._attention import ALL_KERNELS
+from benchsuite.mixers._compiled import COMPILED
 from benchsuite.parity.cases import WHOLE_MODEL, Case, Tolerance, read_cases
 from benchsuite.parity.ports import find_network, find_port, load_authors_network, load_authors_weights
 
@@ -78,7 +79,8 @@ def check_folder(
 
     Args:
         device: where ours runs, "cpu" or "cuda".
-        kernels: attention kernels to run on; by default all that the mixer or network has.
+        kernels: to run on; by default all that the mixer or network has but "compiled", which takes up to a
+            minute a case.
 
     Returns:
         One row for each case and kernel, cases in the order of their files. Each is
@@ -103,7 +105,7 @@ def _rows(case: Case, device: torch.device, kernels: Sequence[str] | None) -> It
     if ours is None:
         yield ParityRow(case=case.name, mixer=case.mixer, verdict="unknown", reason=_unknown_reason(case))
         return
-    for kernel in ours.kernels if kernels is None else kernels:
+    for kernel in (one for one in ours.kernels if one != COMPILED) if kernels is None else kernels:
         if kernel in ours.kernels:
             row = _check(case, ours, kernel, device)
         else:

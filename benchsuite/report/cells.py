@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from benchsuite.report.comparable_groups import ComparableGroup, split
-from benchsuite.report.points import MISSING, Point, Value, names_of, points
+from benchsuite.report.points import MISSING, Point, names_of, points, setting_of
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
 from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import to_frame
-from benchsuite.results.record import Record
+from benchsuite.results.frame import tabulated
 from benchsuite.results.store import Run
 from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key
@@ -28,78 +28,76 @@ class Cells:
     """A run as its page sees it.
 
     Attributes:
-        records: without those that were skipped.
-        frame: a row for each of them, in their order.
-        points: the same, as points.
+        points: its cells in their order, without those that were skipped.
         gaps: cells that are still to be measured.
         named_reference: the reference that the scenario names.
         reference: the name that others are compared with: that one, else the first that was timed; None for a
             single one.
-        relative: cell → its speed as a multiple of the reference's in the same setting.
         names: in the order of the scenario.
     """
 
     run: Run
-    records: tuple[Record, ...]
-    frame: pd.DataFrame
     points: tuple[Point, ...]
     groups: tuple[ComparableGroup, ...]
     order: Order
     gaps: tuple[Cell, ...]
     named_reference: str | None
     reference: str | None
-    relative: Mapping[str, Value]
     names: tuple[str, ...]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row for each point: the columns of `results.frame`, and those that only a page knows."""
+        relative = [point.relative for point in self.points]
+        return tabulated([point.measured for point in self.points]).assign(
+            published_top1=[point.top1 for point in self.points],
+            standing=pd.Series([point.standing for point in self.points], dtype=object),
+            relative=[value.value for value in relative],
+            relative_lo=[value.lo for value in relative],
+            relative_hi=[value.hi for value in relative],
+        )
 
 
 def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
-    records = tuple(record for record in run.records if record.status != "skipped")
     gaps = missing(run)
-    groups = split(with_gaps(points(records, run.environments), records, gaps))
-    order = within(groups)
-    groups = with_standings(groups, order)
-    of_cell = {point.cell: point for group in groups for point in group.cells}
-    cells = tuple(of_cell[record.id] for record in records)
+    cells = points((record for record in run.records if record.status != "skipped"), run.environments)
     names = _ordered(run.scenario, names_of(cells))
     timed = names_of(point for point in cells if point.throughput.known)
     named_reference = (run.scenario.get("report") or {}).get("reference")
     first = next((name for name in names if name in timed), None) if len(timed) > 1 else None
     reference = named_reference or first
-    relative = _relative(cells, reference)
-    frame = to_frame(records, run.environments).assign(
-        published_top1=[point.top1 for point in cells],
-        standing=pd.Series([point.standing for point in cells], dtype=object),
-        relative=[relative[point.cell].value for point in cells],
-        relative_lo=[relative[point.cell].lo for point in cells],
-        relative_hi=[relative[point.cell].hi for point in cells],
-    )
+    groups = split(_marked(cells, gaps, reference))
+    order = within(groups)
+    groups = with_standings(groups, order)
+    of_cell = {point.cell: point for group in groups for point in group.cells}
     return Cells(
         run=run,
-        records=records,
-        frame=frame,
-        points=cells,
+        points=tuple(of_cell[point.cell] for point in cells),
         groups=tuple(groups),
         order=order,
         gaps=tuple(gaps),
         named_reference=named_reference,
         reference=reference,
-        relative=relative,
         names=tuple(names),
     )
 
 
-def _relative(cells: Sequence[Point], reference: str | None) -> dict[str, Value]:
-    """Speeds as multiples of the reference's in the same setting, paired by round; missing without both."""
-
-    def setting(point: Point) -> tuple[Any, ...]:
-        return (point.resolution, point.kernel, *point.settings.values())
-
-    base = {setting(point): point for point in cells if point.name == reference and point.rounds_s}
-    return {
-        point.cell: relative_speed(point, base[setting(point)]) if setting(point) in base else MISSING
+def _marked(cells: Sequence[Point], gaps: Sequence[Cell], reference: str | None) -> list[Point]:
+    """The cells with their speed as a multiple of the reference's, and marked where cells are missing: of
+    their setting, and of their line, which is their mixer, kernel and size."""
+    settings = {(key(cell), cell.kernel) for cell in gaps}
+    lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
+    base = {setting_of(point): point for point in cells if point.name == reference and point.rounds_s}
+    return [
+        replace(
+            point,
+            relative=relative_speed(point, own) if (own := base.get(setting_of(point))) else MISSING,
+            unfinished=bool(settings) and (key(point.measured.record.cell), point.kernel) in settings,
+            line_unfinished=(point.target, point.kernel, point.size) in lines,
+        )
         for point in cells
-    }
+    ]
 
 
 def _ordered(scenario: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -128,21 +126,6 @@ def missing(run: Run) -> list[Cell]:
 def _standing(run: Run) -> dict[str, bool]:
     """Every cell that has a record, excluded ones aside → whether it need not be measured any more."""
     return {record.id: not record.interrupted for record in run.records if record.status != "skipped"}
-
-
-def with_gaps(cells: Sequence[Point], records: Sequence[Record], gaps: Sequence[Cell]) -> list[Point]:
-    """The cells of these records, marked where others are missing: of their setting, and of their line, those
-    of their mixer, kernel and size."""
-    settings = {(key(cell), cell.kernel) for cell in gaps}
-    lines = {(cell.target, cell.kernel, cell.resolution) for cell in gaps}
-    return [
-        replace(
-            point,
-            unfinished=(key(record.cell), point.kernel) in settings,
-            line_unfinished=(point.target, point.kernel, point.size) in lines,
-        )
-        for point, record in zip(cells, records, strict=True)
-    ]
 
 
 def progress(run: Run, gaps: Sequence[Cell]) -> str:

@@ -51,11 +51,15 @@ class ClaimSetting:
 
 @dataclass(frozen=True, slots=True)
 class PublishedSize:
-    """A published size: "1.16 (5104 / 4403 images/s)", in short "1.16", and its conditions."""
+    """A published size: "1.16 (5104 / 4403 images/s)", and its conditions."""
 
     ratio: str
-    short: str
     conditions: str
+
+    @property
+    def short(self) -> str:
+        """The ratio alone."""
+        return self.ratio.partition(" (")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,27 +67,36 @@ class ClaimRow:
     """One claim.
 
     Attributes:
-        tone: the verdict as a class of the style sheet.
         words: the verdict; where it is launch-bound, with that on device time.
-        compared: what the ratio is of: "Throughput, HiLo / MSA; claimed above 1".
         summary: where it holds, if there are several settings; why it cannot be tested, if there is none.
-        counted: whether it is about MACs or parameters, which are counted and not timed.
         brief: all that was measured, in a line: "1.15 [1.13, 1.17] to 1.29 [1.27, 1.31], in both settings".
     """
 
-    id: str
+    claim: Claim
     verdict: Verdict
-    symbol: str
-    tone: str
     words: str
-    says: str
-    compared: str
     summary: str
-    counted: bool
     brief: str
     measured: tuple[ClaimSetting, ...]
     printed: tuple[PublishedSize, ...]
-    source: str
+
+    @property
+    def symbol(self) -> str:
+        """That of the verdict."""
+        return SYMBOLS[self.verdict]
+
+    @property
+    def counted(self) -> bool:
+        """True if it is about MACs or parameters, which are counted and not timed."""
+        return self.claim.metric in ("macs", "params")
+
+    @property
+    def compared(self) -> str:
+        """What the ratio is of, and where it is said to lie: "Throughput, HiLo / MSA; claimed above 1"."""
+        lo, hi = self.claim.expect.band
+        ends = [f"above {lo:g}" if lo > -math.inf else "", f"below {hi:g}" if hi < math.inf else ""]
+        sides = f"{_named(self.claim.subject)} / {_named(self.claim.against)}"
+        return f"{METRICS[self.claim.metric].label}, {sides}; claimed {joined([end for end in ends if end])}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +116,13 @@ class ClaimsPanel:
     @property
     def folded(self) -> list[ClaimRow]:
         """The others that could be tested, those that hold last, and those about MACs after others."""
-        shown = {row.id for row in self.shown}
-        rest = [row for row in self.rows if row.id not in shown and row.verdict != "not testable here"]
+        rest = [row for row in self.rows if row not in self.shown and row.verdict != "not testable here"]
         return sorted(rest, key=lambda row: (row.verdict not in _OPEN, row.counted))
 
     @property
     def untested(self) -> list[ClaimRow]:
         """Those that could not be tested."""
         return [row for row in self.rows if row.verdict == "not testable here"]
-
-    @property
-    def caption(self) -> str:
-        """Meaning of the numbers."""
-        if any(one.ratio.endswith("]") for row in self.rows for one in row.measured):
-            return (
-                "Ratios are paired by round, with 95 % confidence intervals. Published sizes are as printed, "
-                "for their own conditions."
-            )
-        return "Published sizes are as printed, for their own conditions."
 
 
 def judgements(scenario: Mapping[str, Any], frame: pd.DataFrame) -> list[Judgement]:
@@ -140,23 +142,19 @@ def panel(judged: Sequence[Judgement], frame: pd.DataFrame) -> ClaimsPanel | Non
     return ClaimsPanel(_counted(judged), tuple(_row(judgement, varying) for judgement in judged))
 
 
+_COUNTED: Mapping[Verdict, tuple[str, str]] = {
+    "holds": ("holds", "hold"),
+    "does not hold": ("does not hold", "do not hold"),
+    "mixed": ("holds in some settings only", "hold in some settings only"),
+    "undecided": ("is undecided", "are undecided"),
+    "not testable here": ("is not testable here", "are not testable here"),
+}
+
+
 def _counted(judged: Sequence[Judgement]) -> str:
-    """Of 5 claims, 3 hold here, 1 does not hold and 1 is not testable here."""
+    """Of 5 claims, 3 hold, 1 does not hold and 1 is not testable here."""
     counts = Counter(judgement.verdict for judgement in judged)
-    plural = {
-        "holds": "hold",
-        "does not hold": "do not hold",
-        "mixed": "hold in some settings only",
-        "undecided": "are undecided",
-        "not testable here": "are not testable here",
-    }
-    single = {"mixed": "holds in some settings only", "undecided": "is undecided"}
-    single["not testable here"] = "is not testable here"
-    parts = [
-        f"{counts[verdict]} {single.get(verdict, verdict) if counts[verdict] == 1 else plural[verdict]}"
-        for verdict in VERDICTS
-        if counts[verdict]
-    ]
+    parts = [f"{n} {_COUNTED[verdict][n > 1]}" for verdict in VERDICTS if (n := counts[verdict])]
     return f"Of {counted(len(judged), 'claim')}, {joined(parts)}."
 
 
@@ -164,30 +162,16 @@ def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:
     claim = judgement.claim
     measured = tuple(_measured(outcome, varying, claim) for outcome in judgement.outcomes)
     summary = judgement.reason or _summary(judgement.outcomes)
+    on_device = f" (launch-bound; on device time: {judgement.on_device})" if judgement.on_device else ""
     return ClaimRow(
-        id=claim.id,
+        claim=claim,
         verdict=judgement.verdict,
-        symbol=SYMBOLS[judgement.verdict],
-        tone=judgement.verdict.replace(" ", "-"),
-        words=_words(judgement),
-        says=claim.says,
-        compared=compared(claim),
+        words=f"{judgement.verdict}{on_device}",
         summary=summary,
-        counted=METRICS[claim.metric].interval is None and claim.metric in ("macs", "params"),
         brief=_brief(judgement.outcomes, measured, summary),
         measured=measured,
-        printed=tuple(_printed(published) for published in claim.published or ()),
-        source=claim.source,
+        printed=tuple(map(_printed, claim.published or ())),
     )
-
-
-def compared(claim: Claim) -> str:
-    """Ratio that the claim is about, and where it is said to lie."""
-    lo, hi = claim.expect.band
-    ends = [f"above {lo:g}" if lo > -math.inf else "", f"below {hi:g}" if hi < math.inf else ""]
-    claimed = joined([end for end in ends if end])
-    sides = f"{_named(claim.subject)} / {_named(claim.against)}"
-    return f"{METRICS[claim.metric].label}, {sides}; claimed {claimed}"
 
 
 def _named(side: str) -> str:
@@ -261,12 +245,6 @@ def _measured(outcome: Outcome, varying: Sequence[str], claim: Claim) -> ClaimSe
     )
 
 
-def _words(judgement: Judgement) -> str:
-    if judgement.on_device is None:
-        return judgement.verdict
-    return f"{judgement.verdict} (launch-bound; on device time: {judgement.on_device})"
-
-
 def _remarks(outcome: Outcome) -> Iterator[str]:
     """Remarks on a verdict that stands in spite of flags, launches and kernels; nothing where all is well."""
     if words := [flag.replace("_", " ") for flag in outcome.flags if flag != "launch_bound"]:
@@ -279,24 +257,19 @@ def _remarks(outcome: Outcome) -> Iterator[str]:
 
 
 def _ratio(outcome: Outcome, claim: Claim) -> str:
-    """The ratio with its interval, or with enough digits to tell it from the claim's ends."""
-    if _is_fine(claim) and not math.isnan(outcome.ratio):
+    """The ratio with its interval; of what is counted, with enough digits to tell it from what is claimed."""
+    near = any(not math.isinf(end) and 0 < abs(end - 1) < _FINE for end in claim.expect.band)
+    if near and METRICS[claim.metric].interval is None and not math.isnan(outcome.ratio):
         return fixed(outcome.ratio, 6)
     return spread(outcome.ratio, outcome.lo, outcome.hi)
 
 
-def _is_fine(claim: Claim) -> bool:
-    """True if the claim is of something counted, and so near to 1 that four digits would hide it."""
-    near = any(not math.isinf(end) and 0 < abs(end - 1) < _FINE for end in claim.expect.band)
-    return near and METRICS[claim.metric].interval is None
-
-
 def _printed(published: Published) -> PublishedSize:
-    short = ratio = significant(published.size, 3)
+    ratio = significant(published.size, 3)
     if published.subject is not None and published.against is not None:
         unit = f" {published.unit}" if published.unit else ""
         ratio += f" ({published.subject:,g} / {published.against:,g}{unit})"
-    return PublishedSize(ratio, short, published.conditions)
+    return PublishedSize(ratio, published.conditions)
 
 
 def plain(judgement: Judgement) -> dict[str, Any]:

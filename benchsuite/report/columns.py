@@ -20,43 +20,36 @@ class Condition:
     Attributes:
         phrase: a value inside a sentence: "batch 64".
         usual: the value that needs no word; None where each value is said.
-        worded: whether values are words, so that a column of them is set flush left.
     """
 
     key: str
     label: str
     phrase: Callable[[Any], str] = str
     usual: str | None = None
-    worded: bool = False
 
-
-def _threads(value: Any) -> str:
-    return "torch's threads" if value is None else counted(int(value), "thread")
+    @property
+    def worded(self) -> bool:
+        """True if its values are words, so that a column of them is set flush left."""
+        return QUANTITIES[self.key].dtype == "object"
 
 
 CONDITIONS: Mapping[str, Condition] = {
     row.key: row
     for row in (
-        Condition("device", "Device", worded=True),
-        Condition("dtype", "Dtype", worded=True),
-        Condition("mode", "Mode", lambda mode: MODE_WORDS.get(mode, mode), worded=True),
+        Condition("device", "Device"),
+        Condition("dtype", "Dtype"),
+        Condition("mode", "Mode", lambda mode: MODE_WORDS.get(mode, mode)),
         Condition("batch", "Batch", lambda batch: f"batch {batch}"),
         Condition("dim", "Channels", lambda dim: f"dim {dim}"),
         Condition("num_heads", "Heads", lambda heads: counted(heads, "head")),
         Condition("stride", "Stride (px)", lambda stride: f"stride {stride}"),
-        Condition("memory_format", "Memory format", usual="contiguous", worded=True),
-        Condition("cache", "Caches", lambda cache: f"{cache} caches", "warm", worded=True),
-        Condition("protocol", "Protocol", lambda word: f"protocol {word}", "adaptive", worded=True),
-        Condition(
-            "compile",
-            "Compile",
-            lambda mode: "eager" if mode == "eager" else f"torch.compile {mode}",
-            "eager",
-            worded=True,
-        ),
-        Condition("threads", "Threads", _threads),
-        Condition("allocator", "Allocator", lambda word: f"allocator {word}", worded=True),
-        Condition("machine", "Machine", worded=True),
+        Condition("memory_format", "Memory format", usual="contiguous"),
+        Condition("cache", "Caches", lambda cache: f"{cache} caches", "warm"),
+        Condition("protocol", "Protocol", lambda word: f"protocol {word}", "adaptive"),
+        Condition("compile", "Compile", lambda w: w if w == "eager" else f"torch.compile {w}", "eager"),
+        Condition("threads", "Threads", lambda n: counted(n, "thread") if n else "torch's threads"),
+        Condition("allocator", "Allocator", lambda word: f"allocator {word}"),
+        Condition("machine", "Machine"),
     )
 }
 

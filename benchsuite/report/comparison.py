@@ -11,21 +11,17 @@ numbers are shown.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchsuite.findings import count_changes, fingerprint
 from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.report.comparable_groups import settings_of
-from benchsuite.report.differences import as_data, differences_of, machines_of
-from benchsuite.report.points import MISSING, Point, Value, points
-from benchsuite.report.ranking import joint_drift, log_multiples, relative_speed
-from benchsuite.report.words import joined
-from benchsuite.results.machine import machine_name
-from benchsuite.results.record import Record
+from benchsuite.report.differences import COMPARABLE, differences_of, measured_on
+from benchsuite.report.points import MISSING, Point, Value, grouped, points, setting_of
+from benchsuite.report.ranking import as_value, joint_drift, log_multiples, relative_speed
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import Decision, Question, Side, decide, unpaired
 
@@ -36,9 +32,8 @@ CAVEAT = (
 )
 _MACHINE = ("device", "threads", "machine")
 """Conditions that are a machine's rather than a cell's, but where one run varies them."""
-Setting = tuple[Any, ...]
-Tables = Mapping[str, Mapping[str, Point]]
-"""Letter of a run → cell, whatever machine it ran on → the cell there."""
+InRuns = Mapping[str, Point]
+"""Letter of a run → one cell there, whatever machine it ran on."""
 SEEN: Mapping[Side, str] = {
     "above": "slower", "below": "faster", "same": "no different", "undecided": "undecided",
 }  # fmt: skip
@@ -53,7 +48,7 @@ class ComparedRun:
         letter: A, B, C, by which tables name it.
         findings: in what machine, software and settings of shared cells differ from those of A, the gravest
             first.
-        changes: exact numbers of shared cells that are not those of A.
+        changes: exact numbers of shared cells that are not those of A, with the cell in words.
         alone: (id, words) of the cells that no other run has.
     """
 
@@ -64,7 +59,7 @@ class ComparedRun:
     commit: str
     date: str
     findings: tuple[Finding, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[tuple[str, Change], ...]
     alone: tuple[tuple[str, str], ...]
 
     @property
@@ -75,29 +70,31 @@ class ComparedRun:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """One cell of at least two runs.
+    """One cell of at least two runs. Each mapping lacks the runs that have nothing to say in it.
 
     Attributes:
-        id: in the first run that has it.
+        in_runs: letter → the cell there.
         words: "HiLo, 224 px, math".
-        points: letter → the cell there; absent where that run does not have it.
-        bases: letter → the reference in the same run and setting.
+        relative: letter → speed as a multiple of the reference's in that run and setting.
         times: letter → the decision on the seconds there over those of A.
         multiples: letter → the decision on `relative` there over that of A.
     """
 
-    id: str
-    name: str
+    in_runs: InRuns
     words: str
-    points: Mapping[str, Point]
-    bases: Mapping[str, Point]
-    times: Mapping[str, Decision] = field(default_factory=dict)
-    multiples: Mapping[str, Decision] = field(default_factory=dict)
+    relative: Mapping[str, Value]
+    times: Mapping[str, Decision]
+    multiples: Mapping[str, Decision]
 
-    def relative(self, letter: str) -> Value:
-        """Speed as a multiple of the reference's in that run; missing where one of the two was not timed."""
-        both = letter in self.points and letter in self.bases
-        return relative_speed(self.points[letter], self.bases[letter]) if both else MISSING
+    @property
+    def id(self) -> str:
+        """The id in the first run that has it."""
+        return next(iter(self.in_runs.values())).cell
+
+    @property
+    def name(self) -> str:
+        """The name in the first run that has it."""
+        return next(iter(self.in_runs.values())).name
 
 
 @dataclass(frozen=True)
@@ -108,14 +105,12 @@ class Comparison:
         reference: name that speeds are multiples of; None if the runs have no timed name in common.
         wanted: the scenario's reference, where it could not be taken.
         cells: those that at least two runs have, setting by setting.
-        words: id → the cell in words, of all cells.
     """
 
     runs: tuple[ComparedRun, ...]
     reference: str | None
     wanted: str | None
     cells: tuple[ComparedCell, ...]
-    words: Mapping[str, str]
     warnings: tuple[str, ...]
 
     @property
@@ -126,35 +121,151 @@ class Comparison:
 
 def compare(runs: Sequence[Run]) -> Comparison:
     """Compare these runs with the first. Cells that a rule of a scenario excludes are left out."""
-    kept = [[record for record in run.records if record.status != "skipped"] for run in runs]
-    several = any(len(set(map(_anywhere, records))) < len(records) for records in kept)
-    tables: dict[str, dict[str, Point]] = {}
-    for i, (run, records) in enumerate(zip(runs, kept, strict=True)):
-        found = zip(records, points(records, run.environments), strict=True)
-        tables[_letter(i)] = {_key(record, point if several else None): point for record, point in found}
-    every = [point for table in tables.values() for point in table.values()]
-    settings = settings_of(every, besides=() if several else _MACHINE)
-    words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(every, settings, strict=True)}
-    shared = _shared(tables)
-    reference, wanted = _reference(runs, tables, shared)
-    bases = {
-        letter: {_setting(point): point for point in table.values() if point.name == reference}
-        for letter, table in tables.items()
-    }
-    taken = {table[key].cell for table in tables.values() for key in table.keys() & set(shared)}
-    alone = {
-        letter: [(p.cell, words[p.cell]) for p in table.values() if p.cell not in taken]
-        for letter, table in tables.items()
-    }
+    letters = [chr(ord("A") + i) if i < 26 else f"R{i + 1}" for i in range(len(runs))]
+    every, several = _beside_each_other(letters, runs)
+    seen = [point for cell in every for point in cell.values()]
+    settings = settings_of(seen, besides=() if several else _MACHINE)
+    words = {p.cell: f"{p.name}, {setting}" for p, setting in zip(seen, settings, strict=True)}
+    in_settings = grouped(every, lambda cell: setting_of(next(iter(cell.values())))).values()
+    shared = [cell for part in in_settings for cell in part if len(cell) > 1]
+    ids = {point.cell for cell in shared for point in cell.values()}
+    alone = grouped((cell for cell in every if len(cell) == 1), lambda cell: next(iter(cell)))
+    reference, wanted = _reference(runs, letters, every, shared)
     return Comparison(
         runs=tuple(
-            _run(letter, runs[0], run, taken, alone[letter]) for letter, run in zip(tables, runs, strict=True)
+            _run(letter, runs[0], run, ids, [cell[letter].cell for cell in alone.get(letter, ())], words)
+            for letter, run in zip(letters, runs, strict=True)
         ),
         reference=reference,
         wanted=wanted,
-        cells=tuple(_decided([_cell(key, bases, tables, words) for key in shared])),
-        words=words,
+        cells=_cells(shared, every, reference, words),
         warnings=tuple(warning for run in runs for warning in run.warnings),
+    )
+
+
+def _beside_each_other(letters: Sequence[str], runs: Sequence[Run]) -> tuple[list[InRuns], bool]:
+    """Every cell of these runs in order of appearance, and whether one run has cells of several machines, so
+    that a cell is the same only on the same one."""
+    kept = [
+        points((record for record in run.records if record.status != "skipped"), run.environments)
+        for run in runs
+    ]
+    several = any(len(set(map(_anywhere, cells))) < len(cells) for cells in kept)
+    found: dict[tuple[Any, ...], dict[str, Point]] = {}
+    for letter, cells in zip(letters, kept, strict=True):
+        for point in cells:
+            machine = [point.settings[key] for key in _MACHINE if several]
+            found.setdefault((_anywhere(point), *machine), {})[letter] = point
+    return list(found.values()), several
+
+
+def _anywhere(point: Point) -> str:
+    """Id of the cell whatever machine it ran on: on any device, with any threads."""
+    return replace(point.measured.record.cell, device="cpu", threads=None, machine="").id
+
+
+def _reference(
+    runs: Sequence[Run], letters: Sequence[str], every: Sequence[InRuns], shared: Sequence[InRuns]
+) -> tuple[str | None, str | None]:
+    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted.
+
+    A run that shares no cell with another one is not asked.
+    """
+    concerned = [one for one in letters if any(one in cell for cell in shared)] or letters
+    timed = [
+        dict.fromkeys(cell[one].name for cell in every if one in cell and cell[one].throughput.known)
+        for one in concerned
+    ]
+    common = [name for name in timed[0] if all(name in names for names in timed)]
+    wishes = [(run.scenario.get("report") or {}).get("reference") for run in runs]
+    wish = next((str(one) for one in wishes if one), None)
+    if wish in common:
+        return wish, None
+    return next(iter(common), None), wish
+
+
+def _cells(
+    shared: Sequence[InRuns], every: Sequence[InRuns], reference: str | None, words: Mapping[str, str]
+) -> tuple[ComparedCell, ...]:
+    """The shared cells with their decisions: those on times are one family, those on multiples are another.
+
+    A reader asks the one of two versions on one machine and the other of two machines, never both.
+    """
+    references = {
+        (letter, setting_of(point)): point
+        for cell in every for letter, point in cell.items() if point.name == reference
+    }  # fmt: skip
+    bases = [
+        {one: references.get((one, setting_of(point))) for one, point in cell.items()} for cell in shared
+    ]
+    times: dict[tuple[int, str], Question] = {}
+    multiples: dict[tuple[int, str], Question] = {}
+    for i, (cell, base) in enumerate(zip(shared, bases, strict=True)):
+        a = cell.get("A")
+        for letter, here in cell.items():
+            if a is None or here is a or not (a.rounds_s and here.rounds_s):
+                continue
+            noise = max(a.noise, here.noise)
+            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
+            times[i, letter] = Question(ratio, noise=noise)
+            mine, its = _multiples(here, base[letter]), _multiples(a, base["A"])
+            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
+                multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
+    of_times, of_multiples = _by_cell(times), _by_cell(multiples)
+    return tuple(
+        ComparedCell(
+            in_runs=cell,
+            words=words[next(iter(cell.values())).cell],
+            relative={one: relative_speed(point, b) for one, point in cell.items() if (b := base[one])},
+            times=of_times.get(i, {}),
+            multiples=of_multiples.get(i, {}),
+        )
+        for i, (cell, base) in enumerate(zip(shared, bases, strict=True))
+    )
+
+
+def _multiples(point: Point, base: Point | None) -> list[float]:
+    """Speed as a multiple of the reference's in each round; empty for the reference itself."""
+    if base is None or base is point:
+        return []
+    return [math.exp(log) for log in log_multiples(point, base)]
+
+
+def _by_cell(questions: Mapping[tuple[int, str], Question]) -> dict[int, dict[str, Decision]]:
+    """Number of a cell → letter → decision."""
+    found: dict[int, dict[str, Decision]] = {}
+    for (i, letter), decision in decide(questions).items():
+        found.setdefault(i, {})[letter] = decision
+    return found
+
+
+def _run(
+    letter: str,
+    first: Run,
+    run: Run,
+    shared: Collection[str],
+    alone: Sequence[str],
+    words: Mapping[str, str],
+) -> ComparedRun:
+    """One of the runs.
+
+    Args:
+        shared: ids of its cells and of those of A that are compared; `alone` are those that no other has.
+        words: id → the cell in words.
+    """
+    before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
+    changes = () if run is first else count_changes.changes(before, after)
+    machine, torch, date = measured_on(run)
+    return ComparedRun(
+        letter=letter,
+        name=str(run.path),
+        machine=machine,
+        torch=torch,
+        commit=str((run.environment.get("git") or {}).get("commit") or "")[:7],
+        date=date,
+        findings=() if run is first else differences_of(first, run, before, after),
+        changes=tuple((words[change.cell.id], change) for change in changes),
+        alone=tuple((id, words[id]) for id in alone),
     )
 
 
@@ -168,7 +279,7 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
                 "letter": run.letter,
                 "run": run.name,
                 "machine": run.machine,
-                "comparable_with_a": {None: "yes", "refuse": "no"}.get(run.level, "with care"),
+                "comparable_with_a": COMPARABLE[run.level],
                 "differences": [
                     {"property": one.path, "level": one.level, "a": one.old, "here": one.new, "why": one.why}
                     for one in run.findings
@@ -182,13 +293,12 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
             {
                 "cell": cell.id,
                 "words": cell.words,
-                "latency_s": {letter: as_data(point.latency) for letter, point in cell.points.items()},
+                "latency_s": {letter: _ends(point.latency) for letter, point in cell.in_runs.items()},
                 "compared_with_a": {
-                    letter: as_data(Value(one.ratio, one.lo, one.hi))
-                    | {"verdict": SEEN[one.side], "reason": one.reason}
+                    letter: _ends(as_value(one)) | {"verdict": SEEN[one.side], "reason": one.reason}
                     for letter, one in cell.times.items()
                 },
-                "relative_throughput": {letter: as_data(cell.relative(letter)) for letter in cell.points},
+                "relative_throughput": {one: _ends(cell.relative.get(one, MISSING)) for one in cell.in_runs},
             }
             for cell in found.cells
         ],
@@ -202,130 +312,13 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
                 "note": change.note,
             }
             for run in found.runs
-            for change in run.changes
+            for _, change in run.changes
         ],
         "warnings": list(found.warnings),
     }
 
 
-def _letter(place: int) -> str:
-    return chr(ord("A") + place) if place < 26 else f"R{place + 1}"
-
-
-def _key(record: Record, point: Point | None) -> str:
-    """What a cell has in common with that of another run; with its machine, where a point is given."""
-    machine = [str(point.settings[key]) for key in _MACHINE] if point else []
-    return " ".join([_anywhere(record), *machine])
-
-
-def _anywhere(record: Record) -> str:
-    """Id of the cell whatever machine it ran on: on any device, with any threads."""
-    return replace(record.cell, device="cpu", threads=None, machine="").id
-
-
-def _setting(point: Point) -> Setting:
-    """All that cells of one run have in common that differ in the mixer only."""
-    return (point.subject, point.resolution, point.kernel, *point.settings.values())
-
-
-def _shared(tables: Tables) -> list[str]:
-    """Keys that two tables have at least, setting by setting in order of appearance."""
-    counts = Counter(key for table in tables.values() for key in table)
-    first: dict[str, Point] = {}
-    for key, point in ((key, point) for table in tables.values() for key, point in table.items()):
-        first.setdefault(key, point)
-    order = {setting: i for i, setting in enumerate(dict.fromkeys(map(_setting, first.values())))}
-    return sorted((key for key in first if counts[key] > 1), key=lambda key: order[_setting(first[key])])
-
-
-def _reference(runs: Sequence[Run], tables: Tables, shared: Sequence[str]) -> tuple[str | None, str | None]:
-    """The name that all runs timed: the scenario's reference, else the first of A; and a wish not granted.
-
-    A run that shares no cell with another one is not asked.
-    """
-    concerned = [table for table in tables.values() if table.keys() & set(shared)] or list(tables.values())
-    timed = [dict.fromkeys(p.name for p in table.values() if p.throughput.known) for table in concerned]
-    common = [name for name in timed[0] if all(name in names for names in timed)]
-    wishes = [(run.scenario.get("report") or {}).get("reference") for run in runs]
-    wish = next((str(one) for one in wishes if one), None)
-    if wish in common:
-        return wish, None
-    return next(iter(common), None), wish
-
-
-def _cell(
-    key: str, bases: Mapping[str, Mapping[Setting, Point]], tables: Tables, words: Mapping[str, str]
-) -> ComparedCell:
-    points = {letter: table[key] for letter, table in tables.items() if key in table}
-    found = {letter: bases[letter].get(_setting(point)) for letter, point in points.items()}
-    first = next(iter(points.values()))
-    return ComparedCell(
-        id=first.cell,
-        name=first.name,
-        words=words[first.cell],
-        points=points,
-        bases={letter: base for letter, base in found.items() if base is not None},
-    )
-
-
-def _decided(cells: Sequence[ComparedCell]) -> list[ComparedCell]:
-    """The cells with their decisions: those on times are one family, those on multiples are another.
-
-    A reader asks the one of two versions on one machine and the other of two machines, never both.
-    """
-    times: dict[tuple[int, str], Question] = {}
-    multiples: dict[tuple[int, str], Question] = {}
-    for i, cell in enumerate(cells):
-        a = cell.points.get("A")
-        for letter, here in cell.points.items():
-            if a is None or letter == "A" or not (a.rounds_s and here.rounds_s):
-                continue
-            noise = max(a.noise, here.noise)
-            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
-            times[i, letter] = Question(ratio, noise=noise)
-            mine, its = _multiples(cell, letter), _multiples(cell, "A")
-            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
-                multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
-    of_times, of_multiples = decide(times), decide(multiples)
-    return [
-        replace(
-            cell,
-            times={letter: of_times[i, letter] for letter in cell.points if (i, letter) in of_times},
-            multiples={
-                letter: of_multiples[i, letter] for letter in cell.points if (i, letter) in of_multiples
-            },
-        )
-        for i, cell in enumerate(cells)
-    ]
-
-
-def _multiples(cell: ComparedCell, letter: str) -> list[float]:
-    """Speed as a multiple of the reference's in each round; empty for the reference itself."""
-    point, base = cell.points[letter], cell.bases.get(letter)
-    if base is None or base is point:
-        return []
-    return [math.exp(log) for log in log_multiples(point, base)]
-
-
-def _run(
-    letter: str, first: Run, run: Run, shared: Collection[str], alone: Sequence[tuple[str, str]]
-) -> ComparedRun:
-    """One of the runs.
-
-    Args:
-        shared: ids of its cells and of those of A that are compared.
-    """
-    environment = run.environment
-    before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
-    machines = dict.fromkeys(map(machine_name, machines_of(run, run.records)))
-    return ComparedRun(
-        letter=letter,
-        name=str(run.path),
-        machine=joined(list(machines)),
-        torch=str(environment.get("torch") or ""),
-        commit=str((environment.get("git") or {}).get("commit") or "")[:7],
-        date=str(environment.get("started_at") or "")[:10],
-        findings=() if run is first else differences_of(first, run, before, after),
-        changes=() if run is first else tuple(count_changes.changes(before, after)),
-        alone=tuple(alone),
-    )
+def _ends(value: Value) -> dict[str, float | None]:
+    """A value with its interval as JSON-able data; null where there is no number."""
+    ends = {"median": value.value, "lo": value.lo, "hi": value.hi}
+    return {name: None if math.isnan(end) else end for name, end in ends.items()}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchsuite.findings import fingerprint
 from benchsuite.findings.count_changes import Change
 from benchsuite.findings.fingerprint import Finding, Level
 from benchsuite.format import byte_size, significant
-from benchsuite.report.points import Value
-from benchsuite.report.tables import Table, table
-from benchsuite.report.words import joined
+from benchsuite.report.tables import Table, TableCell, table, trimmed
+from benchsuite.report.words import fixed, joined
 from benchsuite.results.machine import machine_name
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
@@ -46,24 +44,49 @@ def differences_of(
     return tuple(sorted(found, key=lambda one: fingerprint.LEVELS.index(one.level)))
 
 
-def as_data(value: Value) -> dict[str, float | None]:
-    """A value with its interval as JSON-able data; null where there is no number."""
-    ends = {"median": value.value, "lo": value.lo, "hi": value.hi}
-    return {name: None if math.isnan(end) else end for name, end in ends.items()}
-
-
 def metric_words(change: Change) -> str:
     """The number that changed: "MACs per image", "Operations: softmax"."""
     name, _, part = change.metric.partition(".")
     return f"{COUNTED[name]}: {part}" if part else COUNTED[name]
 
 
-def table_of(caption: str, letters: Sequence[str], findings: Mapping[str, Sequence[Finding]]) -> Table | None:
+def changed_numbers(
+    caption: str,
+    place: str,
+    sides: tuple[str, str],
+    rows: Iterable[tuple[str, str, Change]],
+    details: Mapping[str, Sequence[str]] | None = None,
+) -> Table:
+    """Exact numbers that changed, without the columns that are empty.
+
+    Args:
+        place: head of the column of the second text of a row, as of its run.
+        sides: heads of the old and the new number.
+        details: heads of further columns → a text for each row.
+    """
+    body = [
+        (
+            cell,
+            where,
+            metric_words(change),
+            TableCell(f"{change.old:,}", change.old),
+            TableCell(f"{change.new:,}", change.new),
+            TableCell(fixed(change.new / change.old, 4), change.new / change.old) if change.old else "–",
+            *(texts[i] for texts in (details or {}).values()),
+            change.note,
+        )
+        for i, (cell, where, change) in enumerate(rows)
+    ]
+    numeric = (*sides, f"{sides[1]} / {sides[0]}")
+    heads = ("Cell", place, "Number", *numeric, *(details or {}), "Note")
+    return trimmed(table(caption, heads, body, numeric=numeric, sortable=True))
+
+
+def table_of(caption: str, findings: Mapping[str, Sequence[Finding]]) -> Table | None:
     """A row for each property whose shown values differ, the most serious first; None if there is no row.
 
     Args:
-        letters: of the runs, the first of which the others are compared with.
-        findings: letter → differences from the first run. A run without one has what the first has.
+        findings: letter of a run → its differences from the first run. Without one it has what that has.
     """
     rows: dict[str, dict[str, list[Finding]]] = {}
     for letter, found in findings.items():
@@ -75,7 +98,7 @@ def table_of(caption: str, letters: Sequence[str], findings: Mapping[str, Sequen
         first = _values(path, [one.old for one in every])
         values = [
             _values(path, [one.new for one in by_letter[letter]]) if letter in by_letter else first
-            for letter in letters
+            for letter in findings
         ]
         if len(set(values)) > 1:
             level = fingerprint.gravest(every)
@@ -84,7 +107,7 @@ def table_of(caption: str, letters: Sequence[str], findings: Mapping[str, Sequen
     if not body:
         return None
     body.sort(key=lambda row: fingerprint.LEVELS.index(row[0]))
-    heads = ("Property", "Level", *letters, "Why it matters")
+    heads = ("Property", "Level", *findings, "Why it matters")
     return table(caption, heads, (texts for _, texts in body))
 
 

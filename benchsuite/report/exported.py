@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import pandas as pd
-
-from benchsuite.report.cells import Cells, read
+from benchsuite.report.cells import read
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.differences import measured_on
 from benchsuite.report.numbers import every_setting, of_settings
@@ -24,35 +22,17 @@ def exported(runs: Sequence[Run], columns: Sequence[str] = ()) -> Table:
     Raises:
         UsageError: there is no such column.
     """
-    every = [_numbered(read(run), i) for i, run in enumerate(runs)]
-    cells = _together(every)
-    names = {point.cell: str(one.run.path) for one in every for point in one.points}
-    table = of_settings(cells, every_setting(cells), columns, names)
-    sources = [f"{run.path}: {', '.join(filter(None, measured_on(run)))}" for run in runs]
-    marks = "Bold: the best of each setting. " if len(cells.points) > 1 else ""
-    return replace(table, caption=f"{table.caption} {marks}{'; '.join(sources)}.")
-
-
-def _numbered(cells: Cells, number: int) -> Cells:
-    """The cells with ids that tell them from the same cells of other runs."""
-    return replace(
-        cells,
-        frame=cells.frame.assign(cell=[f"{number}-{id}" for id in cells.frame["cell"]]),
-        points=tuple(replace(point, cell=f"{number}-{point.cell}") for point in cells.points),
-        relative={f"{number}-{id}": value for id, value in cells.relative.items()},
-    )
-
-
-def _together(runs: Sequence[Cells]) -> Cells:
-    """The cells of several runs as those of one."""
-    points = tuple(point for one in runs for point in one.points)
-    frames = [one.frame for one in runs if len(one.frame)] or [runs[0].frame]
-    references = {one.reference for one in runs}
-    return replace(
-        runs[0],
-        frame=pd.concat(frames, ignore_index=True),
-        points=points,
+    every = [read(run) for run in runs]
+    names = {f"{i}-{p.cell}": str(one.run.path) for i, one in enumerate(every) for p in one.points}
+    points = [replace(p, cell=f"{i}-{p.cell}") for i, one in enumerate(every) for p in one.points]
+    references = {one.reference for one in every}
+    cells = replace(
+        every[0],
+        points=tuple(points),
         groups=tuple(split(points)),
         reference=references.pop() if len(references) == 1 else None,
-        relative={id: value for one in runs for id, value in one.relative.items()},
     )
+    table = of_settings(cells, every_setting(cells), columns, names)
+    sources = [f"{run.path}: {', '.join(filter(None, measured_on(run)))}" for run in runs]
+    marks = "Bold: the best of each setting. " if len(points) > 1 else ""
+    return replace(table, caption=f"{table.caption} {marks}{'; '.join(sources)}.")

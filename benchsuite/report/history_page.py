@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchsuite.findings.count_changes import Change
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
 from benchsuite.format import significant
 from benchsuite.report.comparable_groups import settings_of
-from benchsuite.report.differences import metric_words
-from benchsuite.report.points import points
+from benchsuite.report.differences import changed_numbers, known, metric_words
+from benchsuite.report.points import grouped, points
 from benchsuite.report.tables import Section, TableCell, table, trimmed
-from benchsuite.report.words import counted, fixed, some
+from benchsuite.report.words import counted, some
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 
-FORMATS = ("text", "json", "csv", "otava")
 LEAST = 2 * SHORTEST
 """Timed runs below which a series can show no step."""
 
@@ -24,18 +22,19 @@ LEAST = 2 * SHORTEST
 def sections(history: Sequence[Series]) -> list[Section]:
     """Sections on these series, steps first."""
     words = named(history)
-    parts = (_overview(history), _steps(history, words), _drifts(history, words), _exact(history, words))
-    return [part for part in parts if part]
+    return [
+        _overview(history), *_steps(history, words), *_drifts(history, words), *_exact(history, words)
+    ]  # fmt: skip
 
 
 def named(history: Sequence[Series]) -> dict[int, str]:
     """Place of a series → its cell in words; what varies in its scenario on its machine is texts."""
     words: dict[int, str] = {}
-    for group in dict.fromkeys((series.scenario, series.machine) for series in history):
-        places = [i for i, series in enumerate(history) if (series.scenario, series.machine) == group]
-        cells = points(history[i].points[-1].record for i in places)
-        for i, point, setting in zip(places, cells, settings_of(cells), strict=True):
-            words[i] = ", ".join(text for text in (point.name, setting, history[i].manner) if text)
+    alike = grouped(enumerate(history), lambda item: (item[1].scenario, item[1].machine))
+    for group in alike.values():
+        cells = points(series.points[-1].record for _, series in group)
+        for (i, series), point, setting in zip(group, cells, settings_of(cells), strict=True):
+            words[i] = ", ".join(text for text in (point.name, setting, series.manner) if text)
     return words
 
 
@@ -46,8 +45,10 @@ def percent(size: float) -> str:
 
 def reasons(shift: Shift) -> str:
     """Other changes that came with a step: "PyTorch 2.12 → 2.13; MACs per image 1,000 → 1,200"."""
-    texts = [f"{one.label} {_known(one.old)} → {_known(one.new)}" for one in shift.differences]
-    texts += [_changed(change) for change in shift.counted]
+    texts = [
+        f"{one.label} {known(one.path, one.old)} → {known(one.path, one.new)}" for one in shift.differences
+    ]
+    texts += [f"{metric_words(one)} {one.old:,} → {one.new:,}" for one in shift.counted]
     if shift.before.commit is not None and shift.before.revision == shift.after.revision:
         texts.append("the commit is the same")
     return "; ".join(texts)
@@ -79,82 +80,78 @@ def _overview(history: Sequence[Series]) -> Section:
     return Section("overview", "Runs", tuple(texts))
 
 
-def _steps(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
-    rows = [(shift, series, words[i]) for i, series in enumerate(history) for shift in series.shifts]
-    if not rows:
-        return None
-    rows.sort(key=lambda row: (row[0].after.time, -abs(row[0].step.size)), reverse=True)
-    slower = sum(shift.step.size > 0 for shift, _, _ in rows)
+def _steps(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Section]:
+    steps = [(shift, series, words[i]) for i, series in enumerate(history) for shift in series.shifts]
+    if not steps:
+        return
+    steps.sort(key=lambda step: (step[0].after.time, -abs(step[0].step.size)), reverse=True)
+    slower = sum(shift.step.size > 0 for shift, _, _ in steps)
     sentence = (
-        f"{counted(len(rows), 'step')}: {slower} to slower, {len(rows) - slower} to faster. A step has at "
+        f"{counted(len(steps), 'step')}: {slower} to slower, {len(steps) - slower} to faster. A step has at "
         f"least {SHORTEST} runs on either side, so that a change is seen {SHORTEST} runs after it came."
     )
     heads = (
-        "Cell", "Scenario", "Machine", "Latency", "Revisions", "First run on the new level",
-        "What else changed there",
+        "Cell", "Latency", "Revisions", "First run on the new level", "What else changed there", "Scenario",
+        "Machine",
     )  # fmt: skip
-    body = (
+    rows = (
         (
             cell,
-            series.scenario,
-            series.machine,
-            TableCell(percent(shift.step.size), shift.step.size),
+            _change(shift.step.size),
             shift.revisions,
             _first_run(shift.after),
             reasons(shift),
+            series.scenario,
+            series.machine,
         )
-        for shift, series, cell in rows
+        for shift, series, cell in steps
     )
-    steps = table("Steps, the latest first.", heads, body, numeric=("Latency",), sortable=True)
-    return Section("steps", "Steps", (sentence,), (trimmed(steps),))
+    latest = table("Steps, the latest first.", heads, rows, numeric=("Latency",), sortable=True)
+    yield Section("steps", "Steps", (sentence,), (trimmed(latest),))
 
 
-def _drifts(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
+def _drifts(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Section]:
     rows = [
         (
             words[i],
+            _change(series.trend.drift),
+            revision_range(series.timed[0], series.timed[-1]),
             series.scenario,
             series.machine,
-            TableCell(percent(series.trend.drift), series.trend.drift),
-            revision_range(series.timed[0], series.timed[-1]),
         )
         for i, series in enumerate(history)
         if series.trend.drift is not None
     ]
-    if not rows:
-        return None
-    size = "Last third to first"
-    heads = ("Cell", "Scenario", "Machine", size, "Revisions")
-    sentence = (
-        f"{counted(len(rows), 'series', 'series')} {'creeps' if len(rows) == 1 else 'creep'}: the last third "
-        "of the runs differs from the first, and no single step explains it."
-    )
-    drifts = table("Drift of the median latency.", heads, rows, numeric=(size,), sortable=True)
-    return Section("drift", "Drift", (sentence,), (drifts,))
-
-
-def _exact(history: Sequence[Series], words: Mapping[int, str]) -> Section | None:
-    rows = [
-        (
-            words[i],
-            series.scenario,
-            metric_words(change),
-            TableCell(f"{change.old:,}", change.old),
-            TableCell(f"{change.new:,}", change.new),
-            revision_range(before, after),
-            _first_run(after),
-            change.note,
+    if rows:
+        size = "Last third to first"
+        sentence = (
+            f"{counted(len(rows), 'series', 'series')} {'creeps' if len(rows) == 1 else 'creep'}: the last "
+            "third of the runs differs from the first, and no single step explains it."
         )
-        for i, series in enumerate(history)
-        for before, after, change in series.changes
-    ]
-    if not rows:
-        return None
-    heads = ("Cell", "Scenario", "Number", "Before", "After", "Revisions", "First run", "Note")
-    sentence = f"{counted(len(rows), 'change')} of exact numbers, which have no noise."
-    caption = "Where MACs, parameters, operators, graphs or peak memory changed."
-    changes = table(caption, heads, rows, numeric=("Before", "After"), sortable=True)
-    return Section("exact", "Exact numbers", (sentence,), (trimmed(changes),))
+        heads = ("Cell", size, "Revisions", "Scenario", "Machine")
+        drifts = table("Drift of the median latency.", heads, rows, numeric=(size,), sortable=True)
+        yield Section("drift", "Drift", (sentence,), (drifts,))
+
+
+def _change(size: float) -> TableCell:
+    return TableCell(percent(size), size)
+
+
+def _exact(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Section]:
+    found = [(i, series, *one) for i, series in enumerate(history) for one in series.changes]
+    if found:
+        changes = changed_numbers(
+            "Where MACs, parameters, operators, graphs or peak memory changed.",
+            "Scenario",
+            ("Before", "After"),
+            [(words[i], series.scenario, change) for i, series, _, _, change in found],
+            {
+                "Revisions": [revision_range(before, after) for _, _, before, after, _ in found],
+                "First run": [_first_run(after) for _, _, _, after, _ in found],
+            },
+        )
+        sentence = f"{counted(len(found), 'change')} of exact numbers, which have no noise."
+        yield Section("exact", "Exact numbers", (sentence,), (changes,))
 
 
 def _first_run(point: HistoryPoint) -> str:
@@ -213,18 +210,3 @@ def _plain(series: Series, words: str) -> dict[str, Any]:
             for before, after, change in series.changes
         ],
     }
-
-
-def _known(value: Any) -> str:
-    if isinstance(value, float):
-        return fixed(value, 3)
-    return "unknown" if value is None else str(value)
-
-
-def _changed(change: Change) -> str:
-    return f"{metric_words(change)} {change.old:,} → {change.new:,}"
-
-
-def scenarios(history: Sequence[Series]) -> str:
-    """Names of the scenarios, for a message."""
-    return some(sorted({series.scenario for series in history}), 12)

@@ -6,15 +6,26 @@ Plain geometry in points (1/72 inch), y upwards; knows nothing of matplotlib.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+Spot = tuple[float, float]
+"""A place in points, x and y."""
+SLANT = math.sqrt(0.5)
+SIDES = np.array(
+    [(1, 0), (-1, 0), (0, 1), (0, -1), (SLANT, SLANT), (SLANT, -SLANT), (-SLANT, SLANT), (-SLANT, -SLANT)]
+)
+"""Sides of a point at which its label may stand, the most readable first: right, left, above, below."""
+DOTS, OWN = 12, 4
+"""Places of a leader line that are kept free, and how many of them lie in its own mark."""
 
-@dataclass(frozen=True, slots=True)
-class Box:
+_Rows = NDArray[np.float64]
+
+
+class Box(NamedTuple):
     """An upright rectangle by its edges."""
 
     left: float
@@ -22,14 +33,10 @@ class Box:
     right: float
     top: float
 
-    def within(self, other: Box) -> bool:
-        """True if no part of it lies outside `other`."""
-        return (
-            self.left >= other.left
-            and self.right <= other.right
-            and self.bottom >= other.bottom
-            and self.top <= other.top
-        )
+    def nearest(self, point: Spot) -> Spot:
+        """Its place that is nearest to a point."""
+        x, y = point
+        return min(max(x, self.left), self.right), min(max(y, self.bottom), self.top)
 
 
 def around(x: float, y: float, radius: float) -> Box:
@@ -37,32 +44,14 @@ def around(x: float, y: float, radius: float) -> Box:
     return Box(x - radius, y - radius, x + radius, y + radius)
 
 
-def segment(start: tuple[float, float], end: tuple[float, float]) -> Box:
-    """A line that runs along an axis, as a thin box; the bounding box of a slanted one."""
+def segment(start: Spot, end: Spot) -> Box:
+    """A line that is upright or level; the bounding box of a slanted one."""
     (x0, y0), (x1, y1) = start, end
     return Box(min(x0, x1) - 0.5, min(y0, y1) - 0.5, max(x0, x1) + 0.5, max(y0, y1) + 0.5)
 
 
-def candidates(x: float, y: float, width: float, height: float, gap: float) -> list[Box]:
-    """Places for a label at eight sides of a point, the most readable first: right, left, above, below."""
-    slant = gap * math.sqrt(0.5)
-    return [
-        Box(left, bottom, left + width, bottom + height)
-        for left, bottom in (
-            (x + gap, y - height / 2),
-            (x - gap - width, y - height / 2),
-            (x - width / 2, y + gap),
-            (x - width / 2, y - gap - height),
-            (x + slant, y + slant),
-            (x + slant, y - slant - height),
-            (x - slant - width, y + slant),
-            (x - slant - width, y - slant - height),
-        )
-    ]
-
-
 def place(
-    anchors: Sequence[Sequence[tuple[float, float]]],
+    anchors: Sequence[Sequence[Spot]],
     sizes: Sequence[tuple[float, float]],
     bounds: Box,
     taken: Sequence[Box] = (),
@@ -70,12 +59,12 @@ def place(
     gaps: Sequence[float] = (6.0, 13.0, 22.0, 34.0, 48.0, 64.0),
     first: int = 0,
     far: int | None = None,
-) -> list[tuple[Box, tuple[float, float]] | None]:
+) -> list[tuple[Box, Spot] | None]:
     """A place for every label near one of its points, or None where there is none.
 
-    Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines) is
-    taken only before one two gaps farther; none covers what is in `taken` (markers), another label or its
-    leader line, and no leader line crosses a label.
+    Points with the fewest free places are served first. A place that crosses what is in `avoid` (lines), or
+    whose leader line crosses a marker, is taken only before one two gaps farther; none covers what is in
+    `taken` (markers), another label or its leader line, and no leader line crosses a label.
 
     Args:
         anchors: for every label the points it may stand at, the preferred first.
@@ -88,56 +77,59 @@ def place(
     Returns:
         For every label its box and the point it belongs to.
     """
-    spots = [
-        [
-            (step, box, point)
-            for step, gap in enumerate(gaps if far is None or i < far else gaps[:1])
-            for point in points
-            for box in candidates(*point, *size, gap)
-            if box.within(bounds)
-        ]
+    marks, lines, labels, leaders = _rows(taken), _rows(avoid), _rows(()), _rows(())
+    found = [
+        _candidates(points, size, gaps if far is None or i < far else gaps[:1], bounds)
         for i, (points, size) in enumerate(zip(anchors, sizes, strict=True))
     ]
-    edges = [_edges(box for _, box, _ in found) for found in spots]
-    covered = [_crossed(boxes, _edges(taken)) for boxes in edges]
-    costs = [
-        np.array([step for step, _, _ in found]) + 2.5 * _crossed(boxes, _edges(avoid))
-        for found, boxes in zip(spots, edges, strict=True)
-    ]
-    leaders = [_leaders(found) for found in spots]
-    result: list[tuple[Box, tuple[float, float]] | None] = [None] * len(anchors)
-    for i in sorted(range(len(anchors)), key=lambda i: (i >= first, int((~covered[i]).sum()), i)):
-        if not (~covered[i]).any():
+    free = [~_crossed(boxes, marks) for boxes, _, _ in found]
+    result: list[tuple[Box, Spot] | None] = [None] * len(anchors)
+    for i in sorted(range(len(anchors)), key=lambda i: (i >= first, int(free[i].sum()), i)):
+        boxes, points, steps = found[i]
+        dots = _leaders(boxes, points, steps)
+        usable = free[i] & ~_crossed(boxes, np.vstack([labels, leaders])) & ~_any_crossed(dots, labels)
+        if not usable.any():
             continue
-        best = int(np.where(covered[i], np.inf, costs[i]).argmin())
-        _, box, point = spots[i][best]
-        result[i] = box, point
-        here = _edges([box])
-        around_line = np.hstack([leaders[i][best] - 1, leaders[i][best] + 1])
-        for j, boxes in enumerate(edges):
-            covered[j] |= _crossed(boxes, np.vstack([here, around_line]))
-            line = leaders[j]
-            covered[j] |= np.all((line > here[0, :2]) & (line < here[0, 2:]), axis=2).any(axis=1)
+        costs = steps + 2.5 * _crossed(boxes, lines) + 2 * _any_crossed(dots[:, OWN:], marks)
+        best = int(np.where(usable, costs, np.inf).argmin())
+        x, y = points[best].tolist()
+        result[i] = Box(*boxes[best].tolist()), (x, y)
+        labels = np.vstack([labels, boxes[best]])
+        leaders = np.vstack([leaders, dots[best] + [-1, -1, 1, 1]])
     return result
 
 
-def _leaders(found: Sequence[tuple[int, Box, tuple[float, float]]], dots: int = 12) -> NDArray[np.float64]:
-    """Places on the line from each point to its box; all at the box where it is too near for a line."""
-    points = np.array([point for _, _, point in found], dtype=float).reshape(-1, 2)
-    boxes = _edges(box for _, box, _ in found)
+def _candidates(
+    points: Sequence[Spot], size: tuple[float, float], gaps: Sequence[float], bounds: Box
+) -> tuple[_Rows, _Rows, _Rows]:
+    """Boxes that lie inside, nearer ones first, with the point of each and the number of its gap."""
+    anchors, steps = np.array(points, dtype=float), np.array(gaps)[:, None, None, None]
+    corners = anchors[:, None] + steps * SIDES - np.array(size) * (1 - np.sign(SIDES)) / 2
+    boxes = np.concatenate([corners, corners + size], axis=3).reshape(-1, 4)
+    owners = np.broadcast_to(anchors[:, None], corners.shape).reshape(-1, 2)
+    numbers = np.repeat(np.arange(len(gaps), dtype=float), len(points) * len(SIDES))
+    inside = (boxes[:, :2] >= bounds[:2]).all(axis=1) & (boxes[:, 2:] <= bounds[2:]).all(axis=1)
+    return boxes[inside], owners[inside], numbers[inside]
+
+
+def _leaders(boxes: _Rows, points: _Rows, steps: _Rows) -> _Rows:
+    """Dots as boxes without size on the line from each point to its box; all at the box where none is due."""
     ends = np.clip(points, boxes[:, :2], boxes[:, 2:])
-    near = np.array([step == 0 for step, _, _ in found], dtype=bool)
-    starts = np.where(near[:, None], ends, points)
-    return np.asarray(starts[:, None] + np.linspace(0, 1, dots)[None, :, None] * (ends - starts)[:, None])
+    starts = np.where(steps[:, None] == 0, ends, points)
+    places = starts[:, None] + np.linspace(0, 1, DOTS)[:, None] * (ends - starts)[:, None]
+    return np.concatenate([places, places], axis=2)
 
 
-def _edges(boxes: Iterable[Box]) -> NDArray[np.float64]:
-    """Boxes as rows of left, bottom, right, top."""
-    rows = [(box.left, box.bottom, box.right, box.top) for box in boxes]
-    return np.array(rows, dtype=float).reshape(-1, 4)
+def _rows(boxes: Sequence[Box]) -> _Rows:
+    return np.array(boxes, dtype=float).reshape(-1, 4)
 
 
-def _crossed(boxes: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _any_crossed(dots: _Rows, others: _Rows) -> NDArray[np.bool_]:
+    """For each of the leader lines whether it crosses one of the boxes."""
+    return np.asarray(_crossed(dots.reshape(-1, 4), others).reshape(dots.shape[:2]).any(axis=1))
+
+
+def _crossed(boxes: _Rows, others: _Rows) -> NDArray[np.bool_]:
     """For each of the boxes whether it overlaps one of the others."""
     one, other = boxes[:, None], others[None]
     apart = (one[..., :2] >= other[..., 2:]) | (other[..., :2] >= one[..., 2:])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchsuite.findings.fingerprint import PROPERTIES
 from benchsuite.format import si
 from benchsuite.report.differences import known
 from benchsuite.report.tables import Table, table
@@ -12,11 +14,8 @@ from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 
-_WORDS: Mapping[str, str] = {
-    "os": "Operating system", "cpu": "CPU", "gpu": "GPU", "git": "Git", "cuda": "CUDA", "cudnn": "cuDNN",
-    "tf32": "TF32", "torch": "PyTorch", "benchsuite": "benchsuite", "mib": "MiB", "mhz": "MHz", "sm": "SM",
-    "uuid": "UUID", "omp": "OMP", "fvcore": "fvcore", "numpy": "numpy", "triton": "triton",
-}  # fmt: skip
+_LABELS = {row.path: row.label for row in PROPERTIES} | {"packages.torch": "PyTorch"}
+_ACRONYMS = ("cpu", "gpu", "sm", "uuid", "tf32", "mhz", "mib")
 
 
 def machine_table(run: Run) -> Table:
@@ -78,9 +77,7 @@ def _ceilings(name: str, ceiling: Mapping[str, Any]) -> tuple[str, str]:
     parts = [f"{dtype} {si(rate, 'MAC/s')}" for dtype, rate in rates.items()] if rates else []
     if ceiling.get("copy_bytes_per_s"):
         parts.append(f"copy {si(ceiling['copy_bytes_per_s'], 'B/s')}")
-    return f"{name} ({where})", "; ".join(
-        [*parts, *([str(ceiling["method"])] if ceiling.get("method") else [])]
-    )
+    return f"{name} ({where})", "; ".join([*parts, *filter(None, [ceiling.get("method")])])
 
 
 def _text(key: str, value: Any) -> str:
@@ -90,10 +87,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _label(key: str) -> str:
-    """Name of a row: "GPU memory" for gpu.memory_bytes, "TF32 matmul" for flags.tf32_matmul."""
-    for group in ("flags.", "packages.", "gpu.nvidia_smi."):
-        key = key.replace(group, "gpu." if group.startswith("gpu") else "", 1)
-    words = key.replace(".", " ").replace("_", " ").removesuffix(" bytes").split()
-    words = [word for i, word in enumerate(words) if word not in words[:i]]
-    text = " ".join(_WORDS.get(word, word) for word in words)
-    return text if words[0] in _WORDS else text[:1].upper() + text[1:]
+    """Name of a row, as comparisons of machines call it; else "TF32 matmul" for flags.tf32_matmul."""
+    words = re.sub(r"^(flags|packages)\.|nvidia_smi\.", "", key).replace(".", " ").replace("_", " ").split()
+    text = " ".join(word.upper() if word in _ACRONYMS else word for word in words)
+    return _LABELS.get(key, text[:1].upper() + text[1:])

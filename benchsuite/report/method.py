@@ -13,7 +13,7 @@ from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
 from benchsuite.report.points import grouped
-from benchsuite.report.words import STATUS_WORDS, STOPPED_WORDS, counted, joined, some
+from benchsuite.report.words import STATUS_WORDS, counted, joined, some
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -77,15 +77,12 @@ def protocol(run: Run) -> list[Fact]:
         *_memory(run.records),
     ]
     settings = dict(flat(run.scenario.get("measure") or {}))
-    if settings:
-        facts.append(Fact("Settings", "; ".join(f"{key} {value}" for key, value in settings.items())))
-    applied = run.scenario.get("applied") or ()
-    if applied:
-        facts.append(Fact("Profiles", joined([str(name) for name in applied])))
-    overrides = run.scenario.get("overrides") or ()
-    if overrides:
-        facts.append(Fact("Overrides", "; ".join(str(override) for override in overrides)))
-    return facts
+    told = {
+        "Settings": "; ".join(f"{key} {value}" for key, value in settings.items()),
+        "Profiles": joined([str(name) for name in run.scenario.get("applied") or ()]),
+        "Overrides": "; ".join(str(override) for override in run.scenario.get("overrides") or ()),
+    }
+    return [*facts, *(Fact(term, text) for term, text in told.items() if text)]
 
 
 def _timing(records: Sequence[Record]) -> Iterator[Fact]:
@@ -95,11 +92,7 @@ def _timing(records: Sequence[Record]) -> Iterator[Fact]:
     counts = [len(timing.samples_s) for timing in timed]
     few, many = min(counts), max(counts)
     number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
-    reasons = Counter(timing.stopped_by for timing in timed)
-    stops = [
-        f"{STOPPED_WORDS.get(reason, reason)} in {counted(n, 'cell')}" for reason, n in reasons.most_common()
-    ]
-    yield Fact("Samples", f"{number} a cell. Sampling ended because {joined(stops)}. None was dropped.")
+    yield Fact("Samples", f"{number} a cell. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
     yield Fact(
         "Timing",
@@ -141,10 +134,6 @@ def _sureness(run: Run) -> Iterator[Fact]:
             f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
         )
     yield Fact("Noise floor", text)
-    wanted = (run.scenario.get("measure") or {}).get("precision")
-    precision = reliability.reached(run.records, wanted if isinstance(wanted, float) else None)
-    if precision:
-        yield Fact("Precision", precision)
 
 
 def _checks(records: Sequence[Record]) -> Iterator[Fact]:

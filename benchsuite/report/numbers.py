@@ -16,12 +16,12 @@ from benchsuite.report import strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, relative
-from benchsuite.report.comparable_groups import ComparableGroup, describe, shared, varying
+from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
 from benchsuite.results.kernels import kernel_ran
-from benchsuite.results.metrics import METRICS, FrameColumn
+from benchsuite.results.metrics import FrameColumn
 
 MOST_ROWS = 500
 """Rows that are written into the page; more would be most of its bytes. Scripts show all of them."""
@@ -53,10 +53,12 @@ class Setting:
     Attributes:
         key: unique in the run.
         label: "672 px", and what tells its group from others.
+        conditions: what all cells of its group share.
     """
 
     key: str
     label: str
+    conditions: str
     cells: tuple[Point, ...]
 
 
@@ -88,6 +90,7 @@ def every_setting(cells: Cells) -> list[Setting]:
         Setting(
             f"{i}-{resolution}",
             pixels(resolution) + (f", {group.title}" if several else ""),
+            group.conditions,
             tuple(point for point in group.cells if point.resolution == resolution),
         )
         for i, group in enumerate(cells.groups, start=1)
@@ -119,7 +122,7 @@ def of_settings(
     several = ["run"] if len(set(runs.values())) > 1 and "run" not in columns else []
     keys = [*several, *(columns or _usual(cells, blocks))]
     shown = [_column(cells, key, points, runs) for key in keys]
-    said = {_conditions(cells.groups, setting) for setting in chosen}
+    said = {setting.conditions for setting in chosen}
     conditions = said.pop() if len(said) == 1 else describe(shared(points))
     sizes = resolutions_of(points)
     size = f"{pixels(sizes[0])}, " if len(sizes) == 1 else ""
@@ -212,20 +215,19 @@ def _main_keys(cells: Cells, points: Sequence[Point]) -> list[str]:
     keys = list(MAIN)
     if _any(cells, "busy_s"):
         keys.insert(keys.index("latency_s") + 1, "busy_s")  # beside the wall time that it explains
-    known = cells.reference is not None and any(cells.relative[point.cell].known for point in points)
+    known = cells.reference is not None and any(point.relative.known for point in points)
     return [*keys, "relative"] if known else keys
 
 
 def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Shown:
     """A quantity in the one unit that suits it; latencies and ratios with their intervals."""
-    of_cell = _values(cells, column.key)
     unit = "" if column.unit == "MAC" else column.unit
     factor = 1.0
     if column.unit in ("MAC", "s", "B", "J") or column.key == "params":
-        factor, unit = scale_of((of_cell[point.cell].value for point in points), unit)
+        factor, unit = scale_of((_value(point, column.key).value for point in points), unit)
 
     def show(point: Point) -> TableCell:
-        value = of_cell[point.cell]
+        value = _value(point, column.key)
         if not value.known:
             return TableCell("–")
         if column.key in ("latency_s", "relative"):
@@ -238,17 +240,13 @@ def _measure(cells: Cells, column: FrameColumn, points: Sequence[Point]) -> _Sho
     return _Shown(Header(text, numeric=True, better=column.better), show)
 
 
-def _values(cells: Cells, key: str) -> Mapping[str, Value]:
-    """Cell → a quantity, with its interval where that is shown."""
-    if key == "relative":
-        return cells.relative
-    if key in METRICS:
-        return {point.cell: point.metrics[key] for point in cells.points}
-    return dict(zip(cells.frame["cell"], map(Value, cells.frame[key].astype(float)), strict=True))
+def _value(point: Point, key: str) -> Value:
+    """A quantity of a cell, with its interval where that is shown."""
+    return point.relative if key == "relative" else point.metrics[key]
 
 
 def _any(cells: Cells, key: str) -> bool:
-    return any(value.known for value in _values(cells, key).values())
+    return any(_value(point, key).known for point in cells.points)
 
 
 def _name(points: Sequence[Point]) -> _Shown:
@@ -309,11 +307,6 @@ _ROUNDS = _Shown(Header("Rounds", numeric=True), _rounds)
 _FLAGS = _Shown(Header("Flags"), _flags)
 _STATUS = _Shown(Header("Status"), _status)
 _WORD = _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status]))
-
-
-def _conditions(groups: Sequence[ComparableGroup], setting: Setting) -> str:
-    cell = setting.cells[0].cell
-    return next(group.conditions for group in groups if any(point.cell == cell for point in group.cells))
 
 
 def _speed(point: Point) -> float:

@@ -4,53 +4,40 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from markupsafe import Markup
 
 from benchsuite.format import byte_size, si
-from benchsuite.report import (
-    analyses_section,
-    claims_panel,
-    comparison_page,
-    method,
-    names,
-    numbers,
-    reliability,
-    theme,
-)
+from benchsuite.report import claims_panel, comparison_page, method, names, numbers, reliability, theme
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
-from benchsuite.report.comparison import compare
 from benchsuite.report.differences import machines_of, measured_on
 from benchsuite.report.explore.embed import ROOM_BYTES
 from benchsuite.report.explore.explorer import Explorer, RunData, assemble, run_data
+from benchsuite.report.figures.layout import DEFAULT
 from benchsuite.report.figures.of_run import write_all
 from benchsuite.report.figures.on_page import FigureWriter
-from benchsuite.report.figures.styles import DEFAULT
 from benchsuite.report.machine_table import machine_table
 from benchsuite.report.points import Point
 from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
-from benchsuite.report.sweeps import growth_tables
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, spread
-from benchsuite.results.store import Run
+from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
+from benchsuite.results.store import ANALYSES, Run
 from benchsuite.scenario.titles import fitted
 
 
 @dataclass(frozen=True)
-class Fold:
-    """Sentences, figures and tables that a page folds away under a title."""
+class Fold(Section):
+    """A section with figures that a page folds away."""
 
-    key: str
-    title: str
-    sentences: list[str] = field(default_factory=list)
-    figures: list[FigurePart] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    figures: Sequence[FigurePart] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +71,7 @@ class RunPart:
     undrawn: str
     numbers: Table | None
     names: Table
-    analyses: analyses_section.AnalysesPart | None
+    analyses: Markup
     environment: Table
     protocol: list[method.Fact]
     command: str | None
@@ -121,14 +108,14 @@ class Page:
     Attributes:
         styles: the rules of all figures.
         explorer: what scripts make of it.
-        across: compares several runs; empty for one.
+        across: compares several runs; None for one.
     """
 
     title: str
     runs: list[RunPart]
     styles: Markup
     explorer: Explorer
-    across: list[Section] = field(default_factory=list)
+    across: comparison_page.ComparisonPage | None = None
 
 
 def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style: str = DEFAULT) -> Path:
@@ -146,9 +133,14 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
         page = build(runs)
         if figures is not None:
             write_all([read(run) for run in runs], figures, style)
-            analyses_section.save_all([run.path for run in runs], figures)
+            analyses().save_all([run.path for run in runs], figures)
     write(to_html(page), out)
     return out
+
+
+def analyses() -> ModuleType:
+    """What draws the analyses in a run's folder: imported on use, as it stands above this package."""
+    return import_module("benchsuite.analyse.page")
 
 
 def to_html(page: Page) -> str:
@@ -165,7 +157,7 @@ def build(runs: Sequence[Run]) -> Page:
         for number, run in enumerate(runs, start=1)
     ]  # fmt: skip
     title = " · ".join(dict.fromkeys(part.title for part in parts))
-    across = comparison_page.sections(compare(runs)) if len(runs) > 1 else []
+    across = comparison_page.page(runs) if len(runs) > 1 else None
     return Page(title, parts, sheet.css(), assemble([part.data for part in parts]), across)
 
 
@@ -173,26 +165,23 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     run, points = cells.run, cells.points
     scenario = run.scenario
     title = fitted(str(scenario.get("title") or scenario.get("name") or run.path.name), scenario)
-    style = theme.looks(list(cells.names), cells.reference)
     tips = {point.cell: tip(point) for point in points}
     wanted = sections(scenario)
     with_table = TABLE in wanted
-    drawn = FigureWriter(cells, style, tips, sheet, key, prefix if with_table else None).write(wanted)
-    growth = growth_tables(points) if "scaling" in wanted else []
+    drawn = FigureWriter(cells, tips, sheet, key, prefix if with_table else None).write(wanted)
     others = [
         Fold(
             f"{key}-other-{i}",
             group.title,
-            of_group(group.cells, cells.order, cells.named_reference),
-            figures,
+            tuple(of_group(group.cells, cells.order, cells.named_reference)),
+            figures=figures,
         )
         for i, (group, figures) in enumerate(drawn.groups, start=1)
     ]
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    others += [Fold(f"{key}-exponents", "Exponents of growth", tables=growth)] if growth else []
-    machines = machines_of(run, cells.records)
+    machines = machines_of(run, [point.measured.record for point in points])
     return RunPart(
         key=key,
         title=title,
@@ -208,7 +197,11 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         undrawn=drawn.undrawn,
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
         names=names.names_table(points),
-        analyses=analyses_section.of_run(run.path, f"{key}-analyses", sheet),
+        analyses=(
+            analyses().section(run.path, f"{key}-analyses", sheet)
+            if (run.path / ANALYSES).exists()
+            else Markup()
+        ),
         environment=machine_table(run),
         protocol=method.protocol(run),
         command=method.command(run),
@@ -257,7 +250,7 @@ def tip(point: Point) -> str:
     if not point.latency.known:
         return f"{where}: {STATUS_WORDS[point.status]}"
     latency = point.latency
-    factor, unit = next(((f, u) for f, u in ((1.0, "s"), (1e-3, "ms")) if latency.value >= f), (1e-6, "µs"))
+    factor, unit = scale_of([latency.value], "s")
     memory = point.metrics["peak_memory_bytes"].value
     texts = [
         spread(latency.value, latency.lo, latency.hi, factor, unit),

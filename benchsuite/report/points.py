@@ -15,7 +15,7 @@ from benchsuite.findings.roof import Roof, roof_of
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.results import machine
 from benchsuite.results.kernels import backends_of
-from benchsuite.results.metrics import METRICS, QUANTITIES, FrameColumn, MeasuredCell
+from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
 from benchsuite.results.record import OpShare, Record
 from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.pareto import Standing
@@ -51,11 +51,25 @@ def stated(text: str, values: Iterable[Value]) -> str:
     return text if any(value.bounded for value in values) else ""
 
 
+class _Quantities(dict[str, Value]):
+    """Key of `columns.MEASURES` → value of a cell, each worked out when it is first asked for."""
+
+    def __init__(self, measured: MeasuredCell, known: Mapping[str, Value]) -> None:
+        super().__init__(known)
+        self._measured = measured
+
+    def __missing__(self, key: str) -> Value:
+        numbers = [QUANTITIES[one].of(self._measured) for one in (key, *(QUANTITIES[key].interval or ()))]
+        value = self[key] = Value(*(math.nan if number is None else float(number) for number in numbers))
+        return value
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """One cell.
 
     Attributes:
+        measured: the record and its machine, of which all else is made.
         target: the implementation, a key of `MIXERS` or `BACKBONES` or "module:Class".
         arguments: its keyword arguments.
         settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
@@ -67,16 +81,17 @@ class Point:
             allocator was one process.
         log_speeds: logarithms of the images per second of each round.
         flags: what makes its samples suspicious, as words of `findings.flags`.
-        metrics: a value for every key of `METRICS` and `PARTS`, `MISSING` where there is none.
+        metrics: a value for every number in `columns.MEASURES`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
         backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
         profile: operators and kernels of a profiled step.
-        top1: published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured.
+        relative: speed as a multiple of the reference's in the same setting (`cells`).
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
-            are still to be measured (`cells.with_gaps`).
+            are still to be measured (`cells`).
     """
 
+    measured: MeasuredCell
     cell: str
     subject: str
     name: str
@@ -100,9 +115,9 @@ class Point:
     settings: Mapping[str, str | int | None]
     profile: tuple[OpShare, ...] = ()
     roof: Roof | None = None
-    top1: float = math.nan
     backends: str | None = None
     standing: Standing | None = None
+    relative: Value = MISSING
     unfinished: bool = False
     line_unfinished: bool = False
 
@@ -121,24 +136,28 @@ class Point:
         """Images per second at the median."""
         return self.metrics["throughput"]
 
+    @property
+    def top1(self) -> float:
+        """Published accuracy in per cent on ImageNet-1K; NaN where none is known. Never measured."""
+        return self.metrics["published_top1"].value
+
 
 def points(
     records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
 ) -> list[Point]:
-    """The cells of these records, in order.
-
-    Args:
-        environments: session → its machine.
-    """
-    known = environments or {}
-    return [_point(MeasuredCell(record, known.get(record.session, {}))) for record in records]
+    """The cells of these records, in order; `environments` has the machine of each session."""
+    return [_point(measured) for measured in measured_cells(records, environments)]
 
 
-PARTS = (
-    *("weights_bytes", "input_bytes", "gradient_bytes", "optimizer_bytes", "peak_reserved_bytes"),
-    *("forward_s", "backward_s", "optimizer_s", "busy_s", "joules_per_image", "idle_w"),
-)
-"""Quantities that figures of parts need, and that are no metrics."""
+def setting_of(point: Point) -> tuple[Any, ...]:
+    """All that cells of one run have in common that differ in the mixer only."""
+    return (point.resolution, point.kernel, *point.settings.values())
+
+
+def besides_protocol(point: Point) -> tuple[Any, ...]:
+    """All that the same cell has in common under several timing protocols."""
+    others = (value for key, value in point.settings.items() if key != "protocol")
+    return (point.name, point.resolution, point.kernel, *others)
 
 
 def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
@@ -172,12 +191,6 @@ def noise_of(cells: Iterable[Point]) -> float:
     return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
 
 
-def besides_protocol(point: Point) -> tuple[Any, ...]:
-    """All that the same cell has in common under several timing protocols."""
-    others = (value for key, value in point.settings.items() if key != "protocol")
-    return (point.name, point.resolution, point.kernel, *others)
-
-
 def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
     """The cells that count under a kernel: its own, and those of names that have nothing to fuse.
 
@@ -193,6 +206,7 @@ def _point(measured: MeasuredCell) -> Point:
     size = height if height == width else f"{height}x{width}"
     rounds = round_medians(measured.timing) if measured.timing else ()
     return Point(
+        measured=measured,
         cell=record.id,
         subject=cell.subject,
         name=cell.name,
@@ -215,28 +229,21 @@ def _point(measured: MeasuredCell) -> Point:
         settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
         profile=record.profile,
         roof=roof_of(measured),
-        top1=published_top1(cell.target, cell.config, size),
         backends=backends_of(record),
-        metrics={key: _value(measured, QUANTITIES[key]) for key in (*METRICS, *PARTS)},
+        metrics=_Quantities(measured, {"published_top1": published_top1(cell.target, cell.config, size)}),
     )
 
 
-def _value(measured: MeasuredCell, quantity: FrameColumn) -> Value:
-    columns = (quantity, *(QUANTITIES[end] for end in quantity.interval or ()))
-    numbers = (column.of(measured) for column in columns)
-    return Value(*(math.nan if number is None else float(number) for number in numbers))
-
-
-def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> float:
-    """Published ImageNet-1K top-1 accuracy of a network in per cent; NaN where none is known.
+def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> Value:
+    """Published ImageNet-1K top-1 accuracy of a network in per cent; missing where none is known.
 
     A network with other mixers or arguments than its authors' has none.
     """
-    return math.nan if config else _published().get((target, resolution), math.nan)
+    return MISSING if config else _published().get((target, resolution), MISSING)
 
 
 @cache
-def _published() -> Mapping[tuple[str, int | str], float]:
+def _published() -> Mapping[tuple[str, int | str], Value]:
     text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
     rows = yaml.safe_load(text)
-    return {(row["backbone"], row["resolution"]): row["top1"] for row in rows if "backbone" in row}
+    return {(row["backbone"], row["resolution"]): Value(row["top1"]) for row in rows if "backbone" in row}

@@ -12,17 +12,19 @@ true claim would seldom be sure enough. So a pair may be undecided in the answer
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, takewhile
+from itertools import combinations, product, takewhile
 
-from benchsuite.labels import Noun, noun
+import numpy as np
+
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
 from benchsuite.report.words import joined, pixels, rate
 from benchsuite.stats.evidence import (
     LEAST_ROUNDS,
     Decision,
+    Family,
     Question,
     Ratio,
     Side,
@@ -31,44 +33,50 @@ from benchsuite.stats.evidence import (
     ratio_of,
     unpaired,
 )
+from benchsuite.stats.intervals import above
 from benchsuite.stats.pareto import Candidate, Standing, standings
 
 NEAR = 0.8
 """A cell whose median is below this share of the fastest is no candidate, however much its rounds
 vary: nobody looks for the fastest at half the speed."""
-_OPPOSITE: Mapping[Side, Side] = {"above": "below", "below": "above"}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Decisions on which of two cells is faster, for every pair that was asked."""
+    """Decisions on which of two cells is faster, made when they are asked for: few of all pairs ever are.
 
-    decisions: Mapping[tuple[str, str], Decision]
+    Attributes:
+        places: cell → its family and resolution; two cells that share both are a pair of that family.
+    """
+
+    places: Mapping[str, tuple[Family, int | str]]
 
     def between(self, one: Point, other: Point) -> Decision:
         """The speed of one cell over that of another: "above" where it is faster.
 
         Raises:
-            KeyError: nobody asked for this pair.
+            KeyError: they are no pair of one family.
         """
-        found = self.decisions.get((one.cell, other.cell))
-        return found or _turned(self.decisions[other.cell, one.cell])
+        if not self._paired(one, other):
+            raise KeyError((one.cell, other.cell))
+        return self.places[one.cell][0].decide(_question(one, other))
 
     def side(self, one: Point, other: Point) -> Side:
         """`between` in a word."""
-        found = self.decisions.get((one.cell, other.cell))
-        if found:
-            return found.side
-        side = self.decisions[other.cell, one.cell].side
-        return _OPPOSITE.get(side, side)
+        return self.between(one, other).side
 
     def faster(self, one: Point, other: Point) -> bool:
-        """True if one cell is faster than another, surely and by more than the noise; False for cells without
-        times, for which nobody could ask."""
-        there, back = (one.cell, other.cell), (other.cell, one.cell)
-        if there in self.decisions:
-            return self.decisions[there].side == "above"
-        return back in self.decisions and self.decisions[back].side == "below"
+        """True if one cell is faster than another, surely and by more than the noise; False for cells that
+        are no pair, as those without times."""
+        return self._paired(one, other) and self.side(one, other) == "above"
+
+    def _paired(self, one: Point, other: Point) -> bool:
+        place = self.places.get(one.cell)
+        return place is not None and place == self.places.get(other.cell) and one.cell != other.cell
+
+
+def _question(one: Point, other: Point) -> Question:
+    return Question(ratio(one, other), noise=max(one.noise, other.noise))
 
 
 def log_multiples(one: Point, other: Point) -> list[float]:
@@ -116,34 +124,41 @@ def relative_speed(point: Point, base: Point) -> Value:
 def among(cells: Sequence[Point]) -> Order:
     """The order of cells that can be compared, of every two timed ones at the same resolution: one family."""
     timed = grouped((point for point in cells if point.rounds_s), lambda point: point.resolution)
-    pairs = (pair for here in timed.values() for pair in combinations(here, 2))
-    return Order(
-        decide(
-            {
-                (one.cell, other.cell): Question(ratio(one, other), noise=max(one.noise, other.noise))
-                for one, other in pairs
-            }
-        )
-    )
+    family = Family.of([p for here in timed.values() for p in _p_values(here)])
+    return Order({point.cell: (family, resolution) for resolution, here in timed.items() for point in here})
+
+
+def _p_values(cells: Sequence[Point]) -> Iterator[float]:
+    """The p-value of every pair of these timed cells that has an interval, as `Family.decide` has it.
+
+    Pairs of the same processes are reckoned as arrays: a run of 10,000 cells has half a million.
+    """
+    alike = grouped(cells, lambda point: (point.session, point.settings["allocator"]))
+    for part in alike.values():
+        logs = np.full((len(part), max(len(point.log_speeds) for point in part)), np.nan)
+        for row, point in zip(logs, part, strict=True):
+            row[: len(point.log_speeds)] = point.log_speeds
+        one, other = np.triu_indices(len(part), 1)
+        multiples = logs[one] - logs[other]
+        rounds = np.count_nonzero(~np.isnan(multiples), axis=1)
+        multiples, rounds = multiples[rounds >= LEAST_ROUNDS], rounds[rounds >= LEAST_ROUNDS]
+        errors = np.nanstd(multiples, axis=1, ddof=1) / np.sqrt(rounds)
+        with np.errstate(divide="ignore", invalid="ignore"):  # rounds without any spread
+            t = np.nan_to_num(np.abs(np.nanmean(multiples, axis=1)) / errors, nan=0.0, posinf=math.inf)
+        yield from (2 * above(*pair) for pair in zip(t.tolist(), (rounds - 1).tolist(), strict=True))
+    for part, others in combinations(alike.values(), 2):
+        questions = {i: _question(*pair) for i, pair in enumerate(product(part, others))}
+        yield from (found.p for found in decide(questions).values() if not math.isnan(found.p))
 
 
 def within(groups: Iterable[ComparableGroup]) -> Order:
     """The order within each group of a run; a group is a family of its own."""
-    found: dict[tuple[str, str], Decision] = {}
-    for group in groups:
-        found |= among(group.cells).decisions
-    return Order(found)
+    return Order({cell: place for group in groups for cell, place in among(group.cells).places.items()})
 
 
 def doubt(decisions: Iterable[Decision]) -> str:
     """Reasons why some of these are undecided; empty if none is."""
     return joined(list(dict.fromkeys(one.reason for one in decisions if one.side == "undecided")), "or")
-
-
-def _turned(found: Decision) -> Decision:
-    """The same decision, seen from the other side."""
-    side = _OPPOSITE.get(found.side, found.side)
-    return replace(found, side=side, ratio=1 / found.ratio, lo=1 / found.hi, hi=1 / found.lo)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +174,10 @@ class Ranking:
     def leaders(self) -> tuple[Point, ...]:
         """Those that may be fastest."""
         return candidates(self.cells, self.order)
+
+    def named(self, name: str | None) -> Point | None:
+        """The cell of this name; None if it was not timed."""
+        return next((point for point in self.cells if point.name == name), None)
 
     @property
     def open(self) -> str:
@@ -204,11 +223,6 @@ def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
     return [ranking for ranking in every if len(ranking.cells) > 1]
 
 
-def noun_of(fields: Sequence[Ranking]) -> Noun:
-    """Noun for the cells that are ranked."""
-    return noun(point.subject for ranking in fields for point in ranking.cells)
-
-
 def speed(point: Point) -> str:
     """Throughput with its interval: "5,104 images/s [5,050, 5,150]"."""
     value = point.throughput
@@ -238,6 +252,7 @@ def with_standings(groups: Iterable[ComparableGroup], order: Order) -> list[Comp
 
 def front_of(panel: Sequence[Point], order: Order) -> list[tuple[Point, Standing | None]]:
     """Place of each cell to the Pareto front of MACs against throughput among these."""
+    panel = sorted(panel, key=lambda p: -p.throughput.value)  # what beats a cell is found at once
     stands = standings(
         [Candidate(cost=p.macs, exact=p.exact) for p in panel], lambda i, j: order.side(panel[i], panel[j])
     )

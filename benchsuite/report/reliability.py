@@ -9,78 +9,48 @@ from typing import Any
 
 from benchsuite.findings.flags import FLAGS
 from benchsuite.format import si
-from benchsuite.labels import noun
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import names_of
 from benchsuite.report.words import counted, percentage, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
-from benchsuite.stats.evidence import LEAST_ROUNDS
 
 
 def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The line beside the answer: how often cells were timed, what counts as a difference, what is flagged.
+    """The line beside the answer: clean cells, how far rounds agree, the noise of the machine, what failed.
 
     Args:
         machines: the environments that the records are from.
     """
-    rounds = sorted({len(point.rounds_s) for point in cells.points if point.rounds_s})
-    if not rounds:
+    timed = [point for point in cells.points if point.rounds_s]
+    if not timed:
         return []
-    often = " to ".join(dict.fromkeys(map(str, (rounds[0], rounds[-1]))))
-    called = noun(point.subject for point in cells.points)
-    visits = "round (a visit" if rounds == [1] else "rounds (visits"
-    place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
-    first = f"Each cell (one {called.single} in one setting) is timed in {often} {visits} in {place} process)"
-    first += " and has a 95 % confidence interval" if rounds[0] >= LEAST_ROUNDS else ""
+    counts = sorted({len(point.rounds_s) for point in timed})
+    rounds = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
+    halves = [(p.latency.hi - p.latency.lo) / 2 / p.latency.value for p in timed if p.latency.bounded]
+    agree = (
+        f": ±{percentage(median(halves))} in the median cell, ±{percentage(max(halves))} in the worst (95 % "
+        "confidence intervals)"
+        if halves
+        else ""
+    )
     noise = max((noise_of(machine) for machine in machines), default=0.0)
-    first += (
-        f"; differences below the noise floor of {percentage(noise)} do not count."
-        if noise
-        else "; the noise floor of the machine is unknown (benchsuite selftest finds it)."
+    floor = percentage(noise) if noise else "unknown (benchsuite selftest finds it)"
+    flagged = [point for point in timed if point.flags]
+    deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
+    leaning = names_of(point for point in flagged if point.cell in deciders)
+    place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
+    clean = f"Without warnings: {len(timed) - len(flagged)} of {counted(len(timed), 'timed cell')}"
+    clean += " (“!” marks those with, see Method)" if flagged else ""
+    clean += f"; of these the answer rests on {some(leaning, 2)}" if leaning else ""
+    texts = (
+        f"{rounds} {'round' if counts == [1] else 'rounds'} a cell, in {place} process each{agree}; "
+        f"noise floor of the machine {floor}.",
+        f"{clean}.",
+        failures(cells.points),
     )
-    texts = [first]
-    if rounds[0] >= LEAST_ROUNDS and len(cells.points) > 1:
-        texts.append("Ratios are taken within rounds, so they may differ a little from those of the medians.")
-    flagged = [point for point in cells.points if point.flags and point.throughput.known]
-    if flagged:
-        deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
-        leaning = names_of(point for point in flagged if point.cell in deciders)
-        among = f"; the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
-        verb = "has a warning" if len(flagged) == 1 else "have warnings"
-        texts.append(
-            f"{len(flagged)} of {counted(len(cells.points), 'cell')} {verb} (“!” in "
-            f"figures, explained under Method){among}."
-        )
-    bounds = names_of(point for point in cells.points if not point.exact)
-    if bounds:
-        texts.append(
-            f"MACs of {some(bounds)} are lower bounds: the counter has no rule for some of their operators."
-        )
-    return [text for text in (*texts, failures(cells.points)) if text]
-
-
-def reached(records: Sequence[Record], wanted: float | None) -> str | None:
-    """Precision that was reached, beside what was wanted; None where no cell has an interval.
-
-    Args:
-        wanted: half width of the interval as a share of the median; None if the scenario asks for none.
-    """
-    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
-    known = [timing.precision for timing in timed if timing.precision is not None]
-    if not known:
-        return None
-    text = (
-        f"The 95 % interval reaches ±{percentage(median(known))} of the median in the median cell and "
-        f"±{percentage(max(known))} in the worst"
-    )
-    if wanted is not None:
-        late = sum(one > wanted for one in known)
-        missed = f"{counted(late, 'cell')} missed it" if late else "every cell with an interval kept to it"
-        text += f"; ±{percentage(wanted)} was wanted, and {missed}"
-    without = len(timed) - len(known)
-    return f"{text}." + (f" {counted(without, 'cell')} without an interval." if without else "")
+    return [text for text in texts if text]
 
 
 def of_machine(environment: Mapping[str, Any]) -> str:

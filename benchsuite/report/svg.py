@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import matplotlib as mpl
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -23,7 +24,7 @@ _COMMAND = re.compile(r" ?([MLQCz]) ?")
 """Of a path: it needs no space around it, and paths are most of a page."""
 _VARIABLES = {color: variable for variable, color in LIGHT.items()}
 _COLOR = re.compile("|".join(map(re.escape, _VARIABLES)))
-_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_REFERENCE = re.compile(r"(?<=url\()#[^)]+|^#.+")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def inline(
     """The figure as an `<svg>` element for an HTML page.
 
     Colours become variables of the page's style sheet, so light and dark are the page's choice; fonts are
-    the page's; ids begin with `key`, so figures of one page do not clash. A marker whose gid is "cell:<id>"
+    the page's; ids are made of `key`, so figures of one page do not clash. A marker whose gid is "cell:<id>"
     gets the tooltip `tips[id]` and links to the row `prefix + id`; to nothing for None.
 
     Args:
@@ -82,7 +83,8 @@ def inline(
         sheet: collects the styles; the page must hold its `css`.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    with mpl.rc_context({"svg.hashsalt": key}):  # of which matplotlib makes ids
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     root = ET.fromstring(in_xml(buffer.getvalue().decode("utf-8")))
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
@@ -91,9 +93,9 @@ def inline(
         if element.text is not None and not element.text.strip():
             element.text = None
     _link(root, tips, prefix)
-    _rename(root, key)
+    used = {found for element in root.iter() for value in element.attrib.values() for found in _used(value)}
     for element in root.iter():
-        _slim(element)
+        _slim(element, used)
     root[:] = list(_flat(root))
     for element in root.iter():
         if "style" in element.attrib:
@@ -124,27 +126,15 @@ def _link(root: ET.Element, tips: Mapping[str, str], prefix: str | None) -> None
             parent[i] = link
 
 
-def _rename(root: ET.Element, key: str) -> None:
-    """Give ids that are referred to a short name of their own; drop the others."""
-    used: dict[str, str] = {}
-    for element in root.iter():
-        targets = [target for value in element.attrib.values() for target in _REFERENCE.findall(value)]
-        if element.tag == "use":
-            targets.append(element.attrib["href"].removeprefix("#"))
-        for target in targets:
-            used.setdefault(target, f"{key}-{len(used)}")
-    for element in root.iter():
-        old = element.attrib.pop("id", None)
-        if old in used:
-            element.attrib["id"] = used[old]
-        if element.tag == "use":
-            element.attrib["href"] = f"#{used[element.attrib['href'].removeprefix('#')]}"
-        for name, value in element.attrib.items():
-            element.attrib[name] = _REFERENCE.sub(lambda match: f"url(#{used[match[1]]})", value)
+def _used(value: str) -> list[str]:
+    """Ids that an attribute refers to."""
+    return [target.removeprefix("#") for target in _REFERENCE.findall(value)]
 
 
-def _slim(element: ET.Element) -> None:
-    """Colours to variables, the font to the page's, numbers to the hundredth of a point."""
+def _slim(element: ET.Element, used: set[str]) -> None:
+    """Colours to variables, the font to the page's, numbers to the hundredth of a point, used ids only."""
+    if element.attrib.get("id") not in used:
+        element.attrib.pop("id", None)
     if "style" in element.attrib:
         style = _COLOR.sub(lambda match: f"var({_VARIABLES[match[0]]})", element.attrib["style"])
         parts = [re.sub(r":\s+", ":", part.strip()) for part in style.split(";")]

@@ -1,8 +1,7 @@
-"""Lines over an axis: resolution, batch, width, heads, threads, or a parameter of a mixer, and how they grow.
+"""Lines over an axis: resolution, batch, width, heads, threads, or a parameter of a mixer.
 
 A line joins cells that differ in nothing else. Groups keep batches and widths apart, so such an axis is
-looked at over the whole run. Where an axis is a size, tables state the power of it that latency and memory
-follow.
+looked at over the whole run.
 """
 
 from __future__ import annotations
@@ -13,14 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchsuite.labels import noun
+from benchsuite.labels import argument
 from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point, grouped, resolutions_of
-from benchsuite.report.tables import Table, TableCell, table
-from benchsuite.report.words import argument, pixels
-from benchsuite.results.metrics import METRICS
-from benchsuite.stats.fits import Growth, growth
 
 LEAST = 3
 """Values that a line needs: with two there is a difference, but no course."""
@@ -28,13 +23,6 @@ LEAST = 3
 RESOLUTION = "resolution"
 SWEPT = (RESOLUTION, "batch", "dim", "num_heads", "threads")
 """Axes of a cell that a line may go over. Parameters go by their own name."""
-
-FITTED = ("latency_s", "peak_memory_bytes")
-LEAST_FITTED = 4
-"""Sizes from which an exponent is stated: through three points anything is nearly a power law."""
-_GROWING = (RESOLUTION, "batch", "dim", "threads")
-"""Axes over which a power law is a fair question."""
-_Cells = list[str | TableCell]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +131,10 @@ def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
         lines: dict[tuple[Any, ...], list[Spot]] = {}
         for point in group.cells:
             name, at, others = placed[point.cell]
-            size = None if axis == RESOLUTION else point.resolution
             shape = tuple(point.settings[key] for key in SHAPE if key != axis)
-            lines.setdefault((name, point.kernel, size, others, *shape), []).append(Spot(at, point))
+            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(
+                Spot(at, point)
+            )
         kept = tuple(
             AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
             for (name, kernel, *_), spots in lines.items()
@@ -207,58 +196,3 @@ def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
-
-
-def growth_tables(cells: Sequence[Point], most: int = 200) -> list[Table]:
-    """Every exponent with its interval, a table a sweep with four sizes or more and at most `most` lines."""
-    tables = []
-    for sweep in [*_over(cells, RESOLUTION, lambda point: (point.name, _side(point), None)), *sweeps(cells)]:
-        if sweep.axis in _GROWING and len(sweep.lines) <= most:
-            rows = [row for line in sweep.lines if (row := _row(sweep, line))]
-            if rows:
-                tables.append(_table(sweep, rows))
-    return tables
-
-
-def _table(sweep: AxisSweep, rows: Sequence[_Cells]) -> Table:
-    numbers = [head for key in FITTED for head in (f"{METRICS[key].label}: exponent", "Misfit")]
-    where = f" ({sweep.apart})" if sweep.apart else ""
-    return table(
-        f"Latency and memory as a power of the {_unit(sweep)}{where}: least squares in logarithms, from "
-        f"{LEAST_FITTED} sizes on. Brackets: 95 % confidence intervals of the exponent; misfit: how far the "
-        "worst point is from the power law.",
-        (noun(p.subject for p in sweep.cells).heading, "Kernel", "Resolution", *numbers),
-        rows,
-        numeric=numbers,
-    )
-
-
-def _row(sweep: AxisSweep, line: AxisLine) -> _Cells | None:
-    laws = [_law(sweep, line, metric) for metric in FITTED]
-    if not any(laws):
-        return None
-    place = "all" if sweep.axis == RESOLUTION else pixels(line.resolution)
-    cells: _Cells = [line.name, line.kernel, place]
-    for law in laws:
-        cells.append(TableCell(interval(law), law.exponent) if law else "–")
-        cells.append(TableCell(f"{100 * law.residual:.1f} %", law.residual) if law else "–")
-    return cells
-
-
-def _law(sweep: AxisSweep, line: AxisLine, metric: str) -> Growth | None:
-    sizes = [spot.point.tokens if sweep.axis == RESOLUTION else spot.at for spot in line.spots]
-    law = growth(sizes, [spot.point.metrics[metric].value for spot in line.spots])
-    return law if law and law.sizes >= LEAST_FITTED else None
-
-
-def interval(law: Growth) -> str:
-    """An exponent with its interval: "1.86 [1.80, 1.92]"."""
-    rounded = (round(number, 2) + 0.0 for number in (law.exponent, law.lo, law.hi))  # no −0.00
-    return "{} [{}, {}]".format(*(f"{number:.2f}".replace("-", "−") for number in rounded))
-
-
-def _unit(sweep: AxisSweep) -> str:
-    """Unit that the axis counts; a network makes its own tokens, so its sizes are pixels."""
-    if sweep.axis != RESOLUTION:
-        return {"dim": "channels", "batch": "batch", "threads": "threads"}[sweep.axis]
-    return "pixels" if all(point.subject == "backbone" for point in sweep.cells) else "tokens"

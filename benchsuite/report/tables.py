@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from markupsafe import Markup
 
@@ -23,6 +24,15 @@ class TableCell:
     text: str
     sort: float | None = None
     shown: Markup | None = None
+
+
+Tone = Literal["good", "bad", "open"]
+"""Colour of a verdict; `open` where nothing is decided."""
+
+
+def coloured(text: str, tone: Tone) -> TableCell:
+    """A verdict in its colour."""
+    return TableCell(text, shown=Markup('<span class="tone {}">{}</span>').format(tone, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +70,7 @@ class Section:
 
     key: str
     title: str
-    sentences: tuple[str, ...]
+    sentences: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
 
 

@@ -13,11 +13,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
-import matplotlib as mpl
+from matplotlib import style
 
-from benchsuite.report.words import argument
+from benchsuite.labels import short_names
+from benchsuite.report.figures.layout import STYLE_SHEETS
 
 logger = logging.getLogger(__name__)
 
@@ -54,54 +54,9 @@ DARK: dict[str, str] = {
     **{f"--series-{number}": color for number, color in enumerate(SERIES_DARK, start=1)},
 }
 
-_SHORT = {"window_size": "window", "sr_ratio": "ratio"}
-"""Arguments whose names labels shorten."""
 _TWO = re.compile(r"((\S+) = \S+) ((\S+) = \S+)")
 """A label that is two arguments."""
 _FILLS = ("full", "left", "top", "bottom", "right")
-
-_RC: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text: small, selectable, in the reader's font
-    "svg.hashsalt": "benchsuite",
-    "pdf.fonttype": 42,  # TrueType, which the publishers' checks ask for
-    "ps.fonttype": 42,
-    "text.parse_math": False,  # a "$" in a name is a dollar
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so a figure is the same on every machine
-    "font.size": 8.5,
-    "axes.titlesize": 9.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titley": 1.0,  # a place of its own saves measuring all that could be in the way
-    "axes.labelsize": 8.5,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.facecolor": "none",
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": GRID,
-    "grid.linewidth": 0.6,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "xtick.major.size": 3,
-    "ytick.major.size": 3,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 6,
-    "figure.dpi": 72,  # so that a pixel is a point, in which text is measured
-    "figure.facecolor": "none",
-    "savefig.facecolor": "none",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +78,7 @@ def looks(names: Iterable[str], reference: str | None = None) -> dict[str, Look]
         reference: a name that the others are held against.
     """
     names = list(dict.fromkeys(names))
-    labels = shortened(names)
+    labels = short_names(names)
     crossed = crossing(list(labels.values()))
     colors = list(dict.fromkeys(color for color, _ in crossed.values()))
     markers = list(dict.fromkeys(marker for _, marker in crossed.values()))
@@ -153,57 +108,6 @@ def crossing(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     return pairs if len(first) < len(second) else {label: (b, a) for label, (a, b) in pairs.items()}
 
 
-def common_start(names: Sequence[str]) -> str:
-    """The words that all of several names begin with, if a word follows them everywhere: "HiLo".
-
-    A number or a sign says nothing alone, so "α = 0.5" and "α = 0.9" have no common start.
-    """
-    words = [name.split() for name in dict.fromkeys(names)]
-    if len(words) < 2:
-        return ""
-    shared = 0
-    while all(len(one) > shared + 1 and one[shared] == words[0][shared] for one in words):
-        shared += 1
-    while shared and not all(one[shared][:1].isalpha() for one in words):
-        shared -= 1
-    return " ".join(words[0][:shared])
-
-
-def common_start_note(names: Iterable[str]) -> str:
-    """A sentence for a caption, with a space before it, if figures leave out how all names begin."""
-    start = common_start(list(names))
-    return f" All names begin with “{start}”, which is left out." if start else ""
-
-
-def shortened(names: Sequence[str], limit: int = 32) -> dict[str, str]:
-    """Names on one line of at most `limit` characters, without their common start, and still distinct.
-
-    Names that are too long are cut in the middle. Arguments become equations, "alpha=0.5" is "α = 0.5".
-    Control characters, which SVG cannot hold, become spaces.
-    """
-    start = len(common_start(names).split())
-    result: dict[str, str] = {}
-    for name in names:
-        text = " ".join(
-            _equation(word) if start else word
-            for word in "".join(c if c.isprintable() else " " for c in name).split()[start:]
-        )
-        if len(text) > limit:
-            tail = (limit - 1) // 2
-            text = f"{text[: limit - 1 - tail]}…{text[-tail:]}"
-        taken, number = text, 2
-        while text in result.values():
-            suffix = f" ({number})"
-            text, number = f"{taken[: limit - len(suffix)]}{suffix}", number + 1
-        result[name] = text
-    return result
-
-
-def _equation(word: str) -> str:
-    key, equals, value = word.partition("=")
-    return f"{_SHORT.get(key) or argument(key)} = {value}" if equals and key and value else word
-
-
 def fills(kernels: Sequence[str]) -> dict[str, str]:
     """Fill of the marker of each kernel: hollow for math, full for the first fused one, then halves."""
     fused = [kernel for kernel in kernels if kernel != "math"]
@@ -217,9 +121,8 @@ def applied() -> Iterator[None]:
     Logs one line if a name has characters that the figures' font lacks. On the page the reader's own fonts
     show them; in PDF and PNG files they are boxes.
     """
-    with mpl.rc_context(), warnings.catch_warnings(record=True) as caught:
-        mpl.rcdefaults()
-        mpl.rcParams.update(_RC)
+    page = style.context(STYLE_SHEETS / "page.mplstyle", after_reset=True)
+    with page, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
     missing = [warning for warning in caught if "missing from font" in str(warning.message)]

@@ -11,17 +11,6 @@ from benchsuite.results.record import STATUSES
 STATUS_WORDS: dict[str, str] = {str(status): status for status in STATUSES} | {"oom": "OOM"}
 """Status of a record → how it is written in tables and figures."""
 
-STOPPED_WORDS: dict[str, str] = {
-    "precision": "the wanted precision was reached",
-    "samples": "the largest number of samples was taken",
-    "time": "the time was up",
-    "entropy": "new samples said nothing new",
-    "protocol": "the protocol says how many",
-    "rounds": "the largest number of rounds was taken",
-    "interrupted": "the run was asked to stop",
-}
-"""Reason why sampling of a cell ended → the words for it after "because"."""
-
 MODE_WORDS: dict[str, str] = {
     "inference": "inference",
     "forward_backward": "forward and backward",
@@ -48,7 +37,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def capitalised(text: str) -> str:
     """The sentence with a capital where it begins with a word of ours and not with a name."""
-    ours = text.startswith(("which ", "no ", "the fastest "))
+    ours = text.startswith(("which ", "no ", "the ", "all ", "more ", "at "))
     return f"{text[0].upper()}{text[1:]}" if ours else text
 
 
@@ -72,9 +61,16 @@ def places(resolutions: Sequence[int | str]) -> str:
     return joined([pixels(resolution).removesuffix(" px") for resolution in resolutions]) + " px"
 
 
-def argument(key: str) -> str:
-    """Name of an argument in figures and sentences: α as the papers print it."""
-    return "α" if key == "alpha" else key
+def times(ratio: float) -> str:
+    """A ratio in a sentence, with no more digits than are read: "1.19", "12", "270", "1,200"."""
+    if ratio < 10:
+        return f"{ratio:.2f}" if ratio >= 0.1 else significant(ratio, 2)
+    return f"{round(ratio, 1 - math.floor(math.log10(ratio))):,.0f}"
+
+
+def multiples(ratios: Sequence[float]) -> str:
+    """Ratios in a sentence: "1.19"; "1.45 to 1.67"."""
+    return " to ".join(dict.fromkeys(times(end) for end in (min(ratios), max(ratios))))
 
 
 def signed(value: float) -> str:

@@ -27,9 +27,10 @@ Allocator = Literal["retain", "system"]
 """Way in which a process that times CPU cells keeps memory: `retain` hands nothing back to the system between
 calls, as torch's caching allocator does on a GPU; `system` leaves it to the C library, which maps large
 tensors anew."""
-Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex"]
+Kernel = Literal["math", "sdpa", "flash", "mem_efficient", "cudnn", "flex", "compiled"]
 """`math` is the papers' own matmul, softmax, matmul; `sdpa` lets torch choose among its fused kernels; `flex`
-is one that torch compiles around the mixer's own bias and mask; the others force one of the fused ones."""
+is one that torch compiles around the mixer's own bias and mask; `compiled` is what `math` computes, the
+mixer's own part compiled by torch; the others force one of the fused ones."""
 Call = Literal["forward(x)", "forward(x, size)", "forward(x, H, W)"]
 """Arguments that a module is called with: its input, and for most mixers of tokens the height and width of
 their grid, as a pair or one by one."""
@@ -141,6 +142,8 @@ SETTINGS: tuple[str, ...] = (
     "kernel",
 )
 """The axes of a cell but for its subject, the slowest to vary first."""
+OF_LAYERS: tuple[str, ...] = ("stride", "dim", "num_heads")
+"""Those of a mixer and of a block that the stages of a backbone fix."""
 TOLD_APART: tuple[str, ...] = (*SETTINGS, "machine")
 """The same with the machine, which no scenario sweeps: in what two cells of one subject may differ."""
 SWEPT: tuple[str, ...] = (

@@ -34,11 +34,6 @@ def apart(left: Manner | None, other: Manner | None) -> str:
     return "; ".join(f"{here} and {there}" for here, there in sides if here != there)
 
 
-def measured_alike(one: Record, other: Record) -> str:
-    """Reason why the times of two records cannot be compared; empty if they can, or if one has none."""
-    return apart(manner(one), manner(other))
-
-
 def words(found: Manner) -> str:
     """ "2 threads, retained memory"."""
     return ", ".join(_words(found))
@@ -60,7 +55,7 @@ def require_alike(runs: Sequence[tuple[str, Iterable[Record]]]) -> None:
             if manner(record) is None:
                 continue
             base, before = first.setdefault(record.id, (name, record))
-            if why := measured_alike(before, record):
+            if why := apart(manner(before), manner(record)):
                 wrong.setdefault(record.id, f"  {record.id}  {why} ({base} and {name})")
     if wrong:
         lines = list(wrong.values())

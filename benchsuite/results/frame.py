@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from benchsuite.errors import UsageError
-from benchsuite.results.metrics import QUANTITIES, MeasuredCell
+from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
 from benchsuite.results.record import Record
 from benchsuite.results.store import Run
 from benchsuite.text import in_spreadsheet
@@ -22,7 +22,7 @@ _TEXTS = tuple(key for key, column in QUANTITIES.items() if column.dtype == "obj
 
 def frame_of(run: Run) -> pd.DataFrame:
     """One row a cell, in the order of the records; see `to_frame`."""
-    return to_frame(run.records, run.environments or {1: run.environment})
+    return to_frame(run.records, run.environments)
 
 
 def to_frame(
@@ -45,11 +45,14 @@ def to_frame(
     Args:
         environments: session → its machine, for what is held against the machine.
     """
-    machines = environments or {}
-    measured = [MeasuredCell(record, machines.get(record.session, {})) for record in records]
+    return tabulated(measured_cells(records, environments))
+
+
+def tabulated(cells: Sequence[MeasuredCell]) -> pd.DataFrame:
+    """The frame of cells that were read already; see `to_frame`."""
     return pd.DataFrame(
         {
-            key: pd.Series([column.of(one) for one in measured], dtype=column.dtype)
+            key: pd.Series([column.of(one) for one in cells], dtype=column.dtype)
             for key, column in QUANTITIES.items()
         }
     )

@@ -9,7 +9,7 @@ claims and those of figures are made from these rows. To add a metric, write wha
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -60,6 +60,14 @@ class MeasuredCell:
         if cost is None or self.latency is None:
             return None
         return achieved_flops_per_s(self.record.cell, cost, self.latency.value)
+
+
+def measured_cells(
+    records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
+) -> list[MeasuredCell]:
+    """These records with their machines; `environments` has that of each session."""
+    known = environments or {}
+    return [MeasuredCell(record, known.get(record.session, {})) for record in records]
 
 
 Source = str | Callable[[MeasuredCell], Any]

@@ -36,6 +36,7 @@ from benchsuite.results.shapes import require_environment, require_scenario
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"
 REPORT = "report.html"
+ANALYSES = "analyses.json"
 _LEFTOVERS = (LOCK, "scenario.tmp")
 """What a run leaves that was killed before it began."""
 
@@ -47,7 +48,7 @@ class Run:
     Attributes:
         scenario: the resolved scenario as plain data.
         environment: the machine of the first session.
-        environments: session number → machine; more than one after a resume.
+        environments: session number → machine; more than one after a resume, and never none.
         records: in the order of measurement, one a cell: where a cell stands twice, the later line counts.
         warnings: what was wrong with the folder but did not prevent reading it.
     """
@@ -58,6 +59,10 @@ class Run:
     records: tuple[Record, ...]
     environments: Mapping[int, dict[str, Any]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.environments:
+            object.__setattr__(self, "environments", {1: self.environment})
 
 
 def environment_file(session: int) -> str:
@@ -149,17 +154,28 @@ def each_line(path: Path, warnings: list[str]) -> Iterator[tuple[JournalLine, Re
         yield line, record
 
 
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the system refuses into RunFolderError."""
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 class RunWriter:
     """Appends records to a run folder, each one safe on disk before the next cell starts.
 
     As long as it is open, no other process can write to the folder.
     """
 
-    def __init__(self, path: Path, session: int, lock_file: IO[str]) -> None:
+    def __init__(self, path: Path, lock_file: IO[str], environment: Mapping[str, Any] | None) -> None:
         self.path = path
-        self.session = session  # 0 until a machine is described
+        self.session = 0  # until a machine is described
         self._lock = lock_file
         self._records = Journal(path / RECORDS, sync=True)
+        if environment is not None:
+            self.add_environment(environment)
 
     @classmethod
     def create(
@@ -171,29 +187,18 @@ class RunWriter:
             RunFolderError: there is a run already, the folder holds other files, or cannot be written.
         """
         check_free(path)
-        try:
+        with _writing(path):
             path.mkdir(parents=True, exist_ok=True)
             lock_file = lock(path)
             write_json(path / SCENARIO, scenario)  # first: from now on the run can be resumed
-            writer = cls(path, 0, lock_file)
-            if environment is not None:
-                writer.add_environment(environment)
-            return writer
-        except OSError as error:
-            raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+            return cls(path, lock_file, environment)
 
     @classmethod
     def resume(cls, path: Path, environment: Mapping[str, Any] | None) -> RunWriter:
         """Go on with a run; cuts off a torn last line first."""
         require_run(path)
-        try:
-            lock_file = lock(path)
-            writer = cls(path, 0, lock_file)
-            if environment is not None:
-                writer.add_environment(environment)
-            return writer
-        except OSError as error:
-            raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
+        with _writing(path):
+            return cls(path, lock(path), environment)
 
     def add_environment(self, environment: Mapping[str, Any]) -> int:
         """Describe one more machine that measures; the session that its records carry, which is the writer's
@@ -233,15 +238,13 @@ def write_run(run: Run, path: Path) -> None:
         RunFolderError: the folder is not empty, or cannot be written.
     """
     check_free(path)
-    try:
+    with _writing(path):
         path.mkdir(parents=True, exist_ok=True)
         write_json(path / SCENARIO, run.scenario)
-        for session, environment in (run.environments or {1: run.environment}).items():
+        for session, environment in run.environments.items():
             write_json(path / environment_file(session), environment)
         lines = "".join(f"{encode(record)}\n" for record in run.records)
         (path / RECORDS).write_text(lines, encoding="utf-8")
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def check_unlocked(path: Path) -> None:

@@ -253,7 +253,8 @@ def _require_same(stored: Scenario, request: Request, folder: Path) -> None:
         )
     )
     before, now = stored.to_dict(), given.to_dict()
-    changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+    keys = (before.keys() | now.keys()) - {"kernel_rows"}  # the run goes on with those that it began with
+    changed = sorted(key for key in keys if before.get(key) != now.get(key))
     if changed:
         raise RunFolderError(
             f"{folder}: began with another scenario, which differs in: {', '.join(changed)}. Go on with the "

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +38,102 @@ _BEGIN = (
 
 
 class Worker:
-    """One process that holds torch and answers calls one at a time.
+    """A process that holds torch and answers calls, one at a time. Another one takes its place once it is
+    gone, which is no fault of the call that comes then.
 
-    Starting it returns at once; torch is imported while the parent does other things.
+    A process is not waited for when it is started: torch is imported while the parent does other things.
 
     Args:
         pythonpath: folders that it looks in for modules before all others.
         answers: module whose functions it answers with.
         cores: CPU cores that it may use; None for all that its parent may.
+        setup: arguments of `set_up`, which comes before the first call of each process; None for none.
     """
 
     def __init__(
-        self, pythonpath: Sequence[str] = (), answers: str = ANSWERS, cores: Sequence[int] | None = None
+        self,
+        pythonpath: Sequence[str] = (),
+        answers: str = ANSWERS,
+        cores: Sequence[int] | None = None,
+        setup: tuple[object, ...] | None = None,
     ) -> None:
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the worker
+        self._pythonpath, self._answers, self._cores = tuple(pythonpath), answers, cores
+        self.setup = setup
+        self._process: subprocess.Popen[bytes] | None = None
+        self._start()
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def call(self, function: str, *arguments: object, timeout_s: float | None = None, stage: str = "") -> Any:
+        """Run a function of `worker/calls.py` in the process and return what it returns.
+
+        Args:
+            stage: for a function that gives a `WorkerReply`, which the end of the process then is, too; the
+                stage of its `Failure` if no answer came in time.
+
+        Raises:
+            BenchsuiteError: what the function raised, if it was one of ours.
+            WorkerDied: the process ended without an answer.
+            WorkerTimeout: no answer within `timeout_s`; the process was killed.
+        """
+        lost: WorkerDied | WorkerTimeout | None = None
+        try:
+            process = self._ready(timeout_s)
+            assert process.stdin is not None
+            assert process.stdout is not None
+            before = _oom_counts()
+            deadline = None if timeout_s is None else time.monotonic() + timeout_s
+            self._calls += 1
+            expected, answered = (self._calls, process.pid), None
+            send(process.stdin, (self._calls, function, arguments))
+            while answered != expected:  # what answers another call, or is another process, is not heard
+                *number_and_pid, ok, value = receive(process.stdout, deadline)
+                answered = tuple(number_and_pid)
+        except (EOFError, BrokenPipeError):
+            lost = self._obituary(process, before)
+        except (pickle.UnpicklingError, ValueError, TypeError):
+            _kill(process)
+            lost = WorkerDied("something else wrote into the answers of the worker process")
+        except TimeoutError:
+            _kill(process)
+            lost = WorkerTimeout(timeout_s or 0.0)
+        except (WorkerDied, WorkerTimeout) as error:  # while it was set up
+            lost = error
+        if lost is not None:
+            if stage:
+                return _reply_of(lost, stage)
+            raise lost
+        if not ok:
+            raise value
+        if stage and value.poisoned:
+            self.close()
+        return value
+
+    def close(self) -> None:
+        """End the process, even if it is measuring, and its pipes; a further call starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _kill(process)
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        self._stderr.close()
+
+    def _start(self) -> None:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  lives as long as the process
         # The profiler of torch logs each start and stop to stderr unless told not to.
-        settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(pythonpath)
+        settings = {"KINETO_LOG_LEVEL": "99"} | worker_environment(self._pythonpath)
         with _stops_blocked():
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _BEGIN, answers, *search_path(pythonpath)],
+                [sys.executable, "-c", _BEGIN, self._answers, *search_path(self._pythonpath)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
@@ -64,78 +141,29 @@ class Worker:
                 bufsize=0,
                 start_new_session=True,
             )
-        self._calls = 0
-        if cores is not None and hasattr(os, "sched_setaffinity"):
+        self._calls, self._fresh = 0, True
+        if self._cores is not None and hasattr(os, "sched_setaffinity"):
             with contextlib.suppress(ProcessLookupError):  # long before it has any thread but one
-                os.sched_setaffinity(self._process.pid, cores)
+                os.sched_setaffinity(self._process.pid, self._cores)
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def _ready(self, timeout_s: float | None) -> subprocess.Popen[bytes]:
+        """The process, another one where it is gone; set up, if a fresh one is to be."""
+        if not self.alive:
+            self.close()
+            self._start()
+        fresh, self._fresh = self._fresh, False
+        if fresh and self.setup is not None:
+            try:
+                self.call("set_up", *self.setup, timeout_s=timeout_s)
+            except BaseException:
+                self.close()
+                raise
+        assert self._process is not None
+        return self._process
 
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
-        """Run a function of `worker/calls.py` in the worker and return what it returns.
-
-        The parent sleeps until the answer comes.
-
-        Raises:
-            BenchsuiteError: what the function raised, if it was one of ours.
-            WorkerDied: the process ended without an answer; it cannot be used again.
-            WorkerTimeout: no answer within `timeout_s`; the process was killed and cannot be used again.
-        """
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        before = _oom_counts()
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._calls += 1
-        expected, answered = (self._calls, self.pid), None
-        try:
-            send(self._process.stdin, (self._calls, function, arguments))
-            while answered != expected:  # what answers another call, or is another process, is not heard
-                *number_and_pid, ok, value = receive(self._process.stdout, deadline)
-                answered = tuple(number_and_pid)
-        except (EOFError, BrokenPipeError) as error:
-            raise self._obituary(before) from error
-        except (pickle.UnpicklingError, ValueError, TypeError) as error:
-            self.kill()
-            raise WorkerDied("something else wrote into the answers of the worker process") from error
-        except TimeoutError:
-            self.kill()
-            assert timeout_s is not None
-            raise WorkerTimeout(timeout_s) from None
-        if not ok:
-            raise value
-        return value
-
-    def kill(self) -> None:
-        """End the process and its children at once, whatever they do."""
-        if self._process.poll() is None:
-            self._process.kill()
-        self._end_children()
-        self._process.wait()
-
-    def close(self) -> None:
-        """End the process and let go of its pipes; a worker that is measuring is killed."""
-        self.kill()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
-        self._stderr.close()
-
-    def _end_children(self) -> None:
-        """End what the worker has started and left in its process group."""
-        if sys.platform != "win32":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
-
-    def _obituary(self, before: Sequence[bytes]) -> WorkerDied:
-        code = self._process.wait()
-        self._end_children()
+    def _obituary(self, process: subprocess.Popen[bytes], before: Sequence[bytes]) -> WorkerDied:
+        code = process.wait()
+        _end_children(process.pid)
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - _LAST_WORDS))
         words = self._stderr.read().decode(errors="replace").strip().splitlines()
@@ -149,65 +177,26 @@ class Worker:
         return WorkerDied(f"the worker process was killed by {name}{last}", kind=name)
 
 
-class RespawningWorker:
-    """One worker process at a time, replaced where it dies, hangs or can do no more; each costs one question.
+def _reply_of(lost: WorkerDied | WorkerTimeout, stage: str) -> WorkerReply[Any]:
+    if isinstance(lost, WorkerTimeout):
+        return WorkerReply(status="timeout", failure=Failure(stage=stage, kind="Timeout", message=str(lost)))
+    failure = Failure(stage="worker", kind=lost.kind or "WorkerDied", message=str(lost))
+    return WorkerReply(status="oom" if lost.out_of_memory else "crash", failure=failure)
 
-    Args:
-        start: starts one, set up as it should be, within so many seconds, or raises as `Worker.call`.
-        first: one that is started already.
-    """
 
-    def __init__(self, start: Callable[[float | None], Worker], first: Worker | None = None) -> None:
-        self._start, self._worker = start, first
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children at once, whatever they do."""
+    if process.poll() is None:
+        process.kill()
+    _end_children(process.pid)
+    process.wait()
 
-    @property
-    def pid(self) -> int | None:
-        return self._worker.pid if self._worker else None
 
-    @property
-    def alive(self) -> bool:
-        return self._worker is not None and self._worker.alive
-
-    def call(self, function: str, *arguments: object, timeout_s: float | None = None) -> Any:
-        """`Worker.call`, in another process if the last one is gone."""
-        return self._running(timeout_s).call(function, *arguments, timeout_s=timeout_s)
-
-    def ask(
-        self, stage: str, function: str, *arguments: object, timeout_s: float | None = None
-    ) -> WorkerReply[Any]:
-        """`call` of a function that gives a `WorkerReply`; so does the end of the process.
-
-        Args:
-            stage: of a `Failure` that says that no answer came in time.
-
-        Raises:
-            BenchsuiteError: what the function raised, if it was one of ours.
-        """
-        try:
-            reply: WorkerReply[Any] = self._running(timeout_s).call(function, *arguments, timeout_s=timeout_s)
-        except WorkerTimeout as error:
-            return WorkerReply(
-                status="timeout", failure=Failure(stage=stage, kind="Timeout", message=str(error))
-            )
-        except WorkerDied as error:
-            failure = Failure(stage="worker", kind=error.kind or "WorkerDied", message=str(error))
-            return WorkerReply(status="oom" if error.out_of_memory else "crash", failure=failure)
-        if reply.poisoned:
-            self.close()
-        return reply
-
-    def close(self) -> None:
-        """End the process; a further call starts another one."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-
-    def _running(self, timeout_s: float | None) -> Worker:
-        """The process, or another one if it is gone, which is no fault of the call that is to come."""
-        if self._worker is None or not self._worker.alive:
-            self.close()
-            self._worker = self._start(timeout_s)
-        return self._worker
+def _end_children(pid: int) -> None:
+    """End what a worker has started and left in its process group."""
+    if sys.platform != "win32":
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager

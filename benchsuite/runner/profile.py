@@ -17,8 +17,8 @@ from benchsuite.measurement.operator_profile import Reading
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record, now
 from benchsuite.results.store import Run, RunWriter, check_free, read_run
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.recorder import Observer
 from benchsuite.runner.workers import Workers
 from benchsuite.scenario.expand import expected
 from benchsuite.scenario.filters import parse
@@ -140,7 +140,6 @@ def profile_run(
     _, environment = workers.describe(device, measure.threads, list(command), measure.memory_limit)
     writer = RunWriter.resume(folder, environment)
     records: list[Record] = []
-    environments = run.environments or {1: run.environment}
     readings: dict[str, Reading] = {}
     failures: dict[str, str] = {}
     observer.begin(total=len(chosen), done=0)
@@ -157,7 +156,7 @@ def profile_run(
             elif reply.failure is not None:
                 failures[record.id] = f"{reply.status}: {reply.failure.message}"
             records.append(record)
-            observer.cell_ends(record, environments.get(record.session, {}))
+            observer.cell_ends(record, run.environments.get(record.session, {}))
     finally:
         observer.end()
         writer.close()

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from benchsuite.io import Journal, lines, parse, write_whole
 from benchsuite.results.cell import Cell
@@ -25,6 +25,7 @@ from benchsuite.results.machine import device_identity
 from benchsuite.results.record import Failure, Record, now
 from benchsuite.results.store import RECORDS, RunWriter, check_free
 from benchsuite.results.stored_records import StoredRecords
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
 from benchsuite.scenario.expand import expected
 
@@ -32,34 +33,6 @@ ROUNDS = "rounds.jsonl"
 PROGRESS = ".progress.json"
 PROGRESS_EVERY_S = 1.0
 """How often it is written at most."""
-
-
-class Observer(Protocol):
-    """Is told how a sweep goes; draws it, or not."""
-
-    def begin(self, total: int, done: int) -> None:
-        """The sweep has `total` cells, of which `done` are there already."""
-        ...
-
-    def round_begins(self, number: int, cells: int) -> None:
-        """A round of so many cells begins, the first being 1."""
-        ...
-
-    def cell_begins(self, cell: Cell) -> None:
-        """A cell is about to be measured, or visited once more."""
-        ...
-
-    def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
-        """A record is on disk, measured on this machine."""
-        ...
-
-    def workers(self, doing: Mapping[str, str]) -> None:
-        """What each of several workers is doing now, in words."""
-        ...
-
-    def end(self) -> None:
-        """The sweep is over, or was broken off."""
-        ...
 
 
 class RunRecorder:
@@ -110,7 +83,7 @@ class RunRecorder:
         self._observer = observer
         self._lock = threading.RLock()
         self._round = 0
-        self._rounds: RoundJournal | None = None
+        self._rounds: Journal | None = None
         self._progress = ProgressFile(folder, executor, len(prepared.cells), len(self.records))
 
     def open_session(self, environment: Mapping[str, Any]) -> int:
@@ -145,8 +118,8 @@ class RunRecorder:
             if not self.broken.is_set():
                 if self._rounds is None:
                     self._writer.require_there()  # else the journal would begin in another folder
-                    self._rounds = RoundJournal(self.folder)
-                self._rounds.append(number, replace(visit, session=self.session))
+                    self._rounds = Journal(self.folder / ROUNDS)
+                append_round(self._rounds, number, replace(visit, session=self.session))
 
     def workers(self, doing: Mapping[str, str]) -> None:
         """What each worker is doing, in words; for people who watch."""
@@ -233,25 +206,13 @@ def _rounds_here(
     return {cell: visits for cell, visits in rounds.items() if visits}
 
 
-class RoundJournal:
-    """Appends the rounds of cells, each in the file before the next begins.
+def append_round(journal: Journal, number: int, visit: Record) -> None:
+    """Append the visit of a round, the first being 0, to the journal of rounds; raises StorageError.
 
     One line a visit: the number of its round, and a record of that round alone. Where a round of a cell
     stands twice, the later line counts. The file is there as long as cells have rounds and no record.
-
-    Args:
-        folder: of the run.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._journal = Journal(folder / ROUNDS)
-
-    def append(self, number: int, visit: Record) -> None:
-        """Write the visit of a round, the first being 0; raises StorageError."""
-        self._journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
-
-    def close(self) -> None:
-        self._journal.close()
+    journal.append(f'{{"round":{number},"visit":{encode(visit)}}}', f"a round of {visit.id}")
 
 
 def read_rounds(folder: Path) -> Mapping[str, list[Record]]:

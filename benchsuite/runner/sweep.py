@@ -13,8 +13,9 @@ from benchsuite.results.record import Record
 from benchsuite.results.stored_records import RecordsInOrder
 from benchsuite.runner.estimate import expected_s
 from benchsuite.runner.executors.executor import ComparisonGroup, Executor, WorkerSettings
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Prepared
-from benchsuite.runner.recorder import Observer, RunRecorder
+from benchsuite.runner.recorder import RunRecorder
 from benchsuite.scenario.groups import groups
 
 
@@ -150,16 +151,16 @@ def _environment(
 ) -> dict[str, Any]:
     """The machine as described, with the ceilings of its devices, if cells are to be timed on them."""
     gpus = {cell.device for cell in prepared.cells if not kind_of(cell.device).on_host}
-    # GPUs work side by side
-    shared = {"groups_on_host": max(1, len(gpus)), "executor": executor.name}
-    if not ceilings:
-        return {**prepared.environment, **shared}
-    measured = [
-        executor.planner.ceilings(device, dtypes, threads)
-        for device, dtypes in ceilings.items()
-        for threads in dict.fromkeys(cell.threads for cell in prepared.cells if cell.device == device)
-    ]
-    return {**prepared.environment, **shared, "ceilings": measured}
+    environment = {
+        **prepared.environment,
+        "groups_on_host": max(1, len(gpus)),  # GPUs work side by side
+        "executor": executor.name,
+    }
+    for device, dtypes in ceilings.items():
+        for threads in dict.fromkeys(cell.threads for cell in prepared.cells if cell.device == device):
+            measured = executor.planner.ceilings(device, dtypes, threads)
+            environment.setdefault("ceilings", []).append(measured)
+    return environment
 
 
 def _in_order(prepared: Prepared, records: Mapping[str, Record]) -> RecordsInOrder:

@@ -1,4 +1,5 @@
-"""Workers that measure cells: processes, or this process for debugging."""
+"""Workers that measure cells: processes, this process for debugging, or none, for executors that measure
+elsewhere."""
 
 from __future__ import annotations
 
@@ -9,53 +10,91 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from benchsuite.errors import WorkerDied
+from benchsuite.errors import ExecutorError, WorkerDied
 from benchsuite.measurement.operator_profile import Reading
 from benchsuite.measurement.stopping import Visit
 from benchsuite.plugins import search_path
 from benchsuite.results.cell import Allocator, Cell
 from benchsuite.results.record import Cost, Record
 from benchsuite.runner.plan import CellPlanner
-from benchsuite.runner.process import ANSWERS, RespawningWorker, Worker
+from benchsuite.runner.process import ANSWERS, Worker
 from benchsuite.scenario.measure_settings import Measure, Threads
 from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
 
 
-class Workers(Protocol):
-    """Measure cells one at a time."""
+class ThisProcess:
+    """Calls of functions in this process, which may take for ever and raise what they like.
+
+    Args:
+        answers: module whose functions answer; it is imported with the first call, and torch with it.
+    """
+
+    def __init__(self, answers: str) -> None:
+        self._answers = answers
+
+    def call(self, function: str, *arguments: object, timeout_s: float | None = None, stage: str = "") -> Any:
+        return getattr(importlib.import_module(self._answers), function)(*arguments)
+
+
+class Workers:
+    """Measure cells one at a time.
+
+    Args:
+        inspector: what counts, estimates and profiles; `_timer` is what only times.
+    """
+
+    def __init__(self, inspector: Worker | ThisProcess) -> None:
+        self._inspector = inspector
+        self._planner = CellPlanner(functools.partial(inspector.call, stage="build"))
+
+    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
+        """What times cells with this allocator, in this round."""
+        raise NotImplementedError
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
         """The resolved device and the environment; sets threads and memory limit. Raises DeviceError."""
-        ...
+        described: tuple[str, dict[str, Any]]
+        described = self._inspector.call("describe", device, threads, command, memory_limit)
+        return described
 
     def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
         """Count and estimate cells without running them; each step of a cell within `timeout_s`. Raises
         UsageError."""
-        ...
+        return self._planner.plans(cells, timeout_s)
+
+    def count(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Cost]]:
+        """Count cells, and nothing else; each within `timeout_s`. Raises UsageError."""
+        return self._planner.costs(cells, timeout_s)
 
     def matmul_rate(self, device: str) -> float:
         """Multiply–adds per second of a large fp32 product."""
-        ...
+        return float(self._timer("retain").call("matmul_rate", device))
 
     def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        """Ceilings of a device, measured by the process that times; see `measurement/ceilings.py`."""
-        ...
+        """Ceilings of a device, measured by what times; see `measurement/ceilings.py`."""
+        ceilings: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
+        return ceilings
 
     def visit(
         self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
     ) -> WorkerReply[Record]:
         """Build a cell and time it in one round."""
-        ...
+        timer = self._timer(cell.allocator)
+        reply: WorkerReply[Record]
+        reply = timer.call("visit", cell, measure, visit, timeout_s=timeout_s, stage="time")
+        return reply
 
     def inspect(
         self, cell: Cell, measure: Measure, timeout_s: float | None = None
     ) -> WorkerReply[Inspection]:
         """Peak memory of a cell, busy time and energy, in a pass of its own."""
-        ...
+        reply: WorkerReply[Inspection]
+        reply = self._inspector.call("inspect_cell", cell, measure, timeout_s=timeout_s, stage="memory")
+        return reply
 
     def profile(
         self,
@@ -67,23 +106,25 @@ class Workers(Protocol):
         timeout_s: float | None = None,
     ) -> WorkerReply[Reading]:
         """Profile a cell, in a pass of its own; its trace is written to `trace`."""
-        ...
+        words = ("profile_cell", cell, measure, trace, steps, top)
+        reply: WorkerReply[Reading] = self._inspector.call(*words, timeout_s=timeout_s, stage="profile")
+        return reply
 
     def begin_round(self) -> None:
         """From now on cells are timed in a fresh process, where there are processes."""
-        ...
 
     def another(self) -> Workers:
         """One more of the same kind, set up alike, that may measure on another device at the same time."""
-        ...
+        return self
 
     def close(self) -> None:
         """End what was started."""
-        ...
+        raise NotImplementedError
 
 
-class InlineWorkers:
-    """Everything in this process, for debuggers: no timeout, and a cell that crashes takes the run with it.
+class InlineWorkers(Workers):
+    """Everything in this process, for debuggers: no timeout, no memory limit, and a cell that crashes takes
+    the run with it.
 
     Until it is closed, this process looks for modules where a worker would.
 
@@ -92,72 +133,25 @@ class InlineWorkers:
     """
 
     def __init__(self, pythonpath: Sequence[str] = (), answers: str = ANSWERS) -> None:
+        super().__init__(ThisProcess(answers))
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # as a worker has it
-        self._answers = answers
-        self._planning = CellPlanner(self._ask)
         self._sys_path = list(sys.path)
         sys.path[:] = search_path(pythonpath)
 
-    @property
-    def _worker(self) -> Any:
-        return importlib.import_module(self._answers)  # torch comes with the first question
+    def _timer(self, allocator: Allocator) -> Worker | ThisProcess:
+        return self._inspector
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
-        described: tuple[str, dict[str, Any]] = self._worker.describe(device, threads, command)
-        return described
-
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
-        return self._planning.plans(cells, timeout_s)
-
-    def _ask(self, function: str, *arguments: object, timeout_s: float | None = None) -> WorkerReply[Any]:
-        reply: WorkerReply[Any] = getattr(self._worker, function)(*arguments)
-        return reply
-
-    def matmul_rate(self, device: str) -> float:
-        return float(self._worker.matmul_rate(device))
-
-    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        ceilings: dict[str, Any] = self._worker.ceilings(device, dtypes, threads)
-        return ceilings
-
-    def visit(
-        self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
-    ) -> WorkerReply[Record]:
-        reply: WorkerReply[Record] = self._worker.visit(cell, measure, visit)
-        return reply
-
-    def inspect(
-        self, cell: Cell, measure: Measure, timeout_s: float | None = None
-    ) -> WorkerReply[Inspection]:
-        reply: WorkerReply[Inspection] = self._worker.inspect_cell(cell, measure)
-        return reply
-
-    def profile(
-        self,
-        cell: Cell,
-        measure: Measure,
-        trace: Path,
-        steps: int,
-        top: int,
-        timeout_s: float | None = None,
-    ) -> WorkerReply[Reading]:
-        reply: WorkerReply[Reading] = self._worker.profile_cell(cell, measure, trace, steps, top)
-        return reply
-
-    def begin_round(self) -> None:
-        """There is one process, for all rounds."""
-
-    def another(self) -> InlineWorkers:
-        return self
+        return super().describe(device, threads, command)
 
     def close(self) -> None:
         """Nothing was started; the search path becomes what it was."""
         sys.path[:] = self._sys_path
 
 
-class ProcessWorkers:
+class ProcessWorkers(Workers):
     """One process that counts, estimates and profiles, and one that only times, fresh for every round. Never
     both at once.
 
@@ -169,105 +163,92 @@ class ProcessWorkers:
         cores: CPU cores that they may use; None for all that this process may.
     """
 
+    _inspector: Worker
+
     def __init__(
         self,
         pythonpath: Sequence[str] = (),
         answers: str = ANSWERS,
         cores: Sequence[int] | None = None,
     ) -> None:
-        self._pythonpath = tuple(pythonpath)
-        self._answers, self._cores = answers, cores
-        self._setup: tuple[object, ...] | None = None
-        self._timers: dict[Allocator, RespawningWorker] = {}
-        self._inspector = RespawningWorker(self._started, self._started())
-        self._planning = CellPlanner(functools.partial(self._inspector.ask, "build"))
+        self._start = functools.partial(Worker, pythonpath, answers, cores)
+        self._timers: dict[Allocator, Worker] = {}
+        super().__init__(self._start())
 
     def describe(
         self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
     ) -> tuple[str, dict[str, Any]]:
-        self._setup = (device, threads, memory_limit)
-        words = ("describe", device, threads, command, memory_limit)
-        described: tuple[str, dict[str, Any]]
         try:
-            described = self._inspector.call(*words)
+            described = super().describe(device, threads, command, memory_limit)
         except WorkerDied:  # no cell has come near it yet, so somebody else ended it
-            described = self._inspector.call(*words)
+            described = super().describe(device, threads, command, memory_limit)
+        self._inspector.setup = (device, threads, memory_limit)
         return described
-
-    def plan(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Plan]]:
-        return self._planning.plans(cells, timeout_s)
-
-    def count(self, cells: Sequence[Cell], timeout_s: float | None = None) -> list[WorkerReply[Cost]]:
-        """Count cells, and nothing else; each within `timeout_s`. Raises UsageError."""
-        return self._planning.costs(cells, timeout_s)
-
-    def matmul_rate(self, device: str) -> float:
-        return float(self._timer("retain").call("matmul_rate", device))
-
-    def ceilings(self, device: str, dtypes: Sequence[str], threads: int | None = None) -> dict[str, Any]:
-        ceilings: dict[str, Any] = self._timer("retain").call("ceilings", device, list(dtypes), threads)
-        return ceilings
-
-    def begin_round(self) -> None:
-        while self._timers:
-            self._timers.popitem()[1].close()
 
     def visit(
         self, cell: Cell, measure: Measure, visit: Visit, timeout_s: float | None = None
     ) -> WorkerReply[Record]:
         timer = self._timer(cell.allocator)
-        reply = timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
+        reply: WorkerReply[Record]
+        reply = timer.call("visit", cell, measure, visit, timeout_s=timeout_s, stage="time")
         if reply.status == "oom" and cell.allocator == "retain" and measure.memory_limit is not None:
             # A heap that is never handed back has gaps, which count against the limit.
-            timer, cell = self._timer("system"), replace(cell, allocator="system")
-            reply = timer.ask("time", "visit", cell, measure, visit, timeout_s=timeout_s)
+            reply = super().visit(replace(cell, allocator="system"), measure, visit, timeout_s)
         return reply
 
-    def inspect(
-        self, cell: Cell, measure: Measure, timeout_s: float | None = None
-    ) -> WorkerReply[Inspection]:
-        return self._inspector.ask("memory", "inspect_cell", cell, measure, timeout_s=timeout_s)
-
-    def profile(
-        self,
-        cell: Cell,
-        measure: Measure,
-        trace: Path,
-        steps: int,
-        top: int,
-        timeout_s: float | None = None,
-    ) -> WorkerReply[Reading]:
-        return self._inspector.ask(
-            "profile", "profile_cell", cell, measure, trace, steps, top, timeout_s=timeout_s
-        )
+    def begin_round(self) -> None:
+        while self._timers:
+            self._timers.popitem()[1].close()
 
     def another(self) -> ProcessWorkers:
-        sibling = ProcessWorkers(self._pythonpath, self._answers, self._cores)
-        sibling._setup = self._setup
-        if self._setup is not None:
-            sibling._inspector.call("set_up", *self._setup)
+        sibling = ProcessWorkers(*self._start.args)
+        sibling._inspector.setup = self._inspector.setup
         return sibling
 
     def close(self) -> None:
         self.begin_round()
         self._inspector.close()
 
-    def _timer(self, allocator: Allocator) -> RespawningWorker:
-        """The process that times cells with this allocator, in this round."""
+    def _timer(self, allocator: Allocator) -> Worker:
         if allocator not in self._timers:
-            self._timers[allocator] = RespawningWorker(self._started)
+            self._timers[allocator] = self._start(self._inspector.setup)
         return self._timers[allocator]
 
-    def _started(self, timeout_s: float | None = None) -> Worker:
-        """A fresh process; it has `timeout_s` to start, like for every call."""
-        worker = Worker(self._pythonpath, self._answers, self._cores)
-        try:
-            if self._setup is not None:
-                worker.call("set_up", *self._setup, timeout_s=timeout_s)
-        except BaseException:
-            worker.close()
-            raise
-        return worker
+
+class PlanningWorkers(Workers):
+    """One process that only plans, for cells that another machine measures: they are counted on "meta", which
+    needs no device.
+
+    Args:
+        resolve: the device that a scenario's word means where cells are measured; raises ExecutorError.
+    """
+
+    _inspector: Worker
+
+    def __init__(
+        self, resolve: Callable[[str], str], pythonpath: Sequence[str] = (), answers: str = ANSWERS
+    ) -> None:
+        super().__init__(Worker(pythonpath, answers))
+        self._resolve = resolve
+
+    def describe(
+        self, device: str, threads: Threads, command: list[str], memory_limit: int | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """The device; of the environment only the command, since workers describe their own machines."""
+        return self._resolve(device), {"command": command}
+
+    def matmul_rate(self, device: str) -> float:
+        raise ExecutorError(
+            "--dry-run times a matrix product on the device; leave --executor out, on a machine that has it"
+        )
+
+    def _elsewhere(self, *arguments: object, **named: object) -> Any:
+        raise NotImplementedError("these workers measure nothing; those of their executor do")
+
+    ceilings = visit = inspect = profile = begin_round = another = _elsewhere
+
+    def close(self) -> None:
+        self._inspector.close()
 
 
 WORKERS: dict[str, Callable[[Sequence[str]], Workers]] = {

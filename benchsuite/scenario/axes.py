@@ -165,8 +165,8 @@ class Sweep(Part):
     )
     backbone: OneOrMore[Annotated[Backbone, _BareWord("backbone")]] | None = Field(
         default=None,
-        description="With `subject: backbone`, instead of mixer: names, or mappings with name, label, "
-        "params, vary, mixer and how it is called.",
+        description="Networks: instead of mixer with `subject: backbone`, else beside it. Names, or mappings "
+        "with name, label, params, vary, mixer and how it is called.",
     )
     resolution: OneOrMore[Resolution] = Field(
         default=((224, 224),),
@@ -182,8 +182,9 @@ class Sweep(Part):
     mode: OneOrMore[ModeWord] = Field(default=("inference",), description="What one step does.")
     kernel: OneOrMore[KernelWord] = Field(
         default=("math",),
-        description="How attention runs: math forms the matrix as the papers do, sdpa (or auto) lets torch "
-        "choose a fused kernel, the others force one.",
+        description="How a mixer runs: math forms the matrix as the papers do, sdpa lets torch choose a "
+        "fused kernel, compiled has torch compile what math does, the others force one; auto takes the "
+        "one that was measured as the fastest, and sdpa where none was.",
     )
     device: OneOrMore[Device] = Field(default=("auto",), description="auto takes a GPU if there is one.")
     memory_format: OneOrMore[MemoryFormatWord] = Field(
@@ -211,8 +212,13 @@ class Sweep(Part):
 
     @property
     def entries(self) -> tuple[Mixer | Backbone, ...]:
-        """Mixers or backbones that are compared, in the order of the file."""
-        return self.mixer or self.backbone or ()
+        """Mixers and backbones that are compared, in the order of the file, mixers first."""
+        return (*(self.mixer or ()), *(self.backbone or ()))
+
+    def place(self, entry: int) -> tuple[str, int]:
+        """The axis that lists an entry, and its position there."""
+        layers = len(self.mixer or ())
+        return ("mixer", entry) if entry < layers else ("backbone", entry - layers)
 
 
 class Include(Part):

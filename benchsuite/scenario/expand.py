@@ -18,6 +18,7 @@ from benchsuite.errors import UsageError
 from benchsuite.results.cell import SETTINGS, Cell
 from benchsuite.results.machine import memory_of
 from benchsuite.scenario import filters
+from benchsuite.scenario.kernel_table import AUTO, KernelRow, Key, by_setting, kernel_of
 
 if TYPE_CHECKING:
     from benchsuite.scenario.axes import Include, Sweep
@@ -27,7 +28,7 @@ MAX_CELLS = 100_000
 """A scenario of more would run for days; most likely an axis has too many values."""
 _LONG = 10**15
 """A number with more digits is told by its magnitude."""
-_OF_A_BACKBONE: dict[str, tuple[Any, ...]] = {"stride": (1,), "dim": (None,), "num_heads": (None,)}
+_OF_A_BACKBONE: Mapping[str, Any] = {"stride": 1, "dim": None, "num_heads": None}
 """It is given pixels, and its stages have widths and heads of their own."""
 
 
@@ -36,14 +37,15 @@ class Variant:
     """A mixer or a backbone with the parameters it is measured with.
 
     Attributes:
-        entry: position of its entry in `sweep.mixer` or `sweep.backbone`.
+        entry: position in `Sweep.entries`.
+        network: whether it is a backbone.
         config: keyword arguments, without num_heads; of a backbone with the mixers that are put into it.
-        num_heads: what the entry says instead of the axis;num_heads: int | None
-    forward: Mapping[str, Any] if it says nothing.
+        num_heads: what the entry says instead of the axis; None if it says nothing.
         forward: how it is called, as far as the entry says it.
     """
 
     entry: int
+    network: bool
     label: str
     target: str
     config: Mapping[str, Any]
@@ -56,7 +58,7 @@ class PlacedCell:
     """A cell, and where in the scenario it comes from.
 
     Attributes:
-        entry: position of its mixer in `sweep.mixer`, or of its backbone in `sweep.backbone`.
+        entry: position of its mixer or backbone in `Sweep.entries`.
         include: position of the include that made it; None if the sweep did.
     """
 
@@ -78,7 +80,10 @@ class Expansion:
 
 
 def expand(scenario: Document, *, device: str) -> tuple[Cell, ...]:
-    """The cells to measure; "auto" becomes `device`. A cell that occurs twice is kept once."""
+    """The cells to measure. A cell that occurs twice is kept once.
+
+    The device "auto" becomes `device`, the kernel "auto" what the scenario's table has.
+    """
     return expand_detailed(scenario, device=device).cells
 
 
@@ -136,11 +141,12 @@ def variants(sweep: Sweep) -> tuple[Variant, ...]:
         raise UsageError(too_many(number))
     combinations = []
     for index, entry in enumerate(sweep.entries):
+        network = sweep.place(index)[0] == "backbone"
         for label, varied in labelled(entry.label, entry.vary):
             config = entry.arguments(varied)
-            heads = config.pop("num_heads", None) if sweep.mixer else None
+            heads = None if network else config.pop("num_heads", None)
             arguments = dict(sorted(config.items()))
-            combinations.append(Variant(index, label, entry.name, arguments, heads, entry.forward))
+            combinations.append(Variant(index, network, label, entry.name, arguments, heads, entry.forward))
     return tuple(combinations)
 
 
@@ -176,6 +182,7 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
         {axis: values if axis in only else values[:1] for axis, values in block_axes.items()}
         for block_axes in (_values(block, scenario, device) for _, block, _ in blocks)
     ]
+    rows = by_setting(getattr(scenario, "kernel_rows", ()))  # a document that was not loaded yet has none
     ranks = {axis: _ranks(value for values in axes for value in values[axis]) for axis in SETTINGS}
     ranked: list[tuple[tuple[int, ...], PlacedCell]] = []
     for (include, _, chosen), values in zip(blocks, axes, strict=True):
@@ -183,7 +190,7 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
             fields = dict(zip(SETTINGS, combination, strict=True))
             order = tuple(ranks[axis][value] for axis, value in fields.items())
             for position in chosen:
-                cell = _cell(scenario, mixers[position], fields)
+                cell = _cell(scenario, mixers[position], fields, rows)
                 ranked.append(((*order, position), PlacedCell(cell, mixers[position].entry, include)))
     ranked.sort(key=lambda pair: pair[0])  # stable: of two equal cells the sweep's comes first
     first: dict[tuple[Any, ...], PlacedCell] = {}
@@ -195,8 +202,6 @@ def placed_cells(scenario: Document, *, device: str, only: Collection[str] = SET
 def _values(block: Sweep | Include, scenario: Document, device: str) -> dict[str, tuple[Any, ...]]:
     """The values of every axis but the mixer, the outermost first."""
     values = {axis: getattr(block, axis) or getattr(scenario.sweep, axis) for axis in SETTINGS}
-    if scenario.subject == "backbone":
-        values |= _OF_A_BACKBONE
     values["device"] = tuple(device if value == "auto" else value for value in values["device"])
     usual = scenario.measure.allocator or "retain"
     values["allocator"] = tuple(dict.fromkeys(value or usual for value in values["allocator"]))
@@ -210,19 +215,24 @@ def _ranks(values: Iterable[Any]) -> dict[Any, int]:
 
 def _chosen(include: Include, mixers: Sequence[Variant]) -> list[int]:
     """Positions of the mixers or backbones that an include picks."""
-    names = include.mixer or include.backbone
-    return [i for i, mixer in enumerate(mixers) if names is None or {mixer.label, mixer.target} & set(names)]
+    names = {*(include.mixer or ()), *(include.backbone or ())}
+    return [i for i, mixer in enumerate(mixers) if not names or {mixer.label, mixer.target} & names]
 
 
-def _cell(scenario: Document, mixer: Variant, fields: Mapping[str, Any]) -> Cell:
+def _cell(
+    scenario: Document, mixer: Variant, fields: Mapping[str, Any], rows: Mapping[Key, KernelRow]
+) -> Cell:
     heads = fields["num_heads"] if mixer.num_heads is None else mixer.num_heads
+    own = _OF_A_BACKBONE if mixer.network else {"num_heads": heads}
+    if fields["kernel"] == AUTO:
+        fields = {**fields, "kernel": kernel_of(rows, mixer.target, fields)}
     return Cell(
-        subject=scenario.subject,
+        subject="backbone" if mixer.network else scenario.subject,
         name=mixer.label,
         target=mixer.target,
         config=mixer.config,
         forward=mixer.forward,
-        **{**fields, "num_heads": heads},
+        **{**fields, **own},
     )
 
 

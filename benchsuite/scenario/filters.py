@@ -48,7 +48,6 @@ _WORDS: dict[str, tuple[str, ...]] = {
 }
 _OTHER_WORDS = {"backbone": "mixer"}
 """Axes that may be called something else."""
-_ALIASES = {("kernel", "auto"): "sdpa"}
 _UNORDERED = ("mixer", "backbone", "device", "cell")
 _AXES_NOT_PARAMS = ("dim", "num_heads", "kernel")
 
@@ -106,7 +105,7 @@ class Term:
         if self.axis in _NUMBERS:
             return bool(getattr(cell, self.axis) == int(value))
         field = "id" if self.axis == "cell" else self.axis
-        return bool(getattr(cell, field) == _ALIASES.get((self.axis, value), value))
+        return bool(getattr(cell, field) == value)
 
     def _param_equal(self, cell: Cell, value: str) -> bool:
         name = self.axis.removeprefix("params.")
@@ -220,8 +219,11 @@ def _mistakes_of(term: Term, chunk: str, *, well_formed: bool) -> Iterator[Mista
 
 def _mistake_of_value(term: Term, value: str, chunk: str) -> Mistake | None:
     axis = term.axis
-    if axis in _WORDS and value not in _WORDS[axis] and (axis, value) not in _ALIASES:
-        return Mistake(f'unknown {axis} "{value}" in "{chunk}"', nearest(value, _WORDS[axis]), _WORDS[axis])
+    if axis in _WORDS and value not in _WORDS[axis]:
+        message, hint = f'unknown {axis} "{value}" in "{chunk}"', nearest(value, _WORDS[axis])
+        if (axis, value) == ("kernel", "auto"):
+            message, hint = f'a cell has the kernel that "auto" became for it; name that in "{chunk}"', None
+        return Mistake(message, hint, _WORDS[axis])
     if axis in _NUMBERS and not re.fullmatch(r"\d{1,12}", value):
         return Mistake(f'{axis} is compared with a whole number, not with "{value}", in "{chunk}"')
     if axis == "resolution" and not _SIZE.fullmatch(value):

@@ -100,4 +100,16 @@ def load(
         checked = check(read(source), str(source), known, profiles=profiles, overrides=overrides)
     if checked.scenario is None:
         raise ScenarioError(checked.problems)
-    return checked.scenario
+    return _with_kernel_rows(checked.scenario)
+
+
+def _with_kernel_rows(scenario: Scenario) -> Scenario:
+    """The scenario with what "auto" stands for, if any of its cells asks."""
+    from benchsuite.scenario.kernel_table import AUTO, table
+
+    included = (block.kernel for block in scenario.include if block.kernel is not None)
+    if not any(AUTO in kernels for kernels in (scenario.sweep.kernel, *included)):
+        return scenario
+    names = {entry.name for entry in scenario.sweep.entries}
+    rows = tuple(row for row in table() if row.mixer in names)
+    return scenario.model_copy(update={"kernel_rows": rows})

@@ -1,9 +1,8 @@
 """Typed scenario. Input that does not fit raises; `validate.py` says the same with lines and columns.
 
 The models hold one form of everything the language can write in several: an axis is always a tuple, a
-resolution always (height, width), a mixer always an entry with a label, and the kernel "auto" is "sdpa". What
-relates values to each other (divisibility, known mixers, repeated labels) is checked in `subjects.py` and
-`rules.py`.
+resolution always (height, width), and a mixer always an entry with a label. What relates values to each other
+(divisibility, known mixers, repeated labels) is checked in `subjects.py` and `rules.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from benchsuite.results.cell import SUBJECTS, Subject
 from benchsuite.scenario.axes import Backbone, Include, Mixer, Sweep
 from benchsuite.scenario.claim_model import CLAIM_PARTS, Claim
 from benchsuite.scenario.gate_settings import Gate
+from benchsuite.scenario.kernel_table import KernelRow
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.scenario.messages import Parts, problems_of
 from benchsuite.scenario.types import (
@@ -96,15 +96,18 @@ class Scenario(Document):
         profiles: names of the profiles that the file has.
         applied: names of those that were merged, in order.
         overrides: `path=value` of every `--set`, in order.
+        kernel_rows: what the kernel "auto" stands for, as it stood when the scenario was loaded.
     """
 
     profiles: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    kernel_rows: tuple[KernelRow, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-able data that `from_dict` reads back; stored in a run as scenario.json."""
-        return self.model_dump(mode="json")
+        left_out = set() if self.kernel_rows else {"kernel_rows"}  # which older versions do not know
+        return self.model_dump(mode="json", exclude=left_out)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], file: str = "scenario.json") -> Scenario:

@@ -21,7 +21,7 @@ from benchsuite.scenario.claim_model import Claim, Pairing, distinct, pairing
 from benchsuite.scenario.expand import MAX_CELLS, PlacedCell, expand, placed_cells, size, too_many, variants
 from benchsuite.scenario.messages import problem_at, shown
 from benchsuite.scenario.model import Document
-from benchsuite.scenario.subjects import axis_of, named
+from benchsuite.scenario.subjects import named
 from benchsuite.scenario.yaml_tree import Node, Path
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
@@ -64,10 +64,7 @@ def clashes(
 def _repeats(document: Document, root: Node) -> Iterator[Problem]:
     lists: list[tuple[Path, BaseModel, tuple[str, ...]]] = [
         (("sweep",), document.sweep, SWEPT),
-        *(
-            (("include", i), extra, (axis_of(document.subject), *SWEPT))
-            for i, extra in enumerate(document.include)
-        ),
+        *((("include", i), extra, ("mixer", "backbone", *SWEPT)) for i, extra in enumerate(document.include)),
         *((("expect", i), rule, ("status",)) for i, rule in enumerate(document.expect)),
         (("measure",), document.measure, ("metrics",)),
         (("report",), document.report, ("sections",)),
@@ -79,7 +76,7 @@ def _repeats(document: Document, root: Node) -> Iterator[Problem]:
 
 
 def _repeated(key: str, values: Sequence[Any], items: Sequence[Node]) -> Iterator[Problem]:
-    """Compares values, so that "auto" repeats "sdpa", and quotes what is written."""
+    """Compares values, so that [448, 448] repeats 448, and quotes what is written."""
     places: dict[Any, int] = {}
     for i, item in enumerate(items):
         first = places.setdefault(values[i], i)
@@ -93,8 +90,8 @@ def _repeated_labels(document: Document, root: Node) -> Iterator[Problem]:
     seen: set[str] = set()
     for variant in variants(document.sweep):
         if variant.label in seen:
-            axis = axis_of(document.subject)
-            entry, _ = root.deepest(("sweep", axis, variant.entry, "label"))
+            axis, number = document.sweep.place(variant.entry)
+            entry, _ = root.deepest(("sweep", axis, number, "label"))
             yield problem_at(
                 entry, f'two {axis}s are labelled "{variant.label}"; give one of them another label'
             )
@@ -172,6 +169,8 @@ def _of_cells(
             problems.update(dict.fromkeys(_indivisible_sides(placed, document, root)))
         if not lost & {"dim", "num_heads"} and _has_heads(placed, known):
             problems.update(dict.fromkeys(_indivisible_heads(placed, document, root)))
+        if not lost & {"kernel", "compile"}:
+            problems.update(dict.fromkeys(_compiled_twice(placed, document, root)))
     yield from problems
 
 
@@ -180,7 +179,8 @@ def _axes_that_matter(document: Document, rules: Sequence[filters.Selection]) ->
     if document.include:  # a cell of one may be a cell of the sweep, and that depends on all axes
         return SETTINGS
     spoken_of = {term.axis for rule in rules for term in rule.terms}
-    return _DIVIDED | (spoken_of & set(SETTINGS))
+    compiled = {"kernel", "compile"} if "compiled" in document.sweep.kernel else set()
+    return _DIVIDED | compiled | (spoken_of & set(SETTINGS))
 
 
 def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
@@ -192,6 +192,18 @@ def _indivisible_sides(placed: PlacedCell, document: Document, root: Node) -> It
     node = _written(placed, document, root, "resolution") or _written(placed, document, root, "stride")
     assert node  # the defaults divide each other
     yield problem_at(node, f"resolution {size} is not divisible by stride {cell.stride}")
+
+
+def _compiled_twice(placed: PlacedCell, document: Document, root: Node) -> Iterator[Problem]:
+    cell = placed.cell
+    if cell.kernel != "compiled" or cell.compile == "eager":
+        return
+    node = _written(placed, document, root, "compile")
+    assert node  # eager is the default
+    message = (
+        f'compile "{cell.compile}" compiles a whole module, kernel "compiled" a part of it: one of the two'
+    )
+    yield problem_at(node, f"{message}; exclude these cells, or measure the kernel with compile: eager")
 
 
 def _has_heads(placed: PlacedCell, known: Mapping[str, Sequence[str]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,9 +13,9 @@ from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.scenario.subjects import LIBRARIES, own_with_colon
 
 MIXER = """\
-# Check this file:  benchsuite check {file}
-# Count and plan:   benchsuite run {file} --dry-run
-# Measure:          benchsuite run {file}
+# Check this file:  benchsuite check {file}{where}
+# Count and plan:   benchsuite run {file}{where} --dry-run
+# Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known mixers
 question: Is {label} faster than window attention, and does it need fewer multiply–adds?
@@ -49,9 +50,9 @@ report:
 """
 
 NETWORK = """\
-# Check this file:  benchsuite check {file}
-# Count and plan:   benchsuite run {file} --dry-run
-# Measure:          benchsuite run {file}
+# Check this file:  benchsuite check {file}{where}
+# Count and plan:   benchsuite run {file}{where} --dry-run
+# Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known networks
 question: Which of these networks is the fastest, and is it the one with the fewest multiply–adds?
@@ -85,18 +86,19 @@ _SDPA = "kernel: [math, sdpa]    # the attention matrix as papers form it, and t
 _MATH = "kernel: math            # for [math, sdpa] yours must take an argument kernel, or name its kernels"
 
 
-def starter(target: str, file: str, *, network: bool, sdpa: bool) -> str:
+def starter(target: str, file: str, where: str = "", *, network: bool, sdpa: bool) -> str:
     """A scenario for one's own mixer or network.
 
     Args:
         target: "package.module:Class".
         file: how the file will be called, for the comments.
+        where: options that say where its module lies, for the comments.
         sdpa: whether it runs on torch's fused kernel as well.
     """
     label = target.rpartition(":")[2] or target
     text = NETWORK if network else MIXER
     return text.format(
-        target=target, label=label, name=label.lower().replace(".", "_"), file=file,
+        target=target, label=label, name=label.lower().replace(".", "_"), file=file, where=where,
         kernel=_SDPA if sdpa else _MATH,
     )  # fmt: skip
 
@@ -120,7 +122,8 @@ class ShellLine:
         names: mixers, or networks; an own one is "package.module:Class".
         axes: axis of a sweep → the word for its values, separated by commas; empty words are left out.
         params: "name.parameter=value", or several values with commas between them, which that entry varies.
-        networks: whether own classes are networks; names of the zoo say it themselves.
+        networks: whether own classes are networks; names of the zoo say it themselves, and beside networks of
+            the zoo alone they are, too.
     """
 
     names: Sequence[str]
@@ -130,27 +133,29 @@ class ShellLine:
 
 
 def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str]) -> dict[str, Any]:
-    """The document of a scenario that measures these.
+    """The document of a scenario that measures these, mixers and networks each with inputs of their own.
 
     Args:
         mixers, backbones: the names that are known.
 
     Raises:
-        UsageError: an unknown name, mixers beside networks, or parameters of something that is not measured.
+        UsageError: an unknown name, or parameters of something that is not measured.
     """
-    kinds = {name: _kind(name, line.networks, mixers, backbones) for name in line.names}
-    if len(set(kinds.values())) > 1:
-        named = ", ".join(f"{name} is a {kind}" for name, kind in kinds.items())
-        raise UsageError(f"mixers and networks cannot be measured side by side: {named}")
-    subject = next(iter(kinds.values()))
+    kinds = _kinds(line, mixers, backbones)
     own = _parameters(line)
-    entries = [{"name": name, "vary": own[name]} if name in own else name for name in kinds]
+    short = Counter(name.rpartition(":")[2] for name in kinds)
+    lists: dict[str, list[Any]] = {}
+    for name, kind in kinds.items():
+        said: dict[str, Any] = {"vary": own[name]} if name in own else {}
+        if short[name.rpartition(":")[2]] > 1:
+            said["label"] = name
+        lists.setdefault(kind, []).append({"name": name, **said} if said else name)
     axes = {axis: _values(word) for axis, word in line.axes.items() if word}
     return {
         "name": "time",
         "title": f"Time of {', '.join(name.rpartition(':')[2] for name in kinds)}",
-        **({"subject": "backbone"} if subject == "network" else {}),
-        "sweep": {("backbone" if subject == "network" else "mixer"): entries, **axes},
+        **({} if "mixer" in lists else {"subject": "backbone"}),
+        "sweep": {**lists, **axes},
         "measure": dict(MEASURE),
     }
 
@@ -160,13 +165,22 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=100)
 
 
-def _kind(name: str, networks: bool, mixers: Collection[str], backbones: Collection[str]) -> str:
+def _kinds(line: ShellLine, mixers: Collection[str], backbones: Collection[str]) -> dict[str, str]:
+    """Name → the axis of a sweep that lists it."""
+    ours = {name: _kind(name, mixers, backbones) for name in line.names}
+    kinds = set(ours.values())
+    networks = line.networks or ("backbone" in kinds and "mixer" not in kinds)
+    return {name: kind or ("backbone" if networks else "mixer") for name, kind in ours.items()}
+
+
+def _kind(name: str, mixers: Collection[str], backbones: Collection[str]) -> str:
+    """ "mixer" or "backbone"; empty for an own class, which may be either."""
     if name in backbones or name.startswith(LIBRARIES):
-        return "network"
+        return "backbone"
     if name in mixers:
         return "mixer"
     if ":" in name:
-        return "network" if networks else "mixer"
+        return ""
     hint = own_with_colon(name) or did_you_mean(name, [*mixers, *backbones])
     raise UsageError(
         f'no mixer and no network is called "{name}"{hint}\n'

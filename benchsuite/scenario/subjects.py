@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 
 from benchsuite.errors import Problem, nearest
 from benchsuite.labels import noun
-from benchsuite.results.cell import Subject
+from benchsuite.results.cell import OF_LAYERS, Subject
 from benchsuite.scenario import filters
 from benchsuite.scenario.expand import labelled
 from benchsuite.scenario.messages import problem_at
@@ -26,8 +26,6 @@ from benchsuite.scenario.yaml_tree import Node
 Words = Mapping[str, Sequence[str]]
 """Name → the words that its `params` may use."""
 
-OF_LAYERS = ("stride", "dim", "num_heads")
-"""Axes of a mixer and of a block that the stages of a backbone fix."""
 TIMM, TORCHVISION = LIBRARIES = ("timm:", "torchvision:")
 """Begin the names of networks of other libraries."""
 OBJECT = "object:"
@@ -99,16 +97,17 @@ def misplaced(root: Node) -> Iterator[Problem]:
     subject = subject_of(root)
     axis = axis_of(subject)
     other = "backbone" if axis == "mixer" else "mixer"
+    sweep = root.child("sweep")
+    both = axis == "mixer" and sweep is not None and {axis, other} <= sweep.entries.keys()
     rules = root.child("include")
-    for section in (root.child("sweep"), *(rules.items if rules else ())):
+    for section in (sweep, *(rules.items if rules else ())):
         for key, node in section.entries.items() if section else ():
-            if key == other:
+            if key == other and not both:
                 message = f'a scenario with "subject: {subject}" names a {axis}, not a {other}; write {axis}'
                 yield problem_at(node, message, key=True)
             elif subject == "backbone" and key in OF_LAYERS:
                 yield problem_at(node, f"{key} is no axis of a backbone, whose stages fix it", key=True)
-    sweep = root.child("sweep")
-    if sweep is None or not isinstance(sweep.value, Mapping) or other in sweep.entries:
+    if sweep is None or not isinstance(sweep.value, Mapping) or (other in sweep.entries and not both):
         return
     listed = sweep.child(axis)
     if listed is None:
@@ -137,7 +136,7 @@ def vocabulary(roots: Iterable[Node]) -> Vocabulary:
     """The mixers of several forms of one scenario."""
     names: dict[str, None] = {}
     labels: dict[str, None] = {}
-    for entry in (entry for root in roots for entry in _entries(root)):
+    for _, entry in (one for root in roots for one in _entries(root)):
         name = _name(entry)
         if name is not None:
             names[name] = None
@@ -152,18 +151,18 @@ def dangling(root: Node, known: Mapping[str, Sequence[str]], vocabulary: Vocabul
         known: mixer → its parameters, with `ANY_OTHER` where more are taken than are known. A mixer written
             as "package.module:Class" is taken as it is.
     """
-    subject = subject_of(root)
-    names = named(known, subject)
-    for entry in _entries(root):
+    for subject, entry in _entries(root):
+        names = named(known, subject)
         yield from _unknown_name(entry, names, subject)
         yield from _absent(entry, known)
         yield from _unknown_params(entry, _with_own(entry, names, known), subject)
         if subject == "backbone":
             yield from _unknown_swaps(entry, names, known)
+    subject = subject_of(root)
     yield from _unknown_in_filters(root, vocabulary, subject)
     for include in _section(root, "include"):
-        node = include.child(axis_of(subject))
-        for word in (node.items or (node,)) if node else ():
+        nodes = [node for axis in ("mixer", "backbone") if (node := include.child(axis))]
+        for word in (word for node in nodes for word in (node.items or (node,))):
             if isinstance(word.value, str) and word.value not in vocabulary.words:
                 yield _nothing_called(word, word.value, vocabulary.words, subject)
     reference = root.at(("report", "reference"))
@@ -281,9 +280,13 @@ def _nothing_called(node: Node, word: str, words: tuple[str, ...], subject: Subj
     return problem_at(node, message, nearest(word, words), words)
 
 
-def _entries(root: Node) -> tuple[Node, ...]:
-    node = root.at(("sweep", axis_of(subject_of(root))))
-    return (node.items or (node,)) if node else ()
+def _entries(root: Node) -> Iterator[tuple[Subject, Node]]:
+    """What is compared, each with its kind; networks may stand beside mixers."""
+    subject = subject_of(root)
+    kinds: dict[str, Subject] = {axis_of(subject): subject, "backbone": "backbone"}
+    for axis, kind in kinds.items():
+        node = root.at(("sweep", axis))
+        yield from ((kind, entry) for entry in ((node.items or (node,)) if node else ()))
 
 
 def _section(root: Node, key: str) -> tuple[Node, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, get_args
 
 from pydantic import (
@@ -37,7 +37,6 @@ from benchsuite.scenario import filters
 
 T = TypeVar("T")
 
-KERNEL_ALIASES = {"auto": "sdpa"}
 _SIZE_UNITS = {"B": 1, "kB": 1000, "KiB": 1 << 10, "MB": 10**6, "MiB": 1 << 20, "GB": 10**9, "GiB": 1 << 30}
 _SIZE = re.compile(rf"(\d+\.?\d*)\s*({'|'.join(_SIZE_UNITS)})")
 
@@ -66,11 +65,10 @@ def must_be(what: str, holds: Callable[[Any], bool]) -> BeforeValidator:
 
 
 class OneOf:
-    """One of some words, or another word for one of them."""
+    """One of some words."""
 
-    def __init__(self, words: tuple[str, ...], aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(self, words: tuple[str, ...]) -> None:
         self.words = words
-        self.aliases = aliases or {}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self._word, handler(source))
@@ -78,12 +76,11 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"enum": [*self.words, *self.aliases]}
+        return {"enum": list(self.words)}
 
     def _word(self, value: Any) -> Any:
-        value = self.aliases.get(value, value) if isinstance(value, str) else value
         if value not in self.words:
-            raise PydanticCustomError("word", "unknown word", {"allowed": (*self.words, *self.aliases)})
+            raise PydanticCustomError("word", "unknown word", {"allowed": self.words})
         return value
 
 
@@ -230,7 +227,7 @@ Resolution = Annotated[
 ]
 DTypeWord = Annotated[DType, OneOf(get_args(DType))]
 ModeWord = Annotated[Mode, OneOf(get_args(Mode))]
-KernelWord = Annotated[Kernel, OneOf(get_args(Kernel), KERNEL_ALIASES)]
+KernelWord = Annotated[Kernel | Literal["auto"], OneOf((*get_args(Kernel), "auto"))]
 MemoryFormatWord = Annotated[MemoryFormat, OneOf(get_args(MemoryFormat))]
 CompileWord = Annotated[Compile, OneOf(get_args(Compile))]
 CacheWord = Annotated[Cache, OneOf(get_args(Cache))]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from benchsuite.findings.history import Series, history
-from benchsuite.report.points import Point, points
+from benchsuite.report.answer import answer
+from benchsuite.report.cells import read
+from benchsuite.report.method import command
+from benchsuite.report.points import Point, grouped, points
 from benchsuite.report.words import counted, joined
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
@@ -23,6 +25,8 @@ class SiteRun:
         machines: what it ran on, in words.
         mixers: what was measured, by name.
         cells: "72 cells, 67 measured".
+        answer: the first sentence of its report; only in the contents of a site.
+        apart: what tells it from other runs of the same title; empty for the only one.
         thumbnail: whether there is a picture of it.
     """
 
@@ -38,7 +42,15 @@ class SiteRun:
     mixers: tuple[str, ...]
     cells: str
     command: str
+    answer: str = ""
+    apart: str = ""
     thumbnail: bool = False
+
+    @property
+    def versions(self) -> list[str]:
+        """Versions of what it was measured with: "PyTorch 2.13.0", "benchsuite 0.2.0", "commit 0123abc"."""
+        known = (("PyTorch", self.torch), ("benchsuite", self.benchsuite), ("commit", self.commit))
+        return [f"{name} {value}" for name, value in known if value]
 
     @property
     def url(self) -> str:
@@ -82,9 +94,11 @@ class Contents:
 
 def read_contents(runs: Mapping[str, Run]) -> Contents:
     """Read these runs, by name."""
-    listed = [site_run(name, run) for name, run in runs.items()]
+    listed = [replace(site_run(name, run), answer=answer(read(run))[0]) for name, run in runs.items()]
+    alike = grouped(listed, lambda one: one.title).values()
+    told = [replace(one, apart=_apart(one, others)) for others in alike for one in others]
     return Contents(
-        runs=tuple(sorted(listed, key=lambda one: (one.date, one.name), reverse=True)),
+        runs=tuple(sorted(told, key=lambda one: (one.date, one.name), reverse=True)),
         cells=tuple(cell for name, run in runs.items() for cell in _cells(name, run)),
         series=tuple(history(runs.values())),
     )
@@ -92,12 +106,10 @@ def read_contents(runs: Mapping[str, Run]) -> Contents:
 
 def site_run(name: str, run: Run) -> SiteRun:
     """Facts of a run for the index."""
-    from benchsuite.report.method import command
-
     records = [record for record in run.records if record.status != "skipped"]
     measured = sum(record.status == "ok" for record in records)
     environment = run.environment
-    machines = dict.fromkeys(machine_name(one) for one in _environments(run).values())
+    machines = dict.fromkeys(machine_name(one) for one in run.environments.values())
     cells = counted(len(records), "cell")
     return SiteRun(
         name=name,
@@ -117,13 +129,17 @@ def site_run(name: str, run: Run) -> SiteRun:
     )
 
 
-def _environments(run: Run) -> Mapping[int, Mapping[str, Any]]:
-    return run.environments or {1: run.environment}
+def _apart(run: SiteRun, alike: Sequence[SiteRun]) -> str:
+    """Date, machine and versions in which these runs differ; the name where two share all of them."""
+    facts = [[one.date, one.machines, *one.versions] for one in alike]
+    own = facts[alike.index(run)]
+    differing = [fact for fact in own if not all(fact in other for other in facts)]
+    return ", ".join(differing if facts.count(own) == 1 else [*differing, run.name]) if len(alike) > 1 else ""
 
 
 def _cells(name: str, run: Run) -> Iterator[SiteCell]:
     records = [record for record in run.records if record.status != "skipped"]
-    for point in points(records, _environments(run)):
+    for point in points(records, run.environments):
         yield SiteCell(point, name, str(run.environment.get("started_at") or ""))
 
 

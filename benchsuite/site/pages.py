@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,10 @@ from benchsuite.format import byte_size, si
 from benchsuite.labels import noun
 from benchsuite.report import comparison_page, templating
 from benchsuite.report.comparable_groups import describe, settings_of, shared
-from benchsuite.report.comparison import compare
-from benchsuite.report.history_page import named, percent, reasons, sections
-from benchsuite.report.points import Point, grouped
+from benchsuite.report.history_page import LEAST, named, percent, reasons, sections
+from benchsuite.report.points import Value, grouped
 from benchsuite.report.svg import StyleSheet
-from benchsuite.report.tables import Section
+from benchsuite.report.tables import Row, Section, Table, TableCell, table
 from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
 from benchsuite.results.store import Run
 from benchsuite.site.contents import Contents, SiteCell, SiteRun, addresses
@@ -31,34 +31,6 @@ class Link:
     text: str
     url: str
     note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One cell of a mixer on one machine, as its page shows it; `sort` holds seconds for the table."""
-
-    words: str
-    latency: str
-    throughput: str
-    memory: str
-    macs: str
-    run: str
-    date: str
-    url: str
-    sort: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class TrendLine:
-    """One cell of a trend page."""
-
-    words: str
-    picture: Markup
-    first: str
-    last: str
-    change: str
-    sort: float
-    steps: str
 
 
 def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
@@ -89,7 +61,7 @@ def pages(contents: Contents, runs: Mapping[str, Run]) -> dict[str, str]:
         texts[link.url] = _filled("site_sections.html.j2", "../", title=link.text, sections=parts)
     for link, series in trends:
         texts[link.url] = _filled(
-            "site_trend.html.j2", "../", title=link.text, note=link.note, lines=list(_lines(series))
+            "site_trend.html.j2", "../", title=link.text, note=link.note, trends=_lines(series)
         )
     return texts
 
@@ -125,7 +97,7 @@ def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell
         here = [cell for cell in on_machine[key] if cell.point.target == target]
         own, all_ = ([cell.point for cell in side] for side in (here, on_machine[key]))
         picture = chart(own, all_, f"chart-{number}", sheet)
-        machines.append((here[0].machine, describe(shared(own)), picture, list(_results(here))))
+        machines.append((here[0].machine, picture, _results(here, describe(shared(own)))))
     word = noun(cell.point.subject for cell in cells).single
     summary = (
         f"A {word}, measured in {counted(len({cell.run for cell in cells}), 'run')} on "
@@ -137,39 +109,52 @@ def _mixer(cells: Sequence[SiteCell], on_machine: Mapping[str, Sequence[SiteCell
     )
 
 
-def _results(cells: Sequence[SiteCell]) -> Iterator[Result]:
+def _results(cells: Sequence[SiteCell], conditions: str) -> Table:
     def place(cell: SiteCell) -> tuple[Any, ...]:
         point = cell.point
         return point.name, point.kernel, point.size[0], point.settings["batch"]
 
     cells = sorted(cells, key=place)
     found = [cell.point for cell in cells]
-    factor, unit = scale_of((point.latency.value for point in found), "s")
+    scale = scale_of((point.latency.value for point in found), "s")
+    rows = []
     for cell, setting, point in zip(cells, settings_of(found), found, strict=True):
-        value = point.latency
-        text = spread(value.value, value.lo, value.hi, factor, unit)
-        yield Result(
-            words=f"{point.name}, {setting}",
-            latency=text if value.known else STATUS_WORDS[point.status],
-            throughput=rate(point.throughput.value),
-            memory=_bytes(point),
-            macs="–" if point.macs != point.macs else ("" if point.exact else "≥ ") + si(point.macs),
-            run=cell.run,
-            date=cell.date[:10],
-            url=f"../runs/{cell.run}/report.html#cell-{point.cell}",
-            sort=value.value if value.known else None,
+        latency, memory = point.latency, point.metrics["peak_memory_bytes"]
+        rows.append(
+            Row(
+                (
+                    _linked(f"{point.name}, {setting}", f"../runs/{cell.run}/report.html#cell-{point.cell}"),
+                    _number(
+                        latency,
+                        spread(latency.value, latency.lo, latency.hi, *scale),
+                        STATUS_WORDS[point.status],
+                    ),
+                    _number(point.throughput, rate(point.throughput.value)),
+                    _number(memory, byte_size(memory.value)),
+                    _number(point.metrics["macs"], ("" if point.exact else "≥ ") + si(point.macs)),
+                    TableCell(cell.run),
+                    TableCell(cell.date[:10]),
+                ),
+                failed=not latency.known,
+            )
         )
+    numbers = ("Latency per step", "Throughput", "Peak memory", "MACs per image")
+    caption = f"{conditions}. Median latency per step with its 95 % interval. A cell leads to its report."
+    return table(caption, ("Cell", *numbers, "Run", "Date"), rows, numeric=numbers, sortable=True)
 
 
-def _bytes(point: Point) -> str:
-    value = point.metrics["peak_memory_bytes"]
-    return byte_size(value.value) if value.known else "–"
+def _linked(text: str, url: str) -> TableCell:
+    return TableCell(text, shown=Markup('<a href="{}">{}</a>').format(url, text))
 
 
-def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Link, list[Section]]]:
+def _number(value: Value, text: str, missing: str = "–") -> TableCell:
+    return TableCell(text, value.value) if value.known else TableCell(missing)
+
+
+def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Link, Sequence[Section]]]:
     """For each scenario that ran on several machines, the latest run of each beside the others."""
     names = addresses(sorted({run.scenario for run in contents.runs}))
-    links = []
+    links: list[tuple[Link, Sequence[Section]]] = []
     for scenario, name in names.items():
         latest: dict[str, SiteRun] = {}
         for run in contents.runs:  # the latest come first
@@ -178,7 +163,7 @@ def _machine_pages(contents: Contents, runs: Mapping[str, Run]) -> list[tuple[Li
         if len(latest) > 1:
             link = Link(f"{scenario} on {len(latest)} machines", f"machines/{name}.html")
             chosen = [runs[run.name] for run in latest.values()]
-            links.append((link, comparison_page.sections(compare(chosen))))
+            links.append((link, comparison_page.page(chosen).sections))
     return links
 
 
@@ -197,28 +182,35 @@ def _trends(series: Sequence[Series]) -> list[tuple[Link, list[Series]]]:
     return links
 
 
-def _lines(series: Sequence[Series]) -> Iterator[TrendLine]:
+def _lines(series: Sequence[Series]) -> Table:
+    """A row a cell with its medians over the runs, as a line and in words."""
     words = named(series)
+    rows: list[list[str | TableCell]] = []
     for i, one in enumerate(series):
         times = [point.latency_s for point in one.timed if point.latency_s is not None]
         factor, unit = scale_of(times, "s")
-        nan = float("nan")
-        ratio = times[-1] / times[0]
         steps = []
         for shift in one.shifts:
             why = reasons(shift)
             steps.append(f"{percent(shift.step.size)} at {shift.revisions}" + (f" ({why})" if why else ""))
         if one.trend.drift is not None:
             steps.append(f"drifts by {percent(one.trend.drift)} from the first third to the last")
-        yield TrendLine(
-            words=words[i],
-            picture=line(one),
-            first=spread(times[0], nan, nan, factor, unit),
-            last=spread(times[-1], nan, nan, factor, unit),
-            change=f"{ratio:.3f}",
-            sort=ratio,
-            steps="; ".join(steps) or ("–" if len(times) >= 6 else "too few runs to tell"),
+        ends = [spread(end, math.nan, math.nan, factor, unit) for end in (times[0], times[-1])]
+        ratio = times[-1] / times[0]
+        none = "–" if len(times) >= LEAST else "too few runs to tell"
+        rows.append(
+            [
+                words[i],
+                TableCell("", shown=line(one)),
+                TableCell(ends[0], times[0]),
+                TableCell(ends[1], times[-1]),
+                TableCell(f"{ratio:.3f}", ratio),
+                "; ".join(steps) or none,
+            ]
         )
+    numbers = ("First", "Last", "Last / first")
+    heads = ("Cell", "Over time", *numbers, "Steps")
+    return table("Median latency per step over the runs.", heads, rows, numeric=numbers, sortable=True)
 
 
 def _filled(template: str, up: str, **values: Any) -> str:

@@ -13,7 +13,7 @@ from benchsuite.findings.history import Series
 from benchsuite.report.cells import read
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import HALF, PAGE
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history_page import percent
@@ -51,14 +51,14 @@ def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: Styl
         key: unique on the page.
     """
     cells = max(split(own), key=lambda group: len(group.cells)).cells
-    drawing = KINDS["scaling"].draw(cells, looks(names_of(cells)), PAGE, Options())
+    drawing = KINDS["scaling"].draw(FigureRequest(cells, looks(names_of(cells)), PAGE))
     if drawing is None:
         group = next(group.cells for group in split(everyone) if cells[0] in group.cells)
         beside = [point for point in group if point.resolution == cells[0].resolution]
         mine = names_of(cells)
         style = looks(names_of(beside)).items()
         told = {name: replace(look, reference=name in mine) for name, look in style}
-        drawing = KINDS["scatter"].draw(beside, told, PAGE, Options())
+        drawing = KINDS["scatter"].draw(FigureRequest(beside, told, PAGE))
     if drawing is None:
         return None
     return View("", inline(drawing.figure, key, drawing.alt, {}, sheet, None), drawing.caption)

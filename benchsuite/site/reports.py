@@ -53,17 +53,12 @@ def table(runs: Sequence[SiteRun]) -> str:
     """A Markdown table of runs: what, on what, when, with which versions, and the command that repeats it."""
     lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}"]
     for one in runs:
-        versions = [
-            f"PyTorch {one.torch}" if one.torch else "",
-            f"benchsuite {one.benchsuite}" if one.benchsuite else "",
-            f"commit {one.commit}" if one.commit else "",
-        ]
         cells = (
             f"[{_escaped(one.name)}]({one.name.replace(' ', '%20')}/{REPORT})",
             _escaped(one.title),
             _escaped(one.machines),
             one.date,
-            _escaped(", ".join(word for word in versions if word)),
+            _escaped(", ".join(one.versions)),
             one.cells,
             f"`{_bare(one.command).replace('`', '').replace('|', chr(92) + '|')}`" if one.command else "",
         )

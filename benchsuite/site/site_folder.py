@@ -135,7 +135,7 @@ def data_files(name: str, run: Run) -> dict[str, bytes]:
     """The files of a run folder, by path inside the site; torn lines stay as they are."""
     files = {}
     names = [SCENARIO, *(environment_file(session) for session in run.environments)]
-    for file in names:
+    for file in filter(lambda file: (run.path / file).is_file(), names):
         files[f"{RUNS}/{name}/{file}"] = (run.path / file).read_bytes()
     records = run.path / RECORDS
     files[f"{RUNS}/{name}/{RECORDS}"] = (

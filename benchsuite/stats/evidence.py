@@ -84,10 +84,13 @@ class Ratio:
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Ends of the interval of the ratio; NaN, NaN where there are too few rounds."""
-        if math.isnan(self.error):
-            return math.nan, math.nan
-        reach = t_quantile(confidence, self.freedom) * self.error
-        return math.exp(self.log_mean - reach), math.exp(self.log_mean + reach)
+        low, high = self.log_interval(confidence)
+        return math.exp(low), math.exp(high)
+
+    def log_interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Ends of the interval of its logarithm."""
+        reach = math.nan if math.isnan(self.error) else t_quantile(confidence, self.freedom) * self.error
+        return self.log_mean - reach, self.log_mean + reach
 
     @property
     def inverse(self) -> Ratio:
@@ -192,6 +195,23 @@ def ratio_of(logs: Sequence[float], least: int = LEAST_ROUNDS) -> Ratio:
     return Ratio(mean, math.sqrt(variance / count), count - 1, count)
 
 
+def aa_noise(log_ratios: Sequence[float], count: int, freedom: int | None = None) -> float:
+    """The share that 95 % of comparisons of a thing with itself stay below.
+
+    Args:
+        log_ratios: of pairs whose two sides are the same.
+        count: how many ratios the comparison is to be the mean of.
+        freedom: how many of `log_ratios` are independent; all of them if None.
+
+    Raises:
+        ValueError: there are no ratios.
+    """
+    if not log_ratios:
+        raise ValueError("noise needs a pair")
+    around = math.sqrt(math.fsum(log**2 for log in log_ratios) / len(log_ratios))  # around 1, which is true
+    return math.expm1(t_quantile(0.95, freedom or len(log_ratios)) * around / math.sqrt(count))
+
+
 def paired(a: Sequence[float], b: Sequence[float]) -> Ratio:
     """A ÷ b from the medians of rounds, where round i of both was the same process.
 
@@ -248,27 +268,56 @@ def decide(
     Args:
         tested: "above" if that is the only news: p-values are then one-sided, and "below" is not corrected.
     """
-    decisions = {key: _alone(question, confidence, tested) for key, question in questions.items()}
-    family = [key for key, decision in decisions.items() if not math.isnan(decision.p)]
-    sure = discoveries([decisions[key].p for key in family], false_discovery)
-    for key, believed in zip(family, sure, strict=True):
-        side = decisions[key].side
-        if not believed and (side == "above" or (side == "below" and tested == "both")):
-            why = f"not sure enough among {len(family)} comparisons"
-            decisions[key] = replace(decisions[key], side="undecided", reason=why)
-    return decisions
+    alone = {key: _alone(question, confidence, tested) for key, question in questions.items()}
+    family = Family.of([one.p for one in alone.values() if not math.isnan(one.p)], false_discovery)
+    return {key: family.corrected(decision, tested) for key, decision in alone.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """Questions that are asked together, by what Benjamini and Hochberg's test makes of their p-values.
+
+    Attributes:
+        size: how many of them have an interval.
+        bound: p-values up to this are believed; -1 where none is.
+    """
+
+    size: int
+    bound: float
+
+    @classmethod
+    def of(cls, p_values: Sequence[float], share: float = FALSE_DISCOVERY) -> Family:
+        """The family of these p-values, of which at most `share` of those believed are false, on average.
+
+        Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
+        """
+        ordered = sorted(p_values)
+        bounds = [share * rank / len(ordered) for rank in range(1, len(ordered) + 1)]
+        passing = (bound for p, bound in zip(ordered, bounds, strict=True) if p <= bound)
+        return cls(len(ordered), max(passing, default=-1.0))
+
+    def decide(self, question: Question) -> Decision:
+        """The decision on one of the questions, tested on both sides."""
+        return self.corrected(_alone(question, CONFIDENCE, "both"), "both")
+
+    def corrected(self, decision: Decision, tested: Literal["both", "above"]) -> Decision:
+        """A decision on one ratio by itself → that among all of them."""
+        news = ("above", "below") if tested == "both" else ("above",)
+        if decision.side not in news or decision.p <= self.bound:
+            return decision
+        return replace(decision, side="undecided", reason=f"not sure enough among {self.size} comparisons")
 
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:
     """The decision on one ratio by itself."""
     ratio, edge, bound = question.ratio, math.log(question.edge), math.log1p(question.margin)
     least = math.log1p(max(question.margin, question.noise))
-    lo, hi = ratio.interval(confidence)
+    low, high = ratio.log_interval(confidence)
+    lo, hi = math.exp(low), math.exp(high)
     if math.isnan(lo):
         reason = TOO_FEW if ratio.rounds < LEAST_ROUNDS else NO_DRIFT
         return Decision("undecided", ratio.value, lo, hi, math.nan, reason)
-    reach = t_quantile(confidence, ratio.freedom) * ratio.error
-    low, high = ratio.log_mean - reach - edge, ratio.log_mean + reach - edge
+    low, high = low - edge, high - edge
     side: Side = "undecided"
     reason = DISAGREE
     beyond = low > bound or high < -bound
@@ -280,14 +329,3 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     if tested == "both":
         p = min(1.0, 2 * min(p, ratio.inverse.p_above(bound - edge)))
     return Decision(side, ratio.value, lo, hi, p, reason)
-
-
-def discoveries(p_values: Sequence[float], share: float) -> list[bool]:
-    """Which hypotheses to believe so that at most `share` of those believed are false, on average.
-
-    Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
-    """
-    ordered = sorted(p_values)
-    passing = [p for rank, p in enumerate(ordered, start=1) if p <= share * rank / len(ordered)]
-    largest = max(passing, default=-1.0)
-    return [p <= largest for p in p_values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,17 +22,15 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
         points: (cost, speed) pairs, such as MACs and images per second: cost is better low, speed high.
     """
     known = [i for i, (cost, speed) in enumerate(points) if not (math.isnan(cost) or math.isnan(speed))]
+    known.sort(key=lambda i: points[i][0])
     front: list[int] = []
-    best = -math.inf  # the highest speed among the points that cost less than `cost`
-    level = -math.inf  # the highest speed among the points that cost at most `cost`
-    cost = -math.inf
-    for i in sorted(known, key=lambda i: (points[i][0], -points[i][1], i)):
-        if points[i][0] > cost:
-            cost, best = points[i][0], level
-        speed = points[i][1]
-        level = max(level, speed)
-        if speed > best and speed == level:
-            front.append(i)
+    best = -math.inf  # the highest speed among the points that cost less
+    for _, equal in itertools.groupby(known, key=lambda i: points[i][0]):
+        candidates = list(equal)
+        level = max(points[i][1] for i in candidates)
+        if level > best:
+            front += [i for i in candidates if points[i][1] == level]
+            best = level
     return front
 
 

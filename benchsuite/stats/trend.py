@@ -74,7 +74,7 @@ class Trend:
     noise: float
 
 
-def trend(values: Sequence[float], floor: float = FLOOR, chance: float = CHANCE) -> Trend:
+def trend(values: Sequence[float]) -> Trend:
     """Steps and drift of a series; neither where there are fewer than 2 × SHORTEST values.
 
     Both would be found in a series that creeps, since a staircase is near a slope. It is told as drift if a
@@ -90,8 +90,8 @@ def trend(values: Sequence[float], floor: float = FLOOR, chance: float = CHANCE)
     if len(series) < 2 * SHORTEST:
         return Trend((), None, spread)
     price = PENALTY * math.log(len(series)) * spread**2
-    steps = _confirmed(series, candidates(series, price), floor, chance)
-    drift = _drift(series, floor, chance)
+    steps = _confirmed(series, candidates(series, price))
+    drift = _drift(series)
     if drift is not None and steps:
         stairs = _stairs_cost(series, [step.at for step in steps], price)
         if _line_cost(series) + price <= stairs:
@@ -148,14 +148,14 @@ def candidates(series: Floats, price: float) -> list[int]:
     return found[::-1]
 
 
-def _confirmed(series: Floats, places: Sequence[int], floor: float, chance: float) -> tuple[Step, ...]:
+def _confirmed(series: Floats, places: Sequence[int]) -> tuple[Step, ...]:
     """The steps left when the least certain one is dropped until all are certain and large enough."""
     left = list(places)
     while left:
         ends = [0, *left, len(series)]
         steps = [_step(series[a:c], b - a, a) for (a, b), (_, c) in pairwise(pairwise(ends))]
-        limit = max(chance / len(left), 1 / (PERMUTATIONS + 1))  # a long series is tested often
-        doubtful = [step for step in steps if step.chance > limit or abs(step.size) < floor]
+        limit = max(CHANCE / len(left), 1 / (PERMUTATIONS + 1))  # a long series is tested often
+        doubtful = [step for step in steps if step.chance > limit or abs(step.size) < FLOOR]
         if not doubtful:
             return tuple(steps)
         left.remove(min(doubtful, key=lambda step: (-step.chance, abs(step.size))).at)
@@ -188,7 +188,7 @@ def _clearest(rows: Floats) -> Floats:
     return np.asarray(np.max(np.abs(sums) * np.sqrt(n / (left * (n - left))), axis=1), dtype=np.float64)
 
 
-def _drift(series: Floats, floor: float, chance: float) -> float | None:
+def _drift(series: Floats) -> float | None:
     """Last third minus first third, if it is large enough and shuffled values seldom differ as much."""
     third = len(series) // 3
     if third < SHORTEST:
@@ -196,7 +196,7 @@ def _drift(series: Floats, floor: float, chance: float) -> float | None:
     rows = np.vstack([series, _shuffled(series)])
     sizes = rows[:, -third:].mean(axis=1) - rows[:, :third].mean(axis=1)
     by_chance = float(np.mean(np.abs(sizes) >= abs(sizes[0]) * (1 - 1e-9)))
-    return float(sizes[0]) if abs(sizes[0]) >= floor and by_chance <= chance else None
+    return float(sizes[0]) if abs(sizes[0]) >= FLOOR and by_chance <= CHANCE else None
 
 
 def _line_cost(series: Floats) -> float:

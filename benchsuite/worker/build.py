@@ -191,7 +191,7 @@ def _require_protocol(cell: Cell) -> None:
     """Refuse what a published protocol would not do, so that no record says what was not done."""
     if cell.protocol != "adaptive" and cell.cache == "cold":
         raise Unsupported(f"protocol {cell.protocol} has its own caches; cold ones are for adaptive")
-    if cell.protocol == "hilo_single_layer" and cell.compile != "eager":
+    if cell.protocol == "hilo_single_layer" and (cell.compile != "eager" or cell.kernel == "compiled"):
         raise Unsupported("protocol hilo_single_layer has no warm-up, and compiling is one")
 
 

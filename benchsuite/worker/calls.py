@@ -32,6 +32,7 @@ from benchsuite.worker.cost import MemoryEstimate, NotCounted, cost_of, memory_o
 from benchsuite.worker.failures import Attempt, failure_of
 from benchsuite.worker.forward import NotATensor, how_called
 from benchsuite.worker.inspection import inspect, profile
+from benchsuite.worker.plan_cache import kept
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
 from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
@@ -99,7 +100,7 @@ def count(cell: Cell) -> WorkerReply[Cost]:
     not_counted = None
     with Attempt[Cost]("build", cell) as attempt:
         try:
-            attempt.value = cost_of(cell)
+            attempt.value = kept(Cost, cell, lambda: cost_of(cell))
         except NotCounted as error:
             not_counted = Failure(stage="count", kind=type(error).__name__, message=str(error))
     reply = attempt.reply()
@@ -125,7 +126,7 @@ def estimate(cell: Cell, cost: WorkerReply[Cost]) -> WorkerReply[Plan]:
         UsageError: there is nothing to train in a training step.
     """
     with Attempt[MemoryEstimate]("build", cell) as attempt:
-        attempt.value = memory_of(cell)
+        attempt.value = kept(MemoryEstimate, cell, lambda: memory_of(cell))
     reply = attempt.reply()
     if reply.value is None:
         return WorkerReply(status=reply.status, failure=reply.failure, poisoned=reply.poisoned)

@@ -1,4 +1,4 @@
-"""The setup of a cell: built, compiled if it is to be, run until nothing is new to it, and compared."""
+"""The setup of a cell: built, compiled if any of it is to be, run until nothing is new to it, compared."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CellSetup:
 
     Attributes:
         cold: the step on several inputs; empty where caches are warm.
-        watch: of what torch compiles, if the cell is compiled.
+        watch: of what torch compiles, if it compiles the cell or a part of it.
     """
 
     subject: Subject
@@ -63,6 +63,7 @@ def set_up_cell(
     watch = None
     if cell.compile != "eager":
         _fill_caches(subject)
+    if cell.compile != "eager" or cell.kernel == "compiled":
         watch = Watch(cell.id, cell.device)
         subject = compiled(subject, cell.compile)
     steps = steps_of(subject, cell.mode, gradients=gradients)

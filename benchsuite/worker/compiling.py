@@ -162,7 +162,7 @@ def _cache(name: str) -> Iterator[None]:
     """Let what is compiled within be kept in a folder of this process, apart from what else there is."""
     from torch._inductor.utils import clear_inductor_caches
 
-    folder = _folders() / name
+    folder = Path(_temporary().name, name)
     wanted = {"TORCHINDUCTOR_CACHE_DIR": str(folder), "TRITON_CACHE_DIR": str(folder / "triton")}
     before = {variable: os.environ.get(variable) for variable in wanted}
     clear_inductor_caches()  # what the process itself has at hand
@@ -175,10 +175,6 @@ def _cache(name: str) -> Iterator[None]:
                 os.environ.pop(variable, None)
             else:
                 os.environ[variable] = value
-
-
-def _folders() -> Path:
-    return Path(_temporary().name)
 
 
 @functools.cache

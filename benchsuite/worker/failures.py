@@ -8,6 +8,7 @@ from __future__ import annotations
 import opcode
 import traceback
 from collections.abc import Collection
+from dataclasses import replace
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -17,7 +18,7 @@ from benchsuite.errors import Mismatch, Unsupported, UsageError
 from benchsuite.measurement.device import release_memory
 from benchsuite.measurement.torch_errors import OUT_OF_MEMORY, is_unsupported, loses_context
 from benchsuite.results.cell import Cell
-from benchsuite.results.record import Check, Failure, Status
+from benchsuite.results.record import Failure, Status
 from benchsuite.worker.build import plugin_packages
 from benchsuite.worker.worker_reply import WorkerReply
 
@@ -39,10 +40,7 @@ class Attempt(Generic[T]):
     def __init__(self, stage: str, cell: Cell) -> None:
         self.value: T | None = None
         self._stage, self._cell = stage, cell
-        self._status: Status = "ok"
-        self._failure: Failure | None = None
-        self._check: Check | None = None
-        self._context_lost = False
+        self._failed: WorkerReply[T] = WorkerReply()
 
     def __enter__(self) -> Self:
         return self
@@ -55,20 +53,23 @@ class Attempt(Generic[T]):
         if isinstance(error, UsageError) or not isinstance(error, Exception | SystemExit):
             return False  # a cell may raise anything else, and the sweep goes on
         if isinstance(error, Unsupported):
-            self._status = "unsupported"
-            self._failure = Failure(stage=self._stage, kind="Unsupported", message=str(error))
+            failure = Failure(stage=self._stage, kind="Unsupported", message=str(error))
+            self._failed = WorkerReply(status="unsupported", failure=failure)
             return True
-        self._status = _status_of(error, self._cell)
-        self._failure = failure_of(self._stage, self._status, error)
+        status = _status_of(error, self._cell)
+        self._failed = WorkerReply(
+            status=status,
+            failure=failure_of(self._stage, status, error),
+            check=error.check if isinstance(error, Mismatch) else None,
+            poisoned=status == "error" and loses_context(error),
+        )
         traceback.clear_frames(trace)  # they hold the cell's tensors
-        self._check = error.check if isinstance(error, Mismatch) else None
-        self._context_lost = self._status == "error" and loses_context(error)
         return True
 
     def reply(self) -> WorkerReply[T]:
         """The reply, after the body: only then nothing holds what the cell has raised, and its memory."""
-        lost = not release_memory() or self._context_lost
-        return WorkerReply(self.value, self._status, self._failure, self._check, poisoned=lost)
+        lost = not release_memory() or self._failed.poisoned
+        return replace(self._failed, value=self.value, poisoned=lost)
 
 
 def _status_of(error: BaseException, cell: Cell) -> Status:

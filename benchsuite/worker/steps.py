@@ -70,9 +70,9 @@ def steps_of(subject: Subject, mode: str, *, gradients: bool = False) -> Steps:
     return _training(subject)
 
 
-def step_of(subject: Subject, mode: str, *, gradients: bool = False) -> Step:
+def step_of(subject: Subject, mode: str) -> Step:
     """`steps_of`, the whole step only."""
-    return steps_of(subject, mode, gradients=gradients).whole
+    return steps_of(subject, mode).whole
 
 
 def _inference(subject: Subject) -> Step:

@@ -16,7 +16,7 @@ from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
 from benchsuite.zoo.outside_names import absent, parameters, unbound
-from benchsuite.zoo.source import Class, Parameter, Unreadable, read
+from benchsuite.zoo.source import Class, Module, Parameter, Unreadable, read
 
 AXES = frozenset({"dim", "grid", "kernel"})
 """Arguments that a scenario sweeps as axes and that `params` therefore must not name."""
@@ -110,7 +110,7 @@ class Known(Catalogue):
         self._own = own
 
     def __getitem__(self, name: str) -> tuple[str, ...]:
-        return _entry(name, *self._targets[name], self._search).words
+        return _words(name, self._targets[name][0], self._search)
 
     def __contains__(self, name: object) -> bool:
         return name in self._targets  # without reading its file
@@ -183,13 +183,13 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
     return _entry(name, name, "", search)
 
 
-def runs_on_sdpa(target: str) -> bool:
+def runs_on_sdpa(target: str, pythonpath: Sequence[str] = ()) -> bool:
     """Whether an own "package.module:Name" says that it runs on torch's fused kernel as well as on math.
 
     Raises:
         UsageError: its module is there and has no such name; names the nearest.
     """
-    search = search_path()
+    search = search_path(pythonpath)
     module, _, name = target.partition(":")
     if (why := unbound(module, name, search)) is not None:
         raise UsageError(why)
@@ -247,12 +247,27 @@ def _installed(search: tuple[str, ...]) -> dict[str, tuple[str, str]]:
 
 
 @functools.cache
-def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> ZooEntry:
-    module, _, class_name = target.partition(":")
+def _words(name: str, target: str, search: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a mixer, of which nothing else is read."""
     try:
-        # The zoo is read where it is, whatever else the search path calls benchsuite.
-        source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
-        cls = source.find(class_name)
+        taken = _source(name, target, search)[1].parameters
+    except Unreadable:
+        taken = None
+    return ZooEntry(name=name, target=target, parameters=taken).words
+
+
+def _source(name: str, target: str, search: tuple[str, ...]) -> tuple[Module, Class]:
+    """The source of a mixer, and its class in it. Raises Unreadable."""
+    module, _, class_name = target.partition(":")
+    # The zoo is read where it is, whatever else the search path calls benchsuite.
+    source = read(module, _ZOO if target in (MIXERS.get(name), BLOCKS.get(name)) else search)
+    return source, source.find(class_name)
+
+
+@functools.cache
+def _entry(name: str, target: str, package: str, search: tuple[str, ...]) -> ZooEntry:
+    try:
+        source, cls = _source(name, target, search)
     except Unreadable:
         return ZooEntry(name=name, target=target, package=package)
     return ZooEntry(

@@ -75,7 +75,8 @@ class Module:
         return home.find(original, hops - 1)
 
     def value(self, expression: ast.expr, hops: int = _HOPS) -> Any:
-        """A constant, a tuple of such, a name of one, a slice or a sum of tuples, or a `Relation` of them.
+        """A constant, a tuple of such and of starred tuples, a name of one, a slice or a sum of tuples, or a
+        `Relation` of them.
 
         Raises:
             Unreadable: it is anything else.
@@ -85,7 +86,7 @@ class Module:
             case ast.Constant(value=result):
                 pass
             case ast.Tuple(elts=items) | ast.List(elts=items):
-                result = tuple(self.value(item, hops) for item in items)
+                result = tuple(one for item in items for one in self._unpacked(item, hops))
             case ast.Name(id=name):
                 result = self._constant(name, hops)
             case ast.Attribute(value=ast.Name(id=owner), attr=name):
@@ -101,6 +102,12 @@ class Module:
             case _:
                 raise Unreadable(ast.unparse(expression))
         return result
+
+    def _unpacked(self, item: ast.expr, hops: int) -> tuple[Any, ...]:
+        """The values that an item of a tuple stands for: several if it has a star."""
+        if isinstance(item, ast.Starred):
+            return tuple(self.value(item.value, hops))
+        return (self.value(item, hops),)
 
     def _constant(self, name: str, hops: int) -> Any:
         """A name that the file binds once, at its top, or imports."""

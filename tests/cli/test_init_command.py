@@ -49,6 +49,20 @@ def test_what_it_writes_has_no_mistake(
     assert "unsupported" not in answer.out + answer.err
 
 
+def test_a_class_in_another_folder_is_read_there_and_the_next_command_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "far_layers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    answer = called("init", "far_layers:Fused", "--pythonpath", "src")
+    assert answer.out.rstrip().endswith("next: benchsuite check scenario.yaml --pythonpath src")
+    text = (tmp_path / "scenario.yaml").read_text()
+    assert "kernel: [math, sdpa]" in text
+    assert "benchsuite run scenario.yaml --pythonpath src --dry-run" in text
+    assert called("init", "far_layers:Fussed", "--pythonpath", "src", "--out", "b.yaml").code == 2
+
+
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("mine")

@@ -154,9 +154,9 @@ def test_a_revision_is_short_and_says_what_is_not_known() -> None:
     clean = only(days([0.01])).points[0]
     dirty = dataclasses.replace(clean, dirty=True)
     unknown = dataclasses.replace(clean, commit=None)
-    assert (clean.revision, dirty.revision, unknown.revision) == ("0000001", "0000001+", "unknown")
+    assert (clean.revision, dirty.revision, unknown.revision) == ("0000001", "0000001+", "unknown revision")
     assert revision_range(clean, clean) == "0000001"
-    assert revision_range(unknown, unknown) == "unknown..unknown"
+    assert revision_range(unknown, unknown) == "unknown revision"
 
 
 def test_the_trend_is_of_log_medians() -> None:

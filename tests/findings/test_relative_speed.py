@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchsuite.findings.relative_speed import relative
+from benchsuite.findings.relative_speed import in_words, relative
 from tests.builders import make_cell, make_record
 
 
@@ -45,3 +45,16 @@ def test_below_the_noise_of_the_machine_nothing_is_faster() -> None:
 def test_two_rounds_are_too_few() -> None:
     (found,) = relative([record("slow", SLOW[:2]), record("fast", FAST[:2])], {})
     assert found.others[0][1].side == "undecided"
+
+
+def test_a_network_stands_beside_mixers_and_is_told_without_their_axes() -> None:
+    network = {"subject": "backbone", "stride": 1, "dim": None, "num_heads": None}
+    (found,) = relative(
+        [record("layer", FAST, dim=32), record("layer", SLOW, dim=64), record("net", SLOW, **network)], {}
+    )
+    assert [cell.name for cell, _ in found.others] == ["layer", "net"]
+    first, second = in_words([found])
+    assert "layer, dim 32" in first
+    assert "layer, dim 64" in first
+    assert "net" in second
+    assert "None" not in second

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from benchsuite.gate.accept import parse_accepted
-from benchsuite.gate.against_baseline import exact_cells, timed_cells
+from benchsuite.gate.against_baseline import judge_cells
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
+from benchsuite.gate.result import GateCell
 from benchsuite.scenario.gate_settings import Gate
 from tests.builders import make_cell, make_record
 
@@ -28,10 +29,13 @@ def shifted(by: float, logs: tuple[float, ...] = CALM) -> tuple[float, ...]:
 
 
 def verdicts(old: list[BaselineCell], new: list[BaselineCell], **options: object) -> dict[str, str]:
-    rule = options.pop("rule", RULE)
-    baseline = Baseline(kind="run", name="tiny", cells=tuple(old), rule=rule)  # type: ignore[arg-type]
-    found = timed_cells(baseline, new, None, **options)  # type: ignore[arg-type]
-    return {one.cell.name: one.verdict for one in found.cells}
+    baseline = Baseline(kind="run", name="tiny", cells=tuple(old), rule=options.pop("rule", RULE))  # type: ignore[arg-type]
+    found = judge_cells(baseline, new, **options)  # type: ignore[arg-type]
+    return {one.cell.name: one.verdict for one in found}
+
+
+def by_counts(old: list[BaselineCell], new: list[BaselineCell]) -> tuple[GateCell, ...]:
+    return judge_cells(Baseline(kind="exact", name="tiny", cells=tuple(old)), new)
 
 
 def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
@@ -68,9 +72,9 @@ def test_a_number_that_grew_counts_beside_times_and_one_that_shrank_only_where_a
     assert verdicts(old, more, accepted=parse_accepted(["macs"])) == {"a": "same"}
     assert verdicts(more, old) == {"a": "same"}
     assert verdicts(more, old, rule=Gate(exact="any")) == {"a": "smaller"}
-    assert [one.verdict for one in exact_cells(more, old)] == ["smaller"]
+    assert [one.verdict for one in by_counts(more, old)] == ["smaller"]
     both = [cell("a", numbers={"macs": 999, "params": 2})], [cell("a", numbers={"macs": 1000, "params": 1})]
-    assert [one.verdict for one in exact_cells(*both)] == ["larger"]
+    assert [one.verdict for one in by_counts(*both)] == ["larger"]
     assert verdicts(old, [replace(more[0], log_medians=shifted(0.5))]) == {"a": "slower"}
 
 
@@ -98,6 +102,9 @@ def test_many_cells_are_corrected_for() -> None:
     assert verdicts([*quiet, cell("edge", *CALM)], [*quiet, larger])["edge"] == "larger"
 
 
+GONE = 'm:C cannot be loaded: module m has no class "C"'
+
+
 @pytest.mark.parametrize(
     ("old", "new", "verdict", "reason"),
     [
@@ -110,6 +117,12 @@ def test_many_cells_are_corrected_for() -> None:
         ),
         ({"numbers": {}, "reason": "so"}, {}, "failed", "in the baseline not counted: so; now ok"),
         ({}, {"numbers": {}, "status": "error", "reason": "no"}, "broken", "error: no"),
+        (
+            {},
+            {"numbers": {}, "status": "error", "reason": GONE},
+            "removed",
+            f"error: {GONE}",
+        ),
         ({"numbers": {}, "reason": "a"}, {"status": "error", "reason": "b"}, "broken", "error: b"),
         ({}, {}, "equal", ""),
     ],
@@ -117,7 +130,7 @@ def test_many_cells_are_corrected_for() -> None:
 def test_a_cell_that_cannot_be_counted_is_compared_by_what_the_baseline_has(
     old: dict[str, object], new: dict[str, object], verdict: str, reason: str
 ) -> None:
-    (found,) = exact_cells([cell(**old)], [cell(**new)])
+    (found,) = by_counts([cell(**old)], [cell(**new)])
     assert (found.verdict, found.reason) == (verdict, reason)
 
 

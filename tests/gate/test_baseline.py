@@ -10,15 +10,12 @@ from typing import Any
 
 import pytest
 
-from benchsuite.errors import UsageError
 from benchsuite.gate.accept import parse_accepted
 from benchsuite.gate.baseline import (
-    BASELINE_VERSION,
     Baseline,
     BaselineCell,
     cell_of,
     dump,
-    load,
     machine_digest,
     of_runs,
     read,
@@ -94,30 +91,6 @@ def test_a_baseline_is_the_same_after_its_file_and_takes_a_line_a_cell(tmp_path:
 
 def test_a_file_does_not_depend_on_the_order_of_cells() -> None:
     assert dump(exact(counted("A"), counted("B"))) == dump(exact(counted("B"), counted("A")))
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("{", "not a baseline"),
-        ("[]", "not a baseline"),
-        ('{"kind": "exact"}', "not a baseline"),
-        (f'{{"version": {BASELINE_VERSION}, "kind": "exact"}}', "not a baseline"),
-        ('{"version": 99}', "version 99 of a baseline, .* update with"),
-        ('{"version": 0}', "version 0 of a baseline, .* make it anew"),
-    ],
-)
-def test_what_is_no_baseline_of_this_version_is_refused_with_what_to_do(text: str, said: str) -> None:
-    with pytest.raises(UsageError, match=f"here.json: {said}"):
-        load(text, "here.json")
-
-
-def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="make one with `benchsuite baseline update RUN`"):
-        read(tmp_path / "none.json")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="not a baseline"):
-        read(tmp_path / "binary")
 
 
 def test_machines_share_digits_unless_a_gate_would_refuse_them() -> None:

@@ -5,24 +5,21 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
 from benchsuite.gate.decide import (
     CellDecision,
-    Decisions,
     Evidence,
-    aa_noise,
+    corrected,
     decide,
-    decide_all,
     decide_unpaired,
     expected_by_chance,
     flagged,
 )
 from benchsuite.scenario.gate_settings import Gate
-from benchsuite.stats.intervals import above, t_quantile
 
 RULE = Gate()
 SPREAD = (-0.004, 0.003, 0.001, -0.002, 0.002, 0.004, -0.003, 0.0, -0.001)
@@ -36,32 +33,17 @@ def around(ratio: float, scale: float = 1.0) -> tuple[float, ...]:
     return tuple(math.log(ratio) + scale * one for one in SPREAD)
 
 
-def called(verdict: str, decisions: Decisions) -> list[str]:
+def decide_all(cells: Mapping[str, Evidence]) -> dict[str, CellDecision]:
+    return corrected({cell: decide(one, RULE) for cell, one in cells.items()}, RULE)
+
+
+def called(verdict: str, decisions: Mapping[str, CellDecision]) -> list[str]:
     """The cells with this verdict."""
-    return [cell for cell, decision in decisions.of.items() if decision.verdict == verdict]
+    return [cell for cell, decision in decisions.items() if decision.verdict == verdict]
 
 
 def of(fresh: Sequence[float], **changes: float) -> CellDecision:
     return decide(Evidence(fresh=tuple(fresh), **changes), RULE)
-
-
-@pytest.mark.parametrize(
-    ("t", "freedom", "table"),
-    [(6.314, 1, 0.05), (2.920, 2, 0.05), (1.860, 8, 0.05), (2.896, 8, 0.01), (3.355, 8, 0.005)],
-)
-def test_one_sided_probabilities_are_those_of_the_table(t: float, freedom: int, table: float) -> None:
-    assert above(t, freedom) == pytest.approx(table, rel=2e-3)
-    assert above(-t, freedom) == pytest.approx(1 - table, rel=2e-3)
-
-
-def test_half_lies_above_zero_and_nothing_beyond_all_bounds() -> None:
-    assert above(0.0, 5) == 0.5
-    assert (above(math.inf, 8), above(-math.inf, 8)) == (0.0, 1.0)
-
-
-@pytest.mark.parametrize("freedom", range(1, 30))
-def test_quantiles_undo_probabilities(freedom: int) -> None:
-    assert above(t_quantile(0.99, freedom), freedom) == pytest.approx(0.005, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -135,20 +117,19 @@ def test_one_cell_among_many_has_to_be_surer_than_one_alone() -> None:
     """A p-value of 0.004 is slower by itself; of 40 tested cells, the best must have 0.05 / 40."""
     slow = Evidence(fresh=around(1.02 * math.exp(1.05 * REACH)))
     assert 0.003 < decide(slow, RULE).p < 0.005
-    assert called("slower", decide_all({"a": slow}, RULE)) == ["a"]
-    many = decide_all({"a": slow} | {str(i): Evidence(fresh=around(1.0)) for i in range(39)}, RULE)
-    assert many.of["a"].verdict == "inconclusive"
-    assert "40 cells" in many.of["a"].reason
-    assert (many.tested, called("same", many)) == (40, [str(i) for i in range(39)])
+    assert called("slower", decide_all({"a": slow})) == ["a"]
+    many = decide_all({"a": slow} | {str(i): Evidence(fresh=around(1.0)) for i in range(39)})
+    assert many["a"].verdict == "inconclusive"
+    assert "40 cells" in many["a"].reason
+    assert called("same", many) == [str(i) for i in range(39)]
 
 
 def test_cells_that_passed_the_screen_make_nobody_elses_test_harder() -> None:
     slow = Evidence(screen=(0.1, 0.1, 0.1), fresh=around(1.02 * math.exp(1.05 * REACH)))
     calm = {str(i): Evidence(screen=(0.0, 0.0, 0.0)) for i in range(199)}
-    outcome = decide_all({"a": slow} | calm, RULE)
+    outcome = decide_all({"a": slow} | calm)
     assert called("slower", outcome) == ["a"]
-    assert (outcome.tested, len(called("not flagged", outcome))) == (1, 199)
-    assert outcome.by_chance == pytest.approx(0.005)
+    assert len(called("not flagged", outcome)) == 199
 
 
 def test_chance_calls_one_of_200_cells_at_the_limit_slower() -> None:
@@ -157,16 +138,6 @@ def test_chance_calls_one_of_200_cells_at_the_limit_slower() -> None:
     ratios = math.log(1.02) + 0.01 * chances.standard_normal((8000, 9))
     alarms = sum(of(one).verdict == "slower" for one in ratios.tolist())
     assert alarms == pytest.approx(expected_by_chance(8000, 0.99), abs=20)  # 40 ± 3 standard deviations
-
-
-def test_noise_bounds_19_of_20_comparisons_of_a_cell_with_itself() -> None:
-    chances = np.random.default_rng(1)
-    known = 0.03 * chances.standard_normal((2000, 9))
-    later = (0.03 * chances.standard_normal((2000, 9))).mean(axis=1)
-    below = [abs(b) < math.log1p(aa_noise(a, 9)) for a, b in zip(known.tolist(), later.tolist(), strict=True)]
-    assert np.mean(below) == pytest.approx(0.95, abs=0.02)
-    with pytest.raises(ValueError, match="a pair"):
-        aa_noise([], 9)
 
 
 def test_verdicts_mirror_when_old_and_new_change_places() -> None:

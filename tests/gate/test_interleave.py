@@ -86,7 +86,7 @@ def test_a_flagged_cell_alone_gets_fresh_pairs() -> None:
     assert len(fresh) == 8
     assert all(process.cells == (B,) for process in fresh)
     assert [pair.fresh for pair in pairs] == [False] * 3 + [True] * 4
-    verdicts = {cell.cell.name: cell.verdict for cell in judge_pairs(CELLS, pairs, RULE).cells}
+    verdicts = {cell.cell.name: cell.verdict for cell in judge_pairs(CELLS, pairs, RULE)}
     assert verdicts == {"A": "not flagged", "B": "slower", "C": "not flagged"}
 
 
@@ -117,7 +117,7 @@ def test_a_cell_that_fails_twice_is_not_tried_again_and_one_that_fails_once_is()
     script, pairs = run(answer)
     asked = ["".join(cell.name for cell in process.cells) for process in script.turns[::2]]
     assert asked == ["ABC", "ABC", "BC"]
-    verdicts = {cell.cell.name: cell.verdict for cell in judge_pairs(CELLS, pairs, RULE).cells}
+    verdicts = {cell.cell.name: cell.verdict for cell in judge_pairs(CELLS, pairs, RULE)}
     assert verdicts == {"A": "broken", "B": "not flagged", "C": "not flagged"}
 
 
@@ -128,7 +128,7 @@ def test_a_cell_of_one_side_is_measured_once() -> None:
     assert asked["screen-1-base"] == "AB"
     assert asked["screen-1-candidate"] == "ABC"
     assert asked["screen-2-candidate"] == "AB"
-    assert [cell.verdict for cell in judge_pairs(CELLS, pairs, RULE).cells][2] == "new"
+    assert [cell.verdict for cell in judge_pairs(CELLS, pairs, RULE)][2] == "new"
 
 
 def test_an_observer_hears_of_every_process_in_order() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.gate.decide import aa_noise
 from benchsuite.gate.noise import GateNoise, noise_of, read_noise, require_fitting, write_noise
 from benchsuite.gate.verdicts import ProcessPair
 from benchsuite.results.record import Record
 from benchsuite.scenario.gate_settings import Gate
+from benchsuite.stats.evidence import aa_noise
 from tests.builders import make_cell, make_record
 
 CALM, NOISY, BROKEN = (make_cell(name=name) for name in ("Calm", "Noisy", "Broken"))
@@ -64,28 +64,6 @@ def test_noise_is_the_same_after_its_file(noise: GateNoise, tmp_path: Path) -> N
     path = tmp_path / "new" / "noise.json"
     write_noise(noise, path)
     assert read_noise(path) == noise
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (None, "cannot be read"),
-        ("{}", "no noise file, which `benchsuite noise` writes"),
-        ('{"version": 1, "cells": 3}', "no noise file"),
-        ('{"version": 99}', "version 99 of a noise file is newer"),
-    ],
-)
-def test_what_is_no_noise_file_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
-    path = tmp_path / "noise.json"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(UsageError, match=f"noise.json: {said}"):
-        read_noise(path)
-
-
-def test_a_file_that_cannot_be_written_is_named(noise: GateNoise, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be written"):
-        write_noise(noise, tmp_path)
 
 
 def fitting(noise: GateNoise, environment: dict[str, Any], *cells: Any, pairs: int = 9) -> tuple[str, ...]:

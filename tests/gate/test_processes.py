@@ -79,6 +79,16 @@ def test_a_mixer_without_a_wanted_cell_is_not_even_named(scenario: Scenario, tmp
     assert expand(reloaded(document, tmp_path), device="cpu") == cells
 
 
+@pytest.mark.parametrize("kept", ["mixer", "backbone"])
+def test_of_mixers_beside_networks_either_kind_may_be_left_out(kept: str, tmp_path: Path) -> None:
+    sweep = {"mixer": ["msa", "hilo"], "backbone": ["litv2_s"], "resolution": [224]}
+    include = [{"mixer": ["hilo"], "backbone": ["litv2_s"], "resolution": [448]}]
+    data = {"name": "both", "title": "Both", "sweep": sweep, "include": include}
+    scenario = Scenario.model_validate(data)
+    cells = tuple(cell for cell in expand(scenario, device="cpu") if cell.subject == kept)
+    assert expand(side(scenario, cells, tmp_path), device="cpu") == cells
+
+
 def test_it_samples_as_the_gate_says(scenario: Scenario, tmp_path: Path) -> None:
     cells = expand(scenario, device="cpu")
     measure = side(scenario, cells, tmp_path).measure
@@ -101,3 +111,24 @@ def test_every_shipped_scenario_can_be_cut_down(name: str, tmp_path: Path) -> No
     scenario = load(shipped()[name], known_parameters())
     cells = expand(scenario, device="cpu")[::2]
     assert expand(side(scenario, cells, tmp_path), device="cpu") == cells
+
+
+def test_a_kernel_that_auto_became_is_named_to_both_sides(tmp_path: Path) -> None:
+    rows = [
+        {
+            "mixer": "msa",
+            "device": "cpu",
+            "dtype": "fp32",
+            "mode": "inference",
+            "grid": [14, 14],
+            "kernel": "math",
+        }
+    ]
+    text = {"name": "s", "title": "S", "sweep": {"mixer": ["msa", "hilo"], "kernel": "auto"}}
+    scenario = Scenario.from_dict({**text, "include": [{"batch": 2, "kernel": "auto"}], "kernel_rows": rows})
+    cells = expand(scenario, device="cpu")
+    assert [cell.kernel for cell in cells] == ["math", "sdpa"] * 2
+    document = process_scenario(scenario, cells, device="cpu", seed=0, exact=True)
+    assert "auto" not in json.dumps(document)
+    left = expand(reloaded(document, tmp_path), device="cpu")
+    assert {cell.id for cell in left} == {cell.id for cell in cells}

@@ -16,7 +16,7 @@ import torch
 from benchsuite.cli import main
 from benchsuite.health import checks
 from benchsuite.health.aa import MachineNoise, Trial
-from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, Effort, KnownWait, examine
+from benchsuite.health.checks import CHECKS, ON_GPU, WAIT_S, Bench, KnownWait, examine
 from benchsuite.health.selftest import (
     CELLS,
     FULL,
@@ -27,7 +27,7 @@ from benchsuite.health.selftest import (
     measured_alike,
     selftest,
 )
-from benchsuite.health.verdict import Verdict
+from benchsuite.health.verdict import Effort, Verdict
 from benchsuite.measurement.device import Step
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Failure, Record, Timing
@@ -50,9 +50,7 @@ TINY = Settings(
         threads=1,
         precision=None,
     ),
-    turns=2,
-    turn_s=0.001,
-    waits=3,
+    effort=LITTLE,
     kept=False,
 )
 EXACT = (

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchsuite.io import cache_folder
 from benchsuite.measurement import ceilings as ceilings_module
 from benchsuite.measurement import machine_cache
 from benchsuite.measurement.ceiling_kernels import KERNELS, Kernel, Sizes
@@ -273,21 +274,29 @@ class Machine:
             "method": "a script",
         }
 
-    def through(self, *dtypes: str, key: dict[str, Any] = KEY, refresh: bool = False) -> dict[str, Any]:
-        return machine_cache.kept_ceilings(
-            key,
-            dtypes,
-            self.measure,
-            refresh=refresh,
-            folder=self.folder,
-            now=lambda: self.time,
-            others=lambda: self.others,
-        )
+    def snapshot(self) -> dict[str, float | None]:
+        return {"cpu_others": self.others}
+
+    def through(self, *dtypes: str, key: dict[str, Any] = KEY) -> dict[str, Any]:
+        self.key = key
+        return ceilings("cpu", dtypes)
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path / "cache")
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return on(Machine(tmp_path / "benchsuite"), monkeypatch)
+
+
+def on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """The machine, in place of this one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(machine.folder.parent))
+    monkeypatch.setattr(machine_cache, "time", SimpleNamespace(time=lambda: machine.time))
+    monkeypatch.setattr(ceilings_module, "fingerprint", lambda device: machine.key)
+    monkeypatch.setattr(ceilings_module, "StateReader", lambda: machine)
+    monkeypatch.setattr(
+        ceilings_module, "measure_ceilings", lambda _, __, dtypes, *___: machine.measure(dtypes)
+    )
+    return machine
 
 
 def test_ceilings_are_measured_once_and_kept_a_week(machine: Machine) -> None:
@@ -317,12 +326,6 @@ def test_a_dtype_that_is_missing_is_added_and_makes_the_rest_no_younger(machine:
     machine.time += 3 * DAY
     machine.through("bf16")
     assert machine.asked[2:] == [("bf16",)]
-
-
-def test_what_is_kept_can_be_ignored_and_is_then_replaced(machine: Machine) -> None:
-    machine.through("fp32")
-    assert machine.through("fp32", refresh=True)["macs_per_s"] == {"fp32": 2.0}
-    assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
 
 
 def test_what_was_measured_on_a_busy_machine_is_not_kept(machine: Machine) -> None:
@@ -371,9 +374,11 @@ def test_the_file_that_the_spoilt_ones_differ_from_is_read(machine: Machine) -> 
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 9}
 
 
-def test_a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_keeps_nothing_and_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
-    machine = Machine(tmp_path / "file" / "cache")
+    machine = on(Machine(tmp_path / "file" / "benchsuite"), monkeypatch)
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 1.0}
     assert machine.through("fp32")["macs_per_s"] == {"fp32": 2.0}
 
@@ -396,7 +401,7 @@ def test_the_cache_lies_where_the_platform_has_caches(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
-    assert machine_cache.cache_folder().as_posix() == expected
+    assert cache_folder().as_posix() == expected
 
 
 @pytest.fixture

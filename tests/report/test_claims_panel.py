@@ -89,17 +89,17 @@ def test_what_fails_differs_or_is_undecided_stands_open_and_the_rest_is_folded()
 def test_at_most_five_stand_open_and_of_these_the_ones_about_macs_come_last() -> None:
     counted = claim(id="MACS", metric="macs", expect="higher")
     found = of(cells(), counted, *FAILING[:4], *FAILING[5:])
-    assert [row.id for row in found.shown] == ["F0", "F1", "F2", "F3", "F5"]
-    assert [row.id for row in found.folded] == ["F6", "MACS"]
-    assert [row.id for row in of(cells(), counted, *FAILING[:2]).shown] == ["F0", "F1", "MACS"]
+    assert [row.claim.id for row in found.shown] == ["F0", "F1", "F2", "F3", "F5"]
+    assert [row.claim.id for row in found.folded] == ["F6", "MACS"]
+    assert [row.claim.id for row in of(cells(), counted, *FAILING[:2]).shown] == ["F0", "F1", "MACS"]
     open_ = claim(id="OPEN", expect={"ratio_above": 1.2})
-    assert [row.id for row in of(cells(), counted, open_).shown] == ["OPEN", "MACS"]
+    assert [row.claim.id for row in of(cells(), counted, open_).shown] == ["OPEN", "MACS"]
 
 
 def test_of_the_folded_those_that_hold_come_last_even_after_what_fails_about_macs() -> None:
     fails = claim(id="MACS", metric="macs", expect="higher")
     found = of(cells(), claim(id="HOLDS"), fails, *FAILING[:6])
-    assert [row.id for row in found.folded] == ["F5", "MACS", "HOLDS"]
+    assert [row.claim.id for row in found.folded] == ["F5", "MACS", "HOLDS"]
 
 
 def test_kernels_with_different_verdicts_are_named() -> None:
@@ -248,11 +248,6 @@ def test_what_cannot_be_tested_is_folded_away_with_its_reason(tmp_path: Path) ->
 def test_a_cell_that_failed_gives_the_reason_of_its_setting(tmp_path: Path) -> None:
     records = [make_record("HiLo"), make_record("MSA", status="oom", reason="no memory")]
     assert "MSA ended as oom: no memory" in page(tmp_path, records, claim()).within("small")
-
-
-def test_the_caption_speaks_of_brackets_only_where_there_are_some() -> None:
-    assert "confidence intervals" in of(cells(), claim()).caption
-    assert "confidence intervals" not in of(cells(), claim(metric="macs")).caption
 
 
 def test_words_of_a_scenario_are_escaped(tmp_path: Path) -> None:

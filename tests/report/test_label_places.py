@@ -21,7 +21,7 @@ def test_labels_cover_neither_markers_nor_each_other_and_stay_inside(
     markers = [around(x, y, 4) for x, y in points]
     found = place([[point] for point in points], [(width, 9.0)] * len(points), BOUNDS, taken=markers)
     boxes = [spot[0] for spot in found if spot is not None]
-    assert all(box.within(BOUNDS) for box in boxes)
+    assert all(BOUNDS.nearest((x, y)) == (x, y) for box in boxes for x, y in (box[:2], box[2:]))
     assert not any(_overlap(box, marker) for box in boxes for marker in markers)
     assert not any(_overlap(a, b) for a, b in itertools.combinations(boxes, 2))
 
@@ -129,3 +129,13 @@ def test_of_labels_that_may_not_stand_far_one_without_room_beside_its_point_is_l
     anchors, sizes = [[(100.0, 100.0)]], [(40.0, 10.0)]
     assert place(anchors, sizes, BOUNDS, taken=beside) != [None]
     assert place(anchors, sizes, BOUNDS, taken=beside, far=0) == [None]
+
+
+def test_a_leader_line_goes_around_the_marks_of_others_where_it_can() -> None:
+    walls = [Box(90, 104, 96, 121), Box(104, 104, 110, 121)]
+    marks = [around(100, 100, 4), around(109, 100, 3)]
+    (spot,) = place([[(100.0, 100.0)]], [(20.0, 6.0)], Box(90, 96, 300, 200), taken=[*marks, *walls])
+    assert spot == (
+        Box(90, 122, 110, 128),
+        (100.0, 100.0),
+    )  # above, though there is room nearer behind the mark

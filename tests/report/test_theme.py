@@ -1,4 +1,4 @@
-"""Colours that are told apart, names that stay distinct, settings that do not leak."""
+"""Colours that are told apart, settings that do not leak."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import logging
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchsuite.report import theme
 from benchsuite.report.canvas import measure
@@ -92,19 +90,6 @@ def test_of_two_arguments_the_one_with_fewer_values_has_the_colours() -> None:
     assert theme.crossing(["α = 1 window = 2", "α = 2 window = 2"]) == {}
 
 
-@given(st.lists(st.text(min_size=1, max_size=60), max_size=12, unique=True))
-def test_short_names_are_short_distinct_and_printable(names: list[str]) -> None:
-    short = theme.shortened(names)
-    assert len(set(short.values())) == len(names)
-    assert all(len(text) <= 32 and text.isprintable() for text in short.values())
-
-
-def test_a_long_name_keeps_both_of_its_ends() -> None:
-    name = "a mixer with many parameters alpha=0.5 window_size=7"
-    assert theme.shortened([name])[name] == "a mixer with man…5 window_size=7"
-    assert theme.shortened(["short"])["short"] == "short"
-
-
 def test_math_is_hollow_and_every_fused_kernel_is_filled_in_its_own_way() -> None:
     found = theme.fills(["math", "sdpa", "flash", "mem_efficient", "cudnn"])
     assert found["math"] == "none"
@@ -125,23 +110,6 @@ def test_characters_that_the_font_lacks_are_logged_once(caplog: pytest.LogCaptur
         measure("混合器", 8)
     assert len(caplog.records) == 1
     assert "not in the figures' font" in caplog.text
-
-
-def test_a_common_start_is_left_out_of_labels_and_arguments_become_equations() -> None:
-    names = ["HiLo alpha=0.5 window_size=2", "HiLo alpha=1.0 window_size=2"]
-    assert theme.shortened(names) == {
-        names[0]: "α = 0.5 window = 2",
-        names[1]: "α = 1.0 window = 2",
-    }
-    assert theme.common_start_note(names) == " All names begin with “HiLo”, which is left out."
-
-
-@pytest.mark.parametrize(
-    "names", [["msa", "msa fused"], ["a x", "b x"], ["α = 0.5", "α = 0.9"], ["HiLo alpha=1"], []]
-)
-def test_without_a_common_start_that_something_follows_names_stay_whole(names: list[str]) -> None:
-    assert list(theme.shortened(names).values()) == names
-    assert theme.common_start_note(names) == ""
 
 
 def test_the_reference_is_known_by_its_look() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import NOT_COMPARABLE, NotComparableError
-from benchsuite.results.comparable import manner, measured_alike, require_alike, words
+from benchsuite.results.comparable import apart, manner, require_alike, words
 from benchsuite.results.record import Record
 from tests.builders import make_cell, make_record
 
@@ -17,6 +17,10 @@ def timed(threads: int = 1, allocator: str = "retain", **cell: Any) -> Record:
     record = make_record(make_cell(**cell))
     assert record.timing is not None
     return replace(record, timing=replace(record.timing, threads=threads, allocator=allocator))
+
+
+def measured_alike(one: Record, other: Record) -> str:
+    return apart(manner(one), manner(other))
 
 
 def test_what_differs_is_named() -> None:

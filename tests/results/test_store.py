@@ -114,22 +114,22 @@ def test_a_newer_record_is_refused_with_its_line(tmp_path: Path) -> None:
         read_run(tmp_path / "run")
 
 
-def test_a_folder_that_holds_a_run_offers_to_resume_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("run", r"already holds a run; to go on with it use: --resume .*run$"),
+        ("full", "is not empty and holds no run"),
+        ("file", "is a file; --out wants a folder"),
+        ("file/run", "cannot be written"),
+    ],
+)
+def test_what_is_in_the_way_of_a_new_run_is_named(tmp_path: Path, name: str, said: str) -> None:
     write(tmp_path / "run", 1)
-    with pytest.raises(RunFolderError, match=r"already holds a run; to go on with it use: --resume .*run$"):
-        check_free(tmp_path / "run")
-
-
-def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("")
-    with pytest.raises(RunFolderError, match="is not empty and holds no run"):
-        check_free(tmp_path)
-
-
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("")
-    with pytest.raises(RunFolderError, match="is a file; --out wants a folder"):
-        check_free(tmp_path / "run")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match=said):
+        check_free(tmp_path / name)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -139,12 +139,6 @@ def test_a_folder_that_cannot_be_written_is_refused_and_nothing_is_made(tmp_path
         check_free(tmp_path / "a" / "b")
     tmp_path.chmod(0o700)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_parent_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(RunFolderError, match="cannot be written"):
-        check_free(tmp_path / "file" / "run")
 
 
 def test_checking_makes_nothing(tmp_path: Path) -> None:

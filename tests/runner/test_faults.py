@@ -15,13 +15,13 @@ import pytest
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.store import RECORDS, REPORT, read_run
 from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.process import Worker
 from benchsuite.runner.status import status
 from benchsuite.runner.sweep import run_sweep
 from benchsuite.runner.workers import ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.terminal import QuietProgress
 from tests.builders import make_cell
 from tests.real_command import RealRun, Table, finished, runs, table, visits, wait_until, written
 
@@ -69,7 +69,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Table:
     (folder / "slow.yaml").write_text(SLOW)
     with closing(ProcessWorkers()) as workers:
         prepared = prepare(Request(reference=str(folder / "slow.yaml")), workers)
-        run_sweep(prepared, folder / "run", LocalExecutor(workers), QuietProgress())
+        run_sweep(prepared, folder / "run", LocalExecutor(workers), Observer())
     found = table(folder / "run")
     assert len(found) == CELLS
     assert {row[0] for row in found.values()} == {"ok"}

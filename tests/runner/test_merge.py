@@ -372,7 +372,7 @@ def test_what_two_machines_measured_is_kept_under_both_names_and_never_pooled(tm
         {"EPYC"},
         {"Xeon"},
     ]
-    assert [value.value for value in page.relative.values()] == pytest.approx([1.0] * 24)
+    assert [point.relative.value for point in page.points] == pytest.approx([1.0] * 24)
     assert answer(page)[0] == "This is of EPYC; the other machines stand under More figures."
 
 

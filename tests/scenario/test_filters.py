@@ -48,7 +48,6 @@ CELL = Cell(
         "batch=064",
         "stride<17 dim>383 num_heads>=12 num_heads<=12",
         "dtype=bf16 mode=inference kernel=sdpa",
-        "kernel=auto",
         "kernel!=math,flash",
         "device=cuda",
         "device=cuda:1",
@@ -128,7 +127,10 @@ AXES = ", ".join(filters.AXES)
         ("batch<1,2", '"<" takes one value in "batch<1,2"; only = and != take several'),
         ("kernel=mth",
          'unknown kernel "mth" in "kernel=mth"; did you mean "math"?\n'
-         "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex"),
+         "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex, compiled"),
+        ("kernel=auto",
+         'a cell has the kernel that "auto" became for it; name that in "kernel=auto"\n'
+         "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex, compiled"),
         ("dtype=fp32,float",
          'unknown dtype "float" in "dtype=fp32,float"\n  allowed: fp32, tf32, fp16, bf16, fp64, '
          'autocast_fp16, autocast_bf16'),

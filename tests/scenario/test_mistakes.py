@@ -97,7 +97,7 @@ MISTAKES = {
     "an unknown word of a closed axis": (
         "sweep: {mixer: msa, kernel: [math, mth]}",
         'f.yaml:3:36  sweep.kernel[1]\n  unknown kernel "mth"; did you mean "math"?\n'
-        "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex, auto",
+        "  allowed: math, sdpa, flash, mem_efficient, cudnn, flex, compiled, auto",
     ),
     "an unknown dtype": (
         "sweep: {mixer: msa, dtype: fp8}",
@@ -211,9 +211,11 @@ MISTAKES = {
         "sweep: {mixer: msa, batch: [1, 2, 1]}",
         "f.yaml:3:35  sweep.batch[2]\n  batch lists 1 twice",
     ),
-    "a value twice in two spellings": (
-        "sweep: {mixer: msa, kernel: [sdpa, auto]}",
-        'f.yaml:3:36  sweep.kernel[1]\n  kernel lists "auto" twice, first as "sdpa"',
+    "a kernel that is compiled under torch.compile": (
+        "sweep: {mixer: msa, kernel: [math, compiled], compile: [eager, default]}",
+        "f.yaml:3:64  sweep.compile[1]\n"
+        '  compile "default" compiles a whole module, kernel "compiled" a part of it: one of the two; '
+        "exclude these cells, or measure the kernel with compile: eager",
     ),
     "a value twice in an include": (
         "sweep: {mixer: msa}\ninclude: [{resolution: [448, [448, 448]]}]",

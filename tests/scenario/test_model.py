@@ -16,7 +16,7 @@ from .documents import FULL, read
 def test_every_spelling_has_one_form_in_the_model() -> None:
     scenario = read(FULL)
     assert scenario.sweep.resolution == ((224, 224), (448, 672), (896, 896))
-    assert (scenario.sweep.stride, scenario.sweep.kernel) == ((16,), ("math", "sdpa"))
+    assert (scenario.sweep.stride, scenario.sweep.kernel) == ((16,), ("math", "auto"))
     assert [entry.label for entry in scenario.sweep.mixer] == ["msa", "HiLo α=0.9"]
     assert scenario.include[0].batch == (1,)
     assert scenario.include[0].kernel is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchsuite.errors import UsageError
+from benchsuite.scenario.expand import expand
 from benchsuite.scenario.shorthand import ShellLine, scenario, to_yaml
 from benchsuite.scenario.validate import check
 from benchsuite.zoo.catalogue import known_parameters
@@ -37,6 +38,10 @@ def test_parameters_take_several_values_and_lists() -> None:
         ShellLine(("hilo", "my.layers:Mine"), {"kernel": "math,sdpa", "dim": "96", "num_heads": "3"}),
         ShellLine(("litv2_s", "timm:resnet50", "swin_t"), {"resolution": "224"}),
         ShellLine(("my.nets:net",), {"dtype": "fp32"}, networks=True),
+        ShellLine(("timm:resnet50", "torchvision:resnet50")),
+        ShellLine(
+            ("hilo", "my.layers:Mine", "swin_t"), {"dim": "96,192", "num_heads": "3"}, ("hilo.alpha=0.5",)
+        ),
     ],
 )
 def test_what_is_written_is_a_scenario_without_mistakes(line: ShellLine) -> None:
@@ -47,11 +52,39 @@ def test_what_is_written_is_a_scenario_without_mistakes(line: ShellLine) -> None
     assert [entry.name for entry in checked.scenario.sweep.entries] == list(line.names)
 
 
+def test_a_mixer_and_a_network_are_cells_of_their_own_kind() -> None:
+    line = ShellLine(("swin_t", "hilo"), {"resolution": "224", "dim": "96,192", "num_heads": "3"})
+    text = to_yaml(scenario(line, MIXERS, BACKBONES))
+    checked = check(text, "mine.yaml", known_parameters(installed=False)).scenario
+    assert checked is not None
+    assert [(cell.subject, cell.name, cell.grid, cell.dim) for cell in expand(checked, device="cpu")] == [
+        ("mixer", "hilo", (14, 14), 96),
+        ("backbone", "swin_t", (224, 224), None),
+        ("mixer", "hilo", (14, 14), 192),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "networks", "axis"),
+    [
+        ((), False, "mixer"),
+        ((), True, "backbone"),
+        (("hilo",), False, "mixer"),
+        (("swin_t",), False, "backbone"),
+        (("swin_t", "hilo"), False, "mixer"),
+    ],
+)
+def test_an_own_class_is_a_network_where_all_others_are(
+    others: tuple[str, ...], networks: bool, axis: str
+) -> None:
+    line = ShellLine(("my.layers:Mine", *others), networks=networks)
+    assert "my.layers:Mine" in scenario(line, MIXERS, BACKBONES)["sweep"][axis]
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         (ShellLine(("hillo",)), ["hillo", 'did you mean "hilo"?']),
-        (ShellLine(("hilo", "swin_t")), ["side by side", "swin_t is a network"]),
         (ShellLine(("hilo",), params=("msa.qkv_bias=false",)), ["--params msa.qkv_bias=false", "hilo."]),
         (ShellLine(("hilo",), params=("hilo.alpha",)), ["NAME.PARAMETER=VALUE"]),
     ],

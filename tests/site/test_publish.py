@@ -135,6 +135,28 @@ def test_the_index_is_complete_without_scripts_and_has_words_to_search(site: Pat
     assert "3 runs on 2 machines: 3 mixers, 9 measured cells." in index
 
 
+def test_a_card_answers_the_question_with_the_first_sentence_of_the_report(site: Path) -> None:
+    cards = (site / "index.html").read_text().split("<li data-words")[1:]
+    assert all(
+        "<p>HiLo is the fastest at 224 px, 2.00 [1.99, 2.01] times as fast as MSA.</p>" in card
+        for card in cards
+    )
+
+
+def test_runs_of_one_title_are_told_apart_by_date_machine_and_versions() -> None:
+    from benchsuite.site.contents import read_contents
+
+    there = {"b": on(cells(), day=2), "c": on(cells(), day=2, gpu="NVIDIA A100")}
+    told = {one.name: one.apart for one in read_contents({"a": on(cells()), **there}).runs}
+    assert told == {
+        "a": "2026-01-01, NVIDIA H200, commit 0000001",
+        "b": "2026-01-02, NVIDIA H200, commit 0000002",
+        "c": "2026-01-02, NVIDIA A100, commit 0000002",
+    }
+    same = read_contents({"a": on(cells()), "b": on(cells()), "x": on(cells(), title="Another")}).runs
+    assert {one.name: one.apart for one in same} == {"a": "a", "b": "b", "x": ""}
+
+
 def test_a_mixer_has_its_latest_results_on_every_machine(site: Path) -> None:
     page = (site / "mixers" / "hilo.html").read_text()
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["NVIDIA H200", "NVIDIA A100"]

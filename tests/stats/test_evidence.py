@@ -11,10 +11,11 @@ from benchsuite.stats.evidence import (
     DISAGREE,
     TOO_FEW,
     Decision,
+    Family,
     Question,
     Ratio,
+    aa_noise,
     decide,
-    discoveries,
     estimate,
     half_width,
     paired,
@@ -214,6 +215,12 @@ def test_a_p_value_is_the_one_worked_out_by_hand() -> None:
     assert ratio_of([1, 2, 3, 4, 5]).p_above(3.0) == 0.5
 
 
+def discoveries(p_values: list[float], share: float) -> list[bool]:
+    """Which of these are believed."""
+    bound = Family.of(p_values, share).bound
+    return [p <= bound for p in p_values]
+
+
 def test_benjamini_and_hochbergs_own_example_comes_out_as_in_their_paper() -> None:
     """Section 3.2 of the paper: 15 p-values, of which the rule at 5 % rejects the four smallest."""
     paper = [
@@ -239,3 +246,14 @@ def test_discoveries_are_false_no_more_often_than_asked_for() -> None:
         found = discoveries([0.5 * math.erfc(one / math.sqrt(2)) for one in t], 0.1)
         shares.append(sum(found[20:]) / max(1, sum(found)))
     assert np.mean(shares) == pytest.approx(0.08, abs=0.02)
+
+
+def test_noise_bounds_19_of_20_comparisons_of_a_thing_with_itself() -> None:
+    chances = np.random.default_rng(1)
+    known = 0.03 * chances.standard_normal((2000, 9))
+    later = (0.03 * chances.standard_normal((2000, 9))).mean(axis=1)
+    below = [abs(b) < math.log1p(aa_noise(a, 9)) for a, b in zip(known.tolist(), later.tolist(), strict=True)]
+    assert np.mean(below) == pytest.approx(0.95, abs=0.02)
+    assert aa_noise([0.1] * 9, 9) < aa_noise([0.1] * 9, 9, freedom=3)
+    with pytest.raises(ValueError, match="a pair"):
+        aa_noise([], 9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import statistics
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchsuite.stats.intervals import coverage, inside, mean_interval, median_interval, quantile, t_quantile
+from benchsuite.stats.intervals import above, binomial_below, inside, median_interval, quantile, t_quantile
 
 SAMPLES = st.lists(st.floats(min_value=1e-6, max_value=1e3), min_size=1, max_size=60)
 
@@ -39,22 +38,14 @@ def test_a_quantile_outside_of_the_samples_raises(p: float) -> None:
         quantile([1.0], p)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 8, 11])
-def test_coverage_is_the_share_of_all_ways_to_fall_on_either_side_of_the_median(n: int) -> None:
-    """Every sample is above or below the median with probability ½: 2ⁿ equally likely outcomes."""
-    outcomes = [sum(signs) for signs in itertools.product((0, 1), repeat=n)]
-    for depth in range(1, (n + 1) // 2 + 1):
-        enclosed = sum(depth <= below <= n - depth for below in outcomes)
-        assert coverage(n, depth) == pytest.approx(enclosed / 2**n)
-
-
-def test_coverage_of_ends_that_have_crossed_is_zero() -> None:
-    assert coverage(4, 4) == 0
+def coverage(n: int, depth: int) -> float:
+    """Probability that the depth-th smallest and the depth-th largest of n samples enclose the median: every
+    sample is above or below it with probability ½."""
+    return 1 - 2 * sum(math.comb(n, k) for k in range(depth)) / 2**n
 
 
 @pytest.mark.parametrize("n", range(6))
 def test_there_is_no_interval_below_six_samples(n: int) -> None:
-    assert coverage(max(n, 1), 1) < 0.95
     assert median_interval([float(i) for i in range(n)]) is None
 
 
@@ -179,16 +170,28 @@ def test_many_degrees_of_freedom_are_a_normal_distribution() -> None:
     assert inside(1.0, 9_999) == pytest.approx(math.erf(1 / math.sqrt(2)), abs=1e-4)
 
 
-def test_the_interval_of_a_mean_is_the_one_worked_out_by_hand() -> None:
-    """Mean 3, standard deviation √2.5, so the error of the mean is √0.5."""
-    low, high = mean_interval([1, 2, 3, 4, 5])
-    assert (low, high) == pytest.approx((3 - 2.7764 * math.sqrt(0.5), 3 + 2.7764 * math.sqrt(0.5)), abs=1e-3)
-
-
 def test_what_has_no_interval_is_refused() -> None:
-    with pytest.raises(ValueError, match="two values"):
-        mean_interval([1.0])
     with pytest.raises(ValueError, match="0 degrees"):
         t_quantile(0.95, 0)
     with pytest.raises(ValueError, match="confidence of 1"):
         t_quantile(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("t", "freedom", "table"),
+    [(6.314, 1, 0.05), (2.920, 2, 0.05), (1.860, 8, 0.05), (2.896, 8, 0.01), (3.355, 8, 0.005)],
+)
+def test_one_sided_probabilities_are_those_of_the_table(t: float, freedom: int, table: float) -> None:
+    assert above(t, freedom) == pytest.approx(table, rel=2e-3)
+    assert above(-t, freedom) == pytest.approx(1 - table, rel=2e-3)
+    assert above(t_quantile(0.99, freedom), freedom) == pytest.approx(0.005, abs=1e-12)
+
+
+def test_half_lies_above_zero_and_nothing_beyond_all_bounds() -> None:
+    assert above(0.0, 5) == 0.5
+    assert (above(math.inf, 8), above(-math.inf, 8)) == (0.0, 1.0)
+
+
+def test_a_binomial_probability_is_the_one_worked_out_by_hand() -> None:
+    """Of three at ¼: none 27/64, one 27/64, two 9/64, all 1/64."""
+    assert [binomial_below(k, 3, 0.25) for k in range(4)] == pytest.approx([27 / 64, 54 / 64, 63 / 64, 1])

@@ -144,6 +144,8 @@ class Base(nn.Module):
 class Child(Base):
     kernels = Base.kernels + ("flex",)
     names: str
+class Grandchild(Child):
+    kernels = ("first", *Child.kernels)
 class Heir(HiLo):
     alpha = 0.5
 class Computed(nn.Module):
@@ -168,6 +170,7 @@ def test_class_variables_are_followed_through_bases_names_and_imports(find: obje
     child: Class = find("Child")  # type: ignore[operator]
     assert child.variable("layout") == "NHWC"
     assert child.variable("kernels") == (*ATTENTION_KERNELS[:2], "flex")
+    assert find("Grandchild").variable("kernels") == ("first", *ATTENTION_KERNELS[:2], "flex")  # type: ignore[operator]
     assert child.variable("relation") == Relation("local", ("heads",), "static")
     assert child.variable("names") is None  # said to exist, but without a value
     heir: Class = find("Heir")  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""A gate as a page of its own in the report's style: the facts of the comment, and every cell."""
+"""A gate as a page in the report's style: what the comment says, every cell, and plots of ratios."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.formats.phrases import (
     columns,
     counts,
-    facts,
     headline,
     how_to_accept,
     notable,
     notes,
     one_line,
     ordered,
+    provenance,
+    tone,
 )
 from benchsuite.gate.result import GateCell, GateResult
-from benchsuite.report.tables import Header, Row, Table, TableCell
+from benchsuite.report.tables import Header, Row, Table, TableCell, Tone, coloured
 
 _WIDTH, _HEIGHT = 160, 16
 _LEAST, _MOST = math.log(1.05), math.log(2)
 """How far the plot of ratios reaches to either side at least and at most."""
+_UNMEASURED = ("removed", "failed", "not counted")
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,17 @@ class GatePage:
     """What the template gets.
 
     Attributes:
+        tone: colour of the headline.
         notable: cells that regressed, improved or were not compared; None if there are none.
         others: all other cells, folded under `counts`.
-        timed: whether there are columns of times, which a phone leaves out for the ratio.
     """
 
     title: str
     headline: str
-    facts: Sequence[tuple[str, str]]
+    tone: Tone
+    provenance: Sequence[tuple[str, str]]
     notable: Table | None
     others: Table | None
-    timed: bool
     counts: str
     notes: Sequence[str]
     accept: str
@@ -65,10 +67,10 @@ def page_of(result: GateResult) -> GatePage:
     return GatePage(
         title=one_line(f"Gate: {result.scenario}"),
         headline=headline(result),
-        facts=facts(result),
+        tone=tone(result),
+        provenance=provenance(result),
         notable=_table(result, [cell for cell in cells if notable(cell)], "Cells to look at"),
         others=_table(result, others, "Other cells"),
-        timed=any(one.numeric for one in columns(result)),
         counts=counts(others),
         notes=notes(result),
         accept=how_to_accept(result),
@@ -80,26 +82,32 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
     if not cells:
         return None
     fields = columns(result)
-    reach = _reach([cell.decision for cell in result.cells if cell.decision])
-    if reach:
-        ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
-        caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
-    heads = [Header(one.head.capitalize(), one.numeric) for one in fields]
     rows = [
         [TableCell(one.texts.get(cell.id, ""), (one.values or {}).get(cell.id)) for one in fields]
         for cell in cells
     ]
+    for cell, row in zip(cells, rows, strict=True):
+        row[1] = coloured(row[1].text, _tone(cell, result))
+    heads = [Header(one.head.capitalize(), one.numeric) for one in fields]
+    reach = _reach([cell.decision for cell in result.cells if cell.decision])
     if reach:
+        ends = f"{math.exp(-reach):.2f} to {math.exp(reach):.2f}"
+        caption += f". Plot: ratios from {ends} with confidence intervals; shaded: the limit of the cell"
         heads.insert(-1, Header("Plot"))
         for cell, row in zip(cells, rows, strict=True):
             plot = interval(cell.decision, reach, cell.verdict) if cell.decision else None
             row.insert(-1, TableCell("", shown=plot))
-    unmeasured = ("removed", "failed", "not counted")
     lines = tuple(
-        Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in unmeasured)
+        Row(tuple(row), id=one_line(f"cell-{cell.id}"), failed=cell.verdict in _UNMEASURED)
         for cell, row in zip(cells, rows, strict=True)
     )
     return Table(f"{caption}.", tuple(heads), lines, sortable=True)
+
+
+def _tone(cell: GateCell, result: GateResult) -> Tone:
+    if cell.verdict in (*result.failing, "no longer counted", "failed"):
+        return "bad"
+    return "good" if cell.verdict == "faster" else "open"
 
 
 def _reach(decisions: Sequence[CellDecision]) -> float:

@@ -13,13 +13,14 @@ from benchsuite.gate.formats.phrases import (
     GateColumn,
     columns,
     counts,
-    facts,
     headline,
     how_to_accept,
     notable,
     notes,
     one_line,
     ordered,
+    provenance,
+    tone,
 )
 from benchsuite.gate.result import GateCell, GateResult
 from benchsuite.text import in_xml
@@ -33,6 +34,7 @@ _WIDEST = 300
 """Characters of a cell of a table."""
 _LONGEST_LINE = 500
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~!@$&])")
+_ICONS = {"bad": "❌", "open": "⚠️", "good": "✅"}
 _MARK = "<!-- benchsuite gate -->"
 """First line of a comment, by which a job finds its earlier one."""
 
@@ -100,11 +102,13 @@ def _row(columns: Sequence[GateColumn], cell: GateCell) -> str:
 
 
 def _head(result: GateResult) -> list[str]:
-    icon = "❌" if result.refused or result.of(*result.failing) or not result.cells else "✅"
-    icon = "⚠️" if icon == "✅" and result.strict_exit_code else icon
-    lines = [f"## {icon} benchsuite gate: {escaped(result.scenario)}", "", escaped(headline(result), 2000)]
-    lines += ["", *(f"- {term}: {escaped(text, _LONGEST_LINE)}" for term, text in facts(result))]
-    return lines
+    return [
+        f"## {_ICONS[tone(result)]} benchsuite gate: {escaped(result.scenario)}",
+        "",
+        escaped(headline(result), 2000),
+        "",
+        *(f"- {term}: {escaped(text, _LONGEST_LINE)}" for term, text in provenance(result)),
+    ]
 
 
 def _foot(result: GateResult) -> list[str]:

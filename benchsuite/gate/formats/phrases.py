@@ -12,6 +12,7 @@ from benchsuite.findings.count_changes import Change
 from benchsuite.format import si, significant
 from benchsuite.gate.result import CELL_VERDICTS, COUNTED, CellVerdict, GateCell, GateResult
 from benchsuite.labels import cell_names
+from benchsuite.report.tables import Tone
 from benchsuite.report.words import counted, scale_of
 from benchsuite.results.cell import Cell
 from benchsuite.text import in_xml
@@ -161,7 +162,14 @@ def headline(result: GateResult) -> str:
     return f"{outcome}: {counts(result.cells)}.{unmeasured}"
 
 
-def facts(result: GateResult) -> list[tuple[str, str]]:
+def tone(result: GateResult) -> Tone:
+    """The outcome in a colour; "open" where nothing regressed and not all could be told."""
+    if result.refused or result.of(*result.failing) or not result.cells:
+        return "bad"
+    return "open" if result.strict_exit_code else "good"
+
+
+def provenance(result: GateResult) -> list[tuple[str, str]]:
     """Terms of the gate and what is said of them: base, candidate, machine, rule."""
     known = {"Base": result.base, "Candidate": result.candidate, "Machine": result.machine}
     if result.rule is not None and not result.refused:

@@ -5,17 +5,14 @@ Light, since the command line reads it before anything is drawn: the modules of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from benchsuite.report.canvas import Drawing
-    from benchsuite.report.figures.choose import Drawn, FigureRequest, Options
-    from benchsuite.report.figures.layout import Layout
-    from benchsuite.report.points import Point
-    from benchsuite.report.theme import Look
+    from benchsuite.report.figures.choose import Drawn, FigureRequest
 
     Draw = Callable[[FigureRequest], Drawn | None]
 
@@ -51,17 +48,15 @@ class FigureKind:
     by_kernel: bool = False
     view: str = ""
 
-    def draw(
-        self, cells: Sequence[Point], looks: Mapping[str, Look], layout: Layout, options: Options
-    ) -> Drawing | None:
+    def draw(self, request: FigureRequest) -> Drawing | None:
         """The figure of these cells; None where they do not have what it shows."""
-        from benchsuite.report.figures.choose import FigureRequest, described
+        from benchsuite.report.figures.choose import described
 
         module, _, name = self.function.partition(":")
         function: Draw = getattr(import_module(f"{__name__}.{module}"), name)
-        with layout.applied():
-            drawn = function(FigureRequest(cells, looks, layout, options))
-        return None if drawn is None else described(drawn, self.title, cells, options)
+        with request.layout.applied():
+            drawn = function(request)
+        return None if drawn is None else described(drawn, self.title, request)
 
 
 FIGURES: tuple[FigureKind, ...] = (

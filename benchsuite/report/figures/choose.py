@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
+
+from matplotlib.figure import Figure
 
 from benchsuite.labels import noun
-from benchsuite.report.canvas import Canvas, Drawing
+from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point, Value, counting, grouped, kernels_of, names_of, resolutions_of
 from benchsuite.report.sweeps import AxisSweep
@@ -21,8 +23,8 @@ MANY = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """Choices of whoever asks for a figure.
+class FigureRequest:
+    """A figure that is asked for: of which cells, how they look, where it is to stand, and what was chosen.
 
     Attributes:
         kernel: the only one; if unsaid, all, or the first fused one where a figure shows one.
@@ -30,50 +32,49 @@ class Options:
         metric: key of `METRICS` to draw; if unsaid, those of the figure.
         names: to draw; all if empty.
         sweep: cells over another axis than resolution, for the figure over it.
+        of: what tells the cells from others that it could be drawn of; empty for the only ones.
     """
 
+    cells: Sequence[Point]
+    looks: Mapping[str, Look]
+    layout: Layout
     kernel: str | None = None
     reference: str | None = None
     metric: str | None = None
     names: tuple[str, ...] = ()
     sweep: AxisSweep | None = None
+    of: str = ""
+
+    @property
+    def chosen(self) -> list[Point]:
+        """The cells of this kernel and these names."""
+        cells = self.cells if self.kernel is None else counting(self.cells, self.kernel)
+        return [point for point in cells if self.wants(point.name)]
+
+    def wants(self, name: str) -> bool:
+        """True if this name is to be drawn."""
+        return not self.names or name in self.names
 
 
-class FigureRequest(NamedTuple):
-    """A figure that is asked for: of which cells, how they look, and where it is to stand."""
-
-    cells: Sequence[Point]
-    looks: Mapping[str, Look]
-    layout: Layout
-    options: Options
-
-
-Drawn = tuple[Canvas, str]
+Drawn = tuple[Figure, str]
 """A figure and its caption."""
 
 
-def described(drawn: Drawn, title: str, cells: Sequence[Point], options: Options) -> Drawing:
+def described(drawn: Drawn, title: str, request: FigureRequest) -> Drawing:
     """A figure with its caption, and what it shows in words for those who do not see it."""
-    canvas, caption = drawn
-    shown = [point for point in cells if not options.names or point.name in options.names]
+    figure, caption = drawn
+    shown = [point for point in request.cells if request.wants(point.name)]
     named = noun(point.subject for point in shown).counted(len(names_of(shown)))
     alt = f"{title}: {named} at {places(resolutions_of(shown))}."
     failed = sum(point.status != "ok" for point in shown)
     if failed:
         alt += f" {counted(failed, 'cell')} without a number."
-    return Drawing(canvas.figure, caption, alt)
+    return Drawing(figure, caption, alt)
 
 
-def chosen(cells: Sequence[Point], options: Options) -> list[Point]:
-    """The cells that the options ask for."""
-    if options.kernel is not None:
-        cells = counting(cells, options.kernel)
-    return [point for point in cells if not options.names or point.name in options.names]
-
-
-def one_kernel(cells: Sequence[Point], options: Options) -> str:
+def one_kernel(cells: Sequence[Point], request: FigureRequest) -> str:
     """The kernel of a figure that shows one: the wanted one, else the first fused one, else math."""
-    return options.kernel or kernels_of(cells)[:2][-1]
+    return request.kernel or kernels_of(cells)[:2][-1]
 
 
 def evenly(items: Sequence[T], most: int) -> list[T]:

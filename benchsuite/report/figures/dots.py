@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from matplotlib.artist import Artist
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import Canvas, measure, text_size
+from benchsuite.report.canvas import grid, label_rows, measure, text_size, widest
 from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
     FigureRequest,
-    chosen,
     ends,
     evenly,
     without_number,
 )
-from benchsuite.report.figures.layout import Layout, grid, label_rows
 from benchsuite.report.figures.scales import apply, scale, wants_log
 from benchsuite.report.points import (
     Point,
@@ -43,6 +42,7 @@ from benchsuite.results.kernels import is_fused
 MOST_PANELS = 3
 PAPER = 640.0
 """Points of height that panels of a figure in a paper may take."""
+_RIGHT, _GAP = 18.0, 26.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Dot:
     """One ratio in the row of a name.
 
     Attributes:
+        look: of its mark, and `fill`, that of the kernel.
         lane: which of the parallel lines of a row, from 0 on.
     """
 
@@ -62,96 +63,88 @@ class Dot:
 
 def ratio(request: FigureRequest) -> Drawn | None:
     """Speed relative to the reference with its interval, a panel a resolution; None without a pair."""
-    cells, looks, layout, options = request
-    shown = chosen(cells, options)
-    reference = options.reference or next(iter(names_of(cells)), "")
+    cells, looks = request.cells, request.looks
+    reference = request.reference or next(iter(names_of(cells)), "")
     bases = {
         (kernel, point.resolution): point
-        for kernel in ([options.kernel] if options.kernel else kernels_of(cells))
+        for kernel in ([request.kernel] if request.kernel else kernels_of(cells))
         for point in counting(cells, kernel)
         if point.name == reference and point.throughput.known
     }
     kernels = list(dict.fromkeys(kernel for kernel, _ in bases))
     filled = fills(kernels_of(cells))
     dots = [
-        Dot(point, value, looks[point.name], filled[point.kernel], kernels.index(kernel))
-        for kernel in kernels
-        for point in counting(shown, kernel)
+        Dot(point, relative_speed(point, base), looks[point.name], filled[point.kernel], lane)
+        for lane, kernel in enumerate(kernels)
+        for point in counting(request.chosen, kernel)
         if (base := bases.get((kernel, point.resolution))) and point.name != reference
-        if (value := relative_speed(point, base)).known
     ]
+    dots = [dot for dot in dots if dot.value.known]
     if not dots:
         return None
-    handles: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
     same = " on the same kernel" if len(kernels) > 1 else ""
     caption = f"Speed relative to {reference}{same}, paired by round; right of the line is faster."
     if any(dot.point.kernel != kernels[dot.lane] for dot in dots):
         called = noun(dot.point.subject for dot in dots).plural.capitalize()
         caption += f" {called} without a fused kernel are hollow on every kernel of {reference}."
     caption += without_number([p for p in cells if p.resolution in {size for _, size in bases}])
-    return _relative(dots, looks, layout, handles, f"Speed relative to {looks[reference].label}", caption)
+    handles = draw.kernel_handles(kernels, filled)
+    return _relative(dots, request, handles, f"Speed relative to {looks[reference].label}", caption)
 
 
 def kernel_speedup(request: FigureRequest) -> Drawn | None:
     """Speed of fused kernels relative to math; None where no mixer ran on both."""
-    cells, looks, layout, options = request
-    cells = chosen(cells, replace(options, kernel=None))
+    cells, looks = replace(request, kernel=None).chosen, request.looks
     math_of = {(p.name, p.resolution): p for p in cells if p.kernel == "math"}
     found = [
-        (point, relative_speed(point, math_of[point.name, point.resolution]))
+        (point, value)
         for point in cells
         if is_fused(point.kernel, point.backends)
-        and options.kernel in (None, point.kernel)
+        and request.kernel in (None, point.kernel)
         and (point.name, point.resolution) in math_of
+        and (value := relative_speed(point, math_of[point.name, point.resolution])).known
     ]
-    fused, filled = kernels_of(p for p, value in found if value.known), fills(kernels_of(cells))
+    if not found:
+        return None
+    fused, filled = kernels_of(point for point, _ in found), fills(kernels_of(cells))
     dots = [
         Dot(point, value, looks[point.name], filled[point.kernel], fused.index(point.kernel))
         for point, value in found
-        if value.known
     ]
-    if not dots:
-        return None
-    handles: list[Artist] = [*draw.kernel_handles(fused, filled)] if len(fused) > 1 else []
     caption = (
         f"Speed on {the_kernels(fused)} relative to math, paired by round; right of the line the fused "
         "kernel is faster."
     )
     title = f"Speed on {fused[0]} relative to math" if len(fused) == 1 else "Speed relative to math"
-    return _relative(dots, looks, layout, handles, title, caption)
+    return _relative(dots, request, draw.kernel_handles(fused, filled), title, caption)
 
 
 def protocols(request: FigureRequest) -> Drawn | None:
     """Speed as each protocol reads it relative to adaptive sampling; None for one protocol."""
-    cells, looks, layout, options = request
-    timed = [point for point in chosen(cells, options) if point.throughput.known]
+    timed = [point for point in request.chosen if point.throughput.known]
     bases = {besides_protocol(p): p for p in timed if p.settings["protocol"] == "adaptive"}
     others = [p for p in timed if p.settings["protocol"] != "adaptive" and besides_protocol(p) in bases]
-    words = list(dict.fromkeys(str(point.settings["protocol"]) for point in others))
-    own = new_looks(words)
+    if not others:
+        return None
+    own = new_looks(str(point.settings["protocol"]) for point in others)
     dots = [
-        Dot(p, relative_speed(p, bases[besides_protocol(p)]), own[word], "full", words.index(word))
+        Dot(p, relative_speed(p, bases[besides_protocol(p)]), own[word], "full", list(own).index(word))
         for p in others
         if (word := str(p.settings["protocol"]))
     ]
-    if not dots:
-        return None
-    handles: list[Artist] = [Line2D([], [], color=MUTED, linewidth=1, label="adaptive (1×)")]
-    handles += [draw.mixer_handle(own[word], line=False) for word in words]
+    handles = [
+        Line2D([], [], color=MUTED, linewidth=1, label="adaptive (1×)"),
+        *draw.look_handles(own.values()),
+    ]
     caption = (
         "Speed as other timing protocols read it, relative to adaptive sampling of the same cell; right of "
         "the line a protocol reports a higher speed."
     )
-    return _relative(dots, looks, layout, handles, "Speed relative to adaptive", caption)
+    return _relative(dots, request, handles, "Speed relative to adaptive", caption)
 
 
 def _relative(
-    dots: Sequence[Dot],
-    looks: Mapping[str, Look],
-    layout: Layout,
-    handles: Sequence[Artist],
-    title: str,
-    caption: str,
+    dots: Sequence[Dot], request: FigureRequest, handles: Sequence[Artist], title: str, caption: str
 ) -> Drawn:
     """Ratios in rows, a panel a resolution, the largest of the last panel on top; with the noise floor."""
     every = resolutions_of(dot.point for dot in dots)
@@ -167,45 +160,45 @@ def _relative(
         caption += " An empty row has no number there."
     if len(sizes) < len(every):
         caption += f" {len(sizes)} of {len(every)} resolutions."
-    size, lanes = text_size(), 1 + max(dot.lane for dot in dots)
+    lanes, across = 1 + max(dot.lane for dot in dots), request.layout.panels(len(sizes))
+    size = text_size()
     line = size + 3 if len(names) > MANY else max(size + 5, lanes * (size - 0.5) + 2)
-    room = int((PAPER / math.ceil(len(sizes) / layout.panels(len(sizes))) - 46) / line)
-    if not layout.wide and len(names) > room:
+    room = int((PAPER / math.ceil(len(sizes) / across) - 46) / line)
+    if not request.layout.wide and len(names) > room:
         caption += f" The first {room} of {len(names)}."
         names = names[:room]
         dots = [dot for dot in dots if dot.point.name in names]
-    return _rows(dots, sizes, names, looks, layout, handles, title, line), caption
+    return _rows(dots, sizes, names, request, handles, title, line), caption
 
 
 def _rows(
     dots: Sequence[Dot],
     sizes: Sequence[int | str],
     names: Sequence[str],
-    looks: Mapping[str, Look],
-    layout: Layout,
+    request: FigureRequest,
     handles: Sequence[Artist],
     title: str,
     line: float,
-) -> Canvas:
+) -> Figure:
     """Panels that share their scale and their rows, each `line` points high."""
-    noise, across = noise_of([dot.point for dot in dots]), layout.panels(len(sizes))
-    values = [1.0, *ends(dot.value for dot in dots)]
+    looks, layout = request.looks, request.layout
+    lanes, across = 1 + max(dot.lane for dot in dots), layout.panels(len(sizes))
+    noise, values = noise_of([dot.point for dot in dots]), [1.0, *ends(dot.value for dot in dots)]
     known = [value for value in values if not math.isnan(value)]
-    left, right, gap = 14 + max(measure(looks[name].label, text_size())[0] for name in names), 18.0, 26.0
-    width = (layout.width - left - right - gap * (across - 1)) / across
+    left = 14 + widest(looks[name].label for name in names)
+    width = (layout.width - left - _RIGHT - _GAP * (across - 1)) / across
     x = scale(values, "×", pad=0.08, most_ticks=6 if width > 150 else 4, log=wants_log(values))
     band = 2 * math.log1p(noise) / max(math.log(max(known) / min(known)), 1e-3) * width
-    canvas, panels = grid(
+    figure, panels = grid(
         layout,
         len(sizes),
         columns=across,
         height=len(names) * line + 6,
         handles=[*handles, *draw.noise_handles(noise, band, narrow=layout.narrow)],
         left=left,
-        right=right,
-        gap=gap,
+        right=_RIGHT,
+        gap=_GAP,
     )
-    lanes = 1 + max(dot.lane for dot in dots)
     fits = measure(title, text_size())[0] < width + 20
     for panel, resolution in zip(panels, sizes, strict=True):
         ax = panel.ax
@@ -220,5 +213,5 @@ def _rows(
             level = names.index(dot.point.name) + (dot.lane - (lanes - 1) / 2) * 0.8 / lanes
             if dot.value.bounded:
                 draw.bar(ax, (dot.value.lo, dot.value.hi), (level, level), dot.look.color)
-            draw.mark(ax, x.place(dot.value.value), level, dot.look, dot.fill, dot.point.cell)
-    return canvas
+            draw.mark(ax, dot.value.value, level, dot.look, dot.fill, dot.point.cell)
+    return figure

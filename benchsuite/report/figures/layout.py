@@ -1,47 +1,23 @@
-"""Layouts of figures, for a place and a style: the page, half of it, a column of a paper, two of them."""
+"""Layouts of figures, for a place and a style: the page, half of it, a column of a paper, two of them.
+
+Light, since the command line reads it before anything is drawn.
+"""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import matplotlib as mpl
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator
+from benchsuite.errors import UsageError, require_word
 
-from benchsuite.errors import UsageError
-from benchsuite.report.canvas import Canvas, legend_height
-from benchsuite.report.figures.styles import DEFAULT, LITV2
-from benchsuite.report.theme import INK
-
-_LITV2_RC: Mapping[Any, Any] = {
-    "svg.fonttype": "path",  # outlines, so that the file needs no font
-    "font.sans-serif": ["STIXGeneral", "DejaVu Sans"],  # come with matplotlib; the first looks like Times
-    "axes.titlelocation": "center",
-    "axes.titleweight": "normal",
-    "axes.edgecolor": INK,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": True,
-    "axes.spines.right": True,
-    "axes.labelpad": 2,
-    "axes.titlepad": 3,
-    "grid.color": "#cfcfd6",
-    "grid.linestyle": "--",
-    "grid.linewidth": 0.4,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-}
+DEFAULT, LITV2 = "default", "litv2"
+STYLES = (DEFAULT, LITV2)
+"""As on the page; and after the plots of LITv2."""
+STYLE_SHEETS = Path(__file__).parents[1] / "data"
+"""Folder of matplotlib's style sheets: of the page, of a paper, of LITv2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +43,12 @@ class Layout:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Draw and write with these settings, within those of `theme.applied()`."""
-        paper = self.narrow or self.style == LITV2
-        text = 7.0 if paper else 8.0
-        sizes: dict[Any, Any] = {
-            "font.size": text + 0.5,
-            "legend.fontsize": text if paper else 8.5,
-            "axes.titlesize": text + (0.5 if paper else 1.5),
-            "axes.labelsize": text + (0 if paper else 0.5),
-            "xtick.labelsize": text,
-            "ytick.labelsize": text,
-            "lines.markersize": 4.5 if paper else 6.0,
-            "lines.linewidth": 1.1 if paper else 1.4,
-        }
-        with mpl.rc_context(sizes | dict(_LITV2_RC if self.style == LITV2 else {})):
+        """Draw and write with these settings."""
+        from matplotlib import style
+
+        sheets = ["page"]
+        sheets += ["paper", "litv2"] if self.style == LITV2 else ["paper"] if self.narrow else []
+        with style.context([STYLE_SHEETS / f"{name}.mplstyle" for name in sheets]):
             yield
 
 
@@ -111,56 +79,16 @@ def parse(width: str) -> float:
     return points
 
 
-def label_rows(ax: Axes, labels: Sequence[str]) -> None:
-    """Make the y axis one of rows, the first on top, with these labels."""
-    ax.set_ylim(len(labels) - 0.5, -0.5)
-    ax.yaxis.set_major_locator(FixedLocator(list(range(len(labels)))))
-    ax.yaxis.set_major_formatter(FixedFormatter(list(labels)))
-    ax.tick_params(axis="y", length=0, pad=8)  # a mark may stand on the axis
-
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """Axes with their width and height in points, and where they stand in the grid of panels."""
-
-    ax: Axes
-    width: float
-    height: float
-    row: int
-    column: int
-
-
-def grid(
-    layout: Layout,
-    count: int,
-    *,
-    columns: int,
-    height: float,
-    handles: Sequence[Artist] = (),
-    left: float = 44.0,
-    right: float = 10.0,
-    gap: float = 40.0,
-    between: float = 44.0,
-    above: float = 16.0,
-    below: float = 32.0,
-) -> tuple[Canvas, list[Panel]]:
-    """A figure of panels of one size, row by row, under its legend. Lengths in points.
+def require_style(word: str | None, files: object) -> str:
+    """The style of that name; that of the page for None.
 
     Args:
-        gap: between columns; `between`, between rows.
-        above: over the first row, for its titles; `below`, under the last for tick labels and title.
+        files: where figures are written to, or None.
+
+    Raises:
+        UsageError: there is no such style, or no file that could have it.
     """
-    columns = min(columns, count)
-    rows = math.ceil(count / columns)
-    top = legend_height(handles, layout.width - 4) + above
-    width = (layout.width - left - right - gap * (columns - 1)) / columns
-    canvas = Canvas(layout.width, top + rows * height + (rows - 1) * between + below)
-    canvas.legend(handles, 4)
-    places = [divmod(i, columns) for i in range(count)]
-    return canvas, [
-        Panel(
-            canvas.axes(left + j * (width + gap), top + i * (height + between), width, height),
-            width, height, i, j,
-        )
-        for i, j in places
-    ]  # fmt: skip
+    require_word("--style", word, STYLES)
+    if word is not None and files is None:
+        raise UsageError("--style is of the files that --figures DIR writes; name a folder")
+    return word or DEFAULT

@@ -5,18 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from benchsuite.labels import common_start_note
 from benchsuite.report.canvas import Drawing, flagged
 from benchsuite.report.cells import Cells
 from benchsuite.report.figures import FIGURES, FigureKind
-from benchsuite.report.figures.choose import Options
-from benchsuite.report.figures.layout import COLUMN, PAGE, TWO_COLUMNS, Layout, column
-from benchsuite.report.figures.styles import DEFAULT, LITV2
-from benchsuite.report.points import Point
+from benchsuite.report.figures.choose import FigureRequest
+from benchsuite.report.figures.layout import COLUMN, DEFAULT, LITV2, PAGE, TWO_COLUMNS, Layout, column
 from benchsuite.report.svg import save
 from benchsuite.report.sweeps import sweeps
-from benchsuite.report.theme import common_start_note, looks
+from benchsuite.report.theme import looks
 from benchsuite.text import slug
+
+
+def request(cells: Cells, layout: Layout, **choices: Any) -> FigureRequest:
+    """A figure of a run, before it is known of which of its cells.
+
+    Args:
+        choices: attributes of `FigureRequest`; the reference is that of the run if unsaid.
+    """
+    reference = choices.pop("reference", None) or cells.reference
+    style = looks(cells.names, cells.reference)
+    return FigureRequest(cells.points, style, layout, reference=reference, **choices)
+
+
+def subjects(cells: Cells, figure: FigureKind, wanted: FigureRequest) -> Iterator[FigureRequest]:
+    """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
+    if figure.of == "sweeps":
+        for sweep in sweeps(cells.points):
+            yield replace(wanted, cells=sweep.cells, sweep=sweep, of=f"{sweep.axis} {sweep.apart}".strip())
+    elif figure.of == "run":
+        yield wanted
+    else:
+        for group in cells.groups:
+            yield replace(wanted, cells=group.cells, of=group.title if len(cells.groups) > 1 else "")
+
+
+def draw(cells: Cells, figure: FigureKind, wanted: FigureRequest) -> Drawing | None:
+    """A figure of a run; None where there is nothing to show. Call it with `theme.applied()`.
+
+    Cells with a flag are marked on the page's figures; a paper says so in its words.
+    """
+    drawing = figure.draw(wanted)
+    if drawing is None:
+        return None
+    drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
+    suspicious = {point.cell for point in cells.points if point.flags}
+    return drawing if wanted.layout.style == LITV2 else flagged(drawing, suspicious)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +65,18 @@ class RunFigure:
 
 
 def drawings(
-    cells: Cells, layout: Layout, options: Options | None = None, figures: Sequence[FigureKind] = FIGURES
+    cells: Cells, layout: Layout, figures: Sequence[FigureKind] = FIGURES, **choices: Any
 ) -> Iterator[RunFigure]:
     """Every figure that a run has something for, in order, group by group. Call it with `theme.applied()`.
 
-    Cells with a flag are marked on the page's figures; a paper says so in its words.
+    Args:
+        choices: attributes of `FigureRequest`.
     """
-    options = options or Options()
-    options = replace(options, reference=options.reference or cells.reference)
-    style = looks(cells.names, cells.reference)
-    suspicious = {point.cell for point in cells.points if point.flags}
     for figure in figures:
-        for subject in subjects(cells, figure, options):
-            drawing = figure.draw(subject.cells, style, layout, subject.options)
+        for wanted in subjects(cells, figure, request(cells, layout, **choices)):
+            drawing = draw(cells, figure, wanted)
             if drawing is not None:
-                drawing = replace(drawing, caption=f"{drawing.caption}{common_start_note(cells.names)}")
-                yield RunFigure(
-                    figure, subject.of, drawing if layout.style == LITV2 else flagged(drawing, suspicious)
-                )
-
-
-@dataclass(frozen=True, slots=True)
-class FigureSubject:
-    """Cells that a figure is drawn of, with what tells them from others; empty for the only ones."""
-
-    of: str
-    cells: Sequence[Point]
-    options: Options
-
-
-def subjects(cells: Cells, figure: FigureKind, options: Options) -> Iterator[FigureSubject]:
-    """All that a kind of figure is drawn of: the run, each of its sweeps or its groups."""
-    if figure.of == "sweeps":
-        for sweep in sweeps(cells.points):
-            yield FigureSubject(
-                f"{sweep.axis} {sweep.apart}".strip(), sweep.cells, replace(options, sweep=sweep)
-            )
-    elif figure.of == "run":
-        yield FigureSubject("", cells.points, options)
-    else:
-        for group in cells.groups:
-            yield FigureSubject(group.title if len(cells.groups) > 1 else "", group.cells, options)
+                yield RunFigure(figure, wanted.of, drawing)
 
 
 def write_all(runs: Sequence[Cells], folder: Path, style: str) -> list[Path]:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import accumulate
 
 from markupsafe import Markup
 
 from benchsuite.report.answer import main_group
-from benchsuite.report.canvas import Drawing, flagged
+from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.figures import FIGURES, KINDS, FigureKind
-from benchsuite.report.figures.choose import Options
+from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import COLUMN, HALF, PAGE, Layout, column
-from benchsuite.report.figures.of_run import FigureSubject, subjects
+from benchsuite.report.figures.of_run import draw, request, subjects
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
 from benchsuite.report.sweeps import sweeps
-from benchsuite.report.theme import Look, common_start_note
 from benchsuite.report.words import counted
 
 MOST_DRAWN = 400
@@ -41,7 +39,7 @@ class PageFigures:
     undrawn: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
 class FigureWriter:
     """Draw the figures of a run into its page. Use it with `theme.applied()`.
 
@@ -50,7 +48,6 @@ class FigureWriter:
     """
 
     cells: Cells
-    looks: Mapping[str, Look]
     tips: Mapping[str, str]
     sheet: StyleSheet
     key: str
@@ -72,30 +69,26 @@ class FigureWriter:
         figures.first = next(beside, None)
         first = KINDS[figures.first.kind] if figures.first else None
         shown = {first.kind, first.view} if first and first.of != "sweeps" else set()
-        if first is None or first.of != "run":
-            for kind in self._open(kinds, shown, names=len(names_of(main)), first=first):
-                figures.open += self._parts(kind, main, PAGE, phone=kind.of != "sweeps")
-                shown.add(kind.kind)
-        others = [group for group in self.cells.groups if group.cells is not main]
+        of_run = first is not None and first.of == "run"  # of whose groups one is as good as another
+        for kind in () if of_run else _open(kinds, shown, names=len(names_of(main)), first=first):
+            figures.open += self._parts(kind, main, PAGE, phone=kind.of != "sweeps")
+            shown.add(kind.kind)
+        others = [] if of_run else [group for group in self.cells.groups if group.cells is not main]
         sums = accumulate(len(group.cells) for group in others)
         drawable = [group for group, taken in zip(others, sums, strict=True) if taken <= room]
-        if first and first.of == "run":  # of whose groups one is as good as another for all else
-            others = drawable = []
         if len(drawable) < len(others):
             figures.undrawn = _undrawn(sum(len(group.cells) for group in others[len(drawable) :]))
         for kind in (kind for kind in kinds if kind.kind not in shown):
             parts = list(self._parts(kind, main, PAGE))
             for group in drawable if kind.of == "groups" and not kind.every_group else ():
-                parts += [
-                    replace(part, title=f"{kind.title}: {group.title}")
-                    for part in self._parts(kind, group.cells, PAGE, switch=False)
-                ]
+                again = self._parts(kind, group.cells, PAGE, switch=False)
+                parts += [replace(part, title=f"{kind.title}: {group.title}") for part in again]
             if parts:
                 figures.folded[kind] = parts
-        again = [kind for kind in FIGURES if kind.every_group and kind in kinds]
+        every = [kind for kind in FIGURES if kind.every_group and kind in kinds]
         for group in drawable:
-            parts = [part for kind in again for part in self._parts(kind, group.cells, PAGE, switch=False)]
-            figures.groups.append((group, parts))
+            of_group = (self._parts(kind, group.cells, PAGE, switch=False) for kind in every)
+            figures.groups.append((group, [part for parts in of_group for part in parts]))
         return figures
 
     def _beside(self, kinds: Sequence[FigureKind]) -> list[FigureKind]:
@@ -105,76 +98,67 @@ class FigureWriter:
         may = [kind for kind in kinds if kind.beside and (kind.of != "sweeps" or about)]
         return sorted(may, key=lambda kind: kind.beside)
 
-    def _open(
-        self, kinds: Sequence[FigureKind], shown: Collection[str], *, names: int, first: FigureKind | None
-    ) -> list[FigureKind]:
-        """Kinds that stand open under the answer, of a group with so many names."""
-        # Growth with resolution would have a line for every value of the axis beside the answer.
-        hidden = {*shown, "scaling"} if first and first.of == "sweeps" else {*shown}
-        may = [kind for kind in kinds if kind.open and kind.kind not in hidden]
-        return sorted((kind for kind in may if names <= (kind.longest or names)), key=lambda kind: kind.open)
-
     def _parts(
-        self,
-        kind: FigureKind,
-        group: Sequence[Point],
-        layout: Layout,
-        *,
-        phone: bool = False,
+        self, kind: FigureKind, group: Sequence[Point], layout: Layout, *, phone: bool = False,
         switch: bool = True,
-    ) -> Iterator[FigurePart]:
+    ) -> Iterator[FigurePart]:  # fmt: skip
         """The figures of one kind: of this group, of the whole run, or one for each sweep over an axis.
 
         Args:
             phone: also as wide as a phone.
             switch: with a view of each kernel, where the kind shows one.
         """
-        options = Options(reference=self.cells.reference)
-        if kind.of == "sweeps" and layout == HALF:
-            options = replace(options, metric="throughput")
-        for i, subject in enumerate(subjects(self.cells, kind, options)):
+        half = layout == HALF
+        metric = "throughput" if half and kind.of == "sweeps" else None
+        for i, subject in enumerate(subjects(self.cells, kind, request(self.cells, layout, metric=metric))):
             if kind.of == "groups" and subject.cells is not group:
                 continue
-            key = f"{self.key}-{kind.kind}" + (f"-{i}" if i else "") + ("-half" if layout == HALF else "")
+            key = f"{self.key}-{kind.kind}" + (f"-{i}" if i else "") + ("-half" if half else "")
             # Tooltips are a fifth of a figure.
-            tips = self.tips if switch and (kind.of != "sweeps" or layout == HALF) else {}
-            views = list(self._views(kind, subject, layout, key, tips, phone=phone, switch=switch))
+            tips = self.tips if switch and (kind.of != "sweeps" or half) else {}
+            views = tuple(self._views(kind, subject, key, tips, phone=phone, switch=switch))
             by = ("Kernel" if kind.by_kernel else "Against") if len(views) > 1 else ""
-            sweep = subject.options.sweep
+            sweep = subject.sweep
             title = f"Over {sweep.title}{f': {sweep.apart}' if sweep.apart else ''}" if sweep else kind.title
             if views:
-                yield FigurePart(key, kind.kind, title, tuple(views), by)
+                yield FigurePart(key, kind.kind, title, views, by)
 
     def _views(
-        self, kind: FigureKind, subject: FigureSubject, layout: Layout, key: str, tips: Mapping[str, str], *,
-        phone: bool, switch: bool,
+        self, kind: FigureKind, subject: FigureRequest, key: str, tips: Mapping[str, str], *, phone: bool,
+        switch: bool,
     ) -> Iterator[View]:  # fmt: skip
         """The pictures of a figure, the first also for a phone; none where there is nothing to show."""
-        several = [("MACs", kind, subject.options)]
+        several = [("MACs", kind, subject)]
         if kind.view:
-            several.append(("Published accuracy", KINDS[kind.view], subject.options))
+            several.append(("Published accuracy", KINDS[kind.view], subject))
         if kind.by_kernel:
             kernels = kernels_of(subject.cells)[: None if switch else 1]
-            several = [(one, kind, replace(subject.options, kernel=one)) for one in kernels]
-        for number, (label, drawn, options) in enumerate(several):
-            drawing = drawn.draw(subject.cells, self.looks, layout, options)
+            several = [(kernel, kind, replace(subject, kernel=kernel)) for kernel in kernels]
+        for number, (label, drawn, of) in enumerate(several):
+            drawing = draw(self.cells, drawn, of)
             if drawing is None:
                 continue
-            narrow = drawn.draw(subject.cells, self.looks, PHONE, options) if phone and not number else None
+            small = replace(of, layout=PHONE)
+            narrow = draw(self.cells, drawn, small) if phone and not number else None
             yield View(
                 label,
                 self._svg(drawing, f"{key}-{number}", {} if number else tips),
-                drawing.caption + common_start_note(self.looks),
+                drawing.caption,
                 self._svg(narrow, f"{key}-{number}-p", {}) if narrow else None,
             )
 
     def _svg(self, drawing: Drawing, key: str, tips: Mapping[str, str]) -> Markup:
-        drawing = flagged(drawing, self._suspicious)
         return inline(drawing.figure, key, drawing.alt, tips, self.sheet, self.prefix)
 
-    @cached_property
-    def _suspicious(self) -> frozenset[str]:
-        return frozenset(point.cell for point in self.cells.points if point.flags)
+
+def _open(
+    kinds: Sequence[FigureKind], shown: Collection[str], *, names: int, first: FigureKind | None
+) -> list[FigureKind]:
+    """Kinds that stand open under the answer, of a group with so many names."""
+    # Growth with resolution would have a line for every value of the axis beside the answer.
+    hidden = {*shown, "scaling"} if first and first.of == "sweeps" else {*shown}
+    may = [kind for kind in kinds if kind.open and kind.kind not in hidden]
+    return sorted((kind for kind in may if names <= (kind.longest or names)), key=lambda kind: kind.open)
 
 
 def _undrawn(cells: int) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from benchsuite.findings.operator_kinds import OTHER, kind_of_work
-from benchsuite.format import byte_size, si
+from benchsuite.format import si
 from benchsuite.report.figures.bars import WAITS, Bar, stacked
-from benchsuite.report.figures.choose import Drawn, FigureRequest, chosen, fullest
+from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest
 from benchsuite.report.points import Point
 from benchsuite.report.words import joined, pixels
 from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
@@ -16,7 +16,6 @@ from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
 WORKS = "device works"
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
 MOST_KINDS = 6
-RESERVED = "reserved by the allocator"
 
 Parts = Mapping[str, float]
 
@@ -29,9 +28,8 @@ def memory(request: FigureRequest) -> Drawn | None:
 
 def training(request: FigureRequest) -> Drawn | None:
     """Forward, backward and optimizer's seconds of a training step; None where they were not timed."""
-    return _wholes(
-        request, _step, "s", "Time of a training step", "A bar sums the medians of the parts of a step."
-    )
+    caption = "A bar sums the medians of the parts of a step."
+    return _wholes(request, _step, "s", "Time of a training step", caption)
 
 
 def energy(request: FigureRequest) -> Drawn | None:
@@ -41,23 +39,23 @@ def energy(request: FigureRequest) -> Drawn | None:
 
 
 def device(request: FigureRequest) -> Drawn | None:
-    """Wall time of a step beside the time that the device works; None where none was watched, as on a CPU."""
-    cells, looks, layout, options = request
-    bars = _watched(chosen(cells, options))
-    if not bars:
-        return None
+    """Wall time of a step beside the time that the device works; None where none was watched, as on a CPU.
 
-    def formatted(bar: Bar) -> str:
-        return si(bar.point.latency.value, "s", 3) + (", launch-bound" if _bound(bar) else "")
-
+    Cells that wait longest for their wall time come first.
+    """
+    bars = []
+    for point in request.chosen:
+        wall, works = point.latency.value, _number(point, "busy_s")
+        if works > 0 and point.latency.known:
+            total = si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "")
+            bars.append(Bar(point, {WORKS: works, WAITS: max(0.0, wall - works)}, total=total))
+    bars.sort(key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
     caption = (
         "On the right the wall time of a step. It is launch-bound, and says more of the host, where it is "
         f"more than {LAUNCH_BOUND:g} times as long as the device works."
     )
-    return stacked(
-        bars, looks, layout, unit="s", axis="Share of the wall time of a step", caption=caption,
-        formatted=formatted, share=True,
-    )  # fmt: skip
+    axis = "Share of the wall time of a step"
+    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
 
 
 def operators(request: FigureRequest) -> Drawn | None:
@@ -65,16 +63,12 @@ def operators(request: FigureRequest) -> Drawn | None:
 
     Kernels are counted where there are any, on a GPU, and operators elsewhere.
     """
-    cells, looks, layout, options = request
-    profiled = [point for point in chosen(cells, options) if point.profile]
+    profiled = [point for point in request.chosen if point.profile]
     what = "kernel" if any(op.kind == "kernel" for p in profiled for op in p.profile) else "operator"
-    profiled = [point for point in profiled if any(op.kind == what and op.share > 0 for op in point.profile)]
-    if not profiled:
-        return None
+    ops = [(p, [op for op in p.profile if op.kind == what and op.share > 0]) for p in profiled]
     members: dict[str, dict[str, float]] = {}
-    for op in (op for point in profiled for op in point.profile if op.kind == what):
-        of_kind = members.setdefault(kind_of_work(op.name), {})
-        name = op.name.removeprefix("aten::")
+    for op in (op for _, found in ops for op in found):
+        of_kind, name = members.setdefault(kind_of_work(op.name), {}), op.name.removeprefix("aten::")
         of_kind[name] = of_kind.get(name, 0.0) + op.share
     kinds = sorted((kind for kind in members if kind != OTHER), key=lambda kind: -sum(members[kind].values()))
     kinds = kinds[:MOST_KINDS]
@@ -85,45 +79,33 @@ def operators(request: FigureRequest) -> Drawn | None:
     if what == "operator":
         largest = {kind: sorted(members[kind], key=lambda name: -members[kind][name])[:3] for kind in kinds}
         caption += f" Here {'; '.join(f'{kind}: {joined(names)}' for kind, names in largest.items())}."
-    return stacked(
-        [Bar(point, _shares(point, what, kinds)) for point in profiled], looks, layout, unit="s",
-        axis=f"Share of the own time of all {what}s", caption=caption,
-        formatted=lambda bar: si(bar.total, "s", 3), share=True,
-    )  # fmt: skip
+    bars = []
+    for point, found in ops:
+        seconds = {kind: sum(op.seconds for op in found if kind_of_work(op.name) == kind) for kind in kinds}
+        if found:  # what the profile does not name is other work
+            other = max(0.0, found[0].seconds / found[0].share - sum(seconds.values()))
+            bars.append(Bar(point, {**seconds, OTHER: other}))
+    axis = f"Share of the own time of all {what}s"
+    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
 
 
 def _wholes(
-    request: FigureRequest,
-    parts_of: Callable[[Point], Parts],
-    unit: str,
-    axis: str,
-    caption: str,
+    request: FigureRequest, parts_of: Callable[[Point], Parts], unit: str, axis: str, caption: str
 ) -> Drawn | None:
     """Bars of the resolution that most cells have one at, the longest first, each with its total."""
-    cells, looks, layout, options = request
+    cells = [point for point in request.chosen if sum(parts_of(point).values()) > 0]
+    memory = unit == "B"
     bars = [
-        Bar(p, parts_of(p), _marks(p) if parts_of is _memory else {})
-        for p in fullest([point for point in chosen(cells, options) if sum(parts_of(point).values()) > 0])
+        Bar(p, parts_of(p), _number(p, "peak_reserved_bytes", 0.0) if memory else 0.0) for p in fullest(cells)
     ]
-    if not bars:
-        return None
-    bars.sort(key=lambda bar: -bar.total)
-    text = f"At {pixels(bars[0].point.resolution)}. {caption}"
-
-    def formatted(bar: Bar) -> str:
-        return byte_size(bar.total, 3) if unit == "B" else si(bar.total, unit, 3)
-
-    return stacked(bars, looks, layout, unit=unit, axis=axis, caption=text, formatted=formatted)
+    bars.sort(key=lambda bar: -bar.length)
+    at = f"At {pixels(bars[0].point.resolution)}. " if bars else ""
+    return stacked(request, bars, unit=unit, axis=axis, caption=f"{at}{caption}")
 
 
-def _number(point: Point, key: str) -> float:
-    return point.metrics[key].value
-
-
-def _marks(point: Point) -> dict[str, float]:
-    """Memory that the allocator reserved, which is no part of the peak."""
-    reserved = _number(point, "peak_reserved_bytes")
-    return {RESERVED: reserved} if reserved > 0 else {}
+def _number(point: Point, key: str, missing: float = math.nan) -> float:
+    value = point.metrics[key].value
+    return missing if math.isnan(value) else value
 
 
 def _memory(point: Point) -> Parts:
@@ -142,9 +124,9 @@ def _memory(point: Point) -> Parts:
 
 
 def _step(point: Point) -> Parts:
-    parts = {part: _number(point, f"{part}_s") for part in ("forward", "backward", "optimizer")}
-    known = not (math.isnan(parts["forward"]) or math.isnan(parts["backward"]))
-    return {part: 0.0 if math.isnan(value) else value for part, value in parts.items()} if known else {}
+    if math.isnan(_number(point, "forward_s")) or math.isnan(_number(point, "backward_s")):
+        return {}
+    return {part: _number(point, f"{part}_s", 0.0) for part in ("forward", "backward", "optimizer")}
 
 
 def _energy(point: Point) -> Parts:
@@ -155,24 +137,3 @@ def _energy(point: Point) -> Parts:
         return {WHOLE: total}
     idle = min(total, idle_w / point.throughput.value)
     return {IDLE: idle, BEYOND: total - idle}
-
-
-def _watched(cells: Sequence[Point]) -> list[Bar]:
-    """Bars of the cells whose device time is known, those that wait longest for their wall time first."""
-    bars = [
-        Bar(p, {WORKS: works, WAITS: max(0.0, p.latency.value - works)})
-        for p in cells
-        if (works := _number(p, "busy_s")) > 0 and p.latency.known
-    ]
-    return sorted(bars, key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
-
-
-def _shares(point: Point, what: str, kinds: Sequence[str]) -> Parts:
-    """Seconds by kind of work; what the profile does not name is other work."""
-    ops = [op for op in point.profile if op.kind == what and op.share > 0]
-    seconds = {kind: sum(op.seconds for op in ops if kind_of_work(op.name) == kind) for kind in kinds}
-    return {**seconds, OTHER: max(0.0, ops[0].seconds / ops[0].share - sum(seconds.values()))}
-
-
-def _bound(bar: Bar) -> bool:
-    return launch_bound(bar.point.latency.value, bar.parts[WORKS])

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from benchsuite.format import byte_size, si, significant
-from benchsuite.report.canvas import measure
+from benchsuite.report.canvas import measure, text_size
 from benchsuite.report.theme import MUTED
 from benchsuite.results.metrics import Metric
 
 ALIKE = 1e-9
 """Share by which values differ that are one value to a reader, and nearly one to a float."""
+PAD = 0.04
+"""Share of an axis of labelled values that is free at both ends."""
 
 
 def title_of(metric: Metric) -> str:
@@ -44,14 +46,13 @@ class Scale:
 
     Attributes:
         lo, hi: limits, padding included.
-        ticks: within the range of the data, not of the strip for failures.
         slot: where 0 stands on a logarithmic axis, and `wall` what parts it from the others; 0 without it.
     """
 
     log: bool
     lo: float
     hi: float
-    ticks: tuple[float, ...]
+    ticks: tuple[float, ...] = ()
     slot: float = 0.0
     wall: float = 0.0
 
@@ -61,23 +62,20 @@ class Scale:
         return math.log10(self.hi / self.lo) if self.log else self.hi - self.lo
 
     def place(self, value: float) -> float:
-        """The value to draw at, within the limits."""
-        return min(max(value or self.slot, self.lo), self.hi)
-
-    def share(self, value: float) -> float:
-        """Place of a value, 0 at `lo` and 1 at `hi`."""
-        lo, hi, value = (math.log(v) if self.log else v for v in (self.lo, self.hi, value))
-        return (value - lo) / (hi - lo)
+        """The value to draw at."""
+        return value or self.slot
 
     def at(self, share: float) -> float:
-        """The value at a share of the axis: the inverse of `share`."""
-        if self.log:
-            return math.exp(math.log(self.lo) + share * (math.log(self.hi) - math.log(self.lo)))
-        return self.lo + share * (self.hi - self.lo)
+        """The value at a share of the axis: 0 at `lo`, 1 at `hi`."""
+        return self.lo * (self.hi / self.lo) ** share if self.log else self.lo + share * (self.hi - self.lo)
 
-    def extended(self, below: float = 0.0, above: float = 0.0) -> Scale:
-        """The same scale with free room, in shares of the present length, for what has no value."""
-        return Scale(self.log, self.at(-below), self.at(1 + above), self.ticks, self.slot, self.wall)
+    def limited(self, lo: float, hi: float, unit: str, most_ticks: int = 6) -> Scale:
+        """The same kind of scale with these limits and ticks within them."""
+        ticks = (_log_ticks if self.log else _linear_ticks)(lo, hi, unit, most_ticks)
+        least = (
+            self.slot * (hi / lo) ** 0.08 if self.slot else lo
+        )  # a tick nearer to that of 0 would touch it
+        return replace(self, lo=lo, hi=hi, ticks=tuple(tick for tick in ticks if tick >= least))
 
 
 def wants_log(values: Sequence[float]) -> bool:
@@ -109,22 +107,10 @@ def scale(
     shown = [slot or min(positive), *positive] if log else known
     lo, hi = min(shown), max(shown)
     if hi - lo <= ALIKE * max(abs(lo), abs(hi)):
-        lo, hi = (lo * 0.9, hi * 1.1) if lo else (-1.0, 1.0)
-        lo, hi = min(lo, hi), max(lo, hi)
-    bare = Scale(log, lo, hi, ())
+        lo, hi = sorted((lo * 0.9, hi * 1.1)) if lo else (-1.0, 1.0)
+    bare = Scale(log, lo, hi, slot=slot, wall=wall)
     lo, hi = bare.at(-pad), bare.at(1 + pad)
-    if min(known) >= 0:
-        lo = max(lo, 0.0)
-    return limited(log, lo, hi, unit, most_ticks, slot, wall)
-
-
-def limited(
-    log: bool, lo: float, hi: float, unit: str, most_ticks: int = 6, slot: float = 0.0, wall: float = 0.0
-) -> Scale:
-    """The scale with these limits."""
-    ticks = _log_ticks(lo, hi, unit, most_ticks) if log else _linear_ticks(lo, hi, unit, most_ticks)
-    least = slot * (hi / lo) ** 0.08 if slot else lo  # a tick nearer to that of 0 would touch it
-    return Scale(log, lo, hi, tuple(tick for tick in ticks if tick >= least), slot, wall)
+    return bare.limited(max(lo, 0.0) if min(known) >= 0 else lo, hi, unit, most_ticks)
 
 
 def _log_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:
@@ -140,7 +126,7 @@ def _log_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:
             if len(ticks) <= most:
                 break
         ticks = ticks[:: max(1, math.ceil(len(ticks) / most))]
-    return ticks if len(ticks) > 1 else _linear_ticks(lo, hi, unit, most)
+    return ticks if len(ticks) > 2 else _linear_ticks(lo, hi, unit, most)
 
 
 def _linear_ticks(lo: float, hi: float, unit: str, most: int) -> list[float]:
@@ -161,47 +147,19 @@ def apply(ax: Axes, side: Literal["x", "y"], scale: Scale, unit: str, *, labels:
     axis = ax.xaxis if side == "x" else ax.yaxis
     ax.set(**{f"{side}scale": "log" if scale.log else "linear", f"{side}lim": (scale.lo, scale.hi)})
     slot = [scale.slot] if scale.slot else []
-    axis.set_major_locator(FixedLocator([*slot, *scale.ticks]))
+    ticks = [*slot, *scale.ticks]
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     texts = [*("0" for _ in slot), *(tick_text(tick, unit) for tick in scale.ticks)]
+    texts = _spaced(ax, ticks, texts) if side == "x" else texts
     axis.set_major_formatter(FixedFormatter(texts) if labels else NullFormatter())
     if slot:
         line = ax.axvline if side == "x" else ax.axhline
         line(scale.wall, color=MUTED, linewidth=0.7, linestyle=(0, (1, 2)), zorder=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Positions:
-    """Places of labelled values on an axis from 0 to 1.
-
-    Attributes:
-        places: label → position, in rising order.
-    """
-
-    PAD: ClassVar[float] = 0.04
-    places: Mapping[str, float]
-
-    def across(self, label: str, width: float) -> float:
-        """Place of a value in axes that are `width` points wide."""
-        return (self.places[label] + self.PAD) / (1 + 2 * self.PAD) * width
-
-    def apply(self, ax: Axes, width: float, size: float) -> None:
-        """Set the ticks of axes that are `width` points wide, without the labels that would touch others."""
-        ax.set_xlim(-self.PAD, 1 + self.PAD)
-        ax.xaxis.set_major_locator(FixedLocator(list(self.places.values())))
-        length = width / (1 + 2 * self.PAD)
-        labels, free = [], -math.inf
-        for text, position in self.places.items():
-            half = measure(text, size)[0] / 2 + 3
-            fits = position * length - half >= free
-            labels.append(text if fits else "")
-            if fits:
-                free = position * length + half
-        ax.xaxis.set_major_formatter(FixedFormatter(labels))
-
-
-def positions(values: Mapping[str, float], *, log: bool | None = None) -> Positions:
-    """Places of labelled values; even ones where two are the same number.
+def positions(values: Mapping[str, float], *, log: bool | None = None) -> dict[str, float]:
+    """Label → place on an axis from 0 to 1, in rising order; even places where two are the same number.
 
     Args:
         values: label → number, at least two labels.
@@ -216,4 +174,22 @@ def positions(values: Mapping[str, float], *, log: bool | None = None) -> Positi
     elif log:
         numbers = [math.log(number) for number in numbers]
     first, last = numbers[0], numbers[-1]
-    return Positions({k: (n - first) / (last - first) for k, n in zip(ordered, numbers, strict=True)})
+    return {label: (n - first) / (last - first) for label, n in zip(ordered, numbers, strict=True)}
+
+
+def apply_positions(ax: Axes, places: Mapping[str, float]) -> None:
+    """Give the x axis ticks at these places."""
+    ax.set_xlim(-PAD, 1 + PAD)
+    ax.xaxis.set_major_locator(FixedLocator(list(places.values())))
+    ax.xaxis.set_major_formatter(FixedFormatter(_spaced(ax, list(places.values()), list(places))))
+
+
+def _spaced(ax: Axes, ticks: Sequence[float], texts: Sequence[str]) -> list[str]:
+    """Texts of the ticks of an x axis, empty where one would touch the one before it."""
+    labels, free = [], -math.inf
+    for tick, text in zip(ticks, texts, strict=True):
+        middle, half = ax.get_xaxis_transform().transform((tick, 0))[0], measure(text, text_size())[0] / 2 + 3
+        fits = middle - half >= free
+        labels.append(text if fits else "")
+        free = middle + half if fits else free
+    return labels

@@ -13,12 +13,11 @@ from matplotlib.patches import Rectangle
 
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
-from benchsuite.report.canvas import measure, text_size
+from benchsuite.report.canvas import NamedMarks, Panel, grid, mark_size, measure, text_size
 from benchsuite.report.figures.choose import (
     MANY,
     Drawn,
     FigureRequest,
-    chosen,
     ends,
     evenly,
     faded,
@@ -26,12 +25,11 @@ from benchsuite.report.figures.choose import (
     too_many,
     without_number,
 )
-from benchsuite.report.figures.layout import Layout, Panel, grid
-from benchsuite.report.figures.scales import Scale, apply, limited, scale, title_of
-from benchsuite.report.figures.styles import LITV2
+from benchsuite.report.figures.layout import LITV2, Layout
+from benchsuite.report.figures.scales import Scale, apply, scale, title_of
 from benchsuite.report.label_places import Box, around, segment
 from benchsuite.report.points import Point, kernels_of, names_of, noise_of, resolutions_of
-from benchsuite.report.theme import MUTED, Look, fills
+from benchsuite.report.theme import MUTED, Look, crossing, fills
 from benchsuite.report.words import counted, pixels, some
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
@@ -42,8 +40,9 @@ FEW, MOST, SMALL, NEAR = 30, 0.7, 0.4, 1.15
 and how far it reaches beyond them, as a ratio."""
 MOST_TEXT = 0.2
 """Share of a panel that the names of its marks may take; a legend has them where it is more."""
-MOST_SHARED = 2.5
-"""Length of an axis that all panels share, in lengths of the longest that one of them needs."""
+MOST_SHARED, MOST_STACKED = 2.5, 1.5
+"""Length of an axis that panels share, in lengths of the longest that one of them needs; and where panels
+stand on top of each other, as these are low."""
 
 
 def scatter(request: FigureRequest) -> Drawn | None:
@@ -51,59 +50,63 @@ def scatter(request: FigureRequest) -> Drawn | None:
 
     Where most of many marks lie close to each other, a second panel enlarges that part.
     """
-    cells, looks, layout, options = request
-    metric = METRICS[options.metric or "throughput"]
-    cells = chosen(cells, options)
+    cells, looks, layout = request.chosen, request.looks, request.layout
+    metric = METRICS[request.metric or "throughput"]
     drawn = [p for p in cells if p.metrics[metric.key].known and not math.isnan(p.macs)]
-    if len(names_of(drawn)) < 2:
+    names = names_of(drawn)
+    if len(names) < 2:
         return None
     resolutions = evenly(resolutions_of(drawn), MOST_PANELS)
-    shown = [[p for p in drawn if p.resolution == resolution] for resolution in resolutions]
-    dense = _dense(shown[0]) if len(shown) == 1 else []
-    views = [*shown, dense] if dense else shown
+    views = [[p for p in drawn if p.resolution == resolution] for resolution in resolutions]
+    dense = _dense(views[0]) if len(views) == 1 else []
+    views += [dense] if dense else []
     columns = layout.panels(len(views))
-    few = layout.narrow or columns > 1
-    xs = _scales([[p.macs for p in view] for view in views], "MAC", few, pad=0.1, apart=bool(dense))
+    # Panels on top of each other are low, and in a narrow column they are small in both directions.
+    most = [0.0 if dense else MOST_STACKED if low else MOST_SHARED for low in (layout.narrow, columns == 1)]
+    ticks = (5 if layout.narrow or columns > 1 else 6, 6 if columns == 1 else 5)
     speeds = [ends(p.metrics[metric.key] for p in view) for view in views]
-    ys = _scales(speeds, metric.unit, columns == 1, pad=0.05, apart=bool(dense))
+    xs = _scales([[p.macs for p in view] for view in views], "MAC", ticks[0], pad=0.1, most=most[0])
+    ys = _scales(speeds, metric.unit, ticks[1], pad=0.05, most=most[1])
+    one_x, one_y = len(set(xs)) == 1, len(set(ys)) == 1
     left = 8 + text_size() * 2 + measure("200 k", text_size())[0]
-    shared = len(set(xs)) == len(set(ys)) == 1
-    filled = fills(kernels_of(cells))
     height = _height(layout, len(views), columns, bool(dense))
+    filled = fills(kernels_of(cells))
     band = max(height * 2 * math.log10(1 + noise_of(drawn)) / y.span for y in ys)
-    handles = _handles(drawn, filled, band, layout)
-    named = {look.label: name for name, look in looks.items() if name in names_of(drawn)}
-    area = sum(math.prod(measure(text, text_size())) for text in named)
-    crossed = draw.crossed_handles([looks[name] for name in named.values()])
-    listed = len(named) <= MANY and area > MOST_TEXT * height * (layout.width / columns - left)
-    if listed or crossed:
-        handles += crossed or [draw.mixer_handle(looks[name], line=False) for name in named.values()]
-    canvas, panels = grid(
+    listed = _names_listed([looks[name].label for name in names], height * (layout.width / columns - left))
+    figure, panels = grid(
         layout,
         len(views),
         columns=columns,
         height=height,
-        handles=handles,
+        handles=[
+            *_handles(drawn, filled, band, layout),
+            *(draw.look_handles(look for name, look in looks.items() if name in names) if listed else []),
+        ],
         left=left,
-        gap=14.0 if shared else left - 8,
-        between=20.0 if shared else 32.0 if layout.narrow else 36.0,
+        gap=14.0 if one_y else left - 8,
+        between=20.0 if one_x else 32.0 if layout.narrow else 36.0,
     )
     unnamed: set[str] = set()
     for panel, here, x, y in zip(panels, views, xs, ys, strict=True):
         lowest = panel.row == panels[-1].row
-        apply(panel.ax, "x", x, "MAC", labels=lowest or not shared)
-        apply(panel.ax, "y", y, metric.unit, labels=panel.column == 0 or not shared)
+        apply(panel.ax, "x", x, "MAC", labels=lowest or not one_x)
+        apply(panel.ax, "y", y, metric.unit, labels=panel.column == 0 or not one_y)
         panel.ax.set_title(pixels(here[0].resolution) + (", enlarged" if here is dense else ""))
-        if lowest:
-            panel.ax.set_xlabel(title_of(METRICS["macs"]))
-        if panel.column == 0:
-            panel.ax.set_ylabel(title_of(metric))
-        elsewhere = set(names_of(drawn if listed or crossed else () if here is dense else dense))
-        plot = _Plot(panel, x, y, metric, looks, filled)
-        frame = [plot.framed(xs[1], ys[1])] if dense and here is not dense else []
+        panel.ax.set_xlabel(title_of(METRICS["macs"]) if lowest else "")
+        panel.ax.set_ylabel(title_of(metric) if panel.column == 0 else "")
+        frame = [_framed(panel, xs[1], ys[1])] if dense and here is not dense else []
+        elsewhere = names if listed else [] if here is dense else names_of(dense)
         where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
-        unnamed |= {f"{name}{where}" for name in plot.draw(here, elsewhere, frame, many=too_many(drawn))}
-    return canvas, _caption(cells, drawn, resolutions, metric, unnamed, shared=shared, enlarged=bool(dense))
+        plot = _Plot(panel, here, x, metric, looks, filled)
+        unnamed |= {f"{name}{where}" for name in plot.draw(elsewhere, frame, many=too_many(drawn))}
+    caption = _caption(drawn, resolutions, metric, unnamed, shared=one_x and one_y, enlarged=bool(dense))
+    return figure, caption + without_number([p for p in cells if p.resolution in resolutions])
+
+
+def _names_listed(labels: Sequence[str], room: float) -> bool:
+    """True if the legend has the names: they are two arguments, or would take too much of a panel's room."""
+    area = sum(math.prod(measure(label, text_size())) for label in labels)
+    return bool(crossing(labels)) or (len(labels) <= MANY and area > MOST_TEXT * room)
 
 
 def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
@@ -118,29 +121,26 @@ def _height(layout: Layout, panels: int, columns: int, dense: bool) -> float:
 
 
 def _scales(
-    panels: Sequence[Sequence[float]], unit: str, few: bool, *, pad: float, apart: bool
+    panels: Sequence[Sequence[float]], unit: str, ticks: int, *, pad: float, most: float
 ) -> list[Scale]:
     """Logarithmic scales on which equal distances are equal ratios in all panels.
 
-    The limits are the same, too, unless that would squeeze the marks of every panel (`MOST_SHARED`).
+    The limits are the same, too, unless that would squeeze the marks of every panel.
 
     Args:
         pad: share of a common axis that is free at both ends.
-        apart: give every panel the scale of its own marks, as one enlarges a part of another.
+        most: length of a common axis, in lengths of the longest that one of the panels needs; 0 gives every
+            panel its own, as one enlarges a part of another.
     """
-    ticks = 5 if few else 6
     own = [scale(values, unit, pad=0.12, most_ticks=ticks, log=True) for values in panels]
-    if apart:
+    if not most:
         return own
+    longest = max(one.span for one in own)
     whole = scale([value for values in panels for value in values], unit, pad=pad, most_ticks=ticks, log=True)
-    if whole.span <= MOST_SHARED * max(one.span for one in own):
+    if whole.span <= most * longest:
         return [whole] * len(own)
-    half = 10 ** (max(one.span for one in own) / 2)
-    middles = [math.sqrt(one.lo * one.hi) for one in own]
-    return [
-        limited(True, middle / half, middle * half, unit, ticks, one.slot, one.wall)
-        for one, middle in zip(own, middles, strict=True)
-    ]
+    half = 10 ** (longest / 2)
+    return [one.limited(one.at(0.5) / half, one.at(0.5) * half, unit, ticks) for one in own]
 
 
 def _dense(cells: Sequence[Point]) -> list[Point]:
@@ -149,64 +149,61 @@ def _dense(cells: Sequence[Point]) -> list[Point]:
     None where that range is no small part of the whole.
     """
     known = sorted((p for p in cells if p.macs > 0), key=lambda p: p.macs)
-    if len(cells) < FEW:
-        return []
     size = math.ceil(MOST * len(cells))
-    starts = range(len(known) - size + 1)
-    if not starts:
+    if len(cells) < FEW or len(known) < size:
         return []
+    starts = range(len(known) - size + 1)
     start = min(starts, key=lambda i: known[i + size - 1].macs / known[i].macs)
     low, high = known[start].macs, known[start + size - 1].macs
-    whole = math.log(known[-1].macs / known[0].macs)
-    if math.log(high / low) >= SMALL * whole:
+    if math.log(high / low) >= SMALL * math.log(known[-1].macs / known[0].macs):
         return []
     return [p for p in known if low / NEAR <= p.macs <= high * NEAR]
 
 
+def _framed(panel: Panel, x: Scale, y: Scale) -> Box:
+    """Draw a frame around what another panel enlarges; its place in points."""
+    size = (x.hi - x.lo, y.hi - y.lo)
+    panel.ax.add_patch(Rectangle((x.lo, y.lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8))
+    return Box(*panel.at(x.lo, y.lo), *panel.at(x.hi, y.hi))
+
+
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """One panel: where its cells stand, and how they look."""
+    """One panel: its cells, and how they look."""
 
     panel: Panel
+    cells: Sequence[Point]
     x: Scale
-    y: Scale
     metric: Metric
     looks: Mapping[str, Look]
     filled: Mapping[str, str]
 
-    def at(self, point: Point) -> tuple[float, float]:
-        """Place of a cell in points from the lower left corner."""
-        x, y = self.x.place(point.macs), point.metrics[self.metric.key].value
-        return self.x.share(x) * self.panel.width, self.y.share(y) * self.panel.height
-
     def bar(self, point: Point) -> tuple[float, float] | None:
         """Ends of the interval in points from the lower edge, where it is larger than the mark."""
         value = point.metrics[self.metric.key]
-        low, high = (self.y.share(end) * self.panel.height for end in (value.lo, value.hi))
-        return (low, high) if value.bounded and high - low > 8 else None
+        if not value.bounded:
+            return None
+        low, high = (self.panel.at(self.x.place(point.macs), end)[1] for end in (value.lo, value.hi))
+        return (low, high) if high - low > 8 else None
 
-    def beside(self, point: Point, cells: Sequence[Point]) -> float:
-        """Points to the right of its MACs at which to draw a cell, so that its bar covers no other of its."""
-        own = self.bar(point)
-        here = [p for p in cells if p.name == point.name and abs(self.at(p)[0] - self.at(point)[0]) < 1]
-        bars = {p.kernel: bar for p in here if (bar := self.bar(p))}
-        if own is None or not any(
-            own[0] < bar[1] and bar[0] < own[1] for kernel, bar in bars.items() if kernel != point.kernel
-        ):
-            return 0.0
-        return (sorted(bars).index(point.kernel) - (len(bars) - 1) / 2) * draw.mark_size()
+    def place(self, point: Point) -> float:
+        """Value of the x axis at which to draw a cell: its MACs, or where its bar covers no other of its."""
+        x = self.x.place(point.macs)
+        bars = {
+            p.kernel: bar
+            for p in self.cells
+            if p.name == point.name
+            and math.isclose(p.macs, point.macs, rel_tol=1e-3)
+            and (bar := self.bar(p))
+        }
+        own = bars.pop(point.kernel, None)
+        if own is None or not any(own[0] < high and low < own[1] for low, high in bars.values()):
+            return x
+        turn = sorted([*bars, point.kernel]).index(point.kernel) - len(bars) / 2
+        aside = turn * mark_size() / self.panel.width
+        return x * (self.x.hi / self.x.lo) ** aside if self.x.log else x + aside * self.x.span
 
-    def framed(self, x: Scale, y: Scale) -> Box:
-        """Draw a frame around what another panel enlarges; its place in points."""
-        size = (x.hi - x.lo, y.hi - y.lo)
-        self.panel.ax.add_patch(Rectangle((x.lo, y.lo), *size, fill=False, edgecolor=MUTED, linewidth=0.8))
-        left, right = (self.x.share(end) * self.panel.width for end in (x.lo, x.hi))
-        bottom, top = (self.y.share(end) * self.panel.height for end in (y.lo, y.hi))
-        return Box(left, bottom, right, top)
-
-    def draw(
-        self, cells: Sequence[Point], elsewhere: set[str], taken: Sequence[Box] = (), *, many: bool
-    ) -> set[str]:
+    def draw(self, elsewhere: Sequence[str], taken: Sequence[Box] = (), *, many: bool) -> set[str]:
         """Draw front, marks and names; the names for which there is no room.
 
         Args:
@@ -215,66 +212,47 @@ class _Plot:
             many: colour the telling names only.
         """
         ax = self.panel.ax
-        telling = notable(cells, self.looks) if many else set()
+        telling = notable(self.cells, self.looks) if many else set()
         looks = faded(self.looks, telling) if many else self.looks
-        lines = self._front(cells)
-        signs: list[Box] = []
-        anchors: dict[str, list[tuple[float, float]]] = {}
-        for point in sorted(cells, key=lambda point: -point.throughput.value):
-            look, value = looks[point.name], point.metrics[self.metric.key]
-            aside = self.beside(point, cells)
-            here = self.at(point)[0] + aside, self.at(point)[1]
-            x = self.x.at(here[0] / self.panel.width) if aside else self.x.place(point.macs)
-            earlier = anchors.setdefault(point.name, [])
-            if earlier:  # the same mixer on another kernel
-                draw.stroke(ax, earlier[-1], here, look.color, dotted=True)
-                lines.append(segment(earlier[-1], here))
-            earlier.append(here)
+        marks = NamedMarks(self.panel, looks, taken)
+        marks.lines += self._front()
+        last: dict[str, tuple[float, float]] = {}
+        for point in sorted(self.cells, key=lambda point: -point.throughput.value):
+            value, x, color = point.metrics[self.metric.key], self.place(point), looks[point.name].color
+            here = marks.add(point.name, x, value.value, self.filled[point.kernel], point.cell)
+            if point.name in last:  # the same mixer on another kernel
+                draw.stroke(ax, last[point.name], here, color, dotted=True)
+                marks.lines.append(segment(last[point.name], here))
+            last[point.name] = here
             if bar := self.bar(point):
-                draw.bar(ax, (x, x), (value.lo, value.hi), look.color)
-                lines.append(Box(here[0] - 2, bar[0] - 2, here[0] + 2, bar[1] + 2))
+                draw.bar(ax, (x, x), (value.lo, value.hi), color)
+                marks.lines.append(Box(here[0] - 2, bar[0] - 2, here[0] + 2, bar[1] + 2))
             if not point.exact:
-                draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), look.color, arrow=True)
-                signs.append(around(here[0] + 10, here[1], 5))
-            draw.mark(ax, x, value.value, look, self.filled[point.kernel], point.cell)
+                draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), color, arrow=True)
+                marks.taken.append(around(here[0] + 10, here[1], 5))
             if point.flags:  # room for their sign
-                signs.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
-        names = sorted((name for name in anchors if name not in elsewhere), key=lambda n: n not in telling)
+                marks.taken.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
+        names = sorted((name for name in last if name not in elsewhere), key=lambda name: name not in telling)
+        first = len(telling.intersection(names))
         size = text_size() - (1 if many else 0)
-        placed = draw.name_marks(
-            ax,
-            [looks[name].label for name in names],
-            [anchors[name] for name in names],
-            Box(1, 1, self.panel.width + 4, self.panel.height),
-            size=size,
-            colors=[looks[name].color for name in names] if many else (),
-            taken=[*taken, *signs, *(around(*here, 4) for name in names for here in anchors[name])],
-            first=len(telling.intersection(names)),
-            far=len(telling.intersection(names)) if many else None,
-            avoid=[*lines, *(around(*here, 4) for name in elsewhere for here in anchors.get(name, ()))],
-        )
-        return {name for name, there in zip(names, placed, strict=True) if not there}
+        return marks.name(names, size=size, colored=many, first=first, far=first if many else None)
 
-    def _front(self, cells: Sequence[Point]) -> list[Box]:
+    def _front(self) -> list[Box]:
         """Draw the staircase of exactly counted cells with the band of the noise floor; its segments."""
         sign = 1 if self.metric.better == "higher" else -1
-        known = [(p.macs, p.metrics[self.metric.key].value) for p in cells if p.exact]
+        known = [(p.macs, p.metrics[self.metric.key].value) for p in self.cells if p.exact]
         front = [known[i] for i in pareto_front([(cost, sign * speed) for cost, speed in known])]
         if not front:
             return []
         xs = [*(self.x.place(macs) for macs, _ in front), self.x.hi]
         ys = [*(speed for _, speed in front), front[-1][1]]
-        ax = self.panel.ax
-        noise = noise_of(cells)
+        ax, noise = self.panel.ax, noise_of(self.cells)
         if noise:
             low, high = [y / (1 + noise) for y in ys], [y * (1 + noise) for y in ys]
             ax.fill_between(xs, low, high, step="post", color=MUTED, alpha=0.3, linewidth=0, zorder=1.2)
         ax.plot(xs, ys, drawstyle="steps-post", color=MUTED, linewidth=1, zorder=1.5)
-        spots = [
-            (self.x.share(x) * self.panel.width, self.y.share(y) * self.panel.height)
-            for x, y in zip(xs, ys, strict=True)
-        ]
-        corners = [spots[0]]
+        spots = [self.panel.at(x, y) for x, y in zip(xs, ys, strict=True)]
+        corners = spots[:1]
         for (_, y), (x, above) in pairwise(spots):
             corners += [(x, y), (x, above)]
         return [segment(a, b) for a, b in pairwise(corners)]
@@ -282,8 +260,7 @@ class _Plot:
 
 def _handles(drawn: Sequence[Point], filled: Mapping[str, str], band: float, layout: Layout) -> list[Artist]:
     """Legend entries of the kernels, the front and the noise floor, whose band is so many points wide."""
-    kernels = kernels_of(drawn)
-    found: list[Artist] = [*draw.kernel_handles(kernels, filled)] if len(kernels) > 1 else []
+    found = draw.kernel_handles(kernels_of(drawn), filled)
     if any(point.exact for point in drawn):
         found.append(Line2D([], [], color=MUTED, linewidth=1, label="Pareto front"))
         found += draw.noise_handles(noise_of(drawn), band, narrow=layout.narrow)
@@ -291,7 +268,6 @@ def _handles(drawn: Sequence[Point], filled: Mapping[str, str], band: float, lay
 
 
 def _caption(
-    cells: Sequence[Point],
     drawn: Sequence[Point],
     resolutions: Sequence[int | str],
     metric: Metric,
@@ -303,32 +279,29 @@ def _caption(
     """The caption of the figure.
 
     Args:
-        cells: all that were asked for; `drawn`, those with a place.
         unnamed: names for which there was no room.
         shared: whether all panels have the same axes.
         enlarged: whether the second panel enlarges a part of the first.
     """
-    kernels = kernels_of(drawn)
-    called = noun(point.subject for point in drawn)
-    parts = ["The Pareto front is that of the medians."]
-    if len(resolutions) > 1 and not shared:
-        parts.append("Logarithmic axes of one scale; their ranges differ.")
-    if enlarged:
-        parts.append("The second panel enlarges the frame; its front is of these marks alone.")
-    if len(kernels) > 1:
-        parts.append(f"A dotted line joins the kernels of one {called.single}.")
-    if any(point.metrics[metric.key].bounded for point in drawn):
-        beside = "; of two kernels they stand beside each other" if len(kernels) > 1 else ""
-        parts.append(f"Bars are 95 % confidence intervals, where larger than the mark{beside}.")
-    if not all(point.exact for point in drawn):
-        parts.append("An arrow marks MACs that are a lower bound; such marks are not on the front.")
-    if any(point.macs == 0 for point in drawn):
-        bounds = not all(point.exact for point in drawn if point.macs == 0)
-        parts.append(f"Left of the dotted line stands 0{', also as a lower bound' if bounds else ''}.")
-    if too_many(drawn):
-        parts.append("Coloured are the front, the extremes and the reference.")
-    if unnamed:
-        parts.append(f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.")
-    if len(resolutions) < len(resolutions_of(drawn)):
-        parts.append(f"{len(resolutions)} of {len(resolutions_of(drawn))} resolutions.")
-    return " ".join(parts) + without_number([p for p in cells if p.resolution in resolutions])
+    several = len(kernels_of(drawn)) > 1
+    zero = [point for point in drawn if point.macs == 0]
+    bounds = "" if all(point.exact for point in zero) else ", also as a lower bound"
+    every = resolutions_of(drawn)
+    beside = "; of two kernels they stand beside each other" if several else ""
+    bars = f"Bars are 95 % confidence intervals, where larger than the mark{beside}."
+    sentences = [
+        ("The Pareto front is that of the medians.", True),
+        ("Logarithmic axes of one scale; their ranges differ.", len(resolutions) > 1 and not shared),
+        ("The second panel enlarges the frame; its front is of these marks alone.", enlarged),
+        (f"A dotted line joins the kernels of one {noun(p.subject for p in drawn).single}.", several),
+        (bars, any(point.metrics[metric.key].bounded for point in drawn)),
+        (
+            "An arrow marks MACs that are a lower bound; such marks are not on the front.",
+            not all(point.exact for point in drawn),
+        ),
+        (f"Left of the dotted line stands 0{bounds}.", bool(zero)),
+        ("Coloured are the front, the extremes and the reference.", too_many(drawn)),
+        (f"No room for {counted(len(unnamed), 'name')}: {some(sorted(unnamed), 4)}.", bool(unnamed)),
+        (f"{len(resolutions)} of {len(every)} resolutions.", len(resolutions) < len(every)),
+    ]
+    return " ".join(sentence for sentence, true in sentences if true)

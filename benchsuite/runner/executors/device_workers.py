@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from benchsuite.errors import ExecutorError
@@ -13,73 +12,32 @@ from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
 from benchsuite.runner.executors.executor import WorkerSettings
 from benchsuite.runner.rounds import measure_in_rounds
-from benchsuite.runner.workers import ProcessWorkers, Workers
+from benchsuite.runner.workers import ProcessWorkers
 
 
 class DeviceWorkers:
-    """Worker processes on this machine that measure on one device.
-
-    Attributes:
-        environment: the machine as these processes see it, with the ceilings that were asked for.
-
-    Raises:
-        DeviceError: the device is not there.
-    """
-
-    def __init__(self, settings: WorkerSettings, workers: Workers | None = None) -> None:
-        self._settings = settings
-        self._workers = workers or ProcessWorkers(settings.pythonpath, settings.answers, settings.cores)
-        try:
-            self.environment = self._described()
-        except BaseException:
-            self._workers.close()
-            raise
-
-    def measure(self, cells: Sequence[Cell], stopping: Callable[[], bool]) -> Iterator[Record]:
-        """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
-        return measure_in_rounds(
-            cells,
-            self._settings.measure,
-            self._workers,
-            begins=lambda cell: None,
-            stopping=stopping,
-            planned=self._settings.planned,
-        )
-
-    def close(self) -> None:
-        self._workers.close()
-
-    def _described(self) -> dict[str, Any]:
-        settings = self._settings
-        _, environment = self._workers.describe(
-            settings.device,
-            settings.measure.threads,
-            list(settings.command),
-            settings.measure.memory_limit,
-        )
-        if settings.cores is not None:
-            environment["core_set"] = sorted(settings.cores)
-        if settings.ceilings:
-            environment["ceilings"] = [self._workers.ceilings(settings.device, settings.ceilings)]
-        return environment
-
-
-class CoreSetWorkers:
-    """Device workers on one of several sets of this machine's cores, which another thread may ask to stop.
+    """Worker processes on this machine that measure on one device, on all cores or on a set of them.
 
     Args:
         share: which of how many sets of cores to use; (0, 1) for all.
-        groups: how many groups are measured on this machine at a time.
+        groups: how many groups are measured on this machine at a time; None if nobody here knows.
+        stopping: whether to end soon; another thread may also call `stop`.
     """
 
-    def __init__(self, share: tuple[int, int], groups: int, name: str = "") -> None:
+    def __init__(
+        self,
+        share: tuple[int, int] = (0, 1),
+        groups: int | None = None,
+        name: str = "",
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.name = name
-        self._share, self._groups = share, groups
+        self._share, self._groups, self._stopping = share, groups, stopping
         self._stop = threading.Event()
-        self._workers: DeviceWorkers | None = None
+        self._workers: ProcessWorkers | None = None
 
     def open(self, settings: WorkerSettings) -> dict[str, Any]:
-        """Start the workers; the machine as they see it.
+        """Start the workers; the machine as they see it, with the ceilings that are asked for.
 
         Raises:
             DeviceError: the device is not there.
@@ -87,20 +45,40 @@ class CoreSetWorkers:
         """
         number, count = self._share
         cores = core_sets(count)[number] if count > 1 else None
-        self._workers = DeviceWorkers(replace(settings, cores=cores))
-        return {**self._workers.environment, "groups_on_host": self._groups}
+        self._settings = settings
+        self._workers = ProcessWorkers(settings.pythonpath, settings.answers, cores)
+        device, measure = settings.device, settings.measure
+        try:
+            _, environment = self._workers.describe(
+                device, measure.threads, list(settings.command), measure.memory_limit
+            )
+            if cores is not None:
+                environment["core_set"] = sorted(cores)
+            if settings.ceilings:
+                environment["ceilings"] = [self._workers.ceilings(device, settings.ceilings)]
+        except BaseException:
+            self._workers.close()
+            raise
+        return environment if self._groups is None else {**environment, "groups_on_host": self._groups}
 
     def measure(self, cells: Sequence[Cell]) -> Iterator[Record]:
-        """Measure a group; records as they come."""
+        """Measure cells in rounds; each is yielded as soon as nothing more is to be learnt of it."""
         assert self._workers is not None
-        yield from self._workers.measure(cells, self._stop.is_set)
+        yield from measure_in_rounds(
+            cells,
+            self._settings.measure,
+            self._workers,
+            begins=lambda cell: None,
+            stopping=lambda: self._stop.is_set() or self._stopping(),
+            planned=self._settings.planned,
+        )
 
     def stop(self) -> None:
         """End soon what is under way."""
         self._stop.set()
 
     def close(self) -> None:
-        """End the workers."""
+        """End the workers, if they were started."""
         if self._workers is not None:
             self._workers.close()
 

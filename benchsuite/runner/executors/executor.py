@@ -1,16 +1,18 @@
-"""The protocol of executors: what one is given, and what it is asked to do."""
+"""Executors: what one is given, and what it is asked to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from benchsuite.results.cell import Cell
+from benchsuite.runner.process import ANSWERS
+from benchsuite.runner.workers import PlanningWorkers, Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
-    from benchsuite.runner.workers import Workers
     from benchsuite.scenario.measure_settings import Measure
 
 
@@ -54,7 +56,6 @@ class WorkerSettings:
         ceilings: formats of which the device's ceilings belong into the environment.
         folder: where a worker on another machine is to run, if it is there too: where the driver runs.
         answers: module that answers calls about cells; `tests.doubles.fake_worker` measures nothing.
-        cores: CPU cores that it may use; None for all that its parent may.
         planned: whether cells are planned already; else whoever measures a group plans it first.
     """
 
@@ -64,23 +65,30 @@ class WorkerSettings:
     folder: str = ""
     command: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
-    answers: str = "benchsuite.worker.calls"
-    cores: tuple[int, ...] | None = None
+    answers: str = ANSWERS
     planned: bool = True
 
 
-class Executor(Protocol):
-    """Measures comparison groups somewhere, and brings their records to a `RunRecorder`, from any thread."""
+class Executor:
+    """Measures comparison groups somewhere, and brings their records to a `RunRecorder`, from any thread.
+
+    Args:
+        planner: plans cells and resolves devices for this executor.
+
+    Attributes:
+        name: on the command line.
+        one_place: whether everything is measured by the planner's machine, whose environment `prepare` has.
+    """
 
     name: str
-    planner: Workers
-    """Plans cells and resolves devices for this executor."""
-    one_place: bool
-    """Whether everything is measured by the planner's machine, whose environment `prepare` has."""
+    one_place = False
+
+    def __init__(self, planner: Workers) -> None:
+        self.planner = planner
 
     def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
-        """Hand over what an earlier run into the folder has measured and not written down."""
-        ...
+        """Hand over what an earlier run into the folder has measured and not written down, if there may be
+        any."""
 
     def run(
         self,
@@ -97,8 +105,37 @@ class Executor(Protocol):
         Raises:
             ExecutorFailed: the cluster is gone, say; what came before is kept.
         """
-        ...
+        raise NotImplementedError
 
     def close(self) -> None:
         """End what was started."""
-        ...
+        self.planner.close()
+
+
+class RemoteExecutor(Executor):
+    """An executor whose workers have processes of their own, on this machine or others.
+
+    Args:
+        options: as in the table of executors.
+        answers: module whose functions answer in the processes.
+    """
+
+    def __init__(self, options: Mapping[str, Any], pythonpath: Sequence[str], answers: str) -> None:
+        super().__init__(PlanningWorkers(self._resolved, pythonpath, answers))
+        self._options, self._answers = options, answers
+        self._pythonpath = tuple(str(Path(folder).resolve()) for folder in pythonpath)
+
+    def _resolved(self, word: str) -> str:
+        """Device that a scenario's word means where cells are measured. Raises ExecutorError."""
+        raise NotImplementedError
+
+    def _by_device(
+        self, groups: Sequence[ComparisonGroup], settings: Mapping[str, WorkerSettings]
+    ) -> Iterator[tuple[str, list[ComparisonGroup], WorkerSettings]]:
+        """Each device that has groups, with these, and how to measure them from wherever a worker runs."""
+        for device, chosen in settings.items():
+            if due := [group for group in groups if group.device == device]:
+                told = replace(
+                    chosen, pythonpath=self._pythonpath, folder=str(Path.cwd()), answers=self._answers
+                )
+                yield device, due, told

@@ -40,7 +40,7 @@ def inline_executor(options: Mapping[str, Any], pythonpath: Sequence[str]) -> Ex
     return LocalExecutor(WORKERS["inline"](pythonpath), "inline")
 
 
-class LocalExecutor:
+class LocalExecutor(Executor):
     """The cells of one device in rounds, groups in the order of the scenario.
 
     Args:
@@ -50,11 +50,8 @@ class LocalExecutor:
     one_place = True
 
     def __init__(self, workers: Workers, name: str = "process") -> None:
+        super().__init__(workers)
         self.name = name
-        self.planner = workers
-
-    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
-        """Nothing is measured that is not written down."""
 
     def run(
         self,
@@ -88,9 +85,6 @@ class LocalExecutor:
                     recorder.keep(record)
             else:
                 side_by_side(wave, self.planner, records, recorder.keep, recorder.broken)
-
-    def close(self) -> None:
-        self.planner.close()
 
 
 def _together(groups: Sequence[ComparisonGroup]) -> Iterator[list[Cell]]:

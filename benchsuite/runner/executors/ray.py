@@ -13,19 +13,16 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchsuite.errors import BenchsuiteError, ExecutorError, ExecutorFailed, WorkerLost
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Record
-from benchsuite.runner.executors.device_workers import CoreSetWorkers, one_device
-from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
+from benchsuite.runner.executors.device_workers import DeviceWorkers, one_device
+from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
 from benchsuite.runner.executors.pool import WorkerPool
-from benchsuite.runner.planning_workers import PlanningWorkers
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import Workers
 from benchsuite.search_path import move_to
 
 if TYPE_CHECKING:
@@ -55,7 +52,7 @@ class Slot:
     groups: int
 
 
-class RayExecutor:
+class RayExecutor(RemoteExecutor):
     """Measures on the nodes of a Ray cluster.
 
     Args:
@@ -67,20 +64,13 @@ class RayExecutor:
     """
 
     name = "ray"
-    one_place = False
 
     def __init__(
         self, options: Mapping[str, Any], pythonpath: Sequence[str] = (), answers: str = ANSWERS
     ) -> None:
-        self._options = options
         self._timeout_s = float(options.get("timeout", TIMEOUT_S))
-        self._answers = answers
         self._ray = _connected(options.get("address"), self._timeout_s)
-        self._pythonpath = tuple(str(Path(folder).resolve()) for folder in pythonpath)
-        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
-
-    def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
-        """Actors end with their driver, and what they had measured is written down."""
+        super().__init__(options, pythonpath, answers)
 
     def run(
         self,
@@ -89,14 +79,8 @@ class RayExecutor:
         recorder: RunRecorder,
         stopping: Callable[[], bool],
     ) -> None:
-        for device, chosen in settings.items():
-            due = [group for group in groups if group.device == device]
-            if not due:
-                continue
+        for device, due, chosen in self._by_device(groups, settings):
             slots = self._slots(device)
-            chosen = replace(
-                chosen, pythonpath=self._pythonpath, folder=str(Path.cwd()), answers=self._answers
-            )
             pool = WorkerPool(
                 lambda i, slots=slots: self._actor(slots[i]),  # type: ignore[misc]
                 len(slots),
@@ -106,7 +90,7 @@ class RayExecutor:
 
     def close(self) -> None:
         """Let go of the cluster, and end it if it was started here."""
-        self.planner.close()
+        super().close()
         self._ray.shutdown()
 
     def _resolved(self, word: str) -> str:
@@ -239,7 +223,7 @@ class _Actor:
             raise WorkerLost(f"the worker on {self.name} was lost ({type(error).__name__})") from error
 
 
-class ActorWorkers(CoreSetWorkers):
+class ActorWorkers(DeviceWorkers):
     """Measures groups on the device that Ray has given to this process.
 
     Args:

@@ -31,12 +31,10 @@ from benchsuite.results.store import (
 from benchsuite.results.stored_records import RecordTail
 from benchsuite.runner.estimate import bundles
 from benchsuite.runner.executors.device_workers import one_device
-from benchsuite.runner.executors.executor import ComparisonGroup, WorkerSettings
+from benchsuite.runner.executors.executor import ComparisonGroup, RemoteExecutor, WorkerSettings
 from benchsuite.runner.executors.pool import lost
 from benchsuite.runner.executors.slurm_job import STOP, Task, is_written, read_state, remaining, shard_of
-from benchsuite.runner.planning_workers import PlanningWorkers
 from benchsuite.runner.process import ANSWERS
-from benchsuite.runner.workers import Workers
 
 if TYPE_CHECKING:
     from benchsuite.runner.recorder import RunRecorder
@@ -75,7 +73,7 @@ class _Running:
         return shard_of(Path(self.task.folder), self.task.number)
 
 
-class SlurmExecutor:
+class SlurmExecutor(RemoteExecutor):
     """Measures in jobs of a SLURM cluster.
 
     Args:
@@ -86,18 +84,14 @@ class SlurmExecutor:
     """
 
     name = "slurm"
-    one_place = False
 
     def __init__(
         self, options: Mapping[str, Any], pythonpath: Sequence[str] = (), answers: str = ANSWERS
     ) -> None:
-        self._options = options
         self._cluster = _cluster(str(options.get("cluster", "slurm")))
-        self._answers = answers
-        self._pythonpath = tuple(str(Path(folder).resolve()) for folder in pythonpath)
+        super().__init__(options, pythonpath, answers)
         self._running: list[_Running] = []
         self._started = 0
-        self.planner: Workers = PlanningWorkers(self._resolved, pythonpath, answers)
 
     def recover(self, cells: Sequence[Cell], recorder: RunRecorder) -> None:
         """Take what jobs of an earlier driver have written, after asking those that still run to stop.
@@ -133,13 +127,8 @@ class SlurmExecutor:
         folder = recorder.folder.resolve() / SHARDS / str(max(earlier, default=0) + 1)
         folder.mkdir(parents=True)
         try:
-            for device, chosen in settings.items():
-                chosen = replace(
-                    chosen, pythonpath=self._pythonpath, folder=str(Path.cwd()), answers=self._answers
-                )
-                due = [group for group in groups if group.device == device]
-                if due:
-                    self._measure(due, chosen, folder, recorder, stopping)
+            for _, due, chosen in self._by_device(groups, settings):
+                self._measure(due, chosen, folder, recorder, stopping)
         except BaseException:
             (folder / STOP).touch()
             for running in self._running:
@@ -148,9 +137,6 @@ class SlurmExecutor:
             self._see_off()
             raise
         shutil.rmtree(recorder.folder / SHARDS, ignore_errors=True)
-
-    def close(self) -> None:
-        self.planner.close()
 
     def _measure(
         self,

@@ -75,25 +75,26 @@ class Task:
 
     def _measure(self, left: list[ComparisonGroup], folder: Path, writer: RunWriter) -> None:
         state = {**read_state(writer.path), "pid": os.getpid(), "host": platform.node()}
-        try:
-            workers = DeviceWorkers(self.settings)
-        except BenchsuiteError as error:
-            write_json(writer.path / STATE, state | {"error": str(error)})
-            return
 
         def stopping() -> bool:
             return (folder / STOP).exists()
 
+        workers = DeviceWorkers(stopping=stopping)
+        try:
+            environment = workers.open(self.settings)
+        except BenchsuiteError as error:
+            write_json(writer.path / STATE, state | {"error": str(error)})
+            return
         try:
             write_json(writer.path / STATE, state)
-            session = writer.add_environment(workers.environment)
+            session = writer.add_environment(environment)
             for group in left:
                 if stopping():
                     break
-                due = group.due(device_identity(workers.environment))
+                due = group.due(device_identity(environment))
                 state |= {"group": due[0].id, "cells": len(due)}
                 write_json(writer.path / STATE, state)
-                for record in workers.measure(due, stopping):
+                for record in workers.measure(due):
                     attempts = record.attempts + group.attempts
                     writer.append(replace(record, session=session, attempts=attempts))
             write_json(writer.path / STATE, state | {"over": True})

@@ -77,13 +77,14 @@ def test_changes_of_exact_numbers_are_named_those_that_are_accepted_last_and_not
 
 
 def test_the_summary_counts_verdicts_and_says_what_chance_would_flag() -> None:
-    cells = (a_cell("A", "slower", 1.1), a_cell("B", "not flagged", 1.0), a_cell("C", "not flagged", 1.0))
-    result = a_result(*cells, seconds=61.4, tested=1, by_chance=0.005)
+    screened = CellDecision("not flagged", 0.02, 1.0)
+    calm = [a_cell(name, "not flagged", decision=screened) for name in "BC"]
+    result = a_result(a_cell("A", "slower", 1.1), *calm, rule=Gate(), seconds=61.4)
     assert summary(result) == (
         "1 slower, 2 not flagged of 3 cells, in 61 s; 1 was tested with fresh pairs: chance alone calls a "
         "cell slower that is not in at most 0.5 % of such decisions"
     )
-    assert summary(a_result(cells[1], seconds=3.0)) == "1 not flagged of 1 cell, in 3 s"
+    assert summary(a_result(calm[0], seconds=3.0)) == "1 not flagged of 1 cell, in 3 s"
 
 
 @pytest.mark.parametrize(

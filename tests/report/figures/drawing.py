@@ -14,7 +14,6 @@ from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells, read
 from benchsuite.report.figures import KINDS
-from benchsuite.report.figures.choose import Options
 from benchsuite.report.figures.layout import PAGE, Layout
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.results.record import Record
@@ -41,7 +40,7 @@ def absent(
 ) -> Drawing | None:
     """The first figure of this kind, or None."""
     with theme.applied():
-        found = drawings(cells_of(records, machine), layout, Options(**options), [KINDS[kind]])
+        found = drawings(cells_of(records, machine), layout, [KINDS[kind]], **options)
         return next((one.drawing for one in found), None)
 
 

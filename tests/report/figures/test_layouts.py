@@ -14,9 +14,8 @@ from benchsuite.report import theme
 from benchsuite.report.cells import read
 from benchsuite.report.figures import FIGURES, KINDS
 from benchsuite.report.figures.choose import evenly
-from benchsuite.report.figures.layout import HALF, PAGE, Layout, column, parse
+from benchsuite.report.figures.layout import HALF, PAGE, Layout, column, parse, require_style
 from benchsuite.report.figures.of_run import drawings, write_all
-from benchsuite.report.figures.styles import require_style
 from benchsuite.results.record import Busy, Energy, OpShare, Record
 from tests.report.figures.drawing import absent, cells_of, drawn, marks
 from tests.report.figures.test_scatter import network
@@ -106,7 +105,7 @@ def test_the_first_and_the_last_are_always_chosen() -> None:
 def test_groups_that_cannot_be_compared_have_figures_of_their_own() -> None:
     records = [make_record(name, batch=batch) for name in "ab" for batch in (1, 64)]
     with theme.applied():
-        found = list(drawings(cells_of(records), PAGE, None, [KINDS["scatter"]]))
+        found = list(drawings(cells_of(records), PAGE, [KINDS["scatter"]]))
     assert [one.of for one in found] == ["batch 1", "batch 64"]
 
 
@@ -143,11 +142,9 @@ def test_widths_are_read_in_the_units_of_papers() -> None:
 
 
 def test_an_unknown_style_is_refused_with_the_nearest_word() -> None:
-    with pytest.raises(
-        UsageError, match=r'unknown style "litv3"; did you mean "litv2"\?\n  allowed: default'
-    ):
+    with pytest.raises(UsageError, match=r'no "litv3"; did you mean "litv2"\?\n  allowed: default'):
         require_style("litv3", Path("figures"))
-    with pytest.raises(UsageError, match=r'unknown style "x"\n'):
+    with pytest.raises(UsageError, match=r'no "x"\n'):
         require_style("x", Path("figures"))
 
 

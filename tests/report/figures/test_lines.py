@@ -66,18 +66,28 @@ def test_all_panels_are_logarithmic_or_none_is() -> None:
     assert kinds(0.01, 0.2) == {"log"}
 
 
-def test_a_failure_is_a_cross_at_the_bad_edge_of_its_resolution_with_its_status() -> None:
+def test_a_failure_is_a_cross_under_the_lines_at_its_resolution_with_its_status() -> None:
     failed = make_record("a", resolution=448, status="oom")
     records = [make_record("a"), failed, make_record("b"), make_record("b", resolution=448, latency=0.3)]
     macs, speed, memory = drawn("scaling", records).figure.axes
     assert [mark.get_marker() for mark in marks(macs, failed)] == ["o"]  # counted, so no failure
-    for axes, at_top in ((memory, True), (speed, False)):
+    for axes in (memory, speed):
         (cross,) = marks(axes, failed)
         assert cross.get_marker() == "x"
-        (x,), (y,) = cross.get_data()
-        assert x == pytest.approx(1.04 / 1.08)
-        assert bool(y > 0.9) is at_top
+        assert (cross.get_xdata()[0], cross.get_ydata()[0] < 0.1) == (1.0, True)
         assert "a OOM" in [text.get_text() for text in axes.texts]
+
+
+def test_no_line_leads_to_a_failure() -> None:
+    failed = make_record("a", resolution=896, status="unsupported", macs=None)
+    records = [make_record(n, resolution=r) for n in "ab" for r in (224, 448)]
+    for axes in drawn("scaling", [*records, make_record("b", resolution=896), failed]).figure.axes:
+        lines = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) > 1]
+        assert sorted(map(len, lines)) == [2, 3]
+        (cross,) = marks(axes, failed)
+        foot = axes.transAxes.transform((0, cross.get_ydata()[0]))[1] - axes.bbox.y0
+        for arrow in [text for text in axes.texts if text.arrow_patch is not None]:  # type: ignore[attr-defined]
+            assert arrow.xy[1] > foot + 4
 
 
 def test_lines_leave_the_strip_of_failures_free() -> None:
@@ -132,6 +142,17 @@ def test_tick_labels_that_would_touch_are_left_out() -> None:
     shown = [label.get_text() for label in axes.get_xticklabels() if label.get_text()]
     assert shown[0] == "1000"
     assert 2 <= len(shown) < 25
+
+
+def test_in_a_narrow_figure_no_tick_label_touches_another() -> None:
+    records = [make_record(n, macs=m * 10**8) for n, m in (("a", 1), ("b", 3), ("c", 5))]
+    layout = column(2.0)
+    with layout.applied():
+        (axes,) = drawn("scatter", records, layout).figure.axes
+        axes.figure.draw_without_rendering()
+        shown = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert len(shown) > 1
+    assert all(left.x1 < right.x0 for left, right in pairwise(shown))
 
 
 def test_one_resolution_makes_no_lines() -> None:

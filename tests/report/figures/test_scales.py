@@ -31,20 +31,6 @@ def test_a_scale_is_logarithmic_if_and_only_if_it_spans_more_than_a_decade(
     assert scale(values, unit).log is (max(values) / min(values) > 10)
 
 
-@given(POSITIVE, st.floats(0, 1))
-def test_a_share_of_the_axis_gives_its_value_back(values: list[float], share: float) -> None:
-    found = scale(values, "s")
-    assert found.share(found.at(share)) == pytest.approx(share, abs=1e-6)
-
-
-def test_a_strip_for_failures_leaves_the_ticks_alone() -> None:
-    plain = scale([1.0, 100.0], "s")
-    wide = plain.extended(above=0.25)
-    assert wide.ticks == plain.ticks
-    assert plain.share(wide.hi) == pytest.approx(1.25)
-    assert wide.lo == pytest.approx(plain.lo)
-
-
 @pytest.mark.parametrize(
     ("values", "unit", "texts"),
     [
@@ -81,7 +67,7 @@ def test_every_metric_shows_its_unit_at_the_title_or_at_the_ticks(key: str) -> N
 
 def test_values_that_double_are_evenly_spaced_and_shares_are_not_logarithms() -> None:
     def places(*numbers: float) -> list[float]:
-        return list(positions({str(number): number for number in numbers}).places.values())
+        return list(positions({str(number): number for number in numbers}).values())
 
     assert places(4, 1, 2) == pytest.approx([0, 0.5, 1])
     assert places(0.0, 0.2, 1.0) == pytest.approx([0, 0.2, 1])
@@ -89,7 +75,7 @@ def test_values_that_double_are_evenly_spaced_and_shares_are_not_logarithms() ->
 
 
 def test_values_that_are_one_number_stand_side_by_side() -> None:
-    assert positions({"480×640": 554.3, "640×480": 554.3, "224": 224}).places == {
+    assert positions({"480×640": 554.3, "640×480": 554.3, "224": 224}) == {
         "224": 0,
         "480×640": 0.5,
         "640×480": 1,

@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 
 from benchsuite.report import theme
 from benchsuite.report.canvas import flagged
-from benchsuite.report.figures.layout import HALF, column
+from benchsuite.report.figures.layout import HALF, PAGE, Layout, column
 from benchsuite.results.record import Record
 from tests.report.figures.drawing import SELFTEST, absent, drawn, legend, marks, texts
 from tests.report.synthetic import make_record, realistic
@@ -139,6 +139,32 @@ def test_equal_distances_are_equal_ratios_where_panels_lie_far_apart() -> None:
     assert "axes of one scale" in caption
 
 
+def test_panels_on_top_of_each_other_have_the_range_of_their_own_speeds_on_one_scale() -> None:
+    records = [
+        make_record(n, resolution=r, latency=t * s, macs=m * r)
+        for r, s in ((224, 1), (448, 6))
+        for n, t, m in (("a", 0.01, 1), ("b", 0.04, 4))
+    ]
+
+    def limits(layout: Layout) -> list[tuple[float, float]]:
+        return [ax.get_ylim() for ax in drawn("scatter", records, layout).figure.axes]
+
+    beside, stacked = limits(PAGE), limits(HALF)
+    assert beside[0] == beside[1]
+    assert stacked[0][0] > stacked[1][0]
+    assert stacked[0][1] / stacked[0][0] == pytest.approx(stacked[1][1] / stacked[1][0])
+
+
+def test_a_name_is_led_to_its_mark_where_that_of_another_is_nearer() -> None:
+    hidden, over = make_record("hidden", latency=0.02), make_record("over", latency=0.0201)
+    far = make_record("far", macs=3 * 10**9)
+    (axes,) = drawn("scatter", [hidden, over, far]).figure.axes
+    arrows = [text for text in axes.texts if text.arrow_patch is not None]  # type: ignore[attr-defined]
+    assert len(arrows) == 1
+    alone = drawn("scatter", [hidden, far]).figure.axes[0].texts
+    assert all(text.arrow_patch is None for text in alone)  # type: ignore[attr-defined]
+
+
 def test_all_axes_are_logarithmic_so_that_none_is_mixed() -> None:
     records = [make_record("a", macs=10, resolution=r) for r in (224, 448)]
     records += [make_record("b", macs=11, latency=0.3, resolution=r) for r in (224, 448)]
@@ -209,7 +235,7 @@ def test_no_macs_have_a_place_on_a_logarithmic_axis() -> None:
 
 
 def test_a_lower_bound_has_an_arrow_and_the_caption_says_why() -> None:
-    records = [make_record("a", exact=False), make_record("b")]
+    records = [make_record("a", exact=False), make_record("b", macs=3 * 10**9)]
     drawing = drawn("scatter", records)
     arrows = [t for t in drawing.figure.axes[0].texts if t.arrow_patch is not None]  # type: ignore[attr-defined]
     assert len(arrows) == 1

@@ -9,9 +9,9 @@ from typing import Any
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.prepare import Request, prepare
 from benchsuite.runner.sweep import SweepResult, run_sweep
-from benchsuite.terminal import QuietProgress
 
 FAKE = "tests.doubles.fake_worker"
 
@@ -51,7 +51,7 @@ def sweep(
     folder: Path,
     text: str | None = SCENARIO,
     stopping: Callable[[], bool] = lambda: False,
-    observer: QuietProgress | None = None,
+    observer: Observer | None = None,
     **request: Any,
 ) -> SweepResult:
     """Sweep a scenario, or go on with a run, and close the executor."""
@@ -63,7 +63,7 @@ def sweep(
         else:
             request["resume"] = folder
         prepared = prepare(Request(**request), executor.planner)
-        return run_sweep(prepared, folder, executor, observer or QuietProgress(), stopping)
+        return run_sweep(prepared, folder, executor, observer or Observer(), stopping)
     finally:
         executor.close()
 

@@ -13,8 +13,7 @@ from benchsuite.results.store import read_run
 from benchsuite.runner.executors.executor import Executor
 from benchsuite.runner.executors.local import LocalExecutor
 from benchsuite.runner.executors.local_pool import LocalPoolExecutor
-from benchsuite.runner.planning_workers import PlanningWorkers
-from benchsuite.runner.workers import InlineWorkers, ProcessWorkers
+from benchsuite.runner.workers import InlineWorkers, PlanningWorkers, ProcessWorkers
 from benchsuite.scenario.measure_settings import Measure
 from tests.builders import make_cell
 from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep

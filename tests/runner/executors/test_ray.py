@@ -20,8 +20,8 @@ from benchsuite.errors import ExecutorError, ExecutorFailed
 from benchsuite.results.record import Record
 from benchsuite.results.store import read_run
 from benchsuite.runner.executors.local import LocalExecutor
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.workers import InlineWorkers
-from benchsuite.terminal import QuietProgress
 from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -63,7 +63,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[s
     return {"run": deterministic(folder / "run"), "slow": deterministic(folder / "slow")}
 
 
-class Disturbs(QuietProgress):
+class Disturbs(Observer):
     """Calls something as soon as the first record is there."""
 
     def __init__(self, what: Any) -> None:

@@ -31,9 +31,9 @@ from benchsuite.runner.executors.slurm_job import (
     shard_of,
 )
 from benchsuite.runner.merge import merge
+from benchsuite.runner.observer import Observer
 from benchsuite.runner.workers import InlineWorkers
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.terminal import QuietProgress
 from tests.builders import make_cell, make_record
 from tests.runner.executors.sweeps import FAKE, SLOW, deterministic, sweep
 
@@ -53,7 +53,7 @@ def executor(**options: Any) -> Any:
     return SlurmExecutor({"cluster": "local", "poll": 0.02} | options, (), FAKE)
 
 
-class Disturbs(QuietProgress):
+class Disturbs(Observer):
     """Does something to the job as soon as the first record is there."""
 
     def __init__(self, folder: Path, number: int) -> None:
@@ -121,7 +121,7 @@ def test_a_driver_that_is_killed_loses_nothing_that_its_jobs_have_measured(
     assert read_run(folder).records == ()
     noted: list[str] = []
 
-    class Watch(QuietProgress):
+    class Watch(Observer):
         def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             noted.append(record.id)
 
@@ -137,7 +137,7 @@ def test_asked_to_stop_jobs_end_soon_and_the_run_can_be_gone_on_with(tmp_path: P
     folder = tmp_path / "run"
     records: list[Record] = []
 
-    class Watch(QuietProgress):
+    class Watch(Observer):
         def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             records.append(record)
 
@@ -152,7 +152,7 @@ def test_a_second_interrupt_ends_jobs_at_once_and_what_they_wrote_is_found_again
 ) -> None:
     folder = tmp_path / "run"
 
-    class Interrupts(QuietProgress):
+    class Interrupts(Observer):
         def cell_ends(self, record: Record, environment: Mapping[str, Any]) -> None:
             raise KeyboardInterrupt
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks._called import called
-from benchsuite.gate.environments import installed
+from benchsuite.gate.checkout import installed
 from benchsuite.gate.interleave import SIDES, SideName
 from benchsuite.gate.processes import GateSide
 from benchsuite.gate.result import read

@@ -1,6 +1,6 @@
-"""Analyses of mixers and networks, as a part of a report and as a page of their own.
+"""Analyses of mixers and networks, as a section of a report and as a page of their own.
 
-Figures, a table, and whose weights they are of.
+Figures, a table, and whose weights they are of. A report asks for them through `report.page.analyses`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,22 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, SubjectAnalysis, read_analyses
+from benchsuite.analyse.data import Analyses, AttentionLayer, SubjectAnalysis, read_analyses
+from benchsuite.analyse.figures import FIGURES, branches_of, weights_words
 from benchsuite.report import theme
-from benchsuite.report.analysis_figures import FIGURES, branches_of, weights_words
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import fixed, joined, pixels
+from benchsuite.results.store import ANALYSES
 from benchsuite.text import numbered, slug
 
 RANDOM = (
     "These weights are random. What is shown is what the architecture does before any training, and nothing "
     "of what a trained network attends to; `--weights FILE` loads trained ones."
 )
+TEMPLATES = ("benchsuite.analyse", "benchsuite.report")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class SubjectPart:
     title: str
     conditions: str
     figures: list[FigurePart]
-    notes: list[str]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -73,30 +75,29 @@ def render(analyses: Analyses, out: Path) -> Path:
         section = part(analyses, "analyses", sheet)
     names = joined(list(dict.fromkeys(one.name for one in analyses.subjects)))
     page = AnalysesPage(f"Analyses of {names}", section, sheet.css())
-    write(filled("analyses.html.j2", page=page), out)
+    write(filled("analyses.html.j2", packages=TEMPLATES, page=page), out)
     return out
 
 
-def of_run(folder: Path, key: str, sheet: StyleSheet) -> AnalysesPart | None:
-    """The section of a run whose folder holds analyses; None for one that holds none."""
+def section(folder: Path, key: str, sheet: StyleSheet) -> Markup:
+    """The section of a run whose folder holds analyses; empty for one that holds none."""
     found = read_analyses(folder / ANALYSES)
-    return None if found is None else part(found, key, sheet)
+    # Markup: the template escapes all texts.
+    return Markup(
+        filled("section.html.j2", packages=TEMPLATES, part=part(found, key, sheet)) if found else ""
+    )
 
 
 def part(analyses: Analyses, key: str, sheet: StyleSheet) -> AnalysesPart:
-    """The section. Call it with `theme.applied()`."""
+    """The section's data. Call it with `theme.applied()`."""
     subjects = analyses.subjects
     untrained = [subject.name for subject in subjects if subject.weights.kind == "random"]
     if len(untrained) == len(subjects):
         warning = RANDOM
     else:
         warning = f"Of {joined(untrained)}: {RANDOM}" if untrained else ""
-    return AnalysesPart(
-        key=key,
-        warning=warning,
-        attention=_attention(subjects),
-        subjects=[_subject(one, f"{key}-{i}", sheet) for i, one in enumerate(subjects, 1)],
-    )
+    parts = [_subject(one, f"{key}-{i}", sheet) for i, one in enumerate(subjects, 1)]
+    return AnalysesPart(key, warning, _attention(subjects), parts)
 
 
 def save_all(folders: Sequence[Path], out: Path) -> None:
@@ -129,19 +130,11 @@ def _subject(subject: SubjectAnalysis, key: str, sheet: StyleSheet) -> SubjectPa
         figures.append(FigurePart(id, "analysis", title, (View("", picture, drawing.caption),)))
     height, width = subject.resolution
     size = pixels(height if height == width else f"{height}×{width}")
-    return SubjectPart(
-        title=subject.name,
-        conditions=f"{subject.target} at {size}; {_weights(subject)}; input: {subject.inputs}.",
-        figures=figures,
-        notes=list(subject.notes),
-    )
-
-
-def _weights(subject: SubjectAnalysis) -> str:
-    weights = subject.weights
-    if weights.kind == "random":
-        return weights_words(subject)
-    return f"{weights_words(subject)} (names of {weights.mapping}, SHA-256 {weights.sha256[:12]}…)"
+    weights = weights_words(subject)
+    if subject.weights.kind == "file":
+        weights += f" (names of {subject.weights.mapping}, SHA-256 {subject.weights.sha256[:12]}…)"
+    conditions = f"{subject.target} at {size}; {weights}; input: {subject.inputs}."
+    return SubjectPart(subject.name, conditions, figures, subject.notes)
 
 
 def _attention(subjects: tuple[SubjectAnalysis, ...]) -> Table | None:

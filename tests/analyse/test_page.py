@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from benchsuite.analyse.data import (
-    ANALYSES,
     Analyses,
     AttentionLayer,
     PathWeights,
@@ -19,12 +18,13 @@ from benchsuite.analyse.data import (
     read_analyses,
     write_analyses,
 )
+from benchsuite.analyse.figures import FIGURES, attention_figure, paths_figure, spectrum_figure
+from benchsuite.analyse.page import RANDOM, part, render, section
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
-from benchsuite.report.analyses_section import RANDOM, of_run, part, render
-from benchsuite.report.analysis_figures import FIGURES, attention_figure, paths_figure, spectrum_figure
 from benchsuite.report.page import render as render_report
 from benchsuite.report.svg import StyleSheet
+from benchsuite.results.store import ANALYSES
 from tests.report.synthetic import make_record, make_run
 
 TRAINED = Weights(kind="file", file="hilo.pth", sha256="ab" * 32, mapping="ziplab/LITv2:LITv2")
@@ -219,7 +219,7 @@ def test_names_and_notes_are_escaped(tmp_path: Path) -> None:
 
 
 def test_a_run_without_analyses_has_no_section(tmp_path: Path) -> None:
-    assert of_run(tmp_path, "a", StyleSheet()) is None
+    assert section(tmp_path, "a", StyleSheet()) == ""
 
 
 def test_their_figures_are_written_with_those_of_the_run_under_names_of_their_own(tmp_path: Path) -> None:

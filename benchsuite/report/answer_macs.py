@@ -1,0 +1,122 @@
+"""The sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchsuite.format import si
+from benchsuite.report.points import Point, grouped, names_of
+from benchsuite.report.ranking import Ranking
+from benchsuite.report.words import joined, multiples, places, sentence, signed, some
+from benchsuite.stats.rank_correlation import spearman
+
+RANKED = 4
+"""Names below which a rank correlation says nothing."""
+_MEANT: Mapping[str, str] = {
+    "fastest": "the fewest MACs meant fastest",
+    "among": "the fastest is among those with the fewest MACs",
+    "perhaps": "the fewest MACs meant being among the fastest",
+    "slower": "the fewest MACs did not mean fastest",
+    "all": "all need the same number of MACs",
+}
+
+
+def fewest(fields: Sequence[Ranking]) -> str:
+    """Sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
+    judged = [ranking for ranking in fields if len(ranking.countable) > 1]
+    alike = grouped(judged, _meaning)
+    parts = []
+    for meaning in (key for key in _MEANT if key in alike):
+        same = alike[meaning]
+        text = _MEANT[meaning]
+        if len(judged) > 1:
+            every = "any" if meaning == "slower" else "every"
+            text += f" at {every} resolution" if len(alike) == 1 else f" at {_where(same)}"
+        text += "" if meaning == "all" else f": {_who(same)}"
+        parts.append(text + (_behind(same) if meaning == "slower" else ""))
+    parts += [text for text in [_correlation(fields)] if text]
+    return sentence("; ".join(parts))
+
+
+def predicted(fields: Sequence[Ranking]) -> str:
+    """Sentence on how well MACs order all, without who needs the fewest."""
+    return sentence(_correlation(fields))
+
+
+def _meaning(ranking: Ranking) -> str:
+    """Whether those with the fewest MACs are fastest, as a key of `_MEANT`."""
+    cheapest, leaders = _cheapest(ranking), ranking.leaders
+    ahead = [point for point in leaders if point in cheapest]
+    if len(cheapest) == len(ranking.cells):
+        return "all"
+    if not ahead:
+        return "slower"
+    if len(ahead) < len(leaders) and ranking.open:
+        return "perhaps"
+    return "fastest" if len(cheapest) == 1 else "among"
+
+
+def _cheapest(ranking: Ranking) -> list[Point]:
+    """The cells with the fewest MACs of those with an exact count."""
+    least = min(point.macs for point in ranking.countable)
+    return [point for point in ranking.countable if point.macs == least]
+
+
+def _where(shared: Sequence[Ranking]) -> str:
+    return places([ranking.resolution for ranking in shared])
+
+
+def _who(shared: Sequence[Ranking]) -> str:
+    """Clause: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
+    alike = grouped(shared, lambda one: (tuple(p.name for p in _cheapest(one)), _doubt(one)))
+    if len(alike) == 1:
+        ((names, doubt),) = alike
+        size = f" ({si(_cheapest(shared[0])[0].macs)} per image)" if len(shared) == 1 else ""
+        return f"{some(names, 3)} {'needs' if len(names) == 1 else 'need'} the fewest{size}{doubt}"
+    return joined([f"{some(names, 3)} at {_where(same)}{doubt}" for (names, doubt), same in alike.items()])
+
+
+def _doubt(ranking: Ranking) -> str:
+    """Who may need fewer: a lower bound above the least cannot be the least, one below it can."""
+    least = _cheapest(ranking)[0].macs
+    may_be = names_of(point for point in ranking.cells if not point.exact and point.macs < least)
+    return f" ({joined(may_be, 'or')}, of lower bounds, may need fewer)" if may_be else ""
+
+
+def _behind(shared: Sequence[Ranking]) -> str:
+    """Clause on who is faster than those with the fewest MACs: ", but b is 2.00 times as fast"."""
+    ratios = [one.order.between(one.leaders[0], _cheapest(one)[0]).ratio for one in shared]
+    first = names_of(one.leaders[0] for one in shared)
+    least = "" if all(len(_cheapest(one)) == 1 for one in shared) else "at least "
+    return (
+        f", but {first[0] if len(first) == 1 else 'the fastest'} is {least}{multiples(ratios)} times as fast"
+    )
+
+
+def _correlation(fields: Sequence[Ranking]) -> str:
+    """Clause on how well MACs order the names by speed, with the numbers behind it."""
+    values = []
+    for ranking in fields:
+        known = ranking.countable
+        value = spearman([p.macs for p in known], [p.throughput.value for p in known])
+        if len(known) >= RANKED and value is not None:
+            values.append(value)
+    if not values:
+        return ""
+    numbers = dict.fromkeys((signed(min(values)), signed(max(values))))
+    bounds = names_of(point for ranking in fields for point in ranking.cells if not point.exact)
+    without = f", without {some(bounds)}, of which only lower bounds are known" if bounds else ""
+    order = (
+        "the order of the medians" if any(len(one.leaders) > 1 for one in fields) else "the order by speed"
+    )
+    return f"{_verdict(min(values), max(values), order)} (rank correlation {' to '.join(numbers)}{without})"
+
+
+def _verdict(low: float, high: float, order: str) -> str:
+    """Meaning of correlations between `low` and `high`; the thresholds are ours, so the numbers follow."""
+    if low >= 0.4:
+        return "more MACs tend to run faster"
+    if high > -0.4:
+        return f"MACs do not predict {order}" + (" everywhere" if low <= -0.4 else "")
+    degree = "exactly" if high < -1 + 1e-9 else "well" if high <= -0.8 else "only in part"
+    return f"MACs predict {order} {degree}"
