@@ -14,9 +14,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchsuite.errors import UsageError
 from benchsuite.io import write_whole
 
-ANALYSES = "analyses.json"
-"""Name of the file in a run folder."""
-
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

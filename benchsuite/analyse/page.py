@@ -11,7 +11,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from benchsuite.analyse.data import ANALYSES, Analyses, AttentionLayer, SubjectAnalysis, read_analyses
+from benchsuite.analyse.data import Analyses, AttentionLayer, SubjectAnalysis, read_analyses
 from benchsuite.analyse.figures import FIGURES, branches_of, weights_words
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
@@ -19,6 +19,7 @@ from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
 from benchsuite.report.tables import Table, TableCell, table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import fixed, joined, pixels
+from benchsuite.results.store import ANALYSES
 from benchsuite.text import numbered, slug
 
 RANDOM = (

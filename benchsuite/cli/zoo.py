@@ -282,10 +282,10 @@ def _analyse_params(given: list[str]) -> dict[str, object]:
 
 def _write_analyses(analyses: Analyses, folder: Path | None, out: Path | None) -> None:
     """Write numbers and page, and print where the page is."""
-    from benchsuite.analyse.data import ANALYSES, write_analyses
+    from benchsuite.analyse.data import write_analyses
     from benchsuite.analyse.page import render
     from benchsuite.report.page import render as render_report
-    from benchsuite.results.store import REPORT, read_run
+    from benchsuite.results.store import ANALYSES, REPORT, read_run
 
     try:
         if folder is not None and out is None:

@@ -2,8 +2,8 @@
 
 Paper: Lee-Thorp et al., "FNet: Mixing Tokens with Fourier Transforms", NAACL 2022, arXiv:2105.03824.
 Reference: rishikksh20/FNet-pytorch @ 6288eca, fnet.py, FNetBlock; the authors' own code is in JAX.
-Differs: one two-dimensional transform, where the reference does one over channels and one over tokens; half
-    precision is transformed in float32.
+Differs: one two-dimensional transform to half of the channels, of which the others are the mirror image,
+    where the reference does one over channels and one over tokens; half precision is transformed in float32.
 Names: the paper's F_seq and F_h are the transforms over tokens and over channels.
 """
 
@@ -40,8 +40,10 @@ class FourierMixing(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        out: Tensor = torch.fft.fft2(single_or_double(x)).real
-        return out.to(x.dtype)
+        half: Tensor = torch.fft.rfft2(single_or_double(x)).real
+        # Of real numbers, output (n, c) is as output (−n, −c), counted around.
+        rest = half[:, :, 1 : x.shape[2] - x.shape[2] // 2].flip(1, 2).roll(1, 1)
+        return torch.cat((half, rest), dim=2).to(x.dtype)
 
 
 PORTS = {

@@ -29,7 +29,7 @@ from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
 from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
-from benchsuite.results.store import Run
+from benchsuite.results.store import ANALYSES, Run
 from benchsuite.scenario.titles import fitted
 
 
@@ -197,7 +197,11 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         undrawn=drawn.undrawn,
         numbers=numbers.all_cells(cells, prefix) if with_table else None,
         names=names.names_table(points),
-        analyses=analyses().section(run.path, f"{key}-analyses", sheet),
+        analyses=(
+            analyses().section(run.path, f"{key}-analyses", sheet)
+            if (run.path / ANALYSES).exists()
+            else Markup()
+        ),
         environment=machine_table(run),
         protocol=method.protocol(run),
         command=method.command(run),

@@ -36,6 +36,7 @@ from benchsuite.results.shapes import require_environment, require_scenario
 SCENARIO = "scenario.json"
 RECORDS = "records.jsonl"
 REPORT = "report.html"
+ANALYSES = "analyses.json"
 _LEFTOVERS = (LOCK, "scenario.tmp")
 """What a run leaves that was killed before it began."""
 

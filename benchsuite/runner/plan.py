@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from benchsuite.errors import UsageError
 from benchsuite.results.cell import Cell
@@ -32,22 +32,15 @@ NOT_YET: WorkerReply[Plan] = WorkerReply()
 """Stands for the plan of a cell that is planned with its group."""
 
 
-class Ask(Protocol):
-    """Calls a function of `worker/calls.py`."""
-
-    def __call__(self, function: str, *arguments: object, timeout_s: float | None = None) -> WorkerReply[Any]:
-        """Its reply, or why there is none. Raises UsageError."""
-        ...
-
-
 class CellPlanner:
     """Plans cells, and remembers which classes cannot be loaded: each is tried once.
 
     Args:
-        ask: calls a function of a worker.
+        ask: calls a function of `worker/calls.py`, by name, with its arguments and `timeout_s`; its reply, or
+            why there is none. Raises UsageError.
     """
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: Callable[..., WorkerReply[Any]]) -> None:
         self._call = ask
         self._loaded: dict[tuple[bool, str], WorkerReply[None]] = {}
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from benchsuite.analyse.data import (
-    ANALYSES,
     Analyses,
     AttentionLayer,
     PathWeights,
@@ -25,6 +24,7 @@ from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.page import render as render_report
 from benchsuite.report.svg import StyleSheet
+from benchsuite.results.store import ANALYSES
 from tests.report.synthetic import make_record, make_run
 
 TRAINED = Weights(kind="file", file="hilo.pth", sha256="ab" * 32, mapping="ziplab/LITv2:LITv2")
