@@ -10,8 +10,8 @@ in turns (ABBA) in one process that retains its memory, for each kernel of ours 
 the speed of ours over that of the plain formulation, a median with its 95 % interval: 2 is twice as fast. On
 one thread of a CPU times are CPU time, which a busy machine lengthens least. "of peak" is the share of the
 machine's measured peak of multiply–adds that ours reaches, a backward pass taken for two forward ones. Memory
-is the peak of one step, weights and input included. Below the table stand geometric means: over all cells of
-"math", and over the faster kernel of each.
+is the peak of one step, weights and input included. Below the table stand geometric means, by grid and of
+all: over the cells of "math", and over the faster kernel of each.
 """
 
 from __future__ import annotations
@@ -293,19 +293,18 @@ def cells_of(cell: Cell, found: Measured | str, peak: float | None) -> tuple[str
 
 
 def summary(found: Sequence[tuple[Cell, Measured]]) -> Iterator[str]:
-    """Geometric means of the speed, for each mode, on "math" and on the faster kernel of each cell."""
-    speeds: dict[str, dict[tuple[object, ...], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    """Geometric means of the speed, by mode and grid, on "math" and on the faster kernel of each cell."""
+    speeds: dict[tuple[str, str], dict[str, dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
     for cell, one in found:
-        speeds[cell.mode][cell.name, cell.grid][cell.kernel] = quantile(one.pair.ratios, 0.5)
-    for mode, cells in speeds.items():
+        for grid in ("x".join(map(str, cell.grid)), "all grids"):
+            speed = quantile(one.pair.ratios, 0.5)
+            speeds[cell.mode, grid][f"{cell.name} {cell.grid}"][cell.kernel] = speed
+    for (mode, grid), cells in speeds.items():
         math = [one["math"] for one in cells.values() if "math" in one]
         best = [max(one.values()) for one in cells.values()]
-        means = [
-            f"{geometric_mean(math):.2f} on math" if math else "",
-            f"{geometric_mean(best):.2f} on the best",
-        ]
-        means = [one for one in means if one]
-        yield f"{mode}: {', '.join(means)}, over {len(best)} cells; slowest best {min(best):.2f}"
+        means = [f"{geometric_mean(math):.2f} on math"] if math else []
+        means.append(f"{geometric_mean(best):.2f} on the best")
+        yield f"{mode}, {grid}: {', '.join(means)}, over {len(best)} cells; slowest best {min(best):.2f}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ from benchsuite.zoo.catalogue import known_parameters
 from tests.documents import DOCUMENTS, ROOT, Block, blocks_of, commands_of, mentioned, mistake, words_of
 
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
-ELSEWHERE = {"torch.py"}
+ELSEWHERE = {"torch.py", "tests/test_speed.py"}
 """Files that a document names and that are not of this project."""
 
 NOT_RUN = {
@@ -42,6 +42,8 @@ NOT_RUN = {
     "benchsuite baseline update": "wants three runs: tests/cli/test_baseline_commands.py has them",
     "benchsuite baseline accept": "wants a change: tests/cli/test_baseline_commands.py plants one",
     "benchsuite selftest": "wants an idle machine for minutes: tests/health runs it",
+    "benchsuite tune": "measures for minutes: tests/health/test_tune.py plants what it finds",
+    "benchsuite parity tests/data/golden --kernel": "compiles for minutes: tests/mixers/test_compiled.py",
     "benchsuite merge s1 s2": "wants parts of a run: tests/cli/test_merge_command.py has them",
     "pytest": "the tests of the example: tests/test_gated_package.py runs them",
 }

@@ -99,15 +99,16 @@ def corrected(decisions: Mapping[str, CellDecision], rule: Gate) -> dict[str, Ce
     p-value passes Benjamini and Hochberg's test among all that were decided by an interval of their own
     processes, which the pairs of a screen are not; else it is inconclusive.
     """
-    tested = {cell: one.p for cell, one in decisions.items() if not math.isnan(one.p)}
-    believed = stats.discoveries(list(tested.values()), rule.false_discovery)
-    why = f"slower by itself, but not surely enough among {len(tested)} cells that were tested"
-    doubtful = {
-        cell: replace(decisions[cell], verdict="inconclusive", reason=why)
-        for cell, sure in zip(tested, believed, strict=True)
-        if not sure and decisions[cell].verdict == "slower"
+    tested = stats.Family.of(
+        [one.p for one in decisions.values() if not math.isnan(one.p)], rule.false_discovery
+    )
+    why = f"slower by itself, but not surely enough among {tested.size} cells that were tested"
+    return {
+        cell: replace(one, verdict="inconclusive", reason=why)
+        if one.verdict == "slower" and one.p > tested.bound
+        else one
+        for cell, one in decisions.items()
     }
-    return {**decisions, **doubtful}
 
 
 def decide(evidence: Evidence, rule: Gate) -> CellDecision:

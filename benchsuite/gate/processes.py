@@ -151,12 +151,7 @@ def set_up(side: GateSide, command: str, log: Path) -> None:
     Raises:
         SideFailed: it failed.
     """
-    with log.open("wb") as file:
-        code = _wait(subprocess.Popen(
-            command, shell=True, cwd=side.folder, env=side.environment,
-            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-        ))  # fmt: skip
-    if code:
+    if code := _run(side, command, log):
         raise failed(side, f"--setup exited with {code}", log.read_text(encoding="utf-8", errors="replace"))
 
 
@@ -204,11 +199,7 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Ru
         scenario = Path(home) / "scenario.json"
         scenario.write_text(json.dumps(document), encoding="utf-8")
         words = ("-m", "benchsuite", "run", str(scenario), "--out", str(folder.resolve()), "--quiet")
-        with log.open("wb") as file:
-            code = _wait(subprocess.Popen(
-                [side.python, *words], cwd=side.folder, env=side.environment,
-                stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
-            ))  # fmt: skip
+        code = _run(side, [side.python, *words], log)
     if code not in (0, 3) or not (folder / RECORDS).is_file():
         printed = log.read_text(encoding="utf-8", errors="replace")
         raise failed(
@@ -220,14 +211,24 @@ def run_process(side: GateSide, document: Mapping[str, Any], folder: Path) -> Ru
     return read_run(folder)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """The exit code; a wait that is broken off ends the process and all that it started."""
-    try:
-        return process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+def _run(side: GateSide, command: str | Sequence[str], log: Path) -> int:
+    """Run a command, or a text for the shell, in a side's folder; its exit code.
+
+    A wait that is broken off ends the process and all that it started.
+    """
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(
+            command, shell=isinstance(command, str), cwd=side.folder, env=side.environment,
+            stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, start_new_session=True,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            return process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
 
 
 def failed(side: GateSide, what: str, printed: str) -> SideFailed:

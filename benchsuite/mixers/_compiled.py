@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -64,16 +65,25 @@ def run_compiled(function: Callable[..., Tensor], what: str, *args: Any, **optio
 
     run = _compiled(function)
     try:
-        try:
-            return run(*args, **options)
-        except exc.FailOnRecompileLimitHit:
-            # Unless told otherwise, torch compiles a function for eight shapes, and a sweep has more. Only a
-            # new shape comes here: those that are compiled are found above.
-            with config.patch(recompile_limit=_SHAPES, accumulated_recompile_limit=_SHAPES):
+        with _looked_into() if torch.is_grad_enabled() else nullcontext():
+            try:
                 return run(*args, **options)
+            except exc.FailOnRecompileLimitHit:
+                # Unless told otherwise, torch compiles a function for eight shapes, and a sweep has more.
+                # Only a new shape comes here: those that are compiled are found above.
+                with config.patch(recompile_limit=_SHAPES, accumulated_recompile_limit=_SHAPES):
+                    return run(*args, **options)
     except (exc.ShortenTraceback, exc.Unsupported) as error:  # what a compiler behind torch.compile may raise
         cause = getattr(error, "inner_exception", error)
         raise unavailable(f"{what} cannot be compiled here: {str(cause).splitlines()[0]}") from error
+
+
+@contextmanager
+def _looked_into() -> Iterator[None]:
+    """While torch looks for the gradient of each input, of which those that are no leaves warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The .grad attribute of a Tensor that is not a leaf")
+        yield
 
 
 @functools.cache

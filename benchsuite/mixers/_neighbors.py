@@ -50,16 +50,16 @@ def neighbors(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -
     return windows.movedim((-2, -1), (-4, -3))
 
 
-def unfolded(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1) -> Tensor:
-    """`neighbors` of a (B, C, Hp, Wp) map for who computes with them at once.
+def unfolded(x: Tensor, kernel_size: int, stride: int = 1, dilation: int = 1, *, zeros: int = 0) -> Tensor:
+    """`neighbors` of a (B, C, Hp, Wp) map with so many zeros around it, for who computes with them at once.
 
     With gradients on a CPU a copy, whose gradients are summed in one pass and not in one for each axis.
     """
     if not (torch.is_grad_enabled() and x.is_cpu) or watched():
-        return neighbors(x, kernel_size, stride, dilation)
+        return neighbors(F.pad(x, (zeros,) * 4) if zeros else x, kernel_size, stride, dilation)
     span = dilation * (kernel_size - 1) + 1
-    rows = (x.shape[2] - span) // stride + 1
-    windows = F.unfold(x, kernel_size, dilation=dilation, stride=stride)
+    rows = (x.shape[2] + 2 * zeros - span) // stride + 1
+    windows = F.unfold(x, kernel_size, dilation=dilation, padding=zeros, stride=stride)
     return windows.view(*x.shape[:2], kernel_size, kernel_size, rows, -1)
 
 

@@ -90,8 +90,10 @@ class ACmixSpatialReductionAttention(SpatialReductionAttention):
         """(B, M, C) reduced tokens → (B, C, H, W), each where it came from."""
         ratio = self.sr_ratio
         rows, columns = size[0] // ratio, size[1] // ratio
-        x = torch.unflatten(x.transpose(1, 2), 2, (rows, 1, columns, 1)).expand(-1, -1, -1, ratio, -1, ratio)
-        x = x.flatten(4, 5).flatten(2, 3)
+        x = torch.unflatten(x.transpose(1, 2), 2, (rows, columns))
+        # Stacked and not repeated: the gradient is then a sum of slices.
+        x = torch.stack([x] * ratio, dim=4).flatten(3)
+        x = torch.stack([x] * ratio, dim=3).flatten(2, 3)
         beyond = (0, size[1] - columns * ratio, 0, size[0] - rows * ratio)
         return F.pad(x, beyond, mode="replicate") if any(beyond) else x
 

@@ -101,8 +101,8 @@ class HaloAttention(nn.Module):
         q = self.q(x).unflatten(1, (self.num_heads, self.qk_dim))
         q = q.unflatten(4, (columns, side)).unflatten(3, (rows, side))  # B, heads, d, rows, s, columns, s
         q = q.permute(0, 1, 3, 5, 4, 6, 2).flatten(1, 3)  # B, heads · blocks, s, s, d
-        kv = F.pad(self.kv(x), (self.halo_size,) * 4)
-        kv = torch.unflatten(unfolded(kv, self.window, self.block_size), 1, (self.num_heads, -1))
+        kv = unfolded(self.kv(x), self.window, self.block_size, zeros=self.halo_size)
+        kv = torch.unflatten(kv, 1, (self.num_heads, -1))
         kv = kv.permute(0, 1, 5, 6, 3, 4, 2).flatten(4, 5).flatten(1, 3)  # B, heads · blocks, w², d + d_v
         k, v = torch.split(kv, [self.qk_dim, self.v_dim], dim=-1)
         mixed = attend(q.flatten(2, 3), k, v, kernel=self.kernel, bias=self._position_logits(q))

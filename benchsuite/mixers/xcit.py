@@ -66,9 +66,9 @@ class CrossCovarianceAttention(nn.Module):
         batch, tokens, _ = x.shape
         qkv = self.qkv(x).reshape(batch, tokens, 3, self.num_heads, self.head_dim)
         q, k, v = qkv.permute(2, 0, 3, 4, 1).unbind(0)  # each B, heads, head_dim, N
-        # Without names for the normalised ones, so that their memory is free for the output.
-        logits = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
-        attn = (logits * self.temperature).softmax(dim=-1)  # B, heads, head_dim, head_dim
+        # Without names for the normalised ones and the logits, so that their memory is free for the output.
+        attn = F.normalize(q, dim=-1) @ F.normalize(k, dim=-1).transpose(-2, -1)
+        attn = (attn * self.temperature).softmax(dim=-1)  # B, heads, head_dim, head_dim
         x = (self.attn_drop(attn) @ v).permute(0, 3, 1, 2).reshape(batch, tokens, self.dim)
         out: Tensor = self.proj_drop(self.proj(x))
         return out

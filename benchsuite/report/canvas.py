@@ -290,9 +290,9 @@ class NamedMarks:
         self, names: Sequence[str], *, size: float | None = None, colored: bool = False, reach: float = 9.0,
         **how: Any,
     ) -> set[str]:  # fmt: skip
-        """Write names near one of their marks, with a leader line from one that is not the nearest.
+        """Write names near one of their marks.
 
-        One also leads farther than `reach` points.
+        One that stands farther than `reach` points away, or nearer to the mark of another, has a leader line.
 
         Args:
             colored: each in the colour of its mark.

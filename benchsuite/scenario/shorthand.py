@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,9 +143,13 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
     """
     kinds = _kinds(line, mixers, backbones)
     own = _parameters(line)
+    short = Counter(name.rpartition(":")[2] for name in kinds)
     lists: dict[str, list[Any]] = {}
     for name, kind in kinds.items():
-        lists.setdefault(kind, []).append({"name": name, "vary": own[name]} if name in own else name)
+        said: dict[str, Any] = {"vary": own[name]} if name in own else {}
+        if short[name.rpartition(":")[2]] > 1:
+            said["label"] = name
+        lists.setdefault(kind, []).append({"name": name, **said} if said else name)
     axes = {axis: _values(word) for axis, word in line.axes.items() if word}
     return {
         "name": "time",

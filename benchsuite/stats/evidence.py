@@ -279,7 +279,7 @@ class Family:
 
     Attributes:
         size: how many of them have an interval.
-        bound: p-values up to this are believed.
+        bound: p-values up to this are believed; -1 where none is.
     """
 
     size: int
@@ -287,8 +287,14 @@ class Family:
 
     @classmethod
     def of(cls, p_values: Sequence[float], share: float = FALSE_DISCOVERY) -> Family:
-        """The family of these p-values."""
-        return cls(len(p_values), _bound(p_values, share))
+        """The family of these p-values, of which at most `share` of those believed are false, on average.
+
+        Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
+        """
+        ordered = sorted(p_values)
+        bounds = [share * rank / len(ordered) for rank in range(1, len(ordered) + 1)]
+        passing = (bound for p, bound in zip(ordered, bounds, strict=True) if p <= bound)
+        return cls(len(ordered), max(passing, default=-1.0))
 
     def decide(self, question: Question) -> Decision:
         """The decision on one of the questions, tested on both sides."""
@@ -323,19 +329,3 @@ def _alone(question: Question, confidence: float, tested: Literal["both", "above
     if tested == "both":
         p = min(1.0, 2 * min(p, ratio.inverse.p_above(bound - edge)))
     return Decision(side, ratio.value, lo, hi, p, reason)
-
-
-def discoveries(p_values: Sequence[float], share: float) -> list[bool]:
-    """Which hypotheses to believe so that at most `share` of those believed are false, on average.
-
-    Benjamini and Hochberg: of m sorted p-values, the largest k with p_k ≤ share · k / m, and all below.
-    """
-    bound = _bound(p_values, share)
-    return [p <= bound for p in p_values]
-
-
-def _bound(p_values: Sequence[float], share: float) -> float:
-    """The bound `share` · k / m of the largest such k, which separates the k-th from the next; -1 if none."""
-    ordered = sorted(p_values)
-    bounds = [share * rank / len(ordered) for rank in range(1, len(ordered) + 1)]
-    return max((bound for p, bound in zip(ordered, bounds, strict=True) if p <= bound), default=-1.0)

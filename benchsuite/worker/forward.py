@@ -66,10 +66,11 @@ def call_of(cell: Cell, module: nn.Module) -> Call:
         return "forward(x, size)"
     if required < 2:
         return "forward(x)"
-    taken = ", ".join(one.name for one in positional[:required])
+    taken = [one.name for one in positional[:required]]
+    inputs = ", ".join(f"{name}: [B, …]" for name in taken)
     raise UsageError(
-        f"{cell.name} ({cell.target}): forward takes {taken}, and benchsuite knows of x and its size; say "
-        f"beside its name: inputs: {{{', '.join(f'{one.name}: [B, …]' for one in positional[:required])}}}"
+        f"{cell.name} ({cell.target}): forward takes {', '.join(taken)}, and benchsuite knows of x and its "
+        f"size; say in its entry of a scenario: inputs: {{{inputs}}}"
     )
 
 
@@ -150,7 +151,7 @@ def how_called(cell: Cell, module: nn.Module, inputs: tuple[Any, ...]) -> str:
     how = f"benchsuite calls {call_of(cell, module)} with x {x}"
     if cell.forward:
         return f"{how}, as its entry says"
-    advice = f"{how}; if that is wrong, say {_OTHERWISE}"
+    advice = f"{how}; if that is wrong, say {_OTHERWISE}, in its entry of a scenario (time: --write-scenario)"
     return advice if network else f"{advice}; a whole network is subject: backbone (time: --network)"
 
 

@@ -235,9 +235,11 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
         size = f"{place.grid[0]} × {place.grid[1]} tokens, {place.dim} channels, {place.num_heads} heads"
         yield f"  {place.name}  {len(stage.blocks)} blocks of {size}"
         if stage.mixes:
-            used = ", ".join(_mixers_in(stage)) or "its own"
-            yield from _wrapped("    mixes with  ", used, width)
-            yield from _takes(_unfit(stage), width)
+            unfit, used = _unfit(stage), _mixers_in(stage)
+            own = ", not with its default parameters"
+            words = [f"{name}{own if name in unfit else ''}" for name in used]
+            yield from _wrapped("    mixes with  ", ", ".join(words) or "its own", width)
+            yield from _takes(unfit, width)
         else:
             yield "    has no mixer"
 

@@ -17,6 +17,7 @@ from benchsuite.mixers.involution import Involution
 from benchsuite.parity.compare import check_folder
 from benchsuite.worker.build import mixer_class
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, as it compiles
 compiles = pytest.mark.skipif(
     shutil.which("c++") is None, reason="no C++ compiler, which torch.compile needs"
 )

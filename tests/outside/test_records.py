@@ -146,9 +146,8 @@ def test_a_gate_of_the_run_as_it_is_does_not_complain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("how", ["NaN", "zero", "none", "huge count"])
-def test_every_command_names_it_and_goes_on(tmp_path: Path, how: str, reader: str) -> None:
-    run = edited(tmp_path / "runs" / "run", EDITS[how])
+def test_every_command_names_it_and_goes_on(tmp_path: Path, reader: str) -> None:
+    run = edited(tmp_path / "runs" / "run", EDITS["NaN"])
     answer = READERS[reader](run, tmp_path)
     assert answer.code == 0
     assert f"{RECORDS}:1: skipped: " in " ".join(f"{answer.out} {answer.err}".split())

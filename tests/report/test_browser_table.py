@@ -29,13 +29,8 @@ def table_of(records: Sequence[Record], reference: str | None = None) -> dict[st
 
 
 def column(table: dict[str, Any], key: str) -> list[Any]:
-    """The values of a column, unpacked as the browser does it."""
-    found = table["columns"][key]
-    if "values" in found:
-        return list(found["values"])
-    if "codes" in found:
-        return [found["words"][code] for code in found["codes"]]
-    return [found["value"]] * table["rows"]
+    """The values of a column."""
+    return list(table["columns"][key]["values"])
 
 
 def test_every_number_is_that_of_the_frame_and_missing_stays_missing() -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from benchsuite.mixers import MIXERS
 from benchsuite.scenario import kernel_table
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.kernel_table import KernelRow, add, own_file, read, table
 from benchsuite.scenario.load import load
 from benchsuite.scenario.model import Scenario
+from benchsuite.zoo.catalogue import entry
 
 from .documents import KNOWN
 
@@ -132,3 +134,14 @@ def test_a_measurement_takes_the_place_of_older_rows_and_leaves_the_others(tmp_p
     assert said == ["a loom", "a mill"]
     add(file, [row("msa", "math")], ABOUT)
     assert len(json.loads(file.read_text())["measurements"]) == 2  # nothing was left of the first
+
+
+def test_the_shipped_table_names_kernels_that_the_mixers_have_and_where_it_was_measured() -> None:
+    file = Path(kernel_table.__file__).with_suffix(".json")
+    rows = read(file)
+    assert rows
+    for one in rows:
+        assert one.mixer in MIXERS
+        assert one.kernel in entry(one.mixer).kernels
+    for measurement in json.loads(file.read_text())["measurements"]:
+        assert all(measurement["about"][key] for key in ("machine", "date", "versions", "command"))

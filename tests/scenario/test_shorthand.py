@@ -38,6 +38,7 @@ def test_parameters_take_several_values_and_lists() -> None:
         ShellLine(("hilo", "my.layers:Mine"), {"kernel": "math,sdpa", "dim": "96", "num_heads": "3"}),
         ShellLine(("litv2_s", "timm:resnet50", "swin_t"), {"resolution": "224"}),
         ShellLine(("my.nets:net",), {"dtype": "fp32"}, networks=True),
+        ShellLine(("timm:resnet50", "torchvision:resnet50")),
         ShellLine(
             ("hilo", "my.layers:Mine", "swin_t"), {"dim": "96,192", "num_heads": "3"}, ("hilo.alpha=0.5",)
         ),

@@ -5,19 +5,14 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from benchsuite.stats.evidence import STOPPED_CONFIDENCE, Question, decide, estimate, half_width, paired
-from benchsuite.stats.intervals import median_interval
 
-Array = npt.NDArray[np.float64]
 RUNS = 4000
 ERROR = 2.5 * (0.05 * 0.95 / RUNS) ** 0.5  # of a simulated coverage near 95 %
 
@@ -110,31 +105,3 @@ def test_of_many_equal_ratios_hardly_one_is_called_different_and_of_clear_ones_m
         missed += sum(found[i].side != "above" for i in range(15, 20))
     assert wrong / (families * 20) <= 0.02  # of which 5 in 20 are found: 5 % of the discoveries are 1.3 %
     assert missed / (families * 5) <= 0.05
-
-
-@dataclass(frozen=True)
-class Latencies:
-    """A distribution and its median."""
-
-    draw: Callable[[np.random.Generator, tuple[int, int]], Array]
-    median: float
-
-
-SHAPES = {
-    "skewed": Latencies(lambda rng, shape: rng.lognormal(0, 0.3, shape), 1.0),
-    "one-sided": Latencies(lambda rng, shape: 1 + rng.exponential(0.1, shape), 1 + 0.1 * np.log(2)),
-    "Cauchy": Latencies(lambda rng, shape: 1 + 0.02 * rng.standard_cauchy(shape), 1.0),
-    "Student t, 2 degrees": Latencies(lambda rng, shape: 1 + 0.03 * rng.standard_t(2, shape), 1.0),
-}
-
-
-@pytest.mark.parametrize("count", [10, 50, 200])
-@pytest.mark.parametrize("shape", SHAPES)
-def test_95_percent_of_the_samples_of_one_round_hold_their_median(shape: str, count: int) -> None:
-    kind = SHAPES[shape]
-    hits = 0
-    for samples in kind.draw(np.random.default_rng(20), (2000, count)):
-        interval = median_interval(samples.tolist())
-        assert interval is not None
-        hits += interval[0] <= kind.median <= interval[1]
-    assert 0.93 <= hits / 2000 <= 0.97

@@ -11,11 +11,11 @@ from benchsuite.stats.evidence import (
     DISAGREE,
     TOO_FEW,
     Decision,
+    Family,
     Question,
     Ratio,
     aa_noise,
     decide,
-    discoveries,
     estimate,
     half_width,
     paired,
@@ -213,6 +213,12 @@ def test_a_p_value_is_the_one_worked_out_by_hand() -> None:
     """Mean 3, error √0.5; above 1.5 that is t = 2.1213 with 4 degrees: half of 1 − 0.8988."""
     assert ratio_of([1, 2, 3, 4, 5]).p_above(1.5) == pytest.approx(0.0506, abs=1e-4)
     assert ratio_of([1, 2, 3, 4, 5]).p_above(3.0) == 0.5
+
+
+def discoveries(p_values: list[float], share: float) -> list[bool]:
+    """Which of these are believed."""
+    bound = Family.of(p_values, share).bound
+    return [p <= bound for p in p_values]
 
 
 def test_benjamini_and_hochbergs_own_example_comes_out_as_in_their_paper() -> None:

@@ -180,6 +180,7 @@ def test_a_training_step_of_what_has_no_parameters_is_a_mistake_of_the_scenario(
     [
         ({"protocol": "timm", "cache": "cold"}, "protocol timm has its own caches"),
         ({"protocol": "hilo_single_layer", "compile": "default"}, "has no warm-up, and compiling is one"),
+        ({"protocol": "hilo_single_layer", "kernel": "compiled"}, "has no warm-up, and compiling is one"),
     ],
 )
 def test_what_a_published_protocol_does_not_do_is_unsupported(axes: dict[str, str], why: str) -> None:

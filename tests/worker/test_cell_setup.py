@@ -10,9 +10,11 @@ import torch
 
 from benchsuite.errors import Unsupported
 from benchsuite.measurement.cpu import CpuDevice
+from benchsuite.mixers._compiled import _compiled
+from benchsuite.results.cell import Mode
 from benchsuite.results.record import Busy
 from benchsuite.scenario.measure_settings import Measure
-from benchsuite.worker import compiling, inspection
+from benchsuite.worker import calls, compiling, inspection
 from benchsuite.worker.build import build
 from benchsuite.worker.cell_setup import CellSetup, first_call, set_up_cell
 from benchsuite.worker.inspection import inspect
@@ -45,13 +47,15 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         found.append(len(output.args[0]))
         return graph.forward
 
-    def compiles(module: Any, *, mode: str, **more: Any) -> Any:
+    def compiles(module: Any, *, mode: str | None = None, **more: Any) -> Any:
         return real(module, backend=backend, **more)
 
     monkeypatch.setattr(torch, "compile", compiles)
+    _compiled.cache_clear()
     for name in ("_find_tools", "_require_compiler"):
         monkeypatch.setattr(compiling, name, lambda device: None)
     yield found
+    _compiled.cache_clear()
     torch._dynamo.reset()
 
 
@@ -160,3 +164,34 @@ def test_a_kernel_that_does_not_exist_here_is_told_from_a_fault(error: Exception
     with pytest.raises(Unsupported) as caught:
         first_call(step)
     assert str(caught.value) == str(error)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of what it imports
+@pytest.mark.parametrize("mode", ["inference", "forward_backward"])
+def test_the_part_of_a_mixer_that_is_compiled_is_compiled_before_it_is_timed(
+    mode: Mode, graphs: list[int]
+) -> None:
+    cell = make_cell(target="involution", kernel="compiled", mode=mode, resolution=(112, 112), dim=32)
+    setup = set_up_cell(cell, Measure(), comparing=True)
+    assert setup.watch is not None
+    assert setup.compilation is not None
+    assert len(graphs) == setup.compilation.graphs == 1
+    assert setup.compared.check is not None
+    assert setup.compared.check.error is not None
+    mark = setup.watch.mark()
+    setup.steps.whole()
+    setup.watch.require_unchanged(mark)
+
+
+def test_without_a_compiler_such_a_cell_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor import cpp_builder
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    def none() -> str:
+        raise InvalidCxxCompiler
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    answer = calls.inspect_cell(make_cell(target="involution", kernel="compiled", dim=32), Measure())
+    assert answer.status == "unsupported"
+    assert answer.failure is not None
+    assert "torch.compile needs a C++ compiler on a CPU" in answer.failure.message

@@ -37,6 +37,7 @@ def test_a_page_says_where_mixers_stand_and_which_others_fit(litv2: str) -> None
     third = lines.index(next(line for line in lines if line.startswith("  stage3")))
     assert lines[third] == "  stage3  6 blocks of 14 × 14 tokens, 384 channels, 12 heads"
     assert lines[third + 1].split() == ["mixes", "with", "hilo"]
+    assert "mixes with  hilo, not with its default parameters\n    takes       with default" in litv2
     fourth = lines[lines.index(next(line for line in lines if line.startswith("  stage4"))) + 2]
     unfit = fourth.partition(" but ")[2].split(", ")
     assert "hilo" in unfit  # windows of 2 do not divide a grid of 7

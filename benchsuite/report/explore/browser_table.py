@@ -1,10 +1,10 @@
-"""The frame as columns for the browser: constants said once, words as codes, numbers at seven digits."""
+"""The frame as columns for the browser, numbers at seven digits."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -44,8 +44,8 @@ def to_table(frame: pd.DataFrame, reference: str | None = None) -> dict[str, Any
         reference: the name that speeds are multiples of in the column `relative`.
 
     Returns:
-        `rows`, the number of rows; `columns`, key → {kind, label, unit, ...} with either `value`, which all
-        rows share, `values`, or `words` and `codes`.
+        `rows`, the number of rows; `columns`, key → {values, kind, label, unit, ...}. Packing makes repeated
+        values short.
     """
     columns: dict[str, dict[str, Any]] = {key: _packed(frame[key]) for key in _PLAIN}
     columns["exact"] = _packed(frame["macs_exact"])
@@ -95,37 +95,25 @@ def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
     return facts | ({"lo": column.interval[0], "hi": column.interval[1]} if column.interval else {})
 
 
-def _params(frame: pd.DataFrame) -> dict[str, pd.Series[Any]]:
+def _params(frame: pd.DataFrame) -> dict[str, list[Any]]:
     """The parameters that a scenario varies, as `params.alpha`; missing for who has no such parameter."""
-    texts = {text: json.loads(text) for text in dict.fromkeys(frame["config"])}
+    texts = {
+        text: {key: value for key, value in json.loads(text).items() if isinstance(value, int | float | str)}
+        for text in dict.fromkeys(frame["config"])
+    }
     values: dict[str, set[Any]] = {}
     for config in texts.values():
         for key, value in config.items():
-            if isinstance(value, int | float | str):
-                values.setdefault(key, set()).add(value)
+            values.setdefault(key, set()).add(value)
     varied = [key for key, found in values.items() if len(found) > 1]
-    return {
-        f"params.{key}": pd.Series([_scalar(texts[text].get(key)) for text in frame["config"]], dtype=object)
-        for key in varied
-    }
+    return {f"params.{key}": [texts[text].get(key) for text in frame["config"]] for key in varied}
 
 
-def _scalar(value: Any) -> Any:
-    return value if isinstance(value, int | float | str) else None
-
-
-def _packed(values: pd.Series[Any], words: Mapping[str, str] | None = None) -> dict[str, Any]:
+def _packed(values: Iterable[Any], words: Mapping[str, str] | None = None) -> dict[str, Any]:
     """A column; `words` says how its words are shown."""
     plain = [_plain(value) for value in values]
-    distinct = list(dict.fromkeys(plain))
-    shown = {value: words[value] for value in distinct if value in words} if words else {}
-    extra: dict[str, Any] = {"shown": shown} if shown else {}
-    if len(distinct) == 1:
-        return {"value": distinct[0]} | extra
-    if any(isinstance(value, str) for value in distinct) and len(distinct) < len(plain):
-        codes = {value: code for code, value in enumerate(distinct)}
-        return {"words": distinct, "codes": [codes[value] for value in plain]} | extra
-    return {"values": plain} | extra
+    shown = {value: words[value] for value in dict.fromkeys(plain) if value in words} if words else {}
+    return {"values": plain, "shown": shown} if shown else {"values": plain}
 
 
 def _rounded(medians: Any) -> list[Any] | None:

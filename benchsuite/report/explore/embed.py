@@ -13,6 +13,7 @@ import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 from markupsafe import Markup
@@ -178,12 +179,9 @@ def _fitting(records: Sequence[Record], samples: Mapping[str, Any], room: int) -
 
 def _first(order: Sequence[Record], samples: Mapping[str, Any], share: float) -> dict[str, Any]:
     """The samples of the first records that together have this share of all samples."""
-    numbers = [len(samples[record.id]["samples_s"]) for record in order]
-    allowed = sum(numbers) * share
-    kept: dict[str, Any] = {}
-    for record, number in zip(order, numbers, strict=True):
-        allowed -= number
-        if allowed < 0:
-            break
-        kept[record.id] = samples[record.id]
-    return kept
+    sums = list(accumulate(len(samples[record.id]["samples_s"]) for record in order))
+    return {
+        record.id: samples[record.id]
+        for record, taken in zip(order, sums, strict=True)
+        if taken <= share * sums[-1]
+    }

@@ -147,9 +147,11 @@ def apply(ax: Axes, side: Literal["x", "y"], scale: Scale, unit: str, *, labels:
     axis = ax.xaxis if side == "x" else ax.yaxis
     ax.set(**{f"{side}scale": "log" if scale.log else "linear", f"{side}lim": (scale.lo, scale.hi)})
     slot = [scale.slot] if scale.slot else []
-    axis.set_major_locator(FixedLocator([*slot, *scale.ticks]))
+    ticks = [*slot, *scale.ticks]
+    axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     texts = [*("0" for _ in slot), *(tick_text(tick, unit) for tick in scale.ticks)]
+    texts = _spaced(ax, ticks, texts) if side == "x" else texts
     axis.set_major_formatter(FixedFormatter(texts) if labels else NullFormatter())
     if slot:
         line = ax.axvline if side == "x" else ax.axhline
@@ -176,15 +178,18 @@ def positions(values: Mapping[str, float], *, log: bool | None = None) -> dict[s
 
 
 def apply_positions(ax: Axes, places: Mapping[str, float]) -> None:
-    """Give the x axis ticks at these places, without the labels that would touch others."""
+    """Give the x axis ticks at these places."""
     ax.set_xlim(-PAD, 1 + PAD)
     ax.xaxis.set_major_locator(FixedLocator(list(places.values())))
-    length = ax.bbox.width / (1 + 2 * PAD)
+    ax.xaxis.set_major_formatter(FixedFormatter(_spaced(ax, list(places.values()), list(places))))
+
+
+def _spaced(ax: Axes, ticks: Sequence[float], texts: Sequence[str]) -> list[str]:
+    """Texts of the ticks of an x axis, empty where one would touch the one before it."""
     labels, free = [], -math.inf
-    for label, position in places.items():
-        half = measure(label, text_size())[0] / 2 + 3
-        fits = position * length - half >= free
-        labels.append(label if fits else "")
-        if fits:
-            free = position * length + half
-    ax.xaxis.set_major_formatter(FixedFormatter(labels))
+    for tick, text in zip(ticks, texts, strict=True):
+        middle, half = ax.get_xaxis_transform().transform((tick, 0))[0], measure(text, text_size())[0] / 2 + 3
+        fits = middle - half >= free
+        labels.append(text if fits else "")
+        free = middle + half if fits else free
+    return labels

@@ -144,6 +144,17 @@ def test_tick_labels_that_would_touch_are_left_out() -> None:
     assert 2 <= len(shown) < 25
 
 
+def test_in_a_narrow_figure_no_tick_label_touches_another() -> None:
+    records = [make_record(n, macs=m * 10**8) for n, m in (("a", 1), ("b", 3), ("c", 5))]
+    layout = column(2.0)
+    with layout.applied():
+        (axes,) = drawn("scatter", records, layout).figure.axes
+        axes.figure.draw_without_rendering()
+        shown = [label.get_window_extent() for label in axes.get_xticklabels() if label.get_text()]
+    assert len(shown) > 1
+    assert all(left.x1 < right.x0 for left, right in pairwise(shown))
+
+
 def test_one_resolution_makes_no_lines() -> None:
     assert absent("scaling", [make_record("a"), make_record("b")]) is None
 

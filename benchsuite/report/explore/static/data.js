@@ -39,10 +39,10 @@ function readTable(text) {
       rows.push({ index: start + i, run: run.key, runTitle: run.title, prefix: run.prefix, repeat: run.repeat });
     }
     for (const [key, column] of Object.entries(run.columns)) {
-      const { value, values, words, codes, ...meta } = column;
+      const { values, ...meta } = column;
       columns[key] = { key, ...columns[key], ...meta, shown: { ...columns[key]?.shown, ...meta.shown } };
       for (let i = 0; i < run.rows; i++) {
-        rows[start + i][key] = values ? values[i] : codes ? words[codes[i]] : value ?? null;
+        rows[start + i][key] = values[i];
       }
     }
   }
