@@ -95,9 +95,11 @@ class RealRun:
         wait_until(lambda: not any(runs(pid) for pid in workers))
 
     def finish(self) -> tuple[int, str, str]:
-        """Exit code, and what is left of stdout and stderr."""
+        """Exit code, and what is left of stdout and stderr, without what a busy machine says meanwhile."""
         out, err = self._process.communicate(timeout=PATIENCE_S)
-        return self._process.returncode, out or "", err or ""
+        lines = (err or "").splitlines(keepends=True)
+        said = "".join(line for line in lines if not line.startswith("planning cells: "))
+        return self._process.returncode, out or "", said
 
 
 def finished(repository: Path, *words: str | Path, **options: Any) -> tuple[int, str, str]:

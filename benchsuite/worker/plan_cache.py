@@ -21,7 +21,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-import benchsuite
 from benchsuite.backbones import BACKBONES
 from benchsuite.io import cache_folder, write_whole
 from benchsuite.measurement.op_table import has_own_rules
@@ -106,7 +105,7 @@ def _version() -> str:
     for name in _DISTRIBUTIONS:
         with suppress(metadata.PackageNotFoundError):
             digest.update(f"{name} {metadata.version(name)};".encode())
-    root = Path(benchsuite.__file__).parent
+    root = Path(__file__).parents[1]
     for file in sorted(root.rglob("*.py")):
         digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

@@ -112,7 +112,7 @@ def test_the_version_is_made_of_every_source_file(tmp_path: Path, monkeypatch: p
     (tmp_path / "__init__.py").touch()
     source = tmp_path / "mixers" / "hilo.py"
     source.write_text("a = 1\n", encoding="utf-8")
-    monkeypatch.setattr(plan_cache.benchsuite, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(plan_cache, "__file__", str(tmp_path / "worker" / "plan_cache.py"))
     version = plan_cache._version.__wrapped__
 
     before = version()
