@@ -12,7 +12,7 @@ from benchsuite.findings.claims import judge
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.points import Point, Value, kernels_of, points
 from benchsuite.report.ranking import as_value, rankings, ratio, within
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import METRICS, measured_cells
 from benchsuite.scenario.claim_model import stored_claims
 from benchsuite.stats.intervals import quantile
 
@@ -148,7 +148,7 @@ def claims(results: Results) -> dict[Hashable, str]:
     timed = [claim for claim in stored_claims(results.run.scenario) if METRICS[claim.metric].interval]
     return {
         (judgement.claim.id, *map(str, outcome.setting.items())): outcome.verdict
-        for judgement in judge(timed, results.frame())
+        for judgement in judge(timed, measured_cells(results.run.records, results.run.environments))
         for outcome in judgement.outcomes
         if outcome.verdict != "not testable here"
     }

@@ -23,7 +23,7 @@ from benchsuite.zoo.catalogue import known_parameters
 from tests.documents import DOCUMENTS, ROOT, Block, blocks_of, commands_of, mentioned, mistake, words_of
 
 BLOCKS = [block for path in DOCUMENTS for block in blocks_of(path)]
-ELSEWHERE = {"torch.py"}
+ELSEWHERE = {"torch.py", "tests/test_speed.py"}
 """Files that a document names and that are not of this project."""
 
 NOT_RUN = {

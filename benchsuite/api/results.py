@@ -11,6 +11,7 @@ import pandas as pd
 from benchsuite.errors import UsageError
 from benchsuite.labels import describe_cell
 from benchsuite.results.frame import frame_of
+from benchsuite.results.metrics import measured_cells
 from benchsuite.results.store import REPORT, Run, read_run
 from benchsuite.terminal import describe_result
 
@@ -106,8 +107,8 @@ class Results:
         interval, the `published` size and its `source`."""
         from benchsuite.report.claims_panel import judgements, panel
 
-        frame = self.frame()
-        judged = panel(judgements(self.run.scenario, frame), frame)
+        cells = measured_cells(self.run.records, self.run.environments)
+        judged = panel(judgements(self.run.scenario, cells), cells)
         rows = [
             {
                 "id": row.claim.id,

@@ -145,18 +145,18 @@ def claims(
     import json
 
     from benchsuite.report.claims_panel import judgements, panel, plain
-    from benchsuite.results.frame import frame_of
+    from benchsuite.results.metrics import measured_cells
     from benchsuite.results.store import read_run
 
     require_word("--format", format, ("text", "json"))
     loaded = read_run(run)
     warn(loaded.warnings)
-    frame = frame_of(loaded)
-    judged = judgements(loaded.scenario, frame)
+    cells = measured_cells(loaded.records, loaded.environments)
+    judged = judgements(loaded.scenario, cells)
     if format == "json":
         print(json.dumps([plain(one) for one in judged], indent=2, ensure_ascii=False))
     else:
-        _print_claims(panel(judged, frame))
+        _print_claims(panel(judged, cells))
 
 
 def _print_claims(panel: ClaimsPanel | None) -> None:

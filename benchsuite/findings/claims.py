@@ -9,26 +9,22 @@ compared as it is.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
-
-import pandas as pd
 
 from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import Manner, apart
 from benchsuite.results.devices import kind_of
 from benchsuite.results.kernels import is_fused
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import METRICS, QUANTITIES, MeasuredCell
 from benchsuite.scenario.claim_model import Claim, ClaimPair, Pairing, distinct, on_device, pairing
 from benchsuite.stats.evidence import Decision, Question, Ratio, Side, decide, paired, unpaired
 
 Verdict = Literal["holds", "does not hold", "mixed", "undecided", "not testable here"]
 VERDICTS: tuple[Verdict, ...] = ("holds", "does not hold", "mixed", "undecided", "not testable here")
 
-_Row = Mapping[Any, Any]
 _End = Literal["lower", "upper"]
 """End of the band that a claim names."""
 _ENDS: tuple[_End, ...] = ("lower", "upper")
@@ -95,13 +91,12 @@ class Judgement:
         return _overall([outcome.on_device or outcome.verdict for outcome in self.outcomes])
 
 
-def judge(claims: Sequence[Claim], frame: pd.DataFrame) -> list[Judgement]:
-    """The verdict on every claim, in order, from the frame of one run (`results/frame.py`)."""
-    rows = frame.to_dict("records") if claims else []
-    cells = [_cell(row) for row in rows]
+def judge(claims: Sequence[Claim], measured: Sequence[MeasuredCell]) -> list[Judgement]:
+    """The verdict on every claim, in order, from the cells of one run."""
+    cells = [one.record.cell for one in measured]
     pairings = [pairing(claim, cells) for claim in claims]
     open_cases = [
-        [_case(claim, pair, rows, cells) for pair in matched.pairs]
+        [_case(claim, pair, measured, cells) for pair in matched.pairs]
         for claim, matched in zip(claims, pairings, strict=True)
     ]
     decisions = decide(
@@ -154,23 +149,23 @@ class _Case:
     questions: Mapping[_End, Question] = field(default_factory=dict)
 
 
-def _case(claim: Claim, pair: ClaimPair, rows: Sequence[_Row], cells: Sequence[Cell]) -> _Case:
+def _case(claim: Claim, pair: ClaimPair, measured: Sequence[MeasuredCell], cells: Sequence[Cell]) -> _Case:
     setting = dict(pair.setting)
     one_of_each = []
     for side, chosen in (("subject", pair.subject), ("against", pair.against)):
         # Of several cells with the same count, one may have failed before it was counted.
-        ordered = sorted(chosen, key=lambda i: _number(rows[i][claim.metric]) is None)
+        ordered = sorted(chosen, key=lambda i: _of(measured[i], claim.metric) is None)
         distinct_cells = distinct(claim, ordered, cells)
         if len(distinct_cells) > 1:
-            names = " and ".join(str(rows[i]["name"]) for i in distinct_cells)
+            names = " and ".join(cells[i].name for i in distinct_cells)
             return _untestable(setting, f"{side} is {len(distinct_cells)} cells: {names}")
-        one_of_each.append(rows[distinct_cells[0]])
+        one_of_each.append(measured[distinct_cells[0]])
     left, right = one_of_each
     if "resolution" in setting:
-        setting["resolution"] = left["resolution"]
+        setting["resolution"] = _of(left, "resolution")
     reason = _missing(claim.metric, left) or _missing(claim.metric, right)
-    if not reason and right[claim.metric] == 0:
-        reason = f"{_word(claim.metric)} of {right['name']} is 0, so there is no ratio"
+    if not reason and _of(right, claim.metric) == 0:
+        reason = f"{_word(claim.metric)} of {right.record.cell.name} is 0, so there is no ratio"
     if reason:
         return _untestable(setting, reason)
     return (
@@ -184,45 +179,52 @@ def _untestable(setting: Mapping[str, Any], reason: str) -> _Case:
     return _Case(Outcome(setting, "not testable here", reason=reason))
 
 
-def _missing(metric: str, row: _Row) -> str:
+def _of(one: MeasuredCell, key: str) -> Any:
+    """A quantity of a cell; None where it is missing."""
+    return QUANTITIES[key].of(one)
+
+
+def _missing(metric: str, one: MeasuredCell) -> str:
     """Reason why a cell has no such number; empty if it has."""
-    if _number(row[metric]) is not None:
+    record = one.record
+    if _of(one, metric) is not None:
         return ""
-    if row["status"] == "ok":
-        return f"{_word(metric)} of {row['name']} was not measured"
-    why = f": {' '.join(row['reason'].split())}" if isinstance(row["reason"], str) else ""
-    return f"{row['name']} ended as {row['status']}{why}"
+    if record.status == "ok":
+        return f"{_word(metric)} of {record.cell.name} was not measured"
+    why = f": {' '.join(record.reason.split())}" if record.reason else ""
+    return f"{record.cell.name} ended as {record.status}{why}"
 
 
-def _counted(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> _Case:
+def _counted(claim: Claim, setting: Mapping[str, Any], left: MeasuredCell, right: MeasuredCell) -> _Case:
     """Both sides have a number that has no noise."""
-    subject, against = float(left[claim.metric]), float(right[claim.metric])
+    subject, against = float(_of(left, claim.metric)), float(_of(right, claim.metric))
     ratio, (lo, hi) = subject / against, claim.expect.band
     verdict: Verdict = "holds" if lo < ratio < hi else "does not hold"
     reason = ""
     if claim.metric == "macs" and (
-        bounds := [str(row["name"]) for row in (left, right) if not row["macs_exact"]]
+        bounds := [one.record.cell.name for one in (left, right) if not _of(one, "macs_exact")]
     ):
         names, verdict = " and ".join(bounds), "undecided"
         reason = f"MACs of {names} are a lower bound: the counter has no rule for some operators"
     return _Case(Outcome(setting, verdict, ratio, subject=subject, against=against, reason=reason))
 
 
-def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) -> _Case:
+def _timed(claim: Claim, setting: Mapping[str, Any], left: MeasuredCell, right: MeasuredCell) -> _Case:
     """Both sides have times: what is asked of their ratio."""
     compared_ways = {"threads", "allocator"} - setting.keys()
     if not compared_ways and (why := apart(_manner(left), _manner(right))):
         return _untestable(setting, f"measured in ways that do not compare: {why}")
     unfused = tuple(
-        row["name"]
-        for row in (left, right)
-        if row["kernel"] != "math" and not is_fused(row["kernel"], row["attention_backend"])
+        one.record.cell.name
+        for one in (left, right)
+        if (kernel := one.record.cell.kernel) != "math"
+        and not is_fused(kernel, _of(one, "attention_backend"))
     )
     if unfused and "kernel" not in setting:  # kernels are what is compared
         return _untestable(setting, f"torch ran the attention of {' and '.join(unfused)} as math, not fused")
     ratio = _ratio(claim.metric, left, right)
-    flags = dict.fromkeys(f"{left['flags']} {right['flags']}".split())
-    noise = max(left["noise"], right["noise"])
+    flags = dict.fromkeys((*left.record.flags, *right.record.flags))
+    noise = max(_of(left, "noise"), _of(right, "noise"))
     device, device_ratio = (
         _on_device(claim, left, right, noise) if "launch_bound" in flags else (None, math.nan)
     )
@@ -231,8 +233,8 @@ def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) ->
         "undecided",
         ratio.value,
         *ratio.interval(),
-        subject=float(left[claim.metric]),
-        against=float(right[claim.metric]),
+        subject=float(_of(left, claim.metric)),
+        against=float(_of(right, claim.metric)),
         flags=tuple(flags),
         on_device=device,
         device_ratio=device_ratio,
@@ -244,14 +246,14 @@ def _timed(claim: Claim, setting: Mapping[str, Any], left: _Row, right: _Row) ->
     )
 
 
-def _on_device(claim: Claim, left: _Row, right: _Row, noise: float) -> tuple[Verdict, float]:
+def _on_device(claim: Claim, left: MeasuredCell, right: MeasuredCell, noise: float) -> tuple[Verdict, float]:
     """The verdict on the times that the device works, and their ratio. One reading a cell has no interval:
     nearer to an end than the noise it decides nothing."""
-    subject, against = left["busy_s"], right["busy_s"]
-    if not (subject > 0 and against > 0):  # one was not read
+    subject, against = _of(left, "busy_s"), _of(right, "busy_s")
+    if not (subject and against):  # one was not read
         return "not testable here", math.nan
     if claim.metric == "throughput":
-        subject, against = left["batch"] / subject, right["batch"] / against
+        subject, against = left.record.cell.batch / subject, right.record.cell.batch / against
     ratio, least = subject / against, 1 + max(noise, _READING)
     lo, hi = claim.expect.band
     if lo * least < ratio < hi / least:
@@ -259,14 +261,16 @@ def _on_device(claim: Claim, left: _Row, right: _Row, noise: float) -> tuple[Ver
     return ("does not hold" if ratio * least < lo or ratio > hi * least else "undecided"), ratio
 
 
-def _ratio(metric: str, left: _Row, right: _Row) -> Ratio:
+def _ratio(metric: str, left: MeasuredCell, right: MeasuredCell) -> Ratio:
     """Subject / against, round by round where the rounds of both were the same processes."""
-    above, below = left["rounds_s"], right["rounds_s"]
+    above, below = _of(left, "rounds_s"), _of(right, "rounds_s")
     if metric == "throughput":
-        above, below = ([seconds / row["batch"] for seconds in row["rounds_s"]] for row in (right, left))
-    if left["session"] == right["session"]:
+        above, below = (
+            [seconds / one.record.cell.batch for seconds in _of(one, "rounds_s")] for one in (right, left)
+        )
+    if left.record.session == right.record.session:
         return paired(above, below)
-    drifts = left["drift"], right["drift"]
+    drifts = _of(left, "drift"), _of(right, "drift")
     return unpaired(above, below, math.nan if any(map(math.isnan, drifts)) else max(drifts))
 
 
@@ -283,8 +287,9 @@ def _decided(case: _Case, decisions: Mapping[_End, Decision]) -> Outcome:
     return replace(case.outcome, reason=open_ends[0].reason)
 
 
-def _manner(row: _Row) -> Manner | None:
-    return (int(row["threads_used"]), row["allocator_used"]) if kind_of(row["device"]).on_host else None
+def _manner(one: MeasuredCell) -> Manner | None:
+    on_host = kind_of(one.record.cell.device).on_host
+    return (_of(one, "threads_used"), _of(one, "allocator_used")) if on_host else None
 
 
 def _why_none(claim: Claim, pairs: Pairing, cells: Sequence[Cell]) -> str:
@@ -315,24 +320,3 @@ def _word(metric: str) -> str:
     """A metric inside a sentence: "latency per step", but "MACs per image"."""
     label = METRICS[metric].label
     return label if label[1].isupper() else label[0].lower() + label[1:]
-
-
-def _cell(row: _Row) -> Cell:
-    """The cell that a row of the frame is of."""
-    own = {"config": json.loads(row["config"]), "forward": {}, "resolution": (row["height"], row["width"])}
-    # A backbone has no width and no heads of its own, which the frame holds as NA.
-    same: dict[str, Any] = {
-        one.name: None if row[one.name] is pd.NA else row[one.name]
-        for one in fields(Cell)
-        if one.name not in own
-    }
-    return Cell(**same, **own)
-
-
-def _number(value: Any) -> float | None:
-    """The number, or None for what pandas calls missing."""
-    try:
-        number = float(value)
-    except TypeError:  # NA and None
-        return None
-    return None if math.isnan(number) else number

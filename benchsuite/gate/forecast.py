@@ -8,17 +8,16 @@ from benchsuite.format import duration
 from benchsuite.labels import describe_cell
 from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
+from benchsuite.runner.estimate import OVERHEAD_S
 from benchsuite.scenario.gate_settings import Gate
 
 START_S = 4.0
 """Of a process before its first cell: Python, torch, the modules."""
-BUILD_S = 0.1
-"""Of a cell before its warm-up."""
 
 
 def rough_seconds(cells: int, pairs: int, rule: Gate) -> float:
     """Seconds that pairs of processes take, from the budgets of the rule; heavy cells take longer."""
-    return 2 * pairs * (START_S + cells * (BUILD_S + rule.warmup_s + rule.max_s))
+    return 2 * pairs * (START_S + cells * (OVERHEAD_S + rule.warmup_s + rule.max_s))
 
 
 def outlook(cells: Sequence[Cell], rule: Gate) -> Iterator[str]:

@@ -72,12 +72,12 @@ def of_group(
         first, *rest = [
             text
             for text in (
+                growth(own, reference, memory=memory) if grows else "",
                 "" if few else cost,
                 "" if are_listed(own, reference) else variants(own, reference),
                 fastest(own, reference),
                 cost if few else "",
                 (predicted(own) if cost else "") or fewest(own),
-                growth(own, reference, memory=memory) if grows else "",
                 changed(own, fused, reference),
             )
             if text

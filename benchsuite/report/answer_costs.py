@@ -79,6 +79,6 @@ def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = F
         return ""
     areas = [math.prod(one.cells[0].size) for one in (fields[0], fields[-1])]
     return (
-        f"From {pixels(fields[0].resolution)} to {pixels(fields[-1].resolution)}, "
+        f"from {pixels(fields[0].resolution)} to {pixels(fields[-1].resolution)}, "
         f"{significant(areas[1] / areas[0], 3)} times the pixels, {'; '.join(texts)}."
     )

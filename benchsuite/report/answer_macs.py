@@ -15,6 +15,7 @@ RANKED = 4
 _MEANT: Mapping[str, str] = {
     "fastest": "the fewest MACs meant fastest",
     "among": "the fastest is among those with the fewest MACs",
+    "either": "the fewest MACs meant fastest, or among the fastest,",
     "perhaps": "the fewest MACs meant being among the fastest",
     "slower": "the fewest MACs did not mean fastest",
     "all": "all need the same number of MACs",
@@ -25,6 +26,8 @@ def fewest(fields: Sequence[Ranking]) -> str:
     """Sentence on whether those with the fewest MACs are fastest, and how well MACs order the others."""
     judged = [ranking for ranking in fields if len(ranking.countable) > 1]
     alike = grouped(judged, _meaning)
+    if set(alike) == {"fastest", "perhaps"}:
+        alike = {"either": judged}
     parts = []
     for meaning in (key for key in _MEANT if key in alike):
         same = alike[meaning]
@@ -100,7 +103,7 @@ def _correlation(fields: Sequence[Ranking]) -> str:
         known = ranking.countable
         value = spearman([p.macs for p in known], [p.throughput.value for p in known])
         if len(known) >= RANKED and value is not None:
-            values.append(value)
+            values.append(round(value, 9))
     if not values:
         return ""
     numbers = dict.fromkeys((signed(min(values)), signed(max(values))))
@@ -118,5 +121,5 @@ def _verdict(low: float, high: float, order: str) -> str:
         return "more MACs tend to run faster"
     if high > -0.4:
         return f"MACs do not predict {order}" + (" everywhere" if low <= -0.4 else "")
-    degree = "exactly" if high < -1 + 1e-9 else "well" if high <= -0.8 else "only in part"
+    degree = "exactly" if high == -1 else "well" if high <= -0.8 else "only in part"
     return f"MACs predict {order} {degree}"

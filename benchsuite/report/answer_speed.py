@@ -45,7 +45,7 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
     """Sentence on names that vary another one, beside that, where many do: at the largest resolution of most.
 
     "Swin-T + ACmix" varies Swin-T, "+ ConvFFN" the reference; of "DW (static)" and "DW (dynamic)" the slower
-    varies the faster.
+    varies the faster. What is true of most comes first.
     """
     one = max(reversed(fields), key=lambda ranking: len(_variants(ranking, reference)))
     found = sorted(_variants(one, reference), key=lambda pair: one.order.between(*pair).ratio)
@@ -63,12 +63,16 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
             told.setdefault(decision.side, []).append(f"{point.name} {verb} {base.name}")
         else:
             level.setdefault(base.name, []).append((point.name, decision.ratio))
-    same = [
-        f"{some([name for name, _ in alike])} {'does' if len(alike) == 1 else 'do'} not differ significantly "
-        f"from {base} ({multiples([ratio for _, ratio in alike])} times as fast)"
+    parts = [(len(texts), some(texts, MOST)) for texts in told.values()]
+    parts += [
+        (
+            len(alike),
+            f"{some([name for name, _ in alike])} {'does' if len(alike) == 1 else 'do'} not differ "
+            f"significantly from {base} ({multiples([ratio for _, ratio in alike])} times as fast)",
+        )
         for base, alike in level.items()
     ]
-    return sentence(". ".join([*(some(texts, MOST) for texts in told.values()), *same]))
+    return sentence(". ".join(text for _, text in sorted(parts, key=lambda part: -part[0])))
 
 
 def _variants(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:
@@ -147,7 +151,8 @@ def _lead(shared: Sequence[Ranking], reference: str | None) -> str:
     where = places([ranking.resolution for ranking in shared])
     leaders = some([point.name for point in first.leaders])
     if len(first.leaders) == 1:
-        ahead = joined([_runner_up(shared), *_behind(shared, reference)])
+        seconds, behind = names_of(one.cells[1] for one in shared), _behind(shared, reference)
+        ahead = joined(behind if behind and len(seconds) > 1 else [_runner_up(shared), *behind])
         return f"{leaders} is the fastest at {where}, {ahead}"
     if TOO_FEW in first.open:
         return (

@@ -12,14 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
 from benchsuite.format import significant
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.comparable_groups import setting_words
 from benchsuite.report.words import counted, fixed, joined, places, spread
-from benchsuite.results.metrics import METRICS
+from benchsuite.results.metrics import METRICS, QUANTITIES, MeasuredCell
 from benchsuite.scenario import filters
 from benchsuite.scenario.claim_model import Claim, Published, stored_claims
 
@@ -125,20 +123,20 @@ class ClaimsPanel:
         return [row for row in self.rows if row.verdict == "not testable here"]
 
 
-def judgements(scenario: Mapping[str, Any], frame: pd.DataFrame) -> list[Judgement]:
+def judgements(scenario: Mapping[str, Any], cells: Sequence[MeasuredCell]) -> list[Judgement]:
     """The verdicts on the claims of a stored scenario.
 
     Raises:
         ScenarioError: its claims cannot be read.
     """
-    return judge(stored_claims(scenario), frame)
+    return judge(stored_claims(scenario), cells)
 
 
-def panel(judged: Sequence[Judgement], frame: pd.DataFrame) -> ClaimsPanel | None:
-    """The panel of these verdicts on the cells of `frame`; None if there are no claims."""
+def panel(judged: Sequence[Judgement], cells: Sequence[MeasuredCell]) -> ClaimsPanel | None:
+    """The panel of these verdicts on cells; None if there are no claims."""
     if not judged:
         return None
-    varying = [axis for axis in CONDITIONS if len(frame) and frame[axis].nunique() > 1]
+    varying = [axis for axis in CONDITIONS if len({QUANTITIES[axis].of(one) for one in cells} - {None}) > 1]
     return ClaimsPanel(_counted(judged), tuple(_row(judgement, varying) for judgement in judged))
 
 

@@ -53,11 +53,8 @@ class ComparedRun:
     """
 
     letter: str
-    name: str
+    run: Run
     machine: str
-    torch: str
-    commit: str
-    date: str
     findings: tuple[Finding, ...]
     changes: tuple[tuple[str, Change], ...]
     alone: tuple[tuple[str, str], ...]
@@ -87,14 +84,9 @@ class ComparedCell:
     multiples: Mapping[str, Decision]
 
     @property
-    def id(self) -> str:
-        """The id in the first run that has it."""
-        return next(iter(self.in_runs.values())).cell
-
-    @property
-    def name(self) -> str:
-        """The name in the first run that has it."""
-        return next(iter(self.in_runs.values())).name
+    def first(self) -> Point:
+        """The cell in the first run that has it."""
+        return next(iter(self.in_runs.values()))
 
 
 @dataclass(frozen=True)
@@ -255,14 +247,10 @@ def _run(
     """
     before, after = ([r for r in side.records if r.id in shared] for side in (first, run))
     changes = () if run is first else count_changes.changes(before, after)
-    machine, torch, date = measured_on(run)
     return ComparedRun(
         letter=letter,
-        name=str(run.path),
-        machine=machine,
-        torch=torch,
-        commit=str((run.environment.get("git") or {}).get("commit") or "")[:7],
-        date=date,
+        run=run,
+        machine=measured_on(run)[0],
         findings=() if run is first else differences_of(first, run, before, after),
         changes=tuple((words[change.cell.id], change) for change in changes),
         alone=tuple((id, words[id]) for id in alone),
@@ -277,7 +265,7 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
         "runs": [
             {
                 "letter": run.letter,
-                "run": run.name,
+                "run": str(run.run.path),
                 "machine": run.machine,
                 "comparable_with_a": COMPARABLE[run.level],
                 "differences": [
@@ -291,7 +279,7 @@ def plain(runs: Sequence[Run]) -> dict[str, Any]:
         "reference": found.reference,
         "cells": [
             {
-                "cell": cell.id,
+                "cell": cell.first.cell,
                 "words": cell.words,
                 "latency_s": {letter: _ends(point.latency) for letter, point in cell.in_runs.items()},
                 "compared_with_a": {

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from benchsuite.format import significant
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, Comparison, compare
-from benchsuite.report.differences import COMPARABLE, changed_numbers, table_of
+from benchsuite.report.differences import COMPARABLE, changed_numbers, measured_on, table_of
 from benchsuite.report.points import MISSING, Value, grouped, stated
 from benchsuite.report.ranking import as_value
 from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, table, trimmed
@@ -44,8 +44,8 @@ def page(runs: Sequence[Run]) -> ComparisonPage:
     """The page of two runs or more."""
     found = compare(runs)
     several = len(runs) > 2
-    names = [run.name for run in found.runs]
-    where = "; ".join(f"{run.letter} is {run.name}, on {run.machine}" for run in found.runs)
+    names = [str(run.path) for run in runs]
+    where = "; ".join(f"{run.letter} is {run.run.path}, on {run.machine}" for run in found.runs)
     return ComparisonPage(
         title=f"{len(runs)} runs compared" if several else f"{names[1]} compared with {names[0]}",
         answer=_answer(found),
@@ -77,17 +77,15 @@ def _answer(found: Comparison) -> str:
 
 
 def _comparable(found: Comparison) -> Section:
-    runs = table(
-        "The runs; the tables below name them by letter.",
-        ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Comparable"),
-        (
-            (
-                run.letter, run.name, run.machine, run.torch.removeprefix("PyTorch ") or "–",
-                run.commit or "–", run.date or "–", "–" if run is found.runs[0] else COMPARABLE[run.level],
-            )
-            for run in found.runs
-        ),
-    )  # fmt: skip
+    rows = []
+    for one in found.runs:
+        machine, torch, date = measured_on(one.run)
+        commit = str((one.run.environment.get("git") or {}).get("commit") or "")[:7]
+        level = "" if one is found.runs[0] else COMPARABLE[one.level]
+        texts = (str(one.run.path), machine, torch.removeprefix("PyTorch "), commit, date, level)
+        rows.append([one.letter, *(text or "–" for text in texts)])
+    heads = ("Run", "Folder", "Machine", "PyTorch", "Commit", "Date", "Comparable")
+    runs = table("The runs; the tables below name them by letter.", heads, rows)
     differences = table_of(
         "Differences from run A, the most serious first.", {run.letter: run.findings for run in found.runs}
     )
@@ -202,7 +200,7 @@ def _about_times(found: Comparison) -> Iterator[str]:
 
 def _relative(found: Comparison) -> Iterator[Section]:
     head = ("relative", "Speed relative to a reference mixer")
-    if len({cell.name for cell in found.cells}) < 2:
+    if len({cell.first.name for cell in found.cells}) < 2:
         return
     if found.reference is None:
         none = "The runs have no timed mixer in common, so speeds have no common reference."
@@ -220,7 +218,7 @@ def _relative(found: Comparison) -> Iterator[Section]:
     cells = [
         cell
         for cell in found.cells
-        if cell.name != found.reference and any(value.known for value in cell.relative.values())
+        if cell.first.name != found.reference and any(value.known for value in cell.relative.values())
     ]
     if not cells:
         yield Section(*head, (*about, "No other cell was timed with it."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
@@ -11,7 +12,7 @@ from benchsuite.format import significant
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import changed_numbers, known, metric_words
 from benchsuite.report.points import grouped, points
-from benchsuite.report.tables import Section, TableCell, table, trimmed
+from benchsuite.report.tables import Section, TableCell, coloured, table, trimmed
 from benchsuite.report.words import counted, some
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 
@@ -91,7 +92,7 @@ def _steps(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Sect
         f"least {SHORTEST} runs on either side, so that a change is seen {SHORTEST} runs after it came."
     )
     heads = (
-        "Cell", "Latency", "Revisions", "First run on the new level", "What else changed there", "Scenario",
+        "Cell", "Latency", "Revisions", "First run", "What else changed there", "Scenario",
         "Machine",
     )  # fmt: skip
     rows = (
@@ -134,7 +135,7 @@ def _drifts(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Sec
 
 
 def _change(size: float) -> TableCell:
-    return TableCell(percent(size), size)
+    return replace(coloured(percent(size), "bad" if size > 0 else "good"), sort=size)
 
 
 def _exact(history: Sequence[Series], words: Mapping[int, str]) -> Iterator[Section]:

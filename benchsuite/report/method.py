@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -13,7 +13,7 @@ from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
 from benchsuite.report.points import grouped
-from benchsuite.report.words import STATUS_WORDS, counted, joined, some
+from benchsuite.report.words import STATUS_WORDS, counted, joined, sentence, some
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run
 from benchsuite.scenario.subjects import SCALED
@@ -68,46 +68,43 @@ def command(run: Run) -> str | None:
 
 def protocol(run: Run) -> list[Fact]:
     """Facts on how samples were taken and counted, from the records; then the scenario's own settings."""
-    facts = [
-        *_timing(run.records),
-        *_sureness(run),
-        *_checks(run.records),
-        *_counting(run.records),
-        *_busy(run.records),
-        *_memory(run.records),
-    ]
+    records = run.records
+    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
     settings = dict(flat(run.scenario.get("measure") or {}))
     told = {
+        **(_timing(timed) | _sureness(run, timed) if timed else {}),
+        "Allocator": _named(
+            _ALLOCATOR, [r.timing.allocator for r in records if r.timing and r.cell.device == "cpu"]
+        ),
+        "Correctness": reliability.comparison(records),
+        "Compilation": reliability.compilation(records),
+        **_counting(records),
+        "Device time": _busy(records),
+        "Memory": _memory(records),
         "Settings": "; ".join(f"{key} {value}" for key, value in settings.items()),
         "Profiles": joined([str(name) for name in run.scenario.get("applied") or ()]),
         "Overrides": "; ".join(str(override) for override in run.scenario.get("overrides") or ()),
     }
-    return [*facts, *(Fact(term, text) for term, text in told.items() if text)]
+    return [Fact(term, text) for term, text in told.items() if text]
 
 
-def _timing(records: Sequence[Record]) -> Iterator[Fact]:
-    timed = [record.timing for record in records if record.timing is not None and record.timing.samples_s]
-    if not timed:
-        return
+def _named(words: Mapping[str, str], found: Iterable[str]) -> str:
+    """What each distinct one of these is called, as a sentence."""
+    return sentence(joined([words.get(one, one) for one in dict.fromkeys(found)]))
+
+
+def _timing(timed: Sequence[Timing]) -> dict[str, str]:
     counts = [len(timing.samples_s) for timing in timed]
     few, many = min(counts), max(counts)
     number = counted(few, "sample") if few == many else f"{few} to {many} samples (median {median(counts):g})"
-    yield Fact("Samples", f"{number} a cell. None was dropped.")
     methods = dict.fromkeys(_TIMING.get(timing.method, timing.method) for timing in timed)
-    yield Fact(
-        "Timing",
-        f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):.0f} warm-up calls "
+    threads = joined([str(n) for n in sorted({timing.threads for timing in timed})], "or")
+    return {
+        "Samples": f"{number} a cell. None was dropped.",
+        "Timing": f"{joined(list(methods))}, after {median(t.warmup_calls for t in timed):.0f} warm-up calls "
         f"({median(t.warmup_s for t in timed):.2g} s) in the median cell.",
-    )
-    threads = sorted({timing.threads for timing in timed})
-    yield Fact(
-        "Threads", f"The CPU computes in {joined([str(n) for n in threads], 'or')} while cells are timed."
-    )
-    kept = dict.fromkeys(
-        record.timing.allocator for record in records if record.timing and record.cell.device == "cpu"
-    )
-    if kept:
-        yield Fact("Allocator", f"{joined([_ALLOCATOR.get(word, word) for word in kept], 'or')}.")
+        "Threads": f"The CPU computes in {threads} while cells are timed.",
+    }
 
 
 _ALLOCATOR: Mapping[str, str] = {
@@ -115,72 +112,54 @@ _ALLOCATOR: Mapping[str, str] = {
     "system": "the C library's as it is (system), which maps large tensors anew in every step, so that page "
     "faults are part of the time",
 }
+_INTERVALS = (
+    "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each of "
+    "which counts once, however many samples it took. Ratios are taken within each round, so that what moves "
+    "a whole process drops out. A difference is significant where the interval of the ratio excludes 1, the "
+    "ratio is beyond the noise floor of the machine, and the test of Benjamini and Hochberg over all "
+    "comparisons of a group agrees. Claims, which were asked before the run, are tested among themselves. "
+    f"Below {LEAST_ROUNDS} rounds there is no interval."
+)
 
 
-def _sureness(run: Run) -> Iterator[Fact]:
-    timed = [record.timing for record in run.records if record.timing is not None and record.timing.samples_s]
-    if not timed:
-        return
-    machines = machines_of(run, run.records)
-    text = " ".join(dict.fromkeys(reliability.of_machine(machine) for machine in machines))
-    if any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed):
-        yield Fact(
-            "Intervals",
-            "95 % confidence intervals by Student's t from the logarithms of the medians of the rounds, each "
-            "of which counts once, however many samples it took. Ratios are taken within each round, so that "
-            "what moves a whole process drops out. A difference is significant where the interval of the "
-            "ratio excludes 1, the ratio is beyond the noise floor of the machine, and the test of Benjamini "
-            "and Hochberg over all comparisons of a group agrees. Claims, which were asked before the run, "
-            f"are tested among themselves. Below {LEAST_ROUNDS} rounds there is no interval.",
-        )
-    yield Fact("Noise floor", text)
+def _sureness(run: Run, timed: Sequence[Timing]) -> dict[str, str]:
+    machines = dict.fromkeys(map(reliability.of_machine, machines_of(run, run.records)))
+    known = any(len(timing.rounds) >= LEAST_ROUNDS for timing in timed)
+    return {"Intervals": _INTERVALS if known else "", "Noise floor": " ".join(machines)}
 
 
-def _checks(records: Sequence[Record]) -> Iterator[Fact]:
-    texts = {"Correctness": reliability.comparison(records), "Compilation": reliability.compilation(records)}
-    yield from (Fact(term, text) for term, text in texts.items() if text)
-
-
-def _counting(records: Sequence[Record]) -> Iterator[Fact]:
+def _counting(records: Sequence[Record]) -> dict[str, str]:
     costs = [record.cost for record in records if record.cost is not None]
     scaled = dict.fromkeys(record.cell.name for record in records if SCALED in record.cell.name)
-    if scaled:
-        text = (
-            f"timm scales those of {joined([*scaled])} with the image: another network than at its own size"
-        )
-        yield Fact("Windows", f"{text}; `params` such as window_size keep them, where there is such a one.")
     uncounted = {record.cell.name: record.not_counted for record in records if record.not_counted}
-    if uncounted:
-        yield Fact("Not counted", "; ".join(f"{name}: {why}" for name, why in uncounted.items()) + ".")
-    if not costs:
-        return
-    counters = [counter for counter in dict.fromkeys(cost.counter for cost in costs) if counter]
+    windows = (
+        f"timm scales those of {joined([*scaled])} with the image: another network than at its own size; "
+        "`params` such as window_size keep them, where there is such a one."
+    )
     text = "of the forward pass of one image; a multiply–add counts as one"
-    if counters:
+    if counters := [counter for counter in dict.fromkeys(cost.counter for cost in costs) if counter]:
         text += f"; counted by {joined(counters)}"
-    missed = sorted({operator for cost in costs for operator in cost.uncounted})
-    if missed:
+    if missed := sorted({operator for cost in costs for operator in cost.uncounted}):
         text += f"; without a rule, so not counted: {joined(missed)}"
     if disputed := disputed_macs(records):
         text += f"; two counters differ ({some(disputed)})"
-    yield Fact("MACs", f"{text}.")
+    return {
+        "Windows": windows if scaled else "",
+        "Not counted": sentence("; ".join(f"{name}: {why}" for name, why in uncounted.items())),
+        "MACs": f"{text}." if costs else "",
+    }
 
 
-def _busy(records: Sequence[Record]) -> Iterator[Fact]:
+def _busy(records: Sequence[Record]) -> str:
     methods = Counter(record.timing.busy.method for record in records if record.timing and record.timing.busy)
     words = [f"{_BUSY.get(method, method)} ({counted(cells, 'cell')})" for method, cells in methods.items()]
-    if words:
-        yield Fact("Device time", f"{joined(words)}; in a pass of its own.")
+    return f"{joined(words)}; in a pass of its own." if words else ""
 
 
-def _memory(records: Sequence[Record]) -> Iterator[Fact]:
-    methods = dict.fromkeys(record.memory.method for record in records if record.memory is not None)
-    if methods:
-        words = joined([_MEMORY.get(method, method) for method in methods])
-        text = (
-            "weights and input are included; masks and tables that a module keeps outside its parameters and "
-        )
-        yield Fact("Memory", f"{words}; {text}buffers are not.")
+def _memory(records: Sequence[Record]) -> str:
+    words = _named(_MEMORY, (record.memory.method for record in records if record.memory is not None))
+    left_out = "masks and tables that a module keeps outside its parameters and buffers are not"
+    return f"{words[:-1]}; weights and input are included; {left_out}." if words else ""
 
 
 def troubles(records: Sequence[Record], prefix: str) -> list[Trouble]:

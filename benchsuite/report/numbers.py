@@ -20,7 +20,7 @@ from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
 from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
-from benchsuite.results.kernels import kernel_ran
+from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.metrics import FrameColumn
 
 MOST_ROWS = 500
@@ -39,7 +39,6 @@ COLUMNS = (
     *CONDITIONS,
     *MEASURES,
     "relative",
-    "rounds",
     "flags",
     "status",
 )
@@ -118,6 +117,8 @@ def of_settings(
         for setting in chosen
     ]
     points = [point for block in blocks for point in block]
+    for key in columns:
+        require_word("--columns", key, COLUMNS)
     runs = runs or {}
     several = ["run"] if len(set(runs.values())) > 1 and "run" not in columns else []
     keys = [*several, *(columns or _usual(cells, blocks))]
@@ -146,7 +147,6 @@ def _usual(cells: Cells, blocks: Sequence[Sequence[Point]]) -> list[str]:
 
 
 def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, str]) -> _Shown:
-    require_word("--columns", key, COLUMNS)
     if key in CONDITIONS:
         return _condition(key)
     if key in MEASURES:
@@ -157,10 +157,10 @@ def _column(cells: Cells, key: str, points: Sequence[Point], runs: Mapping[str, 
         return _measure(cells, relative(cells.reference), points)
     if key == "run":
         return _Shown(Header("Run"), lambda point: TableCell(runs.get(point.cell, "")))
-    return {
-        "name": _name(points), "resolution": _RESOLUTION, "kernel": _KERNEL, "rounds": _ROUNDS,
-        "flags": _FLAGS, "status": _WORD,
-    }[key]  # fmt: skip
+    if key == "name":
+        heading = noun(point.subject for point in points).heading
+        return _Shown(Header(heading), lambda point: TableCell(point.name))
+    return _OWN[key]
 
 
 def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
@@ -170,11 +170,10 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
         prefix: of the ids of rows, before the id of the cell.
     """
     points = cells.points
-    columns = [_name(points), _RESOLUTION, _KERNEL, *map(_condition, varying(points))]
-    columns += [*(_column(cells, key, points, {}) for key in _main_keys(cells, points)), _ROUNDS]
-    columns += [_measure(cells, MEASURES[key], points) for key in SELDOM if _any(cells, key)]
-    columns += [_FLAGS] if any(point.flags for point in points) else []
-    columns += [_STATUS] if any(point.status != "ok" for point in points) else []
+    keys = ["name", "resolution", "kernel", *varying(points), *_main_keys(cells, points), "strip"]
+    keys += [key for key in SELDOM if _any(cells, key)]
+    keys += ["flags"] if any(point.flags for point in points) else []
+    keys += ["reason"] if any(point.status != "ok" for point in points) else []
     caption = f"All {counted(len(points), 'cell')}." if len(points) != 1 else "The only cell."
     if len(points) > MOST_ROWS:
         caption = (
@@ -186,7 +185,8 @@ def all_cells(cells: Cells, prefix: str = "cell-") -> Table:
         caption += f" Rounds: the median of each in order, up to {strips.REACH} off that of the cell."
     if not all(point.exact for point in points):
         caption += " ≥: a lower bound, since the counter has no rule for some operators."
-    return _table(caption, columns, points[:MOST_ROWS], prefix)
+    shown = [_column(cells, key, points, {}) for key in keys]
+    return _table(caption, shown, points[:MOST_ROWS], prefix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,17 +249,12 @@ def _any(cells: Cells, key: str) -> bool:
     return any(_value(point, key).known for point in cells.points)
 
 
-def _name(points: Sequence[Point]) -> _Shown:
-    heading = noun(point.subject for point in points).heading
-    return _Shown(Header(heading), lambda point: TableCell(point.name))
-
-
 def _resolution(point: Point) -> TableCell:
     return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
 
 
 def _kernel(point: Point) -> TableCell:
-    return TableCell(kernel_ran(point.kernel, point.backends))
+    return TableCell(kernel_ran(point.kernel, backends_of(point.measured.record)))
 
 
 def _condition(key: str) -> _Shown:
@@ -294,19 +289,25 @@ def _flags(point: Point) -> TableCell:
 
 
 def _status(point: Point) -> TableCell:
-    word = STATUS_WORDS[point.status]
-    reason = " ".join((point.reason or "").split())
+    record, word = point.measured.record, STATUS_WORDS[point.status]
+    reason = " ".join((record.reason or "").split())
     reason = reason if len(reason) <= MOST_REASON else f"{reason[: MOST_REASON - 1]}…"
     text = f"{word}: {reason}" if reason else word
-    return TableCell(f"{text} (expected)" if point.expected else text)
+    return TableCell(f"{text} (expected)" if record.expected else text)
 
 
-_RESOLUTION = _Shown(Header("Resolution (px)", numeric=True), _resolution)
-_KERNEL = _Shown(Header("Kernel"), _kernel)
-_ROUNDS = _Shown(Header("Rounds", numeric=True), _rounds)
-_FLAGS = _Shown(Header("Flags"), _flags)
-_STATUS = _Shown(Header("Status"), _status)
-_WORD = _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status]))
+_OWN: Mapping[str, _Shown] = {
+    "resolution": _Shown(Header("Resolution (px)", numeric=True), _resolution),
+    "kernel": _Shown(
+        Header("Kernel"),
+        _kernel,
+    ),
+    "strip": _Shown(Header("Rounds", numeric=True), _rounds),
+    "flags": _Shown(Header("Flags"), _flags),
+    "status": _Shown(Header("Status"), lambda point: TableCell(STATUS_WORDS[point.status])),
+    "reason": _Shown(Header("Status"), _status),
+}
+"""Columns that are no measure and no condition; "strip" shows rounds, "reason" the status with its reason."""
 
 
 def _speed(point: Point) -> float:

@@ -181,7 +181,8 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     others += [
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
-    machines = machines_of(run, [point.measured.record for point in points])
+    measured = [point.measured for point in points]
+    machines = machines_of(run, [one.record for one in measured])
     return RunPart(
         key=key,
         title=title,
@@ -190,7 +191,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         answer=answer(cells),
         evidence=reliability.summed_up(cells, machines),
         unfinished=progress(run, cells.gaps),
-        claims=claims_panel.panel(claims_panel.judgements(scenario, cells.frame), cells.frame),
+        claims=claims_panel.panel(claims_panel.judgements(scenario, measured), measured),
         first=drawn.first,
         figures=drawn.open,
         others=others,

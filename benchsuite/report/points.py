@@ -11,12 +11,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from benchsuite.findings.roof import Roof, roof_of
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.results import machine
-from benchsuite.results.kernels import backends_of
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
-from benchsuite.results.record import OpShare, Record
+from benchsuite.results.record import Record
 from benchsuite.results.round_timings import round_medians
 from benchsuite.stats.pareto import Standing
 
@@ -69,7 +67,7 @@ class Point:
     """One cell.
 
     Attributes:
-        measured: the record and its machine, of which all else is made.
+        measured: the record and its machine, for all that few readers ask.
         target: the implementation, a key of `MIXERS` or `BACKBONES` or "module:Class".
         arguments: its keyword arguments.
         settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
@@ -83,9 +81,7 @@ class Point:
         flags: what makes its samples suspicious, as words of `findings.flags`.
         metrics: a value for every number in `columns.MEASURES`, `MISSING` where there is none.
         noise, drift: of its machine, as shares (`results.machine`).
-        backends: of attention, as `results.kernels` writes them; None where nobody knows.
         standing: to the Pareto front of its group and resolution, all kernels together (`ranking`).
-        profile: operators and kernels of a profiled step.
         relative: speed as a multiple of the reference's in the same setting (`cells`).
         unfinished, line_unfinished: whether cells of its setting, or of its name and size in other settings,
             are still to be measured (`cells`).
@@ -100,8 +96,6 @@ class Point:
     tokens: int
     kernel: str
     status: str
-    reason: str | None
-    expected: bool
     exact: bool
     rounds_s: tuple[float, ...]
     log_speeds: tuple[float, ...]
@@ -113,9 +107,6 @@ class Point:
     target: str
     arguments: Mapping[str, Any]
     settings: Mapping[str, str | int | None]
-    profile: tuple[OpShare, ...] = ()
-    roof: Roof | None = None
-    backends: str | None = None
     standing: Standing | None = None
     relative: Value = MISSING
     unfinished: bool = False
@@ -215,8 +206,6 @@ def _point(measured: MeasuredCell) -> Point:
         tokens=cell.tokens,
         kernel=cell.kernel,
         status=record.status,
-        reason=record.reason,
-        expected=record.expected,
         exact=record.cost is None or record.cost.complete,
         rounds_s=rounds,
         log_speeds=tuple(math.log(cell.batch / seconds) for seconds in rounds),
@@ -227,9 +216,6 @@ def _point(measured: MeasuredCell) -> Point:
         target=cell.target,
         arguments=dict(sorted(cell.config.items())),
         settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
-        profile=record.profile,
-        roof=roof_of(measured),
-        backends=backends_of(record),
         metrics=_Quantities(measured, {"published_top1": published_top1(cell.target, cell.config, size)}),
     )
 

@@ -42,8 +42,8 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     leaning = names_of(point for point in flagged if point.cell in deciders)
     place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
     clean = f"Without warnings: {len(timed) - len(flagged)} of {counted(len(timed), 'timed cell')}"
-    clean += " (“!” marks those with, see Method)" if flagged else ""
-    clean += f"; of these the answer rests on {some(leaning, 2)}" if leaning else ""
+    clean += "; “!” marks the others, which Method explains" if flagged else ""
+    clean += f", and the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
     texts = (
         f"{rounds} {'round' if counts == [1] else 'rounds'} a cell, in {place} process each{agree}; "
         f"noise floor of the machine {floor}.",
@@ -75,11 +75,9 @@ def of_machine(environment: Mapping[str, Any]) -> str:
     return f"{when}: {'; '.join(parts)}."
 
 
-def comparison(records: Sequence[Record]) -> str | None:
-    """Result of comparing outputs with a reference; None where none was compared."""
+def comparison(records: Sequence[Record]) -> str:
+    """Result of comparing outputs with a reference; empty where none was compared."""
     checks = [(record, record.check) for record in records if record.check is not None]
-    if not checks:
-        return None
     compared = [(record, check) for record, check in checks if check.error is not None]
     text = ""
     if compared:
@@ -97,11 +95,11 @@ def comparison(records: Sequence[Record]) -> str | None:
     return text.strip()
 
 
-def compilation(records: Sequence[Record]) -> str | None:
-    """Times and graph breaks of torch.compile; None where nothing was compiled."""
+def compilation(records: Sequence[Record]) -> str:
+    """Times and graph breaks of torch.compile; empty where nothing was compiled."""
     compiled = [record.compilation for record in records if record.compilation is not None]
     if not compiled:
-        return None
+        return ""
     seconds = [one.seconds for one in compiled]
     return (
         f"{counted(len(compiled), 'cell')} compiled in {si(min(seconds), 's')} to {si(max(seconds), 's')}, "

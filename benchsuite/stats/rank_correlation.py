@@ -23,4 +23,4 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> float | None:
     pairs = [(a, b) for a, b in zip(x, y, strict=True) if not (math.isnan(a) or math.isnan(b))]
     if len(pairs) < 2 or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
         return None
-    return float(np.corrcoef(pd.DataFrame(pairs).rank().T)[0, 1])
+    return round(float(np.corrcoef(pd.DataFrame(pairs).rank().T)[0, 1]), 12)  # −1 and −0.8 are these numbers

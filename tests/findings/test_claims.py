@@ -1,17 +1,16 @@
-"""Verdicts on claims, from frames whose every number is chosen here."""
+"""Verdicts on claims, from cells whose every number is chosen here."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from benchsuite.findings.claims import Judgement, judge
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import MeasuredCell, measured_cells
 from benchsuite.results.record import Busy, Record
 from benchsuite.scenario.claim_model import Claim
 from tests.report.synthetic import make_record
@@ -36,8 +35,8 @@ def make_claim(**changes: Any) -> Claim:
     return Claim.model_validate(fields | changes)
 
 
-def verdict(frame: pd.DataFrame, **claim: Any) -> Judgement:
-    (judgement,) = judge([make_claim(**claim)], frame)
+def verdict(measured: Sequence[MeasuredCell], **claim: Any) -> Judgement:
+    (judgement,) = judge([make_claim(**claim)], measured)
     return judgement
 
 
@@ -51,9 +50,9 @@ def in_rounds(name: str, speed: Speed, rounds: int = 5, session: int = 1, **cell
     return replace(record, timing=timing, session=session)
 
 
-def timed(speeds: Mapping[tuple[str, int], Speed | None], **cell: Any) -> pd.DataFrame:
+def timed(speeds: Mapping[tuple[str, int], Speed | None], **cell: Any) -> list[MeasuredCell]:
     """One cell for every name and resolution, with this speed; out of memory where it has none."""
-    return to_frame(
+    return measured_cells(
         make_record(name, resolution=size, status="oom", **cell)
         if speed is None
         else in_rounds(name, speed, resolution=size, **cell)
@@ -61,7 +60,7 @@ def timed(speeds: Mapping[tuple[str, int], Speed | None], **cell: Any) -> pd.Dat
     )
 
 
-def two(hilo: Speed, msa: Speed) -> pd.DataFrame:
+def two(hilo: Speed, msa: Speed) -> list[MeasuredCell]:
     return timed({("HiLo", 224): hilo, ("MSA", 224): msa})
 
 
@@ -109,9 +108,9 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(hilo: Speed, expect: Any
 
 def test_latency_is_compared_as_it_is_and_throughput_by_image() -> None:
     records = [in_rounds("HiLo", (200.0, 0.01), batch=64), in_rounds("MSA", (100.0, 0.01), batch=64)]
-    found = verdict(to_frame(records), metric="latency_s", expect={"ratio_below": 0.6})
+    found = verdict(measured_cells(records), metric="latency_s", expect={"ratio_below": 0.6})
     assert (found.verdict, found.outcomes[0].ratio) == ("holds", pytest.approx(0.5))
-    larger = to_frame(
+    larger = measured_cells(
         [in_rounds("HiLo", (200.0, 0.01), batch=128), in_rounds("HiLo", (100.0, 0.01), batch=64)]
     )
     sides = {"subject": "batch=128", "against": "batch=64"}
@@ -122,7 +121,7 @@ def test_latency_is_compared_as_it_is_and_throughput_by_image() -> None:
 @pytest.mark.parametrize("rounds", [1, 2])
 def test_fewer_than_three_rounds_decide_nothing(rounds: int) -> None:
     records = [in_rounds(name, speed, rounds) for name, speed in (("HiLo", (1000.0, 0.01)), ("MSA", MSA))]
-    found = verdict(to_frame(records))
+    found = verdict(measured_cells(records))
     assert (found.verdict, found.outcomes[0].reason) == ("undecided", "too few rounds")
     assert found.outcomes[0].ratio == pytest.approx(10, rel=0.01)
     assert math.isnan(found.outcomes[0].lo)
@@ -136,7 +135,7 @@ def test_rounds_that_disagree_say_so() -> None:
 def test_a_difference_below_the_noise_of_the_machine_decides_nothing() -> None:
     records = [in_rounds("HiLo", (101.5, 0.001)), in_rounds("MSA", MSA)]
     quiet, noisy = (
-        to_frame(records, {1: {"selftest": {"noise_percent": percent}}}) for percent in (1.0, 1.8)
+        measured_cells(records, {1: {"selftest": {"noise_percent": percent}}}) for percent in (1.0, 1.8)
     )
     assert verdict(quiet).verdict == "holds"
     (outcome,) = verdict(noisy).outcomes
@@ -157,7 +156,7 @@ def test_one_claim_among_many_has_to_be_surer_than_one_alone() -> None:
 
 def test_rounds_of_two_sessions_are_no_pairs_and_need_the_drift_of_the_machine() -> None:
     records = [in_rounds("HiLo", (120.0, 0.02)), in_rounds("MSA", (100.0, 0.02), session=2)]
-    (unknown,) = verdict(to_frame(records)).outcomes
+    (unknown,) = verdict(measured_cells(records)).outcomes
     assert (unknown.verdict, unknown.reason) == (
         "undecided",
         "no self-test says how far two runs of this machine differ",
@@ -165,17 +164,17 @@ def test_rounds_of_two_sessions_are_no_pairs_and_need_the_drift_of_the_machine()
     steady, drifting = (
         {session: {"selftest": {"drift_percent": percent}} for session in (1, 2)} for percent in (1.0, 20.0)
     )
-    assert verdict(to_frame(records, steady)).verdict == "holds"
-    (outcome,) = verdict(to_frame(records, drifting)).outcomes
+    assert verdict(measured_cells(records, steady)).verdict == "holds"
+    (outcome,) = verdict(measured_cells(records, drifting)).outcomes
     assert (outcome.verdict, outcome.ratio) == ("undecided", pytest.approx(1.2))
 
 
 def test_a_verdict_names_the_flags_of_its_cells() -> None:
     hilo, msa = in_rounds("HiLo", (120.0, 0.01)), in_rounds("MSA", MSA)
     flagged = [replace(hilo, flags=("drift", "bimodal")), replace(msa, flags=("drift", "busy_host"))]
-    assert verdict(to_frame(flagged)).outcomes[0].flags == ("drift", "bimodal", "busy_host")
-    assert verdict(to_frame([hilo, msa])).outcomes[0].flags == ()
-    assert verdict(to_frame(flagged), metric="macs").outcomes[0].flags == ()
+    assert verdict(measured_cells(flagged)).outcomes[0].flags == ("drift", "bimodal", "busy_host")
+    assert verdict(measured_cells([hilo, msa])).outcomes[0].flags == ()
+    assert verdict(measured_cells(flagged), metric="macs").outcomes[0].flags == ()
 
 
 def test_cells_of_other_threads_or_allocator_are_no_comparison_unless_it_is_about_them() -> None:
@@ -184,13 +183,13 @@ def test_cells_of_other_threads_or_allocator_are_no_comparison_unless_it_is_abou
         assert record.timing is not None
         return replace(record, timing=replace(record.timing, threads=threads, allocator=allocator))
 
-    mixed = to_frame([on(1, "retain", "HiLo", 120.0), on(2, "system", "MSA", 100.0)])
+    mixed = measured_cells([on(1, "retain", "HiLo", 120.0), on(2, "system", "MSA", 100.0)])
     found = verdict(mixed)
     assert found.verdict == "not testable here"
     assert found.outcomes[0].reason.startswith(
         "measured in ways that do not compare: 1 thread and 2 threads; "
     )
-    swept = to_frame([on(1, "retain", "swept", 100.0), on(2, "retain", "swept", 120.0)])
+    swept = measured_cells([on(1, "retain", "swept", 100.0), on(2, "retain", "swept", 120.0)])
     assert verdict(swept, subject="threads=2", against="threads=1").verdict == "holds"
 
 
@@ -206,15 +205,15 @@ def test_cells_of_other_threads_or_allocator_are_no_comparison_unless_it_is_abou
     ],
 )
 def test_what_is_counted_is_compared_as_it_is(macs: int, expect: Any, expected: str) -> None:
-    frame = to_frame([make_record("HiLo", macs=macs), make_record("MSA", macs=100)])
-    found = verdict(frame, metric="macs", expect=expect)
+    measured = measured_cells([make_record("HiLo", macs=macs), make_record("MSA", macs=100)])
+    found = verdict(measured, metric="macs", expect=expect)
     assert found.verdict == expected
     assert math.isnan(found.outcomes[0].lo)
 
 
 def test_macs_that_are_a_lower_bound_decide_nothing() -> None:
-    frame = to_frame([make_record("HiLo", macs=1), make_record("MSA", macs=100, exact=False)])
-    found = verdict(frame, metric="macs", expect="lower")
+    measured = measured_cells([make_record("HiLo", macs=1), make_record("MSA", macs=100, exact=False)])
+    found = verdict(measured, metric="macs", expect="lower")
     reason = "MACs of MSA are a lower bound: the counter has no rule for some operators"
     assert (found.verdict, found.outcomes[0].reason) == ("undecided", reason)
 
@@ -226,7 +225,7 @@ def test_what_is_counted_does_not_depend_on_kernel_and_batch() -> None:
         for kernel in ("math", "sdpa")
         for batch in (1, 64)
     ]
-    (outcome,) = verdict(to_frame(records), metric="macs", expect="lower").outcomes
+    (outcome,) = verdict(measured_cells(records), metric="macs", expect="lower").outcomes
     assert outcome.verdict == "holds"
     assert outcome.setting == {"resolution": 224, "stride": 16, "dim": 256}
 
@@ -237,26 +236,28 @@ def test_a_count_is_taken_from_the_cell_that_has_one() -> None:
         make_record("MSA", macs=None, status="unsupported", reason="no such kernel", kernel="flash"),
         make_record("MSA", macs=100),
     ]
-    assert verdict(to_frame(records), metric="macs", expect="lower").verdict == "holds"
+    assert verdict(measured_cells(records), metric="macs", expect="lower").verdict == "holds"
 
 
 def test_memory_is_compared_as_it_is() -> None:
-    frame = to_frame([make_record("HiLo", memory=10), make_record("MSA", memory=11)])
-    assert verdict(frame, metric="peak_memory_bytes", expect="lower").verdict == "holds"
+    measured = measured_cells([make_record("HiLo", memory=10), make_record("MSA", memory=11)])
+    assert verdict(measured, metric="peak_memory_bytes", expect="lower").verdict == "holds"
 
 
 def test_a_cell_that_failed_makes_its_setting_untestable_and_says_why() -> None:
-    frame = to_frame([make_record("HiLo"), make_record("MSA", status="oom", reason="out of\nmemory")])
-    found = verdict(frame)
+    measured = measured_cells(
+        [make_record("HiLo"), make_record("MSA", status="oom", reason="out of\nmemory")]
+    )
+    found = verdict(measured)
     assert found.verdict == "not testable here"
     assert found.outcomes[0].reason == "MSA ended as oom: out of memory"
     # Its multiply–adds were counted all the same.
-    assert verdict(frame, metric="macs", expect={"ratio_below": 2}).verdict == "holds"
+    assert verdict(measured, metric="macs", expect={"ratio_below": 2}).verdict == "holds"
 
 
 def test_a_metric_that_was_not_measured_is_not_testable() -> None:
-    frame = to_frame([make_record("HiLo", memory=None), make_record("MSA")])
-    found = verdict(frame, metric="peak_memory_bytes")
+    measured = measured_cells([make_record("HiLo", memory=None), make_record("MSA")])
+    found = verdict(measured, metric="peak_memory_bytes")
     assert (found.verdict, found.outcomes[0].reason) == (
         "not testable here",
         "peak memory of HiLo was not measured",
@@ -264,10 +265,10 @@ def test_a_metric_that_was_not_measured_is_not_testable() -> None:
 
 
 def test_a_ratio_to_nothing_is_not_testable() -> None:
-    frame = to_frame([make_record("HiLo", macs=3), make_record("MSA", macs=0)])
-    found = verdict(frame, metric="macs")
+    measured = measured_cells([make_record("HiLo", macs=3), make_record("MSA", macs=0)])
+    found = verdict(measured, metric="macs")
     assert found.outcomes[0].reason == "MACs per image of MSA is 0, so there is no ratio"
-    assert verdict(frame, metric="macs", subject="MSA", against="HiLo", expect="lower").verdict == "holds"
+    assert verdict(measured, metric="macs", subject="MSA", against="HiLo", expect="lower").verdict == "holds"
 
 
 @pytest.mark.parametrize(
@@ -283,31 +284,31 @@ def test_a_ratio_to_nothing_is_not_testable() -> None:
 def test_a_claim_about_one_class_of_devices_is_tested_there_alone(
     device: str, ran_on: str, expected: str
 ) -> None:
-    frame = timed({("HiLo", 224): (120.0, 0.01), ("MSA", 224): MSA}, device=ran_on)
-    found = verdict(frame, device=device)
+    measured = timed({("HiLo", 224): (120.0, 0.01), ("MSA", 224): MSA}, device=ran_on)
+    found = verdict(measured, device=device)
     assert expected == (found.reason or found.verdict)
 
 
 def test_cells_that_the_run_does_not_have_are_named() -> None:
-    frame = to_frame([make_record("HiLo")])
-    found = verdict(frame, where="resolution<=448")
+    measured = measured_cells([make_record("HiLo")])
+    found = verdict(measured, where="resolution<=448")
     assert (found.verdict, found.outcomes) == ("not testable here", ())
     assert found.reason == "the run has no cell of MSA where resolution<=448"
-    both = verdict(frame, subject="W-MSA")
+    both = verdict(measured, subject="W-MSA")
     assert both.reason == "the run has no cell of W-MSA and none of MSA"
 
 
 def test_sides_of_different_sizes_are_not_compared() -> None:
-    frame = to_frame([make_record("HiLo", resolution=448), make_record("MSA", resolution=224)])
-    assert verdict(frame).reason == (
+    measured = measured_cells([make_record("HiLo", resolution=448), make_record("MSA", resolution=224)])
+    assert verdict(measured).reason == (
         "HiLo and MSA were measured in different settings: resolution 448x448 against 224x224"
     )
-    wider = to_frame([make_record("HiLo", dim=512), make_record("MSA", dim=256)])
+    wider = measured_cells([make_record("HiLo", dim=512), make_record("MSA", dim=256)])
     assert verdict(wider).reason == "HiLo and MSA were measured in different settings: dim 512 against 256"
 
 
 def test_sides_that_never_meet_although_they_share_every_value() -> None:
-    frame = to_frame(
+    measured = measured_cells(
         [
             make_record("HiLo", resolution=224, kernel="math"),
             make_record("HiLo", resolution=448, kernel="sdpa"),
@@ -315,17 +316,17 @@ def test_sides_that_never_meet_although_they_share_every_value() -> None:
             make_record("MSA", resolution=448, kernel="math"),
         ]
     )
-    assert verdict(frame).reason == "HiLo and MSA were never measured in the same setting"
+    assert verdict(measured).reason == "HiLo and MSA were never measured in the same setting"
 
 
 def test_a_run_without_records_tests_nothing() -> None:
-    found = verdict(to_frame([]))
+    found = verdict(measured_cells([]))
     assert (found.verdict, found.reason) == ("not testable here", "the run holds no records")
 
 
 def test_several_cells_on_one_side_are_no_comparison() -> None:
     records = [make_record("HiLo"), make_record("MSA"), make_record("W-MSA")]
-    found = verdict(to_frame(records), against="mixer=MSA,W-MSA")
+    found = verdict(measured_cells(records), against="mixer=MSA,W-MSA")
     assert found.outcomes[0].reason == "against is 2 cells: MSA and W-MSA"
     assert found.verdict == "not testable here"
 
@@ -350,26 +351,28 @@ FAST, EVEN, SLOW = (120.0, 0.01), (100.0, 0.02), (80.0, 0.01)
 def test_the_verdict_on_a_claim_follows_from_its_settings(
     hilo: tuple[Speed | None, ...], expected: str
 ) -> None:
-    frame = timed({("HiLo", 224): hilo[0], ("HiLo", 448): hilo[1]} | {("MSA", 224): MSA, ("MSA", 448): MSA})
-    found = verdict(frame)
+    measured = timed(
+        {("HiLo", 224): hilo[0], ("HiLo", 448): hilo[1]} | {("MSA", 224): MSA, ("MSA", 448): MSA}
+    )
+    found = verdict(measured)
     assert found.verdict == expected
     assert [outcome.setting["resolution"] for outcome in found.outcomes] == [224, 448]
 
 
 def test_differing_contradicts_even_beside_an_undecided_setting() -> None:
-    frame = timed(
+    measured = timed(
         {("HiLo", 224): FAST, ("HiLo", 448): SLOW, ("HiLo", 672): EVEN}
         | {("MSA", size): MSA for size in (224, 448, 672)}
     )
-    found = verdict(frame)
+    found = verdict(measured)
     assert found.verdict == "mixed"
     assert [outcome.verdict for outcome in found.outcomes] == ["holds", "does not hold", "undecided"]
 
 
 def test_where_restricts_the_settings() -> None:
-    frame = timed({("HiLo", 224): FAST, ("HiLo", 448): SLOW} | {("MSA", size): MSA for size in (224, 448)})
-    assert verdict(frame, where="tokens=196").verdict == "holds"
-    assert verdict(frame, where="resolution>224").verdict == "does not hold"
+    measured = timed({("HiLo", 224): FAST, ("HiLo", 448): SLOW} | {("MSA", size): MSA for size in (224, 448)})
+    assert verdict(measured, where="tokens=196").verdict == "holds"
+    assert verdict(measured, where="resolution>224").verdict == "does not hold"
 
 
 def test_an_axis_that_the_sides_name_differently_is_what_is_compared() -> None:
@@ -378,7 +381,9 @@ def test_an_axis_that_the_sides_name_differently_is_what_is_compared() -> None:
         for size in (224, 448)
         for kernel, latency in (("math", 0.02), ("sdpa", 0.01))
     ]
-    found = verdict(to_frame(records), subject="mixer=HiLo kernel=sdpa", against="mixer=HiLo kernel=math")
+    found = verdict(
+        measured_cells(records), subject="mixer=HiLo kernel=sdpa", against="mixer=HiLo kernel=math"
+    )
     assert found.verdict == "holds"
     assert [outcome.setting["resolution"] for outcome in found.outcomes] == [224, 448]
     assert all("kernel" not in outcome.setting for outcome in found.outcomes)
@@ -387,25 +392,27 @@ def test_an_axis_that_the_sides_name_differently_is_what_is_compared() -> None:
 def test_tokens_stand_for_resolution_and_stride() -> None:
     records = [make_record("HiLo", resolution=224, macs=1), make_record("HiLo", resolution=448, macs=4)]
     found = verdict(
-        to_frame(records), metric="macs", subject="mixer=HiLo tokens=784", against="mixer=HiLo tokens=196",
-        expect={"ratio_above": 3.9, "ratio_below": 4.1},
+        measured_cells(records), metric="macs", subject="mixer=HiLo tokens=784",
+        against="mixer=HiLo tokens=196", expect={"ratio_above": 3.9, "ratio_below": 4.1},
     )  # fmt: skip
     assert (found.verdict, found.outcomes[0].ratio) == ("holds", 4.0)
     assert found.outcomes[0].setting == {"dim": 256}
 
 
 def test_heads_that_each_mixer_has_of_its_own_are_part_of_the_mixer() -> None:
-    own = to_frame(
+    own = measured_cells(
         [make_record("HiLo", num_heads=8, latency=0.01), make_record("MSA", num_heads=4, latency=0.02)]
     )
     assert verdict(own).verdict == "holds"
-    swept = to_frame([make_record(name, num_heads=heads) for name in ("HiLo", "MSA") for heads in (4, 8)])
+    swept = measured_cells(
+        [make_record(name, num_heads=heads) for name in ("HiLo", "MSA") for heads in (4, 8)]
+    )
     assert [o.setting["num_heads"] for o in verdict(swept).outcomes] == [4, 8]
 
 
 def test_a_rectangle_is_said_as_in_the_frame() -> None:
-    frame = to_frame([make_record(name, resolution=(480, 640)) for name in ("HiLo", "MSA")])
-    assert verdict(frame).outcomes[0].setting["resolution"] == "480x640"
+    measured = measured_cells([make_record(name, resolution=(480, 640)) for name in ("HiLo", "MSA")])
+    assert verdict(measured).outcomes[0].setting["resolution"] == "480x640"
 
 
 def test_parameters_of_a_mixer_select_cells() -> None:
@@ -413,12 +420,12 @@ def test_parameters_of_a_mixer_select_cells() -> None:
         make_record("HiLo", config={"alpha": 0.5}, latency=0.01),
         make_record("MSA", latency=0.02),
     ]
-    assert verdict(to_frame(records), subject="params.alpha=0.5").verdict == "holds"
+    assert verdict(measured_cells(records), subject="params.alpha=0.5").verdict == "holds"
 
 
 def test_claims_keep_their_order() -> None:
-    frame = two(FAST, MSA)
-    found = judge([make_claim(id="b"), make_claim(id="a", expect="lower")], frame)
+    measured = two(FAST, MSA)
+    found = judge([make_claim(id="b"), make_claim(id="a", expect="lower")], measured)
     assert [(one.claim.id, one.verdict) for one in found] == [("b", "holds"), ("a", "does not hold")]
 
 
@@ -446,8 +453,8 @@ def on_gpu(name: str, speed: float, busy_ms: float | None, bound: bool, **cell: 
 def test_a_launch_bound_claim_on_speed_has_a_second_verdict_on_device_time(
     metric: str, expect: Any, busy: tuple[float | None, float], expected: str, ratio: float
 ) -> None:
-    frame = to_frame([on_gpu("HiLo", 120.0, busy[0], True), on_gpu("MSA", 100.0, busy[1], False)])
-    judgement = verdict(frame, metric=metric, expect=expect)
+    measured = measured_cells([on_gpu("HiLo", 120.0, busy[0], True), on_gpu("MSA", 100.0, busy[1], False)])
+    judgement = verdict(measured, metric=metric, expect=expect)
     (outcome,) = judgement.outcomes
     assert (outcome.on_device, judgement.on_device) == (expected, expected)
     assert outcome.device_ratio == pytest.approx(ratio, nan_ok=True)
@@ -456,21 +463,21 @@ def test_a_launch_bound_claim_on_speed_has_a_second_verdict_on_device_time(
 def test_device_time_is_compared_by_image() -> None:
     records = [on_gpu("HiLo", 120.0, 0.4, True, batch=64), on_gpu("MSA", 100.0, 0.4, False, batch=32)]
     (outcome,) = verdict(
-        to_frame(records), subject="mixer=HiLo batch=64", against="mixer=MSA batch=32"
+        measured_cells(records), subject="mixer=HiLo batch=64", against="mixer=MSA batch=32"
     ).outcomes
     assert outcome.device_ratio == pytest.approx(2.0)
 
 
 def test_where_no_side_is_launch_bound_there_is_one_verdict() -> None:
-    frame = to_frame([on_gpu("HiLo", 120.0, 0.4, False), on_gpu("MSA", 100.0, 0.2, False)])
-    judgement = verdict(frame)
+    measured = measured_cells([on_gpu("HiLo", 120.0, 0.4, False), on_gpu("MSA", 100.0, 0.2, False)])
+    judgement = verdict(measured)
     assert (judgement.verdict, judgement.on_device) == ("holds", None)
 
 
 def test_the_second_verdict_takes_wall_time_where_the_device_sets_the_pace() -> None:
     small = [on_gpu("HiLo", 120.0, 0.4, True), on_gpu("MSA", 100.0, 0.2, True)]
     large = [on_gpu(name, s, 0.4, False, resolution=448) for name, s in (("HiLo", 120.0), ("MSA", 100.0))]
-    judgement = verdict(to_frame([*small, *large]))
+    judgement = verdict(measured_cells([*small, *large]))
     assert (judgement.verdict, judgement.on_device) == ("holds", "mixed")
 
 
@@ -482,16 +489,16 @@ def test_attention_that_ran_as_math_is_named_beside_the_verdict() -> None:
     hilo, msa = (
         ran(in_rounds(n, s, kernel="sdpa"), "flash") for n, s in (("HiLo", (120.0, 0.01)), ("MSA", MSA))
     )
-    assert verdict(to_frame([hilo, msa])).outcomes[0].unfused == ()
-    assert verdict(to_frame([ran(hilo, "flash", "math"), msa])).outcomes[0].unfused == ("HiLo",)
+    assert verdict(measured_cells([hilo, msa])).outcomes[0].unfused == ()
+    assert verdict(measured_cells([ran(hilo, "flash", "math"), msa])).outcomes[0].unfused == ("HiLo",)
     on_math = in_rounds("HiLo", (120.0, 0.01)), in_rounds("MSA", MSA)
-    assert verdict(to_frame([ran(record) for record in on_math])).outcomes[0].unfused == ()
+    assert verdict(measured_cells([ran(record) for record in on_math])).outcomes[0].unfused == ()
 
 
 def test_a_claim_on_a_fused_kernel_is_not_testable_where_torch_ran_math() -> None:
     math_cell, asked = in_rounds("MSA", MSA), in_rounds("MSA", (120.0, 0.01), kernel="sdpa")
     sides = {"subject": "mixer=MSA kernel=sdpa", "against": "mixer=MSA kernel=math"}
-    assert verdict(to_frame([math_cell, ran(asked, "flash")]), **sides).verdict == "holds"
-    (outcome,) = verdict(to_frame([math_cell, ran(asked, "math")]), **sides).outcomes
+    assert verdict(measured_cells([math_cell, ran(asked, "flash")]), **sides).verdict == "holds"
+    (outcome,) = verdict(measured_cells([math_cell, ran(asked, "math")]), **sides).outcomes
     assert outcome.verdict == "not testable here"
     assert outcome.reason == "torch ran the attention of MSA as math, not fused"

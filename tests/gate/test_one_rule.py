@@ -9,7 +9,7 @@ import pytest
 
 from benchsuite.findings import claims
 from benchsuite.gate import decide
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import measured_cells
 from benchsuite.scenario.claim_model import Claim
 from benchsuite.scenario.gate_settings import Gate
 from benchsuite.stats import evidence
@@ -28,7 +28,7 @@ def claimed(logs: list[float]) -> claims.Outcome:
     rounds = [1] * len(logs)
     new = make_record(make_cell(name="new"), samples=[math.exp(log) for log in logs], rounds=rounds)
     old = make_record(make_cell(name="old"), samples=[1.0] * len(logs), rounds=rounds)
-    (found,) = claims.judge([SLOWER], to_frame([new, old]))
+    (found,) = claims.judge([SLOWER], measured_cells([new, old]))
     return found.outcomes[0]
 
 

@@ -122,6 +122,10 @@ def test_resolutions_with_the_same_winner_share_a_clause() -> None:
     )
     thirds = [*race(10, 12, 15), *race(40, 70, 60, resolution=448)]
     assert "1.20 to 1.50 times as fast as the runner-up (b at 224 px and c at 448 px)" in said(thirds)
+    many = [*race(10, 12, 15, 90, 91, 92), *race(40, 70, 60, 360, 364, 368, resolution=448)]
+    assert said(many, "f").startswith(
+        "a is the fastest at 224 and 448 px, 9.20 times as fast as f (number 6 of 6 by median)."
+    )
 
 
 def many(*latencies: float) -> list[Record]:
@@ -206,6 +210,10 @@ def test_an_addition_alone_is_one_to_the_reference() -> None:
     text = said(many, "w")
     assert text.startswith(
         "+ e, + d, + c, + b and + a do not differ significantly from w (1.00 times as fast)."
+    )
+    with_slow = said([*many, cell("+ f", 1, 20)], "w")  # what is true of most comes first
+    assert with_slow.index("do not differ significantly from w") < with_slow.index(
+        "+ f takes 2.00 times as long"
     )
     assert "do not differ significantly from w (" not in said(many)  # nobody says what they are added to
 
@@ -298,6 +306,12 @@ def test_the_fewest_macs_are_the_fastest_or_not_or_perhaps() -> None:
     assert "The fewest MACs meant being among the fastest: a needs the fewest" in said(
         [cell("a", 1, 10.01), cell("b", 2, 10)]
     )
+    sizes = [cell("a", 1, 10), cell("b", 2, 20)]
+    sizes += [cell("a", 5, 40.01, resolution=448), cell("b", 4, 40, resolution=448)]
+    assert (
+        "The fewest MACs meant fastest, or among the fastest, at every resolution: a at 224 px and b at "
+        "448 px."
+    ) in said(sizes)
 
 
 def test_resolutions_that_agree_share_a_clause_and_others_have_their_own() -> None:
@@ -567,9 +581,9 @@ def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
         "The other protocols report 0.80 times (a with litv2) to 1.25 times (a with timm) the throughput of "
-        "adaptive sampling. The order of the mixers by median is the same under all 3 protocols. For 4 of 4 "
-        "ratios there is no confidence interval (a protocol that times one block gives one number), so they "
-        "may be chance."
+        "adaptive sampling. The order of the mixers by median is the same under all 3 protocols. No ratio "
+        "has a confidence interval (a protocol that times one block gives one number), so these may be "
+        "chance."
     )
 
 
@@ -588,7 +602,7 @@ def test_protocols_with_rounds_are_compared_with_intervals_and_the_others_are_co
     several = make_record("a", latency=0.0125, protocol="timm", rounds=5)
     text = of_run([*timed("adaptive", a=10), several, *timed("litv2", a=8)])
     assert text.startswith("The other protocols report 0.80 times (a with timm)")
-    assert "For 1 of 2 ratios there is no confidence interval" in text
+    assert "1 of the 2 ratios have no confidence interval" in text
 
 
 def test_a_protocol_that_changes_the_order_is_named() -> None:

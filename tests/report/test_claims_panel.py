@@ -17,7 +17,7 @@ from benchsuite.errors import ScenarioError
 from benchsuite.findings.claims import VERDICTS
 from benchsuite.report.claims_panel import SYMBOLS, ClaimsPanel, judgements, panel, plain
 from benchsuite.report.page import render
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import measured_cells
 from benchsuite.results.record import Busy, Record
 from benchsuite.results.store import RunWriter
 from tests.report.synthetic import make_record, make_run
@@ -50,8 +50,8 @@ def cells(
 
 
 def of(records: Sequence[Record], *claims: dict[str, Any]) -> ClaimsPanel:
-    frame = to_frame(records)
-    found = panel(judgements({"claims": list(claims)}, frame), frame)
+    measured = measured_cells(records)
+    found = panel(judgements({"claims": list(claims)}, measured), measured)
     assert found is not None
     return found
 
@@ -153,7 +153,7 @@ def test_a_verdict_that_rests_on_flagged_samples_says_so() -> None:
 
 def test_a_scenario_without_claims_has_no_panel(tmp_path: Path) -> None:
     assert "Claims of the papers" not in page(tmp_path, cells()).within("h2")
-    assert panel([], to_frame(cells())) is None
+    assert panel([], measured_cells(cells())) is None
 
 
 def test_each_verdict_is_a_word_with_a_symbol_of_its_own(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_words_of_a_scenario_are_escaped(tmp_path: Path) -> None:
 
 def test_claims_that_cannot_be_read_are_named() -> None:
     with pytest.raises(ScenarioError, match=r"scenario.json  claims\[0\].expect\n  unknown expectation"):
-        judgements({"claims": [claim(expect="better")]}, to_frame(cells()))
+        judgements({"claims": [claim(expect="better")]}, measured_cells(cells()))
 
 
 def stored(folder: Path, records: Sequence[Record], *claims: dict[str, Any]) -> Path:
@@ -338,7 +338,7 @@ def test_a_launch_bound_verdict_says_so_and_what_device_time_says(tmp_path: Path
     said = "launch-bound: the host sets the pace; on device time 0.5000, does not hold"
     assert row.measured[0].reason == said
     assert row.words in page(tmp_path, records, claim()).within("span")
-    (plain_one,) = map(plain, judgements({"claims": [claim()]}, to_frame(records)))
+    (plain_one,) = map(plain, judgements({"claims": [claim()]}, measured_cells(records)))
     assert (plain_one["verdict"], plain_one["device_verdict"]) == ("holds", "does not hold")
     assert plain_one["settings"][0]["device_ratio"] == pytest.approx(0.5)
 

@@ -143,7 +143,7 @@ def test_cells_of_one_side_are_named_and_those_that_are_skipped_left_out() -> No
     left, both, right = (make_record(resolution=side) for side in (224, 448, 896))
     skipped = dataclasses.replace(make_record(resolution=672), status="skipped", timing=None)
     runs = two([left, both, skipped], [skipped, both, right])
-    assert [cell.id for cell in compare(runs).cells] == [both.id]
+    assert [cell.first.cell for cell in compare(runs).cells] == [both.id]
     assert [[words for _, words in run.alone] for run in compare(runs).runs] == [
         ["hilo, 224 px, math"],
         ["hilo, 896 px, math"],
@@ -269,7 +269,7 @@ def test_every_exact_number_has_a_name_on_the_page() -> None:
 def test_speed_is_told_as_a_multiple_of_the_reference_of_the_same_run() -> None:
     found = compare(machines(HERE, THERE))
     assert found.reference == "msa"
-    cells = {cell.name: cell for cell in found.cells}
+    cells = {cell.first.name: cell for cell in found.cells}
     assert cells["hilo"].relative["A"].value == pytest.approx(2)
     assert cells["window"].relative["B"].value == pytest.approx(4)
     assert cells["window"].relative["B"].lo < 4 < cells["window"].relative["B"].hi

@@ -40,7 +40,7 @@ def test_a_step_is_a_row_with_size_and_revisions() -> None:
         "Machine": "NVIDIA H200",
         "Latency": "+10.0 %",
         "Revisions": "0000006..0000007",
-        "First run on the new level": "2026-01-07, r7",
+        "First run": "2026-01-07, r7",
     }
 
 

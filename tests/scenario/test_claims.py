@@ -11,7 +11,7 @@ import pytest
 from benchsuite.errors import ScenarioError
 from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import measured_cells
 from benchsuite.scenario.claim_model import Claim, pairing, stored_claims
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
@@ -320,8 +320,8 @@ def test_every_shipped_claim_is_testable_on_some_device_and_its_settings_have_on
 def test_the_claims_of_hilo_follow_who_is_made_the_fastest(device: str) -> None:
     found = scenario("hilo")
     for fastest in ("HiLo", "MSA", "W-MSA"):
-        frame = to_frame([placed(cell, fastest) for cell in expand(found, device=device)])
-        verdicts = {one.claim.id: one.verdict for one in judge(found.claims, frame)}
+        measured = measured_cells([placed(cell, fastest) for cell in expand(found, device=device)])
+        verdicts = {one.claim.id: one.verdict for one in judge(found.claims, measured)}
         speed = [claim for claim in found.claims if claim.metric == "throughput" and claim.subject == "HiLo"]
         for claim in (claim for claim in speed if claim.device):
             if claim.device != device:

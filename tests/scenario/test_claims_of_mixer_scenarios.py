@@ -10,7 +10,7 @@ import pytest
 
 from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import measured_cells
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
@@ -143,8 +143,8 @@ def verdicts(
     name: str, latency: Callable[[Cell], float] = lambda _: 0.01, device: str = "cpu"
 ) -> dict[str, str]:
     found = scenario(name)
-    frame = to_frame([planted(cell, latency(cell)) for cell in expand(found, device=device)])
-    return {one.claim.id: one.verdict for one in judge(found.claims, frame)}
+    measured = measured_cells([planted(cell, latency(cell)) for cell in expand(found, device=device)])
+    return {one.claim.id: one.verdict for one in judge(found.claims, measured)}
 
 
 DO_NOT_HOLD = {
@@ -297,7 +297,7 @@ def test_printed_sizes_are_those_of_the_tables() -> None:
 @pytest.mark.parametrize("name", MIXER_SCENARIOS)
 def test_a_quick_run_can_test_most_of_the_claims_on_any_device(name: str) -> None:
     quick = scenario(name, "quick")
-    frame = to_frame([planted(cell) for cell in expand(quick, device="cpu")])
-    judged = [one for one in judge(quick.claims, frame) if one.claim.device in (None, "cpu")]
+    measured = measured_cells([planted(cell) for cell in expand(quick, device="cpu")])
+    judged = [one for one in judge(quick.claims, measured) if one.claim.device in (None, "cpu")]
     testable = [one for one in judged if one.verdict != "not testable here"]
     assert len(testable) >= 2 / 3 * len(judged)

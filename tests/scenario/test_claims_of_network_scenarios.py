@@ -10,7 +10,7 @@ import pytest
 
 from benchsuite.findings.claims import judge
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import to_frame
+from benchsuite.results.metrics import measured_cells
 from benchsuite.scenario.expand import expand
 from benchsuite.scenario.load import load, shipped
 from benchsuite.scenario.model import Scenario
@@ -57,7 +57,7 @@ def planted(
 
 
 def verdicts(name: str, records: Sequence[Any]) -> dict[str, str]:
-    return {one.claim.id: one.verdict for one in judge(scenario(name).claims, to_frame(records))}
+    return {one.claim.id: one.verdict for one in judge(scenario(name).claims, measured_cells(records))}
 
 
 def with_latency(name: str, latency: Callable[[Cell], float], *, device: str = "cpu") -> dict[str, str]:
@@ -74,8 +74,8 @@ def test_each_claim_of_its_papers_is_among_its_claims(name: str) -> None:
 @pytest.mark.parametrize("profile", ["cpu", "quick"])
 def test_a_smaller_run_still_tests_each_of_its_papers_main_claims(name: str, profile: str) -> None:
     small = scenario(name, profile)
-    frame = to_frame([planted(cell) for cell in expand(small, device="cpu")])
-    judged = {one.claim.id: one.verdict for one in judge(small.claims, frame)}
+    measured = measured_cells([planted(cell) for cell in expand(small, device="cpu")])
+    judged = {one.claim.id: one.verdict for one in judge(small.claims, measured)}
     testable = {key.split("-")[0] for key, verdict in judged.items() if verdict != "not testable here"}
     # Those that only a GPU, larger images or more networks can say.
     beyond = {"cpu": {"L10", "X6"}, "quick": {"L10", "X6", "C7"}}[profile]
@@ -287,6 +287,6 @@ def test_the_networks_have_as_many_parameters_as_is_claimed_of_them(name: str) -
         if cell.name in named and cell.kernel == "math":
             network = build(cell, "meta", batch=1).module
             records.append(planted(cell, params=sum(weights.numel() for weights in network.parameters())))
-    judged = judge(claims, to_frame(records))
+    judged = judge(claims, measured_cells(records))
     assert judged
     assert {one.verdict for one in judged} == {"holds"}

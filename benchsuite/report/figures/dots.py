@@ -37,7 +37,7 @@ from benchsuite.report.ranking import relative_speed
 from benchsuite.report.theme import MUTED, Look, fills
 from benchsuite.report.theme import looks as new_looks
 from benchsuite.report.words import pixels, the_kernels
-from benchsuite.results.kernels import is_fused
+from benchsuite.results.kernels import backends_of, is_fused
 
 MOST_PANELS = 3
 PAPER = 640.0
@@ -99,7 +99,7 @@ def kernel_speedup(request: FigureRequest) -> Drawn | None:
     found = [
         (point, value)
         for point in cells
-        if is_fused(point.kernel, point.backends)
+        if is_fused(point.kernel, backends_of(point.measured.record))
         and request.kernel in (None, point.kernel)
         and (point.name, point.resolution) in math_of
         and (value := relative_speed(point, math_of[point.name, point.resolution])).known

@@ -63,9 +63,9 @@ def operators(request: FigureRequest) -> Drawn | None:
 
     Kernels are counted where there are any, on a GPU, and operators elsewhere.
     """
-    profiled = [point for point in request.chosen if point.profile]
-    what = "kernel" if any(op.kind == "kernel" for p in profiled for op in p.profile) else "operator"
-    ops = [(p, [op for op in p.profile if op.kind == what and op.share > 0]) for p in profiled]
+    profiled = [(p, p.measured.record.profile) for p in request.chosen if p.measured.record.profile]
+    what = "kernel" if any(op.kind == "kernel" for _, profile in profiled for op in profile) else "operator"
+    ops = [(p, [op for op in profile if op.kind == what and op.share > 0]) for p, profile in profiled]
     members: dict[str, dict[str, float]] = {}
     for op in (op for _, found in ops for op in found):
         of_kind, name = members.setdefault(kind_of_work(op.name), {}), op.name.removeprefix("aten::")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof
+from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof, roof_of
 from benchsuite.format import si
 from benchsuite.report.canvas import NamedMarks, grid, kernel_handles
 from benchsuite.report.figures.choose import Drawn, FigureRequest, faded, too_many
@@ -27,7 +27,7 @@ _Placed = Sequence[tuple[Point, Roof]]
 def roofline(request: FigureRequest) -> Drawn | None:
     """A mark a cell, and the roof of its machine; None where no ceilings were measured, and in training."""
     looks, layout = request.looks, request.layout
-    placed = [(point, point.roof) for point in request.chosen if point.roof is not None]
+    placed = [(point, roof) for point in request.chosen if (roof := roof_of(point.measured))]
     if not placed:
         return None
     placed.sort(key=lambda item: item[1].share)
