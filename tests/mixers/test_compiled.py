@@ -64,6 +64,7 @@ def with_gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
 
 @compiles
 @pytest.mark.compile
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", [*OFFERED, *OTHER_OPTIONS])
 def test_outputs_and_gradients_are_those_of_math(name: str) -> None:
     plain, other = pair(name)
@@ -75,6 +76,7 @@ def test_outputs_and_gradients_are_those_of_math(name: str) -> None:
 
 @compiles
 @pytest.mark.compile
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", OFFERED)
 def test_bfloat16_gives_about_the_same(name: str) -> None:
     plain, other = pair(name)
@@ -86,6 +88,7 @@ def test_bfloat16_gives_about_the_same(name: str) -> None:
 
 @compiles
 @pytest.mark.compile
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("folder", [DATA, SHARED])
 def test_it_computes_what_the_authors_compute(folder: Path) -> None:
     if not folder.is_dir():
