@@ -282,8 +282,8 @@ def _analyse_params(given: list[str]) -> dict[str, object]:
 
 def _write_analyses(analyses: Analyses, folder: Path | None, out: Path | None) -> None:
     """Write numbers and page, and print where the page is."""
+    from benchsuite.analyse.analyses_page import render
     from benchsuite.analyse.data import write_analyses
-    from benchsuite.analyse.page import render
     from benchsuite.report.page import render as render_report
     from benchsuite.results.store import ANALYSES, REPORT, read_run
 

@@ -140,7 +140,7 @@ def render(runs: Sequence[Run], *, out: Path, figures: Path | None = None, style
 
 def analyses() -> ModuleType:
     """What draws the analyses in a run's folder: imported on use, as it stands above this package."""
-    return import_module("benchsuite.analyse.page")
+    return import_module("benchsuite.analyse.analyses_page")
 
 
 def to_html(page: Page) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchsuite.analyse.analyses_page import RANDOM, part, render, section
+from benchsuite.analyse.charts import FIGURES, attention_figure, paths_figure, spectrum_figure
 from benchsuite.analyse.data import (
     Analyses,
     AttentionLayer,
@@ -18,8 +20,6 @@ from benchsuite.analyse.data import (
     read_analyses,
     write_analyses,
 )
-from benchsuite.analyse.figures import FIGURES, attention_figure, paths_figure, spectrum_figure
-from benchsuite.analyse.page import RANDOM, part, render, section
 from benchsuite.errors import UsageError
 from benchsuite.report import theme
 from benchsuite.report.page import render as render_report

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from benchsuite.analyse.charts import FIGURES, branches_of, weights_words
 from benchsuite.analyse.data import Analyses, AttentionLayer, SubjectAnalysis, read_analyses
-from benchsuite.analyse.figures import FIGURES, branches_of, weights_words
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline, save
