@@ -83,8 +83,24 @@ SMALL: dict[str, dict[str, Any]] = {
     "nat, dilated": {"target": "nat", "config": {"kernel_size": 3, "dilation": 2}},
     "nat, without bias": {"target": "nat", "config": {"kernel_size": 3, "rel_pos": False}},
     "inhomogeneous": {"target": "idynamic_dwconv", "config": {"kernel_size": 5, "groups": 4}},
+    "inhomogeneous block": {"target": "idynamic_dw_block", "config": {"groups": 4}},
+    "routed": {"target": "biformer_bra", "config": {"n_win": 4}},
+    "halo": {"target": "halo", "config": {"block_size": 4}},
+    "blocks": {"target": "maxvit_block_attention", "config": {"window_size": 4}},
+    "grid": {"target": "maxvit_grid_attention", "config": {"window_size": 4}},
+    "windows by cosine": {"target": "swinv2_window_attention", "config": {"window_size": 4}},
+    "windows, then all": {"target": "t_msa", "config": {"window_size": 4}},
 }
 """Rectangular grids of 8 × 12 tokens; what each option changes is gone through once."""
+SMALL |= {
+    name: {"target": name}
+    for name in (
+        "acmix_san acmix_sra afno biformer_bra_nchw bottleneck_attention cascaded_group cb cb_msa "
+        "cbs coatnet_attention convnext dw_block dwconv dynamic_dwconv eca fnet focalnet_modulation "
+        "ge gfnet gmlp gnconv gpsa gsa lambda_layer linformer lka performer pooling relu_linear "
+        "resmlp se separable uniform_msa van vip"
+    ).split()
+}
 
 KERNELS = [
     (case, kernel)
