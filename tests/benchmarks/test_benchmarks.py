@@ -216,9 +216,11 @@ def test_the_summary_takes_the_faster_kernel_of_each_cell(zoo_speed: ModuleType,
         pair = paired.Pair(base_s=speed, other_s=1.0, ratios=(speed,))
         return small_cell(target="msa", kernel=kernel, **cell), zoo_speed.Measured(pair, None, 1, 1)
 
-    cells = [found("math", 1.0), found("sdpa", 4.0), found("math", 1.0, name="other")]
+    cells = [found("math", 1.0), found("sdpa", 4.0), found("math", 1.0, resolution=(16, 24))]
     assert list(zoo_speed.summary(cells)) == [
-        "inference: 1.00 on math, 2.00 on the best, over 2 cells; slowest best 1.00"
+        "inference, 8x12: 1.00 on math, 4.00 on the best, over 1 cells; slowest best 4.00",
+        "inference, all grids: 1.00 on math, 2.00 on the best, over 2 cells; slowest best 1.00",
+        "inference, 16x24: 1.00 on math, 1.00 on the best, over 1 cells; slowest best 1.00",
     ]
 
 
