@@ -204,13 +204,17 @@ def mark(
 
 
 def flagged(drawing: Drawing, cells: Collection[str]) -> Drawing:
-    """The drawing with a ! beside the mark of each of these cells, and a line that says what it means."""
-    marks = [
+    """The drawing with a ! beside the mark of each of these cells, and a line that says what it means.
+
+    Marks that a crowd has greyed get none.
+    """
+    found = [
         (ax, line)
         for ax in drawing.figure.axes
         for line in ax.lines
         if str(line.get_gid()).partition("cell:")[2] in cells
     ]
+    marks = [(ax, line) for ax, line in found if line.get_color() != MUTED]
     for ax, line in marks:
         x, y = np.asarray(line.get_xydata())[0]
         ax.annotate(
@@ -219,7 +223,8 @@ def flagged(drawing: Drawing, cells: Collection[str]) -> Drawing:
         )  # fmt: skip
     if not marks:
         return drawing
-    return replace(drawing, caption=f"{drawing.caption} A ! marks a cell whose samples have a flag.")
+    what = "cell" if len(marks) == len(found) else "coloured cell"
+    return replace(drawing, caption=f"{drawing.caption} A ! marks a {what} whose samples have a flag.")
 
 
 def bar(ax: Axes, x: tuple[float, float], y: tuple[float, float], color: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from markupsafe import Markup
 
@@ -12,7 +14,7 @@ from benchsuite.format import significant
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, changed_numbers, measured_on, table_of
 from benchsuite.report.points import MISSING, Value, grouped, stated
-from benchsuite.report.ranking import as_value
+from benchsuite.report.ranking import as_value, joint_drift
 from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, table, trimmed
 from benchsuite.report.templating import filled
 from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, sentence, some, spread
@@ -29,7 +31,7 @@ class ComparisonPage:
     """The whole page. `styles` are those of figures, of which there are none.
 
     Attributes:
-        answer: how many cells are slower, faster or undecided.
+        answer: how many cells are slower or faster, and how large a difference could have been seen.
     """
 
     title: str
@@ -47,7 +49,7 @@ def page(runs: Sequence[Run]) -> ComparisonPage:
     names = [str(run.path) for run in runs]
     where = "; ".join(f"{run.letter} is {run.run.path}, on {run.machine}" for run in found.runs)
     return ComparisonPage(
-        title=f"{len(runs)} runs compared" if several else f"{names[1]} compared with {names[0]}",
+        title=f"{len(runs)} runs compared" if several else f"Run B ({names[1]}) against A ({names[0]})",
         answer=_answer(found),
         summary=f"{where}. Ratios are {'over A' if several else 'B over A'}.",
         caveat=CAVEAT,
@@ -63,17 +65,48 @@ def to_html(page: ComparisonPage) -> str:
 def _answer(found: Comparison) -> str:
     if not found.cells:
         return "No cell is in two of the runs: a cell is the same only if all of its settings are."
-    texts = []
-    for run in found.others:
-        both = [cell for cell in found.cells if {"A", run.letter} <= cell.in_runs.keys()]
-        sides = Counter(cell.times[run.letter].side for cell in both if run.letter in cell.times)
-        counts = [f"{sides[side]} {word}" for side, word in SEEN.items() if sides[side]]
-        missing = len(both) - sides.total()
-        counts += [f"{missing} without a time"] if missing else []
-        texts += [
-            f"Of {counted(len(both), 'cell')} in A and {run.letter}, {run.letter} is: {joined(counts)}."
-        ]
-    return " ".join(texts)
+    return " ".join(text for run in found.others for text in _of_run(found, run.letter))
+
+
+def _of_run(found: Comparison, letter: str) -> Iterator[str]:
+    """Whether cells differ between A and another run, and what difference could have been seen."""
+    both = [cell for cell in found.cells if {"A", letter} <= cell.in_runs.keys()]
+    decisions = [cell.times[letter] for cell in both if letter in cell.times]
+    sides = Counter(one.side for one in decisions)
+    where = f"{counted(len(both), 'cell')} in A and {letter}"
+    missing = len(both) - len(decisions)
+    if sides["above"] or sides["below"] or not decisions:
+        numbers = [(sides[side], word) for side, word in SEEN.items()] + [(missing, "without a time")]
+        parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for number, word in numbers if number]
+        parts[:1] = [f"{parts[0]} in {letter}"] if parts else ["none is measured"]
+        yield f"Of {where}, {joined(parts)}."
+    else:
+        unknown = sum(math.isnan(one.lo) for one in decisions)
+        doubts = [(unknown, "without an interval"), (missing, "without a time")]
+        lacking = joined([f"{number} {what}" for number, what in doubts if number])
+        found_none = "No difference is found" if unknown < len(decisions) else "No difference can be told"
+        ends = (min(one.ratio for one in decisions), max(one.ratio for one in decisions))
+        words = dict.fromkeys(f"{ratio:.2f}" for ratio in ends)
+        yield (
+            f"{found_none} in {where}{f' ({lacking})' if lacking else ''}: {letter} took "
+            f"{' to '.join(words)} times as long as A."
+        )
+    yield from _resolution(both, decisions, letter)
+
+
+def _resolution(both: Sequence[ComparedCell], decisions: Sequence[Decision], letter: str) -> Iterator[str]:
+    """How large a difference must be to be seen, from the intervals, and what is known of the drift."""
+    widths = sorted(math.sqrt(one.hi / one.lo) - 1 for one in decisions if not math.isnan(one.lo))
+    drifts = [joint_drift(cell.in_runs["A"], cell.in_runs[letter]) for cell in both if letter in cell.times]
+    if widths:
+        middle, worst = (f"{significant(100 * width, 2)} %" for width in (median(widths), widths[-1]))
+        reach = f"±{middle}" if middle == worst else f"±{middle} in the median cell and ±{worst} in the worst"
+        drift = f"drift of the machine (±{100 * max(drifts):.2g} %, from the self-test)"
+        yield (
+            f"The intervals of the ratios are {reach}, {drift} included; smaller differences cannot be seen."
+        )
+    elif drifts and any(map(math.isnan, drifts)):
+        yield "No self-test has measured the drift of this machine, without which no ratio has an interval."
 
 
 def _comparable(found: Comparison) -> Section:

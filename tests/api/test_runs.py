@@ -126,7 +126,7 @@ class TestStoredRuns:
 
     def test_a_comparison_says_what_differs(self, folders: list[Path], tmp_path: Path) -> None:
         found = benchsuite.compare(benchsuite.load(folders[0]), folders[1])
-        assert "two compared with" in repr(found).replace(str(tmp_path), "")
+        assert "Run B (/two) against A (/one)" in repr(found).replace(str(tmp_path), "")
         assert [line.split(maxsplit=1)[0] for line in str(found).splitlines()[-2:]] == ["<i>msa,", "hilo,"]
         assert "Undecided: " in str(found) or "called slower" in str(found)
         html = found._repr_html_()

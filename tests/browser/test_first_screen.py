@@ -101,6 +101,18 @@ def test_no_box_is_empty_before_anybody_scrolled(hilo: Path, opened: Open) -> No
     assert found.page.locator(".first .picture svg").first.is_visible()
 
 
+def test_a_printed_page_shows_the_claims_that_a_screen_folds(hilo: Path, opened: Open) -> None:
+    page = opened(hilo).page
+    rows = page.locator(".claims > tbody > tr")
+
+    def shown() -> object:
+        return rows.evaluate_all("all => all.filter(e => e.checkVisibility()).length")
+
+    assert shown() != rows.count()
+    page.emulate_media(media="print")
+    assert shown() == rows.count()
+
+
 def test_the_filter_looks_at_cells_and_not_at_the_name_of_the_run(hilo: Path, opened: Open) -> None:
     page = opened(hilo, "#set=all")
     page.page.get_by_label("Filter").fill("hilo")

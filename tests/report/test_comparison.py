@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -115,23 +116,55 @@ def test_the_answer_counts_and_says_what_chance_would_do() -> None:
     latencies = zip(sides, (0.010, 0.0125, 0.008, 0.012), strict=True)
     runs = two(old, [make_record(resolution=side, latency=latency) for side, latency in latencies])
     assert [row["B is"] for row in rows(runs, "times")] == ["slower", "slower", "faster", "undecided"]
-    assert "Of 4 cells in A and B, B is: 2 slower, 1 faster and 1 undecided." in said(runs)
+    assert "Of 4 cells in A and B, 2 are slower in B, 1 is faster and 1 is undecided." in said(runs)
     assert "Undecided: the rounds disagree." in said(runs)
     assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in said(runs)
+
+
+def test_where_nothing_differs_the_answer_says_what_could_have_been_seen() -> None:
+    old = [make_record("hilo"), make_record("msa"), make_record("window")]
+    new = [
+        make_record("hilo", latency=0.0101, noise=0.05),
+        make_record("msa"),
+        make_record("window", status="oom"),
+    ]
+    said = page(two(old, new)).answer
+    assert said.startswith(
+        "No difference is found in 3 cells in A and B (1 without a time): B took 1.00 to 1.01 "
+    )
+    widths = [
+        math.sqrt(one.hi / one.lo) - 1 for cell in compare(two(old, new)).cells for one in cell.times.values()
+    ]
+    worst = (
+        f"±{100 * max(widths):.2g} % in the worst, drift of the machine (±0.2 %, from the self-test) included"
+    )
+    assert worst in said
+
+
+def test_without_a_self_test_the_answer_says_that_none_can_be_told() -> None:
+    said = page([make_run([make_record()]), make_run([make_record(latency=0.02)])]).answer
+    assert said.startswith(
+        "No difference can be told in 1 cell in A and B (1 without an interval): B took 2.00 "
+    )
+    assert "No self-test has measured the drift" in said
+
+
+def test_a_title_names_the_runs_in_the_order_of_their_letters() -> None:
+    assert page(machines(HERE, THERE)).title == "Run B (runs/2) against A (runs/1)"
 
 
 def test_of_three_runs_each_is_held_against_the_first() -> None:
     runs = [on_machine([make_record(latency=s)]) for s in (0.010, 0.012, 0.008)]
     (row,) = rows(runs, "times")
     assert row["Compared with A"] == "B slower, C faster"
-    assert "Of 1 cell in A and C, C is: 1 faster." in page(runs).answer
+    assert "Of 1 cell in A and C, 1 is faster in C." in page(runs).answer
 
 
 def test_a_failure_stands_where_its_time_would_be() -> None:
     runs = two([make_record()], [make_record(status="oom")])
     (row,) = rows(runs, "times")
     assert row["B (ms)"] == "OOM"
-    assert "B is: 1 without a time" in said(runs)
+    assert "1 is without a time in B." in said(runs)
 
 
 def test_flags_are_told_with_their_side() -> None:

@@ -239,7 +239,7 @@ def test_groups_that_cannot_be_compared_are_folded_each_with_its_answer(tmp_path
 
 def test_several_runs_come_one_after_the_other(tmp_path: Path) -> None:
     found = page(tmp_path, make_run([make_record()], title="One"), make_run([make_record()], title="Two"))
-    assert found.within("h1") == ["runs/hilo compared with runs/hilo", "One", "Two"]
+    assert found.within("h1") == ["Run B (runs/hilo) against A (runs/hilo)", "One", "Two"]
     assert found.within("title")[0] == "One · Two"
     assert {"#run1", "#run2"} <= set(found.attributes("href"))
 

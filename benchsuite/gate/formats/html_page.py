@@ -12,12 +12,12 @@ from benchsuite.gate.decide import CellDecision
 from benchsuite.gate.formats.phrases import (
     columns,
     counts,
-    headline,
     how_to_accept,
     notable,
     notes,
     one_line,
     ordered,
+    outcome,
     provenance,
     tone,
 )
@@ -35,15 +35,18 @@ class GatePage:
     """What the template gets.
 
     Attributes:
-        tone: colour of the headline.
-        notable: cells that regressed, improved or were not compared; None if there are none.
+        headline: what the gate came to, in the colour `tone`; `remarks` are what else was found.
+        failing: cells that fail the gate; None if there are none.
+        notable: those that improved, came, or were not compared.
         others: all other cells, folded under `counts`.
     """
 
     title: str
     headline: str
     tone: Tone
+    remarks: Sequence[str]
     provenance: Sequence[tuple[str, str]]
+    failing: Table | None
     notable: Table | None
     others: Table | None
     counts: str
@@ -63,13 +66,18 @@ def to_html(result: GateResult) -> str:
 def page_of(result: GateResult) -> GatePage:
     """What the page says."""
     cells = ordered(result)
+    failing = [cell for cell in cells if cell.verdict in result.failing]
+    noted = [cell for cell in cells if cell.verdict not in result.failing and notable(cell)]
     others = [cell for cell in cells if not notable(cell)]
+    headline, *remarks = outcome(result)
     return GatePage(
         title=one_line(f"Gate: {result.scenario}"),
-        headline=headline(result),
+        headline=headline,
         tone=tone(result),
+        remarks=remarks,
         provenance=provenance(result),
-        notable=_table(result, [cell for cell in cells if notable(cell)], "Cells to look at"),
+        failing=_table(result, failing, "Cells that fail the gate"),
+        notable=_table(result, noted, "Cells to look at that do not fail it"),
         others=_table(result, others, "Other cells"),
         counts=counts(others),
         notes=notes(result),
@@ -105,7 +113,7 @@ def _table(result: GateResult, cells: Sequence[GateCell], caption: str) -> Table
 
 
 def _tone(cell: GateCell, result: GateResult) -> Tone:
-    if cell.verdict in (*result.failing, "no longer counted", "failed"):
+    if cell.verdict in result.failing:
         return "bad"
     return "good" if cell.verdict == "faster" else "open"
 

@@ -19,7 +19,7 @@ from benchsuite.text import in_xml
 
 VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "slower": "slower",
-    "larger": "counts changed",
+    "larger": "counts rose",
     "smaller": "counts fell",
     "broken": "fails now",
     "no longer counted": "no longer counted",
@@ -35,9 +35,11 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
 }
 _CALM: tuple[CellVerdict, ...] = ("inconclusive", "same", "not flagged", "not counted", "equal")
 """Verdicts on which nobody acts."""
+UNCOMPARED: tuple[CellVerdict, ...] = ("no longer counted", "failed")
+"""Verdicts of cells that may have regressed, which nobody can tell."""
 NO_CELLS = "no cell was compared, which is no pass"
 _SHOWN = 3
-"""Changes that a line names; it says how many more there are."""
+"""Changes or cells that a line names; it says how many more there are."""
 
 
 def one_line(text: str) -> str:
@@ -147,19 +149,39 @@ def columns(result: GateResult) -> list[GateColumn]:
 
 
 def headline(result: GateResult) -> str:
-    """What the gate came to, in a sentence; a refusal or an empty gate never reads as a pass."""
+    """What the gate came to, in a few sentences; a refusal or an empty gate never reads as a pass."""
+    return " ".join(outcome(result))
+
+
+def outcome(result: GateResult) -> list[str]:
+    """The sentences of the headline: whether cells fail the gate and which, then what else was found."""
     if result.refused:
-        return f"Not comparable: {one_line(result.refused)}"
+        return [f"Not comparable: {one_line(result.refused)}"]
     if result.unmeasured:
-        return f"Not measured: {one_line(result.unmeasured)}"
+        return [f"Not measured: {one_line(result.unmeasured)}"]
     if not result.cells:
-        return f"Nothing compared: {NO_CELLS}"
-    bad = len(result.of(*result.failing))
-    unmeasured = " Some cells could not be measured." if not bad and result.exit_code else ""
+        return [f"Nothing compared: {NO_CELLS}"]
+    failing, unknown = result.of(*result.failing), result.of(*UNCOMPARED)
+    others = [cell for cell in result.cells if cell.verdict not in (*result.failing, *UNCOMPARED)]
+    if failing:
+        share = f"{len(failing)} of {counted(len(result.cells), 'cell')} regressed"
+        found = [f"FAIL: {share}: {counts(failing)} ({_names(result)})."]
+        found += [f"Others: {counts(others)}."] if others else []
+    else:
+        found = [f"No regression found: {counts(others)}." if others else "No regression found."]
+    if unknown:
+        found.insert(1, f"{counted(len(unknown), 'cell')} could not be compared: {counts(unknown)}.")
     if result.unread:
-        unmeasured += f" Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}"
-    outcome = f"{bad} of {counted(len(result.cells), 'cell')} regressed" if bad else "No regression found"
-    return f"{outcome}: {counts(result.cells)}.{unmeasured}"
+        found.append(f"Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}")
+    return found
+
+
+def _names(result: GateResult) -> str:
+    """Labels of the first few cells that fail the gate, the worst first."""
+    named = labels(result)
+    names = [named[cell.id] for cell in ordered(result) if cell.verdict in result.failing]
+    more = len(names) - _SHOWN
+    return "; ".join([*names[:_SHOWN], *([f"{more} more"] if more > 0 else [])])
 
 
 def tone(result: GateResult) -> Tone:

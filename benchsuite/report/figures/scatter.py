@@ -97,7 +97,7 @@ def scatter(request: FigureRequest) -> Drawn | None:
         frame = [_framed(panel, xs[1], ys[1])] if dense and here is not dense else []
         elsewhere = names if listed else [] if here is dense else names_of(dense)
         where = f" at {pixels(here[0].resolution)}" if len(resolutions) > 1 else ""
-        plot = _Plot(panel, here, x, metric, looks, filled)
+        plot = _Plot(panel, here, views[0] if here is dense else here, x, metric, looks, filled)
         unnamed |= {f"{name}{where}" for name in plot.draw(elsewhere, frame, many=too_many(drawn))}
     caption = _caption(drawn, resolutions, metric, unnamed, shared=one_x and one_y, enlarged=bool(dense))
     return figure, caption + without_number([p for p in cells if p.resolution in resolutions])
@@ -169,10 +169,11 @@ def _framed(panel: Panel, x: Scale, y: Scale) -> Box:
 
 @dataclass(frozen=True, slots=True)
 class _Plot:
-    """One panel: its cells, and how they look."""
+    """One panel: its cells, how they look, and the cells that its front is of."""
 
     panel: Panel
     cells: Sequence[Point]
+    front_of: Sequence[Point]
     x: Scale
     metric: Metric
     looks: Mapping[str, Look]
@@ -186,8 +187,8 @@ class _Plot:
         low, high = (self.panel.at(self.x.place(point.macs), end)[1] for end in (value.lo, value.hi))
         return (low, high) if high - low > 8 else None
 
-    def place(self, point: Point) -> float:
-        """Value of the x axis at which to draw a cell: its MACs, or where its bar covers no other of its."""
+    def bar_place(self, point: Point) -> float:
+        """Value of the x axis at which to draw a cell's bar: its MACs, or so near that two bars are told."""
         x = self.x.place(point.macs)
         bars = {
             p.kernel: bar
@@ -200,7 +201,7 @@ class _Plot:
         if own is None or not any(own[0] < high and low < own[1] for low, high in bars.values()):
             return x
         turn = sorted([*bars, point.kernel]).index(point.kernel) - len(bars) / 2
-        aside = turn * mark_size() / self.panel.width
+        aside = turn * 0.6 * mark_size() / self.panel.width
         return x * (self.x.hi / self.x.lo) ** aside if self.x.log else x + aside * self.x.span
 
     def draw(self, elsewhere: Sequence[str], taken: Sequence[Box] = (), *, many: bool) -> set[str]:
@@ -218,19 +219,21 @@ class _Plot:
         marks.lines += self._front()
         last: dict[str, tuple[float, float]] = {}
         for point in sorted(self.cells, key=lambda point: -point.throughput.value):
-            value, x, color = point.metrics[self.metric.key], self.place(point), looks[point.name].color
+            value, color = point.metrics[self.metric.key], looks[point.name].color
+            x = self.x.place(point.macs)
             here = marks.add(point.name, x, value.value, self.filled[point.kernel], point.cell)
             if point.name in last:  # the same mixer on another kernel
                 draw.stroke(ax, last[point.name], here, color, dotted=True)
                 marks.lines.append(segment(last[point.name], here))
             last[point.name] = here
             if bar := self.bar(point):
-                draw.bar(ax, (x, x), (value.lo, value.hi), color)
+                aside = self.bar_place(point)
+                draw.bar(ax, (aside, aside), (value.lo, value.hi), color)
                 marks.lines.append(Box(here[0] - 2, bar[0] - 2, here[0] + 2, bar[1] + 2))
             if not point.exact:
                 draw.stroke(ax, (here[0] + 4, here[1]), (here[0] + 15, here[1]), color, arrow=True)
                 marks.taken.append(around(here[0] + 10, here[1], 5))
-            if point.flags:  # room for their sign
+            if point.flags and color != MUTED:  # room for their sign
                 marks.taken.append(Box(here[0] + 3, here[1] + 2, here[0] + 9, here[1] + 13))
         names = sorted((name for name in last if name not in elsewhere), key=lambda name: name not in telling)
         first = len(telling.intersection(names))
@@ -240,11 +243,11 @@ class _Plot:
     def _front(self) -> list[Box]:
         """Draw the staircase of exactly counted cells with the band of the noise floor; its segments."""
         sign = 1 if self.metric.better == "higher" else -1
-        known = [(p.macs, p.metrics[self.metric.key].value) for p in self.cells if p.exact]
+        known = [(p.macs, p.metrics[self.metric.key].value) for p in self.front_of if p.exact]
         front = [known[i] for i in pareto_front([(cost, sign * speed) for cost, speed in known])]
         if not front:
             return []
-        xs = [*(self.x.place(macs) for macs, _ in front), self.x.hi]
+        xs = [*(max(self.x.lo, self.x.place(macs)) for macs, _ in front), self.x.hi]
         ys = [*(speed for _, speed in front), front[-1][1]]
         ax, noise = self.panel.ax, noise_of(self.cells)
         if noise:
@@ -287,12 +290,12 @@ def _caption(
     zero = [point for point in drawn if point.macs == 0]
     bounds = "" if all(point.exact for point in zero) else ", also as a lower bound"
     every = resolutions_of(drawn)
-    beside = "; of two kernels they stand beside each other" if several else ""
+    beside = "; those of two kernels stand beside each other" if several else ""
     bars = f"Bars are 95 % confidence intervals, where larger than the mark{beside}."
     sentences = [
         ("The Pareto front is that of the medians.", True),
         ("Logarithmic axes of one scale; their ranges differ.", len(resolutions) > 1 and not shared),
-        ("The second panel enlarges the frame; its front is of these marks alone.", enlarged),
+        ("The second panel enlarges the frame.", enlarged),
         (f"A dotted line joins the kernels of one {noun(p.subject for p in drawn).single}.", several),
         (bars, any(point.metrics[metric.key].bounded for point in drawn)),
         (

@@ -27,6 +27,29 @@ def test_a_page_has_every_cell_regressions_first_and_folds_what_did_not_change()
     assert sorted(verdicts(html)) == sorted(CELL_VERDICTS)
 
 
+def test_red_are_the_headline_and_the_cells_that_fail_the_gate_and_no_others() -> None:
+    html = to_html(EVERY)
+    first = html.index("<table")
+    red = re.findall(r'class="[^"]*tone bad">([^<]+)<', html)
+    assert red[0].startswith("FAIL: 5 of 14 cells regressed: 1 slower, 1 counts rose, ")
+    assert red[0].endswith("(cell slower; cell larger; cell smaller; 2 more).")
+    assert red[1:] == ["slower", "counts rose", "counts fell", "fails now", "removed"]
+    assert "2 cells could not be compared: 1 no longer counted, 1 not measured. Others: 1 new, " in html
+    assert verdicts(html[first : html.index("</table>")]) == [
+        "slower",
+        "larger",
+        "smaller",
+        "broken",
+        "removed",
+    ]
+
+
+def test_cells_that_could_not_be_measured_are_told_where_none_regressed() -> None:
+    html = to_html(make_gate("failed", "same"))
+    assert "No regression found: 1 unchanged." in html
+    assert "1 cell could not be compared: 1 not measured." in html
+
+
 def test_a_page_says_the_facts_of_the_comment() -> None:
     html = to_html(EVERY)
     for text in (

@@ -23,7 +23,7 @@ def rows(text: str) -> list[str]:
 def test_a_summary_has_every_cell_regressions_first_then_improvements_and_folds_what_did_not_change() -> None:
     shown, folded = to_markdown(EVERY).split("<details>")
     found = [row.split(" | ")[1] for row in rows(shown)]
-    assert found[:6] == ["slower", "counts changed", "counts fell", "fails now", "removed", "faster"]
+    assert found[:6] == ["slower", "counts rose", "counts fell", "fails now", "removed", "faster"]
     hidden = [row.split(" | ")[1] for row in rows(folded)]
     assert hidden == ["inconclusive", "unchanged", "not flagged", "not counted", "counts equal"]
     assert len(found) + len(hidden) == len(CELL_VERDICTS)

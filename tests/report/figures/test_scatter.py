@@ -100,17 +100,21 @@ def test_a_wide_interval_is_drawn_and_a_narrow_one_is_not() -> None:
     assert (bars(0.3), bars(0.0001)) == (1, 0)
 
 
-def test_bars_of_two_kernels_stand_beside_each_other_where_they_overlap() -> None:
-    def places(fused: float, noise: float) -> list[float]:
+def test_marks_of_equal_macs_stand_above_each_other_and_bars_beside_where_they_overlap() -> None:
+    def places(fused: float, noise: float) -> tuple[list[float], list[float]]:
         records = [
             make_record("a", kernel=k, latency=t, noise=noise) for k, t in (("math", 1), ("sdpa", fused))
         ]
         figure = drawn("scatter", [*records, make_record("b", macs=3 * 10**9)]).figure
-        return [float(marks(figure, record)[0].get_xdata()[0]) for record in records]
+        bars = [line for line in figure.axes[0].lines if line.get_marker() == "_"]
+        drawn_at = [float(line.get_xdata()[0]) for line in bars]
+        return [float(marks(figure, record)[0].get_xdata()[0]) for record in records], drawn_at
 
-    left, right = places(0.99, noise=0.3)
-    assert left < 1e9 < right
-    assert places(0.99, noise=0.0001) == places(0.01, noise=0.3) == [1e9, 1e9]
+    for fused, noise in ((0.99, 0.3), (0.99, 0.0001), (0.01, 0.3)):
+        found, bars = places(fused, noise)
+        assert found == [1e9, 1e9]
+        beside = (fused, noise) == (0.99, 0.3)
+        assert (min(bars[:2], default=1e9) < 1e9 < max(bars[:2], default=1e9)) == beside
 
 
 def test_of_many_resolutions_three_are_drawn_the_first_and_the_last_among_them() -> None:
@@ -213,6 +217,14 @@ def test_a_crowded_part_is_enlarged_and_far_marks_squeeze_nothing() -> None:
     assert f"No room for {len(records) - len(found)} name" in drawing.caption
 
 
+def test_the_front_of_an_enlarged_part_is_that_of_all_marks() -> None:
+    """The fastest of the crowd is slower than a mark with fewer MACs that the part has not."""
+    axes = drawn("scatter", crowd()).figure.axes
+    speeds = [sorted(set(stairs(ax).get_ydata())) for ax in axes]
+    assert speeds[0] == speeds[1]
+    assert speeds[1][0] > axes[1].get_ylim()[1]
+
+
 def test_of_more_than_twenty_names_only_the_telling_ones_are_coloured() -> None:
     records = [make_record(f"m{n}", macs=n * 10**9, latency=0.01 * (1 + n)) for n in range(1, 26)]
     drawing = drawn("scatter", records)
@@ -275,6 +287,16 @@ def test_a_flagged_cell_is_marked_and_the_caption_says_how() -> None:
         marked = flagged(drawing, {suspicious.id})
     assert sorted(texts(marked.figure)) == sorted([*before, "!"])
     assert marked.caption.endswith("A ! marks a cell whose samples have a flag.")
+
+
+def test_of_a_crowd_only_coloured_marks_have_the_sign_of_a_flag() -> None:
+    records = [make_record(f"m{n}", macs=n * 10**9, latency=0.01 * (1 + n)) for n in range(1, 26)]
+    drawing = drawn("scatter", records)
+    before = texts(drawing.figure)
+    with theme.applied():
+        found = flagged(drawing, {records[0].id, records[11].id})
+    assert sorted(texts(found.figure)) == sorted([*before, "!"])
+    assert found.caption.endswith("A ! marks a coloured cell whose samples have a flag.")
 
 
 # Published accuracy
