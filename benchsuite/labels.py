@@ -155,6 +155,11 @@ def short_names(names: Sequence[str], limit: int = 32) -> dict[str, str]:
     return result
 
 
+def equations(name: str) -> str:
+    """A name in a sentence, its arguments as figures write them: "HiLo α = 0.9 window = 2"."""
+    return " ".join(map(_equation, name.split()))
+
+
 def _equation(word: str) -> str:
     key, equals, value = word.partition("=")
     return f"{_SHORT.get(key) or argument(key)} = {value}" if equals and key and value else word

@@ -14,15 +14,12 @@ from benchsuite.labels import noun
 from benchsuite.report.answer_costs import costs, growth
 from benchsuite.report.answer_macs import fewest, predicted
 from benchsuite.report.answer_over_axis import of_parameter, of_protocols
-from benchsuite.report.answer_speed import LISTED, are_listed, changed, fastest, variants
+from benchsuite.report.answer_speed import are_listed, changed, clauses, fastest, variants
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.ranking import Order, Ranking, rankings, speed
-from benchsuite.report.words import STATUS_WORDS, capitalised, counted, joined, pixels, some
+from benchsuite.report.words import STATUS_WORDS, capitalised, counted, joined, pixels, sentence, some
 from benchsuite.results.record import STATUSES
-
-LEAST_OTHERS = 20
-"""Mixers with MACs from which on those without any are left out: of a catalogue they are no news."""
 
 
 def answer(cells: Cells) -> list[str]:
@@ -60,49 +57,51 @@ def of_group(
     Args:
         question: in its words "memory" and "grow" it asks for more than speed and MACs.
     """
-    fields = rankings(_working(cells), order)
+    fields = rankings(cells, order)
     whole = [ranking for ranking in fields if ranking.finished]
     texts = [] if fields else [_alone(cells)]
     if whole:
         own = [ranking for ranking in whole if ranking.kernel == whole[0].kernel]
         fused = [ranking for ranking in whole if ranking.kernel != whole[0].kernel]
         memory, grows = "memory" in question, "grow" in question
-        few = max(len(one.cells) for one in own) <= LISTED
+        changes = changed(own, fused, reference)
         cost = costs(own, reference) if memory and not grows else ""
         first, *rest = [
             text
             for text in (
                 growth(own, reference, memory=memory) if grows else "",
-                "" if few else cost,
                 "" if are_listed(own, reference) else variants(own, reference),
                 fastest(own, reference),
-                cost if few else "",
+                "" if are_listed(own, reference) else _with_macs(own),
+                cost,
                 (predicted(own) if cost else "") or fewest(own),
-                changed(own, fused, reference),
+                changes,
             )
             if text
         ]
-        texts = [f"With the {own[0].kernel} kernel, {first}" if fused else first, *rest]
-    return [capitalised(text) for text in (*texts, _left_out(cells), _unfinished(fields)) if text]
+        apart = changes.startswith("With")
+        texts = [f"With the {own[0].kernel} kernel, {first}" if apart else first, *rest]
+    return [capitalised(text) for text in (*texts, _unfinished(fields)) if text]
 
 
-def _working(cells: Sequence[Point]) -> list[Point]:
-    """The cells without those of mixers that need no MACs, where enough others do."""
-    idle = names_of(point for point in cells if point.exact and point.macs == 0)
-    others = [point for point in cells if point.name not in idle]
-    timed = names_of(point for point in others if point.throughput.known)
-    return others if len(timed) >= LEAST_OTHERS else list(cells)
-
-
-def _left_out(cells: Sequence[Point]) -> str:
-    """Sentence on those that `_working` leaves out."""
-    kept = names_of(_working(cells))
-    names = [name for name in names_of(cells) if name not in kept]
-    return (
-        f"{some(names)} {'needs' if len(names) == 1 else 'need'} no MACs and are left out here."
-        if names
-        else ""
+def _with_macs(fields: Sequence[Ranking]) -> str:
+    """Sentence on the fastest of those that need MACs, where those that need none are the fastest."""
+    own = busy(fields)
+    if not own:
+        return ""
+    called = noun(point.subject for one in own for point in one.cells).plural
+    idle = names_of(point for one in fields for point in one.leaders if point.exact and point.macs == 0)
+    verb = "needs" if len(idle) == 1 else "need"
+    return sentence(
+        f"{joined(idle)} {verb} no MACs; of the {called} with MACs, {'; '.join(clauses(own, None))}"
     )
+
+
+def busy(fields: Sequence[Ranking]) -> list[Ranking]:
+    """The rankings that those without MACs lead, without these."""
+    led = [one for one in fields if all(point.exact and point.macs == 0 for point in one.leaders)]
+    own = [replace(one, cells=tuple(p for p in one.cells if p.macs or not p.exact)) for one in led]
+    return [one for one in own if len(one.cells) > 1]
 
 
 def _alone(cells: Sequence[Point]) -> str:
@@ -138,6 +137,7 @@ def _unfinished(fields: Sequence[Ranking]) -> str:
 def deciding(cells: Sequence[Point], order: Order) -> list[Point]:
     """The cells that the answer rests on: leaders and runners-up."""
     found: dict[str, Point] = {}
-    for ranking in rankings(_working(cells), order):
+    fields = rankings(cells, order)
+    for ranking in (*fields, *busy(fields)):
         found |= {point.cell: point for point in (*ranking.leaders, ranking.cells[1])}
     return list(found.values())

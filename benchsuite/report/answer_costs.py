@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from benchsuite.format import byte_size, si, significant
-from benchsuite.labels import noun
 from benchsuite.report.answer_speed import LISTED
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, pixels, times
@@ -25,8 +24,8 @@ def costs(fields: Sequence[Ranking], reference: str | None) -> str:
     one = max(reversed(fields), key=lambda ranking: len(ranking.cells))
     measured = any(point.metrics["peak_memory_bytes"].known for point in one.cells)
     missing = "" if measured else " Peak memory was not measured."
-    each = _of_each(one) if len(one.cells) <= LISTED else _of_many(one, reference)
-    return f"at {pixels(one.resolution)}, {each}.{missing}"
+    each = f", {_of_each(one)}" if len(one.cells) <= LISTED else f": {_of_many(one, reference)}"
+    return f"at {pixels(one.resolution)}{each}.{missing}"
 
 
 def _of_each(one: Ranking) -> str:
@@ -43,15 +42,14 @@ def _of_each(one: Ranking) -> str:
 def _of_many(one: Ranking, reference: str | None) -> str:
     texts, own = [], []
     for metric, (label, words) in _COSTS.items():
-        cells = one.countable if metric == "macs" else one.cells
+        cells = [point for point in one.countable if point.macs] if metric == "macs" else one.cells
         known = [(p.metrics[metric].value, p.name) for p in cells if p.metrics[metric].known]
         if known:
             ends = " to ".join(f"{words(value)} ({name})" for value, name in (min(known), max(known)))
-            texts.append(f"{label} from {ends}")
+            texts.append(f"{label} {ends}")
             own += [words(value) for value, name in known if name == reference]
     base = f"; {reference} needs {joined(own)}" if own else ""
-    called = noun(point.subject for point in one.cells).plural
-    return f"the {called} need {', '.join(texts)}{base}"
+    return f"{', '.join(texts)}{base}"
 
 
 def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = False) -> str:

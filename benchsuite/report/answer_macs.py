@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchsuite.format import si
+from benchsuite.labels import noun
 from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, multiples, places, sentence, signed, some
@@ -13,11 +14,11 @@ from benchsuite.stats.rank_correlation import spearman
 RANKED = 4
 """Names below which a rank correlation says nothing."""
 _MEANT: Mapping[str, str] = {
-    "fastest": "the fewest MACs meant fastest",
-    "among": "the fastest is among those with the fewest MACs",
-    "either": "the fewest MACs meant fastest, or among the fastest,",
-    "perhaps": "the fewest MACs meant being among the fastest",
-    "slower": "the fewest MACs did not mean fastest",
+    "fastest": "the {those} with the fewest MACs {was} the fastest",
+    "among": "the fastest was among the {those} with the fewest MACs",
+    "either": "the {those} with the fewest MACs {was} the fastest or tied with it",
+    "perhaps": "the {those} with the fewest MACs {was} among the fastest",
+    "slower": "the {those} with the fewest MACs {was} not the fastest",
     "all": "all need the same number of MACs",
 }
 
@@ -28,13 +29,17 @@ def fewest(fields: Sequence[Ranking]) -> str:
     alike = grouped(judged, _meaning)
     if set(alike) == {"fastest", "perhaps"}:
         alike = {"either": judged}
+    called = noun(point.subject for one in judged for point in one.cells)
     parts = []
     for meaning in (key for key in _MEANT if key in alike):
         same = alike[meaning]
-        text = _MEANT[meaning]
-        if len(judged) > 1:
-            every = "any" if meaning == "slower" else "every"
-            text += f" at {every} resolution" if len(alike) == 1 else f" at {_where(same)}"
+        one = all(len(_cheapest(ranking)) == 1 for ranking in same)
+        those, was = (called.single, "was") if one else (called.plural, "were")
+        text = _MEANT[meaning].format(those=those, was=was)
+        if len(judged) > 1 and len(alike) == 1 and meaning == "slower":
+            text = f"at no resolution {was} the {those} with the fewest MACs the fastest"
+        elif len(judged) > 1:
+            text = f"at {'every resolution' if len(alike) == 1 else _where(same)} {text}"
         text += "" if meaning == "all" else f": {_who(same)}"
         parts.append(text + (_behind(same) if meaning == "slower" else ""))
     parts += [text for text in [_correlation(fields)] if text]
@@ -100,26 +105,33 @@ def _correlation(fields: Sequence[Ranking]) -> str:
     """Clause on how well MACs order the names by speed, with the numbers behind it."""
     values = []
     for ranking in fields:
-        known = ranking.countable
+        known = [point for point in ranking.countable if point.macs]
         value = spearman([p.macs for p in known], [p.throughput.value for p in known])
         if len(known) >= RANKED and value is not None:
             values.append(round(value, 9))
     if not values:
         return ""
     numbers = dict.fromkeys((signed(min(values)), signed(max(values))))
-    bounds = names_of(point for ranking in fields for point in ranking.cells if not point.exact)
-    without = f", without {some(bounds)}, of which only lower bounds are known" if bounds else ""
-    order = (
-        "the order of the medians" if any(len(one.leaders) > 1 for one in fields) else "the order by speed"
-    )
-    return f"{_verdict(min(values), max(values), order)} (rank correlation {' to '.join(numbers)}{without})"
+    without = f", excluding {_excluded(fields)}" if _excluded(fields) else ""
+    told = "medians" if any(len(one.leaders) > 1 for one in fields) else "speeds"
+    return f"{_verdict(min(values), max(values), told)} (rank correlation {' to '.join(numbers)}{without})"
 
 
-def _verdict(low: float, high: float, order: str) -> str:
+def _excluded(fields: Sequence[Ranking]) -> str:
+    """Those that are not ranked by MACs, and why."""
+    cells = [point for ranking in fields for point in ranking.cells]
+    bounds = names_of(point for point in cells if not point.exact)
+    idle = names_of(point for point in cells if point.exact and point.macs == 0)
+    texts = [f"{some(bounds)}, whose MACs are known only as lower bounds"] if bounds else []
+    texts += [f"{some(idle)}, which {'needs' if len(idle) == 1 else 'need'} none"] if idle else []
+    return ", and ".join(texts)
+
+
+def _verdict(low: float, high: float, told: str) -> str:
     """Meaning of correlations between `low` and `high`; the thresholds are ours, so the numbers follow."""
     if low >= 0.4:
         return "more MACs tend to run faster"
     if high > -0.4:
-        return f"MACs do not predict {order}" + (" everywhere" if low <= -0.4 else "")
+        return f"{told} do not follow the MAC order" + (" everywhere" if low <= -0.4 else "")
     degree = "exactly" if high == -1 else "well" if high <= -0.8 else "only in part"
-    return f"MACs predict {order} {degree}"
+    return f"{told} follow the MAC order {degree}"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from benchsuite.labels import argument, noun
+from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
 from benchsuite.report.words import joined, pixels, places, times
+from benchsuite.stats.evidence import LEAST_ROUNDS
 
 OURS = "adaptive"
 """The protocol that the others are compared with."""
@@ -31,30 +32,39 @@ def of_protocols(cells: Cells) -> list[str]:
     if not ratios:
         return []
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
-    texts = [
-        f"The other protocols report {low[0].value:.2f} times ({_by(low[1])}) to {high[0].value:.2f} times "
-        f"({_by(high[1])}) the throughput of {OURS} sampling."
-    ]
     orders: dict[tuple[str, ...], list[str]] = {}
     for protocol in protocols:
         mine = [point for point in timed if point.settings["protocol"] == protocol]
         ranked = sorted(mine, key=lambda point: -point.throughput.value)
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
     called = noun(point.subject for point in timed).plural
-    if len(orders) == 1:
-        texts.append(f"The order of the {called} by median is the same under all {len(protocols)} protocols.")
-    else:
-        other = [protocol for one in orders.values() if OURS not in one for protocol in one]
-        texts.append(
-            f"The order of the {called} by median differs from that of {OURS} under {joined(other)}."
-        )
+    other = [protocol for one in orders.values() if OURS not in one for protocol in one]
+    order = (
+        f"the order of the {called} by median differs under {joined(other)}"
+        if other
+        else f"the order of the {called} by median is the same under all {len(protocols)}"
+    )
+    texts = [
+        f"Against {OURS} sampling, the other protocols report medians from {_percent(low[0].value)} "
+        f"({_by(low[1])}) to {_percent(high[0].value)} ({_by(high[1])}); {order}."
+    ]
     if bare := sum(not value.bounded for value, _ in ratios):
-        which = f"{bare} of the {len(ratios)} ratios have no" if bare < len(ratios) else "No ratio has a"
-        texts.append(
-            f"{which} confidence interval (a protocol that times one block gives one number), so these may "
-            "be chance."
+        which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"
+        has = "have no" if bare < len(ratios) else "has an"
+        few = sum(len(point.rounds_s) < LEAST_ROUNDS for point in timed)
+        why = (
+            f"; {few} of {len(timed)} cells {'has' if few == 1 else 'have'} fewer than {LEAST_ROUNDS} rounds"
+            if few
+            else ""
         )
+        texts.append(f"{which} between protocols {has} interval, so their differences are undecided{why}.")
     return texts
+
+
+def _percent(ratio: float) -> str:
+    """A ratio as a change: "8 % lower"."""
+    change = round(100 * (ratio - 1))
+    return f"{abs(change)} %{' lower' if change < 0 else ' higher' if change else ''}"
 
 
 def _by(point: Point) -> str:
@@ -174,11 +184,11 @@ def _way(found: Sequence[Sequence[float]]) -> str:
 
 
 def _apart(own: Sequence[_Best]) -> dict[str, str]:
-    """Name of a line → what tells it from the others, in words: "window size 2"; empty for the only one."""
+    """Name of a line → what tells it from the others, in words: "window 2"; empty for the only one."""
     words = {best.line.name: best.line.name.split() for best in own}
     shared = set.intersection(*map(set, words.values()))
     return {
-        name: ", ".join(word for word in mine if word not in shared).replace("_", " ").replace("=", " ")
+        name: ", ".join(equations(word).replace(" = ", " ") for word in mine if word not in shared)
         for name, mine in words.items()
     }
 
@@ -240,7 +250,7 @@ def _fused(title: str, kernel: str, own: Sequence[_Best], judged: Sequence[_Best
     before = {best.setting: set(best.values) for best in own}
     there = [best for best in judged if best.line.kernel == kernel and best.setting in before]
     moved = [
-        f"{best.words} at {pixels(best.line.resolution)} ({best.line.name})"
+        f"{best.words} at {pixels(best.line.resolution)} ({equations(best.line.name)})"
         for best in there
         if before[best.setting].isdisjoint(best.values)
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchsuite.labels import noun
 from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, multiples, places, sentence, some, times
-from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Side
+from benchsuite.report.words import capitalised, joined, multiples, places, sentence, some, times
+from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Decision, Side
 
 LISTED = 5
 """Cells of a setting up to which the reference is held against each other one."""
@@ -20,8 +21,9 @@ UNTOLD = (TOO_FEW, NO_DRIFT)
 
 
 def fastest(fields: Sequence[Ranking], reference: str | None = None) -> str:
-    """Sentence on the order in these rankings of one kernel."""
-    return sentence("; ".join(clauses(fields, reference)))
+    """Sentences on the order in these rankings of one kernel; the first may go on from other words."""
+    first, *rest = clauses(fields, reference)
+    return sentence(". ".join([first, *map(capitalised, rest)]))
 
 
 def changed(own: Sequence[Ranking], fused: Sequence[Ranking], reference: str | None = None) -> str:
@@ -36,9 +38,18 @@ def changed(own: Sequence[Ranking], fused: Sequence[Ranking], reference: str | N
     texts = []
     for winners, kernels in alike.items():
         called = f"the fused kernel{'s' if len(kernels) > 1 else ''} ({joined(kernels)})"
-        unmoved = f"T{called[1:]} {'change' if len(kernels) > 1 else 'changes'} no winner"
-        texts.append(f"With {called}, {winners}" if winners else unmoved)
+        texts.append(
+            f"With {called}, {winners}" if winners else f"{_same(own)} with {called} as with {own[0].kernel}"
+        )
     return sentence(". ".join(texts))
+
+
+def _same(own: Sequence[Ranking]) -> str:
+    """Clause: "The same mixers win"."""
+    leaders = [point for one in own for point in one.leaders]
+    called = noun(point.subject for point in leaders)
+    one = len(names_of(leaders)) == 1
+    return f"The same {called.single} wins" if one else f"The same {called.plural} win"
 
 
 def variants(fields: Sequence[Ranking], reference: str | None) -> str:
@@ -97,7 +108,7 @@ def clauses(fields: Sequence[Ranking], reference: str | None) -> list[str]:
         where = len({ranking.resolution for ranking in fields}) > 1
         return [_beside(shared, reference, where=where) for shared in sides.values()]
     alike = grouped(fields, lambda one: (tuple(sorted(p.name for p in one.leaders)), one.open))
-    return [_lead(shared, reference) for shared in alike.values()]
+    return [_lead(shared, reference, fields) for shared in alike.values()]
 
 
 def are_listed(fields: Sequence[Ranking], reference: str | None) -> bool:
@@ -122,22 +133,23 @@ def _beside(shared: Sequence[Ranking], reference: str, *, where: bool) -> str:
     """Clause on the reference and each of a few others, the nearest first."""
     sides = _sides(shared[0], reference)
 
-    def ratios(name: str) -> list[float]:
-        """The speed of the reference over that of another."""
+    def found(name: str, *, turned: bool = False) -> list[Decision]:
+        """The speed of the reference over that of another, or turned round."""
         pairs = ((one, one.named(reference), one.named(name)) for one in shared)
-        return [one.order.between(base, other).ratio for one, base, other in pairs if base and other]
+        turns = ((one, *((other, base) if turned else (base, other))) for one, base, other in pairs)
+        return [one.order.between(first, second) for one, first, second in turns if first and second]
 
-    near = sorted(sides, key=lambda name: abs(ratios(name)[0] - 1))
+    near = sorted(sides, key=lambda name: abs(found(name)[0].ratio - 1))
     ahead = [
-        f"{name} is {multiples([1 / r for r in ratios(name)])} times as fast as {reference}"
+        f"{name} is {_multiple(found(name, turned=True))} as fast as {reference}"
         for name in near
         if sides[name] == "below"
     ]
     behind = joined(
-        [f"{multiples(ratios(name))} times as fast as {name}" for name in near if sides[name] == "above"]
+        [f"{_multiple(found(name))} as fast as {name}" for name in near if sides[name] == "above"]
     )
     level = joined(
-        [f"{name} ({multiples(ratios(name))} times)" for name in near if sides[name] in ("same", "undecided")]
+        [f"{name} ({_multiple(found(name))})" for name in near if sides[name] in ("same", "undecided")], "or"
     )
     own = [f"is {behind}"] if behind else []
     own += [f"does not differ significantly from {level}"] if level else []
@@ -145,15 +157,21 @@ def _beside(shared: Sequence[Ranking], reference: str, *, where: bool) -> str:
     return f"at {places([one.resolution for one in shared])}, {text}" if where else text
 
 
-def _lead(shared: Sequence[Ranking], reference: str | None) -> str:
-    """Clause on the leaders of these rankings, which all have the same."""
+def _lead(shared: Sequence[Ranking], reference: str | None, fields: Sequence[Ranking]) -> str:
+    """Clause on the leaders of these rankings, which all have the same; `fields` are those of all."""
     first = shared[0]
     where = places([ranking.resolution for ranking in shared])
     leaders = some([point.name for point in first.leaders])
     if len(first.leaders) == 1:
         seconds, behind = names_of(one.cells[1] for one in shared), _behind(shared, reference)
+        rare = 2 * len(shared) < len(fields) and leaders not in names_of(
+            point for one in fields if one not in shared for point in one.leaders
+        )
+        start = f"{leaders} is the fastest {'only at' if rare else 'at'}"
+        if len(shared) > 1 and len(seconds) > 1 and not behind:
+            return f"{start} {_each_runner_up(shared)}"
         ahead = joined(behind if behind and len(seconds) > 1 else [_runner_up(shared), *behind])
-        return f"{leaders} is the fastest at {where}, {ahead}"
+        return f"{start} {where}, {ahead}"
     if TOO_FEW in first.open:
         return (
             f"{first.cells[0].name} has the highest median at {where}, from too few rounds to state an order"
@@ -169,17 +187,27 @@ def _lead(shared: Sequence[Ranking], reference: str | None) -> str:
 
 
 def _runner_up(shared: Sequence[Ranking]) -> str:
-    """The lead over the second: "1.19 [1.12, 1.26] times as fast as b", "1.45 to 1.67 times as fast as b"."""
-    seconds = grouped(shared, lambda ranking: ranking.cells[1].name)
-    each = [f"{name} at {places([one.resolution for one in mine])}" for name, mine in seconds.items()]
-    second = next(iter(seconds)) if len(seconds) == 1 else f"the runner-up ({joined(each)})"
+    """The lead over the second, of which there is one: "1.19 [1.12, 1.26] times as fast as b"."""
     found = [ranking.order.between(*ranking.cells[:2]) for ranking in shared]
+    return f"{_multiple(found)} as fast as {shared[0].cells[1].name}"
+
+
+def _each_runner_up(shared: Sequence[Ranking]) -> str:
+    """The lead over each second: "448 px (1.4 times as fast as a) and 672 px (1.6 times as fast as b)"."""
+    seconds = grouped(shared, lambda ranking: ranking.cells[1].name)
+    each = [f"{places([one.resolution for one in mine])} ({_runner_up(mine)})" for mine in seconds.values()]
+    return joined(each)
+
+
+def _multiple(found: Sequence[Decision]) -> str:
+    """Ratios in a sentence, a single one with its interval: "1.19 [1.12, 1.26] times", "1.4 to 1.6 times"."""
     if len(found) > 1:
-        return f"{multiples([one.ratio for one in found])} times as fast as {second}"
+        return f"{multiples([one.ratio for one in found])} times"
+    one = found[0]
     # Three digits where an interval that excludes 1 would not be seen to.
-    digits = 3 if found[0].lo < 1.005 else 2 if found[0].ratio < 10 else 0
-    lead = "{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(found[0].ratio, found[0].lo, found[0].hi, d=digits)
-    return f"{lead} times as fast as {second}"
+    near = one.side in ("above", "below") and min(abs(one.lo - 1), abs(one.hi - 1)) < 0.005
+    digits = 3 if near else 2 if one.ratio < 10 else 0
+    return "{:.{d}f} [{:.{d}f}, {:.{d}f}] times".format(one.ratio, one.lo, one.hi, d=digits)
 
 
 def _behind(shared: Sequence[Ranking], reference: str | None) -> list[str]:
@@ -197,7 +225,7 @@ def _behind(shared: Sequence[Ranking], reference: str | None) -> list[str]:
     last = max(len(ranking.cells) for ranking in shared)
     sides = _sides(shared[0], reference or "").values() if len(shared) == 1 else ()
     near = sum(side in ("same", "undecided") for side in sides)
-    alike = f"; {near} do not differ significantly from it" if near > 1 else ""
+    alike = f"; {near} others do not differ significantly from {reference}" if near > 1 else ""
     return [
         f"{multiples([ratio for _, ratio in rest])} times as fast as {reference} "
         f"(number {spots} of {last} by median{alike})"

@@ -14,9 +14,10 @@ from typing import Any
 
 from benchsuite.findings.claims import VERDICTS, Judgement, Outcome, Verdict, judge
 from benchsuite.format import significant
+from benchsuite.labels import equations
 from benchsuite.report.columns import CONDITIONS
 from benchsuite.report.comparable_groups import setting_words
-from benchsuite.report.words import counted, fixed, joined, places, spread
+from benchsuite.report.words import counted, fixed, joined, places, some, spread
 from benchsuite.results.metrics import METRICS, QUANTITIES, MeasuredCell
 from benchsuite.scenario import filters
 from benchsuite.scenario.claim_model import Claim, Published, stored_claims
@@ -32,6 +33,8 @@ SYMBOLS: Mapping[Verdict, str] = {
 SHOWN = 5
 """Claims that a page shows unfolded, of those that fail, are mixed or undecided."""
 _OPEN: tuple[Verdict, ...] = ("does not hold", "mixed", "undecided")
+NAMED = 2
+"""Claims that the count names, of those that do not hold."""
 _FINE = 0.005
 """A claim whose end is nearer to 1 than this needs more digits than four."""
 
@@ -152,8 +155,28 @@ _COUNTED: Mapping[Verdict, tuple[str, str]] = {
 def _counted(judged: Sequence[Judgement]) -> str:
     """Of 5 claims, 3 hold, 1 does not hold and 1 is not testable here."""
     counts = Counter(judgement.verdict for judgement in judged)
-    parts = [f"{n} {_COUNTED[verdict][n > 1]}" for verdict in VERDICTS if (n := counts[verdict])]
+    parts = []
+    for verdict in (verdict for verdict in VERDICTS if counts[verdict]):
+        number = counts[verdict]
+        which = f" ({_failed(judged)})" if verdict == "does not hold" else ""
+        parts.append(f"{number} {_COUNTED[verdict][number > 1]}{which}")
     return f"Of {counted(len(judged), 'claim')}, {joined(parts)}."
+
+
+def _inside(label: str) -> str:
+    """A label inside a sentence: "throughput", "MACs"."""
+    return label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
+
+
+def _failed(judged: Sequence[Judgement]) -> str:
+    """The first claims that do not hold, briefly: "throughput of HiLo over MSA"."""
+    claims = [judgement.claim for judgement in judged if judgement.verdict == "does not hold"]
+    words = [
+        f"{_inside(METRICS[claim.metric].label)} of {equations(_named(claim.subject))} over "
+        f"{equations(_named(claim.against))}"
+        for claim in claims
+    ]
+    return some(list(dict.fromkeys(words)), NAMED)
 
 
 def _row(judgement: Judgement, varying: Sequence[str]) -> ClaimRow:

@@ -9,9 +9,10 @@ from typing import Any
 
 from benchsuite.findings.flags import FLAGS
 from benchsuite.format import si
+from benchsuite.labels import equations
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
-from benchsuite.report.points import names_of
+from benchsuite.report.points import Point, names_of
 from benchsuite.report.words import counted, percentage, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
@@ -30,8 +31,8 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     rounds = " to ".join(dict.fromkeys(map(str, (counts[0], counts[-1]))))
     halves = [(p.latency.hi - p.latency.lo) / 2 / p.latency.value for p in timed if p.latency.bounded]
     agree = (
-        f": ±{percentage(median(halves))} in the median cell, ±{percentage(max(halves))} in the worst (95 % "
-        "confidence intervals)"
+        f": 95 % interval ±{percentage(median(halves))} in the median, ±{percentage(max(halves))} in the "
+        "worst cell"
         if halves
         else ""
     )
@@ -40,17 +41,31 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     flagged = [point for point in timed if point.flags]
     deciders = {point.cell for point in deciding(main_group(cells), cells.order)}
     leaning = names_of(point for point in flagged if point.cell in deciders)
-    place = "the caller's own" if any(one.get("executor") == "inline" for one in machines) else "a fresh"
-    clean = f"Without warnings: {len(timed) - len(flagged)} of {counted(len(timed), 'timed cell')}"
-    clean += "; “!” marks the others, which Method explains" if flagged else ""
-    clean += f", and the answer rests on some of them ({some(leaning, 2)})" if leaning else ""
+    inline = any(one.get("executor") == "inline" for one in machines)
+    where = (
+        f"{'round' if counts == [1] else 'rounds'} in the caller's own process"
+        if inline
+        else (f"fresh {'process' if counts == [1] else 'processes'}")
+    )
     texts = (
-        f"{rounds} {'round' if counts == [1] else 'rounds'} a cell, in {place} process each{agree}; "
-        f"noise floor of the machine {floor}.",
-        f"{clean}.",
+        f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.",
+        _warned(timed, flagged, leaning),
         failures(cells.points),
     )
     return [text for text in texts if text]
+
+
+def _warned(timed: Sequence[Point], flagged: Sequence[Point], leaning: Sequence[str]) -> str:
+    """Sentence on the cells with warnings, and on those of them that the answer rests on."""
+    if not flagged:
+        return "No cell has a warning."
+    names = some(list(dict.fromkeys(equations(name) for name in leaning)), 2)
+    among = f", {names} among them, on which the answer rests" if leaning else ""
+    has = "has" if len(flagged) == 1 else "have"
+    return (
+        f"{len(flagged)} of {counted(len(timed), 'cell')} {has} a warning (“!”, explained under "
+        f"Method){among}."
+    )
 
 
 def of_machine(environment: Mapping[str, Any]) -> str:

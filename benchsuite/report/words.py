@@ -37,7 +37,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 
 def capitalised(text: str) -> str:
     """The sentence with a capital where it begins with a word of ours and not with a name."""
-    ours = text.startswith(("which ", "no ", "the ", "all ", "more ", "at ", "from "))
+    ours = text.startswith(("which ", "no ", "the ", "all ", "more ", "at ", "from ", "medians ", "speeds "))
     return f"{text[0].upper()}{text[1:]}" if ours else text
 
 

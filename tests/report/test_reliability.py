@@ -49,15 +49,14 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
         make_record("c", status="oom", macs=None),
     ]
     assert summed(records, selftest={"noise_percent": 1.0}) == (
-        "3 rounds a cell, in a fresh process each: ±30 % in the median cell, ±44 % in the worst (95 % "
-        "confidence intervals); noise floor of the machine 1.0 %. Without warnings: 1 of 2 timed cells; "
-        "“!” marks the others, which Method explains, and the answer rests on some of them (b). "
-        "1 of 3 cells gave no number: 1 OOM (c)."
+        "Each cell was timed in 3 fresh processes: 95 % interval ±30 % in the median, ±44 % in the worst "
+        "cell; noise floor of the machine 1.0 %. 1 of 2 cells has a warning (“!”, explained under Method), b "
+        "among them, on which the answer rests. 1 of 3 cells gave no number: 1 OOM (c)."
     )
     once = summed([make_record("a", rounds=1)], executor="inline")
     assert once == (
-        "1 round a cell, in the caller's own process each; noise floor of the machine unknown (benchsuite "
-        "selftest finds it). Without warnings: 1 of 1 timed cell."
+        "Each cell was timed in 1 round in the caller's own process; noise floor of the machine unknown "
+        "(benchsuite selftest finds it). No cell has a warning."
     )
     assert summed(records[2:]) == ""
 
@@ -65,7 +64,12 @@ def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagg
 def test_a_flag_on_a_cell_that_decides_nothing_is_counted_and_no_more() -> None:
     slow = replace(make_record("c", latency=0.09), flags=("drift",))
     text = summed([make_record("a", latency=0.01), make_record("b", latency=0.02), slow])
-    assert text.endswith("Without warnings: 2 of 3 timed cells; “!” marks the others, which Method explains.")
+    assert text.endswith("1 of 3 cells has a warning (“!”, explained under Method).")
+
+
+def test_a_name_that_the_answer_rests_on_is_spelt_as_in_figures() -> None:
+    named = replace(make_record("HiLo alpha=0.9 window_size=2"), flags=("drift",))
+    assert "HiLo α = 0.9 window = 2 among them" in summed([named, make_record("b", latency=0.02)])
 
 
 def test_both_stand_in_the_protocol_where_they_are_known() -> None:
