@@ -77,9 +77,7 @@ class FocalModulation(nn.Module):
         self.proj_drop = nn.Dropout(proj_drop)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.f(x).permute(0, 3, 1, 2)  # B, 2 dim + levels + 1, H, W
-        if not x.is_cpu:
-            x = x.contiguous()  # as the authors have it; a CPU convolves channels that are innermost as fast
+        x = self.f(x).permute(0, 3, 1, 2).contiguous()  # B, 2 dim + levels + 1, H, W
         q, context, gates = x.split_with_sizes((self.dim, self.dim, self.focal_level + 1), dim=1)
         gathered: Tensor | None = None
         for level, convolution in enumerate(self.focal_layers):

@@ -21,7 +21,6 @@ from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, atte
 from benchsuite.mixers._checks import check_kernel
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
 from benchsuite.mixers._timm import round_width
-from benchsuite.mixers._watched import watched
 
 
 class NonLocal(nn.Module):
@@ -83,7 +82,7 @@ def _tokens(project: nn.Conv2d, x: Tensor) -> Tensor:
     """A 1 × 1 convolution of (B, C, H, W) maps as (B, N, width) tokens, as fused kernels take them."""
     assert project.bias is not None
     weight, tokens = project.weight.flatten(1), x.flatten(2).transpose(1, 2)
-    if torch.is_grad_enabled() and not watched():  # one gradient of the weight, not one for each image
+    if torch.is_grad_enabled():  # one gradient of the weight, not one for each image
         return F.linear(tokens, weight, project.bias)
     return torch.baddbmm(project.bias, tokens, weight.t().expand(x.shape[0], -1, -1))
 
