@@ -250,7 +250,7 @@ LEARNED_BIAS = {
 }
 """Mixers whose bias wants a gradient, which no fused kernel of a CPU has."""
 FEW_KEYS = {"hilo"}
-"""Mixers one of whose branches has windows of no more keys than channels of a head: formed on the way back."""
+"""Mixers with a branch of no more keys than channels of a head: formed on the way back."""
 UNEQUAL = {"cascaded_group"}
 """Mixers whose values are wider than their keys, which no fused kernel of a CPU takes."""
 
