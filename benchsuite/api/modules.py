@@ -134,22 +134,25 @@ def measure(
     return Measurement(run if out else replace(run, path=Path(label)), label, reason)
 
 
-def count(module: Source, inputs: Any, *, batch: int = 1) -> Cost:
-    """Count parameters, multiply–adds and other operations of one call of a module.
+def count(module: Source, inputs: Any, *, batch: int | None = None) -> Cost:
+    """Count parameters, and multiply–adds and other operations of one image, of a call of a module.
 
     Args:
         module, inputs: as of `measure`.
-        batch: images in the inputs; counts are divided by it.
+        batch: images in the inputs, which counts are divided by; the first tensor's length if None. 1 counts
+            the call as a whole.
 
     Returns:
         The cost; `uncounted` names operators without a rule, and `macs` is then a lower bound.
 
     Raises:
-        UsageError: this is no module, or no inputs.
+        UsageError: this is no module, or no inputs, or no number of images.
         Exception: whatever the module raises.
     """
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch: there is at least one image, not {batch}")
     call = ModuleCall.of(module, inputs)
-    return count_cost(call.positional(call.module()), call.values, images=batch)
+    return count_cost(call.positional(call.module()), call.values, images=batch or call.images)
 
 
 def _called(source: Source) -> str:
@@ -186,7 +189,7 @@ def _document(
         "sweep": {
             "backbone": [{"name": f"{OBJECT}{file_name(label)}", "label": label} for label in labels],
             "resolution": [list(first.shape[-2:]) if images else [1, math.prod(first.shape[1:-1])]],
-            "batch": batch or (len(first) if first.ndim > 1 else 1),
+            "batch": batch or call.images,
             "dtype": words[dtype],
             "mode": mode,
             "device": str(device),

@@ -87,6 +87,11 @@ class ModuleCall:
         """The first tensor among the inputs."""
         return next(one for one in self.values if isinstance(one, Tensor))
 
+    @property
+    def images(self) -> int:
+        """The length of that tensor, which is the batch; 1 where it has one dimension or none."""
+        return len(self.tensor) if self.tensor.ndim > 1 else 1
+
     def module(self) -> nn.Module:
         """The module itself, or a new one.
 

@@ -11,20 +11,30 @@ from benchmarks._called import called
 
 
 def test_a_count_of_a_mixer_is_its_closed_form() -> None:
-    """MSA: 4 N C² of the projections and 2 N² C of the attention."""
+    """MSA: 4 N C² of the projections and 2 N² C of the attention, of one image of three."""
     tokens, dim = 4 * 6, 32
-    cost = benchsuite.count(
-        benchsuite.create_mixer("msa", dim=dim, num_heads=4), (torch.randn(3, tokens, dim), (4, 6)), batch=3
-    )
+    msa, inputs = benchsuite.create_mixer("msa", dim=dim, num_heads=4), (torch.randn(3, tokens, dim), (4, 6))
+    cost = benchsuite.count(msa, inputs)
     assert cost.macs == 4 * tokens * dim**2 + 2 * tokens**2 * dim
     assert cost.params == 4 * (dim**2 + dim)
     assert not cost.uncounted
     assert cost.other_ops["softmax"]
+    assert benchsuite.count(msa, inputs, batch=3) == cost
+    assert benchsuite.count(msa, inputs, batch=1).macs == 3 * cost.macs
+
+
+def test_an_input_of_one_dimension_is_one_image() -> None:
+    assert benchsuite.count(nn.Linear(8, 4), torch.ones(8)).macs == 8 * 4
+
+
+def test_no_images_are_no_batch() -> None:
+    with pytest.raises(benchsuite.UsageError, match="at least one image, not 0"):
+        benchsuite.count(nn.Linear(8, 4), torch.ones(2, 8), batch=0)
 
 
 def test_inputs_may_have_names_and_a_function_may_make_the_module() -> None:
     x = torch.randn(5, 2, 8)
-    cost = benchsuite.count(lambda: nn.MultiheadAttention(8, 2), {"key": x, "query": x, "value": x})
+    cost = benchsuite.count(lambda: nn.MultiheadAttention(8, 2), {"key": x, "query": x, "value": x}, batch=1)
     assert cost.macs == 4 * 5 * 2 * 8**2 + 2 * 2 * 5**2 * 8
 
 
