@@ -41,7 +41,7 @@ class RunDrawing:
     def save(self, path: str | Path) -> Path:
         """Write it as PDF, PNG or SVG, whichever the name ends with; raises UsageError for another ending."""
         path = Path(path)
-        require_ending(path)
+        require_ending(path, "path")
         with theme.applied(), self.layout.applied():
             write(self.drawing.figure, path)
         return path
@@ -81,6 +81,6 @@ def draw(
     return RunDrawing(chosen.drawing, layout, chosen.of, others)
 
 
-def require_ending(path: Path) -> None:
+def require_ending(path: Path, argument: str = "--out") -> None:
     """Raise UsageError unless a figure can be written in the format that the name of a file ends with."""
-    require_word("--out, the ending", path.suffix.removeprefix("."), FORMATS)
+    require_word(f"{argument}, the ending", path.suffix.removeprefix("."), FORMATS)

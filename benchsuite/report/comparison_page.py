@@ -65,6 +65,9 @@ def _answer(found: Comparison) -> str:
         return "No cell is in two of the runs: a cell is the same only if all of its settings are."
     texts = []
     for run in found.others:
+        if run.is_a:
+            texts.append(f"{run.letter} is the same run as A: there is nothing to compare.")
+            continue
         both = [cell for cell in found.cells if {"A", run.letter} <= cell.in_runs.keys()]
         sides = Counter(cell.times[run.letter].side for cell in both if run.letter in cell.times)
         counts = [f"{sides[side]} {word}" for side, word in SEEN.items() if sides[side]]

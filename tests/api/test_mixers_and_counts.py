@@ -57,3 +57,25 @@ def test_arguments_that_it_does_not_take_are_named_with_the_nearest() -> None:
         benchsuite.create_mixer("hilo", dim=32, num_heads=4, window_sise=2)
     with pytest.raises(benchsuite.UsageError, match="missing a required argument: 'dim'"):
         benchsuite.create_mixer("hilo")
+
+
+def test_a_value_that_the_mixer_refuses_is_wrong_input() -> None:
+    with pytest.raises(benchsuite.UsageError, match="hilo: num_heads 5 does not divide dim 96"):
+        benchsuite.create_mixer("hilo", dim=96, num_heads=5)
+
+
+def test_inputs_that_the_module_does_not_take_are_wrong_input() -> None:
+    hilo = benchsuite.create_mixer("hilo", dim=32, num_heads=4)
+    with pytest.raises(benchsuite.UsageError, match=r"HiLo does not take them .*'size'.*such as"):
+        benchsuite.count(hilo, torch.randn(2, 16, 32))
+    with pytest.raises(benchsuite.UsageError, match=r"Linear does not take them .*'y'"):
+        benchsuite.count(nn.Linear(8, 8), {"input": torch.ones(2, 8), "y": 1})
+
+
+def test_what_a_module_raises_itself_is_raised() -> None:
+    class Broken(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + object()  # type: ignore[operator,no-any-return]
+
+    with pytest.raises(TypeError, match="unsupported operand"):
+        benchsuite.count(Broken(), torch.ones(2, 8))

@@ -113,11 +113,25 @@ def test_the_answer_counts_and_says_what_chance_would_do() -> None:
     sides = (224, 448, 672, 896)
     old = [make_record(resolution=side) for side in sides]
     latencies = zip(sides, (0.010, 0.0125, 0.008, 0.012), strict=True)
-    runs = two(old, [make_record(resolution=side, latency=latency) for side, latency in latencies])
+    runs = two(old, [make_record(resolution=side, latency=latency, seed=1) for side, latency in latencies])
     assert [row["B is"] for row in rows(runs, "times")] == ["slower", "slower", "faster", "undecided"]
     assert "Of 4 cells in A and B, B is: 2 slower, 1 faster and 1 undecided." in said(runs)
     assert "Undecided: the rounds disagree." in said(runs)
     assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in said(runs)
+
+
+def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
+    records = [make_record(), make_record("msa"), make_record("oom", status="oom")]
+    again = on_machine([make_record(seed=1), *records[1:]])
+    runs = [on_machine(records), on_machine(records), again]
+    answer = page(runs).answer
+    assert answer.startswith("B is the same run as A: there is nothing to compare. Of 3 cells in A and C")
+    assert "1 no different, 1 undecided and 1 without a time" in answer
+    assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]
+    assert "Undecided" not in said(runs[:2])
+    assert {cell["compared_with_a"]["B"]["reason"] for cell in plain(runs[:2])["cells"][:2]} == {
+        "the same measurement"
+    }
 
 
 def test_of_three_runs_each_is_held_against_the_first() -> None:
