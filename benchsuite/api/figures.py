@@ -10,7 +10,7 @@ from benchsuite.api.notebook import image
 from benchsuite.errors import UsageError, require_word
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.cells import read
+from benchsuite.report.cells import Cells, read
 from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.layout import PAGE, Layout, parse, require_style
 from benchsuite.report.figures.of_run import drawings
@@ -74,11 +74,27 @@ def draw(
     with theme.applied():
         figures = list(drawings(cells, layout, [KINDS[kind]], **choices))
     if not figures:
-        raise UsageError(f"{run.path} has nothing to show in a figure of the kind {kind}")
+        raise UsageError(
+            f"{run.path} has nothing to show in a figure of the kind {kind}; it has: {kinds_of(cells)}"
+        )
     require_word("--group", group, [one.of for one in figures])
     chosen = next(one for one in figures if group in (None, one.of))
     others = tuple(one.of for one in figures if one is not chosen)
     return RunDrawing(chosen.drawing, layout, chosen.of, others)
+
+
+def require_kind(run: Run, kind: str | None) -> str:
+    """The kind of a figure; raises UsageError, which names those that the run has, if there is none."""
+    if kind is None:
+        raise UsageError(f"--kind: say which figure; {run.path} has: {kinds_of(read(run))}")
+    return kind
+
+
+def kinds_of(cells: Cells) -> str:
+    """The kinds of figures that these cells have something for: "scatter, ratio, memory"."""
+    with theme.applied():
+        kinds = [kind for kind, figure in KINDS.items() if next(drawings(cells, PAGE, [figure]), None)]
+    return ", ".join(kinds) or "none"
 
 
 def require_ending(path: Path, argument: str = "--out") -> None:
