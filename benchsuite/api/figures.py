@@ -10,7 +10,7 @@ from benchsuite.api.notebook import image
 from benchsuite.errors import UsageError, require_word
 from benchsuite.report import theme
 from benchsuite.report.canvas import Drawing
-from benchsuite.report.cells import read
+from benchsuite.report.cells import Cells, read
 from benchsuite.report.figures import KINDS
 from benchsuite.report.figures.layout import PAGE, Layout, parse, require_style
 from benchsuite.report.figures.of_run import drawings
@@ -41,7 +41,7 @@ class RunDrawing:
     def save(self, path: str | Path) -> Path:
         """Write it as PDF, PNG or SVG, whichever the name ends with; raises UsageError for another ending."""
         path = Path(path)
-        require_ending(path)
+        require_ending(path, "path")
         with theme.applied(), self.layout.applied():
             write(self.drawing.figure, path)
         return path
@@ -74,13 +74,29 @@ def draw(
     with theme.applied():
         figures = list(drawings(cells, layout, [KINDS[kind]], **choices))
     if not figures:
-        raise UsageError(f"{run.path} has nothing to show in a figure of the kind {kind}")
+        raise UsageError(
+            f"{run.path} has nothing to show in a figure of the kind {kind}; it has: {kinds_of(cells)}"
+        )
     require_word("--group", group, [one.of for one in figures])
     chosen = next(one for one in figures if group in (None, one.of))
     others = tuple(one.of for one in figures if one is not chosen)
     return RunDrawing(chosen.drawing, layout, chosen.of, others)
 
 
-def require_ending(path: Path) -> None:
+def require_kind(run: Run, kind: str | None) -> str:
+    """The kind of a figure; raises UsageError, which names those that the run has, if there is none."""
+    if kind is None:
+        raise UsageError(f"--kind: say which figure; {run.path} has: {kinds_of(read(run))}")
+    return kind
+
+
+def kinds_of(cells: Cells) -> str:
+    """The kinds of figures that these cells have something for: "scatter, ratio, memory"."""
+    with theme.applied():
+        kinds = [kind for kind, figure in KINDS.items() if next(drawings(cells, PAGE, [figure]), None)]
+    return ", ".join(kinds) or "none"
+
+
+def require_ending(path: Path, argument: str = "--out") -> None:
     """Raise UsageError unless a figure can be written in the format that the name of a file ends with."""
-    require_word("--out, the ending", path.suffix.removeprefix("."), FORMATS)
+    require_word(f"{argument}, the ending", path.suffix.removeprefix("."), FORMATS)

@@ -21,8 +21,7 @@ def create_mixer(name: str, **arguments: Any) -> nn.Module:
         arguments: what `benchsuite show mixer NAME` lists: dim, num_heads, kernel, and the mixer's own.
 
     Raises:
-        UsageError: there is no such mixer, or it does not take these arguments.
-        ValueError: the mixer refuses a value.
+        UsageError: there is no such mixer, or it does not take these arguments, or refuses a value.
     """
     known = entry(name)
     cls = mixer_class(name)
@@ -37,4 +36,7 @@ def create_mixer(name: str, **arguments: Any) -> nn.Module:
         inspect.signature(cls).bind(**arguments)
     except TypeError as error:
         raise UsageError(f"{name}: {error}") from error
-    return cls(**arguments)
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name}: {error}") from error

@@ -15,6 +15,7 @@ from torch import nn
 from benchsuite.api.places import measure_in_fresh_processes, measure_in_this_process
 from benchsuite.api.results import Results
 from benchsuite.api.runs import interactive
+from benchsuite.api.wording import in_python
 from benchsuite.errors import UsageError
 from benchsuite.findings.relative_speed import Relative, in_words, relative
 from benchsuite.measurement.macs import count_cost
@@ -76,6 +77,7 @@ class Measurement(Results):
         return of_run(self.run, answer, without=("Resolution (px)", "Kernel"))
 
 
+@in_python
 def measure(
     module: Source,
     inputs: Any,
@@ -110,6 +112,10 @@ def measure(
         UsageError: this is no module, no inputs, or no setting that there is.
         Exception: whatever a function raises that makes a module.
     """
+    others: object = against
+    if others is not None and not isinstance(others, Mapping):
+        what = type(against).__name__
+        raise UsageError(f'against: give a mapping of names to modules, {{"msa": module}}, not a {what}')
     label = name or _called(module)
     if label in (against or {}):
         raise UsageError(f'against: "{label}" is what the module itself is called; say name="…"')
@@ -134,22 +140,30 @@ def measure(
     return Measurement(run if out else replace(run, path=Path(label)), label, reason)
 
 
-def count(module: Source, inputs: Any, *, batch: int = 1) -> Cost:
-    """Count parameters, multiply–adds and other operations of one call of a module.
+def count(module: Source, inputs: Any, *, batch: int | None = None) -> Cost:
+    """Count parameters, and multiply–adds and other operations of one image, of a call of a module.
 
     Args:
         module, inputs: as of `measure`.
-        batch: images in the inputs; counts are divided by it.
+        batch: images in the inputs, which counts are divided by; the first tensor's length if None. 1 counts
+            the call as a whole.
 
     Returns:
         The cost; `uncounted` names operators without a rule, and `macs` is then a lower bound.
 
     Raises:
-        UsageError: this is no module, or no inputs.
+        UsageError: this is no module, or no inputs, or others than the module takes, or no number of images.
         Exception: whatever the module raises.
     """
+    if batch is not None and batch < 1:
+        raise UsageError(f"batch: there is at least one image, not {batch}")
     call = ModuleCall.of(module, inputs)
-    return count_cost(call.positional(call.module()), call.values, images=batch)
+    made = call.module()
+    try:
+        return count_cost(call.positional(made), call.values, images=batch or call.images)
+    except TypeError:
+        call.require_taken(made)
+        raise
 
 
 def _called(source: Source) -> str:
@@ -186,7 +200,7 @@ def _document(
         "sweep": {
             "backbone": [{"name": f"{OBJECT}{file_name(label)}", "label": label} for label in labels],
             "resolution": [list(first.shape[-2:]) if images else [1, math.prod(first.shape[1:-1])]],
-            "batch": batch or (len(first) if first.ndim > 1 else 1),
+            "batch": batch or call.images,
             "dtype": words[dtype],
             "mode": mode,
             "device": str(device),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from benchsuite.api.wording import in_python
 from benchsuite.errors import UsageError
 from benchsuite.labels import describe_cell
 from benchsuite.results.frame import frame_of
@@ -42,6 +43,7 @@ class Results:
         """One row a cell, in the order of the records; see `results/frame.py`, `to_frame`."""
         return frame_of(self.run)
 
+    @in_python
     def report(
         self, out: str | Path | None = None, *, figures: str | Path | None = None, style: str | None = None
     ) -> Path:
@@ -68,6 +70,7 @@ class Results:
         except OSError as error:
             raise UsageError(f"{error.filename or page}: cannot be written: {error.strerror}") from error
 
+    @in_python
     def figure(
         self,
         kind: str = "scatter",

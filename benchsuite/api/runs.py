@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchsuite.api.wording import in_python
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.plugins import require_folders
 from benchsuite.results.record import STATUSES
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 Folder = str | Path
 
 
+@in_python
 def run(
     scenario: str | Path | Mapping[str, Any] | None = None,
     *,
@@ -68,7 +70,7 @@ def run(
         progress: print a line a round and a cell; where Python is interactive if None.
 
     Raises:
-        UsageError: the input is wrong; the text is that of the command line.
+        UsageError: the input is wrong; the text is that of the command line, in the words of these arguments.
         BenchsuiteError: a record cannot be written, or the executor cannot go on.
     """
     from benchsuite.api.results import load  # with pandas, which the command line need not wait for

@@ -76,10 +76,12 @@ def report(
 def figure(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     kind: Annotated[
-        str,
-        typer.Option(help=_KINDS),
-    ],
-    out: Annotated[Path, typer.Option(help="File to write: .pdf, .png or .svg.")],
+        str | None,
+        typer.Option(help=f"{_KINDS} Without it, those that the run has are named."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write: .pdf, .png or .svg; it must be named.")
+    ] = None,
     mixers: Annotated[
         str | None, typer.Option(help="Names of mixers or networks, separated by commas; all if unsaid.")
     ] = None,
@@ -98,12 +100,16 @@ def figure(
     style: Annotated[str | None, typer.Option(help="default or litv2.")] = None,
 ) -> None:
     """Write one figure of a run to a file, as wide as a column of a paper or as the page."""
-    from benchsuite.api.figures import draw, require_ending
+    from benchsuite.api.figures import draw, require_ending, require_kind
     from benchsuite.results.store import read_run
 
-    require_ending(out)
+    if out is not None:
+        require_ending(out)
     loaded = read_run(run)
     warn(loaded.warnings)
+    kind = require_kind(loaded, kind)
+    if out is None:
+        raise UsageError("--out: name the file to write: .pdf, .png or .svg")
     names = tuple(name.strip() for name in mixers.split(",")) if mixers else ()
     drawn = draw(
         loaded, kind, names=names, kernel=kernel, metric=metric, reference=reference, group=group,

@@ -76,14 +76,27 @@ def in_words(comparisons: Sequence[Relative]) -> Iterator[str]:
 
 
 def _sentence(first: str, other: str, decision: Decision) -> str:
-    digits = 2 if decision.ratio < 100 else 0
-    times = f"{decision.ratio:.{digits}f}"
-    if not math.isnan(decision.lo):
-        times += f" ± {(decision.hi - decision.lo) / 2:.{digits}f}"
+    times = _with_interval(decision)
     if decision.side in ("above", "below"):
         return f"{first} is {times} times as fast as {other}"
     why = "no significant difference" if decision.side == "same" else f"undecided: {decision.reason}"
     return f"{first} and {other}: {why} ({times} times as fast)"
+
+
+def _with_interval(decision: Decision) -> str:
+    """The ratio with its interval: "1.32 ± 0.03" where that says both ends, else "1.04 [1.01, 1.08]".
+
+    An end that surely is not 1 is printed with up to four digits until it does not read as 1.
+    """
+    digits = 2 if decision.ratio < 100 else 0
+    if math.isnan(decision.lo):
+        return f"{decision.ratio:.{digits}f}"
+    near = {"above": decision.lo, "below": decision.hi}.get(decision.side, math.nan)
+    while digits < 4 and f"{near:.{digits}f}" == f"{1:.{digits}f}":
+        digits += 1
+    times, lo, hi = (f"{one:.{digits}f}" for one in (decision.ratio, decision.lo, decision.hi))
+    down, up = (f"{one:.{digits}f}" for one in (float(times) - float(lo), float(hi) - float(times)))
+    return f"{times} ± {up}" if up == down else f"{times} [{lo}, {hi}]"
 
 
 def _of_a_setting(cells: Sequence[Cell]) -> list[str]:

@@ -50,6 +50,7 @@ class ComparedRun:
             first.
         changes: exact numbers of shared cells that are not those of A, with the cell in words.
         alone: (id, words) of the cells that no other run has.
+        is_a: whether it is run A once more: the same records, all of them.
     """
 
     letter: str
@@ -58,6 +59,7 @@ class ComparedRun:
     findings: tuple[Finding, ...]
     changes: tuple[tuple[str, Change], ...]
     alone: tuple[tuple[str, str], ...]
+    is_a: bool = False
 
     @property
     def level(self) -> Level | None:
@@ -192,18 +194,24 @@ def _cells(
     ]
     times: dict[tuple[int, str], Question] = {}
     multiples: dict[tuple[int, str], Question] = {}
+    same_times, same_multiples = set(), set()
     for i, (cell, base) in enumerate(zip(shared, bases, strict=True)):
         a = cell.get("A")
         for letter, here in cell.items():
             if a is None or here is a or not (a.rounds_s and here.rounds_s):
                 continue
             noise = max(a.noise, here.noise)
-            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
-            times[i, letter] = Question(ratio, noise=noise)
+            if _one_measurement(a, here):
+                same_times.add((i, letter))
+            else:
+                ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
+                times[i, letter] = Question(ratio, noise=noise)
             mine, its = _multiples(here, base[letter]), _multiples(a, base["A"])
-            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
+            if mine and its and _one_measurement(a, here) and _one_measurement(base["A"], base[letter]):
+                same_multiples.add((i, letter))
+            elif mine and its:  # what a machine does to both mixers drops out, and its drift with it
                 multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
-    of_times, of_multiples = _by_cell(times), _by_cell(multiples)
+    of_times, of_multiples = _by_cell(times, same_times), _by_cell(multiples, same_multiples)
     return tuple(
         ComparedCell(
             in_runs=cell,
@@ -223,10 +231,18 @@ def _multiples(point: Point, base: Point | None) -> list[float]:
     return [math.exp(log) for log in log_multiples(point, base)]
 
 
-def _by_cell(questions: Mapping[tuple[int, str], Question]) -> dict[int, dict[str, Decision]]:
-    """Number of a cell → letter → decision."""
+def _one_measurement(a: Point | None, here: Point | None) -> bool:
+    """True if both are one record: of a run compared with itself, or with what was merged from it."""
+    return a is not None and here is not None and a.measured.record == here.measured.record
+
+
+def _by_cell(
+    questions: Mapping[tuple[int, str], Question], same: Collection[tuple[int, str]]
+) -> dict[int, dict[str, Decision]]:
+    """Number of a cell → letter → decision; those of `same` need no question."""
+    once_more = Decision("same", 1.0, 1.0, 1.0, math.nan, "the same measurement")
     found: dict[int, dict[str, Decision]] = {}
-    for (i, letter), decision in decide(questions).items():
+    for (i, letter), decision in (decide(questions) | dict.fromkeys(same, once_more)).items():
         found.setdefault(i, {})[letter] = decision
     return found
 
@@ -254,6 +270,7 @@ def _run(
         findings=() if run is first else differences_of(first, run, before, after),
         changes=tuple((words[change.cell.id], change) for change in changes),
         alone=tuple((id, words[id]) for id in alone),
+        is_a=run is not first and run.records == first.records,
     )
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from markupsafe import Markup
 
 from benchsuite.format import significant
-from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, Comparison, compare
+from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, ComparedRun, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, changed_numbers, measured_on, table_of
 from benchsuite.report.points import MISSING, Value, grouped, stated
 from benchsuite.report.ranking import as_value, joint_drift
@@ -65,11 +65,15 @@ def to_html(page: ComparisonPage) -> str:
 def _answer(found: Comparison) -> str:
     if not found.cells:
         return "No cell is in two of the runs: a cell is the same only if all of its settings are."
-    return " ".join(text for run in found.others for text in _of_run(found, run.letter))
+    return " ".join(text for run in found.others for text in _of_run(found, run))
 
 
-def _of_run(found: Comparison, letter: str) -> Iterator[str]:
+def _of_run(found: Comparison, run: ComparedRun) -> Iterator[str]:
     """Whether cells differ between A and another run, and what difference could have been seen."""
+    letter = run.letter
+    if run.is_a:
+        yield f"{letter} is the same run as A: there is nothing to compare."
+        return
     both = [cell for cell in found.cells if {"A", letter} <= cell.in_runs.keys()]
     decisions = [cell.times[letter] for cell in both if letter in cell.times]
     sides = Counter(one.side for one in decisions)

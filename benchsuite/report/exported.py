@@ -9,6 +9,7 @@ from benchsuite.report.cells import read
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.differences import measured_on
 from benchsuite.report.numbers import every_setting, of_settings
+from benchsuite.report.ranking import within
 from benchsuite.report.tables import Table
 from benchsuite.results.store import Run
 
@@ -24,15 +25,21 @@ def exported(runs: Sequence[Run], columns: Sequence[str] = ()) -> Table:
     """
     every = [read(run) for run in runs]
     names = {f"{i}-{p.cell}": str(one.run.path) for i, one in enumerate(every) for p in one.points}
-    points = [replace(p, cell=f"{i}-{p.cell}") for i, one in enumerate(every) for p in one.points]
+    # Sessions of two runs are never one: their rounds are no pairs.
+    points = [
+        replace(p, cell=f"{i}-{p.cell}", session=len(every) * p.session + i)
+        for i, one in enumerate(every)
+        for p in one.points
+    ]
+    groups = split(points)
     references = {one.reference for one in every}
     cells = replace(
         every[0],
         points=tuple(points),
-        groups=tuple(split(points)),
+        groups=tuple(groups),
+        order=within(groups),
         reference=references.pop() if len(references) == 1 else None,
     )
     table = of_settings(cells, every_setting(cells), columns, names)
     sources = [f"{run.path}: {', '.join(filter(None, measured_on(run)))}" for run in runs]
-    marks = "Bold: the best of each setting. " if len(points) > 1 else ""
-    return replace(table, caption=f"{table.caption} {marks}{'; '.join(sources)}.")
+    return replace(table, caption=f"{table.caption} {'; '.join(sources)}.")

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from benchsuite.errors import UsageError, require_word
 from benchsuite.findings.flags import FLAGS
 from benchsuite.labels import noun
-from benchsuite.report import strips
+from benchsuite.report import ranking, strips
 from benchsuite.report.answer import main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import CONDITIONS, MEASURES, relative
@@ -43,6 +43,11 @@ COLUMNS = (
     "status",
 )
 """Columns of a table for a paper, by the names of the frame where it has them."""
+BOLD = (
+    "Bold: the best of each setting; of times and speeds with intervals all that may be fastest, "
+    "none where no cell is surely slower."
+)
+"""What a table for a paper marks, as its caption says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +135,25 @@ def of_settings(
     caption = f"{size}{conditions}." if points else "No cell was measured."
     caption += stated(" Brackets: 95 % confidence intervals.", (point.latency for point in points))
     table = _table(caption, shown, points)
-    places = [place for place, block in enumerate(blocks) for _ in block]
-    rows = (replace(row, block=place) for row, place in zip(table.rows, places, strict=True))
+    if any(len(block) > 1 for block in blocks):
+        table = replace(table, caption=f"{caption} {BOLD}")
+    rows, left = [], iter(table.rows)
+    for number, block in enumerate(blocks):
+        places, one_base = ranking.places(block, cells.order), _one_base(block, runs)
+        rows += [_placed(next(left), number, keys, places.get(point.cell), one_base) for point in block]
     return replace(table, rows=tuple(rows))
+
+
+def _placed(row: Row, block: int, keys: Sequence[str], place: int | None, one_base: bool) -> Row:
+    """The row in its block, its times and speeds with their place; multiples of several cells have none."""
+    of_column = {"latency_s": place, "throughput": place, "relative": place if one_base else 0}
+    shown = (replace(cell, place=of_column.get(key)) for key, cell in zip(keys, row.cells, strict=True))
+    return replace(row, block=block, cells=tuple(shown))
+
+
+def _one_base(block: Sequence[Point], runs: Mapping[str, str]) -> bool:
+    """True if the relative speeds of these cells are multiples of one and the same cell's."""
+    return len({(point.kernel, runs.get(point.cell)) for point in block}) <= 1
 
 
 def _usual(cells: Cells, blocks: Sequence[Sequence[Point]]) -> list[str]:

@@ -211,6 +211,24 @@ def candidates(cells: Sequence[Point], order: Order) -> tuple[Point, ...]:
     return tuple(takewhile(lambda p: not order.faster(first, p) and _near(p, first), ranked))
 
 
+def places(cells: Sequence[Point], order: Order) -> dict[str, int]:
+    """Cell of one setting → 1 if it may be fastest, 2 if it may be the next, 0 if neither.
+
+    All are 0 where nobody can say who is slower. Empty where fewer than two were timed or no cell has an
+    interval, so that only medians can speak.
+    """
+    timed = [point for point in cells if point.throughput.known]
+    if len(timed) < 2 or not any(point.throughput.bounded for point in timed):
+        return {}
+    found = dict.fromkeys((point.cell for point in timed), 0)
+    first = candidates(timed, order)
+    rest = [point for point in timed if point not in first]
+    if rest:
+        found |= {point.cell: 1 for point in first}
+        found |= {point.cell: 2 for point in candidates(rest, order)}
+    return found
+
+
 def rankings(cells: Sequence[Point], order: Order) -> list[Ranking]:
     """Every kernel and resolution at which at least two cells were timed."""
     timed = sorted((p for p in cells if p.throughput.known), key=lambda p: -p.throughput.value)

@@ -19,11 +19,14 @@ class TableCell:
     Attributes:
         sort: number to sort by, in a column of numbers; None where there is none, which sorts last.
         shown: markup that a page shows in place of the text.
+        place: 1 among the best of its block, 2 among the next, 0 for neither, where the rule of evidence says
+            so; None where the numbers say it themselves.
     """
 
     text: str
     sort: float | None = None
     shown: Markup | None = None
+    place: int | None = None
 
 
 Tone = Literal["good", "bad", "open"]
@@ -159,13 +162,17 @@ def to_latex(table: Table) -> str:
 
 
 def _places(table: Table) -> dict[tuple[int, int], int]:
-    """(row, column) → 1 for the best of its block, 2 for the second; equal values share their place."""
+    """(row, column) → 1 for the best of its block, 2 for the second, by the place of a cell, else by its
+    number; equal numbers share their place."""
     places: dict[tuple[int, int], int] = {}
     for column, header in enumerate(table.headers):
         blocks: dict[int, dict[int, float]] = {}
         for number, row in enumerate(table.rows):
-            if header.better and (value := row.cells[column].sort) is not None:
-                blocks.setdefault(row.block, {})[number] = value
+            cell = row.cells[column]
+            if header.better and cell.place:
+                places[number, column] = cell.place
+            elif header.better and cell.place is None and cell.sort is not None:
+                blocks.setdefault(row.block, {})[number] = cell.sort
         for known in blocks.values():
             best = sorted(set(known.values()), reverse=header.better == "higher")[:2]
             if len(best) == 2:

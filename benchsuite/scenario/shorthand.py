@@ -121,7 +121,8 @@ class ShellLine:
     Attributes:
         names: mixers, or networks; an own one is "package.module:Class".
         axes: axis of a sweep → the word for its values, separated by commas; empty words are left out.
-        params: "name.parameter=value", or several values with commas between them, which that entry varies.
+        params: "name.parameter=value", or several values with commas between them, which that entry varies;
+            of an own one the class alone is name enough, where no other has it.
         networks: whether own classes are networks; names of the zoo say it themselves, and beside networks of
             the zoo alone they are, too.
     """
@@ -196,12 +197,16 @@ def _values(word: str) -> Any:
 def _parameters(line: ShellLine) -> dict[str, dict[str, list[Any]]]:
     """Name → the values of its keyword arguments, which stand in the labels of its cells."""
     parameters: dict[str, dict[str, list[Any]]] = {}
+    short = Counter(name.rpartition(":")[2] for name in line.names)
+    owners = {label: name for name in line.names if short[label := name.rpartition(":")[2]] == 1}
+    owners |= {name: name for name in line.names}
     for text in line.params:
         path, equals, value = text.partition("=")
-        owner = max((name for name in line.names if path.startswith(f"{name}.")), key=len, default=None)
-        if owner is None or not equals:
+        called = max((name for name in owners if path.startswith(f"{name}.")), key=len, default=None)
+        if called is None or not equals:
             raise UsageError(
                 f'--params {text}: write NAME.PARAMETER=VALUE with one of the names, as "{line.names[0]}.…=…"'
             )
-        parameters.setdefault(owner, {})[path.removeprefix(f"{owner}.")] = yaml.safe_load(f"[{value}]")
+        key = path.removeprefix(f"{called}.")
+        parameters.setdefault(owners[called], {})[key] = yaml.safe_load(f"[{value}]")
     return parameters

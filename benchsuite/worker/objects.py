@@ -7,6 +7,7 @@ where it is to do the work itself, in `IN_PROCESS`.
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 import sys
 import zlib
@@ -63,11 +64,18 @@ class ModuleCall:
         """The call of what a caller gives: a tensor, or several inputs in a tuple or, by keyword, a mapping.
 
         Raises:
-            UsageError: this is no module and no function, or there is no tensor among the inputs.
+            UsageError: this is no module and no function without arguments, or there is no tensor among the
+                inputs.
         """
         if not isinstance(source, nn.Module) and not callable(source):
             what = f"an instance of {type(source).__name__}"
             raise UsageError(f"module: {what} is no torch.nn.Module, and no function that makes one")
+        if not isinstance(source, nn.Module) and (wants := _misfit(source)):
+            what = getattr(source, "__name__", type(source).__name__)
+            raise UsageError(
+                f"module: {what} cannot be called without arguments ({wants}); give a module, or a function "
+                "without arguments that makes one"
+            )
         names: tuple[str, ...] = ()
         values: tuple[Any, ...] = (inputs,)
         if isinstance(inputs, Mapping):
@@ -87,6 +95,11 @@ class ModuleCall:
         """The first tensor among the inputs."""
         return next(one for one in self.values if isinstance(one, Tensor))
 
+    @property
+    def images(self) -> int:
+        """The length of that tensor, which is the batch; 1 where it has one dimension or none."""
+        return len(self.tensor) if self.tensor.ndim > 1 else 1
+
     def module(self) -> nn.Module:
         """The module itself, or a new one.
 
@@ -98,6 +111,15 @@ class ModuleCall:
         if not isinstance(made, nn.Module):
             raise UsageError(f"module: the function makes a {type(made).__name__}, not a torch.nn.Module")
         return made
+
+    def require_taken(self, module: nn.Module) -> None:
+        """Raise UsageError if the module's `forward` has not the parameters that these inputs are for."""
+        named = dict(zip(self.names, self.values, strict=True)) if self.names else {}
+        if why := _misfit(module.forward, *(() if named else self.values), **named):
+            raise UsageError(
+                f"inputs: {type(module).__name__} does not take them ({why}); give a tuple of all positional "
+                "arguments, such as (x, (14, 14)), or a mapping of keyword arguments"
+            )
 
     def positional(self, module: nn.Module) -> nn.Module:
         """The module for `module(*values)`."""
@@ -127,6 +149,17 @@ class ModuleCall:
 
         module = module if as_is else module.to(dtype)
         return self.positional(module), tree_map_only(Tensor, given, self.values)
+
+
+def _misfit(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """Why a function cannot be called so, by its signature; empty if it can, or where nobody can tell."""
+    try:
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    except ValueError:  # it has no signature
+        return ""
+    return ""
 
 
 def dtype_of(module: nn.Module, values: tuple[Any, ...]) -> torch.dtype | None:

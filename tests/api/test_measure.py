@@ -171,6 +171,8 @@ def _measured(**changes: Any) -> Callable[[], object]:
     [
         (_measured(module=random.Random(0)), "an instance of Random is no torch.nn.Module"),
         (_measured(module=lambda: 1), "the function makes a int"),
+        (_measured(module=nn.Linear), "Linear cannot be called without arguments (missing a required"),
+        (_measured(against=[nn.Linear(8, 8)]), "against: give a mapping of names to modules"),
         (_measured(inputs=(1, 2)), "no tensor among them, but int, int"),
         (_measured(against={"a": (nn.Linear(8, 8),)}), "an instance of tuple is no torch.nn.Module"),
         (_measured(inputs={}), "no tensor among them, but nothing"),
@@ -198,5 +200,5 @@ def test_another_module_may_have_inputs_of_its_own_and_says_what_it_failed_on() 
 
 def test_a_folder_that_is_taken_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(benchsuite.UsageError, match="is not empty"):
+    with pytest.raises(benchsuite.UsageError, match=r"is not empty.* name a new folder with out="):
         benchsuite.measure(nn.Linear(8, 8), X, out=tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 
 import benchsuite
 from benchmarks._called import called
+from benchsuite.api.wording import reworded
 from benchsuite.results.store import Run, write_run
 from tests.builders import make_cell, make_record
 
@@ -88,7 +90,7 @@ def test_a_resumed_run_measures_what_is_missing(tmp_path: Path) -> None:
     ],
     ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
 )
-def test_wrong_input_is_refused_with_the_text_of_the_command_line(
+def test_wrong_input_is_refused_as_on_the_command_line_in_the_words_of_python(
     options: dict[str, Any], words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,7 +102,15 @@ def test_wrong_input_is_refused_with_the_text_of_the_command_line(
     assert answer.code == 2
     with pytest.raises(benchsuite.UsageError) as raised:
         benchsuite.run(given.pop("scenario"), **given)
-    assert str(raised.value) == answer.err.strip()
+    assert str(raised.value) == reworded(answer.err.strip(), inspect.signature(benchsuite.run).parameters)
+    assert "--" not in str(raised.value)
+
+
+def test_a_folder_that_holds_a_run_is_gone_on_with_by_resume(tmp_path: Path) -> None:
+    ran(DOCUMENT, tmp_path / "run", filter="mixer=msa")
+    with pytest.raises(benchsuite.UsageError) as raised:
+        ran(DOCUMENT, tmp_path / "run")
+    assert str(raised.value).endswith(f'use: resume="{tmp_path / "run"}"')
 
 
 def test_a_mistake_in_a_document_names_its_path_and_the_nearest_word(tmp_path: Path) -> None:
@@ -150,7 +160,32 @@ class TestStoredRuns:
         answer = called("figure", folders[0], *kind, f"--{option}", "oops", "--out", tmp_path / "x.svg")
         with pytest.raises(benchsuite.UsageError) as raised:
             benchsuite.load(folders[0]).figure(**{option: "oops"})  # type: ignore[arg-type]
-        assert str(raised.value) == answer.err.strip()
+        assert str(raised.value) == answer.err.strip().removeprefix("--")
+
+    def test_a_run_compared_with_itself_is_told_so(self, folders: list[Path]) -> None:
+        found = benchsuite.compare(benchsuite.load(folders[0]), folders[0])
+        assert "B is the same run as A" in str(found)
+        assert "ndecided" not in str(found)
+
+    @pytest.mark.parametrize(
+        ("message", "arguments", "in_python"),
+        [
+            ('--kind: no "a"', ["kind"], 'kind: no "a"'),
+            ("f: no; choose another --out", ["out"], "f: no; choose another out="),
+            ("--set a=1", ["overrides"], "overrides a=1"),
+            ("--slurm is no argument", ["out"], "--slurm is no argument"),
+            ("go on (benchsuite run --resume r 1)", ["resume"], 'go on (benchsuite.run(resume="r 1"))'),
+            (
+                "r: holds a run; to go on with it use: --resume r",
+                ["out"],
+                "r: holds a run; name a new folder with out=",
+            ),
+        ],
+    )
+    def test_options_are_arguments_in_python(
+        self, message: str, arguments: list[str], in_python: str
+    ) -> None:
+        assert reworded(message, arguments) == in_python
 
     def test_one_run_is_no_comparison(self, folders: list[Path]) -> None:
         with pytest.raises(benchsuite.UsageError) as raised:

@@ -381,7 +381,9 @@ def test_one_figure_is_written_as_wide_as_it_is_asked_for(cli: Cli, finished: Pa
     ("words", "said"),
     [
         (("--kind", "scater"), 'did you mean "scatter"?'),
-        (("--kind", "energy"), "nothing to show in a figure of the kind energy"),
+        (("--kind", "energy"), "nothing to show in a figure of the kind energy; it has: scatter, "),
+        ((), "--kind: say which figure; "),
+        ((), " has: scatter, "),
         (("--kind", "scatter", "--width", "3"), "no width between"),
         (("--kind", "scatter", "--mixers", "nobody"), '--mixers: no "nobody"'),
         (("--kind", "scatter", "--metric", "speed"), "allowed: params, macs, latency_s"),
@@ -394,6 +396,10 @@ def test_a_figure_that_cannot_be_drawn_is_refused_with_what_can(
     assert answer.code == 2
     assert said in answer.err
     assert not (tmp_path / "fig.pdf").exists()
+
+
+def test_a_figure_without_a_file_asks_for_its_name(cli: Cli, finished: Path) -> None:
+    assert cli("figure", finished, "--kind", "scatter").err.startswith("--out: name the file")
 
 
 def test_parity_passes_on_the_data_that_is_shipped(cli: Cli, repository: Path) -> None:

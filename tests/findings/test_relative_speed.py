@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from benchsuite.findings.relative_speed import in_words, relative
+from benchsuite.findings.relative_speed import Relative, in_words, relative
+from benchsuite.stats.evidence import Decision, Side
 from tests.builders import make_cell, make_record
 
 
@@ -58,3 +61,23 @@ def test_a_network_stands_beside_mixers_and_is_told_without_their_axes() -> None
     assert "layer, dim 64" in first
     assert "net" in second
     assert "None" not in second
+
+
+@pytest.mark.parametrize(
+    ("side", "ends", "said"),
+    [
+        ("above", (1.32, 1.29, 1.35), "a is 1.32 ± 0.03 times as fast as b"),
+        ("above", (1.04, 1.01, 1.08), "a is 1.04 [1.01, 1.08] times as fast as b"),
+        ("above", (1.044, 1.006, 1.083), "a is 1.04 [1.01, 1.08] times as fast as b"),
+        ("above", (1.04, 1.003, 1.08), "a is 1.040 [1.003, 1.080] times as fast as b"),
+        ("below", (0.98, 0.96, 0.999), "a is 0.980 [0.960, 0.999] times as fast as b"),
+        ("above", (250.4, 240.2, 260.3), "a is 250 ± 10 times as fast as b"),
+        ("undecided", (1.04, 0.998, 1.08), "a and b: undecided: why (1.04 ± 0.04 times as fast)"),
+        ("undecided", (1.04, math.nan, math.nan), "a and b: undecided: why (1.04 times as fast)"),
+    ],
+)
+def test_the_ends_of_the_interval_are_those_that_are_read(
+    side: Side, ends: tuple[float, float, float], said: str
+) -> None:
+    one = Relative(make_cell(name="a"), ((make_cell(name="b"), Decision(side, *ends, 0.01, "why")),))
+    assert [line.strip() for line in in_words([one])] == [said]

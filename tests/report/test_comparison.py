@@ -114,7 +114,7 @@ def test_the_answer_counts_and_says_what_chance_would_do() -> None:
     sides = (224, 448, 672, 896)
     old = [make_record(resolution=side) for side in sides]
     latencies = zip(sides, (0.010, 0.0125, 0.008, 0.012), strict=True)
-    runs = two(old, [make_record(resolution=side, latency=latency) for side, latency in latencies])
+    runs = two(old, [make_record(resolution=side, latency=latency, seed=1) for side, latency in latencies])
     assert [row["B is"] for row in rows(runs, "times")] == ["slower", "slower", "faster", "undecided"]
     assert "Of 4 cells in A and B, 2 are slower in B, 1 is faster and 1 is undecided." in said(runs)
     assert "Undecided: the rounds disagree." in said(runs)
@@ -151,6 +151,22 @@ def test_without_a_self_test_the_answer_says_that_none_can_be_told() -> None:
 
 def test_a_title_names_the_runs_in_the_order_of_their_letters() -> None:
     assert page(machines(HERE, THERE)).title == "Run B (runs/2) against A (runs/1)"
+
+
+def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
+    records = [make_record(), make_record("msa"), make_record("oom", status="oom")]
+    again = on_machine([make_record(seed=1), *records[1:]])
+    runs = [on_machine(records), on_machine(records), again]
+    answer = page(runs).answer
+    assert answer.startswith(
+        "B is the same run as A: there is nothing to compare. "
+        "No difference is found in 3 cells in A and C (1 without a time)"
+    )
+    assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]
+    assert "Undecided" not in said(runs[:2])
+    assert {cell["compared_with_a"]["B"]["reason"] for cell in plain(runs[:2])["cells"][:2]} == {
+        "the same measurement"
+    }
 
 
 def test_of_three_runs_each_is_held_against_the_first() -> None:

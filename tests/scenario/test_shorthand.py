@@ -32,6 +32,17 @@ def test_parameters_take_several_values_and_lists() -> None:
     assert entry["vary"] == {"depths": [[2, 2, 6, 2]], "stage3.dim": [192, 384]}
 
 
+def test_an_own_class_is_named_in_params_as_tables_name_it_or_whole() -> None:
+    for text in ("Mine.x=1", "my.layers:Mine.x=1"):
+        (entry,) = scenario(ShellLine(("my.layers:Mine",), params=(text,)), MIXERS, BACKBONES)["sweep"][
+            "mixer"
+        ]
+        assert entry == {"name": "my.layers:Mine", "vary": {"x": [1]}}
+    two = ShellLine(("my.layers:Mine", "your.layers:Mine"), params=("Mine.x=1",))
+    with pytest.raises(UsageError, match=r'--params Mine\.x=1: write .* as "my\.layers:Mine\.…=…"'):
+        scenario(two, MIXERS, BACKBONES)
+
+
 @pytest.mark.parametrize(
     "line",
     [
