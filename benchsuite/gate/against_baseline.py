@@ -134,8 +134,9 @@ def _exact(
     assert one is not None
     changes = tuple(changes_of(one.cell, old.counts, new.counts)) if old and new else ()
     verdict, reason = _statuses(old, new)
-    if verdict == "equal":
-        verdict = of_changes(regressions(changes, policy, accepted))
+    wrong = regressions(changes, policy, accepted)
+    if wrong and verdict in ("equal", "neither measured"):
+        verdict = of_changes(wrong)
     return GateCell(
         id=one.id,
         cell=one.cell,
@@ -156,7 +157,7 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == now == "not counted":
         return "not counted", f"on both sides: {new.reason}"
     if was == now:
-        return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
+        return ("equal", "") if now == "ok" else ("neither measured", f"{now} on both sides: {new.reason}")
     if old.status == "ok" != new.status:
         return "removed" if absent(new.reason) else "broken", f"{now}: {new.reason}"
     if was == "ok":

@@ -234,4 +234,5 @@ def _without_base(
     also = "and the candidate was measured" if candidate.status == "ok" else "on both sides"
     if not base.expected or (candidate.status != "ok" and not candidate.expected):
         return "failed", f"{base.words()} ({'on the base' if candidate.status == 'ok' else also})"
-    return of_changes(wrong), f"{base.words()}, as the scenario expects, {also}"
+    verdict = of_changes(wrong) if wrong or candidate.status == "ok" else "neither measured"
+    return verdict, f"{base.words()}, as the scenario expects, {also}"

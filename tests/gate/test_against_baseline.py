@@ -61,7 +61,7 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
         "new": "new",
         "new, and fails": "failed",
         "breaks": "broken",
-        "never": "equal",
+        "never": "neither measured",
         "works": "failed",
     }
 
@@ -124,6 +124,12 @@ GONE = 'm:C cannot be loaded: module m has no class "C"'
             f"error: {GONE}",
         ),
         ({"numbers": {}, "reason": "a"}, {"status": "error", "reason": "b"}, "broken", "error: b"),
+        (
+            {"numbers": {}, "status": "error", "reason": GONE},
+            {"numbers": {}, "status": "error", "reason": GONE},
+            "neither measured",
+            f"error on both sides: {GONE}",
+        ),
         ({}, {}, "equal", ""),
     ],
 )

@@ -118,7 +118,11 @@ def test_cells_that_came_went_or_changed_their_status_are_taken_over_only_if_ask
     assert renewed(old, new, ())[0] == old
     after, taken, _ = renewed(old, new, (), cells=True)
     assert {cell.cell.name: cell.status for cell in after.cells} == {"B": "ok", "F": "unsupported"}
-    assert {line.partition(": ")[2] for line in taken} == {"new", "gone", "ok → unsupported"}
+    assert {line.partition(": ")[2] for line in taken} == {
+        "new",
+        "gone",
+        "ok → unsupported; its numbers leave the baseline, and nothing of it is compared while it fails: why",
+    }
 
 
 def test_an_operator_that_is_gone_leaves_the_baseline_when_it_is_accepted() -> None:

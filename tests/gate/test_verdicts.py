@@ -142,7 +142,7 @@ def test_what_the_base_cannot_measure_is_a_failure_of_the_gate_and_no_regression
 def test_a_failure_that_the_scenario_expects_on_both_sides_is_none() -> None:
     oom = make_record(CELL, status="oom", expected=True)
     cell = one(judge_pairs([CELL], [ProcessPair(base=of(oom), candidate=of(oom), fresh=False)], RULE))
-    assert cell.verdict == "equal"
+    assert cell.verdict == "neither measured"
     assert cell.reason == "oom: a planted oom, as the scenario expects, on both sides"
 
 

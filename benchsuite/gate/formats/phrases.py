@@ -31,9 +31,12 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "same": "unchanged",
     "not flagged": "not flagged",
     "not counted": "not counted",
+    "neither measured": "not measured on either side",
     "equal": "counts equal",
 }
-_CALM: tuple[CellVerdict, ...] = ("inconclusive", "same", "not flagged", "not counted", "equal")
+_CALM: tuple[CellVerdict, ...] = (
+    "inconclusive", "same", "not flagged", "not counted", "neither measured", "equal",
+)  # fmt: skip
 """Verdicts on which nobody acts."""
 NO_CELLS = "no cell was compared, which is no pass"
 _SHOWN = 3

@@ -30,7 +30,7 @@ def test_a_page_has_every_cell_regressions_first_and_folds_what_did_not_change()
 def test_a_page_says_the_facts_of_the_comment() -> None:
     html = to_html(EVERY)
     for text in (
-        "5 of 14 cells regressed",
+        "5 of 15 cells regressed",
         "main (a1b2c3d)",
         "topic (d4e5f6a)",
         "a CPU",
