@@ -41,8 +41,8 @@ did so fell where none may, since a counter that misses operators looks like pro
 the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
 cannot be compared; `not counted`: on both sides; `neither measured`: both sides fail alike, so that nothing
 was compared. `removed`: only the base has the cell; `new`: only the candidate has it, and it works there.
-`failed`: it could not be measured on the base, or only the candidate has it and fails, so nothing can be said.
-`equal`: only exact numbers were compared, none went the wrong way."""
+`failed`: it could not be measured on the base, or only the candidate has it and fails, so nothing can be
+said. `equal`: only exact numbers were compared, none went the wrong way."""
 
 COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
 """Verdicts on exact numbers, of which each change can be accepted by name."""
