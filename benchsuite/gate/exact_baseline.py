@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import Change, changes_of
-from benchsuite.gate.accept import Accepted, accepted_of, unused
+from benchsuite.gate.accept import Accepted, accepted_of, by_label, unused
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
 from benchsuite.gate.formats.phrases import labels_of, one_line
 from benchsuite.plugins import require_folders
@@ -64,6 +64,8 @@ def renewed(
     """
     after = {cell.id: cell for cell in old.cells}
     names = labels_of({cell.id: cell.cell for cell in (*old.cells, *new.cells)})
+    for shown in (names, labels_of({cell.id: cell.cell for cell in old.cells})):  # by the gate, by `show`
+        accepted = by_label(accepted, shown)
     taken: list[str] = []
     every: list[Change] = []
     for cell in new.cells:

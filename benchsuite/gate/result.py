@@ -70,7 +70,7 @@ class GateCell:
         base, candidate: status on either side; None where that side does not have the cell.
         reason: why a side has no numbers, or why the verdict is inconclusive; empty otherwise.
         base_s, candidate_s: typical seconds per step, the geometric mean over processes of their medians;
-            None where no times were compared.
+            None where no times were compared; of a new cell the candidate's stands alone.
         decision: of the times; None where none were compared.
         changes: exact numbers that differ, each worded by `Change`; accepted ones included.
         accepted: those of `changes` that somebody has accepted by name.

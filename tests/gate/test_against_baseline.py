@@ -78,6 +78,12 @@ def test_a_number_that_grew_counts_beside_times_and_one_that_shrank_only_where_a
     assert verdicts(old, [replace(more[0], log_medians=shifted(0.5))]) == {"a": "slower"}
 
 
+def test_a_new_cell_has_its_time_and_counts() -> None:
+    (found,) = judge_cells(Baseline(kind="run", name="tiny", cells=()), [cell("a", math.log(0.5))])
+    assert (found.verdict, found.base_s, found.candidate_s) == ("new", None, pytest.approx(0.5))
+    assert found.counts == {"macs": 1000}
+
+
 def test_a_cell_that_was_timed_once_and_is_not_any_more_does_not_pass_on_its_counts() -> None:
     assert verdicts([cell("a", *CALM)], [cell("a")]) == {"a": "failed"}
     assert verdicts([cell("a")], [cell("a", *CALM)]) == {"a": "equal"}

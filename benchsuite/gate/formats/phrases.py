@@ -116,7 +116,9 @@ def why(cell: GateCell) -> str:
     limit = ""
     if cell.decision is not None and cell.verdict in ("slower", "faster", "inconclusive"):
         limit = f"limit {100 * cell.decision.delta:.3g} %"
-    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), accepted)))
+    alone = cell.base_s is None and cell.candidate_s is not None and "macs" in cell.counts
+    macs = f"{cell.counts['macs']:,} MACs" if alone else ""
+    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), macs, accepted)))
 
 
 def detail(cell: GateCell) -> str:
