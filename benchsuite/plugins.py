@@ -51,10 +51,15 @@ def require_folders(pythonpath: Sequence[str]) -> None:
             raise UsageError(f"--pythonpath {folder}: no such folder")
 
 
+def absolute(pythonpath: Sequence[str]) -> list[str]:
+    """The folders as seen from anywhere."""
+    return [str(Path(folder).resolve()) for folder in pythonpath]
+
+
 def search_path(pythonpath: Sequence[str] = ()) -> tuple[str, ...]:
     """Where workers look for modules: `--pythonpath`, then where this process does, and last the current
     folder, so that a `torch.py` in it is not torch unless the folder is named."""
-    folders = (*_absolute(pythonpath), *filter(None, sys.path), str(Path.cwd()))
+    folders = (*absolute(pythonpath), *filter(None, sys.path), str(Path.cwd()))
     return tuple(dict.fromkeys(folders))
 
 
@@ -72,7 +77,7 @@ def importable_from(pythonpath: Sequence[str]) -> Iterator[None]:
 
 def worker_environment(pythonpath: Sequence[str]) -> dict[str, str]:
     """The environment variables of a worker: those of its parent, with the folders in front of PYTHONPATH."""
-    folders = [*_absolute(pythonpath), *filter(None, [os.environ.get("PYTHONPATH")])]
+    folders = [*absolute(pythonpath), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)} if folders else dict(os.environ)
 
 
@@ -108,7 +113,3 @@ def _declared(search: tuple[str, ...]) -> Iterator[Plugin]:
         for entry in entries:
             value = entry.value.partition("[")[0].strip()  # extras have no bearing on the class
             yield Plugin(entry.name, value.replace(" ", ""), f"{name} {distribution.version}")
-
-
-def _absolute(pythonpath: Sequence[str]) -> list[str]:
-    return [str(Path(folder).resolve()) for folder in pythonpath]

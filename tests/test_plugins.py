@@ -398,7 +398,7 @@ def test_the_example_of_the_docs_runs_and_resumes_with_the_folder_it_began_with(
     assert (code, err) == (0, "")
     after = read_run(tmp_path / "r")
     assert [record.status for record in after.records] == ["ok"] * 4
-    assert after.scenario["run"]["pythonpath"] == ["examples/own_mixer"]
+    assert after.scenario["run"]["pythonpath"] == [str(Path("examples/own_mixer").resolve())]
 
 
 @pytest.mark.slow

@@ -226,6 +226,10 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
     from benchsuite.progress import planning
     from benchsuite.runner.estimate import estimate
 
+    if prepared.earlier is not None:
+        print(f"{len(prepared.kept)} of {len(prepared.cells)} cells have their record")
+    if not prepared.todo:
+        return
     with planning():
         estimates = estimate(prepared, workers)
     print_estimates(estimates)
@@ -233,7 +237,7 @@ def _print_dry_run(prepared: Prepared, workers: Workers) -> None:
         print(f"excluded  {describe_cell(cell)}: {reason}")
     if (more := len(prepared.excluded) - EXCLUDED_SHOWN) > 0:
         print(f"excluded  {more} more")
-    count = len(prepared.cells)
+    count = len(prepared.todo)
     seconds = sum(item.seconds or 0.0 for item in estimates) * count / len(estimates)
     rough = "rough: from a matrix product timed now"
     if len(estimates) < count:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchsuite.results.cell import Cell
     from benchsuite.scenario.validate import Checked
 
+_PLACEHOLDER = "my_package.my_module:MyAttention"
+"""Stands in a scenario that is begun without a class."""
 _NUMBER = re.compile(r"\d+")
 """Errors of one module that differ in numbers, as in the sizes of tensors, are one."""
 _OF_A_SUBJECT = re.compile(r".+ \((?P<target>[^()]+)\): ")
@@ -25,24 +27,34 @@ _OF_A_SUBJECT = re.compile(r".+ \((?P<target>[^()]+)\): ")
 
 def init(
     target: Annotated[
-        str, typer.Argument(metavar="PACKAGE.MODULE:CLASS", help="Your mixer, or your network.")
-    ] = "my_package.my_module:MyAttention",
+        str | None, typer.Argument(metavar="PACKAGE.MODULE:CLASS", help="Your mixer, or your network.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("scenario.yaml"),
-    network: Annotated[bool, typer.Option("--network", help="It is a whole network.")] = False,
+    network: Annotated[
+        bool | None,
+        typer.Option("--network/--mixer", help="It is a whole network; default: where it takes no dim."),
+    ] = None,
     pythonpath: PythonPath = None,
 ) -> None:
     """Write a commented scenario for a mixer or network of your own, beside known ones."""
     from benchsuite.plugins import require_folders
     from benchsuite.scenario.shorthand import starter
-    from benchsuite.zoo.catalogue import runs_on_sdpa
+    from benchsuite.zoo.catalogue import own_subject
 
-    if ":" not in target:
+    if target is not None and ":" not in target:
         raise UsageError(f'{target}: write your own as package.module:Class, such as "my_layers:MyAttention"')
     folders = tuple(pythonpath or ())
     require_folders(folders)
     where = "".join(f" --pythonpath {shlex.quote(folder)}" for folder in folders)
-    sdpa = runs_on_sdpa(target, folders)
-    text = starter(target, str(out), where, network=network, sdpa=sdpa)
+    named = own_subject(target, folders) if target is not None else None
+    found = named is not None and named.is_network
+    text = starter(
+        target or _PLACEHOLDER,
+        str(out),
+        where,
+        network=found if network is None else network,
+        sdpa=named is not None and named.runs_on_sdpa,
+    )
     try:
         with out.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -50,6 +62,8 @@ def init(
         raise UsageError(f"{out}: is there already; name another with --out") from None
     except OSError as error:
         raise UsageError(f"{out}: cannot be written: {error.strerror}") from error
+    if found and network is None:
+        print(f"{target} takes no dim and is taken for a network; if it is a mixer, say --mixer")
     print(f"{out} is written; next: benchsuite check {out}{where}")
 
 

@@ -39,15 +39,19 @@ def list_(
 def show(
     what: Annotated[str, typer.Argument(help="mixer, block or backbone")],
     name: Annotated[str, typer.Argument(help="A mixer, a block, a network, or package.module:Class.")],
+    pythonpath: PythonPath = None,
 ) -> None:
     """Show what a mixer or network is: paper, parameters, cost, and what differs from its authors' code."""
+    from benchsuite.plugins import require_folders
     from benchsuite.terminal import width
     from benchsuite.zoo.catalogue import entry
     from benchsuite.zoo.listing import PAGE_WIDTH, backbone_page, page
 
     require_word("show", what, ("mixer", "block", "backbone"))
     columns = min(PAGE_WIDTH, width())
-    print(backbone_page(name, columns) if what == "backbone" else page(entry(name), columns))
+    folders = pythonpath or ()
+    require_folders(folders)
+    print(backbone_page(name, columns) if what == "backbone" else page(entry(name, folders), columns))
 
 
 def count(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.findings.count_changes import GROUPS, Change
@@ -17,16 +17,18 @@ class Accepted:
 
     Attributes:
         metric: "macs", "other_ops.softmax", or "other_ops" for all of its kind.
-        cell: id or label; empty for every cell.
+        cell: id, name or label; empty for every cell.
+        ids: of the cells whose label it is.
     """
 
     metric: str
     cell: str = ""
+    ids: tuple[str, ...] = ()
 
     def covers(self, change: Change) -> bool:
         """Whether this change is meant."""
         group = change.metric.partition(".")[0]
-        here = self.cell in ("", change.cell.id, change.cell.name)
+        here = self.cell in ("", change.cell.id, change.cell.name) or change.cell.id in self.ids
         return here and self.metric in (change.metric, group)
 
     def __str__(self) -> str:
@@ -51,6 +53,14 @@ def parse_accepted(texts: Iterable[str]) -> tuple[Accepted, ...]:
             )
         accepted.append(Accepted(metric, cell))
     return tuple(accepted)
+
+
+def by_label(accepted: Iterable[Accepted], names: Mapping[str, str]) -> tuple[Accepted, ...]:
+    """What is accepted, where it names cells by their labels; `names` is cell id → label."""
+    return tuple(
+        replace(one, ids=(*one.ids, *(key for key, name in names.items() if name == one.cell)))
+        for one in accepted
+    )
 
 
 def accepted_of(changes: Iterable[Change], accepted: Sequence[Accepted]) -> tuple[Change, ...]:

@@ -13,7 +13,14 @@ from typing import Any
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import changes_of
 from benchsuite.findings.fingerprint import Finding, over_sessions, settings
-from benchsuite.gate.accept import Accepted, accepted_of, notes_on_unused, parse_accepted, regressions
+from benchsuite.gate.accept import (
+    Accepted,
+    accepted_of,
+    by_label,
+    notes_on_unused,
+    parse_accepted,
+    regressions,
+)
 from benchsuite.gate.baseline import (
     Baseline,
     BaselineCell,
@@ -24,6 +31,7 @@ from benchsuite.gate.baseline import (
 )
 from benchsuite.gate.decide import CellDecision, corrected, decide_unpaired
 from benchsuite.gate.exact_baseline import count_scenarios
+from benchsuite.gate.formats.phrases import labels_of
 from benchsuite.gate.noise import GateNoise, read_noise, require_fitting
 from benchsuite.gate.result import CellVerdict, GateCell, GateResult, of_changes
 from benchsuite.gate.verdicts import absent
@@ -31,6 +39,7 @@ from benchsuite.report.words import counted
 from benchsuite.results.machine import machine_words
 from benchsuite.results.store import Run, read_run
 from benchsuite.scenario.gate_settings import MISSING_POLICIES, ExactPolicy, Gate, MissingPolicy
+from benchsuite.scenario.load import shipped
 from benchsuite.stats.evidence import aa_noise
 
 _COUNTS = ("params", "macs")
@@ -73,13 +82,24 @@ def against_baseline(
             accept=shlex.join(["benchsuite", "baseline", "accept", str(file), *search]),
         )
     elif names:
-        runs = [read_run(Path(name)) for name in names]
+        runs = [read_run(_run_folder(name, file)) for name in names]
         found = _run_result(baseline, runs, accepted, read_noise(noise) if noise else None)
     else:
         raise UsageError(f"{file} is a baseline of a run: name the run folders to compare with it")
     if not found.refused:
         _require_common(found.cells, file)
     return replace(found, base=f"baseline {file}", missing=policy, command=command)
+
+
+def _run_folder(name: str, baseline: Path) -> Path:
+    """The folder of a run; raises UsageError if it is a scenario instead, which a run's times need."""
+    path = Path(name)
+    if path.is_file() or (not path.exists() and name in shipped()):
+        raise UsageError(
+            f"{name} is a scenario, and {baseline} is a baseline of a run, which takes run folders: "
+            f"benchsuite run {name} --out r, then benchsuite gate r --baseline {baseline}"
+        )
+    return path
 
 
 def _policy(word: str | None, usual: MissingPolicy) -> MissingPolicy:
@@ -134,8 +154,9 @@ def _exact(
     assert one is not None
     changes = tuple(changes_of(one.cell, old.counts, new.counts)) if old and new else ()
     verdict, reason = _statuses(old, new)
-    if verdict == "equal":
-        verdict = of_changes(regressions(changes, policy, accepted))
+    wrong = regressions(changes, policy, accepted)
+    if wrong and verdict in ("equal", "neither measured"):
+        verdict = of_changes(wrong)
     return GateCell(
         id=one.id,
         cell=one.cell,
@@ -156,7 +177,7 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     if was == now == "not counted":
         return "not counted", f"on both sides: {new.reason}"
     if was == now:
-        return "equal", "" if now == "ok" else f"{now} on both sides: {new.reason}"
+        return ("equal", "") if now == "ok" else ("neither measured", f"{now} on both sides: {new.reason}")
     if old.status == "ok" != new.status:
         return "removed" if absent(new.reason) else "broken", f"{now}: {new.reason}"
     if was == "ok":
@@ -173,7 +194,9 @@ def _of_one_side(new: BaselineCell | None) -> tuple[CellVerdict, str]:
 
 
 def _untimed(exact: GateCell, old: BaselineCell | None, new: BaselineCell | None) -> GateCell:
-    """The cell by its counts alone, unless it was timed once and is not any more."""
+    """The cell by its counts alone, unless it was timed once and is not any more; a new one with its time."""
+    if old is None and new and new.log_medians:
+        return replace(exact, candidate_s=math.exp(statistics.fmean(new.log_medians)))
     if exact.verdict == "equal" and old and new and old.log_medians and new.status == "ok":
         return replace(exact, verdict="failed", reason="the baseline has times of it, and now it has none")
     return exact
@@ -200,6 +223,7 @@ def _timed(exact: GateCell, old: BaselineCell, new: BaselineCell, decision: Cell
 
 def _exact_result(old: Baseline, new: Baseline, accepted: Sequence[Accepted]) -> GateResult:
     """Exact numbers alone; no machine matters."""
+    accepted = _labelled(accepted, old, new)
     cells = judge_cells(old, new.cells, accepted=accepted)
     return GateResult(
         scenario=new.name,
@@ -231,6 +255,7 @@ def _run_result(
     )
     own, notes = _own_noise(noise, machines[0], runs)
     new = of_runs(runs, known)
+    accepted = _labelled(accepted, old, new)
     cells: tuple[GateCell, ...] = ()
     if not refused:
         cells = judge_cells(old, new.cells, noise=known, own_noise=own, accepted=accepted)
@@ -250,6 +275,10 @@ def _run_result(
         notes=(*notes, *notes_on_unused(cells, accepted), *unread),
         unread=unread,
     )
+
+
+def _labelled(accepted: Sequence[Accepted], old: Baseline, new: Baseline) -> tuple[Accepted, ...]:
+    return by_label(accepted, labels_of({cell.id: cell.cell for cell in (*old.cells, *new.cells)}))
 
 
 def _differences(old: Baseline, runs: Sequence[Run], machines: Sequence[Mapping[str, Any]]) -> list[Finding]:

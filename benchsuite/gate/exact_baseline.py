@@ -10,8 +10,9 @@ from pathlib import Path
 
 from benchsuite.errors import UsageError
 from benchsuite.findings.count_changes import Change, changes_of
-from benchsuite.gate.accept import Accepted, accepted_of, unused
+from benchsuite.gate.accept import Accepted, accepted_of, by_label, unused
 from benchsuite.gate.baseline import Baseline, BaselineCell, cell_of
+from benchsuite.gate.formats.phrases import labels_of, one_line
 from benchsuite.plugins import require_folders
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost, Record
@@ -62,6 +63,9 @@ def renewed(
         cells: take over cells that are new, gone, of another status, or no longer counted.
     """
     after = {cell.id: cell for cell in old.cells}
+    names = labels_of({cell.id: cell.cell for cell in (*old.cells, *new.cells)})
+    for shown in (names, labels_of({cell.id: cell.cell for cell in old.cells})):  # by the gate, by `show`
+        accepted = by_label(accepted, shown)
     taken: list[str] = []
     every: list[Change] = []
     for cell in new.cells:
@@ -69,20 +73,27 @@ def renewed(
         if before is None or before.outcome != cell.outcome:
             if cells:
                 after[cell.id] = cell
-                taken.append(
-                    f"{cell.id}: {'new' if before is None else f'{before.outcome} → {cell.outcome}'}"
-                )
+                taken.append(f"{names[cell.id]}: {_outcomes(before, cell)}")
             continue
         changes = changes_of(cell.cell, before.counts, cell.counts)
         every += changes
         meant = accepted_of(changes, accepted)
-        taken += [f"{cell.id}:{one.metric} {one.old:,} → {one.new:,}" for one in meant]
+        taken += [f"{names[cell.id]}:{one.metric} {one.old:,} → {one.new:,}" for one in meant]
         after[cell.id] = _with(before, cell, meant, whole=len(meant) == len(changes))
     if cells:
         for key in after.keys() - {cell.id for cell in new.cells}:
             del after[key]
-            taken.append(f"{key}: gone")
+            taken.append(f"{names[key]}: gone")
     return replace(old, cells=tuple(after.values())), tuple(taken), unused(every, accepted)
+
+
+def _outcomes(old: BaselineCell | None, new: BaselineCell) -> str:
+    """How a cell came, or changed its status; with what is lost where it has no numbers any more."""
+    change = "new" if old is None else f"{old.outcome} → {new.outcome}"
+    if new.outcome == "ok":
+        return change
+    lost = "its numbers leave the baseline, and " if old is not None and old.outcome == "ok" else ""
+    return f"{change}; {lost}nothing of it is compared while it fails: {one_line(new.reason)}"
 
 
 def _file(reference: str, beside: Path) -> str:

@@ -32,16 +32,17 @@ CellVerdict = Literal[
     "same",
     "not flagged",
     "not counted",
+    "neither measured",
     "equal",
 ]
 CELL_VERDICTS: tuple[CellVerdict, ...] = get_args(CellVerdict)
 """The worst first. `larger`: an exact number went the wrong way and nobody accepted it; `smaller`: all that
 did so fell where none may, since a counter that misses operators looks like progress. `broken`: measured on
 the base, failed on the candidate. `no longer counted`: only counting failed on the candidate, so that the two
-cannot be compared; `not counted`: on both sides. `removed`: only the base has the cell; `new`: only the
-candidate has it, and it works there. `failed`: it could not be measured on the base, or only the candidate
-has it and fails, so nothing can be said. `equal`: only exact numbers were compared, none went the wrong
-way."""
+cannot be compared; `not counted`: on both sides; `neither measured`: both sides fail alike, so that nothing
+was compared. `removed`: only the base has the cell; `new`: only the candidate has it, and it works there.
+`failed`: it could not be measured on the base, or only the candidate has it and fails, so nothing can be
+said. `equal`: only exact numbers were compared, none went the wrong way."""
 
 COUNTED: tuple[CellVerdict, ...] = ("larger", "smaller")
 """Verdicts on exact numbers, of which each change can be accepted by name."""
@@ -69,7 +70,7 @@ class GateCell:
         base, candidate: status on either side; None where that side does not have the cell.
         reason: why a side has no numbers, or why the verdict is inconclusive; empty otherwise.
         base_s, candidate_s: typical seconds per step, the geometric mean over processes of their medians;
-            None where no times were compared.
+            None where no times were compared; of a new cell the candidate's stands alone.
         decision: of the times; None where none were compared.
         changes: exact numbers that differ, each worded by `Change`; accepted ones included.
         accepted: those of `changes` that somebody has accepted by name.

@@ -151,6 +151,17 @@ class _SideRecords:
         return self.failures[0].status
 
     @property
+    def log_medians(self) -> list[float]:
+        """Of each process that measured it, the logarithm of the median of its samples in seconds."""
+        return [log_median(one.timing.samples_s) for one in self.seen if _timed(one) and one.timing]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Its parameters and MACs, if a process counted them."""
+        cost = next((one.cost for one in self.seen if one.cost), None)
+        return {"params": cost.params, "macs": cost.macs} if cost else {}
+
+    @property
     def expected(self) -> bool:
         return bool(self.failures) and self.failures[0].expected
 
@@ -175,6 +186,8 @@ def _judge(
     verdict, reason = _verdict(base, candidate, decision, wrong)
     logs = [(both, pair.fresh) for pair in pairs if (both := _logs(cell.id, pair)) is not None]
     deciding = [both for both, fresh in logs if fresh] or [both for both, _ in logs]
+    new = base.status is None
+    after = candidate.log_medians if new else [log for _, log in deciding]
     return GateCell(
         id=cell.id,
         cell=cell,
@@ -183,12 +196,13 @@ def _judge(
         candidate=candidate.status,
         reason=reason,
         base_s=math.exp(statistics.fmean(old for old, _ in deciding)) if deciding else None,
-        candidate_s=math.exp(statistics.fmean(new for _, new in deciding)) if deciding else None,
+        candidate_s=math.exp(statistics.fmean(after)) if after else None,
         decision=decision,
         changes=own,
         accepted=accepted_of(own, accepted),
         pairs_s=tuple((math.exp(old), math.exp(new)) for (old, new), _ in logs),
         screen_pairs=sum(not fresh for _, fresh in logs),
+        counts=candidate.counts if new else {},
     )
 
 
@@ -234,4 +248,5 @@ def _without_base(
     also = "and the candidate was measured" if candidate.status == "ok" else "on both sides"
     if not base.expected or (candidate.status != "ok" and not candidate.expected):
         return "failed", f"{base.words()} ({'on the base' if candidate.status == 'ok' else also})"
-    return of_changes(wrong), f"{base.words()}, as the scenario expects, {also}"
+    verdict = of_changes(wrong) if wrong or candidate.status == "ok" else "neither measured"
+    return verdict, f"{base.words()}, as the scenario expects, {also}"

@@ -54,11 +54,13 @@ SAMPLED = 100
 
 
 def estimate(prepared: Prepared, workers: Workers) -> list[CellEstimate]:
-    """One estimate a cell; of a large sweep, which is not planned yet, for some cells drawn from it.
+    """One estimate a cell that is to be measured; of a large sweep, which is not planned yet, for some cells
+    drawn from these.
 
     The time comes from a matrix product timed now on each device.
     """
-    cells, plans = prepared.cells, prepared.plans
+    cells = tuple(prepared.cells[i] for i in prepared.todo)
+    plans = tuple(prepared.plans[i] for i in prepared.todo)
     if not prepared.planned:
         # Drawn, but the same each time: every so manieth cell would be of the same mixer.
         chosen = sorted(random.Random(0).sample(range(len(cells)), min(SAMPLED, len(cells))))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchsuite.errors import NotComparableError, RunFolderError, ScenarioError, UsageError
-from benchsuite.plugins import plugins, search_path
+from benchsuite.plugins import absolute, plugins, search_path
 from benchsuite.results.cell import Cell
 from benchsuite.results.comparable import manner
 from benchsuite.results.devices import kind_of
@@ -18,7 +18,7 @@ from benchsuite.results.store import Run, read_run
 from benchsuite.runner.plan import NOT_YET, plan_cells, renamed_by_windows
 from benchsuite.runner.requirements import require_allocator, require_room, require_threads
 from benchsuite.runner.workers import Workers
-from benchsuite.scenario.expand import expand_detailed
+from benchsuite.scenario.expand import expand_detailed, expected
 from benchsuite.scenario.filters import parse
 from benchsuite.scenario.load import load, resolve
 from benchsuite.scenario.model import Scenario
@@ -139,7 +139,7 @@ def prepare(request: Request, workers: Workers, *, every: bool = False) -> Prepa
         device, environment = _describe(workers, scenario, request)
     settings: dict[str, Any] = {"filter": request.filter, "device": device}
     if request.pythonpath:
-        settings["pythonpath"] = list(request.pythonpath)
+        settings["pythonpath"] = absolute(request.pythonpath)  # it may be resumed from another folder
     if request.shard is not None:
         settings["shard"] = request.shard.to_dict()
     notes = (*notes, *plugins(search_path(request.pythonpath)).warnings, *busy(environment))
@@ -194,7 +194,7 @@ def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: 
     _, environment = workers.describe(device, measure.threads, list(request.command), measure.memory_limit)
     _require_alike(earlier, environment)
     notes = (*earlier.warnings, *busy(environment))
-    return _plan(
+    prepared = _plan(
         scenario,
         settings,
         environment,
@@ -204,6 +204,29 @@ def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: 
         retry=request.retry,
         every=every,
     )
+    _require_found(prepared, request, folder)
+    return prepared
+
+
+def _require_found(prepared: Prepared, request: Request, folder: Path) -> None:
+    """Refuse to go on without own modules that are not found: their cells would become errors for good.
+
+    Raises:
+        UsageError: one is not found, and the scenario does not expect an error of its cell.
+    """
+    known = known_parameters(request.pythonpath, own=True)
+    due = {prepared.cells[i].target: prepared.cells[i] for i in prepared.todo}
+    missing = {
+        target: why
+        for target, cell in due.items()
+        if (why := known.absent(target)) is not None
+        and not expected(prepared.scenario, cell, "error", prepared.environment)
+    }
+    if missing:
+        raise UsageError(
+            "\n".join(f"{folder}: {target}: {why}" for target, why in missing.items())
+            + "\n  nothing was run; say where modules lie with --pythonpath"
+        )
 
 
 def _require_alike(earlier: Run, environment: Mapping[str, Any]) -> None:

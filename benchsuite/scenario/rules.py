@@ -114,14 +114,17 @@ def _budgets(document: Document, root: Node) -> Iterator[Problem]:
         node, _ = root.deepest(("measure", key))
         yield problem_at(
             node,
-            f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone",
+            f"max_s {measure.max_s:g} is less than warmup_s {measure.warmup_s:g}, the warm-up alone; "
+            "set warmup_s too",
         )
     if document.gate.max_s < document.gate.warmup_s:
         key = "max_s" if root.at(("gate", "max_s")) else "warmup_s"
         node, _ = root.deepest(("gate", key))
         least = document.gate.warmup_s
         yield problem_at(
-            node, f"max_s {document.gate.max_s:g} is less than warmup_s {least:g}, the warm-up alone"
+            node,
+            f"max_s {document.gate.max_s:g} is less than warmup_s {least:g}, the warm-up alone; "
+            "set warmup_s too",
         )
     if measure.timeout_s < measure.warmup_s:
         node, _ = root.deepest(("measure", "timeout_s"))

@@ -15,7 +15,7 @@ from benchsuite.errors import UsageError, did_you_mean
 from benchsuite.mixers import BLOCKS, MIXERS, Relation
 from benchsuite.plugins import plugins, search_path
 from benchsuite.scenario.subjects import ANY_OTHER, LIBRARIES, OBJECT, Catalogue
-from benchsuite.zoo.outside_names import absent, parameters, unbound
+from benchsuite.zoo.outside_names import absent, parameters
 from benchsuite.zoo.source import Class, Module, Parameter, Unreadable, read
 
 AXES = frozenset({"dim", "grid", "kernel"})
@@ -183,20 +183,35 @@ def entry(name: str, pythonpath: Sequence[str] = ()) -> ZooEntry:
     return _entry(name, name, "", search)
 
 
-def runs_on_sdpa(target: str, pythonpath: Sequence[str] = ()) -> bool:
-    """Whether an own "package.module:Name" says that it runs on torch's fused kernel as well as on math.
+@dataclass(frozen=True, slots=True)
+class OwnSubject:
+    """What the source of an own "package.module:Name" says of it.
+
+    Attributes:
+        runs_on_sdpa: whether it says that it runs on torch's fused kernel as well as on math.
+        is_network: whether it takes neither dim nor another axis of a mixer, as whole networks do.
+    """
+
+    runs_on_sdpa: bool
+    is_network: bool
+
+
+def own_subject(target: str, pythonpath: Sequence[str] = ()) -> OwnSubject:
+    """Read an own mixer or network.
 
     Raises:
-        UsageError: its module is there and has no such name; names the nearest.
+        UsageError: there is no such module, or it has no such name; names the nearest.
     """
     search = search_path(pythonpath)
-    module, _, name = target.partition(":")
-    if (why := unbound(module, name, search)) is not None:
-        raise UsageError(why)
+    if (why := absent(target, search)) is not None:
+        raise UsageError(f"{target}: {why}")
+    taken = parameters(target, search)
+    names = None if taken is None else _names(taken)
+    network = names is not None and not names & {"dim", "num_heads", "grid", ANY_OTHER}
     kernels = _entry(target, target, "", search).kernels
     if kernels == SEE_SOURCE:  # no class that can be read
-        return any(one.name == "kernel" for one in parameters(target, search) or ())
-    return kernels == "any" or {"math", "sdpa"} <= set(kernels)
+        return OwnSubject("kernel" in (names or ()), network)
+    return OwnSubject(kernels == "any" or {"math", "sdpa"} <= set(kernels), network)
 
 
 def mixer_entries() -> list[ZooEntry]:

@@ -161,6 +161,8 @@ def test_cells_of_one_side_are_named_and_the_policy_decides(cli: Cli, baseline: 
     [
         (["gate", "--baseline", "B"], "name the run folders to compare with it"),
         (["gate", "none", "--baseline", "B"], "none: no such folder"),
+        (["gate", "p.yaml", "--baseline", "B"], "is a baseline of a run, which takes run folders"),
+        (["gate", "hilo", "--baseline", "B"], "hilo is a scenario"),
         (["gate", "old0", "--baseline", "none.json"], "none.json: cannot be read"),
         (["gate", "old0", "--baseline", "B", "--base", "HEAD"], "give --baseline or --base, not both"),
         (["gate", "old0", "--baseline", "B", "--missing", "ignore"], "allowed: fail, any, warn"),
@@ -180,6 +182,7 @@ def test_bad_input_is_named_and_exits_with_2(cli: Cli, baseline: Path, words: li
     folder("another", [timed(0.01, name="other")], name="another")
     folder("elsewhere", [timed(0.01)], MACHINE | {"cpu": {"model": "B", "threads": 2}})
     folder("empty", [])
+    Path("p.yaml").write_text(TINY)
     code, _, err = cli(*(str(baseline) if word == "B" else word for word in words))
     assert code == 2
     assert said in err

@@ -241,7 +241,7 @@ def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
         (("own.yaml", "--base-python", "no-such-python"), "no interpreter 'no-such-python'"),
         (("own.yaml", "--base-python", "./no/python"), "no interpreter './no/python'"),
         (("hilo", "--base", "HEAD~1"), "nothing of this repository is measured"),
-        (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "less than warmup_s"),
+        (("own.yaml", "--base", "HEAD", "--set", "gate.max_s=0.01"), "the warm-up alone; set warmup_s too"),
         (("own.yaml", "--base", "HEAD", "--set", "gate.exact=some"), "unknown"),
         (("own.yaml", "--base", "HEAD", "--missing", "some"), "gate.missing"),
     ],

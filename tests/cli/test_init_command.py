@@ -28,13 +28,36 @@ class Fused(Mine):
         super().__init__(dim)
 
 
+class Net(torch.nn.Module):
+    def __init__(self, width: int = 8) -> None:
+        super().__init__()
+        self.stem = torch.nn.Conv2d(3, width, 4, 4)
+
+    def forward(self, x):
+        return self.stem(x).mean((2, 3))
+
+
+class Pool(torch.nn.Module):
+    layout = "NCHW"
+
+    def forward(self, x):
+        return torch.nn.functional.avg_pool2d(x, 3, 1, 1)
+
+
 def net(num_classes: int = 10):
     return torch.nn.Sequential(torch.nn.Flatten(1), torch.nn.LazyLinear(num_classes))
 """
 
 
 @pytest.mark.parametrize(
-    "words", [("own_layers:Mine",), ("own_layers:Fused",), ("own_layers:net", "--network")]
+    "words",
+    [
+        ("own_layers:Mine",),
+        ("own_layers:Fused",),
+        ("own_layers:net", "--network"),
+        ("own_layers:Net",),
+        ("own_layers:Pool", "--mixer"),
+    ],
 )
 def test_what_it_writes_has_no_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
@@ -66,7 +89,7 @@ def test_a_class_in_another_folder_is_read_there_and_the_next_command_says_where
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("mine")
-    answer = called("init", "own_layers:Mine", "--out", file)
+    answer = called("init", "--out", file)
     assert answer.code == 2
     assert "is there already" in answer.err
     assert file.read_text() == "mine"
@@ -97,6 +120,36 @@ def test_a_name_that_its_module_has_not_is_refused_with_the_nearest(
     assert answer.code == 2
     assert 'module own_layers has no "Fusd"; did you mean "Fused"?' in answer.err
     assert not Path("scenario.yaml").exists()
+
+
+def test_a_module_that_is_not_there_is_refused_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_package").mkdir()
+    (tmp_path / "own_package" / "__init__.py").write_text("")
+    (tmp_path / "own_package" / "mixers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    for target, said in {
+        "own_package.mixer:Mine": 'no module "mixer" in own_package; did you mean "mixers"?',
+        "own_package.mixers:Nope": 'module own_package.mixers has no "Nope"',
+    }.items():
+        answer = called("init", target)
+        assert answer.code == 2
+        assert answer.err.startswith(f"{target}: {said}")
+    assert not Path("scenario.yaml").exists()
+    assert called("init").code == 0  # a scenario to put one's own into
+    assert "my_package.my_module:MyAttention" in Path("scenario.yaml").read_text()
+
+
+def test_a_class_that_takes_no_dim_is_taken_for_a_network_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_layers.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    assert "if it is a mixer, say --mixer" in called("init", "own_layers:Net").out
+    assert "subject: backbone" in Path("scenario.yaml").read_text()
+    assert "--mixer" not in called("init", "own_layers:Mine", "--out", "b.yaml").out
+    assert "subject: backbone" not in Path("b.yaml").read_text()
 
 
 def test_a_dot_in_place_of_the_colon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,16 @@ def test_the_call_of_a_class_of_ones_own_is_read_from_its_forward(
     assert f"layout    {shown}" in out.splitlines()
 
 
+def test_a_class_of_ones_own_is_looked_for_in_other_folders(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "far_gate.py").write_text("class Gate:\n    def __init__(self, dim, sharpness=2): ...\n")
+    assert cli("show", "mixer", "far_gate:Gate")[0] == 2
+    code, out, _ = cli("show", "mixer", "far_gate:Gate", "--pythonpath", tmp_path)
+    assert code == 0
+    assert "sharpness" in out
+    code, _, err = cli("show", "mixer", "far_gate:Gate", "--pythonpath", "nowhere")
+    assert (code, err) == (2, "--pythonpath nowhere: no such folder\n")
+
+
 def test_a_class_of_ones_own_is_shown(cli: Cli) -> None:
     out = cli("show", "mixer", "tests.planted:Map")[1]
     assert "layout    NCHW: maps (B, dim, H, W), forward(x)" in out

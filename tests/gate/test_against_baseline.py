@@ -61,7 +61,7 @@ def test_cells_of_one_side_and_statuses_are_told_apart() -> None:
         "new": "new",
         "new, and fails": "failed",
         "breaks": "broken",
-        "never": "equal",
+        "never": "neither measured",
         "works": "failed",
     }
 
@@ -76,6 +76,12 @@ def test_a_number_that_grew_counts_beside_times_and_one_that_shrank_only_where_a
     both = [cell("a", numbers={"macs": 999, "params": 2})], [cell("a", numbers={"macs": 1000, "params": 1})]
     assert [one.verdict for one in by_counts(*both)] == ["larger"]
     assert verdicts(old, [replace(more[0], log_medians=shifted(0.5))]) == {"a": "slower"}
+
+
+def test_a_new_cell_has_its_time_and_counts() -> None:
+    (found,) = judge_cells(Baseline(kind="run", name="tiny", cells=()), [cell("a", math.log(0.5))])
+    assert (found.verdict, found.base_s, found.candidate_s) == ("new", None, pytest.approx(0.5))
+    assert found.counts == {"macs": 1000}
 
 
 def test_a_cell_that_was_timed_once_and_is_not_any_more_does_not_pass_on_its_counts() -> None:
@@ -124,6 +130,12 @@ GONE = 'm:C cannot be loaded: module m has no class "C"'
             f"error: {GONE}",
         ),
         ({"numbers": {}, "reason": "a"}, {"status": "error", "reason": "b"}, "broken", "error: b"),
+        (
+            {"numbers": {}, "status": "error", "reason": GONE},
+            {"numbers": {}, "status": "error", "reason": GONE},
+            "neither measured",
+            f"error on both sides: {GONE}",
+        ),
         ({}, {}, "equal", ""),
     ],
 )

@@ -22,6 +22,7 @@ from benchsuite.gate.baseline import (
     write,
 )
 from benchsuite.gate.exact_baseline import renewed
+from benchsuite.gate.formats.console import baseline_page
 from benchsuite.results.record import Cost, Record
 from benchsuite.results.store import Run
 from benchsuite.scenario.gate_settings import Gate
@@ -118,10 +119,24 @@ def test_cells_that_came_went_or_changed_their_status_are_taken_over_only_if_ask
     assert renewed(old, new, ())[0] == old
     after, taken, _ = renewed(old, new, (), cells=True)
     assert {cell.cell.name: cell.status for cell in after.cells} == {"B": "ok", "F": "unsupported"}
-    assert {line.partition(": ")[2] for line in taken} == {"new", "gone", "ok → unsupported"}
+    assert {line.partition(": ")[2] for line in taken} == {
+        "new",
+        "gone",
+        "ok → unsupported; its numbers leave the baseline, and nothing of it is compared while it fails: why",
+    }
 
 
 def test_an_operator_that_is_gone_leaves_the_baseline_when_it_is_accepted() -> None:
     after, _, _ = renewed(exact(counted(softmax=1)), exact(counted()), parse_accepted(["other_ops"]))
     assert after.cells[0].numbers == counted().numbers
     assert json.loads(dump(after))["cells"][0]["numbers"] == counted().numbers
+
+
+def test_a_change_is_accepted_by_the_label_that_is_shown() -> None:
+    cells = [make_cell(name="A", resolution=(side, side)) for side in (64, 128)]
+    old, new = (exact(*(replace(counted(macs=macs), id=c.id, cell=c) for c in cells)) for macs in (1000, 7))
+    assert [row["cell"] for row in baseline_page(old).rows] == ["A, 64 px", "A, 128 px"]
+    after, taken, idle = renewed(old, new, parse_accepted(["A, 128 px:macs"]))
+    assert [cell.numbers["macs"] for cell in after.cells] == [1000, 7]
+    assert taken == ("A, 128 px:macs 1,000 → 7",)
+    assert idle == ()

@@ -142,7 +142,7 @@ def test_what_the_base_cannot_measure_is_a_failure_of_the_gate_and_no_regression
 def test_a_failure_that_the_scenario_expects_on_both_sides_is_none() -> None:
     oom = make_record(CELL, status="oom", expected=True)
     cell = one(judge_pairs([CELL], [ProcessPair(base=of(oom), candidate=of(oom), fresh=False)], RULE))
-    assert cell.verdict == "equal"
+    assert cell.verdict == "neither measured"
     assert cell.reason == "oom: a planted oom, as the scenario expects, on both sides"
 
 
@@ -186,8 +186,11 @@ def test_a_cell_that_no_process_was_asked_for_is_a_failure() -> None:
 
 
 def test_a_cell_of_the_candidate_is_new_even_where_the_other_was_never_asked() -> None:
-    found = judge_pairs([CELL], [ProcessPair(base={}, candidate=of(make_record(CELL)), fresh=False)], RULE)
+    alone = make_record(CELL, (0.5,) * 3)
+    found = judge_pairs([CELL], [ProcessPair(base={}, candidate=of(alone), fresh=False)], RULE)
     assert one(found).verdict == "new"
+    assert (one(found).base_s, one(found).candidate_s) == (None, pytest.approx(0.5))
+    assert one(found).counts["macs"] == 1000
 
 
 def test_two_pairs_are_too_few_for_99_per_cent_and_three_are_enough() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchsuite.results.record import Cost, Failure
+from benchsuite.results.store import RECORDS
 from benchsuite.runner.estimate import (
     bundles,
     cell_cost_s,
@@ -20,7 +22,7 @@ from benchsuite.runner.prepare import Request, prepare
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker.worker_reply import Plan, WorkerReply
 from tests.builders import make_cell, make_record
-from tests.doubles.scripted_workers import Scripted
+from tests.doubles.scripted_workers import Scripted, sweep
 
 MEASURE = Measure(
     max_s=1e6,
@@ -92,3 +94,17 @@ def test_a_cells_seconds_are_warm_up_budget_and_memory_pass() -> None:
     assert cell_seconds(1.0, measure) == pytest.approx(7.5 * 0.1 + 1.5 * (25.0 + 10.0) + 3.0)  # min_samples
     fixed = Measure(warmup_calls=3, warmup_s=0.5, min_samples=10, max_samples=200, max_s=5.0, precision=None)
     assert cell_seconds(0.1, fixed) == pytest.approx(5 * 0.1 + 2.5 + 5.0 + 0.3)
+
+
+def test_only_cells_without_a_record_are_estimated_of_a_run_that_is_gone_on_with(
+    scenario: str, tmp_path: Path
+) -> None:
+    sweep(Scripted(), tmp_path / "run", scenario)
+    records = tmp_path / "run" / RECORDS
+    lines = records.read_text().splitlines(keepends=True)
+    records.write_text("".join(lines[:-1]))
+    prepared = prepare(Request(resume=tmp_path / "run"), Scripted())
+    assert [one.cell.id for one in estimate(prepared, Scripted())] == [
+        prepared.cells[i].id for i in prepared.todo
+    ]
+    assert len(prepared.todo) == 1

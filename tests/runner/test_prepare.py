@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from benchsuite.errors import UsageError
-from benchsuite.runner.prepare import Request, busy, prepare
-from tests.doubles.scripted_workers import SCENARIO, Scripted
+from benchsuite.results.store import RECORDS, read_run
+from benchsuite.runner.prepare import Request, busy, prepare, with_stored_pythonpath
+from tests.doubles.scripted_workers import SCENARIO, Scripted, sweep
 
 
 def test_retained_memory_that_cannot_be_had_is_refused_by_name(scenario: str) -> None:
@@ -100,3 +101,29 @@ def test_a_filter_that_leaves_nothing_is_refused(scenario: str) -> None:
 def test_no_scenario_at_all_is_refused() -> None:
     with pytest.raises(UsageError, match="name a scenario"):
         prepare(Request(), Scripted())
+
+
+def test_a_resumed_run_finds_own_modules_from_another_folder_or_runs_nothing(
+    scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "layers_of_mine.py").write_text("class Mine: ...\n")
+    Path(scenario).write_text(SCENARIO.replace("mixer: [msa,", 'mixer: [msa, "layers_of_mine:Mine",'))
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    sweep(Scripted(), run, scenario, pythonpath=("src",))
+    assert read_run(run).scenario["run"]["pythonpath"] == [str(tmp_path / "src")]
+    records = run / RECORDS
+    kept = [line for line in records.read_text().splitlines(keepends=True) if "layers_of_mine" not in line]
+    records.write_text("".join(kept))
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    resumed = with_stored_pythonpath(Request(resume=run))
+    prepared = prepare(resumed, Scripted())
+    assert {prepared.cells[i].target for i in prepared.todo} == {"layers_of_mine:Mine"}
+    (tmp_path / "src" / "layers_of_mine.py").unlink()
+    with pytest.raises(UsageError, match='layers_of_mine:Mine: no module "layers_of_mine" here') as caught:
+        prepare(resumed, Scripted())
+    assert "nothing was run" in str(caught.value)
+    assert records.read_text() == "".join(kept)

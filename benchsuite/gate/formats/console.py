@@ -11,7 +11,7 @@ from pathlib import Path
 from benchsuite.errors import INCONCLUSIVE
 from benchsuite.format import si
 from benchsuite.gate.baseline import Baseline, BaselineCell
-from benchsuite.gate.formats.phrases import chance_words, headline, labels, ordered, why
+from benchsuite.gate.formats.phrases import chance_words, headline, labels, labels_of, ordered, why
 from benchsuite.gate.noise import GateNoise
 from benchsuite.gate.result import CELL_VERDICTS, GateCell, GateResult
 from benchsuite.report.words import counted
@@ -72,16 +72,33 @@ def noise_page(noise: GateNoise, file: Path) -> ConsolePage:
 def baseline_page(baseline: Baseline) -> ConsolePage:
     """A baseline, with a row a cell."""
     timed = any(cell.log_medians for cell in baseline.cells)
+    names = labels_of({cell.id: cell.cell for cell in baseline.cells})
     return ConsolePage(
         [*_baseline_lines(baseline), f"cells     {len(baseline.cells)}"],
-        [_baseline_row(cell, timed=timed) for cell in baseline.cells],
+        [_baseline_row(cell, names[cell.id], timed=timed) for cell in baseline.cells],
     )
 
 
 def gate_rows(result: GateResult) -> list[dict[str, str]]:
-    """The table: regressions, improvements, then the others."""
+    """The table: regressions, improvements, then the others; with MACs where no cell has a time."""
     names = labels(result)
-    return [_gate_row(cell, names[cell.id]) for cell in ordered(result)]
+    timed = any(cell.base_s is not None or cell.candidate_s is not None for cell in result.cells)
+    by_macs = not timed and any("macs" in cell.counts for cell in result.cells)
+    row = _counts_row if by_macs else _gate_row
+    return [row(cell, names[cell.id]) for cell in ordered(result)]
+
+
+def _counts_row(cell: GateCell, name: str) -> dict[str, str]:
+    now = cell.counts.get("macs")
+    before = None if cell.base is None else next((c.old for c in cell.changes if c.metric == "macs"), now)
+    return {
+        "verdict": cell.verdict,
+        "cell": name,
+        "MACs before": "–" if before is None else f"{before:,}",
+        "MACs now": "–" if now is None else f"{now:,}",
+        "change": _percent(now / before) if before and now is not None and now != before else "–",
+        "why": why(cell),
+    }
 
 
 def _gate_row(cell: GateCell, name: str) -> dict[str, str]:
@@ -170,11 +187,11 @@ def _baseline_lines(baseline: Baseline) -> list[str]:
     ]
 
 
-def _baseline_row(cell: BaselineCell, *, timed: bool) -> dict[str, str]:
+def _baseline_row(cell: BaselineCell, name: str, *, timed: bool) -> dict[str, str]:
     macs, params = cell.numbers.get("macs"), cell.numbers.get("params")
     lower = any(name.startswith("uncounted.") for name in cell.numbers)
     row = {
-        "cell": cell.id,
+        "cell": name,
         "status": cell.outcome,
         "MACs": "–" if macs is None else f"{'≥ ' if lower else ''}{macs:,}",
         "params": "–" if params is None else f"{params:,}",

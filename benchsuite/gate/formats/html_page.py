@@ -27,7 +27,7 @@ from benchsuite.report.tables import Header, Row, Table, TableCell, Tone, colour
 _WIDTH, _HEIGHT = 160, 16
 _LEAST, _MOST = math.log(1.05), math.log(2)
 """How far the plot of ratios reaches to either side at least and at most."""
-_UNMEASURED = ("removed", "failed", "not counted")
+_UNMEASURED = ("removed", "failed", "not counted", "neither measured")
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from benchsuite.text import in_xml
 
 WHOLE = "the gate as a whole"
 """Name of the test case that stands for no cell."""
-_NOTHING_TO_SAY = ("removed", "new", "failed", "inconclusive", "not counted")
+_NOTHING_TO_SAY = ("removed", "new", "failed", "inconclusive", "not counted", "neither measured")
 """Verdicts that neither pass nor fail: nothing was compared, or nobody can tell."""
 
 

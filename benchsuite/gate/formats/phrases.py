@@ -31,9 +31,12 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "same": "unchanged",
     "not flagged": "not flagged",
     "not counted": "not counted",
+    "neither measured": "not measured on either side",
     "equal": "counts equal",
 }
-_CALM: tuple[CellVerdict, ...] = ("inconclusive", "same", "not flagged", "not counted", "equal")
+_CALM: tuple[CellVerdict, ...] = (
+    "inconclusive", "same", "not flagged", "not counted", "neither measured", "equal",
+)  # fmt: skip
 """Verdicts on which nobody acts."""
 UNCOMPARED: tuple[CellVerdict, ...] = ("no longer counted", "failed")
 """Verdicts of cells that may have regressed, which nobody can tell."""
@@ -115,7 +118,9 @@ def why(cell: GateCell) -> str:
     limit = ""
     if cell.decision is not None and cell.verdict in ("slower", "faster", "inconclusive"):
         limit = f"limit {100 * cell.decision.delta:.3g} %"
-    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), accepted)))
+    alone = cell.base_s is None and cell.candidate_s is not None and "macs" in cell.counts
+    macs = f"{cell.counts['macs']:,} MACs" if alone else ""
+    return "; ".join(filter(None, (limit, changed, one_line(cell.reason), macs, accepted)))
 
 
 def detail(cell: GateCell) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,6 +53,25 @@ def test_a_row_says_times_change_interval_and_why() -> None:
             "why": "limit 2 %",
         }
     ]
+
+
+def test_a_new_cell_shows_its_time_and_macs() -> None:
+    cell = a_cell("A", "new", base=None, candidate_s=0.011, counts={"macs": 1200, "params": 3})
+    (row,) = gate_rows(a_result(cell))
+    assert (row["base"], row["candidate"], row["why"]) == ("–", "11 ms", "1,200 MACs")
+
+
+def test_a_gate_that_times_nothing_shows_macs_in_place_of_times() -> None:
+    fell = a_cell("A", "smaller", counts={"macs": 900})
+    fell = replace(fell, changes=(Change(fell.cell, "macs", 1000, 900),))
+    rows = gate_rows(
+        a_result(fell, a_cell("B", "new", base=None, counts={"macs": 5}), a_cell("C", "removed"))
+    )
+    assert {row["cell"]: (row["MACs before"], row["MACs now"], row["change"]) for row in rows} == {
+        "A": ("1,000", "900", "-10.0 %"),
+        "B": ("–", "5", "–"),
+        "C": ("–", "–", "–"),
+    }
 
 
 def test_the_rule_is_said_in_a_line() -> None:

@@ -53,7 +53,7 @@ def test_cells_that_could_not_be_measured_are_told_where_none_regressed() -> Non
 def test_a_page_says_the_facts_of_the_comment() -> None:
     html = to_html(EVERY)
     for text in (
-        "5 of 14 cells regressed",
+        "5 of 15 cells regressed",
         "main (a1b2c3d)",
         "topic (d4e5f6a)",
         "a CPU",

@@ -25,7 +25,14 @@ def test_a_summary_has_every_cell_regressions_first_then_improvements_and_folds_
     found = [row.split(" | ")[1] for row in rows(shown)]
     assert found[:6] == ["slower", "counts rose", "counts fell", "fails now", "removed", "faster"]
     hidden = [row.split(" | ")[1] for row in rows(folded)]
-    assert hidden == ["inconclusive", "unchanged", "not flagged", "not counted", "counts equal"]
+    assert hidden == [
+        "inconclusive",
+        "unchanged",
+        "not flagged",
+        "not counted",
+        "not measured on either side",
+        "counts equal",
+    ]
     assert len(found) + len(hidden) == len(CELL_VERDICTS)
 
 
