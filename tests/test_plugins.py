@@ -359,6 +359,40 @@ def test_an_expected_error_is_no_failure_of_check(cli: Cli, write: Write, search
     assert cli("check", "--build", path, "--pythonpath", searched)[0] == 0
 
 
+def test_check_build_points_at_the_entry_of_a_cell_among_several_of_one_name(
+    cli: Cli, write: Write, searched: Path
+) -> None:
+    refusing = write(TOKENS.replace("assert", "if True: raise ValueError('not here')\n        assert"))
+    broken = write(TOKENS.replace("self.linear(x)", "self.linear(x[..., 1:])"))
+    path = searched / "mine.yaml"
+    path.write_text(
+        "name: mine\ntitle: Mine\nsubject: backbone\nsweep:\n  resolution: 32\n  backbone:\n"
+        "    - {name: mixer_s32, label: Own}\n"
+        f"    - {{name: mixer_s32, label: A, mixer: {{all: '{refusing}:Mine'}}}}\n"
+        f"    - {{name: mixer_s32, label: B, mixer: {{all: '{broken}:Mine'}}}}\n"
+    )
+    code, out, _ = cli("check", "--build", path, "--pythonpath", searched)
+    lines = out.splitlines()
+    assert (code, lines[0], lines[-1]) == (2, f"{path}: 1 of 3 cells build", "1 problem")
+    assert lines[1] == f"{path}:8:14  sweep.backbone[1].name"
+    assert lines[2].startswith("  A  unsupported: not here")
+    assert lines[3] == f"{path}:9:14  sweep.backbone[2].name"
+    assert lines[4].startswith("  B  error: mat1 and mat2")
+
+
+def test_check_build_points_at_the_entry_that_lacks_an_argument(
+    cli: Cli, write: Write, searched: Path
+) -> None:
+    own = f"{write(TOKENS.replace('width=2', 'width'))}:Mine"
+    path = searched / "mine.yaml"
+    mixers = f"\n  {{name: '{own}', label: A, params: {{width: 1}}}},\n  {{name: '{own}', label: B}}"
+    path.write_text(SCENARIO.format(mixers=mixers))
+    code, out, _ = cli("check", "--build", path, "--pythonpath", searched)
+    place, message, _ = out.splitlines()
+    assert (code, place) == (2, f"{path}:5:10  sweep.mixer[1].name")
+    assert message.startswith(f"  B ({own}): missing a required argument: 'width'")
+
+
 @pytest.mark.parametrize("command", [["run"], ["check"], ["check", "--build"]])
 def test_a_folder_that_is_not_there_is_bad_input(cli: Cli, command: list[str]) -> None:
     code, _, err = cli(*command, "hilo", "--pythonpath", "nowhere")

@@ -10,17 +10,20 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
+from benchsuite.backbones import _call
+from benchsuite.backbones._call import CallError, adapted, first_tensor
 from benchsuite.mixers import MIXERS
 from benchsuite.mixers._attention import ALL_KERNELS
 from benchsuite.mixers._grid import as_map, as_tokens
 
 MixerChoice = str | Mapping[str, Any]
-"""A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}."""
+"""A name of `MIXERS` or "module:Class"; or {"name": …, "params": {…}}, with "call" and "layout" where those
+cannot be found from its signature and its layers."""
 Choices = Mapping[str, MixerChoice]
 """Stage ("stage1", …, or "all") → what mixes there."""
 Size = tuple[int, int]
@@ -30,6 +33,9 @@ GRIDLESS = frozenset(
     "msa performer linformer xca davit_channel uniform_msa cb cbs cb_msa token_mlp gmlp resmlp fnet".split()
 )
 """Mixers of tokens that do not ask where a token stands; only these know what to do with a class token."""
+
+_SAID: Mapping[str, tuple[str, ...]] = {"call": get_args(_call.Call), "layout": get_args(_call.Layout)}
+"""What a choice may say of how its mixer is called."""
 
 
 def choice_of(mixer: Choices | None, stage: str, stages: tuple[str, ...]) -> MixerChoice | None:
@@ -76,8 +82,9 @@ def chosen(
 
     Raises:
         ValueError: there is no such mixer, or it takes no such arguments, or does not fit the stage.
+        CallError: the forward pass of a mixer of one's own takes more than an input and its size.
     """
-    name, params = (choice, {}) if isinstance(choice, str) else _parts(choice, stage)
+    name, params, said = (choice, {}, {}) if isinstance(choice, str) else _parts(choice, stage)
     cls = _class_of(name, stage)
     accepted = inspect.signature(cls).parameters
     given = {"dim": dim, "grid": grid}
@@ -92,6 +99,8 @@ def chosen(
 
     def make() -> nn.Module:
         mixer = cls(**options)
+        if said or name not in MIXERS:
+            mixer = adapted(mixer, **said)
         return Pooled(mixer, stride) if pooled else mixer
 
     _try(make, f"{stage}: mixer {name!r}", dim, grid, layout, stride, ours=name in MIXERS)
@@ -124,27 +133,21 @@ def check_runs_on(network: nn.Module, kernel: str, name: str) -> None:
 def mix_tokens(mixer: nn.Module, x: Tensor, size: Size) -> Tensor:
     """Run a mixer of any layout on (B, N, C) tokens of a grid; → (B, N, C)."""
     layout = layout_of(mixer)
-    out: Tensor
     if layout == "BNC":
-        out = mixer(x, size)
-    elif layout == "NHWC":
-        out = mixer(torch.unflatten(x, 1, size)).flatten(1, 2)
-    else:
-        out = as_tokens(mixer(as_map(x, size)))
-    return out
+        return first_tensor(mixer(x, size))
+    if layout == "NHWC":
+        return first_tensor(mixer(torch.unflatten(x, 1, size))).flatten(1, 2)
+    return as_tokens(first_tensor(mixer(as_map(x, size))))
 
 
 def mix_map(mixer: nn.Module, x: Tensor) -> Tensor:
     """Run a mixer of any layout on a (B, C, H, W) map; → (B, C, H, W)."""
     layout, size = layout_of(mixer), (int(x.shape[2]), int(x.shape[3]))
-    out: Tensor
     if layout == "NCHW":
-        out = mixer(x)
-    elif layout == "NHWC":
-        out = mixer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-    else:
-        out = as_map(mixer(as_tokens(x), size), size)
-    return out
+        return first_tensor(mixer(x))
+    if layout == "NHWC":
+        return first_tensor(mixer(x.permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
+    return as_map(first_tensor(mixer(as_tokens(x), size)), size)
 
 
 def mixed_shape(make: Callable[[], nn.Module], dim: int, grid: Size, layout: Layout) -> tuple[int, ...]:
@@ -162,12 +165,16 @@ def layout_of(mixer: nn.Module) -> str:
     return str(getattr(mixer, "layout", "BNC"))
 
 
-def _parts(choice: Mapping[str, Any], stage: str) -> tuple[str, dict[str, Any]]:
+def _parts(choice: Mapping[str, Any], stage: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """Name, parameters, and what is said of how it is called."""
     for key in choice:
-        _known(f"{stage}: ", "key", key, ("name", "params"))
+        _known(f"{stage}: ", "key", key, ("name", "params", *_SAID))
     if "name" not in choice:
         raise ValueError(f"{stage}: a mixer needs a name")
-    return str(choice["name"]), dict(choice.get("params") or {})
+    said = {key: choice[key] for key in _SAID if choice.get(key)}
+    for key, word in said.items():
+        _known(f"{stage}: ", key, word, _SAID[key])
+    return str(choice["name"]), dict(choice.get("params") or {}), said
 
 
 def _class_of(name: str, stage: str) -> type[nn.Module]:
@@ -203,6 +210,8 @@ def _try(
     height, width = grid
     try:
         shape = mixed_shape(make, dim, grid, layout)
+    except CallError as error:
+        raise CallError(error.taken, f"{what}: ") from error
     except Exception as error:
         if not ours:
             return  # it may do without "meta", or else says itself what it refuses

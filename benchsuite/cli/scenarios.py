@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,13 +16,14 @@ from benchsuite.errors import BAD_INPUT, Problem, UsageError
 
 if TYPE_CHECKING:
     from benchsuite.results.cell import Cell
+    from benchsuite.scenario.axes import Sweep
     from benchsuite.scenario.validate import Checked
 
 _PLACEHOLDER = "my_package.my_module:MyAttention"
 """Stands in a scenario that is begun without a class."""
 _NUMBER = re.compile(r"\d+")
 """Errors of one module that differ in numbers, as in the sizes of tensors, are one."""
-_OF_A_SUBJECT = re.compile(r".+ \((?P<target>[^()]+)\): ")
+_OF_A_SUBJECT = re.compile(r"(?P<name>.+?) \((?P<target>[^()]+)\): ")
 """Beginning of what a worker says of a subject: its name, and what it stands for."""
 
 
@@ -124,7 +126,7 @@ def _print_built(
 
     Returns:
         Arguments that a subject does not take, or else the errors that the scenario does not expect, each
-        once for all cells of a subject.
+        once for all cells of an entry.
 
     Raises:
         UsageError: anything else that keeps the scenario from being run.
@@ -133,6 +135,7 @@ def _print_built(
     from benchsuite.runner.prepare import Request, prepare
     from benchsuite.runner.workers import ProcessWorkers
     from benchsuite.scenario.expand import expected
+    from benchsuite.scenario.subjects import SCALED
 
     request = Request(
         reference=str(path), profiles=tuple(profiles), overrides=tuple(overrides), pythonpath=pythonpath
@@ -143,25 +146,29 @@ def _print_built(
     except UsageError as error:
         return _placed(str(error).splitlines(), checked, error)
     scenario, cells = prepared.scenario, prepared.cells
-    alike: dict[tuple[str, str, bool], list[tuple[Cell, str]]] = {}
+    entries = _entries_of(scenario.sweep)
+    alike: dict[tuple[int, str, bool], list[tuple[Cell, str]]] = {}
     for cell, plan in zip(cells, prepared.plans, strict=True):
         if plan.failure:
             wrong = plan.status in ("error", "crash", "timeout")
             wrong = wrong and not expected(scenario, cell, plan.status, prepared.environment)
             text = f"{plan.status}: {plan.failure.message}"
-            alike.setdefault((cell.target, _NUMBER.sub("0", text), wrong), []).append((cell, text))
+            entry = entries.get((cell.name.partition(SCALED)[0], cell.target), -1)
+            alike.setdefault((entry, _NUMBER.sub("0", text), wrong), []).append((cell, text))
     unbuilt = sum(map(len, alike.values()))
     good = "" if any(wrong for _, _, wrong in alike) else "ok, "
     print(f"{path}: {good}{len(cells) - unbuilt} of {len(cells)} cells build")
     problems = []
-    for (target, _, wrong), those in alike.items():
+    for (_, _, wrong), those in alike.items():
         names = list(dict.fromkeys(cell.name for cell, _ in those))
         who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-        text = f"{who}  {those[0][1]}  ({len(those)} cell{'s' if len(those) > 1 else ''})"
+        first, told = those[0]
+        text = f"{who}  {told}  ({len(those)} cell{'s' if len(those) > 1 else ''})"
+        problem = _problem_of(first.name, first.target, text, checked)
         if wrong:
-            problems.append(_problem_of(target, text, checked))
+            problems.append(problem)
         else:
-            print(f"  {text}")
+            print(problem)
     return problems
 
 
@@ -174,16 +181,24 @@ def _placed(lines: list[str], checked: Checked, error: UsageError) -> list[Probl
     placed = [(match, line) for line in lines if (match := _OF_A_SUBJECT.match(line))]
     if len(placed) < len(lines):
         raise error
-    return [_problem_of(match["target"], line, checked) for match, line in placed]
+    return [_problem_of(match["name"], match["target"], line, checked) for match, line in placed]
 
 
-def _problem_of(target: str, message: str, checked: Checked) -> Problem:
-    """A problem at the first entry of a subject."""
+def _problem_of(name: str, target: str, message: str, checked: Checked) -> Problem:
+    """A problem at the entry of a subject."""
     from benchsuite.scenario.messages import problem_at
+    from benchsuite.scenario.subjects import SCALED
 
     assert checked.scenario is not None
     assert checked.root is not None
-    entries = [entry.name for entry in checked.scenario.sweep.entries]
-    number = entries.index(target) if target in entries else 0  # a profile of the device may have brought it
-    place = ("sweep", *checked.scenario.sweep.place(number), "name")
-    return problem_at(checked.root.deepest(place)[0], message)
+    sweep = checked.scenario.sweep
+    label = name.partition(SCALED)[0]
+    number = _entries_of(sweep).get((label, target), 0)  # a profile of the device may have brought it
+    return problem_at(checked.root.deepest(("sweep", *sweep.place(number), "name"))[0], message)
+
+
+def _entries_of(sweep: Sweep) -> Mapping[tuple[str, str], int]:
+    """Name and target of cells → position of their entry in `Sweep.entries`."""
+    from benchsuite.scenario.expand import variants
+
+    return {(one.label, one.target): one.entry for one in variants(sweep)}

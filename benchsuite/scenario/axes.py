@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+from benchsuite.results.cell import Call, Layout
 from benchsuite.scenario.entry import Entry
 from benchsuite.scenario.types import (
     AllocatorWord,
@@ -37,6 +38,9 @@ from benchsuite.scenario.types import (
     wrong_kind,
 )
 
+_SAID: Mapping[str, tuple[str, ...]] = {"call": get_args(Call), "layout": get_args(Layout)}
+"""What a mixer that is put into a network may say of how it is called."""
+
 
 def _positive_heads(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """The one parameter that is also an axis, so that it must be right before cells can be made."""
@@ -53,8 +57,19 @@ def _stage_mixers(value: Any) -> dict[str, Any]:
     choices = {str(stage): _stage_mixer(choice) for stage, choice in value.items()}
     for stage, choice in choices.items():
         if choice is None:
-            raise wrong_kind("a mixer's name, {name, params} or {alternate: [...]} of such", at=stage)
+            what = "a mixer's name, {name, params, call, layout} or {alternate: [...]} of such"
+            raise wrong_kind(what, at=stage)
+        for key, allowed in _SAID.items():
+            if not all(said in allowed for said in _all_said(choice, key)):
+                raise wrong_kind(f"a mixer whose {key} is one of {', '.join(allowed)}", at=stage)
     return choices
+
+
+def _all_said(choice: Any, key: str) -> Iterator[Any]:
+    """What the mixers of a choice say under a key."""
+    for one in [choice] if isinstance(choice, str) else choice.get("alternate", [choice]):
+        if not isinstance(one, str) and key in one:
+            yield one[key]
 
 
 def _stage_mixer(value: Any) -> Any:
@@ -67,9 +82,13 @@ def _stage_mixer(value: Any) -> Any:
         choices = [_stage_mixer(choice) for choice in value["alternate"]]
         return {"alternate": choices} if choices and None not in choices else None
     params = value.get("params", {})
-    if not (set(value) <= {"name", "params"} and is_label(value.get("name")) and isinstance(params, Mapping)):
+    keys = {"name", "params", *_SAID}
+    if not (set(value) <= keys and is_label(value.get("name")) and isinstance(params, Mapping)):
         return None
-    return {"name": value["name"], "params": dict(sorted(params.items()))} if params else value["name"]
+    said = {key: value[key] for key in _SAID if value.get(key) is not None}
+    if not params and not said:
+        return value["name"]
+    return {"name": value["name"], **({"params": dict(sorted(params.items()))} if params else {}), **said}
 
 
 class Mixer(Entry):
@@ -102,8 +121,8 @@ class Backbone(Entry):
         name: a key of `BACKBONES`, "package.module:function" or ":Class", "timm:name", "torchvision:name".
         params: keyword arguments; `kernel` and `resolution` are axes only.
         vary: parameter → values; every combination is a network of its own, over `params`.
-        mixer: stage → what mixes there in place of what the paper has: a name, {"name": …, "params": {…}} or
-            {"alternate": […]} of such, one block after the other.
+        mixer: stage → what mixes there in place of what the paper has: a name, {"name": …, "params": {…}},
+            with `call` and `layout` as in `Entry`, or {"alternate": […]} of such, one block after the other.
     """
 
     name: Label = Field(
@@ -117,7 +136,7 @@ class Backbone(Entry):
     mixer: Annotated[dict[str, Any], BeforeValidator(_stage_mixers)] = Field(
         default_factory=dict,
         description="Stage (stage1 to stage4, or all) and what mixes there instead: a mixer's name, a "
-        "mapping with name and params, or {alternate: [...]} of such.",
+        "mapping with name, params, call, layout, or {alternate: [...]} of such.",
     )
 
     @model_validator(mode="after")

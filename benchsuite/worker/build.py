@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchsuite.backbones import BACKBONES, SizeError
+from benchsuite.backbones._call import CallError
 from benchsuite.errors import Unsupported, UsageError, did_you_mean
 from benchsuite.measurement.precision import FORMATS, require_dtype
 from benchsuite.mixers import BLOCKS, MIXERS
@@ -249,7 +250,7 @@ def _network(cell: Cell, device: torch.device | str) -> nn.Module:
     try:
         with _on(device):
             network: object = builder(**arguments)
-    except SizeError as error:
+    except (SizeError, CallError) as error:
         raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
     if not isinstance(network, nn.Module):
         raise TypeError(f"it builds a {type(network).__name__}, not a torch.nn.Module")
@@ -270,7 +271,25 @@ def _require_taken(
     try:
         (signature.bind_partial if partly else signature.bind)(**given)
     except TypeError as error:
-        raise UsageError(f"{cell.name} ({cell.target}): {error}") from error
+        advice = _how_given(cell, signature, given) if str(error).startswith("missing") else ""
+        raise UsageError(f"{cell.name} ({cell.target}): {error}{advice}") from error
+
+
+def _how_given(cell: Cell, signature: inspect.Signature, given: Mapping[str, Any]) -> str:
+    """How to give what a class or builder of one's own requires and is not given; empty for one of ours."""
+    lacking = [
+        one.name
+        for one in signature.parameters.values()
+        if one.default is one.empty
+        and one.name not in given
+        and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if ":" not in cell.target:
+        return ""
+    params = f"say params: {{{', '.join(f'{name}: …' for name in lacking)}}} in its entry (time: --params)"
+    if cell.subject == "backbone":
+        return f"; {params}, or name a factory: a function that needs none and makes the network"
+    return f"; {params}, or name a subclass whose constructor makes what YAML cannot say"
 
 
 def plugin_packages(cell: Cell) -> frozenset[str]:

@@ -33,6 +33,7 @@ from benchsuite.worker.failures import Attempt, failure_of
 from benchsuite.worker.forward import NotATensor, how_called
 from benchsuite.worker.inspection import inspect, profile
 from benchsuite.worker.plan_cache import kept
+from benchsuite.worker.stage_calls import how_stages_called
 from benchsuite.worker.timer import Timer
 from benchsuite.worker.timm import other_windows
 from benchsuite.worker.worker_reply import Inspection, Plan, WorkerReply
@@ -114,7 +115,7 @@ def _with_call(reply: WorkerReply[Cost], cell: Cell) -> WorkerReply[Cost]:
         return reply
     with Attempt[str]("build", cell) as attempt:
         built = build(replace(cell, memory_format="contiguous"), "meta")
-        attempt.value = how_called(cell, built.module, built.inputs)
+        attempt.value = how_called(cell, built.module, built.inputs) or how_stages_called(cell, built.module)
     hint = attempt.reply().value
     return replace(reply, failure=replace(failure, message=f"{failure.message}; {hint}")) if hint else reply
 

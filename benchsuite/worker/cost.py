@@ -64,8 +64,10 @@ def cost_of(cell: Cell) -> Cost:
             raise
         except Exception as error:
             same = _said(error) == _said(on_meta) or not is_out_of_memory(error)  # for want of the bound
-            if kind_of(cell.device).on_host and same and _said(error) == _said(_raised_by(subject)):
-                raise  # counting has nothing to do with it
+            if kind_of(cell.device).on_host and same:
+                raised = _raised_by(subject)  # of a product counting may say something else
+                if raised is not None and type(raised) is type(error):
+                    raise raised from None  # counting has nothing to do with it
             raise NotCounted(reason(on_meta, error)) from error
 
 

@@ -7,13 +7,14 @@ signature and its layers: a module that has to be told the grid names the argume
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from benchsuite.backbones import BACKBONES
+from benchsuite.backbones import BACKBONES, _call
+from benchsuite.backbones._call import CallError
 from benchsuite.errors import UsageError
 from benchsuite.measurement.precision import FORMATS
 from benchsuite.measurement.tracing import tensors_in
@@ -22,24 +23,19 @@ from benchsuite.scenario.subjects import LIBRARIES, OBJECT
 
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 CALLS: tuple[Call, ...] = get_args(Call)
-_SIDES = (("h", "w"), ("height", "width"))
-_SIZES = ("size", "hw", "grid", "grid_size", "feat_size", "input_size", "hw_shape", "x_size")
-"""What an argument for height and width is called, where it has a default."""
-_AXES: Mapping[Layout, str] = {"BNC": "(B, N, dim)", "NCHW": "(B, dim, H, W)", "NHWC": "(B, H, W, dim)"}
-_OTHERWISE = f"call: {' | '.join(CALLS)}, layout: {' | '.join(LAYOUTS)}, or inputs: {{x: [B, 3, 64]}}"
+AXES: Mapping[Layout, str] = {"BNC": "(B, N, dim)", "NCHW": "(B, dim, H, W)", "NHWC": "(B, H, W, dim)"}
+_OTHERWISE = f"call: {' | '.join(CALLS)}, layout: {' | '.join(LAYOUTS)}, or inputs: "
+_INDICES = ("ids", "tokens", "idx", "indices")
+"""How arguments end that hold whole numbers."""
 
 
 def layout_of(cell: Cell, module: nn.Module) -> Layout:
-    """Layout of the input: what the entry says, or the class; else images for a network, and for a mixer maps
-    if it has two-dimensional layers (`Conv2d`, `BatchNorm2d`, …) and is not told the grid, or tokens."""
+    """Layout of the input: what the entry says, or the class; else images for a network, and for a mixer what
+    its layers say."""
     said: Layout | None = cell.forward.get("layout")
-    if cell.subject == "backbone":
-        return said or "NCHW"
-    said = said or getattr(type(module), "layout", None)
     if said is not None:
         return said
-    flat = not any(type(part).__name__.endswith("2d") for part in module.modules())
-    return "BNC" if flat or call_of(cell, module) != "forward(x)" else "NCHW"
+    return "NCHW" if cell.subject == "backbone" else _call.layout_of(module, cell.forward.get("call"))
 
 
 def call_of(cell: Cell, module: nn.Module) -> Call:
@@ -51,27 +47,11 @@ def call_of(cell: Cell, module: nn.Module) -> Call:
     said: Call | None = cell.forward.get("call")
     if said is not None:
         return said
-    parameters = inspect.signature(module.forward).parameters.values()
-    if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        layout = getattr(type(module), "layout", "BNC")
-        return "forward(x, size)" if layout == "BNC" and cell.subject != "backbone" else "forward(x)"
-    positional = [one for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    names = [one.name.lower() for one in positional[1:]]
-    required = sum(one.default is one.empty for one in positional)
-    if cell.subject == "backbone" and required < 2:
-        return "forward(x)"
-    if tuple(names[:2]) in _SIDES and required <= 3:
-        return "forward(x, H, W)"
-    if required == 2 or (required < 2 and names and names[0] in _SIZES):
-        return "forward(x, size)"
-    if required < 2:
-        return "forward(x)"
-    taken = [one.name for one in positional[:required]]
-    inputs = ", ".join(f"{name}: [B, …]" for name in taken)
-    raise UsageError(
-        f"{cell.name} ({cell.target}): forward takes {', '.join(taken)}, and benchsuite knows of x and its "
-        f"size; say in its entry of a scenario: inputs: {{{inputs}}}"
-    )
+    try:
+        return _call.call_of(module, images=cell.subject == "backbone")
+    except CallError as error:
+        advice = f"say in its entry of a scenario: inputs: {_example(cell, error.taken)}"
+        raise UsageError(f"{cell.name} ({cell.target}): {error}; {advice}") from error
 
 
 def inputs_of(
@@ -146,13 +126,29 @@ def how_called(cell: Cell, module: nn.Module, inputs: tuple[Any, ...]) -> str:
     if not cell.forward and getattr(type(module), "layout", None) is not None:
         return ""
     network = cell.subject == "backbone"
-    axes = _AXES[layout_of(cell, module)]
+    axes = AXES[layout_of(cell, module)]
     x = f"images {axes.replace('dim', '3')}" if network else axes
     how = f"benchsuite calls {call_of(cell, module)} with x {x}"
     if cell.forward:
         return f"{how}, as its entry says"
-    advice = f"{how}; if that is wrong, say {_OTHERWISE}, in its entry of a scenario (time: --write-scenario)"
+    otherwise = f"{_OTHERWISE}{_example(cell, _call.arguments_of(module))}"
+    advice = f"{how}; if that is wrong, say {otherwise}, in its entry of a scenario (time: --write-scenario)"
     return advice if network else f"{advice}; a whole network is subject: backbone (time: --network)"
+
+
+def _example(cell: Cell, names: Sequence[str]) -> str:
+    """What `inputs` could be: arguments with a shape each, and a format by what they are called."""
+    network = cell.subject == "backbone"
+    length = "64" if network else "N"
+
+    def one(name: str) -> str:
+        if "mask" in name.lower():
+            return f"{{shape: [B, {length}], dtype: bool}}"
+        if name.lower().endswith(_INDICES):
+            return f"{{shape: [B, {length}], dtype: int64, high: 1000}}"
+        return "[B, 3, 64]" if network else "[B, N, C]"
+
+    return f"{{{', '.join(f'{name}: {one(name)}' for name in names)}}}"
 
 
 class NotATensor(TypeError):  # noqa: N818  no fault of whoever calls it

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from benchsuite.backbones._call import CallError
 from benchsuite.backbones._choice import (
     MixerChoice,
     check_runs_on,
@@ -45,6 +47,51 @@ class Scaling(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         return x * self.factor
+
+
+class Rows(Scaling):
+    def forward(self, x: Tensor, H: int, W: int) -> Tensor:  # type: ignore[override]  # noqa: N803
+        assert isinstance(H, int)
+        return x.unflatten(1, (H, W)).cumsum(2).flatten(1, 2)
+
+
+class Alone(Scaling):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        assert mask is None
+        return x.cumsum(1)
+
+
+class Maps(nn.Module):
+    """Says nothing of its layout but what its layer says."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(dim, dim, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.conv(x)
+        return out
+
+
+class Bare(Scaling):
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        return x.cumsum(2)  # rows of a map, channels of tokens
+
+
+class BareSized(Scaling):
+    def forward(self, x: Tensor, *size: int) -> Tensor:  # type: ignore[override]
+        assert size == (14, 7)
+        return x.cumsum(2)
+
+
+class Several(Scaling):
+    def forward(self, x: Tensor, size: tuple[int, int]) -> Any:
+        return {"nothing": None, "out": (2 * x, x)}
+
+
+class Three(Scaling):
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # type: ignore[override]
+        return q
 
 
 def make(choice: MixerChoice, **changed: Any) -> nn.Module:
@@ -90,15 +137,57 @@ def test_a_class_of_ones_own_can_be_put_in() -> None:
     assert mixer.factor == 3.0
 
 
+def _as_map(x: Tensor) -> Tensor:
+    return x.transpose(1, 2).unflatten(2, (14, 7))
+
+
+def _as_tokens(x: Tensor) -> Tensor:
+    return x.flatten(2).transpose(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "expected"),
+    [
+        ("Rows", {}, lambda own, x: own(x, 14, 7)),
+        ("Alone", {}, lambda own, x: own(x)),
+        ("Maps", {}, lambda own, x: _as_tokens(own(_as_map(x)))),
+        ("Several", {}, lambda own, x: 2 * x),
+        ("Bare", {}, lambda own, x: own(x)),
+        ("Bare", {"layout": "NCHW"}, lambda own, x: _as_tokens(own(_as_map(x)))),
+        ("Bare", {"layout": "NHWC"}, lambda own, x: own(x.unflatten(1, (14, 7))).flatten(1, 2)),
+        ("BareSized", {"call": "forward(x, H, W)"}, lambda own, x: own(x, 14, 7)),
+        (
+            "BareSized",
+            {"call": "forward(x, H, W)", "layout": "NCHW"},
+            lambda own, x: _as_tokens(own(_as_map(x), 14, 7)),
+        ),
+    ],
+)
+def test_a_class_of_ones_own_is_called_as_its_signature_its_layers_or_the_choice_says(
+    name: str, said: dict[str, str], expected: Callable[[nn.Module, Tensor], Tensor]
+) -> None:
+    mixer = make({"name": f"{__name__}:{name}", **said})
+    x = torch.randn(2, 14 * 7, 32)
+    out = mix_tokens(mixer, x, (14, 7))
+    torch.testing.assert_close(out, expected(getattr(mixer, "mixer", mixer), x))
+    torch.testing.assert_close(_as_tokens(mix_map(mixer, _as_map(x))), out)
+
+
+def test_a_class_of_ones_own_that_takes_more_than_x_and_its_size_is_refused_with_its_stage() -> None:
+    with pytest.raises(CallError, match=r"^stage3: mixer '.*:Three': forward takes q, k, v, and benchsuite"):
+        make(f"{__name__}:Three")
+
+
 @pytest.mark.parametrize(
     ("message", "choice"),
     [
         ('stage3: no mixer "hillo"; did you mean "hilo"?', "hillo"),
         (
-            'stage3: no key "parms"; did you mean "params"? Allowed: name, params',
+            'stage3: no key "parms"; did you mean "params"? Allowed: name, params, call, layout',
             {"name": "msa", "parms": {}},
         ),
         ("stage3: a mixer needs a name", {"params": {}}),
+        ('stage3: no layout "NCWH"; did you mean "NCHW"?', {"name": "msa", "layout": "NCWH"}),
         ("no.such.module", "no.such.module:Mixer"),
         ("has no attribute 'Nothing'", f"{__name__}:Nothing"),
         ("unexpected keyword argument 'heads'", {"name": "msa", "params": {"heads": 3}}),

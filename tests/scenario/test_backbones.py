@@ -167,6 +167,12 @@ MISTAKES = {
         'f.yaml:4:49  sweep.backbone.mixer.stage3\n  unknown mixer "hillo"; did you mean "hilo"?\n'
         "  allowed: msa, hilo, pool, ffn",
     ),
+    "an unknown layout of a mixer in a stage": (
+        "sweep: {backbone: {name: lit_s, mixer: {stage3: {name: hilo, layout: NCWH}}}}",
+        "f.yaml:4:49  sweep.backbone.mixer.stage3\n"
+        "  stage3 must be a mixer whose layout is one of BNC, NCHW, NHWC, got "
+        '{"name": "hilo", "layout": "NCWH"}',
+    ),
     "an unknown mixer that alternates": (
         "sweep: {backbone: {name: lit_s, mixer: {stage3: {alternate: [msa, pol]}}}}",
         'f.yaml:4:67  sweep.backbone.mixer.stage3.alternate[1]\n  unknown mixer "pol"; did you mean "pool"?\n'
@@ -185,7 +191,7 @@ MISTAKES = {
     "a stage that holds no mixer": (
         "sweep: {backbone: [{name: lit_s, mixer: {stage3: 4}}]}",
         "f.yaml:4:50  sweep.backbone[0].mixer.stage3\n"
-        "  stage3 must be a mixer's name, {name, params} or {alternate: [...]} of such, got 4",
+        "  stage3 must be a mixer's name, {name, params, call, layout} or {alternate: [...]} of such, got 4",
     ),
     "stages that are no mapping": (
         "sweep: {backbone: [{name: lit_s, mixer: msa}]}",
@@ -312,3 +318,11 @@ def test_the_size_of_a_stage_is_one_parameter_on_the_command_line_too() -> None:
     scenario = read(text, overrides=["sweep.backbone[0].params.stage2.dim=48"])
     (cell,) = expand(scenario, device="cpu")
     assert cell.config == {"depths": [1, 2], "stage2.dim": 48}
+
+
+def test_a_mixer_in_a_stage_may_say_how_it_is_called() -> None:
+    said = "{layout: NCHW, call: null, name: 'my_layers:Gate'}"
+    swaps = f"{{stage3: {said}, stage4: {{alternate: [msa, {said}]}}}}"
+    (cell,) = expand(read(f"sweep: {{backbone: [{{name: lit_s, mixer: {swaps}}}]}}"), device="cpu")
+    gate = {"name": "my_layers:Gate", "layout": "NCHW"}
+    assert cell.config["mixer"] == {"stage3": gate, "stage4": {"alternate": ["msa", gate]}}

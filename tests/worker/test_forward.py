@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import Tensor, nn
 
 from benchsuite.errors import UsageError
 from benchsuite.measurement.stopping import Visit
 from benchsuite.results.cell import Cell
+from benchsuite.scenario.entry import _inputs
 from benchsuite.scenario.measure_settings import Measure
 from benchsuite.worker import calls
 from benchsuite.worker.build import build
@@ -211,8 +215,97 @@ class Three(Linear):
 
 
 def test_a_signature_that_cannot_be_guessed_is_a_mistake_that_says_what_to_write() -> None:
-    with pytest.raises(UsageError, match=r"forward takes q, k, v, .*inputs: \{q: \[B, …\], k: \[B, …\]"):
+    with pytest.raises(
+        UsageError, match=r"forward takes q, k, v, .*inputs: \{q: \[B, N, C\], k: \[B, N, C\]"
+    ):
         plans_of([cell("Three")])
+
+
+class NeedsMask(Linear):
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return x.masked_fill(~mask[..., None], 0)
+
+
+class Words(nn.Module):
+    def __init__(self, dim: int = 3) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(50, dim)
+
+    def forward(self, ids: Tensor, mask: Tensor | None = None) -> Tensor:
+        return self.embed(ids)  # type: ignore[no-any-return]
+
+
+class Configured(Alone):
+    def __init__(self, config: Any) -> None:
+        super().__init__(config.dim)
+
+
+@pytest.mark.parametrize(
+    ("made", "inputs"),
+    [
+        (cell("NeedsMask"), "{x: [B, N, C], mask: {shape: [B, N], dtype: bool}}"),
+        (cell("Words"), "{ids: {shape: [B, N], dtype: int64, high: 1000}}"),
+        (network("Words"), "{ids: {shape: [B, 64], dtype: int64, high: 1000}}"),
+    ],
+)
+def test_a_wrong_guess_offers_inputs_that_fit_the_class(made: Cell, inputs: str) -> None:
+    (plan,) = plans_of([made])
+    assert plan.failure is not None
+    assert f", or inputs: {inputs}, in its entry" in plan.failure.message
+    offered = _inputs(yaml.safe_load(inputs))
+    if made.target.endswith("Words"):
+        offered["ids"]["high"] = 50  # of its vocabulary nobody knows
+    (plan,) = plans_of([replace(made, forward={"inputs": offered})])
+    assert plan.status == "ok"
+
+
+@pytest.mark.parametrize(("made", "advice"), [(cell, "a subclass"), (network, "a factory")])
+def test_an_argument_of_the_constructor_that_nobody_gives_is_named_with_what_to_do(
+    made: Callable[[str], Cell], advice: str
+) -> None:
+    missing = r"missing a required argument: 'config'; say params: \{config: …\} in its entry"
+    with pytest.raises(UsageError, match=f"{missing} .*, or name {advice}"):
+        plans_of([made("Configured")])
+
+
+def _mixed(choice: Any) -> Cell:
+    sizes = {"subject": "backbone", "stride": 1, "dim": None, "num_heads": None, "resolution": (32, 64)}
+    return make_cell(name="Mixed", target="mixer_s32", config={"mixer": {"all": choice}}, **sizes)
+
+
+@pytest.mark.parametrize("choice", ["Alone", "Sides", "Conv", {"name": "LastMaps", "layout": "NHWC"}])
+def test_what_is_measured_alone_is_measured_in_a_network_too(choice: Any) -> None:
+    named = f"{HERE}:{choice}" if isinstance(choice, str) else {**choice, "name": f"{HERE}:{choice['name']}"}
+    subject = build(_mixed(named), "cpu")
+    assert step_of(subject, "inference")().shape == (2, 1000)  # type: ignore[attr-defined]
+    (plan,) = plans_of([_mixed(named)])
+    assert plan.status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (
+            f"{HERE}:LastMaps",
+            f"; in all benchsuite calls forward(x) of {HERE}:LastMaps with x (B, N, dim); if that is wrong, "
+            "say all: {name: …, …} with call: forward(x) | ",
+        ),
+        (
+            {"name": f"{HERE}:Alone", "layout": "NCHW"},
+            f"; in all benchsuite calls forward(x) of {HERE}:Alone with x (B, dim, H, W), as its entry says",
+        ),
+    ],
+)
+def test_a_mixer_that_fails_in_a_network_says_how_it_was_called(choice: Any, words: str) -> None:
+    (plan,) = plans_of([_mixed(choice)])
+    assert plan.failure is not None
+    assert plan.status == "error"
+    assert words in plan.failure.message
+
+
+def test_a_mixer_that_takes_more_is_a_mistake_in_a_network_too() -> None:
+    with pytest.raises(UsageError, match=r"Mixed \(mixer_s32\): all: mixer .* forward takes q, k, v, and"):
+        plans_of([_mixed(f"{HERE}:Three")])
 
 
 def test_a_wrong_guess_says_how_benchsuite_calls_it_and_how_to_say_otherwise() -> None:
