@@ -109,7 +109,8 @@ def test_only_a_signature_that_cannot_be_bound_is_a_mistake_of_the_scenario() ->
     with pytest.raises(UsageError) as caught:
         plans_of([a_cell("Constructed"), a_cell("Linear", "?"), a_cell("Linear")])
     assert str(caught.value).splitlines() == [
-        "Constructed (behaving:Constructed): missing a required argument: 'how'",
+        "Constructed (behaving:Constructed): missing a required argument: 'how'; say params: {how: …} in its "
+        "entry (time: --params), or name a subclass whose constructor makes what YAML cannot say",
         "Linear (behaving:Linear): got an unexpected keyword argument 'how'",
     ]
     bad, good = plans_of([a_cell("Forwards"), a_cell("Linear")])
