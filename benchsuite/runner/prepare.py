@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,18 @@ def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: 
     return prepared
 
 
+def _own_in(mixer: object) -> Iterator[str]:
+    """The "module:Class" among the mixers of a network's stages."""
+    if isinstance(mixer, str) and ":" in mixer:
+        yield mixer
+    elif isinstance(mixer, Mapping):
+        for one in mixer.values():
+            yield from _own_in(one)
+    elif isinstance(mixer, list | tuple):
+        for one in mixer:
+            yield from _own_in(one)
+
+
 def _require_found(prepared: Prepared, request: Request, folder: Path) -> None:
     """Refuse to go on without own modules that are not found: their cells would become errors for good.
 
@@ -215,7 +227,8 @@ def _require_found(prepared: Prepared, request: Request, folder: Path) -> None:
         UsageError: one is not found, and the scenario does not expect an error of its cell.
     """
     known = known_parameters(request.pythonpath, own=True)
-    due = {prepared.cells[i].target: prepared.cells[i] for i in prepared.todo}
+    cells = [prepared.cells[i] for i in prepared.todo]
+    due = {target: cell for cell in cells for target in (cell.target, *_own_in(cell.config.get("mixer")))}
     missing = {
         target: why
         for target, cell in due.items()

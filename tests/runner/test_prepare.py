@@ -103,6 +103,21 @@ def test_no_scenario_at_all_is_refused() -> None:
         prepare(Request(), Scripted())
 
 
+def test_a_resumed_run_misses_the_own_mixer_of_a_stage_too(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "stage_of_mine.py").write_text("class Mine: ...\n")
+    entry = '{name: litv2_s, mixer: {stage3: {name: "stage_of_mine:Mine"}}}'
+    scenario = tmp_path / "nets.yaml"
+    title = "name: nets\ntitle: Nets\nquestion: Which?\nsubject: backbone\n"
+    scenario.write_text(title + f"sweep: {{backbone: [{entry}], resolution: 224, batch: 1}}\n")
+    run = tmp_path / "run"
+    sweep(Scripted(), run, str(scenario), pythonpath=(str(tmp_path / "src"),))
+    (run / RECORDS).write_text("")
+    (tmp_path / "src" / "stage_of_mine.py").unlink()
+    with pytest.raises(UsageError, match='no module "stage_of_mine" here'):
+        prepare(with_stored_pythonpath(Request(resume=run)), Scripted())
+
+
 def test_a_resumed_run_finds_own_modules_from_another_folder_or_runs_nothing(
     scenario: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
