@@ -185,6 +185,11 @@ def _statuses(old: BaselineCell | None, new: BaselineCell | None) -> tuple[CellV
     return "failed", f"in the baseline {was}: {old.reason}; now {now}"
 
 
+def _perhaps_unread(cell: GateCell) -> GateCell:
+    """A cell that only the baseline has, beside lines that cannot be read: nobody knows that it is gone."""
+    return replace(cell, verdict="failed", reason="its record may be on a line that is no record")
+
+
 def _of_one_side(new: BaselineCell | None) -> tuple[CellVerdict, str]:
     """Args: new: the cell, if it is one that the baseline does not have; None if only the baseline has it."""
     if new is None:
@@ -262,6 +267,8 @@ def _run_result(
     if known is not None and any(cell.id not in own for cell in cells):
         notes = (*notes, _NOISE.format(100 * known))
     unread = tuple(text for run in runs for text in run.warnings)
+    if unread:
+        cells = tuple(_perhaps_unread(cell) if cell.verdict == "removed" else cell for cell in cells)
     processes = counted(len(runs), "process", "processes")
     return GateResult(
         scenario=new.name,

@@ -299,3 +299,17 @@ def test_a_format_that_cannot_be_written_is_named(cli: Cli) -> None:
     code, _, err = cli("gate-report", "r.json", "--csv", "no/such/folder.csv")
     assert code == 2
     assert "no/such/folder.csv: cannot be written" in err
+
+
+def test_a_cell_whose_line_cannot_be_read_is_not_called_removed(cli: Cli) -> None:
+    both = [timed(0.010), timed(0.010, name="other")]
+    cli("baseline", "update", *(folder(f"old{i}", both) for i in range(3)))
+    (file,) = Path("baselines").iterdir()
+    records = Path(folder("new", both)) / "records.jsonl"
+    lines = records.read_text(encoding="utf-8").splitlines()
+    torn = lines[-1].replace("0.01", "NaN")
+    records.write_text("\n".join([*lines[:-1], torn]) + "\n", encoding="utf-8")
+    code, out, _ = cli("gate", "new", "--baseline", str(file))
+    assert code == 3
+    assert "its record may be on a line that is no record" in out
+    assert "removed" not in out
