@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 ESCAPE = "benchsuite.escape"
@@ -100,3 +100,15 @@ def numbered(names: Iterable[str]) -> list[str]:
             name, number = f"{base}-{number}", number + 1
         found[name] = None
     return list(found)
+
+
+def strings_in(value: object) -> Iterator[str]:
+    """All strings of nested mappings and lists, keys aside."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from strings_in(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from strings_in(one)

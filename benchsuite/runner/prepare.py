@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from benchsuite.scenario.overrides import override
 from benchsuite.scenario.shards import Shard, only
 from benchsuite.scenario.stored_scenario import how_to_go_on, machines
 from benchsuite.scenario.yaml_tree import grown
+from benchsuite.text import strings_in
 from benchsuite.worker.worker_reply import Plan, WorkerReply
 from benchsuite.zoo.catalogue import known_parameters
 
@@ -208,18 +209,6 @@ def _prepare_resume(request: Request, folder: Path, workers: Workers, *, every: 
     return prepared
 
 
-def _own_in(mixer: object) -> Iterator[str]:
-    """The "module:Class" among the mixers of a network's stages."""
-    if isinstance(mixer, str) and ":" in mixer:
-        yield mixer
-    elif isinstance(mixer, Mapping):
-        for one in mixer.values():
-            yield from _own_in(one)
-    elif isinstance(mixer, list | tuple):
-        for one in mixer:
-            yield from _own_in(one)
-
-
 def _require_found(prepared: Prepared, request: Request, folder: Path) -> None:
     """Refuse to go on without own modules that are not found: their cells would become errors for good.
 
@@ -228,7 +217,11 @@ def _require_found(prepared: Prepared, request: Request, folder: Path) -> None:
     """
     known = known_parameters(request.pythonpath, own=True)
     cells = [prepared.cells[i] for i in prepared.todo]
-    due = {target: cell for cell in cells for target in (cell.target, *_own_in(cell.config.get("mixer")))}
+    due = {
+        target: cell
+        for cell in cells
+        for target in (cell.target, *(one for one in strings_in(cell.config.get("mixer")) if ":" in one))
+    }
     missing = {
         target: why
         for target, cell in due.items()

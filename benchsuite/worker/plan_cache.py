@@ -14,7 +14,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from importlib import metadata
@@ -29,6 +29,7 @@ from benchsuite.plugins import plugins, search_path
 from benchsuite.results.cell import Cell
 from benchsuite.results.record import Cost
 from benchsuite.scenario.subjects import LIBRARIES
+from benchsuite.text import strings_in
 
 KEPT_VERSIONS = 4
 """Versions of the code whose entries stay, the one in use among them."""
@@ -79,23 +80,11 @@ def _is_ours(cell: Cell) -> bool:
     """Tell if benchsuite or a library whose version is known has the subject and all parts it is given."""
     ours = bool(_source_of(cell.target)) or cell.target.startswith(LIBRARIES)
     theirs = plugins(search_path()).mixers
-    return ours and not any(":" in word or word in theirs for word in _words(cell.config))
+    return ours and not any(":" in word or word in theirs for word in strings_in(cell.config))
 
 
 def _source_of(target: str) -> str:
     return MIXERS.get(target) or BLOCKS.get(target) or BACKBONES.get(target) or ""
-
-
-def _words(value: object) -> Iterator[str]:
-    """All strings of nested values, any of which may name a user's class."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _words(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _words(one)
 
 
 @functools.cache
