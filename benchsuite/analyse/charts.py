@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from benchsuite.analyse.data import AttentionLayer, Spectrum, SubjectAnalysis
+from benchsuite.format import counted, fixed, percentage
 from benchsuite.report.canvas import Drawing, grid, handle, text
 from benchsuite.report.figures.layout import PAGE
 from benchsuite.report.points import grouped
 from benchsuite.report.theme import MARKERS, MUTED, SERIES
-from benchsuite.report.words import counted, fixed, percentage
 
 PANEL = 190.0
 """Height of a panel in points."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from benchsuite.format import capitalised, counted, joined, sentence, some
 from benchsuite.labels import noun
 from benchsuite.report.answer_costs import costs, growth
 from benchsuite.report.answer_macs import fewest, predicted
@@ -18,7 +19,7 @@ from benchsuite.report.answer_speed import are_listed, changed, clauses, fastest
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.ranking import Order, Ranking, rankings, speed
-from benchsuite.report.words import STATUS_WORDS, capitalised, counted, joined, pixels, sentence, some
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.record import STATUSES
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from benchsuite.format import byte_size, si, significant
+from benchsuite.format import byte_size, joined, si, significant, times
 from benchsuite.report.answer_speed import LISTED
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, pixels, times
+from benchsuite.report.words import pixels
 
 _COSTS: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "macs": ("MACs per image", lambda value: si(value, digits=3)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchsuite.format import si
+from benchsuite.format import joined, multiples, sentence, si, signed, some
 from benchsuite.labels import noun
 from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import joined, multiples, places, sentence, signed, some
+from benchsuite.report.words import places
 from benchsuite.stats.rank_correlation import spearman
 
 RANKED = 4

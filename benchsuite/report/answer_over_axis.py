@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from benchsuite.format import joined, times
 from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.ranking import Order, candidates, relative_speed
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
-from benchsuite.report.words import joined, pixels, places, times
+from benchsuite.report.words import pixels, places
 from benchsuite.stats.evidence import LEAST_ROUNDS
 
 OURS = "adaptive"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchsuite.format import capitalised, joined, multiples, sentence, some, times
 from benchsuite.labels import noun
 from benchsuite.report.points import Point, grouped, names_of
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.words import capitalised, joined, multiples, places, sentence, some, times
+from benchsuite.report.words import places
 from benchsuite.stats.evidence import DISAGREE, NO_DRIFT, TOO_FEW, Decision, Side
 
 LISTED = 5

@@ -18,10 +18,10 @@ from matplotlib.patches import Patch
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
+from benchsuite.format import percentage
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.label_places import Box, Spot, around, place
 from benchsuite.report.theme import INK, MUTED, PAPER, Look, crossing
-from benchsuite.report.words import percentage
 
 
 @dataclass(frozen=True)

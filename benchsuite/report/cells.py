@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
-import pandas as pd
-
+from benchsuite.format import counted
 from benchsuite.report.comparable_groups import ComparableGroup, split
 from benchsuite.report.points import MISSING, Point, names_of, points, setting_of
 from benchsuite.report.ranking import Order, relative_speed, with_standings, within
-from benchsuite.report.words import counted
 from benchsuite.results.cell import Cell
-from benchsuite.results.frame import tabulated
 from benchsuite.results.store import Run
 from benchsuite.scenario import stored_scenario
 from benchsuite.scenario.groups import key
@@ -45,23 +41,11 @@ class Cells:
     reference: str | None
     names: tuple[str, ...]
 
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """A row for each point: the columns of `results.frame`, and those that only a page knows."""
-        relative = [point.relative for point in self.points]
-        return tabulated([point.measured for point in self.points]).assign(
-            published_top1=[point.top1 for point in self.points],
-            standing=pd.Series([point.standing for point in self.points], dtype=object),
-            relative=[value.value for value in relative],
-            relative_lo=[value.lo for value in relative],
-            relative_hi=[value.hi for value in relative],
-        )
-
 
 def read(run: Run) -> Cells:
     """All that a page says of the cells of a run."""
     gaps = missing(run)
-    cells = points((record for record in run.records if record.status != "skipped"), run.environments)
+    cells = points(run.tried, run.environments)
     names = _ordered(run.scenario, names_of(cells))
     timed = names_of(point for point in cells if point.throughput.known)
     named_reference = (run.scenario.get("report") or {}).get("reference")
@@ -125,7 +109,7 @@ def missing(run: Run) -> list[Cell]:
 
 def _standing(run: Run) -> dict[str, bool]:
     """Every cell that has a record, excluded ones aside → whether it need not be measured any more."""
-    return {record.id: not record.interrupted for record in run.records if record.status != "skipped"}
+    return {record.id: not record.interrupted for record in run.tried}
 
 
 def progress(run: Run, gaps: Sequence[Cell]) -> str:

@@ -140,10 +140,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 def _beside_each_other(letters: Sequence[str], runs: Sequence[Run]) -> tuple[list[InRuns], bool]:
     """Every cell of these runs in order of appearance, and whether one run has cells of several machines, so
     that a cell is the same only on the same one."""
-    kept = [
-        points((record for record in run.records if record.status != "skipped"), run.environments)
-        for run in runs
-    ]
+    kept = [points(run.tried, run.environments) for run in runs]
     several = any(len(set(map(_anywhere, cells))) < len(cells) for cells in kept)
     found: dict[tuple[Any, ...], dict[str, Point]] = {}
     for letter, cells in zip(letters, kept, strict=True):
@@ -192,26 +189,21 @@ def _cells(
     bases = [
         {one: references.get((one, setting_of(point))) for one, point in cell.items()} for cell in shared
     ]
-    times: dict[tuple[int, str], Question] = {}
-    multiples: dict[tuple[int, str], Question] = {}
-    same_times, same_multiples = set(), set()
+    times: dict[tuple[int, str], Question | None] = {}
+    multiples: dict[tuple[int, str], Question | None] = {}
     for i, (cell, base) in enumerate(zip(shared, bases, strict=True)):
         a = cell.get("A")
         for letter, here in cell.items():
             if a is None or here is a or not (a.rounds_s and here.rounds_s):
                 continue
-            noise = max(a.noise, here.noise)
-            if _one_measurement(a, here):
-                same_times.add((i, letter))
-            else:
-                ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
-                times[i, letter] = Question(ratio, noise=noise)
+            noise, same = max(a.noise, here.noise), _one_measurement(a, here)
+            ratio = unpaired(here.rounds_s, a.rounds_s, joint_drift(a, here))
+            times[i, letter] = None if same else Question(ratio, noise=noise)
             mine, its = _multiples(here, base[letter]), _multiples(a, base["A"])
-            if mine and its and _one_measurement(a, here) and _one_measurement(base["A"], base[letter]):
-                same_multiples.add((i, letter))
-            elif mine and its:  # what a machine does to both mixers drops out, and its drift with it
-                multiples[i, letter] = Question(unpaired(mine, its), noise=noise)
-    of_times, of_multiples = _by_cell(times, same_times), _by_cell(multiples, same_multiples)
+            if mine and its:  # what a machine does to both mixers drops out, and its drift with it
+                same = same and _one_measurement(base["A"], base[letter])
+                multiples[i, letter] = None if same else Question(unpaired(mine, its), noise=noise)
+    of_times, of_multiples = _by_cell(times), _by_cell(multiples)
     return tuple(
         ComparedCell(
             in_runs=cell,
@@ -236,14 +228,13 @@ def _one_measurement(a: Point | None, here: Point | None) -> bool:
     return a is not None and here is not None and a.measured.record == here.measured.record
 
 
-def _by_cell(
-    questions: Mapping[tuple[int, str], Question], same: Collection[tuple[int, str]]
-) -> dict[int, dict[str, Decision]]:
-    """Number of a cell → letter → decision; those of `same` need no question."""
+def _by_cell(asked: Mapping[tuple[int, str], Question | None]) -> dict[int, dict[str, Decision]]:
+    """Number of a cell → letter → decision; None asks nothing, as one measurement is held against itself."""
+    decisions = decide({key: question for key, question in asked.items() if question is not None})
     once_more = Decision("same", 1.0, 1.0, 1.0, math.nan, "the same measurement")
     found: dict[int, dict[str, Decision]] = {}
-    for (i, letter), decision in (decide(questions) | dict.fromkeys(same, once_more)).items():
-        found.setdefault(i, {})[letter] = decision
+    for i, letter in asked:
+        found.setdefault(i, {})[letter] = decisions.get((i, letter), once_more)
     return found
 
 

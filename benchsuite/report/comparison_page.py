@@ -10,14 +10,14 @@ from statistics import median
 
 from markupsafe import Markup
 
-from benchsuite.format import significant
+from benchsuite.format import counted, joined, scale_of, sentence, significant, some, spread
 from benchsuite.report.comparison import CAVEAT, SEEN, ComparedCell, ComparedRun, Comparison, compare
 from benchsuite.report.differences import COMPARABLE, changed_numbers, measured_on, table_of
 from benchsuite.report.points import MISSING, Value, grouped, stated
 from benchsuite.report.ranking import as_value, joint_drift
 from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, table, trimmed
 from benchsuite.report.templating import filled
-from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, sentence, some, spread
+from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import FALSE_DISCOVERY, Decision, Side
 

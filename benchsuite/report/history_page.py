@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from benchsuite.findings.history import HistoryPoint, Series, Shift, revision_range
-from benchsuite.format import significant
+from benchsuite.format import counted, significant, some
 from benchsuite.report.comparable_groups import settings_of
 from benchsuite.report.differences import changed_numbers, known, metric_words
 from benchsuite.report.points import grouped, points
 from benchsuite.report.tables import Section, TableCell, coloured, table, trimmed
-from benchsuite.report.words import counted, some
 from benchsuite.stats.trend import CHANCE, FLOOR, SHORTEST
 
 LEAST = 2 * SHORTEST

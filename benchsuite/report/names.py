@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from benchsuite.format import joined
 from benchsuite.labels import noun
 from benchsuite.report.columns import AXES, SHAPE
 from benchsuite.report.points import Point, grouped
 from benchsuite.report.tables import Table, table
-from benchsuite.report.words import joined
 
 _SWAPS = "mixer"
 """The argument of a network that says what mixes in a stage in place of what its paper has."""
 
 
 def names_table(cells: Sequence[Point]) -> Table:
-    """Table with a row a name.
-
-    Width, heads and stride are those of a layer; a network may have been given mixers.
-    """
-    swapped = any(_split(point)[0] for point in cells)
-    layers = not all(point.subject == "backbone" for point in cells)
-    heads = [noun(point.subject for point in cells).heading, "Implementation"]
-    heads += [*(["Mixers of its stages"] if swapped else []), "Arguments"]
-    heads += [AXES[key] for key in SHAPE] if layers else []
-    rows = []
-    for name, part in grouped(cells, lambda point: point.name).items():
-        texts = [_all(point.target for point in part)]
-        if swapped:
-            own = "its own" if part[0].subject == "backbone" else "–"
-            texts.append(_all(_stages(_split(point)[0]) or own for point in part))
-        texts.append(_all(_arguments(_split(point)[1]) or "–" for point in part))
-        if layers:
-            # A network makes its own tokens, so its stride says nothing.
-            texts += [
-                _all(None if p.settings["dim"] is None else p.settings[axis] for p in part) for axis in SHAPE
-            ]
-        rows.append((name, *texts))
+    """Table with a row a name: what is behind it, its arguments, and the shape of layers."""
+    columns: dict[str, Callable[[Point], Any]] = {"Implementation": lambda point: point.target}
+    if any(_split(point)[0] for point in cells):
+        columns["Mixers of its stages"] = _swapped
+    columns["Arguments"] = lambda point: _arguments(_split(point)[1]) or "–"
+    if not all(point.subject == "backbone" for point in cells):
+        columns |= {AXES[axis]: partial(_shape, axis) for axis in SHAPE}
+    heads = [noun(point.subject for point in cells).heading, *columns]
+    rows = [
+        (name, *(_all(map(value, part)) for value in columns.values()))
+        for name, part in grouped(cells, lambda point: point.name).items()
+    ]
     return table("What the names stand for.", heads, rows)
+
+
+def _shape(axis: str, point: Point) -> Any:
+    """Width, heads or stride; a network makes its own tokens, so its stride says nothing."""
+    return None if point.settings["dim"] is None else point.settings[axis]
+
+
+def _swapped(point: Point) -> str:
+    return _stages(_split(point)[0]) or ("its own" if point.subject == "backbone" else "–")
 
 
 def _split(point: Point) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

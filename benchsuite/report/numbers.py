@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from benchsuite.errors import UsageError, require_word
 from benchsuite.findings.flags import FLAGS
+from benchsuite.format import counted, fixed, scale_of, spread
 from benchsuite.labels import noun
 from benchsuite.report import ranking, strips
 from benchsuite.report.answer import main_group
@@ -19,7 +20,7 @@ from benchsuite.report.columns import CONDITIONS, MEASURES, relative
 from benchsuite.report.comparable_groups import describe, shared, varying
 from benchsuite.report.points import Point, Value, kernels_of, resolutions_of, stated
 from benchsuite.report.tables import Header, Row, Table, TableCell
-from benchsuite.report.words import STATUS_WORDS, counted, fixed, pixels, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.kernels import backends_of, kernel_ran
 from benchsuite.results.metrics import FrameColumn
 
@@ -55,12 +56,10 @@ class Setting:
     """Cells that differ in mixer and kernel only: one resolution of one group.
 
     Attributes:
-        key: unique in the run.
         label: "672 px", and what tells its group from others.
         conditions: what all cells of its group share.
     """
 
-    key: str
     label: str
     conditions: str
     cells: tuple[Point, ...]
@@ -92,12 +91,11 @@ def every_setting(cells: Cells) -> list[Setting]:
     several = len(cells.groups) > 1
     return [
         Setting(
-            f"{i}-{resolution}",
             pixels(resolution) + (f", {group.title}" if several else ""),
             group.conditions,
             tuple(point for point in group.cells if point.resolution == resolution),
         )
-        for i, group in enumerate(cells.groups, start=1)
+        for group in cells.groups
         for resolution in resolutions_of(group.cells)
     ]
 
@@ -117,10 +115,7 @@ def of_settings(
     Raises:
         UsageError: there is no such column.
     """
-    blocks = [
-        sorted(setting.cells, key=lambda point: (not point.throughput.known, -_speed(point)))
-        for setting in chosen
-    ]
+    blocks = [sorted(setting.cells, key=_fastest_first) for setting in chosen]
     points = [point for block in blocks for point in block]
     for key in columns:
         require_word("--columns", key, COLUMNS)
@@ -270,14 +265,6 @@ def _any(cells: Cells, key: str) -> bool:
     return any(_value(point, key).known for point in cells.points)
 
 
-def _resolution(point: Point) -> TableCell:
-    return TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size))
-
-
-def _kernel(point: Point) -> TableCell:
-    return TableCell(kernel_ran(point.kernel, backends_of(point.measured.record)))
-
-
 def _condition(key: str) -> _Shown:
     row = CONDITIONS[key]
 
@@ -318,10 +305,13 @@ def _status(point: Point) -> TableCell:
 
 
 _OWN: Mapping[str, _Shown] = {
-    "resolution": _Shown(Header("Resolution (px)", numeric=True), _resolution),
+    "resolution": _Shown(
+        Header("Resolution (px)", numeric=True),
+        lambda point: TableCell(pixels(point.resolution).removesuffix(" px"), math.prod(point.size)),
+    ),
     "kernel": _Shown(
         Header("Kernel"),
-        _kernel,
+        lambda point: TableCell(kernel_ran(point.kernel, backends_of(point.measured.record))),
     ),
     "strip": _Shown(Header("Rounds", numeric=True), _rounds),
     "flags": _Shown(Header("Flags"), _flags),
@@ -331,5 +321,5 @@ _OWN: Mapping[str, _Shown] = {
 """Columns that are no measure and no condition; "strip" shows rounds, "reason" the status with its reason."""
 
 
-def _speed(point: Point) -> float:
-    return point.throughput.value if point.throughput.known else 0.0
+def _fastest_first(point: Point) -> float:
+    return -point.throughput.value if point.throughput.known else math.inf

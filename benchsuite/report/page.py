@@ -11,7 +11,7 @@ from types import ModuleType
 
 from markupsafe import Markup
 
-from benchsuite.format import byte_size, si
+from benchsuite.format import byte_size, counted, joined, scale_of, si, spread
 from benchsuite.report import claims_panel, comparison_page, method, names, numbers, reliability, theme
 from benchsuite.report.answer import answer, of_group
 from benchsuite.report.cells import Cells, progress, read
@@ -28,7 +28,7 @@ from benchsuite.report.ranking import speed
 from benchsuite.report.svg import FigurePart, StyleSheet
 from benchsuite.report.tables import Section, Table
 from benchsuite.report.templating import filled, write
-from benchsuite.report.words import STATUS_WORDS, counted, joined, pixels, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS, pixels
 from benchsuite.results.store import ANALYSES, Run
 from benchsuite.scenario.titles import fitted
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any, TypeVar
 
-import yaml
-
-from benchsuite.report.columns import CONDITIONS
+from benchsuite.report.columns import CONDITIONS, MEASURES
 from benchsuite.results import machine
 from benchsuite.results.metrics import QUANTITIES, MeasuredCell, measured_cells
 from benchsuite.results.record import Record
@@ -52,12 +48,14 @@ def stated(text: str, values: Iterable[Value]) -> str:
 class _Quantities(dict[str, Value]):
     """Key of `columns.MEASURES` → value of a cell, each worked out when it is first asked for."""
 
-    def __init__(self, measured: MeasuredCell, known: Mapping[str, Value]) -> None:
-        super().__init__(known)
+    def __init__(self, measured: MeasuredCell) -> None:
+        super().__init__()
         self._measured = measured
 
     def __missing__(self, key: str) -> Value:
-        numbers = [QUANTITIES[one].of(self._measured) for one in (key, *(QUANTITIES[key].interval or ()))]
+        row = MEASURES[key]
+        ends = [QUANTITIES[end] for end in row.interval or ()]
+        numbers = [one.of(self._measured) for one in (row, *ends)]
         value = self[key] = Value(*(math.nan if number is None else float(number) for number in numbers))
         return value
 
@@ -73,7 +71,6 @@ class Point:
         settings: condition → value, for every key of `columns.CONDITIONS`; None where it has none.
         subject: what kind of thing it is of: "mixer", "block" or "backbone".
         size: height × width in pixels, by which resolutions are ordered.
-        tokens: of one image, at the stride of the cell; the pixels of a network.
         exact: False where the counter missed operators, so that MACs are a lower bound.
         rounds_s: median seconds per step of each round; round i of two cells of one `session` and
             allocator was one process.
@@ -93,7 +90,6 @@ class Point:
     name: str
     resolution: int | str
     size: tuple[int, int]
-    tokens: int
     kernel: str
     status: str
     exact: bool
@@ -203,7 +199,6 @@ def _point(measured: MeasuredCell) -> Point:
         name=cell.name,
         resolution=size,
         size=cell.resolution,
-        tokens=cell.tokens,
         kernel=cell.kernel,
         status=record.status,
         exact=record.cost is None or record.cost.complete,
@@ -216,20 +211,5 @@ def _point(measured: MeasuredCell) -> Point:
         target=cell.target,
         arguments=dict(sorted(cell.config.items())),
         settings={key: QUANTITIES[key].of(measured) for key in CONDITIONS},
-        metrics=_Quantities(measured, {"published_top1": published_top1(cell.target, cell.config, size)}),
+        metrics=_Quantities(measured),
     )
-
-
-def published_top1(target: str, config: Mapping[str, Any], resolution: int | str) -> Value:
-    """Published ImageNet-1K top-1 accuracy of a network in per cent; missing where none is known.
-
-    A network with other mixers or arguments than its authors' has none.
-    """
-    return MISSING if config else _published().get((target, resolution), MISSING)
-
-
-@cache
-def _published() -> Mapping[tuple[str, int | str], Value]:
-    text = files("benchsuite.report").joinpath("data/published_top1.yaml").read_text(encoding="utf-8")
-    rows = yaml.safe_load(text)
-    return {(row["backbone"], row["resolution"]): Value(row["top1"]) for row in rows if "backbone" in row}

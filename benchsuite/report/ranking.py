@@ -18,9 +18,10 @@ from itertools import combinations, product, takewhile
 
 import numpy as np
 
+from benchsuite.format import joined, rate
 from benchsuite.report.comparable_groups import ComparableGroup
 from benchsuite.report.points import MISSING, Point, Value, counting, grouped, kernels_of, resolutions_of
-from benchsuite.report.words import joined, pixels, rate
+from benchsuite.report.words import pixels
 from benchsuite.stats.evidence import (
     LEAST_ROUNDS,
     Decision,

@@ -8,12 +8,11 @@ from statistics import median
 from typing import Any
 
 from benchsuite.findings.flags import FLAGS
-from benchsuite.format import si
+from benchsuite.format import counted, percentage, si, some, tiny
 from benchsuite.labels import equations
 from benchsuite.report.answer import deciding, failures, main_group
 from benchsuite.report.cells import Cells
 from benchsuite.report.points import Point, names_of
-from benchsuite.report.words import counted, percentage, some, tiny
 from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,8 +84,8 @@ class AxisSweep:
         return self.axis not in SWEPT
 
 
-_Place = Callable[[Point], tuple[str, float, object] | None]
-"""Of a cell on an axis: the name of its line, its value, and what else must be equal; None for no place."""
+_Places = Mapping[str, tuple[str, float, object]]
+"""Cell → its place on an axis: the name of its line, its value, and what else must be equal."""
 
 
 def over_resolution(cells: Sequence[Point]) -> AxisSweep | None:
@@ -107,46 +107,39 @@ def sweeps(cells: Sequence[Point]) -> list[AxisSweep]:
     """Every sweep of a run over another axis: those of cells first, then parameters in alphabetical order."""
     every: list[AxisSweep] = []
     for axis in SWEPT[1:]:
-        every += _over(cells, axis, _condition(axis))
-    for axis, place in _parameters(cells):
-        every += _over(cells, axis, place)
+        values = ((point, point.settings[axis]) for point in cells)
+        places = {p.cell: (p.name, float(value), None) for p, value in values if value is not None}
+        every += _over(cells, axis, places)
+    for axis, places in _parameters(cells):
+        every += _over(cells, axis, places)
     return every
 
 
-def _condition(axis: str) -> _Place:
-    def place(point: Point) -> tuple[str, float, object] | None:
-        value = point.settings[axis]
-        return None if value is None else (point.name, float(value), None)
-
-    return place
-
-
-def _over(cells: Sequence[Point], axis: str, place: _Place) -> list[AxisSweep]:
-    placed = {point.cell: spot for point in cells if (spot := place(point)) is not None}
+def _over(cells: Sequence[Point], axis: str, placed: _Places) -> list[AxisSweep]:
     if len({at for _, at, _ in placed.values()}) < LEAST:
         return []
+
+    def line(point: Point) -> tuple[Any, ...]:
+        name, _, others = placed[point.cell]
+        shape = (point.settings[key] for key in SHAPE if key != axis)
+        return name, point.kernel, point.resolution, others, *shape
+
     every: list[AxisSweep] = []
     groups = split([point for point in cells if point.cell in placed], over=axis)
     for group in groups:
-        lines: dict[tuple[Any, ...], list[Spot]] = {}
-        for point in group.cells:
-            name, at, others = placed[point.cell]
-            shape = tuple(point.settings[key] for key in SHAPE if key != axis)
-            lines.setdefault((name, point.kernel, point.resolution, others, *shape), []).append(
-                Spot(at, point)
-            )
-        kept = tuple(
-            AxisLine(name, kernel, spots[0].point.resolution, tuple(sorted(spots, key=lambda spot: spot.at)))
-            for (name, kernel, *_), spots in lines.items()
-            if len({spot.at for spot in spots}) >= LEAST and any(s.point.throughput.known for s in spots)
-        )
-        if kept:
-            every.append(AxisSweep(axis, group.conditions, group.title if len(groups) > 1 else "", kept))
+        lines = []
+        for (name, kernel, resolution, *_), alike in grouped(group.cells, line).items():
+            spots = sorted((Spot(placed[p.cell][1], p) for p in alike), key=lambda spot: spot.at)
+            if len({spot.at for spot in spots}) >= LEAST and any(p.throughput.known for p in alike):
+                lines.append(AxisLine(name, kernel, resolution, tuple(spots)))
+        if lines:
+            apart = group.title if len(groups) > 1 else ""
+            every.append(AxisSweep(axis, group.conditions, apart, tuple(lines)))
     return every
 
 
-def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Place]]:
-    """Every numeric argument that varies while all others stay, with the place of a cell on it."""
+def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Places]]:
+    """Every numeric argument that varies while all others stay, with the places of cells on it."""
     flat = {point.cell: dict(_flat(point.arguments)) for point in cells}
     values: dict[str, set[float]] = {}
     for arguments in flat.values():
@@ -160,15 +153,20 @@ def _parameters(cells: Sequence[Point]) -> Iterator[tuple[str, _Place]]:
                 others = {key: value for key, value in flat[point.cell].items() if key != path}
                 rows.setdefault((point.target, json.dumps(others, sort_keys=True)), []).append(point)
         leaf = path.rpartition(".")[2]
-        labels = _labels({key: part for key, part in rows.items()
-                          if len({flat[point.cell][path] for point in part}) >= LEAST}, leaf)  # fmt: skip
-        of_cell = {
-            point.cell: (label, float(flat[point.cell][path]), key)
-            for key, label in labels.items()
-            for point in rows[key]
+        courses = {
+            key: part
+            for key, part in rows.items()
+            if len({flat[point.cell][path] for point in part}) >= LEAST
         }
-        if of_cell:
-            yield leaf, lambda point, of_cell=of_cell: of_cell.get(point.cell)  # type: ignore[misc]
+        labels = _labels(courses, leaf)
+        yield (
+            leaf,
+            {
+                point.cell: (labels[key], float(flat[point.cell][path]), key)
+                for key, part in courses.items()
+                for point in part
+            },
+        )
 
 
 def _labels(rows: Mapping[tuple[str, str], Sequence[Point]], leaf: str) -> dict[tuple[str, str], str]:

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
-from benchsuite.format import byte_size, si
+from benchsuite.format import byte_size, counted, joined, rate, scale_of, si, spread
 from benchsuite.labels import noun
 from benchsuite.report import comparison_page, templating
 from benchsuite.report.comparable_groups import describe, settings_of, shared
@@ -18,7 +18,7 @@ from benchsuite.report.history_page import LEAST, named, percent, reasons, secti
 from benchsuite.report.points import Value, grouped
 from benchsuite.report.svg import StyleSheet
 from benchsuite.report.tables import Row, Section, Table, TableCell, table
-from benchsuite.report.words import STATUS_WORDS, counted, joined, rate, scale_of, spread
+from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.store import Run
 from benchsuite.site.contents import Contents, SiteCell, SiteRun, addresses
 from benchsuite.site.pictures import chart, line

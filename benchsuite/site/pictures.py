@@ -10,6 +10,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from benchsuite.findings.history import Series
+from benchsuite.format import counted, scale_of, spread
 from benchsuite.report.cells import read
 from benchsuite.report.comparable_groups import split
 from benchsuite.report.figures import KINDS
@@ -20,7 +21,6 @@ from benchsuite.report.history_page import percent
 from benchsuite.report.points import Point, names_of
 from benchsuite.report.svg import StyleSheet, View, inline
 from benchsuite.report.theme import DARK, LIGHT, looks
-from benchsuite.report.words import counted, scale_of, spread
 from benchsuite.results.store import Run
 
 WIDTH, HEIGHT, EDGE = 160, 36, 4

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from benchsuite.format import si
+from benchsuite.format import joined, si
 from benchsuite.report.canvas import NamedMarks, grid, handle, mark_size
 from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest, one_kernel
 from benchsuite.report.figures.scales import apply, scale, title_of
 from benchsuite.report.points import names_of
-from benchsuite.report.words import joined, pixels
+from benchsuite.report.words import pixels
 from benchsuite.results.metrics import METRICS
 
 LARGEST = 2.2

@@ -8,13 +8,14 @@ from typing import TypeVar
 
 from matplotlib.figure import Figure
 
+from benchsuite.format import counted, joined, some
 from benchsuite.labels import noun
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.figures.layout import Layout
 from benchsuite.report.points import Point, Value, counting, grouped, kernels_of, names_of, resolutions_of
 from benchsuite.report.sweeps import AxisSweep
 from benchsuite.report.theme import MUTED, Look
-from benchsuite.report.words import STATUS_WORDS, counted, joined, places, some
+from benchsuite.report.words import STATUS_WORDS, places
 
 T = TypeVar("T")
 

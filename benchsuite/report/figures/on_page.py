@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from markupsafe import Markup
 
+from benchsuite.format import counted
 from benchsuite.report.answer import main_group
 from benchsuite.report.canvas import Drawing
 from benchsuite.report.cells import Cells
@@ -19,7 +20,6 @@ from benchsuite.report.figures.of_run import draw, request, subjects
 from benchsuite.report.points import Point, kernels_of, names_of
 from benchsuite.report.svg import FigurePart, StyleSheet, View, inline
 from benchsuite.report.sweeps import sweeps
-from benchsuite.report.words import counted
 
 MOST_DRAWN = 400
 """Cells of a run that static figures are written into the page for, a group at a time: they cost 2 kB and 10

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from benchsuite.findings.operator_kinds import OTHER, kind_of_work
-from benchsuite.format import si
-from benchsuite.report.figures.bars import WAITS, Bar, stacked
+from benchsuite.format import joined, si
+from benchsuite.report.figures.bars import WAITS, Parts, stacked
 from benchsuite.report.figures.choose import Drawn, FigureRequest, fullest
 from benchsuite.report.points import Point
-from benchsuite.report.words import joined, pixels
+from benchsuite.report.words import pixels
 from benchsuite.results.machine import LAUNCH_BOUND, launch_bound
 
 WORKS = "device works"
 IDLE, BEYOND, WHOLE = "idle draw", "beyond the idle draw", "idle draw not read"
 MOST_KINDS = 6
-
-Parts = Mapping[str, float]
 
 
 def memory(request: FigureRequest) -> Drawn | None:
@@ -43,19 +41,19 @@ def device(request: FigureRequest) -> Drawn | None:
 
     Cells that wait longest for their wall time come first.
     """
-    bars = []
-    for point in request.chosen:
-        wall, works = point.latency.value, _number(point, "busy_s")
-        if works > 0 and point.latency.known:
-            total = si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "")
-            bars.append(Bar(point, {WORKS: works, WAITS: max(0.0, wall - works)}, total=total))
-    bars.sort(key=lambda bar: bar.parts[WORKS] / bar.point.latency.value)
+    times = [(point, point.latency.value, _number(point, "busy_s")) for point in request.chosen]
+    times = [(point, wall, works) for point, wall, works in times if works > 0 and wall > 0]
+    times.sort(key=lambda item: item[2] / item[1])
+    bars = [(point, {WORKS: works, WAITS: max(0.0, wall - works)}) for point, wall, works in times]
+    totals = [
+        si(wall, "s", 3) + (", launch-bound" if launch_bound(wall, works) else "") for _, wall, works in times
+    ]
     caption = (
         "On the right the wall time of a step. It is launch-bound, and says more of the host, where it is "
         f"more than {LAUNCH_BOUND:g} times as long as the device works."
     )
     axis = "Share of the wall time of a step"
-    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
+    return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True, totals=totals)
 
 
 def operators(request: FigureRequest) -> Drawn | None:
@@ -84,7 +82,7 @@ def operators(request: FigureRequest) -> Drawn | None:
         seconds = {kind: sum(op.seconds for op in found if kind_of_work(op.name) == kind) for kind in kinds}
         if found:  # what the profile does not name is other work
             other = max(0.0, found[0].seconds / found[0].share - sum(seconds.values()))
-            bars.append(Bar(point, {**seconds, OTHER: other}))
+            bars.append((point, {**seconds, OTHER: other}))
     axis = f"Share of the own time of all {what}s"
     return stacked(request, bars, unit="s", axis=axis, caption=caption, share=True)
 
@@ -93,13 +91,10 @@ def _wholes(
     request: FigureRequest, parts_of: Callable[[Point], Parts], unit: str, axis: str, caption: str
 ) -> Drawn | None:
     """Bars of the resolution that most cells have one at, the longest first, each with its total."""
-    cells = [point for point in request.chosen if sum(parts_of(point).values()) > 0]
-    memory = unit == "B"
-    bars = [
-        Bar(p, parts_of(p), _number(p, "peak_reserved_bytes", 0.0) if memory else 0.0) for p in fullest(cells)
-    ]
-    bars.sort(key=lambda bar: -bar.length)
-    at = f"At {pixels(bars[0].point.resolution)}. " if bars else ""
+    cells = fullest([point for point in request.chosen if sum(parts_of(point).values()) > 0])
+    bars = [(point, parts_of(point)) for point in cells]
+    bars.sort(key=lambda bar: -sum(bar[1].values()))
+    at = f"At {pixels(cells[0].resolution)}. " if cells else ""
     return stacked(request, bars, unit=unit, axis=axis, caption=f"{at}{caption}")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchsuite.findings.roof import CACHES, ONE_PRODUCT, UNKNOWN, WINOGRAD, Roof, roof_of
-from benchsuite.format import si
+from benchsuite.format import counted, joined, percentage, si, some
 from benchsuite.report.canvas import NamedMarks, grid, kernel_handles
 from benchsuite.report.figures.choose import Drawn, FigureRequest, faded, too_many
 from benchsuite.report.figures.scales import apply, scale
 from benchsuite.report.points import Point, kernels_of
 from benchsuite.report.theme import MUTED, fills
-from benchsuite.report.words import counted, joined, percentage, pixels, some
+from benchsuite.report.words import pixels
 
 FAR = 10.0
 """Multiple of the ridge beyond which all marks must lie for it to be left out, so that it squeezes none."""

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from benchsuite.format import counted, some
 from benchsuite.labels import noun
 from benchsuite.report import canvas as draw
 from benchsuite.report.canvas import NamedMarks, Panel, grid, mark_size, measure, text_size
@@ -30,7 +31,7 @@ from benchsuite.report.figures.scales import Scale, apply, scale, title_of
 from benchsuite.report.label_places import Box, around, segment
 from benchsuite.report.points import Point, kernels_of, names_of, noise_of, resolutions_of
 from benchsuite.report.theme import MUTED, Look, crossing, fills
-from benchsuite.report.words import counted, pixels, some
+from benchsuite.report.words import pixels
 from benchsuite.results.metrics import METRICS, Metric
 from benchsuite.stats.pareto import pareto_front
 
