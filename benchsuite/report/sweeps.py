@@ -108,8 +108,8 @@ def sweeps(cells: Sequence[Point]) -> list[AxisSweep]:
     every: list[AxisSweep] = []
     for axis in SWEPT[1:]:
         values = ((point, point.settings[axis]) for point in cells)
-        places = {p.cell: (p.name, float(value), None) for p, value in values if value is not None}
-        every += _over(cells, axis, places)
+        placed = {p.cell: (p.name, float(value), None) for p, value in values if value is not None}
+        every += _over(cells, axis, placed)
     for axis, places in _parameters(cells):
         every += _over(cells, axis, places)
     return every
