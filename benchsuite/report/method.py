@@ -13,7 +13,7 @@ from benchsuite.format import counted, joined, sentence, some
 from benchsuite.report import reliability
 from benchsuite.report.differences import machines_of
 from benchsuite.report.machine_table import flat, machine_table
-from benchsuite.report.points import grouped
+from benchsuite.report.reported_cells import grouped
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.record import Record, Timing
 from benchsuite.results.store import Run

@@ -10,7 +10,7 @@ from benchsuite.format import counted, joined
 from benchsuite.report.answer import answer
 from benchsuite.report.cells import read
 from benchsuite.report.method import command
-from benchsuite.report.points import Point, grouped, points
+from benchsuite.report.reported_cells import ReportedCell, grouped, reported_cells
 from benchsuite.results.machine import machine_name
 from benchsuite.results.store import Run
 from benchsuite.text import numbered, slug
@@ -67,14 +67,14 @@ class SiteCell:
         date: when the run began, ISO 8601.
     """
 
-    point: Point
+    cell: ReportedCell
     run: str
     date: str
 
     @property
     def machine(self) -> str:
         """Name of the machine that it was measured on."""
-        return str(self.point.settings["machine"])
+        return str(self.cell.settings["machine"])
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,9 @@ def read_contents(runs: Mapping[str, Run]) -> Contents:
     return Contents(
         runs=tuple(sorted(told, key=lambda one: (one.date, one.name), reverse=True)),
         cells=tuple(
-            SiteCell(point, name, str(run.environment.get("started_at") or ""))
+            SiteCell(cell, name, str(run.environment.get("started_at") or ""))
             for name, run in runs.items()
-            for point in points(run.tried, run.environments)
+            for cell in reported_cells(run.tried, run.environments)
         ),
         series=tuple(history(runs.values())),
     )

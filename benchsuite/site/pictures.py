@@ -18,7 +18,7 @@ from benchsuite.report.figures.choose import FigureRequest
 from benchsuite.report.figures.layout import HALF, PAGE
 from benchsuite.report.figures.of_run import drawings
 from benchsuite.report.history_page import percent
-from benchsuite.report.points import Point, names_of
+from benchsuite.report.reported_cells import ReportedCell, names_of
 from benchsuite.report.svg import StyleSheet, View, inline
 from benchsuite.report.theme import DARK, LIGHT, looks
 from benchsuite.results.store import Run
@@ -41,7 +41,9 @@ def thumbnail(run: Run) -> bytes | None:
     return _file(svg, str(sheet.css())).encode()
 
 
-def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: StyleSheet) -> View | None:
+def chart(
+    own: Sequence[ReportedCell], everyone: Sequence[ReportedCell], key: str, sheet: StyleSheet
+) -> View | None:
     """A mixer over resolution; of one size, its place among all that was measured in the same conditions.
 
     Call it with `theme.applied()`.
@@ -54,7 +56,7 @@ def chart(own: Sequence[Point], everyone: Sequence[Point], key: str, sheet: Styl
     drawing = KINDS["scaling"].draw(FigureRequest(cells, looks(names_of(cells)), PAGE))
     if drawing is None:
         group = next(group.cells for group in split(everyone) if cells[0] in group.cells)
-        beside = [point for point in group if point.resolution == cells[0].resolution]
+        beside = [cell for cell in group if cell.resolution == cells[0].resolution]
         mine = names_of(cells)
         style = looks(names_of(beside)).items()
         told = {name: replace(look, reference=name in mine) for name, look in style}

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import AXES, MEASURES, relative
-from benchsuite.report.points import Point
+from benchsuite.report.reported_cells import ReportedCell
 from benchsuite.report.theme import MARKERS, SERIES
 from benchsuite.report.words import MODE_WORDS
 from benchsuite.results.metrics import METRICS, QUANTITIES, FrameColumn
@@ -40,32 +40,32 @@ def to_table(cells: Cells) -> dict[str, Any]:
         `rows`, the number of rows; `columns`, key → {values, kind, label, unit, ...}. Packing makes repeated
         values short.
     """
-    points = cells.points
+    reported = cells.reported
     ends = [end for metric in METRICS.values() for end in metric.interval or ()]
-    columns = {key: _packed(_values(points, QUANTITIES[key])) for key in (*_PLAIN, *ends)}
-    columns["exact"] = _packed(_values(points, QUANTITIES["macs_exact"]))
-    columns["standing"] = _packed(point.standing for point in points)
+    columns = {key: _packed(_values(reported, QUANTITIES[key])) for key in (*_PLAIN, *ends)}
+    columns["exact"] = _packed(_values(reported, QUANTITIES["macs_exact"]))
+    columns["standing"] = _packed(cell.standing for cell in reported)
     for key, label in AXES.items():
-        column = _packed(_values(points, QUANTITIES[key]), MODE_WORDS if key == "mode" else {})
+        column = _packed(_values(reported, QUANTITIES[key]), MODE_WORDS if key == "mode" else {})
         if any(value is not None for value in column["values"]):
             unit = "px" if "(px)" in label else ""
             columns[key] = column | {"kind": "axis", "label": label.removesuffix(" (px)"), "unit": unit}
-    for key, values in _params(points).items():
+    for key, values in _params(reported).items():
         columns[f"params.{key}"] = _packed(values) | {"kind": "axis", "label": key, "unit": ""}
     for key, row in MEASURES.items():
-        column = _packed(_values(points, row))
+        column = _packed(_values(reported, row))
         if any(column["values"]):
             columns[key] = column | _facts(row, "metric" if key in METRICS else "other")
     if cells.reference is not None:
         facts = _facts(relative(cells.reference), "metric")
-        columns["relative"] = _packed(point.relative.value for point in points) | facts
-        columns["relative_lo"] = _packed(point.relative.lo for point in points)
-        columns["relative_hi"] = _packed(point.relative.hi for point in points)
-    return {"rows": len(points), "columns": columns}
+        columns["relative"] = _packed(cell.relative.value for cell in reported) | facts
+        columns["relative_lo"] = _packed(cell.relative.lo for cell in reported)
+        columns["relative_hi"] = _packed(cell.relative.hi for cell in reported)
+    return {"rows": len(reported), "columns": columns}
 
 
-def _values(points: Iterable[Point], row: FrameColumn) -> Iterator[Any]:
-    return (row.of(point.measured) for point in points)
+def _values(cells: Iterable[ReportedCell], row: FrameColumn) -> Iterator[Any]:
+    return (row.of(cell.measured) for cell in cells)
 
 
 def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
@@ -76,11 +76,11 @@ def _facts(column: FrameColumn, kind: str) -> dict[str, Any]:
     return facts | ({"lo": column.interval[0], "hi": column.interval[1]} if column.interval else {})
 
 
-def _params(points: Sequence[Point]) -> dict[str, list[Any]]:
+def _params(cells: Sequence[ReportedCell]) -> dict[str, list[Any]]:
     """The parameters that a scenario varies; missing for who has no such parameter."""
     plain = [
-        {key: value for key, value in point.arguments.items() if isinstance(value, int | float | str)}
-        for point in points
+        {key: value for key, value in cell.arguments.items() if isinstance(value, int | float | str)}
+        for cell in cells
     ]
     values: dict[str, set[Any]] = {}
     for arguments in plain:

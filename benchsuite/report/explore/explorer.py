@@ -73,13 +73,13 @@ def run_data(cells: Cells, *, key: str, title: str, prefix: str, room: int = emb
     table = to_table(cells)
     table |= {"key": key, "title": title, "prefix": prefix, "repeat": repeat}
     table["settings"] = [
-        {"label": setting.label, "cells": [point.cell for point in setting.cells]}
+        {"label": setting.label, "cells": [cell.id for cell in setting.cells]}
         for setting in numbers.settings(cells)
     ]
     return RunData(
         table=table,
         names=cells.names,
-        heading=noun(point.subject for point in cells.points).heading,
+        heading=noun(cell.subject for cell in cells.reported).heading,
         embedded=embed.embed(cells.run, key, title, room),
         texts=embed.pack(_texts(cells)),
         repeat=repeat,
@@ -88,7 +88,7 @@ def run_data(cells: Cells, *, key: str, title: str, prefix: str, room: int = emb
 
 def _texts(cells: Cells) -> list[dict[str, str]]:
     """The table of every setting as Markdown and LaTeX, in the order of the settings; none of a large run."""
-    if len(cells.points) > numbers.MOST_ROWS:
+    if len(cells.reported) > numbers.MOST_ROWS:
         return []
     tables = [numbers.of_settings(cells, [setting]) for setting in numbers.settings(cells)]
     return [{"markdown": to_markdown(table), "latex": to_latex(table)} for table in tables]

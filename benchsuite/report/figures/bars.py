@@ -10,7 +10,7 @@ from benchsuite.findings.operator_kinds import OTHER
 from benchsuite.format import byte_size, counted, scale_of, si
 from benchsuite.report.canvas import Panel, grid, handle, label_rows, text, text_size, widest
 from benchsuite.report.figures.choose import Drawn, FigureRequest, setting_labels
-from benchsuite.report.points import Point
+from benchsuite.report.reported_cells import ReportedCell
 from benchsuite.report.theme import GRID, INK, MUTED, PAPER, SERIES
 
 MOST_ROWS = 24
@@ -21,7 +21,7 @@ _GREY = {OTHER: MUTED, WAITS: GRID}
 
 Parts = Mapping[str, float]
 """Name of a part of a cell → its size."""
-Bar = tuple[Point, Parts]
+Bar = tuple[ReportedCell, Parts]
 """A cell and its parts in order, in one unit."""
 
 
@@ -53,13 +53,13 @@ def stacked(
     if len(drawn) < len(bars):
         caption += f" The first {len(drawn)} of {counted(len(bars), 'cell')}."
     colors = _colors(parts)
-    known = [point.metrics["peak_reserved_bytes"] for point in cells] if unit == "B" else []
+    known = [cell.metrics["peak_reserved_bytes"] for cell in cells] if unit == "B" else []
     reserved = max((value.value for value in known if value.known), default=0.0)
     marked = 0 < reserved <= FARTHEST_MARK * max(lengths)
     if reserved and not marked:
         caption += f" Too far out to be marked: {RESERVED}."
     handles = [handle(part, "s", color) for part, color in colors.items()]
-    labels = setting_labels(cells, [request.looks[point.name].label for point in cells])
+    labels = setting_labels(cells, [request.looks[cell.name].label for cell in cells])
     totals = totals[: len(drawn)] or [
         byte_size(one, 3) if unit == "B" else si(one, unit, 3) for one in lengths
     ]
@@ -121,14 +121,14 @@ def _bar(
         inside: write the share of each part into it, where it has room.
     """
     height, middle = (0.4, level + 0.2) if narrow else (0.72, float(level))
-    (point, parts), start = bar, 0.0
+    (cell, parts), start = bar, 0.0
     for part, color in colors.items():
         size = parts.get(part, 0.0) / whole
         if size > 0:
             pieces = panel.ax.barh(
                 middle, size, left=start, height=height, color=color, edgecolor=PAPER, linewidth=0.5
             )
-            pieces[0].set_gid(f"cell:{point.cell}")
+            pieces[0].set_gid(f"cell:{cell.id}")
         if inside and size * panel.width >= 26 and color != GRID:
             panel.ax.text(
                 start + size / 2, level, f"{100 * size:.0f} %", color=PAPER, fontsize=text_size() - 0.5,

@@ -1,4 +1,4 @@
-"""The cells of a run as typed points, made once: what figures, sentences and tables read."""
+"""The cells of a run as a report sees them, made once: what figures, sentences and tables read."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Quantities(dict[str, Value]):
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ReportedCell:
     """One cell.
 
     Attributes:
@@ -85,7 +85,7 @@ class Point:
     """
 
     measured: MeasuredCell
-    cell: str
+    id: str
     subject: str
     name: str
     resolution: int | str
@@ -129,34 +129,34 @@ class Point:
         return self.metrics["published_top1"].value
 
 
-def points(
+def reported_cells(
     records: Iterable[Record], environments: Mapping[int, Mapping[str, Any]] | None = None
-) -> list[Point]:
+) -> list[ReportedCell]:
     """The cells of these records, in order; `environments` has the machine of each session."""
-    return [_point(measured) for measured in measured_cells(records, environments)]
+    return [_reported(measured) for measured in measured_cells(records, environments)]
 
 
-def setting_of(point: Point) -> tuple[Any, ...]:
+def setting_of(cell: ReportedCell) -> tuple[Any, ...]:
     """All that cells of one run have in common that differ in the mixer only."""
-    return (point.resolution, point.kernel, *point.settings.values())
+    return (cell.resolution, cell.kernel, *cell.settings.values())
 
 
-def besides_protocol(point: Point) -> tuple[Any, ...]:
+def besides_protocol(cell: ReportedCell) -> tuple[Any, ...]:
     """All that the same cell has in common under several timing protocols."""
-    others = (value for key, value in point.settings.items() if key != "protocol")
-    return (point.name, point.resolution, point.kernel, *others)
+    others = (value for key, value in cell.settings.items() if key != "protocol")
+    return (cell.name, cell.resolution, cell.kernel, *others)
 
 
-def resolutions_of(cells: Iterable[Point]) -> list[int | str]:
+def resolutions_of(cells: Iterable[ReportedCell]) -> list[int | str]:
     """Distinct resolutions by area, then height."""
-    sizes = {point.resolution: point.size for point in cells}
+    sizes = {cell.resolution: cell.size for cell in cells}
     return sorted(sizes, key=lambda key: (math.prod(sizes[key]), sizes[key]))
 
 
-def kernels_of(cells: Iterable[Point]) -> list[str]:
+def kernels_of(cells: Iterable[ReportedCell]) -> list[str]:
     """Distinct kernels, math first."""
     order = ("math", "sdpa", "flash", "mem_efficient", "cudnn", "flex")
-    kernels = {point.kernel for point in cells}
+    kernels = {cell.kernel for cell in cells}
     return sorted(kernels, key=lambda key: (order.index(key) if key in order else len(order), key))
 
 
@@ -168,33 +168,33 @@ def grouped(items: Iterable[_Item], key: Callable[[_Item], _Key]) -> dict[_Key, 
     return found
 
 
-def names_of(cells: Iterable[Point]) -> list[str]:
+def names_of(cells: Iterable[ReportedCell]) -> list[str]:
     """Distinct names in order of appearance."""
-    return list(dict.fromkeys(point.name for point in cells))
+    return list(dict.fromkeys(cell.name for cell in cells))
 
 
-def noise_of(cells: Iterable[Point]) -> float:
+def noise_of(cells: Iterable[ReportedCell]) -> float:
     """Largest noise floor of the machines of these cells, as a share; 0 where none is known."""
     return max((p.noise for p in cells if not math.isnan(p.noise)), default=0.0)
 
 
-def counting(cells: Sequence[Point], kernel: str) -> list[Point]:
+def counting(cells: Sequence[ReportedCell], kernel: str) -> list[ReportedCell]:
     """The cells that count under a kernel: its own, and those of names that have nothing to fuse.
 
     A mixer without attention runs on "math" alone; it is the same layer whatever kernel the others use.
     """
-    fused = {point.name for point in cells if point.kernel != "math"}
-    return [point for point in cells if point.kernel == kernel or point.name not in fused]
+    fused = {cell.name for cell in cells if cell.kernel != "math"}
+    return [cell for cell in cells if cell.kernel == kernel or cell.name not in fused]
 
 
-def _point(measured: MeasuredCell) -> Point:
+def _reported(measured: MeasuredCell) -> ReportedCell:
     record, cell = measured.record, measured.record.cell
     height, width = cell.resolution
     size = height if height == width else f"{height}x{width}"
     rounds = round_medians(measured.timing) if measured.timing else ()
-    return Point(
+    return ReportedCell(
         measured=measured,
-        cell=record.id,
+        id=record.id,
         subject=cell.subject,
         name=cell.name,
         resolution=size,
