@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from statistics import fmean
 
 from markupsafe import Markup
 
@@ -95,7 +96,7 @@ def line(series: Series) -> Markup:
     places = [step.at for step in series.trend.steps]
     ends = [0, *places, len(logs)]
     levels = "".join(
-        f'<polyline class="level" points="{at(a, _mean(logs[a:b]))} {at(b - 1, _mean(logs[a:b]))}"/>'
+        f'<polyline class="level" points="{at(a, fmean(logs[a:b]))} {at(b - 1, fmean(logs[a:b]))}"/>'
         for a, b in pairwise(ends)
         if places
     )
@@ -118,7 +119,3 @@ def _label(series: Series) -> str:
     text = f"{counted(len(times), 'run')}, {ends}{spread(max(times), math.nan, math.nan, factor, unit)}"
     steps = [f"{percent(shift.step.size)} at {shift.revisions}" for shift in series.shifts]
     return "; ".join([text, *steps])
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

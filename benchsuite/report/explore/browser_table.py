@@ -9,7 +9,7 @@ from typing import Any
 from benchsuite.report.cells import Cells
 from benchsuite.report.columns import AXES, MEASURES, relative
 from benchsuite.report.reported_cells import ReportedCell
-from benchsuite.report.theme import MARKERS, SERIES
+from benchsuite.report.theme import SERIES, looks
 from benchsuite.report.words import MODE_WORDS
 from benchsuite.results.metrics import METRICS, QUANTITIES, FrameColumn
 
@@ -26,10 +26,9 @@ _SYMBOLS = {
 
 
 def looks_of(names: Sequence[str]) -> dict[str, list[Any]]:
-    """Name → [number of its colour, symbol], as `theme.looks` gives them to the figures."""
+    """Name → [number of its colour, symbol], as in the figures."""
     return {
-        name: [number % len(SERIES) + 1, _SYMBOLS[MARKERS[number % len(MARKERS)]]]
-        for number, name in enumerate(names)
+        name: [SERIES.index(look.color) + 1, _SYMBOLS[look.marker]] for name, look in looks(names).items()
     }
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
-
 from benchsuite.findings.operator_kinds import OTHER
 from benchsuite.format import byte_size, counted, scale_of, si
 from benchsuite.report.canvas import Panel, grid, handle, label_rows, text, text_size, widest
@@ -82,8 +80,7 @@ def stacked(
         if marked and known[level].value > 0:
             panel.ax.plot([known[level].value / factor], [level], linestyle="none", marker="|", color=INK)
     if share:
-        panel.ax.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-        panel.ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+        panel.ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     longest = max(*lengths, reserved if marked else 0.0) / factor
     panel.ax.set_xlim(0, 1 if share else 1.02 * longest)
     return figure, caption
@@ -102,7 +99,7 @@ def _name_rows(panel: Panel, labels: Sequence[str], totals: Sequence[str], *, be
     label_rows(panel.ax, labels)
     panel.ax.grid(visible=False, axis="y")
     if not beside:
-        panel.ax.yaxis.set_major_locator(NullLocator())
+        panel.ax.set_yticks([])
     for level, (label, total) in enumerate(zip(labels, totals, strict=True)):
         y = panel.height * (1 - (level + (0.5 if beside else 0.24)) / len(labels))
         if beside:
