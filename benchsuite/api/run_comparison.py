@@ -59,7 +59,9 @@ class RunComparison:
         from benchsuite.api.notebook import fragment
 
         page = self.page
-        return fragment(page.title, [*page.headlines, page.answer, page.summary, page.caveat], sections=page.sections)
+        return fragment(
+            page.title, [*page.headlines, page.answer, page.summary, page.caveat], sections=page.sections
+        )
 
 
 def compare(*runs: str | Path | Results) -> RunComparison:

@@ -25,8 +25,10 @@ from benchsuite.scenario.titles import fitted
 
 
 def answer(cells: Cells) -> list[str]:
-    """Headline and sentences about a run: its protocols if it compares them, a parameter if it varies one, else
-    its largest group. The headline is missing where nothing can be compared."""
+    """Headline and sentences about a run; the headline is missing where nothing can be compared.
+
+    They are about its protocols if it compares them, a parameter if it varies one, else its largest group.
+    """
     if not cells.points:
         return ["The run holds no records."]
     machines = {point.settings["machine"] for point in cells.points}

@@ -1,8 +1,8 @@
-"""The headline of a page: the answer to its question with its number, in 14 words where the names allow it.
+"""The headline of a page: the answer to its question with its number, in 14 words where names allow it.
 
-Three questions are answered by Yes, No or Undecided: "Is NAME the fastest …?", "Is NAME faster than OTHER …?"
-(all others where it names none), and "Is … with the fewest MACs the fastest?". Otherwise the words "grow",
-"cost" and "beat" choose between growth, variants and a count against the reference; else it names the fastest.
+Three questions are answered by Yes, No or Undecided: "Is NAME the fastest …?", "Is NAME faster than …?" (all
+others where it names none), "Is … with the fewest MACs the fastest?". Otherwise "grow", "cost" and "beat" ask
+for growth, variants and a count against the reference; else the headline names the fastest.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from benchsuite.labels import noun
 from benchsuite.report.answer_costs import grown
 from benchsuite.report.answer_speed import variants_of
 from benchsuite.report.answer_yes_no import at, between, is_faster, is_fastest, is_fewest, multiple, shortest
-from benchsuite.report.points import Point, grouped, names_of
+from benchsuite.report.points import grouped, names_of
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, places, sentence, times
-from benchsuite.stats.evidence import Decision
+from benchsuite.stats.evidence import Decision, Side
 
 _FASTEST = re.compile(r"(?:Is|Are) (.+) (?:the )?fastest\b")
 _FASTER = re.compile(r"(?:Is|Are) (.+) faster\b(.*)")
+_MULTIPLES: Mapping[Side, tuple[str, str, str]] = {
+    "below": ("slower", "take", "long"),
+    "above": ("faster", "are", "fast"),
+}
 _FEWEST = re.compile(r"(?:Is|Are|Does|Do) .*fewest (?:MACs|multiply–adds).* fastest\b")
 
 
@@ -42,9 +46,9 @@ def headline(fields: Sequence[Ranking], reference: str | None, question: str) ->
     elif _FEWEST.match(question):
         found = is_fewest(fields)
     elif "grow" in question:
-        found = _growth(own)
+        found = _growth(own, memory="memory" in question)
     elif "cost" in question:
-        found = _variants(own, reference) or _beside(own, reference)
+        found = _cost(own, reference)
     elif "beat" in question:
         found = _beside(own, reference)
     return sentence(found or _fastest(fields, reference))
@@ -57,101 +61,115 @@ def _names_in(question: str, fields: Sequence[Ranking]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _growth(fields: Sequence[Ranking]) -> str:
-    """Growth of time from the smallest to the largest resolution, of those that grow least and most."""
+def _growth(fields: Sequence[Ranking], *, memory: bool) -> str:
+    """Growth from the smallest to the largest resolution: of time, of those that grow least and most, or of
+    time and memory."""
     found = grown(fields, "latency_s")
     if len(fields) < 2 or not found:
         return ""
     (low, least), (high, most) = (pick((ratio, name) for name, ratio in found.items()) for pick in (min, max))
     first, last = (places([one.resolution]) for one in (fields[0], fields[-1]))
-    start = f"From {first.removesuffix(' px')} to {last} time grows"
-    if len(found) == 1:
-        return f"{start} {times(low)} times"
+    span = f"rom {first.removesuffix(' px')} to {last}"
+    bytes_ = grown(fields, "peak_memory_bytes") if memory else {}
+    also = f", peak memory {between(list(bytes_.values()))} times" if bytes_ else ""
+    whole = f"Time grows {between([low, high])} times f{span}{also}"
+    if also or len(found) == 1:
+        return whole
+    return shortest(f"F{span} time grows {times(low)} times ({least}) to {times(high)} times ({most})", whole)
+
+
+def _cost(fields: Sequence[Ranking], reference: str | None) -> str:
+    """How many variants are slower and faster than what they vary; without two, all beside the reference."""
+    one = max(reversed(fields), key=lambda ranking: len(variants_of(ranking, reference)))
+    pairs = variants_of(one, reference)
+    if len(pairs) > 1:
+        return _slower_and_faster([one.order.between(*pair) for pair in pairs], "variants", "")
+    one = max(reversed(fields), key=lambda ranking: len(ranking.cells))
+    if (base := one.named(reference)) is None or len(one.cells) < 3:
+        return ""
+    found = [one.order.between(point, base) for point in one.cells if point is not base]
+    return _slower_and_faster(found, noun(point.subject for point in one.cells).plural, base.name)
+
+
+def _slower_and_faster(found: Sequence[Decision], called: str, base: str) -> str:
+    """Counts of these speeds over those of `base`, or each over its own where that is empty."""
+    sides = grouped(found, lambda each: each.side)
+    level = len(found) - sum(len(sides.get(side, ())) for side in _MULTIPLES)
+    parts = []
+    for side, (word, verb, adverb) in _MULTIPLES.items():
+        gain = between([max(each.ratio, 1 / each.ratio) for each in sides.get(side, ())] or [1.0])
+        if len(sides.get(side, ())) == len(found):
+            who = "Both" if len(found) == 2 else f"All {len(found)}"
+            return f"{who} {called} {verb} {gain} times as {adverb}{f' as {base}' if base else ''}"
+        parts += [f"{len(sides[side])} {word} ({gain} times)"] if side in sides else []
+    start = f"Of {len(found)} {called} "
     return shortest(
-        f"{start} {times(low)} times ({least}) to {times(high)} times ({most})",
-        f"{start} {times(low)}–{times(high)} times",
+        *(
+            start + joined([*parts, *([f"{level} {text}"] if level else [])])
+            for text in (f"not significantly different{f' from {base}' if base else ''}", "neither")
+        )
     )
 
 
-def _variants(fields: Sequence[Ranking], reference: str | None) -> str:
-    """How many variants are slower and faster than what they vary; empty where there are not two."""
-    one = max(reversed(fields), key=lambda ranking: len(variants_of(ranking, reference)))
-    pairs = variants_of(one, reference)
-    if len(pairs) < 2:
-        return ""
-    found = grouped((one.order.between(*pair) for pair in pairs), lambda each: each.side)
-    told = [(found[side], word) for side, word in (("below", "slower"), ("above", "faster")) if side in found]
-    parts = [f"{len(same)} {word} ({between([_more(each.ratio) for each in same])} times)" for same, word in told]
-    level = len(pairs) - sum(len(same) for same, _ in told)
-    if len(told) == 1 and not level:
-        return f"All {len(pairs)} variants are {parts[0].partition(' ')[2]}"
-    return f"Of {len(pairs)} variants {joined([*parts, *([f'{level} not significantly different'] if level else [])])}"
-
-
-def _more(ratio: float) -> float:
-    return max(ratio, 1 / ratio)
-
-
 def _beside(fields: Sequence[Ranking], reference: str | None) -> str:
-    """How many are faster and slower than the reference, at the largest resolution of most cells."""
+    """How many beat the reference, at the largest resolution of those with most cells."""
     known = [one for one in fields if one.named(reference)]
     if not known:
         return ""
     one = max(reversed(known), key=lambda ranking: len(ranking.cells))
-    others = [point for point in one.cells if point.name != reference]
-    sides = _sides(one, others, reference)
-    called = noun(point.subject for point in one.cells).plural
-    first = joined(names_of(one.leaders), "or")
-    of = f"of {len(others)} {called}"
-    if not sides["above"]:
-        slower = f"{len(sides['below'])} are slower" if sides["below"] else "none is slower"
-        return f"None {of} is significantly faster than {reference}; {slower}"
-    lead = times(sides["above"][0].ratio)
+    found = [
+        one.order.between(p, base) for p in one.cells if (base := one.named(reference)) and p is not base
+    ]
+    faster, slower = (sum(each.side == side for each in found) for side in ("above", "below"))
+    of = f"of {len(found)} {noun(point.subject for point in one.cells).plural}"
+    if not faster:
+        return f"None {of} is significantly faster than {reference}, {slower or 'none'} slower"
+    start = f"{faster} {of} {'beats' if faster == 1 else 'beat'} {reference}"
+    lead = f"{times(found[0].ratio)} times {reference}"
     return shortest(
-        f"{len(sides['above'])} {of} beat {reference}; fastest: {first}, {lead} times {reference}",
-        f"{len(sides['above'])} {of} beat {reference}, the fastest by {lead} times",
+        f"{start}; fastest: {joined(names_of(one.leaders), 'or')}, {lead}", f"{start}, at most {lead}"
     )
 
 
-def _sides(one: Ranking, others: Sequence[Point], reference: str | None) -> Mapping[str, Sequence[Decision]]:
-    """Side → decisions on the speeds of these over that of the reference, the fastest first."""
-    base = one.named(reference)
-    found = grouped((one.order.between(other, base) for other in others if base), lambda each: each.side)
-    return {side: found.get(side, []) for side in ("above", "below", "same", "undecided")}
-
-
 def _fastest(fields: Sequence[Ranking], reference: str | None) -> str:
-    """Who is fastest where, on the first kernel; which that is where another kernel has other winners."""
+    """Who is fastest where, on the first kernel; that is named where another kernel has other winners."""
     own = [one for one in fields if one.kernel == fields[0].kernel]
-    who = grouped(own, lambda one: (joined(names_of(one.leaders), "or"), bool(one.open)))
     there = {one.resolution: set(names_of(one.leaders)) for one in own}
     moved = any(set(names_of(one.leaders)) != there.get(one.resolution) for one in fields)
     kernel = f" ({own[0].kernel})" if moved else ""
-    if len(who) > 1:
-        parts = [f"{names}{' (undecided)' if doubt else ''} {at(shared, own)}" for (names, doubt), shared in who.items()]
-        return shortest(
-            f"Fastest: {', '.join(parts)}{kernel}",
-            f"{len(who)} different ones are fastest; {at(own[-1:], own)} {parts[-1].partition(' at ')[0]}",
-            f"The fastest differs between {len(own)} resolutions{kernel}",
-        )
-    ((names, doubt),) = who
-    where = f"{at(own, own)}{kernel}"
+    who = grouped(
+        own, lambda one: f"{joined(names_of(one.leaders), 'or')}{' (undecided)' if one.open else ''}"
+    )
+    if len(who) == 1:
+        return _one_outcome(own, kernel, reference)
+    parts = [f"{names} {at(shared, own)}" for names, shared in who.items()]
+    last = next(names for names, shared in who.items() if own[-1] in shared)
+    return shortest(
+        f"Fastest: {', '.join(parts)}{kernel}",
+        f"The fastest changes with resolution: {last} {at(own[-1:], own)}{kernel}",
+        f"The fastest changes over {len(own)} resolutions{kernel}",
+    )
+
+
+def _one_outcome(own: Sequence[Ranking], kernel: str, reference: str | None) -> str:
+    """The same leaders at every resolution: one, several that are equally fast, or undecided ones."""
     leaders = names_of(own[0].leaders)
-    if doubt:
+    where = f"{at(own, own)}{kernel}"
+    if own[0].open:
+        told = f"may be the fastest {where}"
         return shortest(
-            f"Undecided: {names} may be the fastest {where}",
-            f"Undecided: each of {len(leaders)} may be the fastest {where}",
+            f"Undecided: {joined(leaders, 'or')} {told}", f"Undecided: each of {len(leaders)} {told}"
         )
     if len(leaders) > 1:
-        return shortest(
-            f"{joined(leaders)} are equally fast {where}", f"{len(leaders)} are equally fast {where}"
-        )
+        told = f"are equally fast {where}"
+        return shortest(f"{joined(leaders)} {told}", f"{len(leaders)} {told}")
     held = reference if reference not in leaders and all(one.named(reference) for one in own) else None
     rivals = [one.named(held) or one.cells[1] for one in own]
     lead = multiple([one.order.between(one.cells[0], rival) for one, rival in zip(own, rivals, strict=True)])
     beside = names_of(rivals)
+    told = f"{lead} {beside[0] if len(beside) == 1 else 'the runner-up'}"
     return shortest(
-        f"{names} is the fastest {where}: {lead} {beside[0] if len(beside) == 1 else 'the runner-up'}",
-        f"{names} is the fastest: {lead} {beside[0] if len(beside) == 1 else 'the runner-up'}",
-        f"{names} is the fastest{kernel}",
+        f"{leaders[0]} is the fastest {where}: {told}",
+        f"{leaders[0]} is the fastest{kernel}: {told}",
+        f"{leaders[0]} is the fastest{kernel}",
     )

@@ -53,15 +53,15 @@ def predicted(fields: Sequence[Ranking]) -> str:
 
 def _meaning(ranking: Ranking) -> str:
     """Whether those with the fewest MACs are fastest, as a key of `_MEANT`."""
-    cheapest, leaders = cheapest(ranking), ranking.leaders
-    ahead = [point for point in leaders if point in cheapest]
-    if len(cheapest) == len(ranking.cells):
+    least, leaders = cheapest(ranking), ranking.leaders
+    ahead = [point for point in leaders if point in least]
+    if len(least) == len(ranking.cells):
         return "all"
     if not ahead:
         return "slower"
     if len(ahead) < len(leaders) and ranking.open:
         return "perhaps"
-    return "fastest" if len(cheapest) == 1 else "among"
+    return "fastest" if len(least) == 1 else "among"
 
 
 def cheapest(ranking: Ranking) -> list[Point]:

@@ -138,14 +138,9 @@ def of_parameter(cells: Cells, question: str = "") -> list[str]:
     title = argument(axis)
     fused = " ".join(text for kernel in others if (text := _fused(title, kernel, own, judged)))
     start = f"With the {first} kernel, " if fused.startswith("With") else ""
-    texts = [
-        _headline(title, own, question),
-        start + _fastest(title, own),
-        _of_others(title, own),
-        _follows(title, own),
-        fused,
-    ]
-    return [f"{text[0].upper()}{text[1:]}" for text in texts if text]
+    texts = [start + _fastest(title, own), _of_others(title, own), _follows(title, own), fused]
+    told = [f"{text[0].upper()}{text[1:]}" for text in texts if text]
+    return [_headline(title, own, question), *told]
 
 
 def _headline(title: str, own: Sequence[_Best], question: str) -> str:
@@ -167,7 +162,7 @@ def _headline(title: str, own: Sequence[_Best], question: str) -> str:
 
 
 def _stays_large(mine: Sequence[_Best]) -> str:
-    """No where the fastest value falls as images grow, Yes where all that may be fastest lie in the upper half."""
+    """No where the fastest value falls as images grow, Yes where all of them are in the upper half."""
     if _way([best.values for best in mine]) == "large":
         return "No: "
     known = [spot.at for best in mine for spot in best.line.known]

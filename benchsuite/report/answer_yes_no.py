@@ -48,9 +48,7 @@ def _outcome(one: Ranking, name: str) -> str:
     return "open" if own not in leaders or one.open else "shared"
 
 
-def _not_fastest(
-    name: str, mine: Sequence[Ranking], won: Sequence[Ranking], lost: Sequence[Ranking]
-) -> str:
+def _not_fastest(name: str, mine: Sequence[Ranking], won: Sequence[Ranking], lost: Sequence[Ranking]) -> str:
     lead = multiple([one.order.between(one.leaders[0], own) for one in lost if (own := one.named(name))])
     counts = f"No: in {len(won)} of {len(mine)} settings; in {len(lost)} another is faster, {lead}"
     winners = {joined(names_of(one.leaders), "or") for one in lost}
@@ -60,7 +58,7 @@ def _not_fastest(
     first = winners.pop()
     if not won:
         return shortest(f"No: {first} is, {lead} as fast as {name}", counts)
-    return shortest(f"No: {name} only {at(won, mine)}; {at(lost, mine)} {first}, {lead} {name}", counts)
+    return shortest(f"No: only {at(won, mine)}; {at(lost, mine)} {first} is faster ({lead})", counts)
 
 
 def is_faster(name: str, rivals: Sequence[str], fields: Sequence[Ranking]) -> str:
@@ -90,9 +88,7 @@ def is_faster(name: str, rivals: Sequence[str], fields: Sequence[Ranking]) -> st
 
 
 def _slower(name: str, above: Sequence[_Pair], below: Sequence[_Pair], number: int) -> str:
-    losses = multiple(
-        [one.order.between(other, own) for one, other, _ in below if (own := one.named(name))]
-    )
+    losses = multiple([one.order.between(other, own) for one, other, _ in below if (own := one.named(name))])
     first = names_of(other for _, other, _ in below)
     counts = f"No: faster in {len(above)} of {number} comparisons, slower in {len(below)} ({losses})"
     only = len(first) == 1 and not above
@@ -100,17 +96,23 @@ def _slower(name: str, above: Sequence[_Pair], below: Sequence[_Pair], number: i
 
 
 def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: Sequence[Ranking]) -> str:
-    kernels = list(dict.fromkeys(one.kernel for one, _, _ in level))
-    where = f" with {kernels[0]}" if len(kernels) == 1 < len({one.kernel for one in fields}) else ""
-    names = joined(names_of(other for _, other, _ in level))
-    return shortest(
-        f"Yes, {gains}; no significant difference only from {names}{where}",
-        f"Yes in {len(above)} of {len(above) + len(level)} comparisons ({gains}); the others are undecided",
+    """Faster than some, and of others not surely: those of one kernel, or everywhere the same."""
+    kernels = {one.kernel for one, _, _ in level}
+    ahead, near = (names_of(other for _, other, _ in pairs) for pairs in (above, level))
+    counts = (
+        f"Partly: in {len(above)} of {len(above) + len(level)} comparisons ({gains}); elsewhere undecided"
     )
+    if not set(ahead) & set(near):
+        told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
+        return shortest(told, counts)
+    if len(kernels) == 1 < len({one.kernel for one in fields}):
+        told = f"Yes, {gains}; no significant difference only from {joined(near)} with {kernels.pop()}"
+        return shortest(told, counts)
+    return counts
 
 
 def is_fewest(fields: Sequence[Ranking]) -> str:
-    """Whether the cell with the fewest MACs is the fastest, setting by setting; empty where all need the same."""
+    """Whether the cell with the fewest MACs is the fastest, setting by setting; empty where all are equal."""
     judged = [one for one in fields if len({point.macs for point in one.countable}) > 1]
     outcomes = grouped(judged, _fewest)
     yes, no = outcomes.get("yes", []), outcomes.get("no", [])
@@ -137,7 +139,7 @@ def _fewest(one: Ranking) -> str:
     least, leaders = cheapest(one), one.leaders
     if all(one.order.faster(leaders[0], point) for point in least):
         return "no"
-    return "yes" if set(leaders) <= set(least) else "open"
+    return "yes" if all(point in least for point in leaders) else "open"
 
 
 def shortest(*texts: str) -> str:

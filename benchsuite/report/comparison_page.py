@@ -86,7 +86,11 @@ def _headline(found: Comparison, run: ComparedRun) -> str:
         return f"{letter} is faster than A in {faster} of {where} and slower in {slower}."
     if not decisions:
         return f"No time of {letter} can be compared with A: {where} in both."
-    told = "No difference found" if any(not math.isnan(one.lo) for one in decisions) else "No difference can be told"
+    told = (
+        "No difference found"
+        if any(not math.isnan(one.lo) for one in decisions)
+        else "No difference can be told"
+    )
     ends = (min(one.ratio for one in decisions), max(one.ratio for one in decisions))
     words = "–".join(dict.fromkeys(f"{ratio:.2f}" for ratio in ends))
     return f"{told} in {where}: {letter} took {words} times as long."

@@ -42,9 +42,9 @@ def test_over_resolutions_it_says_where_it_is_not() -> None:
     ours = [*race(10, 12), *sized(40, 60, resolution=448)]
     assert headed(FASTEST, ours) == "Yes: 1.20–1.50 times as fast as b."
     theirs = [*race(10, 12), *sized(60, 40, resolution=448)]
-    assert headed(FASTEST, theirs) == "No: a only at 224 px; at 448 px b, 1.50 times a."
+    assert headed(FASTEST, theirs) == "No: only at 224 px; at 448 px b is faster (1.50 times)."
     larger = [*theirs, *sized(90, 45, resolution=672)]
-    assert headed(FASTEST, larger) == "No: a only at 224 px; from 448 px b, 1.50–2.00 times a."
+    assert headed(FASTEST, larger) == "No: only at 224 px; from 448 px b is faster (1.50–2.00 times)."
     back = [*larger, *sized(90, 99, resolution=896)]
     assert headed(FASTEST, back) == "No: in 2 of 4 settings; in 2 another is faster, 1.50–2.00 times."
     open_ = [*race(10, 12), *sized(40, 40.02, resolution=448)]
@@ -68,12 +68,10 @@ FASTER = "Is a faster than b and c?"
 
 def test_faster_than_others_needs_every_pair() -> None:
     assert headed(FASTER, race(10, 12, 15)) == "Yes: 1.20–1.50 times as fast as the other 2."
-    assert headed(FASTER, race(12, 10, 15)) == (
-        "No: faster in 1 of 2 comparisons, slower in 1 (1.20 times)."
-    )
+    assert headed(FASTER, race(12, 10, 15)) == ("No: faster in 1 of 2 comparisons, slower in 1 (1.20 times).")
     assert headed("Is a faster than b?", race(12, 10, 15)) == "No: b is 1.20 times as fast as a."
     assert headed(FASTER, race(10, 10.02, 15)) == (
-        "Yes, 1.50 times; no significant difference only from b."
+        "Partly: 1.50 times as fast as c; no significant difference from b."
     )
     assert headed("Is a faster than b?", race(10, 10.02, 15)) == (
         "Undecided: it does not differ significantly from b."
@@ -81,6 +79,13 @@ def test_faster_than_others_needs_every_pair() -> None:
     near = race(10, 10.02, 15, noise=0.001)
     assert headed("Is a faster than b?", near, noise=0.02) == (
         "No: it is as fast as b, within the noise floor."
+    )
+
+
+def test_what_changes_between_resolutions_is_counted() -> None:
+    records = [*race(10, 10.02), *sized(40, 60, resolution=448)]
+    assert headed("Is a faster than b?", records) == (
+        "Partly: in 1 of 2 comparisons (1.50 times); elsewhere undecided."
     )
 
 
@@ -116,7 +121,7 @@ def test_a_count_against_the_reference() -> None:
     question = "Which mixers beat d in speed?"
     assert headed(question, records, "d") == "2 of 4 mixers beat d; fastest: a, 1.50 times d."
     assert headed(question, race(30, 20, 16, 15), "d") == (
-        "None of 3 mixers is significantly faster than d; 3 are slower."
+        "None of 3 mixers is significantly faster than d, 3 slower."
     )
 
 
@@ -125,6 +130,10 @@ def test_growth_names_who_grows_least_and_most() -> None:
     question = "How does time grow?"
     assert headed(question, records) == "From 224 to 448 px time grows 4.00 times (a) to 9.00 times (b)."
     assert headed(question, race(10, 12)) == "a is the fastest at 224 px: 1.20 times b."
+    both = [*race(10, 10, memory=100), *sized(40, 90, resolution=448, memory=300)]
+    assert headed("How do time and memory grow?", both) == (
+        "Time grows 4.00–9.00 times from 224 to 448 px, peak memory 3.00 times."
+    )
 
 
 def test_variants_are_counted_as_slower_faster_and_neither() -> None:
@@ -133,12 +142,18 @@ def test_variants_are_counted_as_slower_faster_and_neither() -> None:
 
     question = "What does it cost?"
     slower = [network("N", 10), network("N + x", 12), network("N + y", 15)]
-    assert headed(question, slower) == "All 2 variants are slower (1.20–1.50 times)."
+    assert headed(question, slower) == "Both variants take 1.20–1.50 times as long."
     mixed = [*slower, network("N + z", 8), network("N + w", 10.02)]
     assert headed(question, mixed) == (
-        "Of 4 variants 2 slower (1.20–1.50 times), 1 faster (1.25 times) and 1 not significantly different."
+        "Of 4 variants 2 slower (1.20–1.50 times), 1 faster (1.25 times) and 1 neither."
     )
-    assert headed(question, race(12, 10, 15), "a") == "1 of 2 mixers beat a; fastest: b, 1.20 times a."
+    assert headed(question, [*slower[:2], network("N + v", 10.02)]) == (
+        "Of 2 variants 1 slower (1.20 times) and 1 not significantly different."
+    )
+    assert headed(question, race(12, 10, 12.02), "a") == (
+        "Of 2 mixers 1 faster (1.20 times) and 1 not significantly different from a."
+    )
+    assert headed(question, race(10, 12), "a") == "a is the fastest at 224 px: 1.20 times b."
 
 
 def test_any_other_question_is_told_the_fastest() -> None:

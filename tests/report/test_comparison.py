@@ -69,7 +69,9 @@ def rows(runs: Sequence[Run], key: str) -> list[dict[str, str]]:
 def said(runs: Sequence[Run]) -> str:
     """All sentences of the page."""
     made = page(runs)
-    return " ".join([*made.headlines, made.answer, *(text for section in made.sections for text in section.sentences)])
+    return " ".join(
+        [*made.headlines, made.answer, *(text for section in made.sections for text in section.sentences)]
+    )
 
 
 def test_the_interval_of_the_ratio_holds_the_drift_of_the_machine() -> None:

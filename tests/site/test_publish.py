@@ -137,10 +137,7 @@ def test_the_index_is_complete_without_scripts_and_has_words_to_search(site: Pat
 
 def test_a_card_answers_the_question_with_the_headline_of_the_report(site: Path) -> None:
     cards = (site / "index.html").read_text().split("<li data-words")[1:]
-    assert all(
-        "<p>HiLo is the fastest at 224 px: 2.00 times MSA.</p>" in card
-        for card in cards
-    )
+    assert all("<p>HiLo is the fastest at 224 px: 2.00 times MSA.</p>" in card for card in cards)
 
 
 def test_runs_of_one_title_are_told_apart_by_date_machine_and_versions() -> None:
