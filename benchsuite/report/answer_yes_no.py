@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchsuite.report.answer_macs import cheapest
-from benchsuite.report.points import Point, grouped, names_of
+from benchsuite.report.points import Point, grouped, names_of, resolutions_of
 from benchsuite.report.ranking import Ranking
 from benchsuite.report.words import joined, multiples, places
 from benchsuite.stats.evidence import Decision
@@ -159,6 +159,6 @@ def between(ratios: Sequence[float]) -> str:
 
 def at(shared: Sequence[Ranking], fields: Sequence[Ranking]) -> str:
     """Where some of these rankings are: "at 224 px", "from 448 px" of several that reach to the largest."""
-    sizes, every = (list(dict.fromkeys(one.resolution for one in some)) for some in (shared, fields))
+    sizes, every = (resolutions_of(point for one in some for point in one.cells) for some in (shared, fields))
     rising = 1 < len(sizes) < len(every) and sizes == every[-len(sizes) :]
     return f"from {places(sizes[:1])}" if rising else f"at {places(sizes)}"

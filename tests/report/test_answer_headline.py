@@ -51,6 +51,15 @@ def test_over_resolutions_it_says_where_it_is_not() -> None:
     assert headed(FASTEST, open_) == "Undecided: b may be as fast at 448 px."
 
 
+def test_resolutions_stand_in_their_order_although_a_kernel_lacks_some() -> None:
+    records = [*race(10, 12), *sized(60, 40, resolution=672)]
+    fused = [record for side in (224, 448, 672) for record in sized(12, 10, resolution=side, kernel="flash")]
+    fused[:2] = race(9, 12, kernel="flash")
+    assert headed(FASTEST, [*records, *fused]) == (
+        "No: only at 224 px; from 448 px b is faster (1.20–1.50 times)."
+    )
+
+
 def test_kernels_that_disagree_are_counted() -> None:
     records = [*race(10, 12), *race(9, 6, kernel="flash")]
     assert headed(FASTEST, records) == "No: in 1 of 2 settings; in 1 another is faster, 1.50 times."
