@@ -99,14 +99,13 @@ def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: 
     """Faster than some, and of others not surely: those of one kernel, or everywhere the same."""
     kernels = {one.kernel for one, _, _ in level}
     ahead, near = (names_of(other for _, other, _ in pairs) for pairs in (above, level))
-    counts = (
-        f"Partly: in {len(above)} of {len(above) + len(level)} comparisons ({gains}); elsewhere undecided"
-    )
+    counts = f"Partly: in {len(above)} of {len(above) + len(level)} comparisons ({gains}); no significant difference elsewhere"
     if not set(ahead) & set(near):
         told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
         return shortest(told, counts)
     if len(kernels) == 1 < len({one.kernel for one in fields}):
-        told = f"Yes, {gains}; no significant difference only from {joined(near)} with {kernels.pop()}"
+        doubt = "undecided" if all(found.side == "undecided" for _, _, found in level) else "level"
+        told = f"Yes, {gains} as fast; {doubt} with {kernels.pop()} against {joined(near)}"
         return shortest(told, counts)
     return counts
 
