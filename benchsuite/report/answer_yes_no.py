@@ -99,7 +99,8 @@ def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: 
     """Faster than some, and of others not surely: those of one kernel, or everywhere the same."""
     kernels = {one.kernel for one, _, _ in level}
     ahead, near = (names_of(other for _, other, _ in pairs) for pairs in (above, level))
-    counts = f"Partly: in {len(above)} of {len(above) + len(level)} comparisons ({gains}); no significant difference elsewhere"
+    share = f"{len(above)} of {len(above) + len(level)} comparisons ({gains})"
+    counts = f"Partly: in {share}; no significant difference elsewhere"
     if not set(ahead) & set(near):
         told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
         return shortest(told, counts)
