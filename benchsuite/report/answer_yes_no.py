@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benchsuite.format import joined, multiples
 from benchsuite.report.answer_macs import cheapest
 from benchsuite.report.ranking import Ranking
-from benchsuite.report.reported_cells import ReportedCell, grouped, names_of
+from benchsuite.report.reported_cells import ReportedCell, grouped, names_of, resolutions_of
 from benchsuite.report.words import places
 from benchsuite.stats.evidence import Decision
 
@@ -100,14 +100,14 @@ def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: 
     """Faster than some, and of others not surely: those of one kernel, or everywhere the same."""
     kernels = {one.kernel for one, _, _ in level}
     ahead, near = (names_of(other for _, other, _ in pairs) for pairs in (above, level))
-    counts = (
-        f"Partly: in {len(above)} of {len(above) + len(level)} comparisons ({gains}); elsewhere undecided"
-    )
+    share = f"{len(above)} of {len(above) + len(level)} comparisons ({gains})"
+    counts = f"Partly: in {share}; no significant difference elsewhere"
     if not set(ahead) & set(near):
         told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
         return shortest(told, counts)
     if len(kernels) == 1 < len({one.kernel for one in fields}):
-        told = f"Yes, {gains}; no significant difference only from {joined(near)} with {kernels.pop()}"
+        doubt = "undecided" if all(found.side == "undecided" for _, _, found in level) else "level"
+        told = f"Yes, {gains} as fast; {doubt} with {kernels.pop()} against {joined(near)}"
         return shortest(told, counts)
     return counts
 
@@ -160,6 +160,6 @@ def between(ratios: Sequence[float]) -> str:
 
 def at(shared: Sequence[Ranking], fields: Sequence[Ranking]) -> str:
     """Where some of these rankings are: "at 224 px", "from 448 px" of several that reach to the largest."""
-    sizes, every = (list(dict.fromkeys(one.resolution for one in some)) for some in (shared, fields))
+    sizes, every = (resolutions_of(cell for one in some for cell in one.cells) for some in (shared, fields))
     rising = 1 < len(sizes) < len(every) and sizes == every[-len(sizes) :]
     return f"from {places(sizes[:1])}" if rising else f"at {places(sizes)}"

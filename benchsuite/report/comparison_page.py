@@ -85,9 +85,9 @@ def _headline(found: Comparison, run: ComparedRun) -> str:
     if sides["below"]:
         return f"{letter} is faster than A in {faster} of {where} and slower in {slower}."
     if not decisions:
-        return f"No time of {letter} can be compared with A: {where} in both."
+        return f"No cell was timed in both A and {letter}."
     told = (
-        "No difference found"
+        "No significant difference"
         if any(not math.isnan(one.lo) for one in decisions)
         else "No difference can be told"
     )

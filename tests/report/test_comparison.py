@@ -132,7 +132,7 @@ def test_where_nothing_differs_the_answer_says_what_could_have_been_seen() -> No
         make_record("window", status="oom"),
     ]
     made = page(two(old, new))
-    assert made.headlines == ("No difference found in 3 cells: B took 1.00–1.01 times as long.",)
+    assert made.headlines == ("No significant difference in 3 cells: B took 1.00–1.01 times as long.",)
     assert made.answer.startswith("Of 3 cells in A and B, ")
     assert "1 is without a time. The intervals" in made.answer
     widths = [
@@ -160,7 +160,7 @@ def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
     runs = [on_machine(records), on_machine(records), again]
     assert page(runs).headlines == (
         "B is the same run as A: there is nothing to compare.",
-        "No difference found in 3 cells: C took 1.00 times as long.",
+        "No significant difference in 3 cells: C took 1.00 times as long.",
     )
     assert "A and B" not in page(runs).answer
     assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]
@@ -184,7 +184,8 @@ def test_a_failure_stands_where_its_time_would_be() -> None:
     runs = two([make_record()], [make_record(status="oom")])
     (row,) = rows(runs, "times")
     assert row["B (ms)"] == "OOM"
-    assert "1 is without a time in B." in said(runs)
+    assert page(runs).headlines == ("No cell was timed in both A and B.",)
+    assert "Of 1 cell in A and B, 1 is without a time." in said(runs)
 
 
 def test_flags_are_told_with_their_side() -> None:
