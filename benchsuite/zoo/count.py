@@ -103,7 +103,11 @@ def _counts(names: Sequence[str], resolution: int) -> Iterator[Count]:
         spawn = multiprocessing.get_context("spawn")
         pools = [stack.enter_context(ProcessPoolExecutor(1, mp_context=spawn)) for _ in range(processes)]
         counted = [pools[number].submit(count, name) for name, number in _shared(names, processes)]
-        yield from (future.result() for future in counted)
+        try:
+            yield from (future.result() for future in counted)
+        finally:  # else they are waited for, whatever happened to one of them
+            for future in counted:
+                future.cancel()
 
 
 def _shared(names: Sequence[str], processes: int) -> list[tuple[str, int]]:
