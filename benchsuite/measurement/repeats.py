@@ -25,6 +25,8 @@ from benchsuite.measurement.op_table import Tally
 
 KNOWN = ("benchsuite.", "torch.nn.")
 """Packages whose modules may be described."""
+LEAST_PARTS = 6
+"""Modules in a part of a network, itself included, from which it is worth while to tell what it is like."""
 MOST = 2000
 """Runs, and kinds of modules, that a process remembers: a few kilobytes each."""
 _PLAIN = (
@@ -101,8 +103,8 @@ class Repeats:
         self._kinds = {
             part: kind
             for part in network.modules()
-            if next(part.children(), None) is not None
-            and parents[part] == 1
+            if parents[part] == 1
+            and sum(1 for _ in part.modules()) >= LEAST_PARTS
             and not isinstance(part, nn.ModuleList | nn.ModuleDict)
             and (kind := kinds.of(part)) is not None
         }

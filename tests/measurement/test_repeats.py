@@ -27,6 +27,7 @@ class Counted(nn.Module):
     def __init__(self, dim: int, scale: float = 1.0) -> None:
         super().__init__()
         self.linear, self.scale = nn.Linear(dim, dim), scale
+        self.rest = nn.Sequential(*(nn.Identity() for _ in range(5)))
 
     def forward(self, x: Tensor) -> Tensor:
         Counted.ran += 1
