@@ -266,13 +266,15 @@ def _looks(cells: Sequence[Cell]) -> Iterator[tuple[float, float]]:
     assert process.stdout is not None
     try:
         process.stdin.write(pickle.dumps((list(cells), MIN_RUN_S)))
+        process.stdin.close()
         for line in process.stdout:
             first, second = map(float, line.split())
             yield first, second
         raise SystemExit("torch.utils.benchmark gave no look")
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def ratio_within(mixers: Sequence[str], within: float, times: int, style: str) -> None:
