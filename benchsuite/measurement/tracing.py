@@ -201,8 +201,8 @@ class _Handles(dict[str, Callable[..., Counter[str]]]):
 
     def _mark(self, kind: str, given: Sequence[Any]) -> None:
         """Keep or repeat what a run has counted. Raises CannotRepeat."""
-        given, number = tensors(given), given[1]
-        if any(one.product for one in given):
+        number = given[1]
+        if any(one.product for one in tensors(given)):
             raise CannotRepeat  # the sum over it decides what it costs
         if kind == _BEGIN:
             self._before[number] = self.tally.copy()
