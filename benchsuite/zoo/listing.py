@@ -6,7 +6,7 @@ import csv
 import io
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from benchsuite.backbones import BACKBONES
 from benchsuite.mixers import MIXERS
@@ -224,8 +224,7 @@ def _stages(entry: ZooEntry, width: int) -> Iterator[str]:
     yield "stages"
     if not isinstance(network, Hierarchy):
         yield from _wrapped("  mixes with    ", ", ".join(_mixers_in(network)) or "its own", width)
-        slots: Mapping[str, Sequence[Slot]] = network.slots
-        for name, places in slots.items():
+        for name, places in cast("Mapping[str, Sequence[Slot]]", network.slots).items():
             yield f"  {name}"
             yield from _takes(_unfit(places), width)
         return
