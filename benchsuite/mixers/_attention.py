@@ -105,9 +105,7 @@ def _profiled() -> bool:
     return profiled
 
 
-def _better_formed(
-    q: Tensor, k: Tensor, v: Tensor, bias: Tensor | Axial | None, dropout: float
-) -> bool:
+def _better_formed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | Axial | None, dropout: float) -> bool:
     """Whether torch has no fused kernel for these tensors on a CPU, or one whose backward pass is slower.
 
     It has none for a bias that gets a gradient, dropout, or keys that are not as wide as values. On the way
@@ -128,9 +126,7 @@ def _chosen(q: Tensor) -> bool:
     return q.is_cpu and q.dtype in (torch.float32, torch.float64) and not watched()
 
 
-def _weights(
-    q: Tensor, k: Tensor, bias: Tensor | Axial | None, dropout: float, scale_q: bool
-) -> Tensor:
+def _weights(q: Tensor, k: Tensor, bias: Tensor | Axial | None, dropout: float, scale_q: bool) -> Tensor:
     """The attention matrix: (..., heads, N, M)."""
     if isinstance(bias, Axial) and _chosen(q):
         weights = _added_product(q, k, bias.summed())

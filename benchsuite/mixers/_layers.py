@@ -137,14 +137,6 @@ class ConvNorm(nn.Module):
         return out
 
 
-def tokens_of_maps(project: nn.Conv2d, x: Tensor) -> Tensor:
-    """A 1 × 1 convolution of (B, C, H, W) maps as (B, N, width) tokens, without a copy of either."""
-    weight, tokens = project.weight.flatten(1), x.flatten(2).transpose(1, 2)
-    if project.bias is None or torch.is_grad_enabled():  # one gradient of the weight, not one an image
-        return F.linear(tokens, weight, project.bias)
-    return torch.baddbmm(project.bias, tokens, weight.t().expand(x.shape[0], -1, -1))
-
-
 class TokenLinear(nn.Linear):
     """(B, N, C) → (B, M, C): an M × N matrix and a bias for each of the M tokens, the same for every channel.
 

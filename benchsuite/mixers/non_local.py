@@ -13,12 +13,12 @@ import math
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import ATTENTION_KERNELS, Layout, attend, attend_maps
 from benchsuite.mixers._checks import check_kernel
-from benchsuite.mixers._layers import tokens_of_maps
 from benchsuite.mixers._port import Port, arguments, with_batch_counters
 from benchsuite.mixers._timm import round_width
 
@@ -71,12 +71,20 @@ class NonLocal(nn.Module):
             t, p, g = (t.flatten(2)[:, None] for t in maps)
             mixed = attend_maps(t, p, g, kernel=self.kernel)  # from B, 1, width, N
         else:
-            tokens = [tokens_of_maps(project, x) for project in (self.t, self.p, self.g)]
-            tokens[0].mul_(scale)
+            tokens = _tokens(self.t, x).mul_(scale), _tokens(self.p, x), _tokens(self.g, x)
             t, p, g = (t[:, None] for t in tokens)
             mixed = attend(t, p, g, kernel=self.kernel).transpose(-2, -1)  # from B, 1, N, width
         out: Tensor = x + self.norm(self.z(mixed.reshape(x.shape[0], self.width, *x.shape[2:])))
         return out
+
+
+def _tokens(project: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 1 × 1 convolution of (B, C, H, W) maps as (B, N, width) tokens, as fused kernels take them."""
+    assert project.bias is not None
+    weight, tokens = project.weight.flatten(1), x.flatten(2).transpose(1, 2)
+    if torch.is_grad_enabled():  # one gradient of the weight, not one for each image
+        return F.linear(tokens, weight, project.bias)
+    return torch.baddbmm(project.bias, tokens, weight.t().expand(x.shape[0], -1, -1))
 
 
 PORTS = {
