@@ -137,7 +137,7 @@ def _weights(q: Tensor, k: Tensor, bias: Tensor | Axial | None, dropout: float, 
 
 
 def _logits(q: Tensor, k: Tensor, bias: Tensor | None, scale_q: bool) -> Tensor:
-    """q kᵀ / sqrt(head_dim) + bias, as it is written."""
+    """Q kᵀ / sqrt(head_dim) + bias, as it is written."""
     scale, kt = q.shape[-1] ** -0.5, k.transpose(-2, -1)
     # In place where that is the same: the backward pass of a product does not need what it has put out.
     logits = (q * scale) @ kt if scale_q else (q @ kt).mul_(scale)

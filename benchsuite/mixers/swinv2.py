@@ -24,6 +24,7 @@ from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._grid import padded_size
 from benchsuite.mixers._layers import MLP
 from benchsuite.mixers._port import SHARED_ARGUMENTS, Port, arguments, renamed
+from benchsuite.mixers._watched import watched
 from benchsuite.mixers._windows import (
     as_pair,
     attend_in_groups,
@@ -35,7 +36,6 @@ from benchsuite.mixers._windows import (
     on_shifted_grid,
     shift_mask,
 )
-from benchsuite.mixers._watched import watched
 
 _CPB_WIDTH = 512
 _MAX_LOGIT_SCALE = math.log(1 / 0.01)
