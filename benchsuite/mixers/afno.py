@@ -83,6 +83,7 @@ class AdaptiveFourierMixing(nn.Module):
         ).relu_()  # a product does not need what it has put out
         parts = F.softshrink(_complex_linear(parts, self.w2, self.b2), self.sparsity_threshold)
         modes = torch.view_as_complex(parts.transpose(0, 1).reshape(*shape, 2))
+        del parts  # of which modes are a copy
         return x + from_spectrum(modes, size).to(x.dtype)
 
     def _kept(self, size: tuple[int, int]) -> int:
