@@ -94,7 +94,10 @@ class FocalModulation(nn.Module):
 
 
 def _add_gated(total: Tensor | None, context: Tensor, gate: Tensor) -> Tensor:
-    return context * gate if total is None else torch.addcmul(total, context, gate)
+    if total is None:
+        return context * gate
+    # The backward pass of addcmul holds one map more than those of its two steps.
+    return total + context * gate if torch.is_grad_enabled() else torch.addcmul(total, context, gate)
 
 
 PORTS = {
