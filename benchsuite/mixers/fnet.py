@@ -2,8 +2,8 @@
 
 Paper: Lee-Thorp et al., "FNet: Mixing Tokens with Fourier Transforms", NAACL 2022, arXiv:2105.03824.
 Reference: rishikksh20/FNet-pytorch @ 6288eca, fnet.py, FNetBlock; the authors' own code is in JAX.
-Differs: with gradients one two-dimensional transform, where the reference does one over channels and one over
-    tokens; half precision is transformed in float32.
+Differs: one two-dimensional transform, where the reference does one over channels and one over tokens; half
+    precision is transformed in float32.
 Names: the paper's F_seq and F_h are the transforms over tokens and over channels.
 """
 
@@ -18,7 +18,6 @@ from benchsuite.mixers import Relation
 from benchsuite.mixers._attention import Layout
 from benchsuite.mixers._grid import single_or_double
 from benchsuite.mixers._port import Port, arguments
-from benchsuite.mixers._watched import watched
 
 
 class FourierMixing(nn.Module):
@@ -41,11 +40,8 @@ class FourierMixing(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        exact = single_or_double(x)
-        if x.requires_grad or not x.is_cpu or watched():
-            return torch.fft.fft2(exact).real.to(x.dtype)
-        # Without a way back two transforms of one axis are faster: the first of them knows that x is real.
-        return torch.fft.fft(torch.fft.fft(exact), dim=1).real.to(x.dtype)
+        out: Tensor = torch.fft.fft2(single_or_double(x)).real
+        return out.to(x.dtype)
 
 
 PORTS = {
