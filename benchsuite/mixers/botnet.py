@@ -3,7 +3,7 @@
 Paper: Srinivas et al., "Bottleneck Transformers for Visual Recognition", CVPR 2021, arXiv:2101.11605.
 Reference: huggingface/pytorch-image-models @ aa4b585, timm/layers/bottleneck_attn.py, BottleneckAttn.
 Differs: offsets become positions by a view, where the authors pad and copy; kernels but "math" have logits of
-    position as part of the products of queries and keys, and not as a bias, but for "sdpa" on a CPU.
+    position as part of the products of queries and keys, and not as a bias.
 Names: pos_embed.height_rel and pos_embed.width_rel are the paper's R_h and R_w.
 """
 
@@ -22,7 +22,6 @@ from benchsuite.mixers._attention import ATTENTION_KERNELS, Axial, Layout, atten
 from benchsuite.mixers._checks import check_kernel, head_dim_of
 from benchsuite.mixers._port import Port, arguments
 from benchsuite.mixers._timm import check_grid, pool_for, round_width
-from benchsuite.mixers._watched import watched
 
 
 class BottleneckAttention(nn.Module):
@@ -31,8 +30,7 @@ class BottleneckAttention(nn.Module):
     MACs: NC(2D + E) + ND(2H − 1 + 2W − 1) + N²(D + E), D channels of the queries, E of the output.
 
         With dim_out and qk_ratio as they are, D = E = C: 3NC² + 2NC(H + W − 1) + 2N²C. Kernels but "math"
-        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more). So "sdpa"
-        is counted on every device; on a CPU, whose fused kernel takes a bias, it multiplies as "math" does.
+        have 2N²hF for the last term, F = D / h + H + W channels a head (or E / h, if that is more).
 
     Args:
         dim, num_heads, qkv_bias, kernel: as for `MSA`.
@@ -92,7 +90,7 @@ class BottleneckAttention(nn.Module):
         rows, columns = self.pos_embed(q)  # B, heads, N, H and B, heads, N, W
         if self.scale_pos_embed:
             rows, columns = rows * self.scale, columns * self.scale
-        if self.kernel == "math" or (self.kernel == "sdpa" and q.is_cpu and not watched()):
+        if self.kernel == "math":
             x = attend_maps(q, k, v, kernel=self.kernel, bias=Axial(rows, columns))
         else:
             x = self._attend_without_bias(q, k, v, rows, columns)
