@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from benchsuite.format import joined, times
+from benchsuite.format import counted, joined, times
 from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.ranking import Order, candidates, relative_speed
-from benchsuite.report.reported_cells import ReportedCell, besides_protocol, grouped, kernels_of, names_of
+from benchsuite.report.reported_cells import ReportedCell, Value, besides_protocol, grouped, kernels_of, names_of
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
 from benchsuite.report.words import pixels, places
 from benchsuite.stats.evidence import LEAST_ROUNDS
@@ -40,14 +40,12 @@ def of_protocols(cells: Cells) -> list[str]:
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
     called = noun(cell.subject for cell in timed).plural
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
-    number = sum(map(len, orders.values()))
+    others = counted(sum(map(len, orders.values())) - 1, "protocol")
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
-    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value, _ in ratios)
-    changes = f"{len(other)} of {number - 1} {'changes' if len(other) == 1 else 'change'} their order"
-    moved = changes if other else "their order stays the same"
+    moved = f"changes under {len(other)} of {others}" if other else "does not change"
     texts = [
-        f"{'M' if decided else 'Undecided: m'}edians differ by {ends} %; {moved}.",
+        f"By {ends} % against {OURS}{_unsure([value for value, _ in ratios])}; the order of {called} {moved}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
         f"{f'; the order of the {called} differs under {joined(other)}' if other else ''}.",
@@ -63,6 +61,14 @@ def of_protocols(cells: Cells) -> list[str]:
         )
         texts.append(f"{which} between protocols {has} interval, so their differences are undecided{why}.")
     return texts
+
+
+def _unsure(ratios: Sequence[Value]) -> str:
+    """Note on ratios of which none is known to differ from 1; empty where one is."""
+    if not any(value.bounded for value in ratios):
+        return " (no intervals)"
+    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value in ratios)
+    return "" if decided else " (no interval excludes 0)"
 
 
 def _percent(ratio: float) -> str:
@@ -157,9 +163,9 @@ def _headline(title: str, own: Sequence[_Best], question: str) -> str:
     if not told or (verdict == "Undecided: " and mine[-1].open):
         where = pixels(mine[-1].line.resolution)
         return f"Undecided: no {title} is significantly the fastest at {where}{beside}."
-    first, *rest = (f"{best.words} at {_place(best, mine)}" for best in told)
-    last = f", {rest[-1]}" if rest else ""
-    return f"{verdict}{title} = {first.replace(' at ', ' wins at ')}{last}{beside}."
+    first, *rest = (f"{title} = {best.words} {{}} {_place(best, mine)}" for best in told)
+    last = f", {rest[-1].format('at')}" if rest else ""
+    return f"{verdict}{first.format('wins at')}{last}{beside}."
 
 
 def _stays_large(mine: Sequence[_Best]) -> str:
