@@ -150,10 +150,12 @@ def _unfinished(fields: Sequence[Ranking]) -> str:
     return f"No winner is named at {some(left)}: cells of the same setting are not measured." if left else ""
 
 
-def deciding(cells: Sequence[ReportedCell], order: Order) -> list[ReportedCell]:
-    """The cells that the answer rests on: leaders and runners-up."""
+def deciding(cells: Sequence[ReportedCell], order: Order, reference: str | None = None) -> list[ReportedCell]:
+    """The cells that the answer rests on: leaders, runners-up and the reference."""
     found: dict[str, ReportedCell] = {}
     fields = rankings(cells, order)
     for ranking in (*fields, *busy(fields)):
-        found |= {cell.id: cell for cell in (*ranking.leaders, ranking.cells[1])}
+        base = ranking.named(reference)
+        own = (*ranking.leaders, ranking.cells[1], *([base] if base else []))
+        found |= {cell.id: cell for cell in own}
     return list(found.values())

@@ -1,8 +1,9 @@
 """The headline of a page: the answer to its question with its number, in 14 words where names allow it.
 
 Three questions are answered by Yes, No or Undecided: "Is NAME the fastest …?", "Is NAME faster than …?" (all
-others where it names none), "Is … with the fewest MACs the fastest?". Otherwise "grow", "cost" and "beat" ask
-for growth, variants and a count against the reference; else the headline names the fastest.
+others where it names none), "Is … with the fewest MACs the fastest?"; kernel by kernel where some say Yes.
+Otherwise "grow", "cost" and "beat" ask for growth, variants and a count against the reference; else the
+headline names the fastest.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from benchsuite.format import joined, sentence, times
 from benchsuite.labels import noun
+from benchsuite.report.answer_by_kernel import faster_by_kernel, fastest_by_kernel, fewest_by_kernel
 from benchsuite.report.answer_costs import grown
 from benchsuite.report.answer_speed import variants_of
 from benchsuite.report.answer_yes_no import at, between, is_faster, is_fastest, is_fewest, multiple, shortest
@@ -41,17 +43,18 @@ def headline(fields: Sequence[Ranking], reference: str | None, question: str) ->
     own = [one for one in fields if one.kernel == fields[0].kernel]
     found = ""
     if (match := _FASTEST.match(question)) and asked and asked[0] in match[1]:
-        found = is_fastest(asked[0], fields)
+        found = fastest_by_kernel(asked[0], fields) or is_fastest(asked[0], fields)
     elif (match := _FASTER.match(question)) and asked:
-        found = is_faster(asked[0], asked[1:], fields)
+        pair = asked[0], asked[1:]
+        found = faster_by_kernel(*pair, fields) or is_faster(*pair, fields)
     elif _FEWEST.match(question):
-        found = is_fewest(fields)
+        found = fewest_by_kernel(fields) or is_fewest(fields)
     elif "grow" in question:
         found = _growth(own, memory="memory" in question)
     elif "cost" in question:
         found = _cost(own, reference)
     elif "beat" in question:
-        found = _beside(own, reference)
+        found = _beside(own, reference, several=len(own) < len(fields))
     return sentence(found or _fastest(fields, reference))
 
 
@@ -112,8 +115,12 @@ def _slower_and_faster(found: Sequence[Decision], called: str, base: str) -> str
     )
 
 
-def _beside(fields: Sequence[Ranking], reference: str | None) -> str:
-    """How many beat the reference, at the largest resolution of those with most cells."""
+def _beside(fields: Sequence[Ranking], reference: str | None, *, several: bool) -> str:
+    """How many beat the reference, at the largest resolution of those with most cells.
+
+    Args:
+        several: there are other kernels, so that of these rankings is named.
+    """
     known = [one for one in fields if one.named(reference)]
     if not known:
         return ""
@@ -122,14 +129,18 @@ def _beside(fields: Sequence[Ranking], reference: str | None) -> str:
         one.order.between(p, base) for p in one.cells if (base := one.named(reference)) and p is not base
     ]
     faster, slower = (sum(each.side == side for each in found) for side in ("above", "below"))
-    of = f"of {len(found)} {noun(cell.subject for cell in one.cells).plural}"
+    called = noun(cell.subject for cell in one.cells).plural
+    rival = f"{reference} ({one.kernel})" if several else str(reference)
     if not faster:
-        return f"None {of} is significantly faster than {reference}, {slower or 'none'} slower"
-    start = f"{faster} {of} {'beats' if faster == 1 else 'beat'} {reference}"
-    lead = f"{times(found[0].ratio)} times {reference}"
-    return shortest(
-        f"{start}; fastest: {joined(names_of(one.leaders), 'or')}, {lead}", f"{start}, at most {lead}"
-    )
+        return (
+            f"None of {len(found)} {called} is significantly faster than {rival}, {slower or 'none'} slower"
+        )
+    of = f"{faster} of {len(found)}"
+    beats = f"{'beats' if faster == 1 else 'beat'} {rival}"
+    lead = f"{times(found[0].ratio)} times as fast"
+    first = f"fastest: {joined(names_of(one.leaders), 'or')}, {lead}"
+    start = f"{of} {called} {beats}"
+    return shortest(f"{start}; {first}", f"{of} {beats}; {first}", f"{start}, at most {lead}")
 
 
 def _fastest(fields: Sequence[Ranking], reference: str | None) -> str:

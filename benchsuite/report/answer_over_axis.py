@@ -12,7 +12,14 @@ from benchsuite.format import counted, joined, times
 from benchsuite.labels import argument, equations, noun
 from benchsuite.report.cells import Cells
 from benchsuite.report.ranking import Order, candidates, relative_speed
-from benchsuite.report.reported_cells import ReportedCell, Value, besides_protocol, grouped, kernels_of, names_of
+from benchsuite.report.reported_cells import (
+    ReportedCell,
+    Value,
+    besides_protocol,
+    grouped,
+    kernels_of,
+    names_of,
+)
 from benchsuite.report.sweeps import AxisLine, Spot, sweeps
 from benchsuite.report.words import pixels, places
 from benchsuite.stats.evidence import LEAST_ROUNDS
@@ -44,8 +51,9 @@ def of_protocols(cells: Cells) -> list[str]:
     low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
     moved = f"changes under {len(other)} of {others}" if other else "does not change"
+    unsure = _unsure([value for value, _ in ratios])
     texts = [
-        f"By {ends} % against {OURS}{_unsure([value for value, _ in ratios])}; the order of {called} {moved}.",
+        f"By {ends} % against {OURS}{unsure}; the order of {called} {moved}.",
         f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
         f"{_percent(high[0].value)} ({_by(high[1])})"
         f"{f'; the order of the {called} differs under {joined(other)}' if other else ''}.",

@@ -51,7 +51,7 @@ def _outcome(one: Ranking, name: str) -> str:
 
 def _not_fastest(name: str, mine: Sequence[Ranking], won: Sequence[Ranking], lost: Sequence[Ranking]) -> str:
     lead = multiple([one.order.between(one.leaders[0], own) for one in lost if (own := one.named(name))])
-    counts = f"No: in {len(won)} of {len(mine)} settings; in {len(lost)} another is faster, {lead}"
+    counts = f"No: in {len(won)} of {len(mine)} settings; in {len(lost)} another is {lead} as fast"
     winners = {joined(names_of(one.leaders), "or") for one in lost}
     mixed = {one.resolution for one in won} & {one.resolution for one in lost}
     if len(winners) > 1 or mixed or len(won) + len(lost) < len(mine):
@@ -59,7 +59,8 @@ def _not_fastest(name: str, mine: Sequence[Ranking], won: Sequence[Ranking], los
     first = winners.pop()
     if not won:
         return shortest(f"No: {first} is, {lead} as fast as {name}", counts)
-    return shortest(f"No: only {at(won, mine)}; {at(lost, mine)} {first} is faster ({lead})", counts)
+    told = f"{at(lost, mine)} {first} is {lead} as fast"
+    return shortest(f"No: only {at(won, mine)}; {told}", f"No: {told}", counts)
 
 
 def is_faster(name: str, rivals: Sequence[str], fields: Sequence[Ranking]) -> str:
@@ -85,31 +86,26 @@ def is_faster(name: str, rivals: Sequence[str], fields: Sequence[Ranking]) -> st
     if not above:
         return f"No: it is as fast as {beside}, within the noise floor"
     gains = multiple([found for _, _, found in above])
-    return _partly(gains, above, level, fields) if level else f"Yes: {gains} as fast as {beside}"
+    return _partly(gains, above, level) if level else f"Yes: {gains} as fast as {beside}"
 
 
 def _slower(name: str, above: Sequence[_Pair], below: Sequence[_Pair], number: int) -> str:
     losses = multiple([one.order.between(other, own) for one, other, _ in below if (own := one.named(name))])
     first = names_of(other for _, other, _ in below)
-    counts = f"No: faster in {len(above)} of {number} comparisons, slower in {len(below)} ({losses})"
+    counts = f"No: faster in {len(above)} of {number} comparisons, slower in {len(below)} ({losses} as long)"
     only = len(first) == 1 and not above
     return shortest(f"No: {first[0]} is {losses} as fast as {name}", counts) if only else counts
 
 
-def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair], fields: Sequence[Ranking]) -> str:
-    """Faster than some, and of others not surely: those of one kernel, or everywhere the same."""
-    kernels = {one.kernel for one, _, _ in level}
+def _partly(gains: str, above: Sequence[_Pair], level: Sequence[_Pair]) -> str:
+    """Faster than some, and of others not surely: everywhere the same, or counted."""
     ahead, near = (names_of(other for _, other, _ in pairs) for pairs in (above, level))
     share = f"{len(above)} of {len(above) + len(level)} comparisons ({gains})"
     counts = f"Partly: in {share}; no significant difference elsewhere"
-    if not set(ahead) & set(near):
-        told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
-        return shortest(told, counts)
-    if len(kernels) == 1 < len({one.kernel for one in fields}):
-        doubt = "undecided" if all(found.side == "undecided" for _, _, found in level) else "level"
-        told = f"Yes, {gains} as fast; {doubt} with {kernels.pop()} against {joined(near)}"
-        return shortest(told, counts)
-    return counts
+    if set(ahead) & set(near):
+        return counts
+    told = f"Partly: {gains} as fast as {joined(ahead)}; no significant difference from {joined(near)}"
+    return shortest(told, counts)
 
 
 def is_fewest(fields: Sequence[Ranking]) -> str:
@@ -159,7 +155,7 @@ def between(ratios: Sequence[float]) -> str:
 
 
 def at(shared: Sequence[Ranking], fields: Sequence[Ranking]) -> str:
-    """Where some of these rankings are: "at 224 px", "from 448 px" of several that reach to the largest."""
+    """Where some of these rankings are: "at 224 px", "from 448 px" of three or more, the largest of all."""
     sizes, every = (resolutions_of(cell for one in some for cell in one.cells) for some in (shared, fields))
-    rising = 1 < len(sizes) < len(every) and sizes == every[-len(sizes) :]
+    rising = 2 < len(sizes) < len(every) and sizes == every[-len(sizes) :]
     return f"from {places(sizes[:1])}" if rising else f"at {places(sizes)}"

@@ -183,14 +183,15 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
         Fold(f"{key}-fold-{kind.kind}", kind.title, figures=figures) for kind, figures in drawn.folded.items()
     ]
     measured = [cell.measured for cell in reported]
+    told = answer(cells)
     machines = machines_of(run, [one.record for one in measured])
     return RunPart(
         key=key,
         title=title,
         question=asked(cells),
         summary=_summary(cells),
-        answer=answer(cells),
-        evidence=reliability.summed_up(cells, machines),
+        answer=told,
+        evidence=reliability.summed_up(cells, machines, told[0]),
         unfinished=progress(run, cells.gaps),
         claims=claims_panel.panel(claims_panel.judgements(scenario, measured), measured),
         first=drawn.first,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -17,11 +18,12 @@ from benchsuite.results.machine import drift_of, noise_of
 from benchsuite.results.record import Record
 
 
-def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
+def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]], headline: str = "") -> list[str]:
     """The line beside the answer: clean cells, how far rounds agree, the noise of the machine, what failed.
 
     Args:
         machines: the environments that the records are from.
+        headline: that of the answer; the cells that it names come first.
     """
     timed = [cell for cell in cells.reported if cell.rounds_s]
     if not timed:
@@ -38,7 +40,7 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     noise = max((noise_of(machine) for machine in machines), default=0.0)
     floor = percentage(noise) if noise else "unknown (benchsuite selftest finds it)"
     flagged = [cell for cell in timed if cell.flags]
-    deciders = {cell.id for cell in deciding(main_group(cells), cells.order)}
+    deciders = {cell.id for cell in deciding(main_group(cells), cells.order, cells.named_reference)}
     leaning = names_of(cell for cell in flagged if cell.id in deciders)
     inline = any(one.get("executor") == "inline" for one in machines)
     where = (
@@ -48,18 +50,23 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     texts = (
         f"Each cell was timed in {rounds} {where}{agree}; noise floor of the machine {floor}.",
-        _warned(timed, flagged, leaning),
+        _warned(timed, flagged, leaning, headline),
         failures(cells.reported),
     )
     return [text for text in texts if text]
 
 
-def _warned(timed: Sequence[ReportedCell], flagged: Sequence[ReportedCell], leaning: Sequence[str]) -> str:
-    """Sentence on the cells with warnings, and on those of them that the answer rests on."""
+def _warned(
+    timed: Sequence[ReportedCell], flagged: Sequence[ReportedCell], leaning: Sequence[str], headline: str
+) -> str:
+    """Sentence on the cells with warnings, and on those of them that the answer rests on: up to two are named,
+    of the headline where it has any."""
     if not flagged:
         return "No cell has a warning."
-    names = some(list(dict.fromkeys(equations(name) for name in leaning)), 2)
-    among = f", {names} among them, on which the answer rests" if leaning else ""
+    first = [name for name in leaning if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", headline)]
+    names = dict.fromkeys(equations(name) for name in (*first, *leaning))
+    among = some(list(names), min(len(first), 2) or 2)
+    among = f", {among} among them, on which the answer rests" if leaning else ""
     has = "has" if len(flagged) == 1 else "have"
     return (
         f"{len(flagged)} of {counted(len(timed), 'cell')} {has} a warning (“!”, explained under "

@@ -42,11 +42,15 @@ def test_over_resolutions_it_says_where_it_is_not() -> None:
     ours = [*race(10, 12), *sized(40, 60, resolution=448)]
     assert headed(FASTEST, ours) == "Yes: 1.20–1.50 times as fast as b."
     theirs = [*race(10, 12), *sized(60, 40, resolution=448)]
-    assert headed(FASTEST, theirs) == "No: only at 224 px; at 448 px b is faster (1.50 times)."
+    assert headed(FASTEST, theirs) == "No: only at 224 px; at 448 px b is 1.50 times as fast."
     larger = [*theirs, *sized(90, 45, resolution=672)]
-    assert headed(FASTEST, larger) == "No: only at 224 px; from 448 px b is faster (1.50–2.00 times)."
+    assert headed(FASTEST, larger) == "No: at 448 and 672 px b is 1.50–2.00 times as fast."
+    largest = [*larger, *sized(90, 45, resolution=896)]
+    assert headed(FASTEST, largest) == "No: only at 224 px; from 448 px b is 1.50–2.00 times as fast."
     back = [*larger, *sized(90, 99, resolution=896)]
-    assert headed(FASTEST, back) == "No: in 2 of 4 settings; in 2 another is faster, 1.50–2.00 times."
+    assert headed(FASTEST, back) == "No: at 448 and 672 px b is 1.50–2.00 times as fast."
+    others = [*larger, *sized(90, 99, 30, resolution=896)]
+    assert headed(FASTEST, others) == "No: in 1 of 4 settings; in 3 another is 1.50–3.00 times as fast."
     open_ = [*race(10, 12), *sized(40, 40.02, resolution=448)]
     assert headed(FASTEST, open_) == "Undecided: b may be as fast at 448 px."
 
@@ -55,14 +59,24 @@ def test_resolutions_stand_in_their_order_although_a_kernel_lacks_some() -> None
     records = [*race(10, 12), *sized(60, 40, resolution=672)]
     fused = [record for side in (224, 448, 672) for record in sized(12, 10, resolution=side, kernel="flash")]
     fused[:2] = race(9, 12, kernel="flash")
-    assert headed(FASTEST, [*records, *fused]) == (
-        "No: only at 224 px; from 448 px b is faster (1.20–1.50 times)."
-    )
+    assert headed(FASTEST, [*records, *fused]) == ("No: at 448 and 672 px b is 1.20–1.50 times as fast.")
 
 
-def test_kernels_that_disagree_are_counted() -> None:
+def test_kernels_that_disagree_each_have_their_answer() -> None:
     records = [*race(10, 12), *race(9, 6, kernel="flash")]
-    assert headed(FASTEST, records) == "No: in 1 of 2 settings; in 1 another is faster, 1.50 times."
+    assert headed(FASTEST, records) == ("With math yes; with flash no (b is 1.50 times as fast).")
+    open_ = [*race(10, 10.02), *race(6, 9, kernel="flash")]
+    assert headed(FASTEST, open_) == "With flash yes (1.50 times as fast); with math undecided."
+    alike = [*race(10, 12), *race(6, 9, kernel="flash")]
+    assert headed(FASTEST, alike) == "Yes: 1.20–1.50 times as fast as b."
+    neither = [*race(12, 10), *race(9, 6, kernel="flash")]
+    assert headed(FASTEST, neither) == "No: b is, 1.20–1.50 times as fast as a."
+    sizes = [*records, *sized(60, 30, resolution=448, kernel="flash"), *sized(10, 12, resolution=448)]
+    assert headed(FASTEST, [*sizes, *race(8, 10, kernel="triton")]) == (
+        "With math and triton yes; with flash no (b is 1.50–2.00 times as fast)."
+    )
+    two = [*records, *race(10, 12, 14, resolution=448), *sized(60, 70, 30, resolution=448, kernel="flash")]
+    assert headed(FASTEST, two) == "With math yes (1.20 times as fast); with flash no."
 
 
 def test_the_longest_name_is_the_one_that_is_asked_for() -> None:
@@ -77,7 +91,9 @@ FASTER = "Is a faster than b and c?"
 
 def test_faster_than_others_needs_every_pair() -> None:
     assert headed(FASTER, race(10, 12, 15)) == "Yes: 1.20–1.50 times as fast as the other 2."
-    assert headed(FASTER, race(12, 10, 15)) == ("No: faster in 1 of 2 comparisons, slower in 1 (1.20 times).")
+    assert headed(FASTER, race(12, 10, 15)) == (
+        "No: faster in 1 of 2 comparisons, slower in 1 (1.20 times as long)."
+    )
     assert headed("Is a faster than b?", race(12, 10, 15)) == "No: b is 1.20 times as fast as a."
     assert headed(FASTER, race(10, 10.02, 15)) == (
         "Partly: 1.50 times as fast as c; no significant difference from b."
@@ -100,7 +116,11 @@ def test_what_changes_between_resolutions_is_counted() -> None:
 
 def test_what_one_kernel_leaves_open_is_told_with_that_kernel() -> None:
     records = [*race(10, 10.02, 15), *race(5, 6, 7.5, kernel="flash")]
-    assert headed(FASTER, records) == ("Yes, 1.20–1.50 times as fast; undecided with math against b.")
+    assert headed(FASTER, records) == ("With flash yes (1.20–1.50 times as fast); with math only against c.")
+    ahead = [*race(10, 10.02, 15), *race(6, 5, 7.5, kernel="flash")]
+    assert headed(FASTER, ahead).startswith("No: faster in 2 of 4 comparisons, slower in 1")
+    level = [*race(10, 10.02, 10.01), *race(5, 6, 7.5, kernel="flash")]
+    assert headed(FASTER, level) == "With flash yes (1.20–1.50 times as fast); with math undecided."
 
 
 FEWEST = "Is the mixer with the fewest MACs the fastest?"
@@ -114,6 +134,8 @@ def test_fewest_macs_are_judged_in_each_setting() -> None:
     )
     both = [*race(10, 12), *sized(60, 40, resolution=448)]
     assert headed(FEWEST, both) == "No: the fewest MACs were fastest in 1 of 2 settings only."
+    fused = [*race(10, 12), *race(9, 6, kernel="flash")]
+    assert headed(FEWEST, fused) == "With math yes; with flash no."
     every = [*race(10, 12), *sized(40, 60, resolution=448)]
     assert headed(FEWEST, every) == "Yes: the fewest MACs were fastest in all 2 settings."
 
@@ -126,7 +148,11 @@ def test_equal_macs_answer_nothing_about_macs() -> None:
 def test_a_count_against_the_reference() -> None:
     records = race(10, 12, 15, 15.02, 20)
     question = "Which mixers beat d in speed?"
-    assert headed(question, records, "d") == "2 of 4 mixers beat d; fastest: a, 1.50 times d."
+    assert headed(question, records, "d") == "2 of 4 mixers beat d; fastest: a, 1.50 times as fast."
+    level = [*records, *race(10, 12, 15, 15.02, 20, kernel="flash")]
+    assert headed(question, level, "d") == "2 of 4 mixers beat d (math); fastest: a, 1.50 times as fast."
+    tied = race(10, 10.0001, 12, 15, 20, kernel="sdpa") + race(10, 10.0001, 12, 15, 20)
+    assert headed(question, tied, "d") == "3 of 4 beat d (math); fastest: a or b, 1.50 times as fast."
     assert headed(question, race(30, 20, 16, 15), "d") == (
         "None of 3 mixers is significantly faster than d, 3 slower."
     )
@@ -171,7 +197,7 @@ def test_any_other_question_is_told_the_fastest() -> None:
     level = race(10, 10.02, noise=0.001)
     assert headed(question, level, noise=0.02) == "a and b are equally fast at 224 px."
     changing = [*race(10, 12), *sized(60, 40, resolution=448), *sized(90, 45, resolution=672)]
-    assert headed(question, changing) == "Fastest: a at 224 px, b from 448 px."
+    assert headed(question, changing) == "Fastest: a at 224 px, b at 448 and 672 px."
     fused = [*race(10, 12), *race(9, 6, kernel="flash")]
     assert headed(question, fused) == "a is the fastest at 224 px (math): 1.20 times b."
     assert headed(question, []) == ""

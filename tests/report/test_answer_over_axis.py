@@ -113,7 +113,9 @@ def test_the_headline_says_whether_a_large_value_stays_the_fastest() -> None:
     assert headline_of([*small, *large], question=question) == "No: α = 0.9 wins at 224 px, α = 0 at 448 px."
     assert headline_of([*small, *large]) == "α = 0.9 wins at 224 px, α = 0 at 448 px."
     same = alphas(40, 30, 20, 10, resolution=448)
-    assert headline_of([*small, *same], question=question) == "Yes: α = 0.9 wins at 224 px, α = 0.9 at 448 px."
+    assert (
+        headline_of([*small, *same], question=question) == "Yes: α = 0.9 wins at 224 px, α = 0.9 at 448 px."
+    )
     level = alphas(10, 10, 10, 10.0001, resolution=448)
     assert headline_of([*small, *level], question=question) == (
         "Undecided: no α is significantly the fastest at 448 px."

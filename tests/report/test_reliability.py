@@ -42,6 +42,19 @@ def summed(records: list[Record], **environment: Any) -> str:
     return " ".join(reliability.summed_up(cells, [environment]))
 
 
+def test_of_cells_with_a_warning_those_of_the_headline_are_named() -> None:
+    speeds = {"a": 0.010, "b": 0.02, "c": 0.03, "d": 0.04}
+    records = [replace(make_record(name, latency=s), flags=("drift",)) for name, s in speeds.items()]
+    cells = read(make_run(records, report={"reference": "d"}))
+
+    def told(headline: str) -> str:
+        return reliability.summed_up(cells, [{}], headline)[1]
+
+    assert "explained under Method), a, b and 1 more among them, on which" in told("")
+    assert "explained under Method), a, d and 1 more among them, on which" in told("a beats d (math).")
+    assert "explained under Method), b and 2 more among them, on which" in told("b beats d-like.")
+
+
 def test_the_line_beside_the_answer_says_how_often_what_counts_and_what_is_flagged() -> None:
     records = [
         with_rounds(make_record("a"), [0.010, 0.011, 0.0105]),
