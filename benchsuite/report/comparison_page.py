@@ -19,7 +19,7 @@ from benchsuite.report.tables import Row, Section, TableCell, Tone, coloured, ta
 from benchsuite.report.templating import filled
 from benchsuite.report.words import STATUS_WORDS
 from benchsuite.results.store import Run
-from benchsuite.stats.evidence import FALSE_DISCOVERY, Decision, Side
+from benchsuite.stats.evidence import FALSE_DISCOVERY, TOO_WEAK, Decision, Side
 
 _NOTHING = "No cell is in two of the runs: there is nothing to compare."
 _BRACKETS = " Brackets: 95 % confidence intervals."
@@ -75,7 +75,7 @@ def _headline(found: Comparison, run: ComparedRun) -> str:
         return f"{letter} is the same run as A: there is nothing to compare."
     if run.level == "refuse":
         labels = [one.label for one in run.findings if one.level == "refuse"]
-        return f"{letter} and A are not comparable: they differ in {some(labels, 2)}."
+        return f"{letter} and A are not comparable: they differ in {_properties(labels, 2)}."
     both, decisions = _with_a(found, letter)
     where = counted(len(both), "cell")
     sides = Counter(one.side for one in decisions)
@@ -86,14 +86,22 @@ def _headline(found: Comparison, run: ComparedRun) -> str:
         return f"{letter} is faster than A in {faster} of {where} and slower in {slower}."
     if not decisions:
         return f"No cell was timed in both A and {letter}."
-    told = (
-        "No significant difference"
-        if any(not math.isnan(one.lo) for one in decisions)
-        else "No difference can be told"
-    )
-    ends = (min(one.ratio for one in decisions), max(one.ratio for one in decisions))
-    words = "–".join(dict.fromkeys(f"{ratio:.2f}" for ratio in ends))
-    return f"{told} in {where}: {letter} took {words} times as long."
+    return _none_differs(decisions, letter)
+
+
+def _none_differs(decisions: Sequence[Decision], letter: str) -> str:
+    """Headline where no cell is slower or faster: no difference, or none that anything could show."""
+    number = sum(not math.isnan(one.lo) for one in decisions)
+    if not number:
+        return f"Undecided: no ratio has an interval ({_middle(decisions, letter)})."
+    cells = f"none of {number} cells differs" if number > 1 else "the one cell does not differ"
+    return f"No: {cells} significantly ({_middle(decisions, letter)})."
+
+
+def _middle(decisions: Sequence[Decision], letter: str) -> str:
+    """The median of the ratios: "median B/A 1.03"."""
+    ratios = [one.ratio for one in decisions]
+    return f"{'median ' if len(ratios) > 1 else ''}{letter}/A {median(ratios):.2f}"
 
 
 def _answer(found: Comparison) -> str:
@@ -110,8 +118,9 @@ def _with_a(found: Comparison, letter: str) -> tuple[list[ComparedCell], list[De
 
 
 def _of_run(found: Comparison, run: ComparedRun) -> Iterator[str]:
-    """The cells of a run that are neither slower nor faster, and what difference could have been seen."""
+    """What difference could have been seen, and the cells of a run that are neither slower nor faster."""
     both, decisions = _with_a(found, run.letter)
+    yield from _resolution(both, decisions, run.letter)
     sides = Counter(one.side for one in decisions)
     unknown = sum(math.isnan(one.lo) for one in decisions)
     numbers = [
@@ -122,7 +131,6 @@ def _of_run(found: Comparison, run: ComparedRun) -> Iterator[str]:
     ]
     parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for number, word in numbers if number]
     yield from [f"Of {counted(len(both), 'cell')} in A and {run.letter}, {joined(parts)}."] if parts else []
-    yield from _resolution(both, decisions, run.letter)
 
 
 def _resolution(both: Sequence[ComparedCell], decisions: Sequence[Decision], letter: str) -> Iterator[str]:
@@ -131,10 +139,10 @@ def _resolution(both: Sequence[ComparedCell], decisions: Sequence[Decision], let
     drifts = [joint_drift(cell.in_runs["A"], cell.in_runs[letter]) for cell in both if letter in cell.times]
     if widths:
         middle, worst = (f"{significant(100 * width, 2)} %" for width in (median(widths), widths[-1]))
-        reach = f"±{middle}" if middle == worst else f"±{middle} in the median cell and ±{worst} in the worst"
+        reach = middle if middle == worst else f"{middle} in the median cell and {worst} in the worst"
         drift = f"drift of the machine (±{100 * max(drifts):.2g} %, from the self-test)"
         yield (
-            f"The intervals of the ratios are {reach}, {drift} included; smaller differences cannot be seen."
+            f"Differences under about {reach} cannot be told: so wide are the intervals, with the {drift}."
         )
     elif drifts and any(map(math.isnan, drifts)):
         yield "No self-test has measured the drift of this machine, without which no ratio has an interval."
@@ -167,7 +175,7 @@ def _about_comparability(found: Comparison) -> Iterator[str]:
             runs = [run for run in found.others if run.level == level]
             labels = [one.label for run in runs for one in run.findings if one.level == level]
             letters = joined([run.letter for run in runs])
-            yield text.format(runs=letters, what=some(list(dict.fromkeys(labels))))
+            yield text.format(runs=letters, what=_properties(labels))
     if levels <= {None}:
         yield "Machines, software and settings are the same in all that is compared."
     elif levels <= {None, "note"}:
@@ -175,6 +183,19 @@ def _about_comparability(found: Comparison) -> Iterator[str]:
     alone = [f"{counted(len(run.alone), 'cell')} only in {run.letter}" for run in found.runs if run.alone]
     yield from [f"{joined(alone)}."] if alone else []
     yield from found.warnings
+
+
+def _properties(labels: Sequence[str], most: int = 5) -> str:
+    """What differs, of some labels the first: "PyTorch and the settings rounds and warmup_s"."""
+    of_settings = [label.removeprefix("Setting ") for label in labels if label.startswith("Setting ")]
+    settings, others = (
+        list(dict.fromkeys(found))
+        for found in (of_settings, (one for one in labels if not one.startswith("Setting ")))
+    )
+    if not settings:
+        return some(others, most)
+    called = f"the setting{'s' if len(settings) > 1 else ''} {some(settings, most)}"
+    return f"{some(others, most)}, and {called}" if others else called
 
 
 def _times(found: Comparison) -> Iterator[Section]:
@@ -249,18 +270,22 @@ def _verdict(decisions: Mapping[str, Decision], words: Mapping[Side, str], found
 
 
 def _remarks(cell: ComparedCell) -> str:
-    """Flags with the runs that have them: "A and B: drift, busy host"."""
+    """Flags with the runs that have them: "A and B: drift, busy host", and why a clear ratio is undecided."""
     flagged = (letter for letter, reported in cell.in_runs.items() if reported.flags)
     alike = grouped(flagged, lambda letter: cell.in_runs[letter].flags)
-    return "; ".join(
-        f"{joined(letters)}: {', '.join(flags).replace('_', ' ')}" for flags, letters in alike.items()
-    )
+    flags = [f"{joined(letters)}: {', '.join(flags).replace('_', ' ')}" for flags, letters in alike.items()]
+    weak = [
+        f"{letter}: not significant among{one.reason.removeprefix(f'{TOO_WEAK} for')}"
+        for letter, one in cell.times.items()
+        if one.reason.startswith(TOO_WEAK)
+    ]
+    return "; ".join([*flags, *weak])
 
 
 def _about_times(found: Comparison) -> Iterator[str]:
     every = [decision for cell in found.cells for decision in cell.times.values()]
     reasons = dict.fromkeys(one.reason for one in every if one.side == "undecided")
-    yield from [sentence(f"Undecided: {joined(list(reasons), 'or')}")] if reasons else []
+    yield from [sentence(f"Undecided: {', or '.join(reasons)}")] if reasons else []
     if any(one.side in ("above", "below") for one in every):
         yield (
             f"Of those called slower or faster, at most {significant(100 * FALSE_DISCOVERY, 2)} % are "

@@ -59,8 +59,10 @@ def summed_up(cells: Cells, machines: Sequence[Mapping[str, Any]], headline: str
 def _warned(
     timed: Sequence[ReportedCell], flagged: Sequence[ReportedCell], leaning: Sequence[str], headline: str
 ) -> str:
-    """Sentence on the cells with warnings, and on those of them that the answer rests on: up to two are named,
-    of the headline where it has any."""
+    """Sentence on the cells with warnings, and on those of them that the answer rests on.
+
+    Up to two are named, those of the headline where it has any.
+    """
     if not flagged:
         return "No cell has a warning."
     first = [name for name in leaning if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", headline)]

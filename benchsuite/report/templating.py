@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from benchsuite.io import write_whole
 from benchsuite.report import theme
@@ -28,13 +29,22 @@ def filled(template: str, *, packages: Sequence[str] = ("benchsuite.report",), *
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["whole_dates"] = _whole_dates
     found = environment.get_template(template)
     return found.render(light=theme.LIGHT, dark=theme.DARK, version=__version__, **values)
 
 
 def _unbroken(value: object) -> object:
-    """Plain text with a no-break space before each "%" that follows a number."""
-    return re.sub(r"(?<=\d) %", "\u00a0%", value) if type(value) is str else value
+    """Plain text in which no line breaks before the "%" of a number, nor in a range of numbers."""
+    if type(value) is not str:
+        return value
+    return re.sub(r"(?<=\d)–(?=\d)", "–\u2060", re.sub(r"(?<=\d) %", "\u00a0%", value))
+
+
+def _whole_dates(text: str) -> Markup:
+    """Text with dates that no line breaks; copied, they are as they were."""
+    whole = r'<span class="whole">\g<0></span>'
+    return Markup(re.sub(r"\b\d{4}-\d\d-\d\d\b", whole, str(escape(_unbroken(text)))))
 
 
 def write(page: str | bytes, out: Path) -> None:

@@ -43,6 +43,7 @@ Side = Literal["above", "below", "same", "undecided"]
 
 TOO_FEW = "too few rounds"
 DISAGREE = "the rounds disagree"
+TOO_WEAK = "the evidence is too weak"
 NO_DRIFT = "no self-test says how far two runs of this machine differ"
 
 
@@ -305,7 +306,7 @@ class Family:
         news = ("above", "below") if tested == "both" else ("above",)
         if decision.side not in news or decision.p <= self.bound:
             return decision
-        return replace(decision, side="undecided", reason=f"not sure enough among {self.size} comparisons")
+        return replace(decision, side="undecided", reason=f"{TOO_WEAK} for {self.size} comparisons")
 
 
 def _alone(question: Question, confidence: float, tested: Literal["both", "above"]) -> Decision:

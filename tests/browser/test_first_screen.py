@@ -192,8 +192,31 @@ def test_the_table_of_a_phone_has_name_kernel_latency_and_ratio(hilo: Path, open
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     table = page.locator(".cells-box .scroll")
     assert table.evaluate("e => e.scrollWidth - e.clientWidth") <= 0  # no number is cut
-    contents = page.locator(".contents ul")
-    assert contents.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
+
+
+def test_the_contents_of_a_phone_are_one_line_that_scrolls(hilo: Path, opened: Open) -> None:
+    page = opened(hilo, **PHONE).page
+    tops = page.locator(".contents a").evaluate_all("all => all.map(e => e.getBoundingClientRect().top)")
+    assert len(tops) > 3
+    assert len(set(tops)) == 1
+    page.locator(".contents a").last.focus()
+    last = box(page, ".contents a >> nth=-1")
+    assert last["x"] + last["width"] <= 390
+
+
+@pytest.mark.parametrize("width", [718, 390])
+def test_on_paper_and_phone_headline_and_first_figure_have_the_whole_width(
+    width: int, hilo: Path, opened: Open
+) -> None:
+    page = opened(hilo, viewport={"width": width, "height": 1000}).page
+    if width == 718:  # A4 at 96 dpi without the margins
+        page.emulate_media(media="print")
+    text = box(page, "article header")["width"]
+    shown = page.locator(".first figure svg").evaluate_all(
+        "all => all.filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect().width)"
+    )
+    assert shown[0] == pytest.approx(text, rel=0.02)
+    assert page.locator(".headline").evaluate("e => getComputedStyle(e).textWrapStyle") == "auto"
 
 
 def test_a_link_into_a_folded_part_unfolds_it(report: Callable[..., Path], opened: Open) -> None:

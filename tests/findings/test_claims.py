@@ -151,7 +151,7 @@ def test_one_claim_among_many_has_to_be_surer_than_one_alone() -> None:
     for size in range(256, 1024, 32):
         speeds |= {("HiLo", size): (100.0, 0.02), ("MSA", size): MSA}
     first = verdict(timed(speeds)).outcomes[0]
-    assert (first.verdict, first.reason) == ("undecided", "not sure enough among 25 comparisons")
+    assert (first.verdict, first.reason) == ("undecided", "the evidence is too weak for 25 comparisons")
 
 
 def test_rounds_of_two_sessions_are_no_pairs_and_need_the_drift_of_the_machine() -> None:

@@ -132,22 +132,41 @@ def test_where_nothing_differs_the_answer_says_what_could_have_been_seen() -> No
         make_record("window", status="oom"),
     ]
     made = page(two(old, new))
-    assert made.headlines == ("No significant difference in 3 cells: B took 1.00–1.01 times as long.",)
-    assert made.answer.startswith("Of 3 cells in A and B, ")
-    assert "1 is without a time. The intervals" in made.answer
+    assert made.headlines == ("No: none of 2 cells differs significantly (median B/A 1.00).",)
+    assert " Of 3 cells in A and B, " in made.answer
+    assert made.answer.endswith("and 1 is without a time.")
     widths = [
         math.sqrt(one.hi / one.lo) - 1 for cell in compare(two(old, new)).cells for one in cell.times.values()
     ]
-    worst = (
-        f"±{100 * max(widths):.2g} % in the worst, drift of the machine (±0.2 %, from the self-test) included"
+    assert made.answer.startswith(
+        f"Differences under about {50 * sum(widths):.2g} % in the median cell and {100 * max(widths):.2g} % "
+        "in the worst cannot be told: so wide are the intervals, with the drift of the machine (±0.2 %,"
     )
-    assert worst in made.answer
+    again = two(old[:1], new[:1])
+    assert page(again).headlines == ("No: the one cell does not differ significantly (B/A 1.01).",)
+
+
+def test_a_ratio_that_is_undecided_only_among_many_says_so() -> None:
+    sides = range(224, 224 + 40 * 32, 32)
+    old = [make_record(resolution=side, seed=side) for side in sides]
+    new = [
+        make_record(resolution=side, seed=side + 1, latency=0.0101 if side == 224 else 0.010)
+        for side in sides
+    ]
+    alone, many = (rows(two(old[:count], new[:count]), "times")[0] for count in (1, 40))
+    assert alone["B / A"] == many["B / A"] == "1.010 [1.004, 1.016]"
+    assert (alone["B is"], alone.get("Remarks")) == ("slower", None)
+    assert (many["B is"], many["Remarks"]) == ("undecided", "B: not significant among 40 comparisons")
+    assert "Undecided: the evidence is too weak for 40 comparisons, or the rounds disagree." in said(
+        two(old, new)
+    )
 
 
 def test_without_a_self_test_the_answer_says_that_none_can_be_told() -> None:
     made = page([make_run([make_record()]), make_run([make_record(latency=0.02)])])
-    assert made.headlines == ("No difference can be told in 1 cell: B took 2.00 times as long.",)
-    assert "1 is without an interval. No self-test has measured the drift" in made.answer
+    assert made.headlines == ("Undecided: no ratio has an interval (B/A 2.00).",)
+    assert made.answer.startswith("No self-test has measured the drift")
+    assert made.answer.endswith("1 is without an interval.")
 
 
 def test_a_title_names_the_runs_in_the_order_of_their_letters() -> None:
@@ -160,7 +179,7 @@ def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
     runs = [on_machine(records), on_machine(records), again]
     assert page(runs).headlines == (
         "B is the same run as A: there is nothing to compare.",
-        "No significant difference in 3 cells: C took 1.00 times as long.",
+        "No: none of 2 cells differs significantly (median C/A 1.00).",
     )
     assert "A and B" not in page(runs).answer
     assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]
@@ -271,6 +290,15 @@ def test_only_machines_of_the_compared_cells_count() -> None:
 def test_the_same_machine_with_other_settings_is_a_warning() -> None:
     runs = [make_run([make_record()], measure={"rounds": rounds}) for rounds in (3, 1)]
     assert [(one.label, one.level) for one in compare(runs).runs[1].findings] == [("Setting rounds", "warn")]
+
+
+def test_settings_that_differ_are_listed_after_one_word() -> None:
+    runs = [make_run([make_record()], measure={"rounds": n, "warmup_s": float(n)}) for n in (3, 1)]
+    assert "may have other causes than the code: the settings rounds and warmup_s." in said(runs)
+    torch = dataclasses.replace(runs[1], environments={1: ENVIRONMENT | {"torch": "2.14"}})
+    assert "than the code: PyTorch, and the settings rounds and warmup_s." in said([runs[0], torch])
+    one = [make_run([make_record()], measure={"rounds": rounds}) for rounds in (3, 1)]
+    assert "than the code: the setting rounds." in said(one)
 
 
 @pytest.mark.parametrize(

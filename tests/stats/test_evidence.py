@@ -186,7 +186,7 @@ def test_among_many_a_ratio_has_to_be_surer_than_alone() -> None:
     crowd = {i: Question(known(1.0)) for i in range(39)}
     found = decide({"it": Question(barely)} | crowd)
     assert (found["it"].side, found[0].side) == ("undecided", "undecided")
-    assert found["it"].reason == "not sure enough among 40 comparisons"
+    assert found["it"].reason == "the evidence is too weak for 40 comparisons"
     assert decide({"it": Question(barely.inverse)} | crowd)["it"].side == "undecided"
     assert decide({"it": Question(known(2.0))} | crowd)["it"].side == "above"
 

@@ -132,7 +132,7 @@ def summary(result: GateResult) -> str:
     if not result.tested:
         return text
     tested = "1 was" if result.tested == 1 else f"{result.tested} were"
-    return f"{text}; {tested} tested with fresh pairs: {chance_words(result)}"
+    return f"{text}; {tested} tested with fresh pairs. {chance_words(result)}"
 
 
 def conclusion(result: GateResult, *, strict: bool) -> str:

@@ -33,6 +33,14 @@ VERDICT_WORDS: Mapping[CellVerdict, str] = {
     "neither measured": "not measured on either side",
     "equal": "counts equal",
 }
+_OF_CELLS: Mapping[CellVerdict, str] = {
+    **VERDICT_WORDS,
+    "larger": "with higher counts",
+    "smaller": "with lower counts",
+    "broken": "failing now",
+    "equal": "with equal counts",
+}
+"""Verdicts as they stand after a number of cells."""
 _CALM: tuple[CellVerdict, ...] = (
     "inconclusive", "same", "not flagged", "not counted", "neither measured", "equal",
 )  # fmt: skip
@@ -89,7 +97,7 @@ def counts(cells: Iterable[GateCell]) -> str:
     """ "1 slower, 30 unchanged", the worst first."""
     number = Counter(cell.verdict for cell in cells)
     return ", ".join(
-        f"{number[verdict]} {VERDICT_WORDS[verdict]}" for verdict in CELL_VERDICTS if number[verdict]
+        f"{number[verdict]} {_OF_CELLS[verdict]}" for verdict in CELL_VERDICTS if number[verdict]
     )
 
 
@@ -205,6 +213,8 @@ def provenance(result: GateResult) -> list[tuple[str, str]]:
             f"slower, if the {100 * result.rule.confidence:g} % confidence interval of the ratio is above "
             f"{1 + result.rule.delta:g}, or above the cell's own noise if that is larger"
         )
+    if result.of(*COUNTED) and not result.refused:
+        known["Counts"] = "have no noise: any change fails the gate until it is accepted by name"
     return [(term, one_line(text)) for term, text in known.items() if text]
 
 
@@ -243,13 +253,13 @@ def _chance(result: GateResult) -> str:
     if not result.tested:
         return ""
     were = "was" if result.tested == 1 else "were"
-    return f"{counted(result.tested, 'cell')} {were} decided by an interval; {chance_words(result)}."
+    return f"{counted(result.tested, 'cell')} {were} decided by an interval. {chance_words(result)}"
 
 
 def chance_words(result: GateResult) -> str:
-    """How often chance alone makes a cell slower that is not, where cells were tested."""
+    """Sentence on how often a cell that did not change is called slower, where cells were tested."""
     share = 100 * result.by_chance / result.tested
-    return f"chance alone calls a cell slower that is not in at most {share:.2g} % of such decisions"
+    return f"At most {share:.2g} % of such decisions wrongly call an unchanged cell slower."
 
 
 def _change(change: Change) -> str:

@@ -101,8 +101,8 @@ def test_the_summary_counts_verdicts_and_says_what_chance_would_flag() -> None:
     calm = [a_cell(name, "not flagged", decision=screened) for name in "BC"]
     result = a_result(a_cell("A", "slower", 1.1), *calm, rule=Gate(), seconds=61.4)
     assert summary(result) == (
-        "1 slower, 2 not flagged of 3 cells, in 61 s; 1 was tested with fresh pairs: chance alone calls a "
-        "cell slower that is not in at most 0.5 % of such decisions"
+        "1 slower, 2 not flagged of 3 cells, in 61 s; 1 was tested with fresh pairs. At most 0.5 % of "
+        "such decisions wrongly call an unchanged cell slower."
     )
     assert summary(a_result(calm[0], seconds=3.0)) == "1 not flagged of 1 cell, in 3 s"
 

@@ -32,7 +32,7 @@ def test_red_are_the_headline_and_the_cells_that_fail_the_gate_and_no_others() -
     first = html.index("<table")
     red = re.findall(r'class="[^"]*tone bad">([^<]+)<', html)
     assert red[0] == "FAIL: 5 of 15 cells regressed."
-    assert "1 slower, 1 counts rose, " in html
+    assert "1 slower, 1 with higher counts, 1 with lower counts, 1 failing now, 1 removed " in html
     assert "(cell slower; cell larger; cell smaller; 2 more)." in html
     assert red[1:] == ["slower", "counts rose", "counts fell", "fails now", "removed"]
     assert "2 cells could not be compared: 1 no longer counted, 1 not measured. Others: 1 new, " in html
@@ -43,6 +43,13 @@ def test_red_are_the_headline_and_the_cells_that_fail_the_gate_and_no_others() -
         "broken",
         "removed",
     ]
+
+
+def test_the_rule_of_counts_is_told_where_counts_changed() -> None:
+    rule = "have no noise: any change fails the gate until it is accepted by name"
+    for verdict in ("larger", "smaller"):
+        assert rule in to_html(make_gate("same", verdict))
+    assert rule not in to_html(make_gate("slower", "equal", "broken"))
 
 
 def test_cells_that_could_not_be_measured_are_told_where_none_regressed() -> None:
