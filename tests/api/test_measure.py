@@ -51,9 +51,6 @@ def here() -> Measurement:
     return benchsuite.measure(made_here(), {"by": 2.0, "x": X}, settings=BRIEF)
 
 
-pytestmark = pytest.mark.xdist_group("measure")  # one measurement for several tests
-
-
 @pytest.mark.slow
 class TestFreshProcesses:
     def test_each_round_is_one_and_has_all_modules(self, fresh: Measurement) -> None:

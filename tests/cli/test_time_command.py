@@ -11,7 +11,7 @@ import yaml
 from benchmarks._called import called
 from benchsuite.results.store import REPORT, read_run
 
-pytestmark = [pytest.mark.xdist_group("time"), pytest.mark.slow]  # one run for all of them
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_table_of_an_undistur
     assert f"{CELLS} cells, {len(kept)} of them measured earlier" in out
     assert table(folder) == undisturbed
     assert len((folder / RECORDS).read_bytes().splitlines()) == CELLS  # nothing was measured twice
+    assert read_run(folder).records[: len(kept)] == kept
     assert (folder / REPORT).is_file()
 
 

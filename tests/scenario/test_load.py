@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -53,33 +51,6 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | No
     with pytest.raises(ScenarioError) as error:
         load(path, KNOWN)
     assert str(error.value) == f"{path}\n  {expected}"
-
-
-def test_checking_and_expanding_imports_neither_torch_nor_pandas_nor_matplotlib(tmp_path: Path) -> None:
-    path = tmp_path / "s.yaml"
-    path.write_text(GOOD)
-    code = f"""
-import sys
-from pathlib import Path
-from benchsuite.scenario import expand, load, schema, validate
-scenario = load.load(Path({str(path)!r}), {KNOWN!r})
-assert len(expand.expand(scenario, device="cpu")) == 2
-schema.json_schema({KNOWN!r})
-print([name for name in ("torch", "fvcore", "pandas", "numpy", "matplotlib") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-
-
-def test_finding_and_filtering_need_neither_yaml_nor_pydantic() -> None:
-    code = """
-import sys
-from benchsuite.scenario import expand, filters, load
-load.shipped()
-print([name for name in ("pydantic", "yaml") if name in sys.modules])
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
 
 
 @pytest.fixture
