@@ -252,6 +252,7 @@ def test_what_is_not_run_is_there() -> None:
     assert NOT_RUN.keys() <= {name for name, _ in blocks()}
 
 
+@pytest.mark.slow
 def test_the_workflow_for_any_runner_fails_on_planted_macs_and_shows_them(tmp_path: Path) -> None:
     folder = copy_of_example(tmp_path / "package", MORE_MACS)
     tools = tmp_path / "tools"
