@@ -31,33 +31,13 @@ false}
 """
 
 
-@pytest.fixture(autouse=True)
-def idle_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a busy host would be told is tested elsewhere."""
-    monkeypatch.setattr("benchsuite.runner.prepare.busy", lambda _: ())
-
-
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    return path
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A run made by the real command in processes of its own."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "tiny.yaml").write_text(TINY)
-    command = [
-        sys.executable,
-        "-m",
-        "benchsuite",
-        "run",
-        str(folder / "tiny.yaml"),
-        "--out",
-        str(folder / "run"),
-    ]
+    words = ("run", str(folder / "tiny.yaml"), "--out", str(folder / "run"))
+    command = [sys.executable, "-m", "benchsuite", *words]
     subprocess.run(command, check=True, cwd=repository, capture_output=True)
     return folder / "run"
 
