@@ -170,7 +170,7 @@ def _going_on(folder: Path, executor: str) -> str:
 
 def _conclude(sweep: SweepResult, figures: Path | None, style: str, executor: str, *, quiet: bool) -> None:
     """Render the report, print the table, and exit with 3 if a cell failed unexpectedly."""
-    from benchsuite.report.words import counted
+    from benchsuite.format import counted
     from benchsuite.results.store import RECORDS, REPORT
     from benchsuite.summary import print_summary, wall_time
 

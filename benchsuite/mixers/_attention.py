@@ -156,7 +156,8 @@ def _added_product(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
     logits = as_shape(bias, (-1, *shape[-2:]))
     del bias
     kt = k.flatten(0, -3).transpose(-2, -1)
-    return as_shape(logits.baddbmm_(q.flatten(0, -3), kt, alpha=q.shape[-1] ** -0.5), shape)
+    out: Tensor = as_shape(logits.baddbmm_(q.flatten(0, -3), kt, alpha=q.shape[-1] ** -0.5), shape)
+    return out
 
 
 def attend_maps(
