@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -114,6 +115,12 @@ MEASURE: Mapping[str, Any] = {
 """Settings of measuring: as the shipped scenarios do on a CPU, a second a cell."""
 
 
+_OPTIONS = {"num_heads": "heads"}
+"""Axis → its option, where it is called otherwise."""
+_OWN = re.compile(r"(mixer|backbone)(?:\[(\d+)\](?:\.vary\.(.+?))?(?:\[\d+\])?)")
+"""An entry of a sweep, and the parameter in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShellLine:
     """Words of a shell line that measures some mixers or networks.
@@ -159,6 +166,18 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
         "sweep": {**lists, **axes},
         "measure": dict(MEASURE),
     }
+
+
+def option(path: str, document: Mapping[str, Any]) -> str | None:
+    """The words of a shell line that a path of its scenario came from: "--params hilo.alpha", "--batch"."""
+    sweep, _, axis = path.partition(".")
+    if sweep != "sweep":
+        return None
+    if own := _OWN.fullmatch(axis):
+        entry = document["sweep"][own[1]][int(own[2])]
+        return f"--params {entry['name']}.{own[3]}" if own[3] else None
+    word = axis.partition("[")[0]
+    return f"--{_OPTIONS.get(word, word)}"
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
