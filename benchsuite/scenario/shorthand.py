@@ -117,8 +117,8 @@ MEASURE: Mapping[str, Any] = {
 
 _OPTIONS = {"num_heads": "heads"}
 """Axis → its option, where it is called otherwise."""
-_OWN = re.compile(r"(mixer|backbone)(?:\[(\d+)\](?:\.vary\.(.+?))?(?:\[\d+\])?)")
-"""An entry of a sweep, and the parameter in it."""
+_AXIS = re.compile(r"sweep\.(?!mixer|backbone)(\w+)(?:\[\d+\])*")
+_VARIED = re.compile(r"sweep\.(mixer|backbone)\[(\d+)\]\.vary\.(.+?)(?:\[\d+\])*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +170,11 @@ def scenario(line: ShellLine, mixers: Collection[str], backbones: Collection[str
 
 def option(path: str, document: Mapping[str, Any]) -> str | None:
     """The words of a shell line that a path of its scenario came from: "--params hilo.alpha", "--batch"."""
-    sweep, _, axis = path.partition(".")
-    if sweep != "sweep":
-        return None
-    if own := _OWN.fullmatch(axis):
-        entry = document["sweep"][own[1]][int(own[2])]
-        return f"--params {entry['name']}.{own[3]}" if own[3] else None
-    word = axis.partition("[")[0]
-    return f"--{_OPTIONS.get(word, word)}"
+    if varied := _VARIED.fullmatch(path):
+        entry = document["sweep"][varied[1]][int(varied[2])]
+        return f"--params {entry['name']}.{varied[3]}"
+    axis = _AXIS.fullmatch(path)
+    return f"--{_OPTIONS.get(axis[1], axis[1])}" if axis else None
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:

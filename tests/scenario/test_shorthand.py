@@ -34,6 +34,7 @@ def test_names_and_axes_are_those_of_the_line() -> None:
         ("sweep.resolution[1]", "--resolution"),
         ("sweep.num_heads", "--heads"),
         ("sweep.mixer[1]", None),
+        ("sweep.mixer[0].name", None),
         ("measure.max_s", None),
     ],
 )
