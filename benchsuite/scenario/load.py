@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchsuite.errors import Problem, ScenarioError, UsageError, did_you_mean
+from benchsuite.errors import DOCUMENT, Problem, ScenarioError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from benchsuite.scenario.model import Scenario
@@ -94,7 +94,7 @@ def load(
     from benchsuite.scenario.yaml_tree import grown
 
     if isinstance(source, Mapping):
-        root = grown(source, "the scenario")
+        root = grown(source, DOCUMENT)
         checked = check_tree(root, known, profiles=profiles, overrides=overrides)
     else:
         checked = check(read(source), str(source), known, profiles=profiles, overrides=overrides)
