@@ -231,7 +231,6 @@ def _compare(
     """Compare runs, or counts, with a baseline, print what was found, and exit with what that means."""
     from benchsuite.gate.against_baseline import against_baseline
     from benchsuite.gate.formats.console import compared_page
-    from benchsuite.gate.formats.phrases import how_to_accept
     from benchsuite.gate.result import RESULT
     from benchsuite.gate.result import write as write_result
 
@@ -244,9 +243,7 @@ def _compare(
         write_result(result, out / RESULT)
     _write_formats(result, files)
     print_page(compared_page(result, strict=strict))
-    if accept_lines := how_to_accept(result):
-        print(accept_lines, file=sys.stderr)
-    raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
+    _judge(result, strict=strict)
 
 
 def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _Files, dry_run: bool) -> None:
@@ -287,6 +284,15 @@ def _measure(request: GateRequest, *, noise: Path | None, strict: bool, files: _
     write_result(result, request.out / RESULT)
     _write_formats(result, files)
     print_page(measured_page(result, request.out / RESULT, strict=strict))
+    _judge(result, strict=strict)
+
+
+def _judge(result: GateResult, *, strict: bool) -> NoReturn:
+    """Say how what changed is accepted, and exit with what the gate found."""
+    from benchsuite.gate.formats.phrases import how_to_accept
+
+    if accept_lines := how_to_accept(result):
+        print(accept_lines, file=sys.stderr)
     raise typer.Exit(result.strict_exit_code if strict else result.exit_code)
 
 

@@ -152,9 +152,10 @@ def test_more_multiply_adds_fail_without_any_timing_unless_accepted(
     cli: Cli, own: Path, pretended: Pretended
 ) -> None:
     pretended.macs["A"] = 1500
-    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
+    code, out, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
     assert code == 1
     assert "macs 1,000 → 1,500 (+50 %)" in out
+    assert "benchsuite gate … --accept A:macs\n" in err
     assert cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h", "--accept", "A:macs")[0] == 0
     words = ("gate", "own.yaml", "--base", "HEAD~1", "--accept", "B:macs", "--accept", "macs")
     code, out, _ = cli(*words, "--out", "i")
