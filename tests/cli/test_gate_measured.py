@@ -229,6 +229,20 @@ def test_uncommitted_changes_are_refused_unless_they_are_to_be_left_out(
     assert "note       both sides are the same code" in out
 
 
+def test_a_scenario_that_is_not_committed_is_that_of_both_sides(
+    cli: Cli, own: Path, pretended: Pretended
+) -> None:
+    with (own / "own.yaml").open("a") as file:
+        file.write("# not committed\n")
+    code, out, _ = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "g")
+    assert code == 0
+    assert "own.yaml has uncommitted changes; both sides are measured with it as it is" in out
+    (own / "mine.py").write_text("# not committed\n")
+    code, _, err = cli("gate", "own.yaml", "--base", "HEAD~1", "--out", "h")
+    assert code == 2
+    assert "uncommitted changes in mine.py: a gate" in err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
