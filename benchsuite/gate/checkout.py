@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchsuite.errors import BenchsuiteError, UsageError
+from benchsuite.errors import BenchsuiteError, UsageError, did_you_mean
 from benchsuite.gate.interleave import SIDES, SideName
 from benchsuite.gate.layer import make_layer
 from benchsuite.gate.processes import GateSide, failed, interpreter, set_up
@@ -173,11 +173,16 @@ class Repository:
             )
         except _GitError:
             raise UsageError(
-                f'unknown revision "{name}" in {self.root}\n'
+                f'unknown revision "{name}" in {self.root}{did_you_mean(name, self._names())}\n'
                 f"  allowed: a branch, a tag, a commit, HEAD~1, or {WORKTREE} for the files as they are\n"
                 "  a CI checkout often holds one commit only: fetch the other first (git fetch origin "
                 "BRANCH), then name origin/BRANCH"
             ) from None
+
+    def _names(self) -> list[str]:
+        """Branches, of remotes too, and tags."""
+        listed = _git(self.root, "for-each-ref", "--format=%(refname:short)")
+        return listed.splitlines()
 
     def changed(self) -> list[str]:
         """Tracked files, and submodules, that differ from HEAD."""

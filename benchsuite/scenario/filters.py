@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from benchsuite.errors import SelectionError, nearest, suggested
+from benchsuite.errors import SelectionError, did_you_mean, nearest, suggested
 from benchsuite.results.cell import (
     SWEPT,
     Allocator,
@@ -155,6 +155,14 @@ def parse(text: str) -> Selection:
     if wrong:
         raise SelectionError("\n".join(str(mistake) for mistake in wrong))
     return Selection(text, terms)
+
+
+def leaves_none(selection: Selection, cells: Sequence[Cell]) -> str:
+    """What is said of a filter that leaves no cell, with the nearest name to a mixer that is not there."""
+    names = {name for cell in cells for name in (cell.name, cell.target)}
+    wrong = next((word for word in selection.mixers if word not in names), None)
+    hint = did_you_mean(wrong, names) if wrong else ""
+    return f"--filter {selection.text!r} leaves no cell of {len(cells)}{hint}"
 
 
 def is_filter(text: str) -> bool:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from benchsuite.errors import SelectionError
 from benchsuite.results.cell import Cell
 from benchsuite.scenario import filters
-from benchsuite.scenario.filters import mistakes, parse
+from benchsuite.scenario.filters import leaves_none, mistakes, parse
+from tests.builders import make_cell
 
 CELL = Cell(
     name="HiLo α=0.9",
@@ -166,6 +167,14 @@ def test_all_bad_terms_are_named_at_once() -> None:
 
 def test_a_selection_says_which_mixers_it_names() -> None:
     assert parse('mixer=msa,"HiLo α=0.9" batch=1 mixer!=sra').mixers == ("msa", "HiLo α=0.9", "sra")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("mixer=MAS", '; did you mean "MSA"?'), ("batch=9", ""), ("mixer=MSA batch=9", "")]
+)
+def test_a_filter_that_leaves_no_cell_is_told_the_nearest_mixer(text: str, hint: str) -> None:
+    cells = [make_cell(name="MSA"), make_cell(name="HiLo", target="hilo")]
+    assert leaves_none(parse(text), cells) == f"--filter '{text}' leaves no cell of 2{hint}"
 
 
 @given(st.integers(1, 99), st.integers(1, 99), st.sampled_from(["=", "!=", "<", "<=", ">", ">="]))
