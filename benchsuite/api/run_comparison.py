@@ -48,8 +48,9 @@ class RunComparison:
         from benchsuite.report.tables import texts
         from benchsuite.terminal import fitted, width
 
-        lines = [" ".join(filter(None, (f"{self.page.title}.", self.page.answer, self.page.summary)))]
-        for section in self.page.sections:
+        page = self.page
+        lines = [" ".join(filter(None, (f"{page.title}.", *page.headlines, page.answer, page.summary)))]
+        for section in page.sections:
             if section.key == "times":
                 lines += [*section.sentences, *(fitted(texts(table), width()) for table in section.tables)]
         return "\n".join(lines)
@@ -58,7 +59,9 @@ class RunComparison:
         from benchsuite.api.notebook import fragment
 
         page = self.page
-        return fragment(page.title, [page.answer, page.summary, page.caveat], sections=page.sections)
+        return fragment(
+            page.title, [*page.headlines, page.answer, page.summary, page.caveat], sections=page.sections
+        )
 
 
 def compare(*runs: str | Path | Results) -> RunComparison:

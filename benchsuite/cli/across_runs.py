@@ -125,8 +125,9 @@ def compare(
         if not text:
             print(f"# {in_markdown(page.title)}\n")
         # The summary holds paths, which are not to be torn.
-        plain = [wrapped(page.answer), page.summary, wrapped(page.caveat)]
-        texts = filter(None, plain if text else map(in_markdown, (page.answer, page.summary, page.caveat)))
+        answer = " ".join(filter(None, (*page.headlines, page.answer)))
+        plain = [wrapped(answer), page.summary, wrapped(page.caveat)]
+        texts = plain if text else map(in_markdown, (answer, page.summary, page.caveat))
         print(*texts, sep="\n\n", end="\n\n")
         print_sections(page.sections, plain=text)
     if out is not None:

@@ -1,4 +1,4 @@
-"""The answer of a page: a few sentences, computed from the cells, that speak to the question of the scenario.
+"""The answer of a page: a headline and a few sentences, computed from the cells, on the scenario's question.
 
 Who is fastest where and by how much, whether fewest MACs meant fastest, what a fused kernel changed; of a run
 that varies a parameter or the protocol, what that changes. Memory and growth are told where the question has
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from benchsuite.labels import noun
 from benchsuite.report.answer_costs import costs, growth
+from benchsuite.report.answer_headline import headline
 from benchsuite.report.answer_macs import fewest, predicted
 from benchsuite.report.answer_over_axis import of_parameter, of_protocols
 from benchsuite.report.answer_speed import are_listed, changed, clauses, fastest, variants
@@ -20,19 +21,33 @@ from benchsuite.report.points import Point, names_of
 from benchsuite.report.ranking import Order, Ranking, rankings, speed
 from benchsuite.report.words import STATUS_WORDS, capitalised, counted, joined, pixels, sentence, some
 from benchsuite.results.record import STATUSES
+from benchsuite.scenario.titles import fitted
 
 
 def answer(cells: Cells) -> list[str]:
-    """The sentences about a run: its protocols if it compares them, a parameter if it varies one, else its
-    largest group."""
+    """Headline and sentences about a run; the headline is missing where nothing can be compared.
+
+    They are about its protocols if it compares them, a parameter if it varies one, else its largest group.
+    """
     if not cells.points:
         return ["The run holds no records."]
     machines = {point.settings["machine"] for point in cells.points}
     if len(machines) > 1:
         return _on_one_machine(cells)
-    question = str(cells.run.scenario.get("question") or "")
-    found = of_protocols(cells) or of_parameter(cells)
-    return found or of_group(main_group(cells), cells.order, cells.named_reference, question)
+    question = asked(cells)
+    if found := of_protocols(cells) or of_parameter(cells, question):
+        return found
+    own = main_group(cells)
+    whole = [ranking for ranking in rankings(own, cells.order) if ranking.finished]
+    first = headline(whole, cells.named_reference, question)
+    texts = of_group(own, cells.order, cells.named_reference, question)
+    return [first, *texts] if first else texts
+
+
+def asked(cells: Cells) -> str:
+    """The scenario's question with the numbers of its sweep; empty where it has none."""
+    scenario = cells.run.scenario
+    return fitted(str(scenario.get("question") or ""), scenario)
 
 
 def _on_one_machine(cells: Cells) -> list[str]:

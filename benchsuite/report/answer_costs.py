@@ -59,19 +59,13 @@ def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = F
     Args:
         memory: tell that of memory, too.
     """
-    small, large = ({point.name: point for point in one.cells} for one in (fields[0], fields[-1]))
     texts = []
     for metric in ("latency_s", "peak_memory_bytes")[: 1 + memory]:
-        pairs = {
-            name: (small[name].metrics[metric], large[name].metrics[metric])
-            for name in small
-            if name in large
-        }
-        grown = {name: b.value / a.value for name, (a, b) in pairs.items() if a.known and b.known}
-        if grown:
-            ends = [pick(grown, key=lambda name: grown[name]) for pick in (min, max)]
-            told = dict.fromkeys([ends[0], *([reference] if reference in grown else []), ends[1]])
-            each = joined([f"{times(grown[name])} times for {name}" for name in told if name])
+        ratios = grown(fields, metric)
+        if ratios:
+            ends = [pick(ratios, key=lambda name: ratios[name]) for pick in (min, max)]
+            told = dict.fromkeys([ends[0], *([reference] if reference in ratios else []), ends[1]])
+            each = joined([f"{times(ratios[name])} times for {name}" for name in told if name])
             texts.append(f"{_COSTS[metric][0]} grows {each}")
     if len(fields) < 2 or not texts:
         return ""
@@ -80,3 +74,12 @@ def growth(fields: Sequence[Ranking], reference: str | None, *, memory: bool = F
         f"from {pixels(fields[0].resolution)} to {pixels(fields[-1].resolution)}, "
         f"{significant(areas[1] / areas[0], 3)} times the pixels, {'; '.join(texts)}."
     )
+
+
+def grown(fields: Sequence[Ranking], metric: str) -> dict[str, float]:
+    """Name → how many times as much the largest resolution takes as the smallest, of those that have both."""
+    small, large = ({point.name: point for point in one.cells} for one in (fields[0], fields[-1]))
+    pairs = {
+        name: (small[name].metrics[metric], large[name].metrics[metric]) for name in small if name in large
+    }
+    return {name: b.value / a.value for name, (a, b) in pairs.items() if a.known and b.known}

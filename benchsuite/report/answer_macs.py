@@ -33,7 +33,7 @@ def fewest(fields: Sequence[Ranking]) -> str:
     parts = []
     for meaning in (key for key in _MEANT if key in alike):
         same = alike[meaning]
-        one = all(len(_cheapest(ranking)) == 1 for ranking in same)
+        one = all(len(cheapest(ranking)) == 1 for ranking in same)
         those, was = (called.single, "was") if one else (called.plural, "were")
         text = _MEANT[meaning].format(those=those, was=was)
         if len(judged) > 1 and len(alike) == 1 and meaning == "slower":
@@ -53,18 +53,18 @@ def predicted(fields: Sequence[Ranking]) -> str:
 
 def _meaning(ranking: Ranking) -> str:
     """Whether those with the fewest MACs are fastest, as a key of `_MEANT`."""
-    cheapest, leaders = _cheapest(ranking), ranking.leaders
-    ahead = [point for point in leaders if point in cheapest]
-    if len(cheapest) == len(ranking.cells):
+    least, leaders = cheapest(ranking), ranking.leaders
+    ahead = [point for point in leaders if point in least]
+    if len(least) == len(ranking.cells):
         return "all"
     if not ahead:
         return "slower"
     if len(ahead) < len(leaders) and ranking.open:
         return "perhaps"
-    return "fastest" if len(cheapest) == 1 else "among"
+    return "fastest" if len(least) == 1 else "among"
 
 
-def _cheapest(ranking: Ranking) -> list[Point]:
+def cheapest(ranking: Ranking) -> list[Point]:
     """The cells with the fewest MACs of those with an exact count."""
     least = min(point.macs for point in ranking.countable)
     return [point for point in ranking.countable if point.macs == least]
@@ -76,26 +76,26 @@ def _where(shared: Sequence[Ranking]) -> str:
 
 def _who(shared: Sequence[Ranking]) -> str:
     """Clause: "HiLo needs the fewest"; "HiLo at 224 px and W-MSA at 448 and 672 px"."""
-    alike = grouped(shared, lambda one: (tuple(p.name for p in _cheapest(one)), _doubt(one)))
+    alike = grouped(shared, lambda one: (tuple(p.name for p in cheapest(one)), _doubt(one)))
     if len(alike) == 1:
         ((names, doubt),) = alike
-        size = f" ({si(_cheapest(shared[0])[0].macs)} per image)" if len(shared) == 1 else ""
+        size = f" ({si(cheapest(shared[0])[0].macs)} per image)" if len(shared) == 1 else ""
         return f"{some(names, 3)} {'needs' if len(names) == 1 else 'need'} the fewest{size}{doubt}"
     return joined([f"{some(names, 3)} at {_where(same)}{doubt}" for (names, doubt), same in alike.items()])
 
 
 def _doubt(ranking: Ranking) -> str:
     """Who may need fewer: a lower bound above the least cannot be the least, one below it can."""
-    least = _cheapest(ranking)[0].macs
+    least = cheapest(ranking)[0].macs
     may_be = names_of(point for point in ranking.cells if not point.exact and point.macs < least)
     return f" ({joined(may_be, 'or')}, of lower bounds, may need fewer)" if may_be else ""
 
 
 def _behind(shared: Sequence[Ranking]) -> str:
     """Clause on who is faster than those with the fewest MACs: ", but b is 2.00 times as fast"."""
-    ratios = [one.order.between(one.leaders[0], _cheapest(one)[0]).ratio for one in shared]
+    ratios = [one.order.between(one.leaders[0], cheapest(one)[0]).ratio for one in shared]
     first = names_of(one.leaders[0] for one in shared)
-    least = "" if all(len(_cheapest(one)) == 1 for one in shared) else "at least "
+    least = "" if all(len(cheapest(one)) == 1 for one in shared) else "at least "
     return (
         f", but {first[0] if len(first) == 1 else 'the fastest'} is {least}{multiples(ratios)} times as fast"
     )

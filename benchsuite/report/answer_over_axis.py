@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,12 +18,13 @@ from benchsuite.stats.evidence import LEAST_ROUNDS
 
 OURS = "adaptive"
 """The protocol that the others are compared with."""
+_LARGE = re.compile(r"(?:Is|Does) a large ")
 
 
 def of_protocols(cells: Cells) -> list[str]:
-    """Sentences on how far protocols move throughput, and whether they move the order; empty for one."""
+    """Headline and sentences on how far protocols move throughput, and whether they move the order; empty for
+    one."""
     timed = [point for point in cells.points if point.throughput.known]
-    protocols = list(dict.fromkeys(str(point.settings["protocol"]) for point in timed))
     ours = {besides_protocol(point): point for point in timed if point.settings["protocol"] == OURS}
     ratios = [
         (relative_speed(point, ours[besides_protocol(point)]), point)
@@ -31,22 +33,23 @@ def of_protocols(cells: Cells) -> list[str]:
     ]
     if not ratios:
         return []
-    low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
     orders: dict[tuple[str, ...], list[str]] = {}
-    for protocol in protocols:
-        mine = [point for point in timed if point.settings["protocol"] == protocol]
+    for protocol, mine in grouped(timed, lambda point: str(point.settings["protocol"])).items():
         ranked = sorted(mine, key=lambda point: -point.throughput.value)
         orders.setdefault(tuple(names_of(ranked)), []).append(protocol)
     called = noun(point.subject for point in timed).plural
     other = [protocol for one in orders.values() if OURS not in one for protocol in one]
-    order = (
-        f"the order of the {called} by median differs under {joined(other)}"
-        if other
-        else f"the order of the {called} by median is the same under all {len(protocols)}"
-    )
+    number = sum(map(len, orders.values()))
+    low, high = (pick(ratios, key=lambda pair: pair[0].value) for pick in (min, max))
+    ends = " to ".join(dict.fromkeys(_signed_percent(value.value) for value, _ in (low, high)))
+    decided = any(value.bounded and not value.lo <= 1 <= value.hi for value, _ in ratios)
+    changes = f"{len(other)} of {number - 1} {'changes' if len(other) == 1 else 'change'} their order"
+    moved = changes if other else "their order stays the same"
     texts = [
-        f"Against {OURS} sampling, the other protocols report medians from {_percent(low[0].value)} "
-        f"({_by(low[1])}) to {_percent(high[0].value)} ({_by(high[1])}); {order}."
+        f"{'M' if decided else 'Undecided: m'}edians differ by {ends} %; {moved}.",
+        f"Against {OURS} sampling, medians lie between {_percent(low[0].value)} ({_by(low[1])}) and "
+        f"{_percent(high[0].value)} ({_by(high[1])})"
+        f"{f'; the order of the {called} differs under {joined(other)}' if other else ''}.",
     ]
     if bare := sum(not value.bounded for value, _ in ratios):
         which = f"{bare} of the {len(ratios)} ratios" if bare < len(ratios) else "No ratio"
@@ -65,6 +68,12 @@ def _percent(ratio: float) -> str:
     """A ratio as a change: "8 % lower"."""
     change = round(100 * (ratio - 1))
     return f"{abs(change)} %{' lower' if change < 0 else ' higher' if change else ''}"
+
+
+def _signed_percent(ratio: float) -> str:
+    """A ratio as a change without its unit: "−8", "+6", "0"."""
+    change = round(100 * (ratio - 1))
+    return f"{change:+d}".replace("-", "−") if change else "0"
 
 
 def _by(point: Point) -> str:
@@ -104,8 +113,8 @@ class _Best:
         return joined(numbers, "or")
 
 
-def of_parameter(cells: Cells) -> list[str]:
-    """Sentences on the fastest value of a parameter, and whether it needs the fewest MACs.
+def of_parameter(cells: Cells, question: str = "") -> list[str]:
+    """Headline and sentences on the fastest value of a parameter, and whether it needs the fewest MACs.
 
     Empty unless a parameter of one implementation is what the run varies.
     """
@@ -130,7 +139,35 @@ def of_parameter(cells: Cells) -> list[str]:
     fused = " ".join(text for kernel in others if (text := _fused(title, kernel, own, judged)))
     start = f"With the {first} kernel, " if fused.startswith("With") else ""
     texts = [start + _fastest(title, own), _of_others(title, own), _follows(title, own), fused]
-    return [f"{text[0].upper()}{text[1:]}" for text in texts if text]
+    told = [f"{text[0].upper()}{text[1:]}" for text in texts if text]
+    return [_headline(title, own, question), *told]
+
+
+def _headline(title: str, own: Sequence[_Best], question: str) -> str:
+    """The fastest values of the name with most resolutions, at the smallest and the largest that have any.
+
+    "Is a large α still the fastest …?" is answered by Yes, No or Undecided.
+    """
+    mine = max(grouped(own, lambda best: best.line.name).values(), key=len)
+    told = [best for best in mine if not best.open]
+    verdict = _stays_large(mine) if _LARGE.match(question) else ""
+    apart = _apart(own)[mine[0].line.name]
+    beside = f" ({apart})" if apart else ""
+    if not told or (verdict == "Undecided: " and mine[-1].open):
+        where = pixels(mine[-1].line.resolution)
+        return f"Undecided: no {title} is significantly the fastest at {where}{beside}."
+    first, *rest = (f"{best.words} at {_place(best, mine)}" for best in told)
+    last = f", {rest[-1]}" if rest else ""
+    return f"{verdict}{title} = {first.replace(' at ', ' wins at ')}{last}{beside}."
+
+
+def _stays_large(mine: Sequence[_Best]) -> str:
+    """No where the fastest value falls as images grow, Yes where all of them are in the upper half."""
+    if _way([best.values for best in mine]) == "large":
+        return "No: "
+    known = [spot.at for best in mine for spot in best.line.known]
+    middle = (min(known) + max(known)) / 2
+    return "Yes: " if all(min(best.values) > middle for best in mine) else "Undecided: "
 
 
 def _best(line: AxisLine, order: Order) -> _Best:

@@ -58,8 +58,8 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
     "Swin-T + ACmix" varies Swin-T, "+ ConvFFN" the reference; of "DW (static)" and "DW (dynamic)" the slower
     varies the faster. What is true of most comes first.
     """
-    one = max(reversed(fields), key=lambda ranking: len(_variants(ranking, reference)))
-    found = sorted(_variants(one, reference), key=lambda pair: one.order.between(*pair).ratio)
+    one = max(reversed(fields), key=lambda ranking: len(variants_of(ranking, reference)))
+    found = sorted(variants_of(one, reference), key=lambda pair: one.order.between(*pair).ratio)
     if len(found) < max(2, MANY * len(one.cells)):
         return ""
     told: dict[str, list[str]] = {}
@@ -86,7 +86,7 @@ def variants(fields: Sequence[Ranking], reference: str | None) -> str:
     return sentence(". ".join(text for _, text in sorted(parts, key=lambda part: -part[0])))
 
 
-def _variants(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:
+def variants_of(one: Ranking, reference: str | None) -> list[tuple[Point, Point]]:
     """The cells whose names vary another's, each with that one; without those of too few rounds to tell."""
     named = {point.name: point for point in reversed(one.cells)}
     stems = {name.partition(" (")[0]: name for name in named if " (" in name}  # the fastest comes last

@@ -21,6 +21,7 @@ from benchsuite.report.words import STATUS_WORDS, counted, joined, scale_of, sen
 from benchsuite.results.store import Run
 from benchsuite.stats.evidence import FALSE_DISCOVERY, Decision, Side
 
+_NOTHING = "No cell is in two of the runs: there is nothing to compare."
 _BRACKETS = " Brackets: 95 % confidence intervals."
 _HIGHER: Mapping[Side, str] = {**SEEN, "above": "higher", "below": "lower"}
 _TONES: Mapping[str, Tone] = {"slower": "bad", "lower": "bad", "faster": "good", "higher": "good"}
@@ -31,10 +32,13 @@ class ComparisonPage:
     """The whole page. `styles` are those of figures, of which there are none.
 
     Attributes:
-        answer: how many cells are slower or faster, and how large a difference could have been seen.
+        headlines: for each run whether it is slower or faster than A.
+        answer: the other cells, and how large a difference could have been seen.
     """
 
     title: str
+    question: str
+    headlines: tuple[str, ...]
     answer: str
     summary: str
     caveat: str
@@ -50,6 +54,8 @@ def page(runs: Sequence[Run]) -> ComparisonPage:
     where = "; ".join(f"{run.letter} is {run.run.path}, on {run.machine}" for run in found.runs)
     return ComparisonPage(
         title=f"{len(runs)} runs compared" if several else f"Run B ({names[1]}) against A ({names[0]})",
+        question=f"Is {'any of them' if several else 'B'} slower or faster than A?",
+        headlines=tuple(_headline(found, run) for run in found.others) if found.cells else (_NOTHING,),
         answer=_answer(found),
         summary=f"{where}. Ratios are {'over A' if several else 'B over A'}.",
         caveat=CAVEAT,
@@ -62,40 +68,61 @@ def to_html(page: ComparisonPage) -> str:
     return filled("comparison.html.j2", page=page)
 
 
+def _headline(found: Comparison, run: ComparedRun) -> str:
+    """Whether another run is slower or faster than A."""
+    letter = run.letter
+    if run.is_a:
+        return f"{letter} is the same run as A: there is nothing to compare."
+    if run.level == "refuse":
+        labels = [one.label for one in run.findings if one.level == "refuse"]
+        return f"{letter} and A are not comparable: they differ in {some(labels, 2)}."
+    both, decisions = _with_a(found, letter)
+    where = counted(len(both), "cell")
+    sides = Counter(one.side for one in decisions)
+    slower, faster = (sides[side] or "none" for side in ("above", "below"))
+    if sides["above"]:
+        return f"{letter} is slower than A in {slower} of {where} and faster in {faster}."
+    if sides["below"]:
+        return f"{letter} is faster than A in {faster} of {where} and slower in {slower}."
+    if not decisions:
+        return f"No cell was timed in both A and {letter}."
+    told = (
+        "No significant difference"
+        if any(not math.isnan(one.lo) for one in decisions)
+        else "No difference can be told"
+    )
+    ends = (min(one.ratio for one in decisions), max(one.ratio for one in decisions))
+    words = "–".join(dict.fromkeys(f"{ratio:.2f}" for ratio in ends))
+    return f"{told} in {where}: {letter} took {words} times as long."
+
+
 def _answer(found: Comparison) -> str:
+    """What the headlines leave out: the other cells, and how large a difference could have been seen."""
     if not found.cells:
-        return "No cell is in two of the runs: a cell is the same only if all of its settings are."
-    return " ".join(text for run in found.others for text in _of_run(found, run))
+        return "A cell is the same only if all of its settings are."
+    return " ".join(text for run in found.others if not run.is_a for text in _of_run(found, run))
+
+
+def _with_a(found: Comparison, letter: str) -> tuple[list[ComparedCell], list[Decision]]:
+    """The cells that A and another run have, and the decisions on their times."""
+    both = [cell for cell in found.cells if {"A", letter} <= cell.in_runs.keys()]
+    return both, [cell.times[letter] for cell in both if letter in cell.times]
 
 
 def _of_run(found: Comparison, run: ComparedRun) -> Iterator[str]:
-    """Whether cells differ between A and another run, and what difference could have been seen."""
-    letter = run.letter
-    if run.is_a:
-        yield f"{letter} is the same run as A: there is nothing to compare."
-        return
-    both = [cell for cell in found.cells if {"A", letter} <= cell.in_runs.keys()]
-    decisions = [cell.times[letter] for cell in both if letter in cell.times]
+    """The cells of a run that are neither slower nor faster, and what difference could have been seen."""
+    both, decisions = _with_a(found, run.letter)
     sides = Counter(one.side for one in decisions)
-    where = f"{counted(len(both), 'cell')} in A and {letter}"
-    missing = len(both) - len(decisions)
-    if sides["above"] or sides["below"] or not decisions:
-        numbers = [(sides[side], word) for side, word in SEEN.items()] + [(missing, "without a time")]
-        parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for number, word in numbers if number]
-        parts[:1] = [f"{parts[0]} in {letter}"] if parts else ["none is measured"]
-        yield f"Of {where}, {joined(parts)}."
-    else:
-        unknown = sum(math.isnan(one.lo) for one in decisions)
-        doubts = [(unknown, "without an interval"), (missing, "without a time")]
-        lacking = joined([f"{number} {what}" for number, what in doubts if number])
-        found_none = "No difference is found" if unknown < len(decisions) else "No difference can be told"
-        ends = (min(one.ratio for one in decisions), max(one.ratio for one in decisions))
-        words = dict.fromkeys(f"{ratio:.2f}" for ratio in ends)
-        yield (
-            f"{found_none} in {where}{f' ({lacking})' if lacking else ''}: {letter} took "
-            f"{' to '.join(words)} times as long as A."
-        )
-    yield from _resolution(both, decisions, letter)
+    unknown = sum(math.isnan(one.lo) for one in decisions)
+    numbers = [
+        (sides["same"], SEEN["same"]),
+        (sides["undecided"] - unknown, SEEN["undecided"]),
+        (unknown, "without an interval"),
+        (len(both) - len(decisions), "without a time"),
+    ]
+    parts = [f"{number} {'is' if number == 1 else 'are'} {word}" for number, word in numbers if number]
+    yield from [f"Of {counted(len(both), 'cell')} in A and {run.letter}, {joined(parts)}."] if parts else []
+    yield from _resolution(both, decisions, run.letter)
 
 
 def _resolution(both: Sequence[ComparedCell], decisions: Sequence[Decision], letter: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from benchsuite.format import byte_size, si
 from benchsuite.report import claims_panel, comparison_page, method, names, numbers, reliability, theme
-from benchsuite.report.answer import answer, of_group
+from benchsuite.report.answer import answer, asked, of_group
 from benchsuite.report.cells import Cells, progress, read
 from benchsuite.report.comparable_groups import describe, shared
 from benchsuite.report.differences import machines_of, measured_on
@@ -46,6 +46,7 @@ class RunPart:
 
     Attributes:
         key: unique on the page, start of all its ids.
+        answer: the headline, then sentences.
         summary: one line under the title: how much, on what, when.
         evidence: what the answer rests on, in a few short sentences.
         unfinished: how far a run came that stopped early; empty if it is complete.
@@ -186,7 +187,7 @@ def _run(cells: Cells, key: str, prefix: str, sheet: StyleSheet, *, room: int) -
     return RunPart(
         key=key,
         title=title,
-        question=fitted(str(scenario.get("question") or ""), scenario),
+        question=asked(cells),
         summary=_summary(cells),
         answer=answer(cells),
         evidence=reliability.summed_up(cells, machines),

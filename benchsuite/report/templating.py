@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,12 +23,18 @@ def filled(template: str, *, packages: Sequence[str] = ("benchsuite.report",), *
     environment = Environment(
         loader=ChoiceLoader([PackageLoader(package) for package in packages]),
         autoescape=True,
+        finalize=_unbroken,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     found = environment.get_template(template)
     return found.render(light=theme.LIGHT, dark=theme.DARK, version=__version__, **values)
+
+
+def _unbroken(value: object) -> object:
+    """Plain text with a no-break space before each "%" that follows a number."""
+    return re.sub(r"(?<=\d) %", "\u00a0%", value) if type(value) is str else value
 
 
 def write(page: str | bytes, out: Path) -> None:

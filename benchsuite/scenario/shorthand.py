@@ -18,7 +18,7 @@ MIXER = """\
 # Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known mixers
-question: Is {label} faster than window attention, and does it need fewer multiply–adds?
+question: Is {label} faster than MSA, W-MSA and HiLo?
 
 sweep:
   mixer:
@@ -55,7 +55,7 @@ NETWORK = """\
 # Measure:          benchsuite run {file}{where}
 name: {name}
 title: {label} beside known networks
-question: Which of these networks is the fastest, and is it the one with the fewest multiply–adds?
+question: Is {label} the fastest of these networks?
 
 subject: backbone
 sweep:

@@ -76,7 +76,7 @@ def test_runs_as_fast_as_the_baseline_pass_and_slower_ones_fail(cli: Cli, baseli
     assert "No regression found: 1 unchanged." in out
     code, out, _ = cli("gate", *runs("slow", 0.0115), "--baseline", baseline)
     assert code == 1
-    assert "FAIL: 1 of 1 cell regressed: 1 slower (MSA)." in out
+    assert "FAIL: 1 of 1 cell regressed. 1 slower (MSA)." in out
 
 
 def test_one_run_on_a_machine_of_unknown_noise_is_inconclusive(cli: Cli) -> None:

@@ -37,4 +37,10 @@ def asked(question: str, records: Sequence[Record], reference: str | None = None
 
 
 def of_run(records: Sequence[Record], **scenario: Any) -> str:
-    return " ".join(answer(read(make_run(records, **scenario))))
+    """The sentences under the headline of a run, or what stands alone."""
+    first, *rest = answer(read(make_run(records, **scenario)))
+    return " ".join(rest) or first
+
+
+def headline_of(records: Sequence[Record], **scenario: Any) -> str:
+    return answer(read(make_run(records, **scenario)))[0]

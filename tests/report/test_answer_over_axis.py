@@ -11,7 +11,7 @@ import pytest
 from benchsuite.report.points import points
 from benchsuite.report.ranking import relative_speed
 from benchsuite.results.record import Record
-from tests.report.answers import of_run
+from tests.report.answers import headline_of, of_run
 from tests.report.synthetic import make_record, with_rounds
 
 
@@ -107,6 +107,23 @@ def test_a_fused_kernel_that_moves_the_fastest_value_says_where() -> None:
         assert of_run(still).endswith("The fused kernel (sdpa) leaves the fastest α where it is.")
 
 
+def test_the_headline_says_whether_a_large_value_stays_the_fastest() -> None:
+    question = "Does a large α stay the fastest as images grow?"
+    small, large = alphas(40, 30, 20, 10), alphas(10, 20, 30, 40, resolution=448)
+    assert headline_of([*small, *large], question=question) == "No: α = 0.9 wins at 224 px, 0 at 448 px."
+    assert headline_of([*small, *large]) == "α = 0.9 wins at 224 px, 0 at 448 px."
+    same = alphas(40, 30, 20, 10, resolution=448)
+    assert headline_of([*small, *same], question=question) == "Yes: α = 0.9 wins at 224 px, 0.9 at 448 px."
+    level = alphas(10, 10, 10, 10.0001, resolution=448)
+    assert headline_of([*small, *level], question=question) == (
+        "Undecided: no α is significantly the fastest at 448 px."
+    )
+    wide = alphas(40, 10, 10.0001, 10.0002, resolution=448)
+    assert headline_of([*small, *wide], question=question) == (
+        "Undecided: α = 0.9 wins at 224 px, 0.3 to 0.9 at 448 px."
+    )
+
+
 def test_several_implementations_are_compared_as_mixers_although_one_varies() -> None:
     records = [*alphas(40, 30, 20, 10), make_record("msa", target="msa", latency=0.005, macs=10**10)]
     assert of_run(records).startswith("msa is the fastest at 224 px")
@@ -115,18 +132,30 @@ def test_several_implementations_are_compared_as_mixers_although_one_varies() ->
 def test_protocols_are_compared_with_adaptive_sampling() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)])
     assert text == (
-        "Against adaptive sampling, the other protocols report medians from 20 % lower (a with litv2) to "
-        "25 % higher (a with timm); the order of the mixers by median is the same under all 3. No ratio "
-        "between protocols has an interval, so their differences are undecided; 4 of 6 cells have fewer than "
-        "3 rounds."
+        "Against adaptive sampling, medians lie between 20 % lower (a with litv2) and 25 % higher (a with "
+        "timm). No ratio between protocols has an interval, so their differences are undecided; 4 of 6 cells "
+        "have fewer than 3 rounds."
     )
+
+
+def test_the_headline_of_protocols_is_undecided_without_intervals() -> None:
+    blocks = [*timed("adaptive", a=10, b=20), *timed("litv2", a=12.5, b=20), *timed("timm", a=8, b=20)]
+    assert headline_of(blocks) == "Undecided: medians differ by −20 to +25 %; their order stays the same."
+    swapped = [*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)]
+    assert headline_of(swapped) == "Undecided: medians differ by −67 to 0 %; 1 of 1 changes their order."
+    rounds = make_record("a", latency=0.0125, protocol="timm", rounds=5)
+    assert headline_of([*timed("adaptive", a=10), rounds]) == (
+        "Medians differ by −20 %; their order stays the same."
+    )
+    alike = make_record("a", latency=0.01001, protocol="timm", rounds=5)
+    assert headline_of([*timed("adaptive", a=10), alike]).startswith("Undecided: medians differ by 0 %")
 
 
 def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protocols() -> None:
     """By hand: the median of the rounds is 10 ms, as in the one block; their first alone would say 1.5."""
     slow_start = with_rounds(timed("adaptive", a=10)[0], [0.015, 0.010, 0.010, 0.0098, 0.0102])
     block = timed("litv2", a=10)[0]
-    assert "report medians from 0 % (a with litv2) to 0 % (a with litv2)" in of_run([slow_start, block])
+    assert "medians lie between 0 % (a with litv2) and 0 % (a with litv2)" in of_run([slow_start, block])
     cells = points([slow_start, block])
     found = relative_speed(cells[1], cells[0])
     assert found.value == pytest.approx(cells[1].throughput.value / cells[0].throughput.value)
@@ -136,12 +165,12 @@ def test_a_slow_first_round_of_adaptive_sampling_is_no_difference_between_protoc
 def test_protocols_with_rounds_are_compared_with_intervals_and_the_others_are_counted() -> None:
     several = make_record("a", latency=0.0125, protocol="timm", rounds=5)
     text = of_run([*timed("adaptive", a=10), several, *timed("litv2", a=8)])
-    assert "medians from 20 % lower (a with timm)" in text
+    assert "medians lie between 20 % lower (a with timm)" in text
     assert "1 of the 2 ratios between protocols have no interval" in text
     assert "1 of 3 cells has fewer than 3 rounds" in text
 
 
 def test_a_protocol_that_changes_the_order_is_named() -> None:
     text = of_run([*timed("adaptive", a=10, b=20), *timed("litv2", a=30, b=20)])
-    assert "; the order of the mixers by median differs under litv2." in text
+    assert "; the order of the mixers differs under litv2." in text
     assert "adaptive sampling" not in of_run(timed("adaptive", a=10, b=20))

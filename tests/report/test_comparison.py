@@ -69,7 +69,9 @@ def rows(runs: Sequence[Run], key: str) -> list[dict[str, str]]:
 def said(runs: Sequence[Run]) -> str:
     """All sentences of the page."""
     made = page(runs)
-    return " ".join([made.answer, *(text for section in made.sections for text in section.sentences)])
+    return " ".join(
+        [*made.headlines, made.answer, *(text for section in made.sections for text in section.sentences)]
+    )
 
 
 def test_the_interval_of_the_ratio_holds_the_drift_of_the_machine() -> None:
@@ -116,7 +118,8 @@ def test_the_answer_counts_and_says_what_chance_would_do() -> None:
     latencies = zip(sides, (0.010, 0.0125, 0.008, 0.012), strict=True)
     runs = two(old, [make_record(resolution=side, latency=latency, seed=1) for side, latency in latencies])
     assert [row["B is"] for row in rows(runs, "times")] == ["slower", "slower", "faster", "undecided"]
-    assert "Of 4 cells in A and B, 2 are slower in B, 1 is faster and 1 is undecided." in said(runs)
+    assert page(runs).headlines == ("B is slower than A in 2 of 4 cells and faster in 1.",)
+    assert "Of 4 cells in A and B, 1 is undecided." in said(runs)
     assert "Undecided: the rounds disagree." in said(runs)
     assert "Of those called slower or faster, at most 5 % are expected to be so by chance" in said(runs)
 
@@ -128,25 +131,23 @@ def test_where_nothing_differs_the_answer_says_what_could_have_been_seen() -> No
         make_record("msa"),
         make_record("window", status="oom"),
     ]
-    said = page(two(old, new)).answer
-    assert said.startswith(
-        "No difference is found in 3 cells in A and B (1 without a time): B took 1.00 to 1.01 "
-    )
+    made = page(two(old, new))
+    assert made.headlines == ("No significant difference in 3 cells: B took 1.00–1.01 times as long.",)
+    assert made.answer.startswith("Of 3 cells in A and B, ")
+    assert "1 is without a time. The intervals" in made.answer
     widths = [
         math.sqrt(one.hi / one.lo) - 1 for cell in compare(two(old, new)).cells for one in cell.times.values()
     ]
     worst = (
         f"±{100 * max(widths):.2g} % in the worst, drift of the machine (±0.2 %, from the self-test) included"
     )
-    assert worst in said
+    assert worst in made.answer
 
 
 def test_without_a_self_test_the_answer_says_that_none_can_be_told() -> None:
-    said = page([make_run([make_record()]), make_run([make_record(latency=0.02)])]).answer
-    assert said.startswith(
-        "No difference can be told in 1 cell in A and B (1 without an interval): B took 2.00 "
-    )
-    assert "No self-test has measured the drift" in said
+    made = page([make_run([make_record()]), make_run([make_record(latency=0.02)])])
+    assert made.headlines == ("No difference can be told in 1 cell: B took 2.00 times as long.",)
+    assert "1 is without an interval. No self-test has measured the drift" in made.answer
 
 
 def test_a_title_names_the_runs_in_the_order_of_their_letters() -> None:
@@ -157,11 +158,11 @@ def test_a_run_beside_itself_is_the_same_run_and_no_time_is_undecided() -> None:
     records = [make_record(), make_record("msa"), make_record("oom", status="oom")]
     again = on_machine([make_record(seed=1), *records[1:]])
     runs = [on_machine(records), on_machine(records), again]
-    answer = page(runs).answer
-    assert answer.startswith(
-        "B is the same run as A: there is nothing to compare. "
-        "No difference is found in 3 cells in A and C (1 without a time)"
+    assert page(runs).headlines == (
+        "B is the same run as A: there is nothing to compare.",
+        "No significant difference in 3 cells: C took 1.00 times as long.",
     )
+    assert "A and B" not in page(runs).answer
     assert [row["B is"] for row in rows(runs[:2], "times")] == ["no different", "no different"]
     assert "Undecided" not in said(runs[:2])
     assert {cell["compared_with_a"]["B"]["reason"] for cell in plain(runs[:2])["cells"][:2]} == {
@@ -173,14 +174,18 @@ def test_of_three_runs_each_is_held_against_the_first() -> None:
     runs = [on_machine([make_record(latency=s)]) for s in (0.010, 0.012, 0.008)]
     (row,) = rows(runs, "times")
     assert row["Compared with A"] == "B slower, C faster"
-    assert "Of 1 cell in A and C, 1 is faster in C." in page(runs).answer
+    assert page(runs).headlines == (
+        "B is slower than A in 1 of 1 cell and faster in none.",
+        "C is faster than A in 1 of 1 cell and slower in none.",
+    )
 
 
 def test_a_failure_stands_where_its_time_would_be() -> None:
     runs = two([make_record()], [make_record(status="oom")])
     (row,) = rows(runs, "times")
     assert row["B (ms)"] == "OOM"
-    assert "1 is without a time in B." in said(runs)
+    assert page(runs).headlines == ("No cell was timed in both A and B.",)
+    assert "Of 1 cell in A and B, 1 is without a time." in said(runs)
 
 
 def test_flags_are_told_with_their_side() -> None:

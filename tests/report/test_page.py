@@ -331,7 +331,7 @@ def test_the_answer_comes_before_any_figure_and_claims_after(tmp_path: Path) -> 
     }
     source = of(tmp_path, SWAPPED, claims=[claim]).source
     places = [
-        source.index(text) for text in ("<h2>Answer", "Figure 1.", "Figure 2.", "<h2>Claims", "<h2>Numbers")
+        source.index(text) for text in (">Answer</h2>", "Figure 1.", "Figure 2.", "<h2>Claims", "<h2>Numbers")
     ]
     assert places == sorted(places)
 

@@ -170,14 +170,16 @@ def outcome(result: GateResult) -> list[str]:
         return [f"Nothing compared: {NO_CELLS}"]
     failing, unknown = result.of(*result.failing), result.of(*UNCOMPARED)
     others = [cell for cell in result.cells if cell.verdict not in (*result.failing, *UNCOMPARED)]
+    told = counts(others)
     if failing:
         share = f"{len(failing)} of {counted(len(result.cells), 'cell')} regressed"
-        found = [f"FAIL: {share}: {counts(failing)} ({_names(result)})."]
-        found += [f"Others: {counts(others)}."] if others else []
+        found = [f"FAIL: {share}.", f"{counts(failing)} ({_names(result)})."]
     else:
-        found = [f"No regression found: {counts(others)}." if others else "No regression found."]
+        found = [f"No regression found: {told}." if others else "No regression found."]
     if unknown:
-        found.insert(1, f"{counted(len(unknown), 'cell')} could not be compared: {counts(unknown)}.")
+        found.append(f"{counted(len(unknown), 'cell')} could not be compared: {counts(unknown)}.")
+    if failing and others:
+        found.append(f"Others: {told}.")
     if result.unread:
         found.append(f"Lines that are no records: {len(result.unread)}; {one_line(result.unread[0])}")
     return found

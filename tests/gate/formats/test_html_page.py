@@ -31,8 +31,9 @@ def test_red_are_the_headline_and_the_cells_that_fail_the_gate_and_no_others() -
     html = to_html(EVERY)
     first = html.index("<table")
     red = re.findall(r'class="[^"]*tone bad">([^<]+)<', html)
-    assert red[0].startswith("FAIL: 5 of 15 cells regressed: 1 slower, 1 counts rose, ")
-    assert red[0].endswith("(cell slower; cell larger; cell smaller; 2 more).")
+    assert red[0] == "FAIL: 5 of 15 cells regressed."
+    assert "1 slower, 1 counts rose, " in html
+    assert "(cell slower; cell larger; cell smaller; 2 more)." in html
     assert red[1:] == ["slower", "counts rose", "counts fell", "fails now", "removed"]
     assert "2 cells could not be compared: 1 no longer counted, 1 not measured. Others: 1 new, " in html
     assert verdicts(html[first : html.index("</table>")]) == [

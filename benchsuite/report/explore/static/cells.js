@@ -39,7 +39,7 @@ function mountCells(host, data, rows, store, isolate) {
   printed.classList.add("as-printed");
   const count = make("p", { class: "note", role: "status" });
   const head = make("thead"), body = make("tbody");
-  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, `${rows.some((row) => typeof row.latency_lo_s === "number") ? "Brackets: 95 % confidence intervals. " : ""}Rounds: the median of each, up to 5 % off that of the cell. A name opens its samples and the command that repeats it.`)), head, body);
+  const table = make("table", { class: "cells" }, make("caption", {}, make("span", {}, `${rows.some((row) => typeof row.latency_lo_s === "number") ? "Brackets: 95\u00a0% confidence intervals. " : ""}Rounds: the median of each, up to 5\u00a0% off that of the cell. A name opens its samples and the command that repeats it.`)), head, body);
   const text = make("input", { type: "search", placeholder: "words of a row", value: state.q, oninput: () => set({ q: text.value }) });
   const pages = make("div", { class: "pages" });
   const setting = make("span");

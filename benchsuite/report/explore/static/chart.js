@@ -70,7 +70,7 @@ function prepare(data, rows, x, y, spec) {
   const rings = RINGS.filter(([standing]) => isFront(x, y) && drawn.some((row) => row.standing === standing));
   const ways = rings.map(([standing, dash]) => `${dash ? "dashed" : "solid"}, ${FRONT[standing]}`);
   if (ways.length) notes.push(`Ring: ${ways.join("; ")}, among all kernels at the same resolution and conditions, filtered away or not.`);
-  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95 % confidence intervals.");
+  if ([y, x].some((column) => column.lo && drawn.some((row) => typeof row[column.lo] === "number"))) notes.push("Bars: 95\u00a0% confidence intervals.");
   if (drawn.some((row) => row.flags)) notes.push("!: a cell whose samples have a flag.");
   const radius = (row) => !size || !largest ? 5 : 2.5 + 9.5 * Math.sqrt((row[size.key] ?? 0) / largest);
   const placed = failed.filter((row) => usable(row[x.key], x, spec.xs));

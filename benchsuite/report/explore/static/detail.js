@@ -13,7 +13,7 @@ function factsOf(row, data) {
     facts.push([column.label, key === "macs" && row.exact === false ? `≥ ${text}` : text]);
   }
   if (row.samples !== null && row.samples !== undefined) facts.push(["Samples", String(row.samples)]);
-  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)} % of the median`]);
+  if (typeof row.precision === "number") facts.push(["Precision reached", `± ${(100 * row.precision).toPrecision(2)}\u00a0% of the median`]);
   if (row.rounds_s?.length > 1) facts.push(["Rounds", make("span", {}, strip(row), ` ${roundsOf(row)}`)]);
   if (row.flags) facts.push(["Flags", flagsOf(row, data)]);
   return facts;
@@ -100,5 +100,5 @@ async function drawSamples(row, host) {
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `${text}: ${values.length} samples, median ${shown(row.latency_s, "s")}`);
   }
-  host.replaceChildren(make("p", { class: "note" }, `${values.length} samples. Line: median${band.length ? "; band: its 95 % interval" : ""}. Drift and two modes show in the order.`), histogram, order);
+  host.replaceChildren(make("p", { class: "note" }, `${values.length} samples. Line: median${band.length ? "; band: its 95\u00a0% interval" : ""}. Drift and two modes show in the order.`), histogram, order);
 }
