@@ -361,6 +361,7 @@ def test_noise_is_measured_written_and_read_by_the_gate(cli: Cli, own: Path, pre
     assert len(pretended.folders) == 8
     assert "B     ±5." in out
     assert "gate: {delta: 0.0" in out
+    assert "A limit for each cell: benchsuite gate own.yaml --noise noise.json …" in out
     stored = json.loads((own / "noise.json").read_text())
     assert (stored["pairs"], len(stored["cells"][0]["log_ratios"])) == (9, 4)
 
